@@ -1,0 +1,159 @@
+"""Sound files and sample rates: the only module that touches sound files.
+
+A wave is float32 [channels, samples], nominally in [-1, 1]. Everything here is NumPy and SciPy: it runs once, before and
+after the optimisation. Whatever a user's file can get wrong is found here, as a ValueError that names file and rule.
+"""
+
+import math
+import os
+import re
+
+import numpy as np
+import scipy.signal
+import soundfile
+
+LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
+ENDINGS = {".wav": ("WAV", "PCM_24"), ".flac": ("FLAC", "PCM_24"), ".ogg": ("OGG", "VORBIS")}
+# Below this RMS (-100 dB of full scale) a file holds dither at most.
+SILENCE = 1e-5
+
+
+def read(path: str, *, start: float = 0.0, seconds: float | None = None) -> tuple[np.ndarray, int]:
+    """Reads a sound file of any format, rate and channel count that libsndfile reads.
+
+    Args:
+      path: the file.
+      start: where to begin, in seconds.
+      seconds: how much to read at the most; None reads to the end.
+    Returns:
+      The wave, float32 [channels, samples], and its sample rate in Hz.
+    Raises:
+      ValueError: no such file, a directory, not a sound file, truncated, empty, samples that are NaN or infinite, a rate
+        outside [4000, 384000] Hz, or a start beyond the end.
+    """
+    if not os.path.exists(path):
+        raise ValueError(f"{path!r} does not exist.")
+    if os.path.isdir(path):
+        raise ValueError(f"{path!r} is a directory; a sound file is needed.")
+    if os.path.getsize(path) == 0:
+        raise ValueError(f"{path!r} is an empty file.")
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate, frames, log = file.samplerate, file.frames, file.extra_info
+            if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+                raise ValueError(f"{path!r} has a sample rate of {rate} Hz; it must be from {LOWEST_RATE} to {HIGHEST_RATE} Hz.")
+            if frames == 0:
+                raise ValueError(f"{path!r} has no samples (it is empty or was cut short).")
+            first = round(start * rate)
+            if not 0 <= first < frames:
+                raise ValueError(f"{path!r} lasts {frames / rate:g} s; it cannot be read from {start:g} s on.")
+            wanted = frames - first if seconds is None else min(frames - first, round(seconds * rate))
+            file.seek(first)
+            data = file.read(wanted, dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise ValueError(f"{path!r} is not a sound file that libsndfile can read, or is damaged ({str(error).strip()}).") from error
+    if len(data) < wanted or _promises_more(log):
+        raise ValueError(f"{path!r} is truncated: it holds fewer samples than its header promises.")
+    if not np.all(np.isfinite(data)):
+        raise ValueError(f"{path!r} has samples that are NaN or infinite.")
+    return np.ascontiguousarray(data.T), rate
+
+
+def _promises_more(log: str) -> bool:
+    """Whether libsndfile's parsing log tells of a header that promises more data than the file holds."""
+    if "frame count" in log and "***" in log:
+        return True
+    sizes = re.findall(r"(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)", log)
+    # Programs that write to a pipe cannot know the length and leave 0 or about 2^31 or 2^32: not a sign of damage.
+    return any(int(actual) < int(declared) < 0x7FFF_0000 for declared, actual in sizes)
+
+
+def write(path: str, wave: np.ndarray, sample_rate: int) -> None:
+    """Writes a wave as 24-bit wav or flac, or as Ogg Vorbis, by the file's ending.
+
+    The file appears whole or not at all: it is written under another name and renamed.
+
+    Args:
+      path: ends in .wav, .flac or .ogg.
+      wave: float32 [channels, samples] in [-1, 1].
+      sample_rate: in Hz.
+    Raises:
+      ValueError: another ending, samples that are not finite or over full scale, or more channels than the format holds.
+    """
+    root, ending = os.path.splitext(path)
+    if ending.lower() not in ENDINGS:
+        raise ValueError(f"{path!r} must end in one of {', '.join(ENDINGS)}.")
+    if wave.ndim != 2:
+        raise ValueError(f"a wave is [channels, samples]; this one has the shape {wave.shape}.")
+    # libsndfile would clip the one and turn the other into full scale, both without a word.
+    if not np.all(np.isfinite(wave)) or np.max(np.abs(wave), initial=0.0) > 1.0:
+        raise ValueError(f"{path!r}: samples must be finite and within [-1, 1].")
+    container, subtype = ENDINGS[ending.lower()]
+    partial = f"{root}.partial{ending}"
+    try:
+        soundfile.write(partial, wave.T, sample_rate, format=container, subtype=subtype)
+        os.replace(partial, path)
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise ValueError(f"{path!r} cannot be written as {container} with {len(wave)} channels at {sample_rate} Hz ({str(error).strip()}).") from error
+    finally:
+        if os.path.exists(partial):
+            os.remove(partial)
+
+
+def resample(wave: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
+    """Band-limited change of sample rate; alias and image lie below -100 dB.
+
+    A Kaiser-windowed sinc with 64 zeros a side, beta 14 and its cut-off at 0.94 of the lower Nyquist frequency (measured:
+    -139 dB), since the default of `scipy.signal.resample_poly` passes aliases at -23 dB just above Nyquist.
+
+    Args:
+      wave: [..., samples].
+      from_rate, to_rate: in Hz.
+    Returns:
+      float32 [..., ceil(samples * to_rate / from_rate)].
+    """
+    if from_rate == to_rate:
+        return np.asarray(wave, np.float32)
+    divisor = math.gcd(from_rate, to_rate)
+    up, down = to_rate // divisor, from_rate // divisor
+    slower = max(up, down)
+    taps = scipy.signal.firwin(2 * 64 * slower + 1, 0.94 / slower, window=("kaiser", 14.0))
+    return scipy.signal.resample_poly(wave, up, down, axis=-1, window=taps).astype(np.float32)
+
+
+def with_channels(wave: np.ndarray, channels: int) -> np.ndarray:
+    """The wave with another number of channels: mixed down to their mean, or repeated. [C, samples] -> [channels, samples]."""
+    if len(wave) == channels:
+        return wave
+    return np.repeat(np.mean(wave, axis=0, keepdims=True), channels, axis=0)
+
+
+def trim_silence(wave: np.ndarray) -> np.ndarray:
+    """Cuts digital silence (exact zeros in all channels) off both ends: padding is no part of a texture."""
+    sounding = np.flatnonzero(np.any(wave != 0, axis=0))
+    return wave[:, sounding[0] : sounding[-1] + 1] if len(sounding) else wave[:, :0]
+
+
+def rms(wave: np.ndarray) -> float:
+    """Root mean square over all channels and samples."""
+    return float(np.sqrt(np.mean(np.square(wave, dtype=np.float64)))) if wave.size else 0.0
+
+
+def check_audible(wave: np.ndarray, name: str) -> None:
+    """Raises ValueError, naming the sound, when it is digital silence or a constant (DC) and so has no texture."""
+    if rms(wave) < SILENCE:
+        raise ValueError(f"{name} is silent: its level must be above {20 * math.log10(SILENCE):.0f} dB of full scale.")
+    if rms(wave - np.mean(wave, axis=-1, keepdims=True)) < SILENCE:
+        raise ValueError(f"{name} is a constant (DC), not a sound.")
+
+
+def match_level(wave: np.ndarray, level: float) -> tuple[np.ndarray, float]:
+    """Scales a wave to a level (RMS), or to the highest one below it at which nothing clips.
+
+    Returns:
+      The wave, float32, with no sample over full scale, and by how many dB it had to stay below the level (0 mostly).
+    """
+    wave = wave * (level / max(rms(wave), np.finfo(np.float32).tiny))
+    # Just under 1, so that rounding to integers cannot pass full scale.
+    over = max(float(np.max(np.abs(wave), initial=0.0)) / 0.9999, 1.0)
+    return (wave / over).astype(np.float32), 20 * math.log10(over)

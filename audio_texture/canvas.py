@@ -1,0 +1,106 @@
+"""What is optimised: a compressed spectrogram, or white noise that is shaped into a waveform.
+
+A canvas's `init(key)` draws the parameters to start from; `render(parameters, constants)` makes of them what the objective
+sees. Constants are handed over rather than closed over, so that one compiled program serves every reference.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.ndimage
+
+
+class Canvas(NamedTuple):
+    """init: key -> parameters. render: (parameters, constants) -> signal. constants: pytree of arrays."""
+
+    init: Callable[[jax.Array], Any]
+    render: Callable[[Any, Any], jax.Array]
+    constants: Any
+
+
+def spectrogram_canvas(frames: int, bins: int) -> Canvas:
+    """A compressed spectrogram [frames, bins], started uniform over [0, 0.1] as the authors' textures are."""
+    return Canvas(
+        init=lambda key: jax.random.uniform(key, (frames, bins), maxval=0.1),
+        render=lambda parameters, _: parameters,
+        constants=(),
+    )
+
+
+def waveform_canvas(
+    references: Sequence[np.ndarray], weights: Sequence[float], *, sample_rate: int, samples: int, smoothing_hz: float
+) -> Canvas:
+    """White noise z [C, samples], shaped by the references' long-term spectrum into a wave: x = irfft(A rfft(z)).
+
+    A preconditioner: gradients on z are those on x weighted by the spectrum, so that loud and faint bands converge alike.
+    It also makes the start a good one: noise of the reference's spectrum and, with several channels, of its correlation
+    between channels at every frequency. The canvas is circular: its end flows into its beginning.
+
+    Args:
+      references: waves [C, N_i].
+      weights: of their power spectra.
+      sample_rate: Hz.
+      samples: length of the canvas.
+      smoothing_hz: width over which a power spectrum is averaged; narrow keeps tones, and must.
+    """
+    densities = [
+        spectral_density(wave, sample_rate=sample_rate, samples=samples, smoothing_hz=smoothing_hz) for wave in references
+    ]
+    colour = spectral_colour(np.average(densities, axis=0, weights=weights))
+    return Canvas(
+        init=lambda key: jax.random.normal(key, (len(references[0]), samples)),
+        render=lambda noise, colour: coloured(noise, colour),
+        constants=jnp.asarray(colour),
+    )
+
+
+def coloured(noise: jax.Array, colour: jax.Array) -> jax.Array:
+    """irfft(A rfft(noise)), A mixing the channels at every frequency. [C, N], [N // 2 + 1, C, C] -> [C, N]."""
+    spectrum = jnp.einsum("fdc,cf->df", colour, jnp.fft.rfft(noise, axis=-1))
+    return jnp.fft.irfft(spectrum, n=noise.shape[-1], axis=-1)
+
+
+def spectral_density(wave: np.ndarray, *, sample_rate: int, samples: int, smoothing_hz: float) -> np.ndarray:
+    """Cross-spectral density of a wave's channels, on the frequencies of a canvas whose length need not be the wave's.
+
+    A Hann-windowed periodogram (no sinusoid leaks far) smoothed by a Gaussian. No phase of the wave's own enters.
+
+    Args:
+      wave: [C, N].
+      samples: length of the canvas.
+      smoothing_hz: equivalent noise bandwidth of the Gaussian.
+    Returns:
+      [samples // 2 + 1, C, C] complex128, positive semidefinite; power per sample of the canvas.
+    """
+    channels, length = wave.shape
+    window = np.hanning(length + 2)[1:-1]
+    spectra = np.fft.rfft(wave * window, axis=1)
+    periodogram = spectra[:, None] * np.conj(spectra[None]) / np.sum(window**2)
+    sigma = smoothing_hz / np.sqrt(4 * np.pi) / (sample_rate / length)
+    smooth = scipy.ndimage.gaussian_filter1d(periodogram, sigma, axis=-1, mode="nearest")
+    from_grid, to_grid = np.fft.rfftfreq(length), np.fft.rfftfreq(samples)
+    density = np.empty((len(to_grid), channels, channels), np.complex128)
+    for row in range(channels):
+        for column in range(channels):
+            density[:, row, column] = np.interp(to_grid, from_grid, smooth[row, column])
+    return density
+
+
+def spectral_colour(density: np.ndarray) -> np.ndarray:
+    """The filter that gives white noise a density: its Cholesky factor at every frequency.
+
+    Args:
+      density: [F, C, C], positive semidefinite.
+    Returns:
+      [F, C, C], lower triangular; float32 for one channel, else complex64.
+    """
+    channels = density.shape[-1]
+    if channels == 1:
+        return np.sqrt(density.real).astype(np.float32)
+    # Equal channels make the density singular; a ridge of -80 dB keeps the factor real.
+    power = np.trace(density, axis1=1, axis2=2).real
+    ridge = 1e-8 * power / channels + 1e-12 * np.mean(power) + np.finfo(np.float64).tiny
+    return np.linalg.cholesky(density + ridge[:, None, None] * np.eye(channels)).astype(np.complex64)

@@ -1,0 +1,154 @@
+"""1-D CNNs with infinitely many random filters, in closed form: no filter is ever drawn.
+
+A filter over K frames of F bins with weights w ~ N(0, s^2) sees the patch p_t at frame t. Over all filters the product of
+two frames' ReLU activations has the mean (the arc-cosine kernel of degree one; Cho & Saul, NIPS 2009, Eq. 6)
+
+    k(p, q) = E[relu(w.p) relu(w.q)] = s^2 |p| |q| J(c) / (2 pi),  J(c) = sqrt(1 - c^2) + (pi - arccos c) c,  c = p.q / |p||q|
+
+so all that a statistic such as the Gram needs is a matrix of frames by frames. s^2 is He's 2 / (K F), which keeps the size
+of the signal from layer to layer. The patches' products come from one T x T matmul, summed along its diagonals. A further
+layer sees the last one's k in place of the frames' products (Daniely et al. 2016; Novak et al. 2019); dilation spaces the
+summands, average pooling averages blocks of k. Max pooling has no closed form. There is no padding and no bias.
+
+T frames, F bins.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from audio_texture.layer import Layer
+
+
+class Kernel(NamedTuple):
+    """A sound's kernel with itself.
+
+    Attributes:
+      values: [T', T'], E[h_t h_t'] of the last layer's activations h.
+      variances: for each layer [T_l], the variances of its activations before the ReLU; what `cross_kernel` needs.
+    """
+
+    values: jax.Array
+    variances: tuple[jax.Array, ...]
+
+
+def frame_products(x: jax.Array, y: jax.Array) -> jax.Array:
+    """Mean product over bins of every frame of x with every frame of y. [Tx, F], [Ty, F] -> [Tx, Ty]."""
+    # Full float32: a distance near convergence is the small difference of large means, and accelerators round more by default.
+    return jnp.matmul(x, y.T, precision=jax.lax.Precision.HIGHEST) / x.shape[1]
+
+
+def self_kernel(products: jax.Array, layers: Sequence[Layer]) -> Kernel:
+    """Kernel of a sound with itself. [T, T] from `frame_products(x, x)` -> `Kernel`."""
+    variances = []
+    values = products
+    for layer in layers:
+        covariance = 2 * _diagonal_mean(values, layer)
+        variances.append(jnp.diagonal(covariance))
+        values = _mean_pool(relu_covariance(covariance, variances[-1], variances[-1]), layer.pool)
+    return Kernel(values, tuple(variances))
+
+
+def cross_kernel(
+    products: jax.Array, x_variances: Sequence[jax.Array], y_variances: Sequence[jax.Array], layers: Sequence[Layer]
+) -> jax.Array:
+    """Kernel between two sounds. [Tx, Ty] from `frame_products(x, y)` and their own kernels' variances -> [Tx', Ty']."""
+    values = products
+    for layer, x_variance, y_variance in zip(layers, x_variances, y_variances, strict=True):
+        covariance = 2 * _diagonal_mean(values, layer)
+        values = _mean_pool(relu_covariance(covariance, x_variance, y_variance), layer.pool)
+    return values
+
+
+def content_distance(x: jax.Array, content: jax.Array, layers: Sequence[Layer]) -> jax.Array:
+    """Mean squared difference of activations, frame by frame: mean_t k(x_t, x_t) - 2 k(x_t, c_t) + k(c_t, c_t).
+
+    Args:
+      x, content: [T, F].
+      layers: the network, to its last ReLU and pooling.
+    Returns:
+      Scalar >= 0: the content loss of Gatys et al. 2016, Eq. 1, as a mean over frames and infinitely many filters.
+    """
+    if x.shape != content.shape:
+        raise ValueError(f"x and content must have the same shape, got {x.shape} and {content.shape}.")
+    x_kernel = self_kernel(frame_products(x, x), layers)
+    content_kernel = self_kernel(frame_products(content, content), layers)
+    cross = cross_kernel(frame_products(x, content), x_kernel.variances, content_kernel.variances, layers)
+    return jnp.mean(jnp.diagonal(x_kernel.values) - 2 * jnp.diagonal(cross) + jnp.diagonal(content_kernel.values))
+
+
+def relu_covariance(covariance: jax.Array, x_variance: jax.Array, y_variance: jax.Array) -> jax.Array:
+    """E[relu(u) relu(v)] of jointly Gaussian u, v. [Tx, Ty] and the variances of u [Tx] and v [Ty] -> [Tx, Ty]."""
+    x_size, x_inverse = _root_and_inverse(x_variance)
+    y_size, y_inverse = _root_and_inverse(y_variance)
+    # Rounding takes the cosine of a frame with itself past one.
+    cosine = jnp.clip(covariance * x_inverse[:, None] * y_inverse[None], -1.0, 1.0)
+    return x_size[:, None] * y_size[None] * arc_cosine(cosine) / (2 * np.pi)
+
+
+def _root_and_inverse(variance: jax.Array) -> tuple[jax.Array, jax.Array]:
+    # Double where: a silent frame has variance zero, where the root's slope is infinite and would make gradients NaN.
+    positive = variance > 0
+    root = jnp.sqrt(jnp.where(positive, variance, 1.0))
+    return jnp.where(positive, root, 0.0), jnp.where(positive, 1 / root, 0.0)
+
+
+@jax.custom_jvp
+def arc_cosine(cosine: jax.Array) -> jax.Array:
+    """J(c) = sqrt(1 - c^2) + (pi - arccos c) c for c in [-1, 1]: from 0 to pi."""
+    return jnp.sqrt(jnp.maximum(1 - cosine * cosine, 0.0)) + _angle(cosine) * cosine
+
+
+@arc_cosine.defjvp
+def _arc_cosine_jvp(primals, tangents):
+    (cosine,), (tangent,) = primals, tangents
+    # dJ/dc is exactly pi - arccos c; differentiating the terms one by one gives inf - inf at c = 1.
+    angle = _angle(cosine)
+    return jnp.sqrt(jnp.maximum(1 - cosine * cosine, 0.0)) + angle * cosine, angle * tangent
+
+
+def _angle(cosine: jax.Array) -> jax.Array:
+    """pi - arccos(cosine), by the polynomial of Abramowitz & Stegun 4.4.46 (error 2e-8).
+
+    XLA's arccos goes through atan2 and takes most of the time of the whole distance on a CPU.
+    """
+    size = jnp.abs(cosine)
+    polynomial = jnp.full_like(cosine, -0.0012624911)
+    for coefficient in (0.0066700901, -0.0170881256, 0.0308918810, -0.0501743046, 0.0889789874, -0.2145988016, 1.5707963050):
+        polynomial = polynomial * size + coefficient
+    angle = jnp.sqrt(jnp.maximum(1 - size, 0.0)) * polynomial
+    return jnp.where(cosine < 0, angle, np.pi - angle)
+
+
+def _diagonal_mean(values: jax.Array, layer: Layer) -> jax.Array:
+    """mean_{i < width} values[t + i d, t' + i d]: [Tx, Ty] -> [Tx - (width - 1) d, Ty - (width - 1) d].
+
+    By doubling: sums over 1, 2, 4 ... taps, of which the width's binary digits pick theirs; log2(width) additions.
+    """
+    span = (layer.width - 1) * layer.dilation
+    rows, columns = values.shape[0] - span, values.shape[1] - span
+    if min(rows, columns) < 1:
+        raise ValueError(f"{min(values.shape)} frames are fewer than the {span + 1} that a kernel spans.")
+    total, start, run, taps, left = 0.0, 0, values, 1, layer.width
+    while left:
+        if left & 1:
+            total = total + run[start : start + rows, start : start + columns]
+            start += taps * layer.dilation
+        left >>= 1
+        if left:
+            shift = taps * layer.dilation
+            run = run[:-shift, :-shift] + run[shift:, shift:]
+            taps *= 2
+    return total / layer.width
+
+
+def _mean_pool(values: jax.Array, pool: int) -> jax.Array:
+    """Means of pool x pool blocks; what does not fill a block is left out, as in the explicit network."""
+    if pool == 1:
+        return values
+    rows, columns = values.shape[0] // pool, values.shape[1] // pool
+    blocks = values[: rows * pool, : columns * pool].reshape(rows, pool, columns, pool)
+    return jnp.mean(blocks, axis=(1, 3))

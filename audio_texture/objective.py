@@ -1,0 +1,218 @@
+"""Objectives: a target fitted once to a reference, and a differentiable distance to it.
+
+`fit(reference) -> target` returns a pytree that can be saved and used again; `distance(target, x) -> (scalar, terms)` is
+what the optimiser lowers, with its named parts. What the two take is up to the objective: a spectrogram [T, F], or a wave
+[C, N] once `seen_through` put a transform before it. A cited system is another objective or another weight, never a loop.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from audio_texture import infinite_width, spectrogram, statistics
+from audio_texture.layer import Layer
+
+Target = Any
+Terms = dict[str, jax.Array]
+
+
+class Objective(NamedTuple):
+    """fit: reference -> target. distance: (target, x) -> (scalar, named terms that add up to it)."""
+
+    fit: Callable[[Any], Target]
+    distance: Callable[[Target, Any], tuple[jax.Array, Terms]]
+
+
+def infinite_gram(networks: Sequence[Sequence[Layer]], *, relative: bool = True) -> Objective:
+    """Gram distance of 1-D CNNs with infinitely many filters, averaged over several networks side by side.
+
+    Separate one-layer networks of different widths do better than one deep network (Antognini, Hoffman & Weiss 2019).
+
+    Args:
+      networks: each a sequence of layers; the Gram is that of the last one's output.
+      relative: divides each network's distance by the mean square of the target's own Gram.
+    """
+
+    def fit(reference):
+        products = infinite_width.frame_products(reference, reference)
+        kernels = [infinite_width.self_kernel(products, layers) for layers in networks]
+        return {
+            "frames": reference,
+            "variances": [kernel.variances for kernel in kernels],
+            "sizes": [statistics.kernel_gram_size(kernel.values) for kernel in kernels],
+        }
+
+    def distance(target, x):
+        # One matmul each serves all networks: they differ only in how they sum along the diagonals.
+        products = infinite_width.frame_products(x, x)
+        cross_products = infinite_width.frame_products(x, target["frames"])
+        total = 0.0
+        for layers, variances, size in zip(networks, target["variances"], target["sizes"], strict=True):
+            kernel = infinite_width.self_kernel(products, layers)
+            cross = infinite_width.cross_kernel(cross_products, kernel.variances, variances, layers)
+            total += statistics.kernel_gram_distance(kernel.values, cross, size) / (size if relative else 1.0)
+        total = total / len(networks)
+        return total, {"gram": total}
+
+    return Objective(fit, distance)
+
+
+def gram(
+    init: Callable[[jax.Array, jax.Array], Any],
+    features: Callable[[Any, jax.Array], Mapping[str, jax.Array]],
+    key: jax.Array,
+    *,
+    relative: bool = True,
+    form: str = "auto",
+) -> Objective:
+    """Gram distance of an explicit network's taps, averaged over the taps.
+
+    The network's weights are drawn when the target is fitted and are a part of it: a target goes with its filters.
+
+    Args:
+      init: (key, x [T, F]) -> weights.
+      features: (weights, x [T, F]) -> the taps to match, name -> [T', C].
+      key: PRNG key of the weights.
+      relative: divides each tap's distance by the mean square of the target's own Gram.
+      form: "direct" compares Grams [C, C], "frames" frames by frames, "auto" whichever costs less at the target's length.
+    """
+    if form not in ("auto", "direct", "frames"):
+        raise ValueError(f"form must be auto, direct or frames, got {form!r}.")
+
+    def fit(reference):
+        weights = init(key, reference)
+        taps = {}
+        for name, y in features(weights, reference).items():
+            by_frames = form == "frames" or (form == "auto" and statistics.frames_are_cheaper(len(y), len(y), y.shape[1]))
+            size = statistics.kernel_gram_size(statistics.feature_kernel(y, y)) if by_frames else jnp.mean(statistics.gram(y) ** 2)
+            taps[name] = {"size": size} | ({"features": y} if by_frames else {"gram": statistics.gram(y)})
+        return {"weights": weights, "taps": taps}
+
+    def distance(target, x):
+        total = 0.0
+        found = features(target["weights"], x)
+        for name, tap in target["taps"].items():
+            if "features" in tap:
+                kernel = statistics.feature_kernel(found[name], found[name])
+                cross = statistics.feature_kernel(found[name], tap["features"])
+                term = statistics.kernel_gram_distance(kernel, cross, tap["size"])
+            else:
+                term = statistics.gram_distance(statistics.gram(found[name]), tap["gram"])
+            total += term / (tap["size"] if relative else 1.0)
+        total = total / len(target["taps"])
+        return total, {"gram": total}
+
+    return Objective(fit, distance)
+
+
+def bounds(low: float = 0.0, high: float = 1.0) -> Objective:
+    """The authors' regulariser (in place of clamping): the L2 norm, not squared, of what lies outside [low, high]."""
+
+    def distance(_, x):
+        outside = jnp.maximum(x - high, 0.0) + jnp.maximum(low - x, 0.0)
+        square = jnp.sum(outside**2)
+        # Double where: the root's slope at zero is infinite, and inside the bounds is where the canvas mostly is.
+        norm = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1.0)), 0.0)
+        return norm, {"bounds": norm}
+
+    return Objective(lambda _: (), distance)
+
+
+def seen_through(transform: Callable[[Any], Any], objective: Objective) -> Objective:
+    """The objective on a fixed differentiable transform of what it is given, the reference and x alike."""
+    return Objective(
+        lambda reference: objective.fit(transform(reference)),
+        lambda target, x: objective.distance(target, transform(x)),
+    )
+
+
+def standardised(objective: Objective) -> Objective:
+    """The objective on spectrograms whose bins have, in the reference, mean 0 and deviation 1 over time."""
+
+    def fit(reference):
+        mean, deviation = spectrogram.standardisation(reference)
+        standard = spectrogram.standardise(reference, mean, deviation)
+        return {"mean": mean, "deviation": deviation, "target": objective.fit(standard)}
+
+    def distance(target, x):
+        return objective.distance(target["target"], spectrogram.standardise(x, target["mean"], target["deviation"]))
+
+    return Objective(fit, distance)
+
+
+def in_blocks(objective: Objective, *, frames: int, overlap: int) -> Objective:
+    """The mean of the objective over blocks of x's frames, each against the whole target.
+
+    Time and memory then grow with the length of x rather than with its square, and every stretch of a long texture has
+    the statistics of the reference by itself. Blocks are worked out one after the other and forgotten.
+
+    Args:
+      frames: the most frames a block may have.
+      overlap: the least frames that neighbours share; receptive field less one, so that no patch falls between two blocks.
+    """
+
+    def distance(target, x):
+        size, starts = blocks(len(x), frames=frames, overlap=overlap)
+        if len(starts) == 1:
+            return objective.distance(target, x)
+        # checkpoint: keeps the blocks alone for the gradient, not every matrix of frames by frames.
+        one_block = jax.checkpoint(lambda block: objective.distance(target, block))
+        totals, terms = jax.lax.map(one_block, jnp.stack([x[start : start + size] for start in starts]))
+        return jnp.mean(totals), {name: jnp.mean(values) for name, values in terms.items()}
+
+    return Objective(objective.fit, distance)
+
+
+def blocks(total: int, *, frames: int, overlap: int) -> tuple[int, list[int]]:
+    """Size and starts of the fewest equal blocks of at most `frames` that cover `total` frames and share `overlap`."""
+    if frames <= overlap:
+        raise ValueError(f"blocks of {frames} frames must be longer than their overlap of {overlap}.")
+    if total <= frames:
+        return total, [0]
+    count = -(-(total - overlap) // (frames - overlap))
+    size = -(-(total - overlap) // count) + overlap
+    return size, [int(start) for start in np.linspace(0, total - size, count).round()]
+
+
+def weighted_sum(parts: Mapping[str, tuple[float, Objective]]) -> Objective:
+    """Sum of objectives, each times its weight. The terms are named after the parts."""
+
+    def fit(reference):
+        return {name: objective.fit(reference) for name, (_, objective) in parts.items()}
+
+    def distance(target, x):
+        terms = {name: weight * objective.distance(target[name], x)[0] for name, (weight, objective) in parts.items()}
+        return sum(terms.values()), terms
+
+    return Objective(fit, distance)
+
+
+def mixture(objective: Objective, weights: Sequence[float]) -> Objective:
+    """One objective against several references at once: their distances' mean under the weights; fit takes a sequence."""
+    total_weight = sum(weights)
+    shares = [weight / total_weight for weight in weights]
+
+    def fit(references):
+        if len(references) != len(shares):
+            raise ValueError(f"{len(shares)} weights for {len(references)} references.")
+        return [objective.fit(reference) for reference in references]
+
+    def distance(targets, x):
+        found = [objective.distance(target, x) for target in targets]
+        mean = lambda values: sum(share * value for share, value in zip(shares, values, strict=True))
+        return mean([total for total, _ in found]), {name: mean([terms[name] for _, terms in found]) for name in found[0][1]}
+
+    return Objective(fit, distance)
+
+
+def scaled(objective: Objective, scale: jax.Array) -> Objective:
+    """The objective times a number: 1 / its value at the start makes every run begin at 1."""
+
+    def distance(target, x):
+        total, terms = objective.distance(target, x)
+        return total * scale, {name: term * scale for name, term in terms.items()}
+
+    return Objective(objective.fit, distance)

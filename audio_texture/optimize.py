@@ -1,0 +1,280 @@
+"""Minimisation of any scalar function of a pytree, in chunks on the device. Knows nothing of audio.
+
+A loss is `loss(parameters, data) -> (scalar, terms)`. An optimiser's step is exactly one evaluation of the loss and its
+gradient, so that budgets are counted in evaluations, whatever a line search does, and the loss stands once in the compiled
+program (optax's own line search compiles it four times over, which for our losses takes longer than a texture).
+"""
+
+import functools
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+Parameters = Any
+Loss = Callable[[Parameters, Any], tuple[jax.Array, dict[str, jax.Array]]]
+
+SUFFICIENT_DECREASE = 1e-4
+LONGEST_BACKTRACK = 12
+
+
+class State(NamedTuple):
+    """What the next evaluation needs.
+
+    Attributes:
+      parameters: the last accepted ones; always finite.
+      value, terms: their loss.
+      evaluations: how many were spent.
+      failed_at: number of the evaluation that came out NaN or infinite; 0 while none did.
+      stuck: no step along the gradient lowers the loss any more.
+      internal: the method's own: search direction, step, history.
+    """
+
+    parameters: Parameters
+    value: jax.Array
+    terms: dict[str, jax.Array]
+    evaluations: jax.Array
+    failed_at: jax.Array
+    stuck: jax.Array
+    internal: Any
+
+
+class Optimizer(NamedTuple):
+    """init: (parameters, data) -> State. step: (state, data) -> State, at one evaluation of the loss."""
+
+    init: Callable[[Parameters, Any], State]
+    step: Callable[[State, Any], State]
+
+
+def _fresh(loss: Loss, parameters: Parameters, data: Any, internal: Any) -> State:
+    value, terms = jax.eval_shape(loss, parameters, data)
+    infinite = lambda shape: jnp.full(shape.shape, jnp.inf, shape.dtype)
+    state = State(parameters, infinite(value), jax.tree.map(infinite, terms), jnp.int32(0), jnp.int32(0), jnp.bool_(False), internal)
+    # optax leaves some leaves weakly typed, for which the step would be compiled again, and the same buffer in two places,
+    # which cannot be given away twice.
+    return jax.tree.map(lambda leaf: jnp.array(leaf, dtype=np.dtype(leaf.dtype), copy=True), state)
+
+
+def _inner(a: Parameters, b: Parameters) -> jax.Array:
+    return sum(jnp.vdot(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
+
+
+def _all_finite(value: jax.Array, gradient: Parameters) -> jax.Array:
+    return jnp.isfinite(value) & jnp.isfinite(_inner(gradient, gradient))
+
+
+class _Search(NamedTuple):
+    history: Any
+    direction: Parameters
+    slope: jax.Array
+    length: jax.Array
+    backtracks: jax.Array
+
+
+def lbfgs(loss: Loss, *, history: int = 10) -> Optimizer:
+    """Limited-memory BFGS (Liu & Nocedal 1989) with backtracking by quadratic interpolation (Nocedal & Wright, 3.5).
+
+    The quasi-Newton direction is optax's. The first step along it nearly always decreases the loss, so that an evaluation
+    is an iteration. A direction that does not descend, or a pair of negative curvature, restarts the history.
+    """
+    method = optax.scale_by_lbfgs(memory_size=history)
+
+    def init(parameters, data):
+        zeros = jax.tree.map(jnp.zeros_like, parameters)
+        search = _Search(method.init(parameters), zeros, jnp.float32(0), jnp.float32(0), jnp.int32(0))
+        return _fresh(loss, parameters, data, search)
+
+    def step(state, data):
+        search = state.internal
+        trial = jax.tree.map(lambda p, d: p + search.length * d, state.parameters, search.direction)
+        (value, terms), gradient = jax.value_and_grad(loss, has_aux=True)(trial, data)
+        evaluations = state.evaluations + 1
+        finite = _all_finite(value, gradient)
+        # The start itself counts as accepted: its value is compared with infinity.
+        accepted = finite & ((value < state.value + SUFFICIENT_DECREASE * search.length * search.slope) | jnp.isinf(state.value))
+
+        def accept(_):
+            toward, history_ = method.update(gradient, search.history, trial)
+            direction = jax.tree.map(jnp.negative, toward)
+            slope = -_inner(gradient, toward)
+            # The last pair's s.y, through the direction it was taken along: the slope must have risen.
+            curved = _inner(gradient, search.direction) > search.slope
+            usable = (slope < 0) & jnp.isfinite(slope) & (curved | (state.evaluations == 0))
+
+            def restart(_):
+                steepest = jax.tree.map(jnp.negative, gradient)
+                square = _inner(gradient, gradient)
+                # As far as the last step went, or a hundredth of the parameters' own size.
+                length = jnp.sqrt(1e-4 * (_inner(trial, trial) + 1e-12) / jnp.maximum(square, 1e-30))
+                _, history_ = method.update(gradient, method.init(trial), trial)
+                return history_, steepest, -square, length
+
+            history_, direction, slope, length = jax.lax.cond(
+                usable & (state.evaluations > 0), lambda _: (history_, direction, slope, jnp.float32(1)), restart, None
+            )
+            return trial, value, terms, _Search(history_, direction, slope, length, jnp.int32(0))
+
+        def shorten(_):
+            # Minimum of the parabola through the start, its slope and the trial, kept within a tenth and a half.
+            drop = value - state.value - search.length * search.slope
+            length = -0.5 * search.slope * search.length**2 / drop
+            length = jnp.where(jnp.isfinite(length), jnp.clip(length, 0.1 * search.length, 0.5 * search.length), 0.1 * search.length)
+            return state.parameters, state.value, state.terms, search._replace(length=length, backtracks=search.backtracks + 1)
+
+        parameters, value_, terms_, search_ = jax.lax.cond(accepted, accept, shorten, None)
+        return State(
+            parameters,
+            value_,
+            terms_,
+            evaluations,
+            jnp.where(finite, state.failed_at, evaluations),
+            search_.backtracks > LONGEST_BACKTRACK,
+            search_,
+        )
+
+    return Optimizer(init, step)
+
+
+def adam(loss: Loss, *, learning_rate: float = 1e-2) -> Optimizer:
+    """Adam (Kingma & Ba 2015), by optax. The state's parameters are those its value was found at."""
+    method = optax.adam(learning_rate)
+
+    def init(parameters, data):
+        return _fresh(loss, parameters, data, (method.init(parameters), jax.tree.map(jnp.zeros_like, parameters)))
+
+    def step(state, data):
+        moments, update = state.internal
+        trial = optax.apply_updates(state.parameters, update)
+        (value, terms), gradient = jax.value_and_grad(loss, has_aux=True)(trial, data)
+        evaluations = state.evaluations + 1
+        finite = _all_finite(value, gradient)
+        update, moments = method.update(gradient, moments, trial)
+        found = State(trial, value, terms, evaluations, state.failed_at, state.stuck, (moments, update))
+        kept = state._replace(evaluations=evaluations, failed_at=evaluations)
+        return jax.tree.map(lambda new, old: jnp.where(finite, new, old), found, kept)
+
+    return Optimizer(init, step)
+
+
+class Progress(NamedTuple):
+    """What a human wants to see of a chunk: never fed back."""
+
+    evaluations: int
+    seconds: float
+    loss: float
+    terms: dict[str, float]
+
+
+class Outcome(NamedTuple):
+    """Result of `run`.
+
+    Attributes:
+      state: the last one, with finite parameters.
+      reason: "converged", "evaluations", "seconds", "interrupted" or "not finite".
+      progress: a row a chunk.
+    """
+
+    state: State
+    reason: str
+    progress: list[Progress]
+
+
+def run(
+    optimizer: Optimizer,
+    state: State,
+    data: Any,
+    *,
+    evaluations: int,
+    seconds: float = float("inf"),
+    tolerance: float = 0.0,
+    window: int = 100,
+    chunk: int = 25,
+    progress: list[Progress] | None = None,
+    on_chunk: Callable[[State, list[Progress]], None] = lambda state, progress: None,
+) -> Outcome:
+    """Steps until a budget is spent, the loss stops falling, or something goes wrong.
+
+    Args:
+      optimizer: its step is compiled once and kept for later runs of the same optimiser.
+      state: where to start or go on.
+      data: handed to the loss.
+      evaluations: budget, counted from the state's own beginning.
+      seconds: budget of wall-clock time from now on; results under it depend on the machine's speed.
+      tolerance: stops when the loss fell by less than this share over the last `window` evaluations; relative, since
+        single-precision losses stall long before any absolute bound.
+      chunk: evaluations between looks from outside.
+      progress: rows of an interrupted run that goes on.
+      on_chunk: called after each chunk with the state and the rows so far: logging, checkpoints.
+    Returns:
+      `Outcome`. Ctrl-C ends the run after the chunk at hand (a second one ends the program).
+    """
+    rows = list(progress or [])
+    advance = _advance(optimizer.step)
+    began = time.monotonic() - (rows[-1].seconds if rows else 0.0)
+    deadline = time.monotonic() + seconds
+    with _Interrupts() as interrupts:
+        while True:
+            reason = _reason_to_stop(state, rows, evaluations=evaluations, tolerance=tolerance, window=window)
+            if reason is None and rows and interrupts.seen:
+                reason = "interrupted"
+            if reason is None and rows and time.monotonic() > deadline:
+                reason = "seconds"
+            if reason is not None:
+                return Outcome(state, reason, rows)
+            # Chunks end at multiples of their length, wherever a run begins: one that goes on sees the same ends.
+            spent = int(state.evaluations)
+            state = advance(state, data, jnp.int32(min(chunk - spent % chunk, evaluations - spent)))
+            terms = {name: float(term) for name, term in state.terms.items()}
+            rows.append(Progress(int(state.evaluations), time.monotonic() - began, float(state.value), terms))
+            on_chunk(state, rows)
+
+
+def _reason_to_stop(state: State, rows: list[Progress], *, evaluations: int, tolerance: float, window: int) -> str | None:
+    if int(state.failed_at):
+        return "not finite"
+    if bool(state.stuck):
+        return "converged"
+    if int(state.evaluations) >= evaluations:
+        return "evaluations"
+    earlier = [row.loss for row in rows if row.evaluations <= int(state.evaluations) - window]
+    if tolerance and earlier and rows[-1].loss > (1 - tolerance) * earlier[-1]:
+        return "converged"
+    return None
+
+
+@functools.lru_cache(maxsize=8)
+def _advance(step: Callable[[State, Any], State]) -> Callable[[State, Any, jax.Array], State]:
+    """Up to `count` steps in one compiled loop; `count` is an argument, so that a shorter last chunk compiles nothing."""
+
+    @functools.partial(jax.jit, donate_argnums=0)
+    def advance(state, data, count):
+        end = state.evaluations + count
+        going = lambda state: (state.evaluations < end) & (state.failed_at == 0) & ~state.stuck
+        return jax.lax.while_loop(going, lambda state: step(state, data), state)
+
+    return advance
+
+
+class _Interrupts:
+    """Notes the first Ctrl-C instead of raising; the second one raises as usual. Outside the main thread it does nothing."""
+
+    def __enter__(self):
+        self.seen = False
+        self._installed = threading.current_thread() is threading.main_thread()
+        if self._installed:
+            self._previous = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def _note(self, *_):
+        self.seen = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def __exit__(self, *_):
+        if self._installed:
+            signal.signal(signal.SIGINT, self._previous)

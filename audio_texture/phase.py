@@ -1,0 +1,132 @@
+"""From magnitudes to a waveform: single-pass inversion, Griffin-Lim and its fast form.
+
+T frames, F bins. One channel; vmap for more. Frames are centred (`spectrogram.stft` with center=True).
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from audio_texture import spectrogram
+
+
+def random_phase(key: jax.Array, magnitude: jax.Array) -> jax.Array:
+    """Phases uniform over the circle, [T, F] in radians: the classical start of Griffin-Lim."""
+    return jax.random.uniform(key, magnitude.shape, maxval=2 * np.pi)
+
+
+def spsi(magnitude: jax.Array, *, hop_length: int) -> jax.Array:
+    """Single-pass spectrogram inversion (Beauregard, Harish & Wyse, DAFx 2015).
+
+    Every local peak of a frame is a sinusoid, whose frequency parabolic interpolation of the magnitudes finds between
+    bins; its phase advances by that frequency over a hop. The bins on its slopes are locked to it: in phase, or opposite,
+    by the sign that a windowed sinusoid has on that side. Bins at no peak's foot keep the phase they had.
+
+    The authors walk from each peak down to the troughs; here every bin looks uphill for its peak instead, which gives the
+    same answer (a trough goes to the peak above it, as the last walk to reach it wins) without a loop over bins.
+
+    Args:
+      magnitude: [T, F] >= 0, linear.
+      hop_length: samples between frames; n_fft is 2 * (F - 1).
+    Returns:
+      Phases [T, F] in radians.
+    """
+    bins = magnitude.shape[1]
+    n_fft = 2 * (bins - 1)
+    index = jnp.arange(bins)
+
+    # Where each bin belongs depends on its own frame alone, so all frames are worked out at once ...
+    rises = magnitude[:, 1:] > magnitude[:, :-1]
+    falls = magnitude[:, 1:] < magnitude[:, :-1]
+    never = jnp.zeros((len(magnitude), 1), bool)
+    is_peak = jnp.concatenate([never, rises[:, :-1] & falls[:, 1:], never], axis=1)
+    left, right = jnp.roll(magnitude, 1, axis=1), jnp.roll(magnitude, -1, axis=1)
+    curvature = left - 2 * magnitude + right
+    offset = jnp.where(is_peak, 0.5 * (left - right) / jnp.where(is_peak, curvature, 1.0), 0.0)
+    advance = 2 * np.pi * hop_length * (index[None] + offset) / n_fft
+
+    # The peak reached by going uphill to the right (left): the next (last) peak, unless a step on the way does not climb.
+    next_peak = jax.lax.cummin(jnp.where(is_peak, index[None], bins), axis=1, reverse=True)
+    last_peak = jax.lax.cummax(jnp.where(is_peak, index[None], -1), axis=1)
+    flat_right = jnp.concatenate([jnp.where(rises, bins, index[None, :-1]), jnp.full_like(index[None, :1], bins - 1) + never], axis=1)
+    first_not_rising = jax.lax.cummin(flat_right, axis=1, reverse=True)
+    flat_left = jnp.concatenate([0 * never + index[None, :1], jnp.where(falls, -1, index[None, 1:])], axis=1)
+    last_not_falling = jax.lax.cummax(flat_left, axis=1)
+
+    def locked(peak, reaches):
+        """Whether a bin is locked to the peak given, and whether in opposite phase."""
+        peak = jnp.clip(peak, 0, bins - 1)
+        lean = jnp.take_along_axis(offset, peak, axis=1)
+        away = index[None] - peak
+        # A peak that leans right (left) has its near side on that side: one bin opposite, then in phase.
+        opposite = jnp.where(lean > 0, (away == 1) | (away < 0), (away == -1) | (away > 0))
+        # Bins 0 and 1 are left to their own phase, save the immediate neighbour of a peak that leans left.
+        allowed = (away > 0) | (index[None] > 1) | ((away == -1) & (lean < 0))
+        return peak, reaches & (lean != 0) & allowed & ~is_peak, opposite
+
+    up_left, left_holds, left_opposite = locked(last_peak, (last_peak >= 0) & (last_not_falling == last_peak))
+    up_right, right_holds, right_opposite = locked(next_peak, (next_peak < bins) & (first_not_rising == next_peak))
+    source = jnp.where(right_holds, up_right, jnp.where(left_holds, up_left, index[None]))
+    turn = np.pi * jnp.where(right_holds, right_opposite, left_holds & left_opposite)
+
+    # ... and only the running phase goes from frame to frame.
+    def step(phase, frame):
+        is_peak, advance, source, turn = frame
+        phase = jnp.where(is_peak, jnp.mod(phase + advance, 2 * np.pi), phase)
+        phase = phase[source] + turn
+        return phase, phase
+
+    _, phases = jax.lax.scan(step, jnp.zeros(bins), (is_peak, advance, source, turn))
+    return phases
+
+
+@functools.partial(jax.jit, static_argnames=("hop_length", "iterations", "length"))
+def griffin_lim(
+    magnitude: jax.Array, phase: jax.Array, *, hop_length: int, iterations: int, momentum: float = 0.0, length: int | None = None
+) -> jax.Array:
+    """Griffin & Lim (1984), or its fast form (Perraudin, Balazs & Sondergaard 2013) with momentum.
+
+    With P1 the projection on spectra that belong to a wave and P2 the one on those with the given magnitude:
+    c_n = P1(P2(t_{n-1})), t_n = c_n + momentum * (c_n - c_{n-1}).
+
+    Args:
+      magnitude: [T, F] >= 0, linear.
+      phase: [T, F] to start from, in radians: `random_phase` or `spsi`.
+      hop_length: samples between frames; n_fft is 2 * (F - 1).
+      iterations: how many; 0 is the plain inverse transform.
+      momentum: 0 is Griffin-Lim; the fast form takes 0.99.
+      length: samples of the wave; (T - 1) * hop_length, the shortest of that many frames, by default.
+    Returns:
+      The wave [length].
+    Raises:
+      ValueError: a wave of that length has another number of frames.
+    """
+    n_fft = 2 * (magnitude.shape[1] - 1)
+    length = (len(magnitude) - 1) * hop_length if length is None else length
+    if spectrogram.frame_count(length, n_fft=n_fft, hop_length=hop_length) != len(magnitude):
+        raise ValueError(f"{length} samples are not as long as {len(magnitude)} frames.")
+    inverse = functools.partial(spectrogram.istft, n_fft=n_fft, hop_length=hop_length, length=length)
+    forward = functools.partial(spectrogram.stft, n_fft=n_fft, hop_length=hop_length)
+
+    def with_magnitude(spectrum):
+        size = jnp.abs(spectrum)
+        # Where the estimate is zero any phase will do; 0 keeps silence silent and the result finite.
+        return magnitude * jnp.where(size > 0, spectrum / jnp.where(size > 0, size, 1.0), 1.0)
+
+    def iterate(_, state):
+        estimate, last = state
+        consistent = forward(inverse(with_magnitude(estimate)))
+        return consistent + momentum * (consistent - last), consistent
+
+    start = magnitude * jnp.exp(1j * phase)
+    estimate, _ = jax.lax.fori_loop(0, iterations, iterate, (start, jnp.zeros_like(start)))
+    return inverse(with_magnitude(estimate))
+
+
+def spectral_convergence(wave: jax.Array, magnitude: jax.Array, *, hop_length: int) -> jax.Array:
+    """||magnitude - |stft(wave)|| | / ||magnitude||: 0 when a wave has exactly the magnitudes asked for (Sturmel & Daudet 2011)."""
+    n_fft = 2 * (magnitude.shape[1] - 1)
+    found = jnp.abs(spectrogram.stft(wave, n_fft=n_fft, hop_length=hop_length))
+    return jnp.linalg.norm(magnitude - found) / jnp.linalg.norm(magnitude)

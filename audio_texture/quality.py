@@ -1,0 +1,446 @@
+"""Judging a texture against its reference: is it like it, and is it more than a copy of it?
+
+A wave here is NumPy, float32 [samples] or [channels, samples] (channels are averaged), nominally in [-1, 1]. Every sound
+is brought to the working rate, 16 kHz or the lowest of the rates given, and to one level. Nothing here needs a gradient;
+only the auditory statistics run in JAX.
+
+Likeness comes as ratios in which 1 is the distance between the two halves of the reference itself:
+
+    ratio = mean_ij D(candidate piece i, half j) / D(half 1, half 2)
+
+with all pieces of one duration, so that what an average over few seconds misses is missed on both sides. About 1 is what
+another recording of the same texture scores; a verbatim copy scores about 0.5, since one of its two distances is 0; so
+below 1 a result follows the accidents of this recording. `copied` and `looped` say whether it does so by repeating it.
+
+D is a mean of terms, each divided by its median over recordings (`UNITS`), and never less than `FLOOR` of that: two
+halves can be alike by chance, or the reference may be a loop, and nothing should be asked to be nearer than that.
+
+N samples, T frames, B bands, W windows, S random directions.
+"""
+
+import functools
+
+import jax
+import numpy as np
+import scipy.fft
+import scipy.ndimage
+import scipy.signal
+
+from audio_texture import audio, auditory, spectrogram
+
+WORKING_RATE = 16_000
+LEVEL = 0.05  # RMS every sound is brought to
+SHORTEST = 1.0  # seconds
+MEASURES = ("auditory", "patches", "structure", "rhythm")
+FLOOR = 0.3  # of the median distance between halves
+
+# n_fft, hop, bands of the two log-mel views, in samples at 16 kHz (8 and 32 ms hops)
+_VIEWS = {"8ms": (512, 128, 32), "32ms": (2048, 512, 48)}
+_WIDTHS = (1, 8, 32)  # frames
+_DIRECTIONS = 64
+
+# Copying: windows of 1/4 s every 1/8 s; the reference is compared with itself at least 1/2 s away.
+_WINDOW, _STEP, _AWAY, _MARGIN = 0.25, 0.125, 0.5, 0.3
+_MOST_WINDOWS = 120
+
+# The median of each term between the two halves of a recording (128 clips of ESC-10 in nine classes that are not mostly
+# silence, halves of 2.5 s): what makes terms count alike. The auditory groups have theirs in auditory.UNITS.
+UNITS = {
+    "auditory": auditory.UNITS._asdict(),
+    "patches": {"8ms x 1": 0.33, "8ms x 8": 0.39, "8ms x 32": 0.37, "32ms x 1": 0.45, "32ms x 8": 0.49, "32ms x 32": 0.55},
+    "structure": {"0.5s": 0.39, "1s": 0.48, "modulation": 0.89},
+    "rhythm": {"heights": 0.15, "gaps": 0.15, "rate": 0.11, "modulation": 0.87},
+}
+
+
+# ---------------------------------------------------------------- preparation
+
+
+def prepare(wave: np.ndarray, *, sample_rate: int, rate: int) -> np.ndarray:
+    """Mono, at the working rate, without DC and at one level.
+
+    Args:
+      wave: [N] or [C, N] float.
+      sample_rate, rate: from and to, Hz.
+    Returns:
+      [N'] float32 with an RMS of LEVEL.
+    Raises:
+      ValueError: not such an array, shorter than 1 s, not finite, or silent.
+    """
+    wave = np.asarray(wave, np.float32)
+    if wave.ndim not in (1, 2):
+        raise ValueError(f"a wave is [samples] or [channels, samples]; this one has the shape {wave.shape}.")
+    wave = wave if wave.ndim == 1 else np.mean(wave, axis=0)
+    if len(wave) < SHORTEST * sample_rate:
+        raise ValueError(f"a sound of {len(wave) / sample_rate:g} s cannot be judged; it must last at least {SHORTEST:g} s.")
+    if not np.all(np.isfinite(wave)):
+        raise ValueError("a sound to be judged must have finite samples.")
+    wave = audio.resample(wave, sample_rate, rate)
+    wave = wave - np.mean(wave, dtype=np.float64)
+    level = audio.rms(wave)
+    if level < audio.SILENCE:
+        raise ValueError("a silent sound cannot be judged.")
+    return (wave * (LEVEL / level)).astype(np.float32)
+
+
+def _frames(wave: np.ndarray, length: int, hop: int) -> np.ndarray:
+    """[N] -> [T, length]: whole frames, a view."""
+    return np.lib.stride_tricks.sliding_window_view(wave, length)[::hop]
+
+
+def log_mel(wave: np.ndarray, *, sample_rate: int, n_fft: int, hop_length: int, bands: int) -> np.ndarray:
+    """ln(mel power + a floor 70 dB below that of white noise at LEVEL): [N] -> [T, B] float32."""
+    window = scipy.signal.get_window("hann", n_fft).astype(np.float32)
+    power = np.abs(scipy.fft.rfft(_frames(wave, n_fft, hop_length) * window)) ** 2
+    filters = spectrogram.mel_filters(sample_rate, n_fft, bands)
+    filters = filters / np.sum(filters, axis=0)
+    return np.log(power @ filters + 1e-7 * np.sum(window**2) * LEVEL**2)
+
+
+def _standard(view: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of each band of the reference; deviations under 1 dB of power are noise of measurement."""
+    return np.mean(view, axis=0), np.maximum(np.std(view, axis=0), 0.23)
+
+
+# ---------------------------------------------------------------- likeness
+
+
+@functools.partial(jax.jit, static_argnames="sample_rate")
+def _auditory(wave, weights, *, sample_rate):
+    return auditory.comparable(auditory.statistics(wave, weights, sample_rate=sample_rate))
+
+
+@functools.lru_cache(maxsize=32)
+def _directions(size: int) -> np.ndarray:
+    """Fixed random directions [size, S] of unit length: the same for every sound."""
+    directions = np.random.default_rng(size).standard_normal((size, _DIRECTIONS))
+    return (directions / np.linalg.norm(directions, axis=0)).astype(np.float32)
+
+
+def _projections(view: np.ndarray, width: int) -> np.ndarray:
+    """Patches of `width` frames along the fixed directions, each sorted: [T, B] -> [T - width + 1, S].
+
+    The mean absolute difference of two such arrays is the sliced 1-Wasserstein distance of the two sets of patches
+    (Rabin, Peyre, Delon & Bernot 2011), with directions that are the same for all.
+    """
+    count = len(view) - width + 1
+    directions = _directions(width * view.shape[1]).reshape(width, view.shape[1], -1)
+    total = np.zeros((count, _DIRECTIONS), np.float32)
+    for i in range(width):
+        total += view[i : i + count] @ directions[i]
+    return np.sort(total, axis=0)
+
+
+def _modulation(view: np.ndarray, frame_rate: float) -> np.ndarray:
+    """Log power of each band's fluctuation in half-octave bands from 0.7 to 30 Hz: [T, B] -> [Q, B]."""
+    view = (view - np.mean(view, axis=0)) * np.hanning(len(view))[:, None]
+    power = np.abs(np.fft.rfft(view, axis=0)) ** 2 / len(view)
+    frequencies = np.fft.rfftfreq(len(view), 1 / frame_rate)
+    edges = 0.7 * 2 ** np.arange(0, 5.6, 0.5)
+    bands = [(frequencies >= low) & (frequencies < high) for low, high in zip(edges[:-1], edges[1:])]
+    return np.stack([np.log(np.mean(power[band], axis=0) + 1e-3) for band in bands if np.any(band)])
+
+
+def onsets(wave: np.ndarray, *, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """Moments and heights of the onsets of a sound.
+
+    The onset strength is the mean over 32 mel bands of the rise in dB over 16 ms (spectral flux, half-wave rectified);
+    onsets are its peaks that stand out by at least 1 dB and are 30 ms apart.
+
+    Returns:
+      Seconds [n] and heights in dB [n].
+    """
+    n_fft, hop, bands = _VIEWS["8ms"]
+    view = 4.34 * log_mel(wave, sample_rate=sample_rate, n_fft=n_fft, hop_length=hop, bands=bands)
+    strength = np.mean(np.maximum(view[2:] - view[:-2], 0), axis=1)
+    apart = max(round(0.03 * sample_rate / hop), 1)
+    peaks, found = scipy.signal.find_peaks(strength, distance=apart, prominence=1.0)
+    return (peaks + 1) * hop / sample_rate, found["prominences"]
+
+
+def features(wave: np.ndarray, standards: list, *, sample_rate: int) -> dict[str, dict[str, np.ndarray]]:
+    """What the four likeness measures compare: {measure: {term: array}}, with the terms of UNITS.
+
+    Terms whose patches are longer than half the sound are left out.
+
+    Args:
+      wave: [N] at the working rate and level.
+      standards: mean and deviation of each log-mel view of the whole reference, see `reference_standards`.
+      sample_rate: Hz.
+    """
+    ramp = scipy.signal.windows.tukey(len(wave), min(1.0, 0.1 * sample_rate / len(wave))).astype(np.float32)
+    heard = {name: np.asarray(v) for name, v in _auditory(wave, ramp, sample_rate=sample_rate)._asdict().items()}
+
+    views = [(view - mean) / deviation for view, (mean, deviation) in zip(_views(wave, sample_rate), standards)]
+    patches = {
+        f"{name} x {width}": _projections(view, width)
+        for name, view in zip(_VIEWS, views) for width in _WIDTHS if 2 * width <= len(view)
+    }
+
+    # 8 wide bands of the fine view: patches of 1/2 s and 1 s at 31 frames a second
+    wide = views[0].reshape(len(views[0]), 8, -1).mean(axis=2)
+    coarse = wide[: len(wide) // 4 * 4].reshape(-1, 4, 8).mean(axis=1)
+    frame_rate = sample_rate / _VIEWS["8ms"][1]
+    lengths = {"0.5s": round(frame_rate / 8), "1s": round(frame_rate / 4)}
+    structure = {name: _projections(coarse, width) for name, width in lengths.items() if 1.25 * width <= len(coarse)}
+
+    times, heights = onsets(wave, sample_rate=sample_rate)
+    duration = len(wave) / sample_rate
+    quantiles = np.linspace(0.05, 0.95, 19)
+    gaps = np.diff(times) if len(times) > 1 else np.array([duration])
+    rhythm = {
+        "heights": np.quantile(np.log(heights), quantiles) if len(heights) else np.zeros(len(quantiles)),
+        "gaps": np.quantile(np.log(gaps), quantiles),
+        "rate": np.log([(len(times) + 0.5) / duration]),
+        "modulation": _modulation(np.mean(views[0], axis=1, keepdims=True), frame_rate),
+    }
+    return {"auditory": heard, "patches": patches,
+            "structure": {**structure, "modulation": _modulation(wide, frame_rate)}, "rhythm": rhythm}
+
+
+def _views(wave: np.ndarray, sample_rate: int) -> list[np.ndarray]:
+    return [log_mel(wave, sample_rate=sample_rate, n_fft=n, hop_length=hop, bands=bands) for n, hop, bands in _VIEWS.values()]
+
+
+def reference_standards(reference: np.ndarray, *, sample_rate: int) -> list:
+    """Mean and deviation by band of each log-mel view of the reference."""
+    return [_standard(view) for view in _views(reference, sample_rate)]
+
+
+def distances(a: dict, b: dict) -> dict[str, float]:
+    """D of each measure between two sounds' `features`: the mean over terms of difference / unit.
+
+    The difference is the root mean square in the auditory groups and the mean absolute difference elsewhere, which for
+    sorted projections and for quantiles is the 1-Wasserstein distance.
+    """
+    def difference(measure, term):
+        gap = a[measure][term] - b[measure][term]
+        return np.sqrt(np.mean(gap**2)) if measure == "auditory" else np.mean(np.abs(gap))
+    return {m: float(np.mean([difference(m, term) / UNITS[m][term] for term in a[m]])) for m in MEASURES}
+
+
+def _pieces(wave: np.ndarray, length: int, most: int = 4) -> list[np.ndarray]:
+    """Up to `most` pieces of `length` samples, evenly spread, not overlapping."""
+    count = min(most, len(wave) // length)
+    return [wave[s : s + length] for s in np.linspace(0, len(wave) - length, count).astype(int)]
+
+
+def likeness(candidate: np.ndarray, reference: np.ndarray, *, sample_rate: int) -> dict[str, float]:
+    """The four ratios. Both waves [N] at the working rate and level; 1 = as near as the reference's halves to each other."""
+    length = min(len(candidate), len(reference)) // 2
+    middle = len(reference) // 2
+    standards = reference_standards(reference, sample_rate=sample_rate)
+    judge = functools.partial(features, standards=standards, sample_rate=sample_rate)
+    halves = [judge(reference[:length]), judge(reference[middle : middle + length])]
+    pieces = [judge(piece) for piece in _pieces(candidate, length)]
+    own = distances(*halves)
+    found = [distances(piece, half) for piece in pieces for half in halves]
+    return {m: float(np.mean([d[m] for d in found])) / max(own[m], FLOOR) for m in MEASURES}
+
+
+def held_out(candidate, first_half, second_half, *, sample_rate: int, candidate_rate: int | None = None) -> dict[str, float]:
+    """The stricter test: made from the first half, judged on the second, where 1 is what the first half itself scores.
+
+    Args:
+      candidate, first_half, second_half: [N] or [C, N], at least 1 s.
+      sample_rate: of the halves, Hz. candidate_rate: of the candidate, Hz; None means the same.
+    Returns:
+      {measure: mean_i D(candidate piece i, second) / D(first, second)}.
+    """
+    candidate_rate = candidate_rate or sample_rate
+    rate = min(sample_rate, candidate_rate, WORKING_RATE)
+    candidate = prepare(candidate, sample_rate=candidate_rate, rate=rate)
+    first, second = (prepare(half, sample_rate=sample_rate, rate=rate) for half in (first_half, second_half))
+    length = min(len(candidate), len(first), len(second))
+    standards = reference_standards(first, sample_rate=rate)
+    judge = functools.partial(features, standards=standards, sample_rate=rate)
+    target = judge(second[:length])
+    own = distances(judge(first[:length]), target)
+    found = [distances(judge(piece), target) for piece in _pieces(candidate, length)]
+    return {m: float(np.mean([d[m] for d in found])) / max(own[m], FLOOR) for m in MEASURES}
+
+
+# ---------------------------------------------------------------- copying
+
+
+def flatten(wave: np.ndarray, reference: np.ndarray, *, sample_rate: int) -> np.ndarray:
+    """Equal power in every band and at every moment: what two waves share then is neither spectrum nor events, only samples.
+
+    The spectrum of the reference is divided out down to 40 dB below its peak, then each sample by the RMS of the 10 ms
+    around it, down to 50 dB below the whole. Without the second step one tick is like every other tick; with it two ticks
+    agree for as long as they last, a copy over all of its window.
+    """
+    power = np.mean(np.abs(scipy.fft.rfft(_frames(reference, 1024, 512) * np.hanning(1024).astype(np.float32))) ** 2, axis=0)
+    gain = 1 / np.sqrt(power + 1e-4 * np.max(power))
+    spectrum = scipy.fft.rfft(wave)
+    position = np.linspace(0, len(gain) - 1, len(spectrum))
+    white = scipy.fft.irfft(spectrum * np.interp(position, np.arange(len(gain)), gain), n=len(wave))
+    local = scipy.ndimage.uniform_filter1d(white**2, round(0.01 * sample_rate) | 1)
+    return (white / np.sqrt(local + 1e-5 * np.mean(local) + 1e-30)).astype(np.float32)
+
+
+def detail(view: np.ndarray) -> np.ndarray:
+    """The fine grain of a log-mel view [T, B]: what is left when neighbouring bands and moments are taken out, frame by frame alike.
+
+    Means over 5 bands and over 31 frames (1/4 s) are removed and frames brought to one length, so that events and
+    spectrum, which two recordings of one texture share, leave little; a copy keeps it even under new phases.
+    """
+    view = view - scipy.ndimage.uniform_filter1d(view, 5, axis=1)
+    view = view - scipy.ndimage.uniform_filter1d(view, 31, axis=0)
+    length = np.linalg.norm(view, axis=1, keepdims=True)
+    return view / np.maximum(length, 0.3 * np.median(length) + 1e-6)
+
+
+def _starts(count: int, length: int, step: float) -> np.ndarray:
+    """Where windows of `length` begin among `count` samples or frames: every `step`, or 120 evenly spread where that is more."""
+    starts = np.arange(0, count - length + 1, step)
+    if len(starts) > _MOST_WINDOWS:  # a minute of sound would take a minute
+        starts = np.linspace(0, count - length, _MOST_WINDOWS)
+    return np.round(starts).astype(int)
+
+
+def wave_matches(candidate, reference, *, sample_rate: int, away: float | None = None) -> np.ndarray:
+    """For each window of the candidate the best match anywhere in the reference: [W], |normalised correlation| in [0, 1].
+
+    Args:
+      candidate, reference: [N], see `flatten`.
+      away: when both are one sound, how many seconds off a match must lie; None looks everywhere.
+    """
+    length = round(_WINDOW * sample_rate)
+    lags = np.arange(len(reference) - length + 1)
+    size = scipy.fft.next_fast_len(len(reference), real=True)  # the lags kept do not wrap
+    spectrum = scipy.fft.rfft(reference, size)
+    sums = np.concatenate([[0.0], np.cumsum(reference.astype(np.float64) ** 2)])
+    # A quiet stretch must not match by being divided by next to nothing.
+    norm = np.sqrt(np.maximum(sums[length:] - sums[:-length], 0.01 * length * np.mean(reference**2))).astype(np.float32)
+    best = []
+    for start in _starts(len(candidate), length, _STEP * sample_rate):
+        window = candidate[start : start + length]
+        match = np.abs(scipy.fft.irfft(spectrum * np.conj(scipy.fft.rfft(window, size)), size)[: len(lags)]) / norm
+        if away is not None:
+            match[np.abs(lags - start) < away * sample_rate] = 0
+        best.append(np.max(match, initial=0) / max(np.linalg.norm(window), 1e-9))
+    return np.array(best)
+
+
+def detail_matches(candidate, reference, *, frame_rate: float, away: float | None = None) -> np.ndarray:
+    """The same with patches of `detail` [T, B], at lags of whole frames: [W], normalised correlation in [-1, 1]."""
+    length = round(_WINDOW * frame_rate)
+    starts = _starts(len(candidate), length, _STEP * frame_rate)
+    def patches(view):
+        patch = np.lib.stride_tricks.sliding_window_view(view, length, axis=0).reshape(len(view) - length + 1, -1)
+        return patch / np.maximum(np.linalg.norm(patch, axis=1, keepdims=True), 1e-6)
+    windows = np.stack([patches(candidate[start : start + length])[0] for start in starts])
+    # in blocks, for a long reference's patches take 8 kB a frame
+    blocks = [reference[i : i + 4096 + length - 1] for i in range(0, len(reference) - length + 1, 4096)]
+    match = np.concatenate([windows @ patches(block).T for block in blocks], axis=1)
+    if away is not None:
+        match[np.abs(starts[:, None] - np.arange(match.shape[1])) < away * frame_rate] = -1
+    return np.max(match, axis=1)
+
+
+def threshold(own: np.ndarray) -> float:
+    """The least match that tells of copying, from the matches [W] of a reference's windows with its own other parts.
+
+    Three tenths of the way from its best own match to 1: a texture that resembles itself (an engine, a clock) asks for more
+    likeness than noise does, and one that repeats itself exactly can never be said to have been copied.
+    """
+    best = float(np.max(own))
+    return best + _MARGIN * (1 - best)
+
+
+def copying(candidate: np.ndarray, reference: np.ndarray, *, sample_rate: int) -> dict[str, float]:
+    """Shares of the candidate's windows that repeat the reference (`copied`) or another part of the candidate (`looped`).
+
+    A window of 1/4 s counts when its best match, as a flattened wave or as log-mel detail, lies above what the reference's
+    own windows find in parts of it at least 1/2 s away, with a margin (`threshold`). Windows 40 dB below the sound's level
+    are left out. Both waves [N] at the working rate and level.
+    """
+    n_fft, hop, bands = 1024, 128, 64
+    mel = functools.partial(log_mel, sample_rate=sample_rate, n_fft=n_fft, hop_length=hop, bands=bands)
+    mean, deviation = _standard(mel(reference))
+    by_wave = functools.partial(wave_matches, sample_rate=sample_rate)
+    by_detail = functools.partial(detail_matches, frame_rate=sample_rate / hop)
+    length = round(_WINDOW * sample_rate)
+    starts = _starts(len(candidate), length, _STEP * sample_rate)
+    loud = np.array([audio.rms(candidate[s : s + length]) > 0.01 * LEVEL for s in starts])
+
+    copied, looped = np.zeros(len(starts), bool), np.zeros(len(starts), bool)
+    for match, a, b in (
+        (by_wave, *(flatten(x, reference, sample_rate=sample_rate) for x in (candidate, reference))),
+        (by_detail, *(detail((mel(x) - mean) / deviation) for x in (candidate, reference))),
+    ):
+        least = threshold(match(b, b, away=_AWAY))
+        # frames end a window before the samples do: one window less, mostly
+        for flags, found in ((copied, match(a, b)), (looped, match(a, a, away=_AWAY))):
+            flags[: len(found)] |= found[: len(flags)] > least
+    return {"copied": float(np.mean(copied[loud])), "looped": float(np.mean(looped[loud]))}
+
+
+# ---------------------------------------------------------------- defects
+
+
+def band_levels(wave: np.ndarray, *, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """Long-term level in third-octave bands from 50 Hz to Nyquist: centres in Hz [B], dB [B] (floor: -80 dB below the sum)."""
+    power = np.abs(scipy.fft.rfft(wave * scipy.signal.windows.tukey(len(wave), 0.05))) ** 2
+    frequencies = scipy.fft.rfftfreq(len(wave), 1 / sample_rate)
+    centers = 1000 * 2 ** (np.arange(-13, 20) / 3)
+    centers = centers[centers * 2 ** (1 / 6) <= sample_rate / 2]
+    band = [np.sum(power[(frequencies >= c / 2 ** (1 / 6)) & (frequencies < c * 2 ** (1 / 6))]) for c in centers]
+    return centers, 10 * np.log10(np.array(band) / np.sum(power) + 1e-8)
+
+
+def _silence(wave: np.ndarray, sample_rate: int) -> float:
+    """Share of 50 ms windows 60 dB below the sound's RMS."""
+    length = round(0.05 * sample_rate)
+    level = np.sqrt(np.mean(_frames(wave, length, length) ** 2, axis=1))
+    return float(np.mean(level < 1e-3 * np.sqrt(np.mean(wave**2))))
+
+
+def _jumps(wave: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Second difference over its RMS in the 10 ms around without the middle 1 ms: a lone jump stands far out. [N - 2]"""
+    second = np.abs(np.diff(wave, 2)).astype(np.float64)
+    around, middle = round(0.01 * sample_rate) | 1, round(0.001 * sample_rate) | 1
+    mean = lambda x, n: scipy.ndimage.uniform_filter1d(x, n, mode="nearest") * n
+    outside = (mean(second**2, around) - mean(second**2, middle)) / (around - middle)
+    return second / np.sqrt(np.maximum(outside, 1e-4 * np.mean(second**2)))
+
+
+def clicks(candidate, reference, *, sample_rate: int) -> float:
+    """Jumps a second that stand out 1.5 times as far as any in the reference, and that are at least as large as its largest 0.1 %."""
+    own, found = _jumps(reference, sample_rate), _jumps(candidate, sample_rate)
+    large = np.quantile(np.abs(np.diff(reference, 2)), 0.999)
+    where = np.flatnonzero((found > 1.5 * np.max(own)) & (np.abs(np.diff(candidate, 2)) > large))
+    count = int(np.sum(np.diff(where) > 0.005 * sample_rate)) + 1 if len(where) else 0
+    return count / (len(candidate) / sample_rate)
+
+
+def evaluate(candidate, reference, *, sample_rate: int, candidate_rate: int | None = None) -> dict[str, float]:
+    """Judges a candidate against its reference.
+
+    Args:
+      candidate, reference: [N] or [C, N] in [-1, 1], at least 1 s.
+      sample_rate: of the reference, Hz. candidate_rate: of the candidate, Hz; None means the same.
+    Returns:
+      auditory, patches, structure, rhythm: likeness, 1 = as the reference's halves to each other.
+      copied, looped: shares in [0, 1], good is 0.
+      spectrum_db: RMS over third octaves of the difference of long-term levels; level_db: candidate's minus reference's.
+      silence: share of silent 50 ms windows beyond the reference's; clicks: a second; clipping: share of samples at full
+      scale. Good is 0.
+    Raises:
+      ValueError: see `prepare`.
+    """
+    candidate_rate = candidate_rate or sample_rate
+    rate = min(sample_rate, candidate_rate, WORKING_RATE)
+    a = prepare(candidate, sample_rate=candidate_rate, rate=rate)
+    b = prepare(reference, sample_rate=sample_rate, rate=rate)
+    gap = band_levels(a, sample_rate=rate)[1] - band_levels(b, sample_rate=rate)[1]
+    return {
+        **likeness(a, b, sample_rate=rate),
+        **copying(a, b, sample_rate=rate),
+        "spectrum_db": float(np.sqrt(np.mean(gap**2))),
+        "level_db": 20 * float(np.log10(audio.rms(candidate) / audio.rms(reference))),
+        "silence": max(_silence(a, rate) - _silence(b, rate), 0.0),
+        "clicks": clicks(a, b, sample_rate=rate),
+        "clipping": float(np.mean(np.abs(candidate) >= 0.9999)),
+    }

@@ -1,0 +1,49 @@
+"""What is matched: statistics of features over time, and distances between them.
+
+T frames, C features.
+"""
+
+import jax
+import jax.numpy as jnp
+
+
+def gram(features: jax.Array) -> jax.Array:
+    """Mean over frames of the products of all pairs of features: [T, C] -> [C, C]. The order of frames does not matter.
+
+    Gatys, Ecker & Bethge 2015, Eq. 2, divided by the number of frames so that sounds of other lengths can be compared.
+    """
+    return jnp.matmul(features.T, features, precision=jax.lax.Precision.HIGHEST) / features.shape[0]
+
+
+def gram_distance(x_gram: jax.Array, y_gram: jax.Array) -> jax.Array:
+    """Mean squared difference of two Grams [C, C]: the authors' style loss without its weight."""
+    return jnp.mean((x_gram - y_gram) ** 2)
+
+
+def feature_kernel(x: jax.Array, y: jax.Array) -> jax.Array:
+    """Mean product over features of every frame of x with every frame of y: [Tx, C], [Ty, C] -> [Tx, Ty]."""
+    return jnp.matmul(x, y.T, precision=jax.lax.Precision.HIGHEST) / x.shape[1]
+
+
+def kernel_gram_size(kernel: jax.Array) -> jax.Array:
+    """Mean square of a Gram, from the frames' kernel alone: mean_cc' G_cc'^2 = mean_tt' k(t, t')^2."""
+    return jnp.mean(kernel**2)
+
+
+def kernel_gram_distance(x_kernel: jax.Array, cross_kernel: jax.Array, y_size: jax.Array) -> jax.Array:
+    """`gram_distance` without the Grams: a maximum mean discrepancy with the kernel k^2 (Li et al., IJCAI 2017).
+
+    mean_cc' (G^x - G^y)^2 = mean_tt' k(x_t, x_t')^2 - 2 mean_tt' k(x_t, y_t')^2 + mean_tt' k(y_t, y_t')^2
+
+    With `feature_kernel` it equals `gram_distance` and is cheaper where frames are fewer than features; with the kernels
+    of infinite_width.py it is the only form there is.
+
+    Args:
+      x_kernel: [Tx, Tx]. cross_kernel: [Tx, Ty]. y_size: `kernel_gram_size` of the target.
+    """
+    return kernel_gram_size(x_kernel) - 2 * jnp.mean(cross_kernel**2) + y_size
+
+
+def frames_are_cheaper(x_frames: int, y_frames: int, features: int) -> bool:
+    """Whether T x T products cost less than Grams: multiplications of the forward pass, and so of the gradient."""
+    return x_frames * (x_frames + y_frames) < features * (x_frames + features)

@@ -1,0 +1,278 @@
+"""The one road from references to a new sound, which every recipe takes.
+
+reference waves -> what the canvas holds (waves, or a spectrogram) -> views -> networks -> target, fitted once;
+canvas parameters -> the same -> distance -> optimiser -> parameters -> wave, at the references' own rate and level.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.fft
+
+from audio_texture import audio, canvas, objective, optimize, phase, spectrogram
+from audio_texture.recipes import Recipe, View
+
+# Nothing above half of this is heard; faster recordings are modelled at this rate and the result is brought back to theirs.
+HIGHEST_MODELLED_RATE = 48_000
+SHORTEST_SECONDS, LONGEST_SECONDS = 0.05, 600.0
+
+
+class Problem(NamedTuple):
+    """A recipe applied to references.
+
+    Attributes:
+      optimizer: over the canvas's parameters.
+      begin: key -> (parameters to start from, data that the loss needs beside them: targets, constants).
+      finish: (key, parameters) -> (wave [C, samples] at the references' rate and level, dB its level was lowered by lest
+        it clip).
+    """
+
+    optimizer: optimize.Optimizer
+    begin: Callable[[jax.Array], tuple[Any, Any]]
+    finish: Callable[[jax.Array, Any], tuple[np.ndarray, float]]
+
+
+class Texture(NamedTuple):
+    """wave: [C, samples] float32. lowered_db: below the references' level, lest it clip. outcome: of the optimiser."""
+
+    wave: np.ndarray
+    lowered_db: float
+    outcome: optimize.Outcome
+
+
+def prepare(
+    recipe: Recipe,
+    references: Sequence[np.ndarray],
+    *,
+    sample_rate: int,
+    seconds: float,
+    weights: Sequence[float] | None = None,
+) -> Problem:
+    """Fits the targets and lays out the canvas.
+
+    Args:
+      recipe: the choices.
+      references: waves [C, N_i], all of one rate and number of channels; several are mixed, by their weights.
+      sample_rate: theirs and the result's, in Hz.
+      seconds: length of the result.
+      weights: of the references; equal by default.
+    Raises:
+      ValueError: a reference that is silent, constant or shorter than a kernel; a length out of range; a view that does
+        not fit the rate.
+    """
+    if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
+        raise ValueError(f"seconds must be from {SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g}, got {seconds:g}.")
+    weights = list(weights or [1.0] * len(references))
+    rate = recipe.sample_rate or min(sample_rate, HIGHEST_MODELLED_RATE)
+    for wave in references:
+        audio.check_audible(wave, "the reference")
+    level = math.sqrt(np.average([audio.rms(wave) ** 2 for wave in references], weights=weights))
+    modelled = [_as_modelled(wave, sample_rate, rate, recipe.level) for wave in references]
+    _check_lengths(recipe, modelled, rate)
+
+    samples = math.ceil(round(seconds * sample_rate) * rate / sample_rate)
+    lay_out = _waveform_canvas if recipe.canvas == "waveform" else _spectrogram_canvas
+    sketch, as_rendered, to_wave = lay_out(recipe, modelled, weights, rate, samples)
+    style = objective.mixture(_style(recipe, rate), weights)
+    target = jax.jit(lambda waves: style.fit([as_rendered(wave) for wave in waves]))(modelled)
+
+    def loss(parameters, data):
+        total, terms = style.distance(data["target"], sketch.render(parameters, data["constants"]))
+        return total * data["scale"], {name: term * data["scale"] for name, term in terms.items()}
+
+    def begin(key):
+        parameters = sketch.init(key)
+        data = {"target": target, "constants": sketch.constants, "scale": jnp.float32(1)}
+        if recipe.normalised_by == "start":
+            data["scale"] = 1 / jax.jit(loss)(parameters, data)[0]
+        return parameters, data
+
+    def finish(key, parameters):
+        wave = audio.resample(np.asarray(to_wave(key, parameters)), rate, sample_rate)
+        return audio.match_level(wave[:, : round(seconds * sample_rate)], level)
+
+    if recipe.optimizer == "lbfgs":
+        optimizer = optimize.lbfgs(loss, history=recipe.history)
+    else:
+        optimizer = optimize.adam(loss, learning_rate=recipe.learning_rate)
+    return Problem(optimizer, begin, finish)
+
+
+def run(
+    problem: Problem,
+    recipe: Recipe,
+    key: jax.Array,
+    *,
+    max_seconds: float = float("inf"),
+    resume_from: tuple[optimize.State, list[optimize.Progress]] | None = None,
+    on_chunk: Callable[[optimize.State, list[optimize.Progress]], None] = lambda state, progress: None,
+) -> Texture:
+    """Makes one texture: the same key gives the same samples on the same machine.
+
+    Args:
+      problem: of `prepare`; runs with several keys share what it compiles.
+      recipe: the one it was prepared with.
+      key: PRNG key of the start.
+      max_seconds: wall-clock budget of the optimisation.
+      resume_from: state and rows of an interrupted run with the same key.
+      on_chunk: as in `optimize.run`.
+    """
+    start_key, phase_key = jax.random.split(key)
+    parameters, data = problem.begin(start_key)
+    state, rows = resume_from or (problem.optimizer.init(parameters, data), [])
+    outcome = optimize.run(
+        problem.optimizer,
+        state,
+        data,
+        evaluations=recipe.evaluations,
+        seconds=max_seconds,
+        tolerance=recipe.tolerance,
+        progress=rows,
+        on_chunk=on_chunk,
+    )
+    wave, lowered_db = problem.finish(phase_key, outcome.state.parameters)
+    return Texture(wave, lowered_db, outcome)
+
+
+def _as_modelled(wave: np.ndarray, sample_rate: int, rate: int, level: float) -> np.ndarray:
+    wave = audio.resample(wave - np.mean(wave, axis=1, keepdims=True), sample_rate, rate)
+    return wave * np.float32(level / audio.rms(wave)) if level else wave
+
+
+def _check_lengths(recipe: Recipe, references: Sequence[np.ndarray], rate: int) -> None:
+    shortest = min(wave.shape[1] for wave in references)
+    least = max(_field_samples(recipe, view, rate) for view in recipe.views)
+    if shortest < least:
+        raise ValueError(f"the reference lasts {shortest / rate:.3g} s; it must last at least as long as the longest kernel, {least / rate:.3g} s.")
+
+
+def _field_samples(recipe: Recipe, view: View, rate: int) -> int:
+    """Samples that the frames of a view's widest kernel reach over."""
+    sizes = view.sizes(rate)
+    return sizes["n_fft"] + (recipe.longest_field(view) - 1) * sizes["hop_length"]
+
+
+def _waveform_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int):
+    """The canvas, what it renders of a wave, and how parameters become a wave."""
+    # A window's length is added at both ends and cut off again, so that whole windows reach every sample that stays.
+    margin = max(view.sizes(rate)["n_fft"] for view in recipe.views)
+    least = max(_field_samples(recipe, view, rate) for view in recipe.views)
+    length = scipy.fft.next_fast_len(max(samples + 2 * margin, least), real=True)
+    sketch = canvas.waveform_canvas(references, weights, sample_rate=rate, samples=length, smoothing_hz=recipe.smoothing_hz)
+
+    render = jax.jit(sketch.render)
+
+    def to_wave(_, parameters):
+        return render(parameters, sketch.constants)[:, margin : margin + samples]
+
+    return sketch, lambda wave: wave, to_wave
+
+
+def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int):
+    """The canvas, what it renders of a wave, and how parameters become a wave. Channels stand side by side: [T, C * F]."""
+    del weights
+    channels = len(references[0])
+    sizes = recipe.views[0].sizes(rate)
+    frames = max(1 + math.ceil(samples / sizes["hop_length"]), max(recipe.longest_field(view) for view in recipe.views))
+    sketch = canvas.spectrogram_canvas(frames, channels * (sizes["n_fft"] // 2 + 1))
+
+    def as_rendered(wave):
+        return jnp.concatenate([spectrogram.compress(_magnitude(channel, sizes)) for channel in wave], axis=1)
+
+    def to_wave(key, parameters):
+        def channel_wave(compressed):
+            magnitude = spectrogram.expand(compressed)
+            # The same start for all channels keeps them in phase where they are alike.
+            if recipe.phase_start == "spsi":
+                start = phase.spsi(magnitude, hop_length=sizes["hop_length"])
+            else:
+                start = phase.random_phase(key, magnitude)
+            return phase.griffin_lim(
+                magnitude,
+                start,
+                hop_length=sizes["hop_length"],
+                iterations=recipe.phase_iterations,
+                momentum=recipe.phase_momentum,
+            )
+
+        return jnp.stack([channel_wave(compressed)[:samples] for compressed in jnp.split(parameters, channels, axis=1)])
+
+    return sketch, as_rendered, jax.jit(to_wave)
+
+
+def _style(recipe: Recipe, rate: int) -> objective.Objective:
+    """The style distance, and the bounds where there are any, on what the canvas renders."""
+    parts = {}
+    total_weight = sum(view.weight for view in recipe.views)
+    for number, view in enumerate(recipe.views):
+        # Filters belong to the recipe: the same in every run of it, whatever its seed.
+        one = _networks(recipe, view, jax.random.key(number))
+        if recipe.standardised:
+            one = objective.standardised(one)
+        overlap = recipe.longest_field(view) - 1
+        frames = max(round(1000 * recipe.block_seconds / view.hop_ms), 2 * overlap + 1)
+        one = objective.in_blocks(one, frames=frames, overlap=overlap)
+        look = _view_of_wave if recipe.canvas == "waveform" else _view_of_spectrogram
+        one = objective.seen_through(functools.partial(look, view=view, rate=rate), one)
+        parts[str(view)] = (recipe.style_weight * view.weight / total_weight, one)
+    if recipe.bound_weight and recipe.canvas == "spectrogram":
+        parts["bounds"] = (recipe.bound_weight, objective.bounds())
+    return objective.weighted_sum(parts)
+
+
+def _networks(recipe: Recipe, view: View, key: jax.Array) -> objective.Objective:
+    """The networks of a view, one for each kernel width, on a spectrogram."""
+    relative = recipe.normalised_by == "target"
+    stacks = [recipe.layers(width) for width in view.widths]
+    if recipe.filters == 0:
+        return objective.infinite_gram(stacks, relative=relative)
+    # Flax takes a second to import, which runs in closed form need not wait for.
+    from audio_texture import networks
+
+    nets = [networks.FrequencyAsChannels(layers, recipe.initialisation, recipe.padding, recipe.pooling) for layers in stacks]
+    last = f"{'pool' if recipe.pool > 1 else 'relu'}_{recipe.depth}"
+
+    def init(key, x):
+        return [net.init(key, x) for net, key in zip(nets, jax.random.split(key, len(nets)), strict=True)]
+
+    def features(weights, x):
+        return {str(i): net.apply(weight, x)[last] for i, (net, weight) in enumerate(zip(nets, weights, strict=True))}
+
+    return objective.gram(init, features, key, relative=relative)
+
+
+def _magnitude(wave: jax.Array, sizes: dict[str, int]) -> jax.Array:
+    return jnp.abs(spectrogram.stft(wave, **sizes, center=False))
+
+
+def _view_of_wave(wave: jax.Array, *, view: View, rate: int) -> jax.Array:
+    """Compressed spectrogram of a wave [C, N], its channels, sums and differences side by side: [T, S * bands].
+
+    Magnitudes of the channels alone would leave open how they add up, and with it the width and place of the image.
+    """
+    sizes = view.sizes(rate)
+    streams = [*wave]
+    for left, right in zip(wave[:-1], wave[1:]):
+        streams += [(left + right) / np.sqrt(2), (left - right) / np.sqrt(2)]
+    magnitudes = [_magnitude(stream, sizes) for stream in streams]
+    return jnp.concatenate([spectrogram.compress(_banded(magnitude, view, rate)) for magnitude in magnitudes], axis=1)
+
+
+def _view_of_spectrogram(compressed: jax.Array, *, view: View, rate: int) -> jax.Array:
+    """A view's bands of a compressed spectrogram, channel by channel: [T, C * F] -> [T, C * bands]."""
+    if not view.bands:
+        return compressed
+    channels = compressed.shape[1] // (view.sizes(rate)["n_fft"] // 2 + 1)
+    magnitudes = jnp.split(spectrogram.expand(compressed), channels, axis=1)
+    return jnp.concatenate([spectrogram.compress(_banded(magnitude, view, rate)) for magnitude in magnitudes], axis=1)
+
+
+def _banded(magnitude: jax.Array, view: View, rate: int) -> jax.Array:
+    if not view.bands:
+        return magnitude
+    return magnitude @ spectrogram.mel_filters(rate, view.sizes(rate)["n_fft"], view.bands)
