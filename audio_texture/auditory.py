@@ -152,7 +152,8 @@ def envelopes(wave, *, sample_rate, bands=30, compression=0.3, floor=1e-5):
     analytic_KxN = jnp.fft.ifft(spectrum_KxF, n=samples)  # ifft pads the negative frequencies with zeros
     power_KxN = jnp.real(analytic_KxN) ** 2 + jnp.imag(analytic_KxN) ** 2
     envelope_KxN = (power_KxN + floor ** 2) ** (compression / 2)
-    return jnp.fft.irfft(jnp.fft.rfft(envelope_KxN)[:, :frames // 2 + 1], n=frames) * (frames / samples)
+    # strictly below 200 Hz: half of what lies at 200 Hz would have no phase left
+    return jnp.fft.irfft(jnp.fft.rfft(envelope_KxN)[:, : (frames + 1) // 2], n=frames) * (frames / samples)
 
 
 def band_pairs(bands, offsets):

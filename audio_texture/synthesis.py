@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.fft
 
-from audio_texture import audio, canvas, objective, optimize, phase, spectrogram
+from audio_texture import audio, canvas, checkpoint, objective, optimize, phase, spectrogram
 from audio_texture.recipes import Recipe, View
 
 # Nothing above half of this is heard; faster recordings are modelled at this rate and the result is brought back to theirs.
@@ -45,6 +45,27 @@ class Texture(NamedTuple):
     outcome: optimize.Outcome
 
 
+def modelled_rate(recipe: Recipe, sample_rate: int) -> int:
+    """The rate in Hz that a recipe models a sound of another rate at."""
+    return recipe.sample_rate or min(sample_rate, HIGHEST_MODELLED_RATE)
+
+
+def check_seconds(seconds: float) -> float:
+    """The length given, in seconds. Raises ValueError where it is out of range."""
+    if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
+        raise ValueError(f"{seconds:g} s is out of range: from {SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g} s can be made at once.")
+    return seconds
+
+
+def check_reference(recipe: Recipe, wave: np.ndarray, *, sample_rate: int, name: str = "the reference") -> None:
+    """Raises ValueError, naming the sound, when it is silent, constant or shorter than the recipe's longest kernel."""
+    audio.check_audible(wave, name)
+    rate = modelled_rate(recipe, sample_rate)
+    least = max(_field_samples(recipe, view, rate) for view in recipe.views) / rate
+    if wave.shape[1] / sample_rate < least:
+        raise ValueError(f"{name} lasts {wave.shape[1] / sample_rate:.3g} s; it must last as long as the longest kernel, {least:.3g} s.")
+
+
 def prepare(
     recipe: Recipe,
     references: Sequence[np.ndarray],
@@ -65,17 +86,15 @@ def prepare(
       ValueError: a reference that is silent, constant or shorter than a kernel; a length out of range; a view that does
         not fit the rate.
     """
-    if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
-        raise ValueError(f"seconds must be from {SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g}, got {seconds:g}.")
     weights = list(weights or [1.0] * len(references))
-    rate = recipe.sample_rate or min(sample_rate, HIGHEST_MODELLED_RATE)
+    rate = modelled_rate(recipe, sample_rate)
     for wave in references:
-        audio.check_audible(wave, "the reference")
+        check_reference(recipe, wave, sample_rate=sample_rate)
     level = math.sqrt(np.average([audio.rms(wave) ** 2 for wave in references], weights=weights))
     modelled = [_as_modelled(wave, sample_rate, rate, recipe.level) for wave in references]
-    _check_lengths(recipe, modelled, rate)
 
-    samples = math.ceil(round(seconds * sample_rate) * rate / sample_rate)
+    wanted = round(check_seconds(seconds) * sample_rate)
+    samples = math.ceil(wanted * rate / sample_rate)
     lay_out = _waveform_canvas if recipe.canvas == "waveform" else _spectrogram_canvas
     sketch, as_rendered, to_wave = lay_out(recipe, modelled, weights, rate, samples)
     style = objective.mixture(_style(recipe, rate), weights)
@@ -94,7 +113,7 @@ def prepare(
 
     def finish(key, parameters):
         wave = audio.resample(np.asarray(to_wave(key, parameters)), rate, sample_rate)
-        return audio.match_level(wave[:, : round(seconds * sample_rate)], level)
+        return audio.match_level(wave[:, :wanted], level)
 
     if recipe.optimizer == "lbfgs":
         optimizer = optimize.lbfgs(loss, history=recipe.history)
@@ -108,9 +127,11 @@ def run(
     recipe: Recipe,
     key: jax.Array,
     *,
-    max_seconds: float = float("inf"),
-    resume_from: tuple[optimize.State, list[optimize.Progress]] | None = None,
-    on_chunk: Callable[[optimize.State, list[optimize.Progress]], None] = lambda state, progress: None,
+    max_seconds: float = math.inf,
+    checkpoint_folder: str | None = None,
+    checkpoint_every: int = 0,
+    resume: bool = False,
+    on_chunk: Callable[[list[optimize.Progress]], None] = lambda progress: None,
 ) -> Texture:
     """Makes one texture: the same key gives the same samples on the same machine.
 
@@ -119,12 +140,25 @@ def run(
       recipe: the one it was prepared with.
       key: PRNG key of the start.
       max_seconds: wall-clock budget of the optimisation.
-      resume_from: state and rows of an interrupted run with the same key.
-      on_chunk: as in `optimize.run`.
+      checkpoint_folder: where states are kept.
+      checkpoint_every: evaluations between states, and one on Ctrl-C; 0 keeps none.
+      resume: goes on from the state in the folder, if one is there, as if never interrupted.
+      on_chunk: called with the rows so far, one a chunk.
     """
     start_key, phase_key = jax.random.split(key)
     parameters, data = problem.begin(start_key)
-    state, rows = resume_from or (problem.optimizer.init(parameters, data), [])
+    state, rows = problem.optimizer.init(parameters, data), []
+    if resume:
+        state, rows = checkpoint.load(checkpoint_folder, state) or (state, rows)
+    saved_at = rows[-1].evaluations if rows else 0
+
+    def after_chunk(state, rows):
+        nonlocal saved_at
+        on_chunk(rows)
+        if checkpoint_every and rows[-1].evaluations >= saved_at + checkpoint_every:
+            checkpoint.save(checkpoint_folder, state, rows)
+            saved_at = rows[-1].evaluations
+
     outcome = optimize.run(
         problem.optimizer,
         state,
@@ -133,8 +167,10 @@ def run(
         seconds=max_seconds,
         tolerance=recipe.tolerance,
         progress=rows,
-        on_chunk=on_chunk,
+        on_chunk=after_chunk,
     )
+    if outcome.reason == "interrupted" and checkpoint_every and outcome.progress[-1].evaluations > saved_at:
+        checkpoint.save(checkpoint_folder, outcome.state, outcome.progress)
     wave, lowered_db = problem.finish(phase_key, outcome.state.parameters)
     return Texture(wave, lowered_db, outcome)
 
@@ -142,13 +178,6 @@ def run(
 def _as_modelled(wave: np.ndarray, sample_rate: int, rate: int, level: float) -> np.ndarray:
     wave = audio.resample(wave - np.mean(wave, axis=1, keepdims=True), sample_rate, rate)
     return wave * np.float32(level / audio.rms(wave)) if level else wave
-
-
-def _check_lengths(recipe: Recipe, references: Sequence[np.ndarray], rate: int) -> None:
-    shortest = min(wave.shape[1] for wave in references)
-    least = max(_field_samples(recipe, view, rate) for view in recipe.views)
-    if shortest < least:
-        raise ValueError(f"the reference lasts {shortest / rate:.3g} s; it must last at least as long as the longest kernel, {least / rate:.3g} s.")
 
 
 def _field_samples(recipe: Recipe, view: View, rate: int) -> int:

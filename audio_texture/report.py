@@ -1,0 +1,141 @@
+"""Pictures, players and the self-contained HTML page that holds them."""
+
+import base64
+import html
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import scipy.signal
+import soundfile
+
+from audio_texture import audio, spectrogram
+
+Sound = tuple[str, np.ndarray, int]  # title, wave [C, N], sample rate
+
+STYLE = """
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+.summary { opacity: .75; margin-top: .2rem; }
+.sounds { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem; }
+audio { width: 100%; } img { max-width: 100%; background: white; border-radius: 4px; }
+table { border-collapse: collapse; } td, th { text-align: right; padding: .2rem .8rem; border-bottom: 1px solid #8884; }
+td:first-child, th:first-child { text-align: left; } pre { overflow-x: auto; }
+"""
+
+
+def page(title: str, summary: str, sections: Sequence[tuple[str, str]]) -> str:
+    """A whole HTML document: title and summary as text, then sections of (heading, HTML)."""
+    body = "\n".join(f"<section><h2>{html.escape(heading)}</h2>\n{content}</section>" for heading, content in sections)
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>\n'
+        f'<body><h1>{html.escape(title)}</h1><p class="summary">{html.escape(summary)}</p>\n{body}\n</body></html>\n'
+    )
+
+
+def texture_page(originals: Sequence[Sound], results: Sequence[Sound], metrics: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> str:
+    """The page of launch.texture: inputs and results side by side, the loss, the configuration.
+
+    metrics: rows with sample, evaluations, seconds, loss and terms. config: as in config.json.
+    """
+    shown = results[:8]
+    seconds = max(row["seconds"] for row in metrics)
+    summary = f"{config['seconds']:g} s by the recipe {config['recipe']['name']}, seed {config['seed']}; the optimiser took {seconds:.1f} s a sample."
+    sections = [
+        ("Listen", players([*originals, *results])),
+        ("Spectrograms, on one scale", "".join(image(spectrogram_figure([*originals[:2], one]), one[0]) for one in shown)),
+        ("Loss", image(loss_figure(metrics), "loss against evaluations")),
+        ("Configuration", configuration(config)),
+    ]
+    return page(f"Texture of {' and '.join(title.removeprefix('input: ') for title, _, _ in originals)}", summary, sections)
+
+
+def players(sounds: Sequence[Sound]) -> str:
+    """A titled player for each sound, side by side."""
+    cells = [f"<div><b>{html.escape(title)}</b><br>{player(wave, rate)}</div>" for title, wave, rate in sounds]
+    return f'<div class="sounds">{"".join(cells)}</div>'
+
+
+def player(wave: np.ndarray, sample_rate: int) -> str:
+    """An HTML player with the sound inside, as 16-bit FLAC. wave: [C, N] in [-1, 1]."""
+    # Browsers play neither unusual rates nor more than two channels everywhere.
+    if len(wave) > 2:
+        wave = audio.with_channels(wave, 1)
+    if sample_rate > 48_000:
+        wave, sample_rate = audio.resample(wave, sample_rate, 48_000), 48_000
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.clip(wave, -1, 1).T, sample_rate, format="FLAC", subtype="PCM_16")
+    return f'<audio controls preload="none" src="data:audio/flac;base64,{base64.b64encode(buffer.getvalue()).decode()}"></audio>'
+
+
+def image(figure: plt.Figure, alternative: str) -> str:
+    """An HTML image with the figure inside; closes the figure."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
+    plt.close(figure)
+    return f'<img alt="{html.escape(alternative)}" src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
+
+
+def spectrogram_figure(sounds: Sequence[Sound], *, range_db: float = 80.0, bands: int = 128) -> plt.Figure:
+    """Mel spectrograms side by side, on the same scales of time, frequency and level (dB of the loudest point of all)."""
+    n_fft = 2048
+    images, lengths, tops = [], [], []
+    lowest_rate = min(rate for _, _, rate in sounds)
+    for _, wave, rate in sounds:
+        mono = audio.resample(np.mean(wave, axis=0), rate, lowest_rate)
+        hop = max(1, min(n_fft // 4, len(mono) // 400))
+        # SciPy's transform here: a picture should not compile a program for each length of sound.
+        _, _, spectrum = scipy.signal.stft(mono, nperseg=n_fft, noverlap=n_fft - hop, boundary="even" if len(mono) > n_fft else "zeros", padded=True)
+        filters = spectrogram.mel_filters(lowest_rate, n_fft, bands)
+        images.append(10 * np.log10(np.maximum(filters.T @ np.abs(spectrum) ** 2, 1e-14)))
+        lengths.append(len(mono) / lowest_rate)
+        tops.append(images[-1].max())
+    top = max(tops)
+    figure, axes = plt.subplots(1, len(sounds), figsize=(6 * len(sounds), 3.6), sharey=True, squeeze=False, layout="constrained")
+    nyquist_mel = float(spectrogram.mel_frequencies(np.array(lowest_rate / 2)))
+    ticks = [hertz for hertz in (200, 500, 1000, 2000, 5000, 10000, 20000) if hertz < lowest_rate / 2]
+    for axis, (title, _, _), picture, length in zip(axes[0], sounds, images, lengths, strict=True):
+        shown = axis.imshow(
+            picture, origin="lower", aspect="auto", cmap="magma", vmin=top - range_db, vmax=top, extent=(0, length, 0, nyquist_mel), interpolation="nearest"
+        )
+        axis.set(title=title, xlabel="time (s)", xlim=(0, max(lengths)), yticks=spectrogram.mel_frequencies(np.array(ticks)))
+        axis.set_yticklabels([f"{hertz / 1000:g}" for hertz in ticks])
+    axes[0, 0].set_ylabel("frequency (kHz, mel scale)")
+    figure.colorbar(shown, ax=axes[0].tolist(), label="dB", pad=0.01)
+    return figure
+
+
+def loss_figure(rows: Sequence[Mapping[str, Any]]) -> plt.Figure:
+    """Loss and its terms against evaluations, logarithmic. rows: of metrics.jsonl, several samples after one another."""
+    figure, axis = plt.subplots(figsize=(6, 3.2), layout="constrained")
+    for sample in sorted({row["sample"] for row in rows}):
+        of_sample = [row for row in rows if row["sample"] == sample]
+        evaluations = [row["evaluations"] for row in of_sample]
+        axis.plot(evaluations, [row["loss"] for row in of_sample], color="black", label="loss" if sample == 0 else None)
+        for number, name in enumerate(of_sample[0]["terms"] if len(of_sample[0]["terms"]) > 1 else ()):
+            values = [row["terms"][name] or np.nan for row in of_sample]
+            axis.plot(evaluations, values, color=f"C{number}", linewidth=1, label=name if sample == 0 else None)
+    axis.set(xlabel="evaluations", ylabel="loss", yscale="log")
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize="small")
+    return figure
+
+
+def configuration(config: Mapping[str, Any]) -> str:
+    """The configuration as it stands in config.json, folded away."""
+    return f"<details><summary>config.json</summary><pre>{html.escape(json.dumps(config, indent=2))}</pre></details>"
+
+
+def table(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> str:
+    """An HTML table; numbers are given to four digits."""
+    cell = lambda value: f"{value:.4g}" if isinstance(value, float) else html.escape(str(value))
+    line = lambda values, tag: "<tr>" + "".join(f"<{tag}>{cell(value)}</{tag}>" for value in values) + "</tr>"
+    return f'<table>{line(header, "th")}{"".join(line(row, "td") for row in rows)}</table>'

@@ -1,0 +1,1 @@
+"""Programs: flags -> config -> one library call -> files. Run them as `python -m launch.NAME` from a checkout."""

@@ -1,0 +1,318 @@
+"""What the programs share: flags for every field of a recipe, errors of one line, output folders, the compilation cache."""
+
+import contextlib
+import dataclasses
+import glob
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from importlib import metadata
+from typing import Any
+
+import jax
+import numpy as np
+import tqdm
+from absl import app, flags
+
+from audio_texture import audio, optimize, recipes, sounds, synthesis
+
+EMBEDDED = "sound:"
+VERSIONS = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "soundfile")
+
+
+class UserError(Exception):
+    """Something the user can put right: its message is one line that names the flag, the value and the rule."""
+
+
+@contextlib.contextmanager
+def naming(flag: str) -> Iterator[None]:
+    """Turns the library's complaints about a value into a UserError that names the flag the value came by."""
+    try:
+        yield
+    except ValueError as error:
+        raise UserError(f"--{flag}: {' '.join(str(error).split())}") from error
+
+
+def run(main: Callable[[], int | None]) -> None:
+    """Parses flags and runs main; bad input ends with one line on standard error and exit status 2."""
+
+    def complain(message: str) -> None:
+        print(f"error: {' '.join(message.split())}", file=sys.stderr)
+        sys.exit(2)
+
+    def parse(argv: Sequence[str]) -> Sequence[str]:
+        try:
+            left = flags.FLAGS(argv)
+        except flags.Error as error:
+            complain(str(error))
+        if flags.FLAGS.help or flags.FLAGS.helpfull or flags.FLAGS.helpshort:
+            return app.parse_flags_with_usage(argv)
+        if len(left) > 1:
+            complain(f"{left[1]!r} belongs to no flag; write --flag=value.")
+        return left
+
+    def guarded(_: Sequence[str]) -> int | None:
+        try:
+            keep_compiled_programs()
+            return main()
+        except UserError as error:
+            complain(str(error))
+
+    app.run(guarded, flags_parser=parse)
+
+
+def define_recipe_flags() -> None:
+    """A flag for each field of `recipes.Recipe`; left out, a flag keeps the recipe's own value."""
+    flags.DEFINE_string("recipe", "texture", "Named choices to start from; 'help' lists them.")
+    for field in dataclasses.fields(recipes.Recipe):
+        if field.name in ("name", "summary"):
+            continue
+        text, options = field.metadata["help"] + " Default: the recipe's.", field.metadata["options"]
+        if options:
+            flags.DEFINE_enum(field.name, None, list(options), text)
+        elif field.type in ("bool", bool):
+            flags.DEFINE_bool(field.name, None, text)
+        elif field.type in ("int", int):
+            flags.DEFINE_integer(field.name, None, text)
+        elif field.type in ("float", float):
+            flags.DEFINE_float(field.name, None, text)
+        else:
+            flags.DEFINE_string(field.name, None, text)
+
+
+def recipe_from_flags() -> recipes.Recipe:
+    """The named recipe with the fields that flags were given for. `--recipe=help` prints the list and ends."""
+    values = flags.FLAGS.flag_values_dict()
+    if values["recipe"] == "help":
+        for recipe in recipes.RECIPES.values():
+            print(f"{recipe.name:16} {recipe.summary}")
+        sys.exit(0)
+    with naming("recipe"):
+        recipe = recipes.named(values["recipe"])
+    for field in dataclasses.fields(recipe):
+        value = values.get(field.name)
+        if value is None or field.name in ("name", "summary"):
+            continue
+        with naming(field.name):
+            value = tuple(map(recipes.View.parse, value.split())) if field.name == "views" else value
+            recipe = dataclasses.replace(recipe, **{field.name: value})
+    return recipe
+
+
+def define_input_flags() -> None:
+    """Flags for the sounds a program starts from."""
+    text = f"Sound file; repeat for several. {EMBEDDED}NAME is an embedded procedural sound: {', '.join(sounds.SOUNDS)}."
+    flags.DEFINE_multi_string("input", [f"{EMBEDDED}fire"], text)
+    flags.DEFINE_float("input_start", 0.0, "Where in the file to begin, in seconds.", lower_bound=0)
+    flags.DEFINE_float("input_seconds", 10.0, "How much of the file to use at the most, in seconds.", lower_bound=0.01, upper_bound=60)
+
+
+def run_config(path: str | None) -> dict[str, Any]:
+    """All that decides about a run's samples: from another run's config.json, or from the flags."""
+    if path is not None:
+        with naming("config"):
+            config = read_json(path)
+            missing = {"inputs", "weights", "seconds", "seed", "samples", "output_format", "recipe"} - set(config)
+            if missing:
+                raise ValueError(f"{path!r} is no run's configuration: it lacks {sorted(missing)[0]!r}.")
+            return {**config, "recipe": recipes.Recipe.from_json(config["recipe"]).to_json(), "versions": versions()}
+    values = flags.FLAGS.flag_values_dict()
+    recipe = recipe_from_flags()
+    inputs = [{"source": source, "start": values["input_start"], "seconds": values["input_seconds"]} for source in values["input"]]
+    with naming("input"):
+        inputs = [{**entry, "sha256": digest(entry["source"])} for entry in inputs]
+    with naming("weights"):
+        weights = _weights(values["weights"], len(inputs))
+    plain = {name: values[name] for name in ("seconds", "seed", "samples", "output_format")}
+    return {"inputs": inputs, "weights": weights, **plain, "recipe": recipe.to_json(), "versions": versions()}
+
+
+def _weights(texts: Sequence[str] | None, inputs: int) -> list[float]:
+    try:
+        weights = [float(text) for text in texts] if texts else [1.0] * inputs
+    except ValueError as error:
+        raise ValueError(f"{','.join(texts)!r} must be numbers separated by commas.") from error
+    if len(weights) != inputs:
+        raise ValueError(f"{len(weights)} weights were given for {inputs} inputs; there must be one for each.")
+    if not all(0 <= weight < float("inf") for weight in weights) or not sum(weights):
+        raise ValueError(f"{','.join(texts)!r} must not be negative, nor all zero.")
+    return weights
+
+
+def digest(source: str) -> str | None:
+    """SHA-256 of a sound file, by which a run made again knows that its input is the same; None for an embedded sound."""
+    if source.startswith(EMBEDDED):
+        return None
+    if not os.path.isfile(source):
+        raise ValueError(f"{source!r} is a directory; a sound file is needed." if os.path.isdir(source) else f"{source!r} does not exist.")
+    with open(source, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_sound(source: str, *, start: float, seconds: float) -> tuple[np.ndarray, int]:
+    """A sound file's or embedded sound's wave [C, N] and rate, without digital silence at its ends. ValueError otherwise."""
+    if source.startswith(EMBEDDED):
+        # A key of its own: an embedded sound is always the same recording.
+        return sounds.make(source.removeprefix(EMBEDDED), jax.random.key(0), 5.0, 22050)[None], 22050
+    wave, rate = audio.read(source, start=start, seconds=seconds)
+    audio.check_audible(wave, repr(source))
+    return audio.trim_silence(wave), rate
+
+
+def read_inputs(inputs: Sequence[dict[str, Any]], check: Callable[[np.ndarray, int, str], None]) -> tuple[list[np.ndarray], int]:
+    """The inputs of a configuration, all brought to the first one's rate and number of channels.
+
+    check: called with each wave, its rate and its name; raises ValueError where it will not do.
+    """
+    waves, rates = [], []
+    for entry in inputs:
+        with naming("input"):
+            if entry.get("sha256") != digest(entry["source"]):
+                raise ValueError(f"{entry['source']!r} is not the file that the configuration was made with.")
+            wave, rate = read_sound(entry["source"], start=entry["start"], seconds=entry["seconds"])
+            check(wave, rate, repr(entry["source"]))
+        waves.append(wave)
+        rates.append(rate)
+    return [audio.with_channels(audio.resample(wave, rate, rates[0]), len(waves[0])) for wave, rate in zip(waves, rates, strict=True)], rates[0]
+
+
+def check_output_folder(path: str, *, overwrite: bool, resume: bool, config: dict[str, Any]) -> None:
+    """Writes nothing; UserError where a run cannot go into the folder.
+
+    An earlier run, told by its config.json, is only replaced with overwrite, and only gone on with when it is the same one.
+    """
+    earlier = os.path.join(path, "config.json")
+    if resume:
+        if not os.path.exists(earlier):
+            raise UserError(f"--resume: {path!r} holds no run to go on with.")
+        differing = [name for name, value in read_json(earlier).items() if name != "versions" and config.get(name) != value]
+        if differing:
+            raise UserError(f"--resume: the run in {path!r} is of another configuration: {differing[0]} differs.")
+    elif os.path.exists(earlier) and not overwrite:
+        raise UserError(f"--output_dir: {path!r} already holds a run; name another folder or give --overwrite.")
+    ancestor = os.path.abspath(path)
+    while not os.path.lexists(ancestor):
+        ancestor = os.path.dirname(ancestor)
+    if not os.path.isdir(ancestor) or not os.access(ancestor, os.W_OK | os.X_OK):
+        raise UserError(f"--output_dir: {path!r} cannot be made or written to.")
+
+
+def make_output_folder(path: str, *, earlier: Sequence[str] = ()) -> None:
+    """Makes the folder and clears an earlier run's files (patterns) out of it. Other files stay."""
+    try:
+        os.makedirs(path, exist_ok=True)
+        for pattern in earlier:
+            for name in glob.glob(os.path.join(glob.escape(path), pattern)):
+                shutil.rmtree(name) if os.path.isdir(name) else os.remove(name)
+    except OSError as error:
+        raise UserError(f"--output_dir: {path!r} cannot be made or written to ({error.strerror}).") from error
+
+
+def read_json(path: str) -> Any:
+    """What a JSON file holds. ValueError where it is missing or none."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path!r} is not a JSON file that can be read ({error}).") from error
+
+
+def say(text: str) -> None:
+    """A line on standard error, where progress goes; standard output is for results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Metrics:
+    """metrics.jsonl: a line a chunk, of all samples."""
+
+    def __init__(self, path: str):
+        self._path = path
+        self.rows: list[dict[str, Any]] = []
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                self.rows = [json.loads(line) for line in file]
+
+    def write(self, sample: int, progress: Sequence[optimize.Progress]) -> None:
+        """Writes the rows of one sample in place of those it had."""
+        self.rows = [row for row in self.rows if row["sample"] != sample] + [{"sample": sample, **row._asdict()} for row in progress]
+        write_text(self._path, "".join(json.dumps(row) + "\n" for row in self.rows))
+
+
+def describe(texture: synthesis.Texture) -> str:
+    """A line on how a texture was made."""
+    last = texture.outcome.progress[-1]
+    lines = {
+        "converged": "stopped, as the loss falls no more",
+        "evaluations": "used all evaluations",
+        "seconds": "stopped at --max_seconds",
+        "interrupted": "was interrupted",
+        "not finite": f"FAILED, as the loss was not finite at evaluation {int(texture.outcome.state.failed_at)}; this is the last finite state",
+    }
+    text = f"{lines[texture.outcome.reason]} ({last.evaluations} evaluations, {last.seconds:.1f} s, loss {last.loss:.4g})"
+    if texture.lowered_db:
+        text += f"; its level is {texture.lowered_db:.1f} dB below the input's, lest it clip"
+    return text
+
+
+def write_report(folder: str, config: dict[str, Any], references: Sequence[np.ndarray], rate: int, made: Sequence[str], metrics: Metrics) -> None:
+    """report.html: what went in beside what came out."""
+    # Matplotlib takes a second to import, which nobody waits for before the sound is written.
+    from audio_texture import report
+
+    originals = [(f"input: {os.path.basename(entry['source'])}", wave, rate) for entry, wave in zip(config["inputs"], references, strict=True)]
+    results = [(os.path.basename(path), *audio.read(path)) for path in made]
+    write_text(os.path.join(folder, "report.html"), report.texture_page(originals, results, metrics.rows, config))
+    say(f"{os.path.join(folder, 'report.html')}: players, spectrograms and the loss")
+
+
+class ProgressBar:
+    """A bar on a terminal, a line a chunk elsewhere."""
+
+    def __init__(self, total: int, name: str):
+        self._total, self._name = total, name
+        self._bar = tqdm.tqdm(total=total, desc=name, unit="evaluation", leave=False) if sys.stderr.isatty() else None
+
+    def show(self, row: optimize.Progress) -> None:
+        """Shows a chunk's end."""
+        if self._bar is None:
+            say(f"{self._name}: {row.evaluations}/{self._total} evaluations, {row.seconds:.1f} s, loss {row.loss:.4g}")
+        else:
+            self._bar.set_postfix_str(f"loss {row.loss:.4g}")
+            self._bar.update(row.evaluations - self._bar.n)
+
+    def close(self) -> None:
+        """Clears the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+def write_text(path: str, text: str) -> None:
+    """Writes a file whole or not at all."""
+    with open(path + ".partial", "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(path + ".partial", path)
+
+
+def write_json(path: str, value: Any) -> None:
+    """Writes JSON, indented, whole or not at all."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides about samples."""
+    return {name: metadata.version(name) for name in VERSIONS} | {"python": sys.version.split()[0]}
+
+
+def keep_compiled_programs() -> None:
+    """Keeps compiled programs on disk, so that only the first run of a kind waits for the compiler.
+
+    In JAX_COMPILATION_CACHE_DIR, or else in the user's cache folder.
+    """
+    if not jax.config.jax_compilation_cache_dir:
+        home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+        jax.config.update("jax_compilation_cache_dir", os.path.join(home, "audio_texture", "jax"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
