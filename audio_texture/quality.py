@@ -45,13 +45,13 @@ _WINDOW, _STEP, _AWAY, _MARGIN = 0.25, 0.125, 0.5, 0.4
 _MOST_WINDOWS = 120
 
 MEANINGS = {
-    "auditory": "likeness of the ear's statistics (McDermott & Simoncelli 2011); 1 = the reference's halves to each other, lower is nearer, a copy 0.5",
-    "patches": "likeness of short log-mel patches, 8 ms to 1 s; read as auditory",
-    "structure": "likeness of half-second and one-second shapes and of slow modulation; read as auditory",
-    "rhythm": "likeness of onsets: heights, intervals, rate, modulation; read as auditory",
+    "auditory": "likeness to the ear: 1 = the reference's halves to each other, lower is nearer, a copy has 0.5",
+    "patches": "likeness of moments, 8 ms to 1 s of log-mel spectrum; read as auditory",
+    "structure": "likeness of half and whole seconds and of slow modulation; read as auditory",
+    "rhythm": "likeness of onsets: heights, gaps, rate, modulation; read as auditory",
     "copied": "share of quarter seconds taken from the reference; good is 0",
     "looped": "share of quarter seconds that repeat another part of the candidate; good is 0",
-    "spectrum_db": "RMS error of third-octave levels, dB; good is under 2",
+    "spectrum_db": "error of third-octave levels, dB RMS; good is under 2",
     "level_db": "candidate's level minus reference's, dB; good is near 0",
     "silence": "share of silent moments beyond the reference's; good is 0",
     "clicks": "jumps a second unlike any in the reference; good is 0",
@@ -67,7 +67,39 @@ UNITS = {
 }
 
 
+def meaning(measure: str) -> str:
+    """What a measure says and what is good, in a line; `heldout_` measures are those of `held_out`."""
+    if measure.startswith("heldout_"):
+        return f"{measure.removeprefix('heldout_')} on the half kept back; 1 = what the reference itself scores, lower is nearer"
+    return MEANINGS[measure]
+
+
+def describe(rows: list[dict]) -> str:
+    """A table as text, a row a candidate, then a line a measure with what is good. rows: `evaluate`'s, each with a "candidate"."""
+    measures = [measure for measure in rows[0] if measure != "candidate"]
+    first = max(len(str(row["candidate"])) for row in rows)
+    widths = [max(len(measure), 7) for measure in measures]
+    lines = [" " * first + "".join(f"  {measure:>{width}}" for measure, width in zip(measures, widths))]
+    for row in rows:
+        values = (f"  {row[measure]:>{width}.2f}" for measure, width in zip(measures, widths))
+        lines.append(f"{row['candidate']:{first}}" + "".join(values))
+    return "\n".join([*lines, "", *(f"{measure:{max(map(len, measures))}}  {meaning(measure)}" for measure in measures)])
+
+
 # ---------------------------------------------------------------- preparation
+
+
+def check(wave: np.ndarray, *, sample_rate: int, name: str = "a sound") -> None:
+    """Raises ValueError, naming the sound, where it cannot be judged: no wave, shorter than 1 s, not finite, or silent."""
+    if wave.ndim not in (1, 2):
+        raise ValueError(f"{name} must be [samples] or [channels, samples], got shape {wave.shape}.")
+    if wave.shape[-1] < SHORTEST * sample_rate:
+        raise ValueError(f"{name} lasts {wave.shape[-1] / sample_rate:.3g} s; to be judged it must last at least {SHORTEST:g} s.")
+    if not np.all(np.isfinite(wave)):
+        raise ValueError(f"{name} has samples that are NaN or infinite.")
+    mono = np.mean(np.atleast_2d(wave), axis=0)
+    if audio.rms(mono - np.mean(mono)) < audio.SILENCE:
+        raise ValueError(f"{name} is silent, at least in mono; to be judged it must be above {20 * np.log10(audio.SILENCE):.0f} dB of full scale.")
 
 
 def prepare(wave: np.ndarray, *, sample_rate: int, rate: int, name: str = "a sound") -> np.ndarray:
@@ -80,22 +112,22 @@ def prepare(wave: np.ndarray, *, sample_rate: int, rate: int, name: str = "a sou
     Returns:
       [N'] float32 with an RMS of LEVEL.
     Raises:
-      ValueError: not such an array, shorter than 1 s, not finite, or silent.
+      ValueError: see `check`.
     """
     wave = np.asarray(wave, np.float32)
-    if wave.ndim not in (1, 2):
-        raise ValueError(f"{name} must be [samples] or [channels, samples], got shape {wave.shape}.")
-    wave = wave if wave.ndim == 1 else np.mean(wave, axis=0)
-    if len(wave) < SHORTEST * sample_rate:
-        raise ValueError(f"{name} lasts {len(wave) / sample_rate:.3g} s; to be judged it must last at least {SHORTEST:g} s.")
-    if not np.all(np.isfinite(wave)):
-        raise ValueError(f"{name} has samples that are NaN or infinite.")
-    wave = audio.resample(wave, sample_rate, rate)
+    check(wave, sample_rate=sample_rate, name=name)
+    wave = audio.resample(np.mean(np.atleast_2d(wave), axis=0), sample_rate, rate)
     wave = wave - np.mean(wave, dtype=np.float64)
-    level = audio.rms(wave)
-    if level < audio.SILENCE:
-        raise ValueError(f"{name} is silent; to be judged it must be above {20 * np.log10(audio.SILENCE):.0f} dB of full scale.")
-    return (wave * (LEVEL / level)).astype(np.float32)
+    # a sound may lie wholly above the working band: then there is nothing left to bring to a level
+    return (wave * (LEVEL / max(audio.rms(wave), 0.1 * audio.SILENCE))).astype(np.float32)
+
+
+def noise_like(wave: np.ndarray, *, seed: int) -> np.ndarray:
+    """Noise with a sound's long-term spectrum and nothing else of it: its Fourier transform under random phases. [..., N]"""
+    spectrum = scipy.fft.rfft(wave)
+    phases = np.random.default_rng(seed).uniform(0, 2 * np.pi, spectrum.shape[-1])
+    phases[0] = 0.0  # DC has no phase
+    return scipy.fft.irfft(spectrum * np.exp(1j * phases), n=wave.shape[-1]).astype(np.float32)
 
 
 def _frames(wave: np.ndarray, length: int, hop: int) -> np.ndarray:

@@ -73,7 +73,7 @@ def player(wave: np.ndarray, sample_rate: int) -> str:
         wave, sample_rate = audio.resample(wave, sample_rate, 48_000), 48_000
     buffer = io.BytesIO()
     soundfile.write(buffer, np.clip(wave, -1, 1).T, sample_rate, format="FLAC", subtype="PCM_16")
-    return f'<audio controls preload="none" src="data:audio/flac;base64,{base64.b64encode(buffer.getvalue()).decode()}"></audio>'
+    return f'<audio controls preload="metadata" src="data:audio/flac;base64,{base64.b64encode(buffer.getvalue()).decode()}"></audio>'
 
 
 def image(figure: plt.Figure, alternative: str) -> str:

@@ -5,6 +5,7 @@ import dataclasses
 import glob
 import hashlib
 import json
+import logging
 import os
 import shutil
 import sys
@@ -38,6 +39,8 @@ def naming(flag: str) -> Iterator[None]:
 
 def run(main: Callable[[], int | None]) -> None:
     """Parses flags and runs main; bad input ends with one line on standard error and exit status 2."""
+    # Which accelerators are not there is no news.
+    logging.getLogger("jax._src.xla_bridge").setLevel(logging.WARNING)
 
     def complain(message: str) -> None:
         print(f"error: {' '.join(message.split())}", file=sys.stderr)
@@ -179,19 +182,18 @@ def read_inputs(inputs: Sequence[dict[str, Any]], check: Callable[[np.ndarray, i
     return [audio.with_channels(audio.resample(wave, rate, rates[0]), len(waves[0])) for wave, rate in zip(waves, rates, strict=True)], rates[0]
 
 
-def check_output_folder(path: str, *, overwrite: bool, resume: bool, config: dict[str, Any]) -> None:
-    """Writes nothing; UserError where a run cannot go into the folder.
+def check_resumable(path: str, config: dict[str, Any]) -> None:
+    """UserError where the folder holds no run, or one of another configuration, to go on with."""
+    with naming("resume"):
+        earlier = read_json(os.path.join(path, "config.json"))
+    differing = [name for name in config if name != "versions" and config[name] != earlier.get(name)]
+    if differing:
+        raise UserError(f"--resume: the run in {path!r} is of another configuration: {differing[0]} differs.")
 
-    An earlier run, told by its config.json, is only replaced with overwrite, and only gone on with when it is the same one.
-    """
-    earlier = os.path.join(path, "config.json")
-    if resume:
-        if not os.path.exists(earlier):
-            raise UserError(f"--resume: {path!r} holds no run to go on with.")
-        differing = [name for name, value in read_json(earlier).items() if name != "versions" and config.get(name) != value]
-        if differing:
-            raise UserError(f"--resume: the run in {path!r} is of another configuration: {differing[0]} differs.")
-    elif os.path.exists(earlier) and not overwrite:
+
+def check_output_folder(path: str, *, overwrite: bool, marker: str = "config.json") -> None:
+    """Writes nothing; UserError where the folder cannot be written to, or holds an earlier run (told by its marker file)."""
+    if os.path.exists(os.path.join(path, marker)) and not overwrite:
         raise UserError(f"--output_dir: {path!r} already holds a run; name another folder or give --overwrite.")
     ancestor = os.path.abspath(path)
     while not os.path.lexists(ancestor):

@@ -38,7 +38,9 @@ FILES = ("config.json", "metrics.jsonl", "report.html", "texture.*", "texture_*.
 def main() -> int:
     config = cli.run_config(_CONFIG.value)
     folder = _OUTPUT_DIR.value
-    cli.check_output_folder(folder, overwrite=_OVERWRITE.value, resume=_RESUME.value, config=config)
+    cli.check_output_folder(folder, overwrite=_OVERWRITE.value or _RESUME.value)
+    if _RESUME.value:
+        cli.check_resumable(folder, config)
     recipe = recipes.Recipe.from_json(config["recipe"])
     references, rate = cli.read_inputs(config["inputs"], lambda wave, rate, name: synthesis.check_reference(recipe, wave, sample_rate=rate, name=name))
     with cli.naming("seconds"):

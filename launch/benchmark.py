@@ -1,0 +1,145 @@
+"""Measures speed and memory, as ratios within one run.
+
+    python -m launch.benchmark                                            # all cases, about ten minutes on two cores
+    python -m launch.benchmark --cases=style-distance                     # half a minute
+    python -m launch.benchmark --cases=texture --input=rain.wav
+
+Writes benchmark.json into --output_dir: rows {"case", "name", "shape", "compile_s", "run_ms", "peak_mb", "ratio"}; ratio is
+the time of the case's first row divided by this row's, and every row has a process of its own, so that its peak is its own.
+
+style-distance  value and gradient of the Gram distance at 513 bins x 431 frames, width 11: of 4096 explicit filters by their
+                Grams, by frames x frames, in closed form; and six frames x frames matmuls, the closed form's floor.
+texture         `python -m launch.texture` from the shell to files, with an empty and a filled compilation cache, and long results.
+phase           magnitudes of 5 s to a wave; `convergence` is the spectral convergence reached.
+"""
+
+import concurrent.futures
+import multiprocessing
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import flags
+
+from audio_texture import audio, infinite_width, objective, phase, sounds, spectrogram, statistics
+from audio_texture.layer import Layer
+from launch import cli
+
+FRAMES, BINS, LAYERS = 431, 513, (Layer(width=11, filters=4096),)
+
+
+def _timed(function: Callable, *arguments, repeats: int = 20) -> tuple[float, float]:
+    """Seconds of the first call beyond a later one's, and milliseconds of a later one (median)."""
+    times = []
+    for _ in range(repeats + 1):
+        began = time.perf_counter()
+        jax.block_until_ready(function(*arguments))
+        times.append(time.perf_counter() - began)
+    run = float(np.median(times[1:]))
+    return times[0] - run, 1000 * run
+
+
+def style_distance(name: str) -> dict[str, Any]:
+    """One row of the case style-distance."""
+    x, y = (jnp.abs(jax.random.normal(key, (FRAMES, BINS))) for key in jax.random.split(jax.random.key(0)))
+    if name == "floor":
+        matmuls = jax.jit(lambda x, y: (infinite_width.frame_products(x, x) @ y, infinite_width.frame_products(x, y) @ x, infinite_width.frame_products(y, y) @ x))
+        compile_s, run_ms = _timed(matmuls, x, y)
+    else:
+        if name == "closed-form":
+            style = objective.infinite_gram([LAYERS])
+        else:
+            from audio_texture import networks
+
+            net = networks.FrequencyAsChannels(LAYERS)
+            features = lambda weights, x: {"relu_1": net.apply(weights, x)["relu_1"]}
+            style = objective.gram(net.init, features, jax.random.key(1), form={"explicit": "direct", "frames": "frames"}[name])
+        target = jax.jit(style.fit)(y)
+        compile_s, run_ms = _timed(jax.jit(jax.value_and_grad(lambda x, target: style.distance(target, x)[0])), x, target, repeats=5)
+    return {"shape": f"{BINS} bins x {FRAMES} frames", "compile_s": compile_s, "run_ms": run_ms}
+
+
+def phase_recovery(name: str) -> dict[str, Any]:
+    """One row of the case phase."""
+    wave = sounds.make("rain", jax.random.key(0), 5.0, 22050)
+    magnitude = jnp.abs(spectrogram.stft(wave, n_fft=1024, hop_length=256))
+    random = phase.random_phase(jax.random.key(0), magnitude)
+    hop = {"hop_length": 256}
+    ways = {
+        "griffin-lim-50": lambda magnitude: phase.griffin_lim(magnitude, random, **hop, iterations=50),
+        "fast-griffin-lim-50": lambda magnitude: phase.griffin_lim(magnitude, random, **hop, iterations=50, momentum=0.99),
+        "spsi": lambda magnitude: phase.griffin_lim(magnitude, phase.spsi(magnitude, **hop), **hop, iterations=0),
+        "spsi+griffin-lim-50": lambda magnitude: phase.griffin_lim(magnitude, phase.spsi(magnitude, **hop), **hop, iterations=50),
+        "spsi+fast-griffin-lim-50": lambda magnitude: phase.griffin_lim(magnitude, phase.spsi(magnitude, **hop), **hop, iterations=50, momentum=0.99),
+    }
+    way = jax.jit(ways[name])
+    compile_s, run_ms = _timed(way, magnitude, repeats=5)
+    convergence = phase.spectral_convergence(way(magnitude), magnitude, **hop)
+    return {"shape": f"{magnitude.shape[1]} bins x {len(magnitude)} frames", "compile_s": compile_s, "run_ms": run_ms, "convergence": float(convergence)}
+
+
+def texture(name: str, source: str) -> dict[str, Any]:
+    """Rows of the case texture: a whole run, as a user waits for it; name is recipe-seconds-cache."""
+    recipe, seconds, cache = name.rsplit("-", 2)
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": os.path.join(folder, "cache")}
+        command = [sys.executable, "-m", "launch.texture", f"--recipe={recipe}", f"--seconds={seconds.removesuffix('s')}", f"--input={source}", f"--output_dir={folder}/run", "--overwrite"]
+        times = []
+        for _ in range(2 if cache == "warm" else 1):
+            began = time.perf_counter()
+            subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            times.append(time.perf_counter() - began)
+    children_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
+    return {"shape": f"{seconds} of sound", "compile_s": times[0] - times[-1] if cache == "warm" else None, "run_ms": 1000 * times[-1], "peak_mb": children_mb}
+
+
+CASES = {
+    "style-distance": (style_distance, ("explicit", "frames", "closed-form", "floor")),
+    "texture": (
+        texture,
+        ("texture-5s-cold", "texture-5s-warm", "texture-10s-warm", "texture-60s-warm", "infinite-width-5s-cold", "infinite-width-5s-warm", "infinite-width-10s-warm", "infinite-width-60s-warm", "paper-1d-5s-warm"),
+    ),
+    "phase": (phase_recovery, ("griffin-lim-50", "fast-griffin-lim-50", "spsi", "spsi+griffin-lim-50", "spsi+fast-griffin-lim-50")),
+}
+
+
+def row(case: str, name: str, *arguments: Any) -> dict[str, Any]:
+    """A row of benchmark.json, measured in the calling process."""
+    found = {"case": case, "name": name, **CASES[case][0](name, *arguments)}
+    return {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000} | found
+
+
+def main() -> None:
+    cli.check_output_folder(_OUTPUT_DIR.value, overwrite=_OVERWRITE.value, marker="benchmark.json")
+    with cli.naming("input"):
+        audio.read(_INPUT.value) if not _INPUT.value.startswith(cli.EMBEDDED) else cli.read_sound(_INPUT.value, start=0, seconds=1)
+    rows = []
+    fresh = {"max_workers": 1, "max_tasks_per_child": 1, "mp_context": multiprocessing.get_context("spawn")}
+    with concurrent.futures.ProcessPoolExecutor(**fresh) as processes:
+        for case in _CASES.value:
+            first = None
+            for name in CASES[case][1]:
+                arguments = (_INPUT.value,) if case == "texture" else ()
+                found = processes.submit(row, case, name, *arguments).result()
+                first = first or found["run_ms"]
+                rows.append(found | {"ratio": first / found["run_ms"]})
+                compiled = "" if found["compile_s"] is None else f"compiled in {found['compile_s']:.2f} s, "
+                print(f"{case:15} {name:26} {compiled}{found['run_ms']:.1f} ms, x{rows[-1]['ratio']:.2f}, peak {found['peak_mb']:.0f} MB", flush=True)
+    cli.make_output_folder(_OUTPUT_DIR.value)
+    cli.write_json(os.path.join(_OUTPUT_DIR.value, "benchmark.json"), rows)
+
+
+if __name__ == "__main__":
+    _CASES = flags.DEFINE_multi_enum("cases", list(CASES), list(CASES), "What to measure; repeat for several.")
+    _INPUT = flags.DEFINE_string("input", f"{cli.EMBEDDED}rain", "What the case texture makes a texture of.")
+    _OUTPUT_DIR = flags.DEFINE_string("output_dir", "output/benchmark", "Folder for benchmark.json.")
+    _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier benchmark.json in --output_dir may be replaced.")
+    cli.run(main)
