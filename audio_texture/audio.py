@@ -44,16 +44,18 @@ def read(path: str, *, start: float = 0.0, seconds: float | None = None) -> tupl
                 raise ValueError(f"{path!r} has a sample rate of {rate} Hz; it must be from {LOWEST_RATE} to {HIGHEST_RATE} Hz.")
             if frames == 0:
                 raise ValueError(f"{path!r} has no samples (it is empty or was cut short).")
-            first = round(start * rate)
-            if not 0 <= first < frames:
+            if not 0 <= start < frames / rate:
                 raise ValueError(f"{path!r} lasts {frames / rate:g} s; it cannot be read from {start:g} s on.")
-            wanted = frames - first if seconds is None else min(frames - first, round(seconds * rate))
+            if seconds is not None and not seconds * rate >= 1:
+                raise ValueError(f"{path!r} cannot be read for {seconds:g} s; it must be for a sample at least.")
+            first = int(start * rate)
+            wanted = frames - first if seconds is None else int(min(frames - first, seconds * rate))
             file.seek(first)
             data = file.read(wanted, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise ValueError(f"{path!r} is not a sound file that libsndfile can read, or is damaged ({str(error).strip()}).") from error
-    if len(data) < wanted or _promises_more(log):
-        raise ValueError(f"{path!r} is truncated: it holds fewer samples than its header promises.")
+    if len(data) < wanted or _promises_more(log) or _ogg_is_cut(path):
+        raise ValueError(f"{path!r} is truncated: it ends before its last sample.")
     if not np.all(np.isfinite(data)):
         raise ValueError(f"{path!r} has samples that are NaN or infinite.")
     return np.ascontiguousarray(data.T), rate
@@ -66,6 +68,18 @@ def _promises_more(log: str) -> bool:
     sizes = re.findall(r"(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)", log)
     # Programs that write to a pipe cannot know the length and leave 0 or about 2^31 or 2^32: not a sign of damage.
     return any(int(actual) < int(declared) < 0x7FFF_0000 for declared, actual in sizes)
+
+
+def _ogg_is_cut(path: str) -> bool:
+    """Whether a file of Ogg pages lacks the mark of a stream's end on its last one (RFC 3533, section 6: flag 4)."""
+    with open(path, "rb") as file:
+        if file.read(4) != b"OggS":
+            return False
+        # A page has 65307 bytes at the most.
+        file.seek(max(0, os.path.getsize(path) - 65_536))
+        tail = file.read()
+    last = tail.rfind(b"OggS")
+    return last < 0 or len(tail) < last + 6 or not tail[last + 5] & 4
 
 
 def write(path: str, wave: np.ndarray, sample_rate: int) -> None:
@@ -89,11 +103,16 @@ def write(path: str, wave: np.ndarray, sample_rate: int) -> None:
     if not np.all(np.isfinite(wave)) or np.max(np.abs(wave), initial=0.0) > 1.0:
         raise ValueError(f"{path!r}: samples must be finite and within [-1, 1].")
     container, subtype = ENDINGS[ending.lower()]
+    # libsndfile's Vorbis encoder takes the whole process down above this rate, and when given a minute at once.
+    if container == "OGG" and sample_rate > 200_000:
+        raise ValueError(f"{path!r}: Ogg Vorbis holds at most 200000 Hz, not {sample_rate}.")
     partial = f"{root}.partial{ending}"
     try:
-        soundfile.write(partial, wave.T, sample_rate, format=container, subtype=subtype)
+        with soundfile.SoundFile(partial, "w", sample_rate, len(wave), format=container, subtype=subtype) as file:
+            for start in range(0, wave.shape[1], 65_536):
+                file.write(wave[:, start : start + 65_536].T)
         os.replace(partial, path)
-    except (soundfile.LibsndfileError, RuntimeError) as error:
+    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
         raise ValueError(f"{path!r} cannot be written as {container} with {len(wave)} channels at {sample_rate} Hz ({str(error).strip()}).") from error
     finally:
         if os.path.exists(partial):

@@ -150,5 +150,7 @@ def _mean_pool(values: jax.Array, pool: int) -> jax.Array:
     if pool == 1:
         return values
     rows, columns = values.shape[0] // pool, values.shape[1] // pool
+    if min(rows, columns) < 1:
+        raise ValueError(f"{min(values.shape)} frames are fewer than the {pool} that are pooled into one.")
     blocks = values[: rows * pool, : columns * pool].reshape(rows, pool, columns, pool)
     return jnp.mean(blocks, axis=(1, 3))

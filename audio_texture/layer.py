@@ -30,11 +30,9 @@ class Layer:
 
 
 def receptive_field(layers: Sequence[Layer]) -> int:
-    """Frames of the input that one output frame of the last ReLU sees."""
+    """Frames of the input that one output frame of the last layer, after its pooling, sees."""
     field, stride = 1, 1
-    for depth, layer in enumerate(layers):
-        field += (layer.width - 1) * layer.dilation * stride
-        if depth < len(layers) - 1:
-            field += (layer.pool - 1) * stride
-            stride *= layer.pool
+    for layer in layers:
+        field += ((layer.width - 1) * layer.dilation + layer.pool - 1) * stride
+        stride *= layer.pool
     return field

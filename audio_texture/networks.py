@@ -34,6 +34,9 @@ class FrequencyAsChannels(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> dict[str, jax.Array]:
         """[T, F] -> taps conv_i, batchnorm_i, relu_i, pool_i (i from 1), each [T_i, C_i]; batchnorm_i with "uniform" only."""
+        for name, options in {"initialisation": INITIALISATIONS, "padding": ("valid", "same"), "pooling": ("mean", "max")}.items():
+            if getattr(self, name) not in options:
+                raise ValueError(f"{name} must be one of {', '.join(options)}, got {getattr(self, name)!r}.")
         taps = {}
         for i, layer in enumerate(self.layers, start=1):
             x = taps[f"conv_{i}"] = FrameConvolution(layer, self.initialisation, self.padding, name=f"conv_{i}")(x)
@@ -44,6 +47,8 @@ class FrequencyAsChannels(nn.Module):
             x = taps[f"relu_{i}"] = nn.relu(x)
             if layer.pool > 1:
                 frames = len(x) // layer.pool
+                if frames < 1:
+                    raise ValueError(f"{len(x)} frames are fewer than the {layer.pool} that are pooled into one.")
                 blocks = x[: frames * layer.pool].reshape(frames, layer.pool, -1)
                 x = taps[f"pool_{i}"] = jnp.max(blocks, axis=1) if self.pooling == "max" else jnp.mean(blocks, axis=1)
         return taps
@@ -77,9 +82,7 @@ class FrameConvolution(nn.Module):
 def _kernel_initialiser(initialisation: str, fan_in: int, fan_out: int):
     if initialisation == "normal":
         return nn.initializers.normal(np.sqrt(2) * np.sqrt(2 / (fan_in + fan_out)))
-    if initialisation == "uniform":
-        return _uniform_within(1 / np.sqrt(fan_in))
-    raise ValueError(f"initialisation must be one of {', '.join(INITIALISATIONS)}, got {initialisation!r}.")
+    return _uniform_within(1 / np.sqrt(fan_in))
 
 
 def _uniform_within(limit: float):

@@ -1,7 +1,7 @@
 """Judging a texture against its reference: is it like it, and is it more than a copy of it?
 
 A wave here is NumPy, float32 [samples] or [channels, samples] (channels are averaged), nominally in [-1, 1]. Every sound
-is brought to the working rate, 16 kHz or the lowest of the rates given, and to one level. Nothing here needs a gradient;
+is brought to the working rate, 16 kHz or the lowest of the rates given, cut at 0.44 of it, and brought to one level. Nothing here needs a gradient;
 only the auditory statistics run in JAX.
 
 Likeness comes as ratios in which 1 is the distance between the two halves of the reference itself:
@@ -31,6 +31,7 @@ from audio_texture import audio, auditory, spectrogram
 WORKING_RATE = 16_000
 LEVEL = 0.05  # RMS every sound is brought to
 SHORTEST = 1.0  # seconds
+_CUT = 0.42  # of the working rate: where the slope begins that ends all sounds alike at 0.44
 MEASURES = ("auditory", "patches", "structure", "rhythm")
 FLOOR = 0.3  # of the median distance between halves
 
@@ -61,9 +62,9 @@ MEANINGS = {
 # silence, halves of 2.5 s): what makes terms count alike. The auditory groups have theirs in auditory.UNITS.
 UNITS = {
     "auditory": auditory.UNITS._asdict(),
-    "patches": {"8ms x 1": 0.33, "8ms x 8": 0.39, "8ms x 32": 0.37, "32ms x 1": 0.45, "32ms x 8": 0.49, "32ms x 32": 0.55},
-    "structure": {"0.5s": 0.39, "1s": 0.48, "modulation": 0.89},
-    "rhythm": {"heights": 0.15, "gaps": 0.15, "rate": 0.11, "modulation": 0.87},
+    "patches": {"8ms x 1": 0.33, "8ms x 8": 0.38, "8ms x 32": 0.36, "32ms x 1": 0.43, "32ms x 8": 0.47, "32ms x 32": 0.53},
+    "structure": {"0.5s": 0.38, "1s": 0.44, "modulation": 0.90},
+    "rhythm": {"heights": 0.15, "gaps": 0.14, "rate": 0.09, "modulation": 0.85},
 }
 
 
@@ -103,7 +104,7 @@ def check(wave: np.ndarray, *, sample_rate: int, name: str = "a sound") -> None:
 
 
 def prepare(wave: np.ndarray, *, sample_rate: int, rate: int, name: str = "a sound") -> np.ndarray:
-    """Mono, at the working rate, without DC and at one level.
+    """Mono, at the working rate, without DC and what lies above 0.44 of the rate (7 kHz), and at one level.
 
     Args:
       wave: [N] or [C, N] float.
@@ -117,7 +118,11 @@ def prepare(wave: np.ndarray, *, sample_rate: int, rate: int, name: str = "a sou
     wave = np.asarray(wave, np.float32)
     check(wave, sample_rate=sample_rate, name=name)
     wave = audio.resample(np.mean(np.atleast_2d(wave), axis=0), sample_rate, rate)
-    wave = wave - np.mean(wave, dtype=np.float64)
+    # The slope of a resampler's filter is no trait of a texture, and only a sound that was at another rate has it.
+    frequency = scipy.fft.rfftfreq(len(wave))
+    band = np.cos(np.pi / 2 * np.clip((frequency - _CUT) / 0.02, 0, 1)).astype(np.float32)
+    band[0] = 0
+    wave = scipy.fft.irfft(scipy.fft.rfft(wave) * band, n=len(wave))
     # a sound may lie wholly above the working band: then there is nothing left to bring to a level
     return (wave * (LEVEL / max(audio.rms(wave), 0.1 * audio.SILENCE))).astype(np.float32)
 
@@ -154,8 +159,12 @@ def _standard(view: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @functools.partial(jax.jit, static_argnames="sample_rate")
-def _auditory(wave, weights, *, sample_rate):
-    return auditory.comparable(auditory.statistics(wave, weights, sample_rate=sample_rate))
+def _auditory(wave, *, sample_rate):
+    """Comparable statistics of the cochlear bands below `prepare`'s cut, with 50 ms ramps over the seam."""
+    bands = 1 + np.sum(auditory.cochlear_centers(sample_rate) < _CUT * sample_rate)
+    envelope = auditory.envelopes(wave, sample_rate=sample_rate)[:bands]
+    ramps = scipy.signal.windows.tukey(envelope.shape[1], 0.1 * sample_rate / len(wave)).astype(np.float32)
+    return auditory.comparable(auditory.envelope_statistics(envelope, ramps))
 
 
 @functools.lru_cache(maxsize=32)
@@ -215,8 +224,7 @@ def features(wave: np.ndarray, standards: list, *, sample_rate: int) -> dict[str
       standards: mean and deviation of each log-mel view of the whole reference, see `reference_standards`.
       sample_rate: Hz.
     """
-    ramp = scipy.signal.windows.tukey(len(wave), min(1.0, 0.1 * sample_rate / len(wave))).astype(np.float32)
-    heard = {name: np.asarray(v) for name, v in _auditory(wave, ramp, sample_rate=sample_rate)._asdict().items()}
+    heard = {name: np.asarray(value) for name, value in _auditory(wave, sample_rate=sample_rate)._asdict().items()}
 
     views = [(view - mean) / deviation for view, (mean, deviation) in zip(_views(wave, sample_rate), standards)]
     patches = {
@@ -391,11 +399,11 @@ def threshold(own: np.ndarray) -> float:
 
     Four tenths of the way from its best own match to 1: a texture that resembles itself (an engine, a clock) asks for more
     likeness than noise does, and one that repeats itself exactly can never be said to have been copied.
-    Between the halves of real recordings (96 clips of ESC-10 in six classes, both ways) the best of all windows lay at most
-    0.38 of that way, but for clips that repeat themselves sample by sample.
+    Between the halves of 144 clips of ESC-10 in six classes, both ways, no window was flagged but for four clips of clocks:
+    three that play the same samples again (correlation 0.91 to 0.99) and one window of a fourth.
     """
     best = float(np.max(own))
-    return best + _MARGIN * (1 - best)
+    return best + _MARGIN * (1 - best) + 1e-3  # rounding is no likeness either
 
 
 def copying(candidate: np.ndarray, reference: np.ndarray, *, sample_rate: int) -> dict[str, float]:
@@ -440,16 +448,16 @@ def band_levels(wave: np.ndarray, *, sample_rate: int) -> tuple[np.ndarray, np.n
 
 
 def _silence(wave: np.ndarray, sample_rate: int) -> float:
-    """Share of 50 ms windows 60 dB below the sound's RMS."""
+    """Share of 50 ms windows 60 dB below the sound's RMS, a constant in them aside."""
     length = round(0.05 * sample_rate)
-    level = np.sqrt(np.mean(_frames(wave, length, length) ** 2, axis=1))
+    level = np.std(_frames(wave, length, length), axis=1)
     return float(np.mean(level < 1e-3 * np.sqrt(np.mean(wave**2))))
 
 
 def _jumps(wave: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Second difference over its RMS in the 10 ms around without the middle 1 ms: a lone jump stands far out. [N - 2]"""
+    """Second difference over its RMS in the 25 ms around without the middle 5 ms, where filters ring: a lone jump stands far out. [N - 2]"""
     second = np.abs(np.diff(wave, 2)).astype(np.float64)
-    around, middle = round(0.01 * sample_rate) | 1, round(0.001 * sample_rate) | 1
+    around, middle = round(0.025 * sample_rate) | 1, round(0.005 * sample_rate) | 1
     mean = lambda x, n: scipy.ndimage.uniform_filter1d(x, n, mode="nearest") * n
     outside = (mean(second**2, around) - mean(second**2, middle)) / (around - middle)
     return second / np.sqrt(np.maximum(outside, 1e-4 * np.mean(second**2)))

@@ -141,7 +141,7 @@ def run(
       key: PRNG key of the start.
       max_seconds: wall-clock budget of the optimisation.
       checkpoint_folder: where states are kept.
-      checkpoint_every: evaluations between states, and one on Ctrl-C; 0 keeps none.
+      checkpoint_every: evaluations between states; with 0 one is kept on Ctrl-C alone.
       resume: goes on from the state in the folder, if one is there, as if never interrupted.
       on_chunk: called with the rows so far, one a chunk.
     """
@@ -169,7 +169,7 @@ def run(
         progress=rows,
         on_chunk=after_chunk,
     )
-    if outcome.reason == "interrupted" and checkpoint_every and outcome.progress[-1].evaluations > saved_at:
+    if outcome.reason == "interrupted" and checkpoint_folder:
         checkpoint.save(checkpoint_folder, outcome.state, outcome.progress)
     wave, lowered_db = problem.finish(phase_key, outcome.state.parameters)
     return Texture(wave, lowered_db, outcome)

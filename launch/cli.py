@@ -51,8 +51,6 @@ def run(main: Callable[[], int | None]) -> None:
             left = flags.FLAGS(argv)
         except flags.Error as error:
             complain(str(error))
-        if flags.FLAGS.help or flags.FLAGS.helpfull or flags.FLAGS.helpshort:
-            return app.parse_flags_with_usage(argv)
         if len(left) > 1:
             complain(f"{left[1]!r} belongs to no flag; write --flag=value.")
         return left
@@ -64,6 +62,10 @@ def run(main: Callable[[], int | None]) -> None:
         except UserError as error:
             complain(str(error))
 
+    if "--help" in sys.argv or "-h" in sys.argv:
+        # absl's own help ends with exit status 1.
+        print(f"{sys.modules['__main__'].__doc__}\n{flags.FLAGS.main_module_help()}")
+        sys.exit(0)
     app.run(guarded, flags_parser=parse)
 
 

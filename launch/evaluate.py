@@ -43,7 +43,7 @@ def main() -> None:
         "sounds": {name: hashlib.sha256(wave.tobytes()).hexdigest() for name, wave, _ in (reference, *candidates, *([heldout] if heldout else []))},
         "versions": cli.versions(),
     }
-    cli.check_output_folder(_OUTPUT_DIR.value, overwrite=_OVERWRITE.value, resume=False, config=config)
+    cli.check_output_folder(_OUTPUT_DIR.value, overwrite=_OVERWRITE.value)
 
     rows = []
     for name, wave, rate in candidates:

@@ -20,6 +20,7 @@ from launch import cli
 
 cli.define_recipe_flags()
 cli.define_input_flags()
+flags.adopt_module_key_flags(cli)
 flags.DEFINE_list("weights", None, "Shares of the inputs in a mixture, separated by commas; equal if left out.")
 flags.DEFINE_float("seconds", 5.0, f"Length of the result, in seconds: {synthesis.SHORTEST_SECONDS:g} to {synthesis.LONGEST_SECONDS:g}.")
 flags.DEFINE_integer("seed", 0, "Seed of the start; another seed makes another texture.", lower_bound=0, upper_bound=2**31 - 1)
@@ -29,7 +30,7 @@ _CONFIG = flags.DEFINE_string("config", None, "A run's config.json, to make it a
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "output/texture", "Folder for the results.")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --output_dir may be replaced.")
 _MAX_SECONDS = flags.DEFINE_float("max_seconds", float("inf"), "Wall-clock budget of a sample's optimisation, in seconds.", lower_bound=0)
-_CHECKPOINT_EVERY = flags.DEFINE_integer("checkpoint_every", 0, "Evaluations between checkpoints in --output_dir; 0 keeps none.", lower_bound=0)
+_CHECKPOINT_EVERY = flags.DEFINE_integer("checkpoint_every", 0, "Evaluations between checkpoints in --output_dir; 0 keeps one on Ctrl-C alone.", lower_bound=0)
 _RESUME = flags.DEFINE_bool("resume", False, "Whether to finish the run in --output_dir, from its last checkpoint.")
 
 FILES = ("config.json", "metrics.jsonl", "report.html", "texture.*", "texture_*.*", "checkpoint")
@@ -55,7 +56,7 @@ def main() -> int:
     for sample in range(config["samples"]):
         path = os.path.join(folder, f"texture{f'_{sample}' if config['samples'] > 1 else ''}.{config['output_format']}")
         checkpoints = os.path.join(folder, "checkpoint", str(sample))
-        if not (_RESUME.value and os.path.exists(path)):
+        if not (_RESUME.value and os.path.exists(path) and not os.path.exists(checkpoints)):
             bar = cli.ProgressBar(recipe.evaluations, os.path.basename(path))
             texture = synthesis.run(
                 problem,
@@ -75,6 +76,8 @@ def main() -> int:
         if reason == "interrupted":
             break
         checkpoint.remove(checkpoints)
+    else:
+        checkpoint.remove(os.path.join(folder, "checkpoint"))
     cli.write_report(folder, config, references, rate, made, metrics)
     return {"interrupted": 130, "not finite": 1}.get(reason, 0)
 

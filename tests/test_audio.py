@@ -1,0 +1,311 @@
+"""audio.py against soundfile and measured sines, and against every bad file a user may hand over."""
+
+import os
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import noise
+
+from audio_texture import audio
+
+STEP = 2.0**-23  # of 24 bits
+RATES = (44100, 22050, 48000, 16000)
+
+
+@pytest.mark.parametrize("ending, tolerance", [(".wav", STEP), (".flac", STEP), (".ogg", None), (".WAV", STEP)])
+@pytest.mark.parametrize("rate, channels", [(8000, 1), (22050, 2), (44100, 5)])
+def test_write_then_read(tmp_path, ending, tolerance, rate, channels):
+    """Catches transposed channels, a lost rate or length, and 16 bits where 24 are promised."""
+    time = np.arange(rate // 2) / rate
+    wave = np.stack([0.9 * np.sin(2 * np.pi * 200 * (c + 1) * time) for c in range(channels)]).astype(np.float32)
+    path = str(tmp_path / f"sound{ending}")
+    audio.write(path, wave, rate)
+    found, found_rate = audio.read(path)
+    assert found.dtype == np.float32 and found.flags.c_contiguous
+    assert (found.shape, found_rate) == (wave.shape, rate)
+    if tolerance:
+        np.testing.assert_allclose(found, wave, atol=tolerance)
+    else:  # Vorbis is lossy: each channel is still most like its own.
+        assert np.all(np.argmax(np.corrcoef(wave, found)[:channels, channels:], axis=1) == np.arange(channels))
+        assert np.sqrt(np.mean((found - wave) ** 2)) < 0.05
+
+
+def test_formats_are_24_bit(tmp_path):
+    for ending, (container, subtype) in audio.ENDINGS.items():
+        path = str(tmp_path / f"sound{ending}")
+        audio.write(path, noise(8000), 8000)
+        info = soundfile.info(path)
+        assert (info.format, info.subtype) == (container, subtype)
+
+
+def test_full_scale_survives(tmp_path):
+    """Catches wrap-around of the loudest sample there is."""
+    path = str(tmp_path / "full.wav")
+    audio.write(path, np.array([[1.0, -1.0, 0.5]], np.float32), 8000)
+    np.testing.assert_allclose(audio.read(path)[0], [[1.0, -1.0, 0.5]], atol=STEP)
+
+
+@pytest.mark.parametrize("container, subtype", [("WAV", "PCM_16"), ("WAV", "FLOAT"), ("WAV", "PCM_U8"), ("AIFF", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III")])
+def test_reads_what_others_write(tmp_path, container, subtype):
+    path = str(tmp_path / "sound.bin")
+    wave = noise(48000)
+    soundfile.write(path, wave.T, 48000, format=container, subtype=subtype)
+    found, rate = audio.read(path)
+    assert rate == 48000 and found.shape[0] == 1 and abs(found.shape[1] - 48000) < 3000
+    assert audio.rms(found) == pytest.approx(audio.rms(wave), rel=0.2)
+
+
+def test_reads_a_part(tmp_path):
+    """Catches start and length taken in samples for seconds, and a length counted from the beginning."""
+    path = str(tmp_path / "sound.wav")
+    wave = noise(8000, 2)
+    audio.write(path, wave, 8000)
+    np.testing.assert_allclose(audio.read(path, start=0.25, seconds=0.5)[0], wave[:, 2000:6000], atol=STEP)
+    np.testing.assert_allclose(audio.read(path, start=0.9, seconds=5)[0], wave[:, 7200:], atol=STEP)
+    for start in (1.0, 2.0, -0.5):
+        with pytest.raises(ValueError, match="lasts 1 s; it cannot be read from"):
+            audio.read(path, start=start)
+
+
+@pytest.mark.parametrize("seconds", [-1.0, 0.0, float("nan")])
+def test_a_length_that_is_none_is_refused(tmp_path, seconds):
+    """Catches a negative length that libsndfile takes for "all of it", and an empty wave that fails far from here."""
+    path = str(tmp_path / "sound.wav")
+    audio.write(path, noise(8000), 8000)
+    with pytest.raises(ValueError, match="sound.wav"):
+        audio.read(path, seconds=seconds)
+
+
+def cut(path, share):
+    size = os.path.getsize(path)
+    with open(path, "r+b") as file:
+        file.truncate(int(size * share))
+
+
+def a_file(folder, kind):
+    """A file that is bad in one way."""
+    path = str(folder / f"{kind}.wav")
+    wave = noise(8000)
+    match kind.split()[0]:
+        case "directory":
+            os.mkdir(path)
+        case "zero":
+            open(path, "w").close()
+        case "text":
+            with open(path, "w") as file:
+                file.write("This is no sound.\n" * 100)
+        case "cut":
+            container, share = kind.split()[1:]
+            subtype = "VORBIS" if container == "OGG" else "PCM_16"
+            soundfile.write(path, wave.T, 8000, format=container, subtype=subtype)
+            cut(path, float(share))
+        case "no-samples":
+            soundfile.write(path, np.zeros((0, 1)), 8000, format="WAV")
+        case "nan" | "inf":
+            wave[0, 100] = float(kind)
+            soundfile.write(path, wave.T, 8000, format="WAV", subtype="FLOAT")
+        case "rate":
+            soundfile.write(path, wave.T, int(kind.split()[1]), format="WAV")
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind, message",
+    [
+        ("missing", "does not exist"),
+        ("directory", "is a directory"),
+        ("zero", "is an empty file"),
+        ("text", "is not a sound file"),
+        ("cut WAV 0.5", "truncated"),
+        ("cut WAV 0.99", "truncated"),
+        ("cut AIFF 0.5", "truncated"),
+        ("cut FLAC 0.5", "truncated|damaged"),
+        ("cut WAV 0.001", "damaged|empty"),
+        ("cut FLAC 0.01", "truncated|damaged|empty"),
+        ("no-samples", "no samples"),
+        ("nan", "NaN or infinite"),
+        ("inf", "NaN or infinite"),
+        ("rate 3999", "3999 Hz; it must be from 4000 to 384000"),
+        ("rate 384001", "384001 Hz; it must be from 4000 to 384000"),
+    ],
+)
+def test_bad_files_are_named(tmp_path, kind, message):
+    """Every bad file ends in a ValueError that says which file it was and what is wrong with it."""
+    path = a_file(tmp_path, kind)
+    with pytest.raises(ValueError, match=message) as caught:
+        audio.read(path)
+    assert kind in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("rate", [4000, 384000])
+def test_rates_at_the_ends_are_read(tmp_path, rate):
+    assert audio.read(a_file(tmp_path, f"rate {rate}"))[1] == rate
+
+
+@pytest.mark.parametrize("length", [0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000])
+def test_reads_wav_from_a_pipe(tmp_path, length):
+    """Catches headers of programs that cannot know the length (sox, ffmpeg, arecord to a pipe) taken for damage."""
+    path = str(tmp_path / "piped.wav")
+    wave = noise(8000)
+    soundfile.write(path, wave.T, 8000, subtype="PCM_16")
+    with open(path, "r+b") as file:
+        content = file.read()
+        file.seek(4)
+        file.write(struct.pack("<I", min(length + 36, 0xFFFFFFFF)))
+        file.seek(content.index(b"data") + 4)
+        file.write(struct.pack("<I", length))
+    np.testing.assert_allclose(audio.read(path)[0], wave, atol=2.0**-15)
+
+
+@pytest.mark.parametrize(
+    "name, wave, message",
+    [
+        ("a.mp3", noise(100), r"must end in one of \.wav, \.flac, \.ogg"),
+        ("a", noise(100), "must end in one of"),
+        ("a.wav", noise(100)[0], r"a wave is \[channels, samples\]"),
+        ("a.wav", np.full((1, 9), 1.001, np.float32), r"finite and within \[-1, 1\]"),
+        ("a.wav", np.full((1, 9), np.nan, np.float32), r"finite and within \[-1, 1\]"),
+        ("a.flac", noise(100, 9), "cannot be written as FLAC with 9 channels"),
+        ("a_folder.wav", noise(100), "cannot be written as WAV"),
+        ("no_such_folder/a.wav", noise(100), "cannot be written as WAV"),
+    ],
+)
+def test_what_cannot_be_written(tmp_path, name, wave, message):
+    """Catches clipping without a word and half-written files: what was there before stays, and nothing else appears."""
+    path = str(tmp_path / name)
+    if "folder" not in name:
+        open(path, "w").close()
+    os.mkdir(tmp_path / "a_folder.wav")
+    before = sorted(os.listdir(tmp_path))
+    with pytest.raises(ValueError, match=message):
+        audio.write(path, wave, 8000)
+    assert sorted(os.listdir(tmp_path)) == before
+    assert not os.path.isfile(path) or os.path.getsize(path) == 0
+
+
+@pytest.mark.parametrize("samples, rate, message", [(48000 * 70, 48000, ""), (4000, 384000, "384000 Hz")])
+def test_ogg_does_not_crash(tmp_path, samples, rate, message):
+    """Catches a crash of the whole program in libsndfile's Vorbis encoder: long sounds in one call, rates above 200 kHz."""
+    path = str(tmp_path / "long.ogg")
+    program = f"""
+import numpy as np
+from audio_texture import audio
+try:
+    audio.write({path!r}, 0.1 * np.sin(np.arange({samples}, dtype=np.float32))[None], {rate})
+except ValueError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0 and message in done.stdout
+    assert message or soundfile.info(path).frames == samples
+
+
+def test_writing_leaves_no_partial_file(tmp_path):
+    path = tmp_path / "sound.flac"
+    audio.write(str(path), noise(1000), 8000)
+    audio.write(str(path), noise(2000), 8000)
+    assert os.listdir(tmp_path) == ["sound.flac"] and audio.read(str(path))[0].shape == (1, 2000)
+
+
+def spectrum_db(wave):
+    """Levels of a wave's bins in dB of a full-scale sine, its ends (the filter's transient) faded out."""
+    window = np.blackman(len(wave)) ** 2
+    return 20 * np.log10(np.abs(np.fft.rfft(wave.astype(np.float64) * window)) / (np.sum(window) / 2) + 1e-12)
+
+
+@pytest.mark.parametrize("from_rate", RATES)
+@pytest.mark.parametrize("to_rate", RATES)
+def test_resampled_sines_are_alone(from_rate, to_rate):
+    """Images and aliases below -100 dB, wherever the sine lies; what Nyquist allows comes through as it was.
+
+    Catches the -23 dB aliases of `scipy.signal.resample_poly`'s own filter.
+    """
+    lower_nyquist = min(from_rate, to_rate) / 2
+    time = np.arange(from_rate) / from_rate
+    for hertz in (0.03 * lower_nyquist, 0.5 * lower_nyquist, 0.8 * lower_nyquist, 1.05 * lower_nyquist, 0.98 * from_rate / 2):
+        found = audio.resample(np.sin(2 * np.pi * hertz * time)[None].astype(np.float32), from_rate, to_rate)[0]
+        assert found.dtype == np.float32
+        levels = spectrum_db(found)
+        bins = np.fft.rfftfreq(len(found), 1 / to_rate)
+        away = np.abs(bins - hertz) > 20  # main lobe of the window
+        if hertz <= 0.8 * lower_nyquist:
+            middle = found[len(found) // 4 : -len(found) // 4]
+            expected = np.sin(2 * np.pi * hertz * np.arange(len(found)) / to_rate)[len(found) // 4 : -len(found) // 4]
+            # .01 dB flat and no delay: both show as a difference from the sine itself.
+            assert np.max(np.abs(middle - expected)) < 1.2e-3, hertz
+            assert np.max(levels[away]) < -100, hertz
+        elif from_rate > to_rate and hertz > lower_nyquist:
+            assert np.max(levels) < -100, hertz
+
+
+@pytest.mark.parametrize("from_rate, to_rate", [(44100, 22050), (22050, 44100), (44100, 48000), (48000, 44100), (8000, 8000), (192000, 22050)])
+@pytest.mark.parametrize("samples", [1, 999, 1000])
+def test_resampled_length(from_rate, to_rate, samples):
+    assert audio.resample(noise(samples, 3), from_rate, to_rate).shape == (3, -(-samples * to_rate // from_rate))
+
+
+def test_resampling_is_linear_and_channel_by_channel():
+    wave = noise(2000, 2)
+    both = audio.resample(wave, 44100, 48000)
+    np.testing.assert_array_equal(both[1], audio.resample(wave[1], 44100, 48000))
+    np.testing.assert_allclose(audio.resample(0.5 * wave, 44100, 48000), 0.5 * both, atol=1e-7)
+
+
+def test_match_level_reaches_the_level():
+    wave, lowered = audio.match_level(noise(8000, 2, level=0.01), 0.2)
+    assert audio.rms(wave) == pytest.approx(0.2, rel=1e-6) and lowered == 0 and wave.dtype == np.float32
+
+
+@pytest.mark.parametrize("level", [0.5, 1.0, 100.0])
+def test_match_level_never_clips_and_says_so(level):
+    """Catches clipped output, and a level that is lower than asked for without a word."""
+    wave, lowered = audio.match_level(noise(8000, level=1e-3), level)
+    assert np.max(np.abs(wave)) < 1
+    assert 20 * np.log10(level / audio.rms(wave)) == pytest.approx(lowered, abs=1e-4) and lowered > 0
+
+
+def test_match_level_leaves_silence_silent():
+    wave, lowered = audio.match_level(np.zeros((1, 100), np.float32), 0.1)
+    assert not np.any(wave) and lowered == 0
+
+
+def test_rms_and_channels():
+    wave = noise(1000, 2)
+    assert audio.rms(wave) == pytest.approx(np.sqrt(np.mean(wave.astype(np.float64) ** 2)), rel=1e-12)
+    assert audio.rms(np.zeros((1, 0))) == 0
+    assert audio.with_channels(wave, 2) is wave
+    np.testing.assert_allclose(audio.with_channels(wave, 1), wave.mean(axis=0, keepdims=True))
+    np.testing.assert_array_equal(audio.with_channels(wave[:1], 3), np.repeat(wave[:1], 3, axis=0))
+
+
+def test_trim_silence_keeps_what_sounds_in_any_channel():
+    wave = np.zeros((2, 100), np.float32)
+    wave[0, 20], wave[1, 70] = 0.1, -0.1
+    np.testing.assert_array_equal(audio.trim_silence(wave), wave[:, 20:71])
+    assert audio.trim_silence(np.zeros((2, 100))).shape == (2, 0)
+    whole = noise(100)
+    np.testing.assert_array_equal(audio.trim_silence(whole), whole)
+
+
+@pytest.mark.parametrize(
+    "wave, message",
+    [(np.zeros((1, 100)), "hiss is silent"), (noise(1000, level=1e-6), "hiss is silent"), (np.zeros((1, 0)), "hiss is silent"), (np.full((2, 99), 0.3), "hiss is a constant")],
+)
+def test_what_is_not_audible(wave, message):
+    with pytest.raises(ValueError, match=message):
+        audio.check_audible(wave, "hiss")
+
+
+def test_quiet_sounds_are_audible():
+    audio.check_audible(noise(1000, level=1e-4), "hiss")
+
+
+def test_reads_real_recordings(esc10):
+    for path in sorted(esc10.glob("*/*"))[:400:100]:
+        wave, rate = audio.read(str(path))
+        assert rate == 44100 and len(wave) == 1 and 5 <= wave.shape[1] / rate < 5.1
+        assert 1e-4 < audio.rms(wave) < 1

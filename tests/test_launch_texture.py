@@ -1,0 +1,258 @@
+"""launch.texture as a user runs it: a subprocess, files in a folder, one line for every mistake."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from audio_texture import audio
+
+ROOT = Path(__file__).resolve().parent.parent
+# Small enough that a run is mostly start-up.
+SMALL = ("--views=bins@32/16:1,2", "--evaluations=30", "--seconds=0.3")
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "launch.texture", *map(str, arguments)]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+
+
+def crackle(samples: int, channels: int = 1, seed: int = 0) -> np.ndarray:
+    """Decaying clicks over noise, [channels, samples]; the second channel is the first at half its level and a tenth of noise."""
+    rng = np.random.default_rng(seed)
+    clicks = rng.normal(size=samples) * (rng.random(samples) < 0.003)
+    wave = 0.01 * rng.normal(size=samples) + np.convolve(clicks, np.exp(-np.arange(60) / 10))[:samples] * 0.3
+    return np.stack([wave] + [0.5 * wave + 0.001 * rng.normal(size=samples)] * (channels - 1))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("texture")
+    soundfile.write(path / "mono.wav", crackle(16000).T, 16000)
+    soundfile.write(path / "stereo.flac", crackle(24000, 2).T, 48000)
+    soundfile.write(path / "slow.wav", crackle(8000).T, 8000)
+    return path
+
+
+@pytest.fixture(scope="module")
+def first_run(folder) -> Path:
+    done = run(f"--input={folder}/mono.wav", f"--output_dir={folder}/first", *SMALL)
+    assert done.returncode == 0, done.stderr
+    return folder / "first"
+
+
+def test_files_of_a_run(first_run, folder):
+    """The contract: what is written, and that the sound is one: right length, rate and level, no silence, no copy."""
+    assert {path.name for path in first_run.iterdir()} == {"texture.wav", "config.json", "metrics.jsonl", "report.html"}
+    wave, rate = audio.read(str(first_run / "texture.wav"))
+    reference, _ = audio.read(str(folder / "mono.wav"))
+    assert (wave.shape, rate) == ((1, 4800), 16000)
+    assert audio.rms(wave) == pytest.approx(audio.rms(reference), rel=0.01)
+    frames = wave[0].reshape(-1, 480)
+    assert np.sqrt(np.mean(frames**2, axis=1)).min() > 0.05 * audio.rms(reference)
+    lags = np.correlate(reference[0], wave[0], "full")
+    assert np.abs(lags).max() < 0.7 * np.linalg.norm(wave) * np.linalg.norm(reference[0][:4800])
+    rows = [json.loads(line) for line in (first_run / "metrics.jsonl").read_text().splitlines()]
+    assert [row["evaluations"] for row in rows] == [25, 30]
+    assert rows[-1]["loss"] < 0.5 * 1 and rows[-1]["loss"] <= rows[0]["loss"]
+    assert sum(rows[-1]["terms"].values()) == pytest.approx(rows[-1]["loss"], rel=1e-4)
+    page = (first_run / "report.html").read_text()
+    assert page.count("<audio") == 2 and "http" not in re.sub(r"base64,[^\"]*", "", page)
+
+
+def test_config_makes_it_again(first_run, folder):
+    """config.json is enough: no other flag is needed, and the samples are the same."""
+    done = run(f"--config={first_run}/config.json", f"--output_dir={folder}/again")
+    assert done.returncode == 0, done.stderr
+    assert (folder / "again/texture.wav").read_bytes() == (first_run / "texture.wav").read_bytes()
+    assert json.loads((folder / "again/config.json").read_text()) == json.loads((first_run / "config.json").read_text())
+
+
+def test_an_earlier_run_is_kept(first_run, folder):
+    """Without --overwrite nothing of it changes; with it, it is replaced, and files of the user's own stay."""
+    before = (first_run / "texture.wav").read_bytes()
+    done = run(f"--input={folder}/mono.wav", f"--output_dir={first_run}", *SMALL)
+    assert done.returncode == 2 and "--overwrite" in done.stderr
+    assert (first_run / "texture.wav").read_bytes() == before
+    kept = folder / "overwritten"
+    run(f"--input={folder}/mono.wav", f"--output_dir={kept}", "--samples=2", *SMALL)
+    (kept / "notes.txt").write_text("mine")
+    done = run(f"--input={folder}/mono.wav", f"--output_dir={kept}", "--overwrite", "--output_format=flac", *SMALL)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in kept.iterdir()} == {"texture.flac", "config.json", "metrics.jsonl", "report.html", "notes.txt"}
+
+
+def test_samples_are_seeds(first_run, folder):
+    """Sample i is what seed + i makes alone: one of many can be made again by itself. And they differ."""
+    done = run(f"--input={folder}/mono.wav", f"--output_dir={folder}/two", "--samples=2", *SMALL)
+    assert done.returncode == 0, done.stderr
+    zero, one = ((folder / f"two/texture_{i}.wav").read_bytes() for i in (0, 1))
+    assert zero == (first_run / "texture.wav").read_bytes() != one
+
+
+@pytest.mark.parametrize("name, channels, rate", [("stereo.flac", 2, 48000), ("slow.wav", 1, 8000)])
+def test_rate_and_channels_are_the_inputs(folder, name, channels, rate):
+    """Peers turn everything into 22.05 kHz mono."""
+    done = run(f"--input={folder}/{name}", f"--output_dir={folder}/{name}-out", *SMALL)
+    assert done.returncode == 0, done.stderr
+    wave, found = audio.read(f"{folder}/{name}-out/texture.wav")
+    assert (wave.shape, found) == ((channels, round(0.3 * rate)), rate)
+    if channels == 2:
+        assert np.corrcoef(wave)[0, 1] > 0.9
+        assert audio.rms(wave[1:]) / audio.rms(wave[:1]) == pytest.approx(0.5, rel=0.15)
+
+
+@pytest.mark.parametrize("recipe", ["infinite-width", "paper-1d"])
+def test_recipes_through_spectrograms(folder, recipe):
+    """The other canvas, with phase recovery; the paper's with fewer filters lest the test take minutes."""
+    filters = () if recipe == "infinite-width" else ("--filters=64",)
+    done = run(f"--input={folder}/mono.wav", f"--output_dir={folder}/{recipe}", f"--recipe={recipe}", "--evaluations=12", "--seconds=0.7", *filters)
+    assert done.returncode == 0, done.stderr
+    wave, rate = audio.read(f"{folder}/{recipe}/texture.wav")
+    assert (wave.shape, rate) == ((1, 11200), 16000)
+    assert audio.rms(wave) > 0.01
+
+
+def test_mixture(folder):
+    """Two inputs of other rates and channel counts; the first one's rate and channels rule."""
+    done = run(f"--input={folder}/mono.wav", f"--input={folder}/stereo.flac", "--weights=1,3", f"--output_dir={folder}/mixture", *SMALL)
+    assert done.returncode == 0, done.stderr
+    assert audio.read(f"{folder}/mixture/texture.wav")[0].shape == (1, 4800)
+
+
+@pytest.mark.slow
+def test_interrupted_and_resumed(folder):
+    """Ctrl-C writes what there is; --resume ends up at the very samples of a run that was left alone."""
+    flags = (f"--input={folder}/mono.wav", "--views=bins@32/16:1,2", "--seconds=0.3", "--evaluations=3000")
+    out = folder / "interrupted"
+    process = subprocess.Popen(command(*flags, f"--output_dir={out}"), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if "75/3000" in line:
+            process.send_signal(signal.SIGINT)
+            break
+    rest = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=120) == 130, rest
+    assert "interrupted" in rest
+    assert audio.read(f"{out}/texture.wav")[0].shape == (1, 4800)
+    spent = json.loads((out / "metrics.jsonl").read_text().splitlines()[-1])["evaluations"]
+    assert 75 <= spent < 3000
+
+    other = run(*flags, "--seed=7", f"--output_dir={out}", "--resume")
+    assert other.returncode == 2 and "--resume" in other.stderr and "seed" in other.stderr
+    resumed = run(*flags, f"--output_dir={out}", "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    straight = run(*flags, f"--output_dir={folder}/straight")
+    assert straight.returncode == 0, straight.stderr
+    assert (out / "texture.wav").read_bytes() == (folder / "straight/texture.wav").read_bytes()
+    losses = [[json.loads(line)["loss"] for line in (path / "metrics.jsonl").read_text().splitlines()] for path in (out, folder / "straight")]
+    assert losses[0] == losses[1]
+    assert not (out / "checkpoint").exists()
+
+
+def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
+    """What is wrong -> (flags, what the line must say)."""
+    good = crackle(16000).T
+    write = lambda name, data, rate=16000, **options: soundfile.write(folder / name, data, rate, **options)
+    (folder / "empty.wav").write_bytes(b"")
+    (folder / "text.wav").write_text("this is no sound\n")
+    write("whole.wav", good)
+    (folder / "truncated.wav").write_bytes((folder / "whole.wav").read_bytes()[:9000])
+    write("zero-length.wav", good[:0])
+    write("short.wav", good[:300])
+    write("silence.wav", 0 * good)
+    write("dc.wav", 0 * good + 0.25)
+    write("nan.wav", np.where(np.arange(16000)[:, None] == 77, np.nan, good), subtype="FLOAT")
+    write("infinite.wav", np.where(np.arange(16000)[:, None] == 77, np.inf, good), subtype="FLOAT")
+    write("low-rate.wav", good, 3999)
+    write("high-rate.wav", good, 384001)
+    (folder / "file").write_text("")
+    (folder / "other.json").write_text("{}")
+    sound = lambda name: [f"--input={folder}/{name}"]
+    fine = sound("mono.wav")
+    return {
+        "missing file": (sound("no.wav"), "--input.*does not exist"),
+        "directory": ([f"--input={folder}"], "--input.*directory"),
+        "empty file": (sound("empty.wav"), "--input.*empty"),
+        "text": (sound("text.wav"), "--input.*text.wav.*not a sound file"),
+        "truncated": (sound("truncated.wav"), "--input.*truncated"),
+        "zero length": (sound("zero-length.wav"), "--input.*no samples"),
+        "shorter than a kernel": (sound("short.wav"), "--input.*longest kernel"),
+        "silence": (sound("silence.wav"), "--input.*silent"),
+        "constant": (sound("dc.wav"), "--input.*constant"),
+        "NaN": (sound("nan.wav"), "--input.*NaN"),
+        "infinite": (sound("infinite.wav"), "--input.*infinite"),
+        "rate too low": (sound("low-rate.wav"), "--input.*3999 Hz.*from 4000"),
+        "rate too high": (sound("high-rate.wav"), "--input.*384001 Hz.*384000"),
+        "start beyond the end": ([*fine, "--input_start=5"], "--input.*lasts 1 s"),
+        "unknown embedded sound": (["--input=sound:thunder"], "--input.*rain.*thunder"),
+        "unknown recipe": ([*fine, "--recipe=best"], "--recipe.*'best'.*texture"),
+        "negative seconds": ([*fine, "--seconds=-1"], "--seconds.*-1"),
+        "absurd seconds": ([*fine, "--seconds=1e9"], "--seconds.*1e\\+09"),
+        "no number": ([*fine, "--seconds=long"], "seconds.*long"),
+        "nan seconds": ([*fine, "--seconds=nan"], "--seconds.*nan"),
+        "no evaluations": ([*fine, "--evaluations=0"], "--evaluations.*0"),
+        "views": ([*fine, "--views=bins"], "--views.*'bins'.*must look like"),
+        "too many bands": ([*fine, "--views=mel500@32/8:1"], "--views.*500"),
+        "max pooling in closed form": ([*fine, "--pool=2", "--pooling=max"], "pool.*closed form"),
+        "weights": ([*fine, "--weights=1,2"], "--weights.*2 weights.*1 inputs"),
+        "unwritable": ([*fine, f"--output_dir={folder}/file/out"], "--output_dir.*file/out"),
+        "config": ([f"--config={folder}/other.json"], "--config.*lacks"),
+        "nothing to resume": ([*fine, "--resume"], "--resume"),
+        "unknown flag": ([*fine, "--tempo=3"], "tempo"),
+        "no flag": ([*fine, "rain.wav"], "'rain.wav'"),
+    }
+
+
+# Imports once and forks a child a case: thirty starts of Python and JAX would take a minute.
+FORKS = """
+import json, os, sys
+from launch import cli, texture
+for number, arguments in enumerate(json.load(open(sys.argv[1]))):
+    child = os.fork()
+    if child == 0:
+        os.dup2(os.open(f"{sys.argv[1]}.{number}", os.O_WRONLY | os.O_CREAT), 2)
+        sys.argv = ["launch.texture", *arguments]
+        cli.run(texture.main)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.slow
+def test_bad_input(folder, tmp_path):
+    """One line that names flag, value and rule; exit status 2; nothing written, not even the folder."""
+    cases = bad_inputs(folder)
+    asked = []
+    for number, (flags, _) in enumerate(cases.values()):
+        target = [] if any(flag.startswith("--output_dir") for flag in flags) else [f"--output_dir={tmp_path}/{number}"]
+        asked.append(["--seconds=0.3", "--evaluations=2", *flags, *target])
+    (tmp_path / "cases").write_text(json.dumps(asked))
+    done = subprocess.run([sys.executable, "-c", FORKS, tmp_path / "cases"], cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
+    for number, (what, (_, said)) in enumerate(cases.items()):
+        lines = (tmp_path / f"cases.{number}").read_text().splitlines()
+        assert len(lines) == 1 and re.search(said, lines[0]), f"{what}: {lines}"
+        assert done.stdout.split()[number] == "2", what
+        assert not (tmp_path / str(number)).exists(), what
+
+
+def test_recipes_are_listed():
+    done = run("--recipe=help")
+    assert done.returncode == 0
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["texture", "infinite-width", "paper-1d"]
+
+
+def test_help_gives_units():
+    done = run("--help")
+    assert done.returncode == 0
+    for words in ("--input:", "--seconds: Length of the result, in seconds", "--smoothing_hz:", "in Hz", "a window of 32 ms"):
+        assert words in " ".join(done.stdout.split()), words
