@@ -20,7 +20,7 @@ from launch import cli
 
 _REFERENCE = flags.DEFINE_string("reference", None, "Sound file to judge against, at least 1 s; an embedded rain if left out.")
 _CANDIDATE = flags.DEFINE_multi_string("candidate", None, "Sound file to judge, at least 1 s; repeat for several.")
-_HELDOUT = flags.DEFINE_string("heldout", None, "Second half of a recording whose first half is --reference: the stricter test, which adds heldout_* measures.")
+_HELDOUT = flags.DEFINE_string("heldout", None, "Second half of a recording whose first half is --reference: adds heldout_* measures.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "output/evaluate", "Folder for the results.")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --output_dir may be replaced.")
 

@@ -1,7 +1,6 @@
 """auditory.py against float64 NumPy written from the equations, and against what the ear's statistics must not notice."""
 
 import functools
-import pathlib
 
 import jax
 import jax.numpy as jnp
@@ -12,14 +11,6 @@ import scipy.signal
 from audio_texture import audio, auditory
 
 RATE = 8000
-ESC10 = pathlib.Path(__file__).parents[2] / "shared" / "esc10"
-
-
-@pytest.fixture(autouse=True)
-def strict_ranks():
-    with jax.numpy_rank_promotion("raise"):
-        yield
-
 
 @functools.partial(jax.jit, static_argnames="sample_rate")
 def statistics(wave, weights=None, *, sample_rate=RATE):
@@ -223,9 +214,8 @@ def test_bad_input_is_named():
         auditory.statistics(jnp.zeros(800), jnp.zeros(8), sample_rate=RATE)
 
 
-@pytest.mark.skipif(not ESC10.is_dir(), reason="needs the ESC-10 recordings in ../shared/esc10")
-def test_two_halves_of_a_recording_are_nearer_than_two_recordings():
-    load = lambda path: audio.resample(audio.read(str(ESC10 / path))[0][0], 44100, RATE)
+def test_two_halves_of_a_recording_are_nearer_than_two_recordings(esc10):
+    load = lambda path: audio.resample(audio.read(str(esc10 / path))[0][0], 44100, RATE)
     rain, fire = load("rain/3-157149-A.ogg"), load("fire_crackling/5-213802-A.ogg")
     first, second, other = (statistics(x) for x in (rain[:RATE * 2], rain[RATE * 2 : RATE * 4], fire[: RATE * 2]))
     assert auditory.distance(first, other)[0] > 5 * auditory.distance(first, second)[0]

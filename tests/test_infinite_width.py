@@ -178,7 +178,7 @@ def test_explicit_networks_converge_to_the_closed_form(shape, widest):
         errors.append((of_value, of_gradient))
     slopes = np.polyfit(np.log(counts), np.log(errors), 1)[0]
     np.testing.assert_allclose(slopes, -0.5, atol=0.2, err_msg=str(errors))
-    assert np.max(errors[-1]) < 0.15
+    assert np.max(errors[-1]) < 0.25
 
 
 @pytest.mark.slow
@@ -230,10 +230,10 @@ def test_gradients_are_those_of_finite_differences(layers):
     """In float64; the polynomial in place of arccos limits it to 1e-5 or so."""
     with jax.enable_x64(True):
         x, y = jnp.asarray(X[:9], jnp.float64), jnp.asarray(Y[:9], jnp.float64)
-        check_grads(lambda x: infinite_width.content_distance(x, y, layers), (x,), 1, modes=["rev"], eps=1e-3, rtol=1e-3, atol=1e-5)
+        check_grads(jax.jit(lambda x: infinite_width.content_distance(x, y, layers)), (x,), 1, modes=["rev"], eps=1e-3, rtol=1e-3, atol=1e-5)
         one = objective.infinite_gram([layers])
-        target = one.fit(y)
-        check_grads(lambda x: one.distance(target, x)[0], (x,), 1, modes=["rev"], eps=1e-3, rtol=1e-3, atol=1e-5)
+        target = jax.jit(one.fit)(y)
+        check_grads(jax.jit(lambda x: one.distance(target, x)[0]), (x,), 1, modes=["rev"], eps=1e-3, rtol=1e-3, atol=1e-5)
 
 
 SILENT = np.where(np.arange(40)[:, None] < 20, 0, X)

@@ -1,0 +1,249 @@
+"""objective.py: what each combinator promises, by value, gradient and the targets it makes."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from conftest import relative_error
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audio_texture import networks, objective, statistics
+from audio_texture.layer import Layer
+
+X, Y = (np.random.default_rng(seed).gamma(1.0, size=(frames, 6)).astype(np.float32) * np.float32(0.2) for seed, frames in ((0, 36), (1, 45)))
+
+
+def explicit(filters=20, form="auto", relative=True, seed=0):
+    net = networks.FrequencyAsChannels([Layer(3, 1, 2, filters)], "normal", "valid", "mean")
+    return objective.gram(net.init, lambda weights, x: {"a": net.apply(weights, x)["relu_1"], "b": net.apply(weights, x)["pool_1"]}, jax.random.key(seed), relative=relative, form=form)
+
+
+INFINITE = objective.infinite_gram([[Layer(2)], [Layer(5, 2, 2)]])
+# A cheap objective of the same kind: the mean frame.
+MEAN = objective.Objective(
+    lambda reference: jnp.mean(reference, axis=0),
+    lambda target, x: (lambda total: (total, {"mean": total}))(jnp.mean((jnp.mean(x, axis=0) - target) ** 2)),
+)
+EVERY = {
+    "infinite": INFINITE,
+    "explicit": explicit(),
+    "standardised": objective.standardised(INFINITE),
+    "blocks": objective.in_blocks(INFINITE, frames=20, overlap=8),
+    "through": objective.seen_through(lambda x: x[:, :3] + x[:, 3:], INFINITE),
+    "sum": objective.weighted_sum({"gram": (2.0, INFINITE), "mean": (0.5, MEAN), "bounds": (1e-3, objective.bounds(0, 9))}),
+    "scaled": objective.scaled(INFINITE, 3.0),
+}
+of_every = pytest.mark.parametrize("name", EVERY)
+
+
+@functools.cache
+def compiled(name):
+    fit, distance = EVERY[name]
+    return jax.jit(fit), jax.jit(distance)
+
+
+def value_and_gradient(one, x, reference=Y):
+    def loss(x):
+        total, terms = one.distance(target, x)
+        return total, terms
+
+    target = jax.jit(one.fit)(reference)
+    (value, terms), gradient = jax.jit(jax.value_and_grad(loss, has_aux=True))(x)
+    return float(value), np.asarray(gradient), {name: float(term) for name, term in terms.items()}
+
+
+@of_every
+def test_distance_of_the_reference_to_itself_is_zero(name):
+    """In units of the distance to another sound, near which float32 cancellation leaves about 1e-6."""
+    fit, distance = compiled(name)
+    if name == "blocks":
+        pytest.skip("a stretch of a sound has not the statistics of the whole.")
+    target = fit(Y)
+    assert abs(float(distance(target, Y)[0])) < 1e-5 * float(distance(target, X)[0])
+
+
+@of_every
+def test_terms_add_up(name):
+    fit, distance = compiled(name)
+    total, terms = distance(fit(Y), X)
+    assert total.shape == () and all(term.shape == () for term in terms.values())
+    assert float(sum(terms.values())) == pytest.approx(float(total), rel=1e-6) and float(total) > 0
+
+
+@of_every
+def test_targets_are_data(name):
+    """A target survives flattening, leaves as NumPy arrays, and serves compiled and eager distances alike: it can be saved."""
+    fit, distance = compiled(name)
+    target = fit(Y)
+    leaves, structure = jax.tree.flatten(target)
+    assert all(isinstance(leaf, jax.Array) for leaf in leaves)
+    saved = jax.tree.unflatten(structure, [np.asarray(leaf) for leaf in leaves])
+    assert float(distance(saved, X)[0]) == float(distance(target, X)[0])
+    eager = objective.Objective(*EVERY[name]).distance(target, jnp.asarray(X))[0]
+    assert float(eager) == pytest.approx(float(distance(target, X)[0]), rel=1e-4)
+
+
+def test_relative_distance_is_free_of_scale():
+    """Louder reference, louder result: the same relative distance. Catches a division by the wrong power."""
+    for one in (INFINITE, explicit()):
+        fit, distance = jax.jit(one.fit), jax.jit(one.distance)
+        assert float(distance(fit(5 * Y), 5 * X)[0]) == pytest.approx(float(distance(fit(Y), X)[0]), rel=1e-4)
+    plain = objective.infinite_gram([[Layer(2)]], relative=False)
+    assert float(plain.distance(plain.fit(2 * Y), 2 * X)[0]) == pytest.approx(16 * float(plain.distance(plain.fit(Y), X)[0]), rel=1e-4)
+
+
+def test_several_networks_are_averaged():
+    alone = [objective.infinite_gram([layers]) for layers in ([Layer(2)], [Layer(5, 2, 2)])]
+    values = [float(one.distance(one.fit(Y), X)[0]) for one in alone]
+    assert float(INFINITE.distance(INFINITE.fit(Y), X)[0]) == pytest.approx(np.mean(values), rel=1e-5)
+
+
+@pytest.mark.parametrize("filters", [3, 200])
+@pytest.mark.parametrize("relative", [True, False])
+def test_forms_of_the_gram_agree(filters, relative):
+    """Direct, frame by frame and auto: the same value and gradient, whichever is the cheaper."""
+    found = {form: value_and_gradient(explicit(filters, form, relative), X) for form in ("direct", "frames", "auto")}
+    for form in ("frames", "auto"):
+        assert found[form][0] == pytest.approx(found["direct"][0], rel=1e-4)
+        assert relative_error(found[form][1], found["direct"][1]) < 1e-3
+    cheap = explicit(filters).fit(Y)["taps"]["a"]
+    assert ("features" in cheap) == statistics.frames_are_cheaper(43, 43, filters)
+
+
+def test_unknown_form_is_refused():
+    with pytest.raises(ValueError, match="form must be auto, direct or frames, got 'fast'"):
+        explicit(form="fast")
+
+
+def test_explicit_filters_belong_to_the_target():
+    """The same key gives the same filters for every reference; another key others."""
+    one = explicit()
+    weights = lambda target: jax.tree.leaves(target["weights"])[0]
+    np.testing.assert_array_equal(weights(one.fit(X)), weights(one.fit(Y)))
+    assert np.any(np.asarray(weights(explicit(seed=1).fit(X))) != weights(one.fit(X)))
+
+
+def test_explicit_gram_is_the_authors_loss():
+    """mean((G - G_s)^2), without relative sizes, from the taps in float64 (paper.md A.4)."""
+    one = explicit(relative=False)
+    target = one.fit(Y)
+    net = networks.FrequencyAsChannels([Layer(3, 1, 2, 20)], "normal", "valid", "mean")
+    expected = []
+    for tap in ("relu_1", "pool_1"):
+        x, y = (np.asarray(net.apply(target["weights"], sound)[tap], np.float64) for sound in (X, Y))
+        expected.append(np.mean((x.T @ x / len(x) - y.T @ y / len(y)) ** 2))
+    assert float(one.distance(target, X)[0]) == pytest.approx(np.mean(expected), rel=1e-4)
+
+
+# --- bounds
+
+
+def test_bounds_are_the_authors_formula():
+    """|| max(x - 1, 0) + max(0 - x, 0) ||_2, not squared (paper.md A.4), with a gradient of unit length outside."""
+    x = np.random.default_rng(0).normal(0.5, 0.6, (9, 8)).astype(np.float32)
+    value, gradient, terms = value_and_gradient(objective.bounds(), x)
+    outside = np.maximum(x.astype(np.float64) - 1, 0) + np.maximum(-x.astype(np.float64), 0)
+    assert value == pytest.approx(np.linalg.norm(outside), rel=1e-6) and terms == {"bounds": value}
+    np.testing.assert_allclose(gradient, np.sign(x - 0.5) * outside / np.linalg.norm(outside), atol=1e-6)
+
+
+def test_bounds_have_no_slope_inside():
+    """Catches the root's infinite slope at zero, where a canvas mostly is."""
+    for x in (np.linspace(0, 1, 50, dtype=np.float32), np.zeros(5, np.float32), np.ones(5, np.float32)):
+        value, gradient, _ = value_and_gradient(objective.bounds(), x)
+        assert value == 0 and not np.any(gradient)
+
+
+# --- combinators
+
+
+def test_seen_through_transforms_reference_and_candidate():
+    shift = lambda x: 2 * x[::-1] + 1
+    through = objective.seen_through(shift, MEAN)
+    assert value_and_gradient(through, X)[0] == pytest.approx(value_and_gradient(MEAN, shift(X), shift(Y))[0], rel=1e-5)
+
+
+def test_standardised_sees_bins_alike():
+    """Gain and offset of every bin of reference and candidate alike change nothing: all bins count the same."""
+    one = objective.standardised(INFINITE)
+    gain, offset = np.geomspace(0.1, 10, 6, dtype=np.float32)[None], np.arange(6, dtype=np.float32)[None]
+    assert value_and_gradient(one, X * gain + offset, Y * gain + offset)[0] == pytest.approx(value_and_gradient(one, X)[0], rel=1e-3)
+    # It is the reference's own mean that is taken off, not the candidate's: an offset is seen.
+    assert value_and_gradient(one, Y + 0.1)[0] > 0.01
+
+
+@settings(max_examples=300, deadline=None)
+@given(total=st.integers(1, 500), frames=st.integers(1, 120), overlap=st.integers(0, 60))
+def test_blocks_cover_everything_and_share_the_overlap(total, frames, overlap):
+    """No frame is left out, no patch of overlap + 1 frames falls between two blocks, none is longer than allowed."""
+    if frames <= overlap:
+        with pytest.raises(ValueError, match="must be longer than their overlap"):
+            objective.blocks(total, frames=frames, overlap=overlap)
+        return
+    size, starts = objective.blocks(total, frames=frames, overlap=overlap)
+    assert size <= frames and starts[0] == 0 and starts[-1] + size == total
+    assert all(before < after and before + size - after >= overlap for before, after in zip(starts, starts[1:]))
+    assert len(starts) == (1 if total <= frames else -(-(total - overlap) // (frames - overlap)))
+
+
+def test_in_blocks_is_the_mean_over_blocks():
+    """In value, terms and gradient, although blocks are worked out again for the gradient."""
+    frames, overlap = 20, 8
+    size, starts = objective.blocks(len(X), frames=frames, overlap=overlap)
+    assert len(starts) > 1
+
+    def by_hand(target, x):
+        total = sum(INFINITE.distance(target, x[start : start + size])[0] for start in starts) / len(starts)
+        return total, {"gram": total}
+
+    found = value_and_gradient(objective.in_blocks(INFINITE, frames=frames, overlap=overlap), X)
+    expected = value_and_gradient(objective.Objective(INFINITE.fit, by_hand), X)
+    assert found[0] == pytest.approx(expected[0], rel=1e-5) and found[2] == pytest.approx(expected[2], rel=1e-5)
+    assert relative_error(found[1], expected[1]) < 1e-4
+
+
+def test_one_block_changes_nothing():
+    found, expected = (value_and_gradient(one, X) for one in (objective.in_blocks(INFINITE, frames=36, overlap=8), INFINITE))
+    assert found[0] == expected[0]
+    np.testing.assert_array_equal(found[1], expected[1])
+
+
+def test_every_block_is_held_to_the_target():
+    """A long sound whose halves err in opposite ways is right on the whole but wrong in every block."""
+    halves = np.concatenate([1.5 * Y, 0.5 * Y])
+    blocked = objective.in_blocks(MEAN, frames=45, overlap=0)
+    assert value_and_gradient(MEAN, halves)[0] < 1e-6 < value_and_gradient(blocked, halves)[0]
+
+
+def test_weighted_sum_names_and_weighs_its_parts():
+    one = objective.weighted_sum({"a": (2.0, MEAN), "b": (0.25, INFINITE)})
+    value, gradient, terms = value_and_gradient(one, X)
+    parts = [value_and_gradient(part, X) for part in (MEAN, INFINITE)]
+    assert terms == pytest.approx({"a": 2 * parts[0][0], "b": 0.25 * parts[1][0]}, rel=1e-5)
+    assert relative_error(gradient, 2 * parts[0][1] + 0.25 * parts[1][1]) < 1e-5
+
+
+@pytest.mark.parametrize("weights", [(1.0, 0.0), (2.0, 6.0)])
+def test_mixture_is_the_weighted_mean(weights):
+    """Weights count by their share; 1 : 0 is the first alone."""
+    found = value_and_gradient(objective.mixture(INFINITE, weights), X, [Y, X[:20]])
+    each = [value_and_gradient(INFINITE, X, reference) for reference in (Y, X[:20])]
+    share = weights[0] / sum(weights)
+    assert found[0] == pytest.approx(share * each[0][0] + (1 - share) * each[1][0], rel=1e-5)
+    assert relative_error(found[1], share * each[0][1] + (1 - share) * each[1][1]) < 1e-4
+    assert found[2].keys() == {"gram"}
+
+
+def test_mixture_of_other_numbers_is_refused():
+    """Catches references that go unheard."""
+    with pytest.raises(ValueError, match="2 weights for 3 references"):
+        objective.mixture(MEAN, [1, 1]).fit([X, Y, X])
+
+
+def test_scaled_scales_all():
+    found, plain = value_and_gradient(objective.scaled(MEAN, 4.0), X), value_and_gradient(MEAN, X)
+    assert found[0] == pytest.approx(4 * plain[0], rel=1e-6) and found[2]["mean"] == found[0]
+    np.testing.assert_allclose(found[1], 4 * plain[1], rtol=1e-5)

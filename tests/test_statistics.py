@@ -1,0 +1,53 @@
+"""statistics.py: Grams in float64, and the form by frames, which must agree with the direct one in value and gradient."""
+
+import jax
+import numpy as np
+import pytest
+from conftest import relative_error
+
+from audio_texture import statistics
+
+X, Y = (np.random.default_rng(seed).gamma(1.0, size=(frames, 7)).astype(np.float32) for seed, frames in ((0, 30), (1, 41)))
+
+
+def by_frames(x, y):
+    target = statistics.kernel_gram_size(statistics.feature_kernel(y, y))
+    return statistics.kernel_gram_distance(statistics.feature_kernel(x, x), statistics.feature_kernel(x, y), target)
+
+
+def direct(x, y):
+    return statistics.gram_distance(statistics.gram(x), statistics.gram(y))
+
+
+def test_gram_is_its_definition():
+    """G = F F^T / N over frames (paper.md A.4): catches division by the features, and by nothing."""
+    x = X.astype(np.float64)
+    np.testing.assert_allclose(statistics.gram(X), sum(np.outer(frame, frame) for frame in x) / 30, rtol=1e-5)
+    y = Y.astype(np.float64)
+    expected = np.mean((x.T @ x / 30 - y.T @ y / 41) ** 2)
+    assert float(direct(X, Y)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_gram_ignores_order_and_repetition_of_frames():
+    """Catches statistics that depend on a texture's length, which the result's need not be."""
+    shuffled = np.random.default_rng(2).permutation(X)
+    np.testing.assert_allclose(statistics.gram(shuffled), statistics.gram(X), rtol=1e-5)
+    np.testing.assert_allclose(statistics.gram(np.tile(X, (3, 1))), statistics.gram(X), rtol=1e-5)
+    assert float(by_frames(shuffled, X)) == pytest.approx(0, abs=1e-5)
+
+
+def test_both_forms_agree_in_value_and_gradient():
+    (found, found_gradient), (expected, gradient) = (jax.jit(jax.value_and_grad(form))(X, Y) for form in (by_frames, direct))
+    assert float(found) == pytest.approx(float(expected), rel=1e-4)
+    assert relative_error(found_gradient, gradient) < 1e-4
+
+
+def test_size_is_the_mean_square_of_the_gram():
+    expected = np.mean(np.asarray(statistics.gram(X), np.float64) ** 2)
+    assert float(statistics.kernel_gram_size(statistics.feature_kernel(X, X))) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("x_frames, y_frames, features, expected", [(50, 50, 4096, True), (1, 1, 2, True), (4000, 4000, 16, False), (50, 100_000, 64, False), (10_000, 10, 4096, False)])
+def test_frames_are_cheaper(x_frames, y_frames, features, expected):
+    """At the extremes the choice is plain: short sounds of many filters by frames, long ones of few by Grams."""
+    assert statistics.frames_are_cheaper(x_frames, y_frames, features) is expected
