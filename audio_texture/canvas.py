@@ -79,8 +79,11 @@ def spectral_density(wave: np.ndarray, *, sample_rate: int, samples: int, smooth
     window = np.hanning(length + 2)[1:-1]
     spectra = np.fft.rfft(wave * window, axis=1)
     periodogram = spectra[:, None] * np.conj(spectra[None]) / np.sum(window**2)
-    sigma = smoothing_hz / np.sqrt(4 * np.pi) / (sample_rate / length)
-    smooth = scipy.ndimage.gaussian_filter1d(periodogram, sigma, axis=-1, mode="nearest")
+    # At least as wide as the canvas's own bins: between sharper peaks its frequencies would miss some and count others twice.
+    width = max(smoothing_hz, 1.5 * sample_rate / samples)
+    sigma = width / np.sqrt(4 * np.pi) / (sample_rate / length)
+    # mirror: the spectrum of a real wave is even about 0 and Nyquist.
+    smooth = scipy.ndimage.gaussian_filter1d(periodogram, sigma, axis=-1, mode="mirror")
     from_grid, to_grid = np.fft.rfftfreq(length), np.fft.rfftfreq(samples)
     density = np.empty((len(to_grid), channels, channels), np.complex128)
     for row in range(channels):

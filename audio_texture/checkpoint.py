@@ -15,13 +15,16 @@ def save(folder: str, state: State, progress: Sequence[Progress]) -> None:
     with manager:
         parts = {
             "leaves": ocp.args.StandardSave(jax.tree.leaves(state)),
-            "progress": ocp.args.JsonSave([row._asdict() for row in progress]),
+            "notes": ocp.args.JsonSave({"shapes": _shapes(state), "progress": [row._asdict() for row in progress]}),
         }
         manager.save(progress[-1].evaluations, args=ocp.args.Composite(**parts))
 
 
 def load(folder: str, like: State) -> tuple[State, list[Progress]] | None:
-    """The last state and its rows; None where there is none. like: a state of the same problem, for shapes and types."""
+    """The last state and its rows; None where there is none.
+
+    like: a state of the same problem, for shapes and types. Raises ValueError where the checkpoint's are others.
+    """
     if not os.path.isdir(folder):
         return None
     leaves, structure = jax.tree.flatten(like)
@@ -29,9 +32,16 @@ def load(folder: str, like: State) -> tuple[State, list[Progress]] | None:
     with manager:
         if manager.latest_step() is None:
             return None
-        parts = {"leaves": ocp.args.StandardRestore(leaves), "progress": ocp.args.JsonRestore()}
+        notes = manager.restore(manager.latest_step(), args=ocp.args.Composite(notes=ocp.args.JsonRestore()))["notes"]
+        if notes["shapes"] != _shapes(like):
+            raise ValueError(f"the checkpoint in {folder!r} belongs to another problem: its arrays have other shapes.")
+        parts = {"leaves": ocp.args.StandardRestore(leaves)}
         found = manager.restore(manager.latest_step(), args=ocp.args.Composite(**parts))
-    return jax.tree.unflatten(structure, found["leaves"]), [Progress(**row) for row in found["progress"]]
+    return jax.tree.unflatten(structure, found["leaves"]), [Progress(**row) for row in notes["progress"]]
+
+
+def _shapes(state: State) -> list[str]:
+    return [f"{leaf.dtype}{list(leaf.shape)}" for leaf in jax.tree.leaves(state)]
 
 
 def remove(folder: str) -> None:

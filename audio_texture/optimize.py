@@ -110,8 +110,10 @@ def lbfgs(loss: Loss, *, history: int = 10) -> Optimizer:
             def restart(_):
                 steepest = jax.tree.map(jnp.negative, gradient)
                 square = _inner(gradient, gradient)
-                # As far as the last step went, or a hundredth of the parameters' own size.
-                length = jnp.sqrt(1e-4 * (_inner(trial, trial) + 1e-12) / jnp.maximum(square, 1e-30))
+                # A hundredth of the parameters' own size, or where they are zero as optax begins.
+                size = jnp.sqrt(_inner(trial, trial))
+                norm = jnp.sqrt(jnp.maximum(square, jnp.finfo(square.dtype).tiny))
+                length = jnp.where(size > 0, 0.01 * size / norm, jnp.minimum(1.0, 1 / norm))
                 _, history_ = method.update(gradient, method.init(trial), trial)
                 return history_, steepest, -square, length
 

@@ -47,7 +47,7 @@ class View:
     @classmethod
     def parse(cls, text: str) -> "View":
         """`bins@32/8:1,3` or `mel24@32/8:2,8,16*0.5`: bands @ window / hop in ms : widths in frames * weight."""
-        found = re.fullmatch(r"(bins|mel(\d+))@([\d.]+)/([\d.]+):([\d,]+)(?:\*([\d.]+))?", text.strip())
+        found = re.fullmatch(r"(bins|mel(\d+))@([\d.e+-]+)/([\d.e+-]+):([\d,]+)(?:\*([\d.e+-]+))?", text.strip())
         if not found:
             raise ValueError(f"view {text!r} must look like bins@32/8:1,3 or mel24@32/8:2,8,16*0.5.")
         _, bands, window, hop, widths, weight = found.groups()
@@ -140,10 +140,13 @@ class Recipe:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Recipe":
-        """Inverse of `to_json`. Raises ValueError for a field that does not exist."""
+        """Inverse of `to_json`. Raises ValueError for a field that does not exist, or one without default that is missing."""
         unknown = set(values) - {field.name for field in dataclasses.fields(cls)}
         if unknown:
             raise ValueError(f"no recipe has the field {sorted(unknown)[0]!r}.")
+        missing = {"name", "summary", "views"} - set(values)
+        if missing:
+            raise ValueError(f"the recipe lacks the field {sorted(missing)[0]!r}.")
         return cls(**{**values, "views": tuple(View.parse(text) for text in values["views"])})
 
 

@@ -88,15 +88,17 @@ def spectrogram_figure(sounds: Sequence[Sound], *, range_db: float = 80.0, bands
     """Mel spectrograms side by side, on the same scales of time, frequency and level (dB of the loudest point of all)."""
     n_fft = 2048
     images, lengths, tops = [], [], []
-    lowest_rate = min(rate for _, _, rate in sounds)
+    lowest_rate = min(48_000, *(rate for _, _, rate in sounds))
     for _, wave, rate in sounds:
         mono = audio.resample(np.mean(wave, axis=0), rate, lowest_rate)
+        lengths.append(len(mono) / lowest_rate)
         hop = max(1, min(n_fft // 4, len(mono) // 400))
+        mono = np.pad(mono, (0, max(0, n_fft - len(mono))))
         # SciPy's transform here: a picture should not compile a program for each length of sound.
-        _, _, spectrum = scipy.signal.stft(mono, nperseg=n_fft, noverlap=n_fft - hop, boundary="even" if len(mono) > n_fft else "zeros", padded=True)
+        _, times, spectrum = scipy.signal.stft(mono, nperseg=n_fft, noverlap=n_fft - hop)
+        spectrum = spectrum[:, (times * lowest_rate).round() <= lengths[-1] * lowest_rate]
         filters = spectrogram.mel_filters(lowest_rate, n_fft, bands)
         images.append(10 * np.log10(np.maximum(filters.T @ np.abs(spectrum) ** 2, 1e-14)))
-        lengths.append(len(mono) / lowest_rate)
         tops.append(images[-1].max())
     top = max(tops)
     figure, axes = plt.subplots(1, len(sounds), figsize=(6 * len(sounds), 3.6), sharey=True, squeeze=False, layout="constrained")

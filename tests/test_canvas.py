@@ -1,0 +1,151 @@
+"""canvas.py: the density against known spectra, and noise shaped by it against the reference it must sound like."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.signal
+from conftest import correlated, correlation_of, highest_correlation, noise, relative_error
+
+from audio_texture import canvas
+
+RATE = 8000
+# An autoregression with a resonance at 1.5 kHz, and its true spectrum.
+AR = np.poly([0.9 * np.exp(1j * 2 * np.pi * 1500 / RATE), 0.9 * np.exp(-1j * 2 * np.pi * 1500 / RATE)]).real
+
+
+def resonant(samples, seed=0):
+    return scipy.signal.lfilter([1.0], AR, noise(samples, seed=seed)).astype(np.float32)
+
+
+def density_of(wave, samples, smoothing_hz=100.0):
+    return canvas.spectral_density(wave, sample_rate=RATE, samples=samples, smoothing_hz=smoothing_hz)
+
+
+def shaped(references, samples, *, weights=None, smoothing_hz=100.0, seed=0):
+    """One wave of the canvas, as it starts."""
+    sketch = canvas.waveform_canvas(references, weights or [1] * len(references), sample_rate=RATE, samples=samples, smoothing_hz=smoothing_hz)
+    return np.asarray(jax.jit(sketch.render)(sketch.init(jax.random.key(seed)), sketch.constants))
+
+
+def welch_db(wave):
+    return 10 * np.log10(scipy.signal.welch(wave, RATE, nperseg=256)[1])
+
+
+@pytest.mark.parametrize("samples", [1000, 4001, 40000])
+def test_density_is_the_true_spectrum(samples):
+    """In units of power per sample, whatever the canvas's length; catches a lost window gain and a wrong frequency axis."""
+    white = density_of(noise(40000), samples, 400)[:, 0, 0].real
+    np.testing.assert_allclose(10 * np.log10(white / 0.01), 0, atol=1.2)  # 400 Hz of 5 s: 0.2 dB deviation
+    found = density_of(resonant(40000), samples, 100)[:, 0, 0].real
+    _, response = scipy.signal.freqz([1.0], AR, np.fft.rfftfreq(samples), fs=1.0)
+    apart = 10 * np.log10(found / (0.01 * np.abs(response) ** 2))
+    assert np.max(np.abs(apart)) < 2.5 and abs(np.mean(apart)) < 0.2
+
+
+def test_density_is_positive_semidefinite():
+    wave = correlated(4000, 0.8)
+    wave = np.concatenate([wave, wave[:1] - wave[1:]])  # a third channel that follows from the others
+    density = density_of(wave, 3000, 2)
+    np.testing.assert_allclose(density, np.conj(np.swapaxes(density, 1, 2)), atol=1e-12)
+    lowest = np.linalg.eigvalsh(density)
+    assert np.all(lowest[:, 0] > -1e-9 * lowest[:, -1])
+
+
+def test_colour_is_a_root_of_the_density():
+    density = density_of(correlated(4000, 0.5), 2000)
+    colour = canvas.spectral_colour(density)
+    np.testing.assert_allclose(colour @ np.conj(np.swapaxes(colour, 1, 2)), density, atol=1e-5 * np.abs(density).max())
+    assert colour.dtype == np.complex64
+    mono = canvas.spectral_colour(density[:, :1, :1])
+    assert mono.dtype == np.float32 and mono.shape == (1001, 1, 1)
+
+
+def test_coloured_is_a_filter():
+    """A constant colour is a gain; linear; each frequency by itself."""
+    z = noise(1000, 2)
+    mixing = np.array([[0.5, 0], [2, 1]], np.float32)
+    found = canvas.coloured(z, np.broadcast_to(mixing, (501, 2, 2)))
+    np.testing.assert_allclose(found, mixing @ z, atol=1e-6)
+    colour = density_of(resonant(4000), 1000)[:, :, :].real.astype(np.float32)
+    expected = np.fft.irfft(colour[:, 0, 0] * np.fft.rfft(z[:1].astype(np.float64)), n=1000)
+    assert relative_error(canvas.coloured(z[:1], colour), expected) < 1e-5
+
+
+@pytest.mark.parametrize("samples", [9001, 24000, 60000])
+def test_shaped_noise_has_the_references_spectrum(samples):
+    """At other lengths than the reference's too: catches a level that depends on the canvas's length."""
+    reference = resonant(24000)
+    found = shaped([reference], samples)
+    assert found.shape == (1, samples) and found.dtype == np.float32
+    apart = welch_db(found[0]) - welch_db(reference[0])
+    assert np.sqrt(np.mean(apart**2)) < 1.2 and abs(np.mean(apart)) < 0.4
+    assert np.std(found) == pytest.approx(np.std(reference), rel=0.1)
+
+
+@pytest.mark.parametrize("samples", [2000, 4003, 16000, 50000])
+@pytest.mark.parametrize("hertz", [1000.0, 1001.3, 1234.5])
+def test_tones_keep_their_power_at_every_length(samples, hertz):
+    """Catches tones that fall between the frequencies of a canvas shorter than the reference, and are lost."""
+    tone = 0.3 * np.sin(2 * np.pi * hertz * np.arange(32000) / RATE)
+    reference = (tone[None] + noise(32000, level=1e-3)).astype(np.float32)
+    power = [np.mean(shaped([reference], samples, smoothing_hz=2.0, seed=seed) ** 2) for seed in range(20)]
+    # Few frequencies hold all the power: as random as exponential variables are.
+    assert 10 * np.log10(np.mean(power) / np.mean(reference**2)) == pytest.approx(0, abs=2.5)
+
+
+@pytest.mark.parametrize("correlation", [0.9, 0.0, -0.7, 1.0])
+def test_stereo_keeps_its_image(correlation):
+    """Catches independent channels, and dual mono that fails for want of a second dimension."""
+    found = shaped([correlated(16000, correlation)], 16000)
+    assert np.all(np.isfinite(found))
+    assert correlation_of(*found) == pytest.approx(correlation, abs=0.05)
+
+
+def test_stereo_keeps_coherence_and_phase_at_every_frequency():
+    """A delay between the channels below 1 kHz, independence above. Catches a conjugated cross spectrum: a delay the other way."""
+    common, left, right = noise(40000, 3)
+    low, high = (scipy.signal.butter(6, 1000, kind, fs=RATE, output="sos") for kind in ("lowpass", "highpass"))
+    low_common = scipy.signal.sosfilt(low, common)
+    reference = np.stack([low_common, np.roll(low_common, 4)]) + scipy.signal.sosfilt(high, np.stack([left, right]))
+    found = shaped([reference.astype(np.float32)], 40000)
+    for wave in (reference, found):
+        hertz, cross = scipy.signal.csd(*wave, RATE, nperseg=256)
+        coherence = scipy.signal.coherence(*wave, RATE, nperseg=256)[1]
+        assert np.mean(coherence[(hertz > 100) & (hertz < 700)]) > 0.9 and np.mean(coherence[hertz > 1500]) < 0.1
+        band = (hertz > 200) & (hertz < 700)
+        delay = -np.angle(cross[band]) / (2 * np.pi * hertz[band]) * RATE
+        np.testing.assert_allclose(np.median(delay), 4, atol=0.4)
+
+
+def test_no_phase_of_the_reference_survives():
+    """Catches a canvas that starts as a copy: the correlation with the reference is that of independent noise."""
+    reference = resonant(16000)
+    independent = highest_correlation(resonant(16000, seed=9)[0], reference[0])
+    for smoothing_hz in (2.0, 100.0):
+        assert highest_correlation(shaped([reference], 16000, smoothing_hz=smoothing_hz)[0], reference[0]) < 1.7 * independent
+
+
+def test_references_are_mixed_by_power():
+    low, high = (scipy.signal.sosfilt(scipy.signal.butter(8, 2000, kind, fs=RATE, output="sos"), noise(16000, seed=seed)) for seed, kind in enumerate(("lowpass", "highpass")))
+    alone = shaped([low], 16000)
+    np.testing.assert_allclose(shaped([low, high], 16000, weights=[1, 0]), alone, atol=1e-6)
+    found = welch_db(shaped([low, high], 16000, weights=[0.9, 0.1])[0])
+    apart = np.mean(found[8:50]) - np.mean(found[-50:-8])
+    assert apart == pytest.approx(10 * np.log10(9), abs=1)
+
+
+def test_start_is_white_and_belongs_to_the_key():
+    sketch = canvas.waveform_canvas([resonant(4000)], [1], sample_rate=RATE, samples=5000, smoothing_hz=2)
+    z = sketch.init(jax.random.key(0))
+    assert z.shape == (1, 5000) and float(jnp.std(z)) == pytest.approx(1, abs=0.05)
+    np.testing.assert_array_equal(z, sketch.init(jax.random.key(0)))
+    assert abs(correlation_of(z[0], sketch.init(jax.random.key(1))[0])) < 0.1
+
+
+def test_spectrogram_canvas_starts_as_the_authors():
+    """U(0, 0.1) (paper.md A.5), seen as it is."""
+    sketch = canvas.spectrogram_canvas(200, 33)
+    x = np.asarray(sketch.init(jax.random.key(0)))
+    assert x.shape == (200, 33) and 0 <= x.min() < 1e-3 and 0.099 < x.max() < 0.1
+    assert sketch.render(x, sketch.constants) is x

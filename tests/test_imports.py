@@ -1,0 +1,52 @@
+"""The tree is the algorithm: imports point one way, and no module of the library reads flags."""
+
+import ast
+import pathlib
+
+import pytest
+
+LIBRARY = pathlib.Path(__file__).parents[1] / "audio_texture"
+BASE = {"audio", "sounds", "spectrogram", "layer", "optimize"}
+STAGES = {"canvas", "phase", "networks", "infinite_width", "auditory", "statistics", "checkpoint"}
+JUDGES = {"objective", "quality"}
+ENDS = {"synthesis", "report"}
+# Choices need no more than the words they are made of.
+ALLOWED = {
+    **dict.fromkeys(BASE, set()),
+    **dict.fromkeys(STAGES, BASE),
+    **dict.fromkeys(JUDGES, BASE | STAGES),
+    "recipes": {"audio", "layer"},
+    **dict.fromkeys(ENDS, BASE | STAGES | JUDGES | {"recipes"}),
+}
+MODULES = sorted(path.stem for path in LIBRARY.glob("*.py") if path.stem != "__init__")
+
+
+def imports(module):
+    """Full names of all that a module imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse((LIBRARY / f"{module}.py").read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively."
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_one_way(module):
+    """Catches a stage that reaches for what stands after it, and a new module that no layer was chosen for."""
+    assert module in ALLOWED, f"{module} has no place in the order of imports yet: choose one here and in BUILD_NOTES.md."
+    own = {name.split(".")[1] for name in imports(module) if name.startswith("audio_texture.")}
+    assert own <= ALLOWED[module], f"{module} may not import {', '.join(sorted(own - ALLOWED[module]))}."
+
+
+@pytest.mark.parametrize("module", [*MODULES, "__init__"])
+def test_the_library_knows_no_flags(module):
+    outside = {name.split(".")[0] for name in imports(module)}
+    assert not outside & {"absl", "argparse", "launch", "tests"}
+
+
+def test_only_audio_touches_sound_files():
+    """The player in a report encodes to memory, with the same library."""
+    assert {module for module in MODULES if "soundfile" in imports(module)} <= {"audio", "report"}

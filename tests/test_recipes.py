@@ -1,0 +1,172 @@
+"""recipes.py: every choice survives the disk, and every bad one is named before anything runs."""
+
+import dataclasses
+import json
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audio_texture import recipes
+from audio_texture.layer import Layer
+from audio_texture.recipes import RECIPES, Recipe, View
+
+VIEW = View(0, (3,), 32.0, 8.0)
+
+
+def some(**choices):
+    return Recipe("some", "For tests.", **{"views": (VIEW,), **choices})
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_survive_the_disk(name):
+    """config.json is enough to make an output again: catches a field left out, or a type that JSON does not keep."""
+    recipe = recipes.named(name)
+    again = Recipe.from_json(json.loads(json.dumps(recipe.to_json(), allow_nan=False)))
+    assert again == recipe and again.name == name
+    assert set(recipe.to_json()) == {field.name for field in dataclasses.fields(Recipe)}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_names_and_summaries_fit_a_line(name):
+    """They stand in --help and in reports."""
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name)
+    summary = RECIPES[name].summary
+    assert summary.endswith(".") and "\n" not in summary and len(summary) <= 120
+
+
+def test_every_choice_has_help():
+    """The launch programs make a flag of each field."""
+    for field in dataclasses.fields(Recipe):
+        if field.name not in ("name", "summary"):
+            assert field.metadata["help"].endswith(".") and "\n" not in field.metadata["help"], field.name
+
+
+def test_the_paper_is_what_the_authors_ran():
+    """paper.md A.1 to A.7: 22050 Hz, 1024 / 256, 4096 filters of width 11, 1e9 and 1e-3, SPSI and 50 iterations."""
+    paper = recipes.named("paper-1d")
+    assert paper.views[0].sizes(22050) == {"n_fft": 1024, "hop_length": 256}
+    assert paper.layers(11) == (Layer(11, 1, 1, 4096),) and paper.views[0].widths == (11,)
+    assert (paper.sample_rate, paper.style_weight, paper.bound_weight, paper.evaluations) == (22050, 1e9, 1e-3, 500)
+    assert (paper.initialisation, paper.padding, paper.phase_start, paper.phase_iterations, paper.phase_momentum) == ("uniform", "same", "spsi", 50, 0)
+    assert (paper.level, paper.standardised, paper.normalised_by) == (0, False, "nothing")
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(ValueError, match="'textur' is no recipe; there are texture, infinite-width, paper-1d"):
+        recipes.named("textur")
+
+
+positive = st.floats(1e-6, 1e6)
+
+
+@given(bands=st.integers(0, 200), widths=st.lists(st.integers(1, 999), min_size=1, max_size=4), window_ms=positive, share=st.floats(1e-3, 0.5), weight=positive)
+def test_views_survive_their_text(bands, widths, window_ms, share, weight):
+    """Whatever the numbers: catches digits cut off, and exponents that the text form does not know."""
+    view = View(bands, tuple(widths), window_ms, window_ms * share, weight)
+    assert View.parse(str(view)) == view
+
+
+def test_views_as_people_write_them():
+    assert View.parse("bins@32/8:1,3") == View(0, (1, 3), 32.0, 8.0)
+    assert View.parse(" mel24@32/8:2,8,16*0.5 ") == View(24, (2, 8, 16), 32.0, 8.0, 0.5)
+    assert str(View(24, (2, 8), 32.0, 8.0)) == "mel24@32.0/8.0:2,8"
+
+
+@pytest.mark.parametrize("text", ["", "bins", "bins@32:1", "bins@32/8", "mel@32/8:1", "bins@32/8:", "bins@1.2.3/8:1", "bins@32/8:1,,2", "bins@32/8:1*", "bins@32/8:1.5", "mel-3@32/8:1", "bins@32/8:-1"])
+def test_views_that_cannot_be_read_are_quoted(text):
+    with pytest.raises(ValueError, match=re.escape(repr(text))):
+        View.parse(text)
+
+
+@pytest.mark.parametrize(
+    "choices, message",
+    [
+        ({"bands": -1}, "bands >= 0 and widths of at least one frame, got -1"),
+        ({"widths": ()}, "widths of at least one frame"),
+        ({"widths": (3, 0)}, "widths of at least one frame"),
+        ({"hop_ms": 0.0}, "hop must be above 0 and at most half its window of 32 ms, got 0 ms"),
+        ({"hop_ms": 16.1}, "at most half its window of 32 ms, got 16.1 ms"),
+        ({"hop_ms": math.nan}, "hop must be above 0"),
+        ({"weight": 0.0}, "weight must be above 0, got 0"),
+        ({"weight": math.nan}, "weight must be above 0"),
+    ],
+)
+def test_bad_views_are_refused(choices, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(VIEW, **choices)
+
+
+@pytest.mark.parametrize("rate", [4000, 8000, 22050, 44100, 48000])
+@pytest.mark.parametrize("window_ms, hop_ms", [(32.0, 8.0), (0.1, 0.05), (5.0, 2.5), (46.4, 11.6)])
+def test_sizes_are_even_and_leave_no_gaps(rate, window_ms, hop_ms):
+    """Down to windows of a sample: n_fft is even and the hop from 1 to its half, as the transform demands."""
+    sizes = View(0, (1,), window_ms, hop_ms).sizes(rate)
+    assert sizes["n_fft"] % 2 == 0 and 1 <= sizes["hop_length"] <= sizes["n_fft"] // 2
+    if window_ms > 1:
+        assert sizes["n_fft"] / rate == pytest.approx(window_ms / 1000, abs=1 / rate)
+
+
+@pytest.mark.parametrize(
+    "choices, message",
+    [
+        ({"evaluations": 0}, "evaluations must be at least 1, got 0"),
+        ({"filters": -1}, "filters must be at least 0, got -1"),
+        ({"depth": 0}, "depth must be at least 1"),
+        ({"dilation": 0}, "dilation must be at least 1"),
+        ({"pool": 0}, "pool must be at least 1"),
+        ({"history": 0}, "history must be at least 1"),
+        ({"phase_iterations": -1}, "phase_iterations must be at least 0"),
+        ({"level": -0.1}, "level must be at least 0"),
+        ({"level": math.nan}, "level must be at least 0"),
+        ({"tolerance": -1e-3}, "tolerance must be at least 0"),
+        ({"bound_weight": -1.0}, "bound_weight must be at least 0"),
+        ({"learning_rate": 0.0}, "learning_rate must be above 0, got 0"),
+        ({"smoothing_hz": math.inf}, "smoothing_hz must be above 0"),
+        ({"style_weight": math.nan}, "style_weight must be above 0"),
+        ({"block_seconds": -1.0}, "block_seconds must be above 0"),
+        ({"phase_momentum": 1.0}, "phase_momentum must be from 0 to below 1, got 1"),
+        ({"sample_rate": 3999}, "sample_rate must be 0 or from 4000 to 384000 Hz, got 3999"),
+        ({"sample_rate": 384001}, "sample_rate must be 0 or from"),
+        ({"canvas": "wave"}, "canvas must be one of waveform, spectrogram, got 'wave'"),
+        ({"optimizer": "sgd"}, "optimizer must be one of lbfgs, adam"),
+        ({"initialisation": "he"}, "initialisation must be one of normal, uniform"),
+        ({"padding": "full"}, "padding must be one of valid, same"),
+        ({"pooling": "min"}, "pooling must be one of mean, max"),
+        ({"normalised_by": "me"}, "normalised_by must be one of target, start, nothing"),
+        ({"phase_start": "zero"}, "phase_start must be one of spsi, random"),
+        ({"views": ()}, "views must hold at least one view"),
+        ({"canvas": "spectrogram", "views": (VIEW, View(0, (1,), 16.0, 8.0))}, "must share one window and hop"),
+        ({"pooling": "max", "pool": 2}, "pooling must be mean with infinitely many filters"),
+    ],
+)
+def test_bad_choices_are_named(choices, message):
+    """Message = name, value, rule: they become the one line a user sees."""
+    with pytest.raises(ValueError, match=message):
+        some(**choices)
+
+
+@pytest.mark.parametrize("choices", [{"pooling": "max"}, {"pooling": "max", "pool": 2, "filters": 8}, {"canvas": "spectrogram", "views": (VIEW, View(24, (5,), 32.0, 8.0))}, {"level": 0.0, "tolerance": 0.01}])
+def test_choices_that_go_together(choices):
+    assert Recipe.from_json(some(**choices).to_json()) == some(**choices)
+
+
+def test_unknown_fields_are_refused():
+    with pytest.raises(ValueError, match="no recipe has the field 'width'"):
+        Recipe.from_json({**some().to_json(), "width": 11})
+
+
+@pytest.mark.parametrize("lost", ["name", "views"])
+def test_configurations_that_lack_a_field_are_refused(lost):
+    """Catches a traceback for a config.json that was edited by hand."""
+    values = some().to_json()
+    del values[lost]
+    with pytest.raises(ValueError, match=lost):
+        Recipe.from_json(values)
+
+
+def test_longest_field():
+    recipe = some(depth=2, dilation=2, pool=3)
+    assert recipe.longest_field(View(0, (2, 3), 32.0, 8.0)) >= 5 + 2 + 4 * 3

@@ -1,0 +1,309 @@
+"""synthesis.py from end to end, on sounds of half a second: what a user would notice in the result."""
+
+import dataclasses
+import functools
+import os
+import signal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from conftest import correlated, correlation_of, crackle, highest_correlation, noise, relative_error
+
+from audio_texture import audio, recipes, synthesis
+from audio_texture.recipes import View
+
+RATE, SECONDS = 8000, 0.5
+REFERENCE = crackle(6000)
+# The recipes as they are, but for the sizes.
+SMALL = {
+    "texture": {"views": (View(0, (1, 3), 16.0, 4.0), View(8, (2, 6), 16.0, 4.0)), "evaluations": 40},
+    "infinite-width": {"views": (View(0, (2, 6), 16.0, 4.0),), "sample_rate": 8000, "evaluations": 40, "phase_iterations": 20},
+    "paper-1d": {"views": (View(0, (5,), 16.0, 4.0),), "sample_rate": 8000, "filters": 32, "evaluations": 40, "phase_iterations": 20},
+}
+FINITE = {"filters": 24, "depth": 2, "pool": 2}
+of_every = pytest.mark.parametrize("name", recipes.RECIPES)
+
+
+def small(name="texture", **choices):
+    return dataclasses.replace(recipes.named(name), **{**SMALL[name], **choices})
+
+
+def prepared(recipe, references=(REFERENCE,), *, rate=RATE, seconds=SECONDS, weights=None):
+    return synthesis.prepare(recipe, list(references), sample_rate=rate, seconds=seconds, weights=weights)
+
+
+@functools.cache
+def shared(name, **choices):
+    recipe = small(name, **choices)
+    return recipe, prepared(recipe)
+
+
+@functools.cache
+def made(name="texture", seed=0):
+    """A texture of the shared reference."""
+    recipe, problem = shared(name)
+    return synthesis.run(problem, recipe, jax.random.key(seed))
+
+
+def make(recipe, references=(REFERENCE,), *, seed=0, **inputs):
+    return synthesis.run(prepared(recipe, references, **inputs), recipe, jax.random.key(seed))
+
+
+def first_and_last(texture):
+    rows = texture.outcome.progress
+    return rows[0].loss, rows[-1].loss
+
+
+def start_value(problem, seed=0):
+    """Loss of what the run of a seed starts from."""
+    parameters, data = problem.begin(jax.random.split(jax.random.key(seed))[0])
+    return float(jax.jit(problem.optimizer.step)(problem.optimizer.init(parameters, data), data).value)
+
+
+def test_every_recipe_is_tested():
+    assert set(SMALL) == set(recipes.RECIPES)
+
+
+@of_every
+def test_a_texture_has_length_level_and_rate(name):
+    """The contract of every recipe: exact length, the reference's level, nothing clipped or broken."""
+    texture = made(name)
+    assert texture.wave.shape == (1, round(SECONDS * RATE)) and texture.wave.dtype == np.float32
+    assert np.all(np.isfinite(texture.wave)) and np.max(np.abs(texture.wave)) < 1
+    expected = audio.rms(REFERENCE) * 10 ** (-texture.lowered_db / 20)
+    assert audio.rms(texture.wave) == pytest.approx(expected, rel=1e-4)
+    assert texture.outcome.reason == "evaluations" and texture.outcome.progress[-1].evaluations == 40
+
+
+@of_every
+def test_the_loss_falls_far(name):
+    """Within 40 evaluations to a fifth of the start at the least; the terms add up."""
+    start = start_value(shared(name)[1])
+    last = made(name).outcome.progress[-1]
+    assert last.loss < 0.2 * start
+    assert sum(last.terms.values()) == pytest.approx(last.loss, rel=1e-4)
+
+
+@of_every
+def test_the_key_is_all_the_chance_there_is(name):
+    """Same key, same samples, from a problem prepared anew; another key, another texture."""
+    again = make(small(name))
+    np.testing.assert_array_equal(again.wave, made(name).wave)
+    other = made(name, seed=1).wave[0]
+    assert abs(correlation_of(other, made(name).wave[0])) < 0.5
+    assert first_and_last(made(name, seed=1))[1] != first_and_last(made(name))[1]
+
+
+@of_every
+def test_no_copy_of_the_reference(name):
+    """Correlation at every lag, against that of an independent sound of the same kind."""
+    independent = highest_correlation(crackle(4000, seed=5)[0], REFERENCE[0])
+    assert highest_correlation(made(name).wave[0], REFERENCE[0]) < max(0.35, 1.7 * independent)
+
+
+def kurtosis(wave):
+    return float(np.mean(wave**4) / np.mean(wave**2) ** 2)
+
+
+def test_events_come_back():
+    """Clicks stay clicks, where noise of the same spectrum has none: what the whole thing is for."""
+    reference, started = kurtosis(REFERENCE), 3.0
+    assert reference > 8
+    texture = make(small(evaluations=150))
+    assert kurtosis(texture.wave) > started + 0.35 * (reference - started)
+
+
+@pytest.mark.parametrize("choices", [FINITE, {"pool": 2, "depth": 2}, {"optimizer": "adam", "learning_rate": 0.05}, {"normalised_by": "start"}, {"level": 0.0}], ids=str)
+def test_choices_run(choices):
+    """Finite networks, depth and pools, the other optimiser, the other normalisations: all lower the loss."""
+    recipe = small(**choices, views=(View(8, (3,), 16.0, 4.0),), evaluations=25)
+    problem = prepared(recipe)
+    start, texture = start_value(problem), synthesis.run(problem, recipe, jax.random.key(0))
+    assert np.all(np.isfinite(texture.wave)) and first_and_last(texture)[1] < 0.6 * start
+    if recipe.normalised_by == "start":
+        assert start == pytest.approx(1, rel=1e-4)
+
+
+def test_random_phases_run():
+    recipe = small("infinite-width", phase_start="random", phase_momentum=0.0, evaluations=5, views=(View(0, (2,), 16.0, 4.0), View(8, (4,), 16.0, 4.0)))
+    texture = make(recipe)
+    assert np.all(np.isfinite(texture.wave)) and texture.wave.shape == (1, 4000)
+
+
+@pytest.mark.parametrize("rate, model_rate, seconds", [(11025, 8000, 0.333), (6000, 8000, 0.2501), (96000, 0, 0.1)])
+@pytest.mark.parametrize("canvas", ["waveform", "spectrogram"])
+def test_any_rate_and_length(rate, model_rate, seconds, canvas):
+    """Modelled at another rate, the result is at the input's own, of the length asked for to the sample."""
+    recipe = small(sample_rate=model_rate, views=(View(8, (2,), 16.0, 4.0),), canvas=canvas, evaluations=3, phase_iterations=2)
+    assert synthesis.modelled_rate(recipe, rate) == (model_rate or 48000)
+    texture = make(recipe, [noise(round(0.3 * rate))], rate=rate, seconds=seconds)
+    assert texture.wave.shape == (1, round(seconds * rate)) and np.all(np.isfinite(texture.wave))
+    assert audio.rms(texture.wave) == pytest.approx(0.1, rel=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("correlation", [0.9, 0.0, -0.7])
+def test_stereo_keeps_its_image(correlation):
+    """The width of the image, before and after the optimisation."""
+    recipe = small(views=(View(0, (1,), 16.0, 4.0), View(8, (3,), 16.0, 4.0)), evaluations=30)
+    reference = correlated(8000, correlation, make=crackle)
+    texture = make(recipe, [reference])
+    assert texture.wave.shape == (2, 4000)
+    assert correlation_of(*texture.wave) == pytest.approx(correlation_of(*reference), abs=0.12)
+    sides = np.sqrt(np.mean(texture.wave**2, axis=1) / np.mean(reference**2, axis=1))
+    np.testing.assert_allclose(sides, 1, rtol=0.15)
+
+
+def test_dual_mono_stays_in_the_middle():
+    """Two equal channels: a singular spectrum, and differences that are exactly silent."""
+    recipe = small(views=(View(8, (2,), 16.0, 4.0),), evaluations=10)
+    texture = make(recipe, [np.repeat(REFERENCE, 2, axis=0)])
+    assert np.all(np.isfinite(texture.wave)) and correlation_of(*texture.wave) > 0.99
+
+
+def test_a_mixture_of_one_is_that_one():
+    """Weights 1 : 0 give the first alone; equal parts something else."""
+    recipe = small(views=(View(8, (2,), 16.0, 4.0),), evaluations=10)
+    other = noise(5000, seed=3)
+    alone = make(recipe).wave
+    assert relative_error(make(recipe, [REFERENCE, other], weights=[1.0, 0.0]).wave, alone) < 0.02
+    assert relative_error(make(recipe, [REFERENCE, other]).wave, alone) > 0.1
+    assert relative_error(make(recipe, [REFERENCE, REFERENCE], weights=[2.0, 5.0]).wave, alone) < 0.02
+
+
+@pytest.mark.slow
+def test_long_textures_are_as_good_in_every_block():
+    """Six times as long as a block: the loss per block ends as low, and no block is left as it started."""
+    recipe = small(views=(View(8, (2, 6), 16.0, 4.0),), block_seconds=0.5, evaluations=60)
+    short, long = make(recipe), make(recipe, seconds=3.0)
+    assert long.wave.shape == (1, 24000)
+    assert first_and_last(long)[1] < 2 * first_and_last(short)[1]
+    levels = np.sqrt(np.mean(long.wave.reshape(6, -1) ** 2, axis=1))
+    assert np.max(levels) < 2 * np.min(levels)
+
+
+def test_gain_changes_the_level_alone():
+    """A quieter recording of the same sound gives the same texture, quieter. A power of two: exact in every float."""
+    quiet = make(small(), [0.125 * REFERENCE]).wave
+    np.testing.assert_allclose(8 * quiet, made().wave, atol=1e-6)
+
+
+def test_an_offset_changes_nothing():
+    """Catches DC of a cheap recorder taken for a part of the texture."""
+    shifted = make(small(evaluations=5), [REFERENCE + np.float32(0.25)]).wave
+    assert abs(np.mean(shifted)) < 1e-3
+    assert relative_error(shifted / audio.rms(shifted), (lambda wave: wave / audio.rms(wave))(make(small(evaluations=5)).wave)) < 0.05
+
+
+# --- interruption and checkpoints
+
+
+@pytest.mark.parametrize("name", ["texture", "infinite-width"])
+def test_resumed_is_uninterrupted(tmp_path, name):
+    """Stopped by Ctrl-C in the first of two chunks, resumed from the disk by a new problem: the same samples."""
+    folder = str(tmp_path / "states")
+    stop = lambda rows: os.kill(os.getpid(), signal.SIGINT)
+    recipe, problem = shared(name)
+    partly = synthesis.run(problem, recipe, jax.random.key(0), checkpoint_folder=folder, checkpoint_every=10_000, on_chunk=stop)
+    assert partly.outcome.reason == "interrupted" and partly.outcome.progress[-1].evaluations == 25
+    assert np.all(np.isfinite(partly.wave))
+    rows = []
+    resumed = synthesis.run(problem, recipe, jax.random.key(0), checkpoint_folder=folder, checkpoint_every=10_000, resume=True, on_chunk=rows.append)
+    np.testing.assert_array_equal(resumed.wave, made(name).wave)
+    assert [row.evaluations for row in resumed.outcome.progress] == [25, 40] and len(rows) == 1
+
+
+def test_resume_without_a_checkpoint_starts_anew(tmp_path):
+    recipe, problem = shared("texture")
+    found = synthesis.run(problem, recipe, jax.random.key(0), checkpoint_folder=str(tmp_path / "none"), resume=True)
+    np.testing.assert_array_equal(found.wave, made().wave)
+
+
+def test_a_budget_of_seconds_still_makes_a_sound():
+    recipe, problem = shared("texture")
+    texture = synthesis.run(problem, recipe, jax.random.key(0), max_seconds=0.0)
+    assert texture.outcome.reason == "seconds" and texture.wave.shape == (1, 4000)
+
+
+# --- bad input
+
+
+LOSSES = {"silent": (np.zeros((1, 4000), np.float32), "silent"), "constant": (np.full((1, 4000), 0.3, np.float32), "constant"), "short": (noise(150), "must last as long as the longest kernel")}
+
+
+@of_every
+@pytest.mark.parametrize("kind", LOSSES)
+def test_bad_references_are_refused(name, kind):
+    """Before anything is compiled, also where only the second of two is bad."""
+    wave, message = LOSSES[kind]
+    with pytest.raises(ValueError, match=message):
+        prepared(small(name), [REFERENCE, wave])
+    with pytest.raises(ValueError, match=f"rain.wav .*{message.split()[0]}"):
+        synthesis.check_reference(small(name), wave, sample_rate=RATE, name="rain.wav")
+
+
+@pytest.mark.parametrize("seconds", [0.0499, 600.1, 0.0, -1.0, float("nan"), float("inf")])
+def test_lengths_out_of_range_are_refused(seconds):
+    with pytest.raises(ValueError, match="out of range: from 0.05 to 600 s"):
+        prepared(small(), seconds=seconds)
+
+
+def test_views_that_do_not_fit_the_rate_are_refused():
+    with pytest.raises(ValueError, match="100 mel bands are too many"):
+        prepared(small(views=(View(100, (2,), 16.0, 4.0),)))
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1.0, 1.0, 1.0], [0.0, 0.0], [1.0, -1.0]])
+def test_weights_that_do_not_fit_are_refused(weights):
+    with pytest.raises(ValueError, match="weights"):
+        prepared(small(), [REFERENCE, REFERENCE], weights=weights)
+
+
+@pytest.mark.parametrize("choices", [{}, {"pool": 4}, {"pool": 4, "depth": 2}, {"views": (View(0, (1,), 16.0, 4.0),)}, {"filters": 8, "pool": 4}], ids=str)
+def test_the_shortest_reference_is_long_enough(choices):
+    """What is let through makes a texture: catches a mean over no frames, and deviations of a single frame."""
+    recipe = small(**{"views": (View(8, (3,), 16.0, 4.0),), "evaluations": 3, **choices})
+    for samples in range(128, 6000, 32):
+        wave = noise(samples)
+        try:
+            synthesis.check_reference(recipe, wave, sample_rate=RATE)
+            break
+        except ValueError:
+            continue
+    texture = make(recipe, [wave], seconds=0.05)
+    assert texture.outcome.reason == "evaluations" and np.isfinite(texture.outcome.progress[-1].loss)
+
+
+# --- how it is made
+
+
+def test_views_of_stereo_hold_sums_and_differences():
+    """A swap of the channels or of one's sign is heard, and so must be seen."""
+    view = View(0, (1,), 16.0, 4.0)
+    look = lambda wave: np.asarray(synthesis._view_of_wave(jnp.asarray(wave), view=view, rate=RATE))
+    wave = correlated(1000, 0.8)
+    assert look(wave).shape[1] == 4 * look(wave[:1]).shape[1]
+    apart = np.max(np.abs(look(wave) - look(wave * np.array([[1], [-1]], np.float32))), axis=0).reshape(4, -1)
+    assert np.all(apart[:2] == 0) and np.all(apart[2:].max(axis=1) > 0.01)
+
+
+def test_long_runs_share_one_compilation_over_keys():
+    """Samples of one problem differ in their key alone: the second costs no compilation."""
+    recipe, problem = shared("texture")
+    synthesis.run(problem, recipe, jax.random.key(0))
+    with jax.log_compiles(False):
+        before = compilations()
+        synthesis.run(problem, recipe, jax.random.key(7))
+    assert compilations() == before
+
+
+def compilations():
+    return COMPILED[0]
+
+
+COMPILED = [0]
+jax.monitoring.register_event_duration_secs_listener(
+    lambda name, *_, **__: COMPILED.__setitem__(0, COMPILED[0] + (name == "/jax/core/compile/backend_compile_duration"))
+)
