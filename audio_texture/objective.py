@@ -143,6 +143,19 @@ def standardised(objective: Objective) -> Objective:
     return Objective(fit, distance)
 
 
+def relatively_compressed(objective: Objective, *, sharpness: float) -> Objective:
+    """The objective on magnitudes [T, F] compressed relative to each bin's mean in the reference."""
+
+    def fit(reference):
+        scale = spectrogram.loudness_scale(reference)
+        return {"scale": scale, "target": objective.fit(spectrogram.compress_relative(reference, scale, sharpness=sharpness))}
+
+    def distance(target, x):
+        return objective.distance(target["target"], spectrogram.compress_relative(x, target["scale"], sharpness=sharpness))
+
+    return Objective(fit, distance)
+
+
 def in_blocks(objective: Objective, *, frames: int, overlap: int) -> Objective:
     """The mean of the objective over blocks of x's frames, each against the whole target.
 

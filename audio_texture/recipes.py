@@ -77,8 +77,13 @@ class Recipe:
     sample_rate: int = _choice(0, "Rate the sound is modelled at, in Hz; 0 is the input's own, up to 48000.")
     level: float = _choice(0.1, "Level (RMS) the reference is brought to before it is compressed; 0 leaves it as recorded.")
     views: tuple[View, ...] = _choice((), "Views, separated by blanks: bins@32/8:1,3 is all bins, a window of 32 ms every 8 ms, kernels of 1 and 3 frames; mel24@32/8:2,8*0.5 has 24 mel bands and half the weight.")
+    compression: str = _choice("relative", "Logarithm of magnitudes: the authors' fixed log1p(x) / 7, or relative to each bin's mean in the reference.", ["relative", "fixed"])
+    sharpness: float = _choice(4.0, "Relative compression is logarithmic down to a bin's mean divided by this, linear below.")
     standardised: bool = _choice(True, "Whether every bin is brought to mean 0 and deviation 1 by the reference's.")
     smoothing_hz: float = _choice(2.0, "Waveform canvas: width over which the reference's long-term spectrum is averaged, in Hz.")
+    gain_bands: int = _choice(24, "Waveform canvas: mel bands of the gains over time that shape the noise; 0 has none.")
+    gain_window_ms: float = _choice(32.0, "Waveform canvas: window of the gains, in ms; they change every quarter of it.")
+    start: str = _choice("standard", "Spectrogram canvas: normal in units of the reference's deviation about its mean, or the authors' uniform over 0 to 0.1.", ["standard", "uniform"])
     # The networks.
     filters: int = _choice(0, "Random filters a layer; 0 is infinitely many, in closed form.")
     depth: int = _choice(1, "Layers of each network.")
@@ -104,11 +109,11 @@ class Recipe:
     phase_momentum: float = _choice(0.0, "Momentum of Griffin-Lim: 0 is the classical form, 0.99 the fast one.")
 
     def __post_init__(self):
-        at_least = {"evaluations": 1, "filters": 0, "depth": 1, "dilation": 1, "pool": 1, "history": 1, "phase_iterations": 0, "sample_rate": 0, "level": 0, "tolerance": 0, "bound_weight": 0}
+        at_least = {"evaluations": 1, "filters": 0, "depth": 1, "dilation": 1, "pool": 1, "history": 1, "phase_iterations": 0, "sample_rate": 0, "level": 0, "tolerance": 0, "bound_weight": 0, "gain_bands": 0}
         for name, least in at_least.items():
             if not getattr(self, name) >= least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}.")
-        for name in ("learning_rate", "smoothing_hz", "style_weight", "block_seconds"):
+        for name in ("learning_rate", "smoothing_hz", "style_weight", "block_seconds", "sharpness", "gain_window_ms"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name):g}.")
         if not 0 <= self.phase_momentum < 1:
@@ -123,6 +128,8 @@ class Recipe:
             raise ValueError("views must hold at least one view.")
         if self.canvas == "spectrogram" and len({(view.window_ms, view.hop_ms) for view in self.views}) > 1:
             raise ValueError("views on a spectrogram canvas must share one window and hop.")
+        if self.canvas == "spectrogram" and self.compression != "fixed":
+            raise ValueError("compression must be fixed on a spectrogram canvas, which holds compressed values itself.")
         if self.filters == 0 and self.pooling == "max" and self.pool > 1:
             raise ValueError("pooling must be mean with infinitely many filters: max pooling has no closed form.")
 
@@ -165,9 +172,10 @@ RECIPES = {
             summary="The quick one: the paper's road through a spectrogram, the closed form in place of its filters.",
             canvas="spectrogram",
             sample_rate=22050,
-            views=(View(0, (2, 8, 32), _PAPER_WINDOW, _PAPER_HOP),),
-            standardised=False,
+            views=(View(0, (1, 4, 16), _PAPER_WINDOW, _PAPER_HOP),),
+            compression="fixed",
             bound_weight=1e-3,
+            evaluations=100,
             phase_momentum=0.99,
         ),
         Recipe(
@@ -177,7 +185,9 @@ RECIPES = {
             sample_rate=22050,
             level=0.0,
             views=(View(0, (11,), _PAPER_WINDOW, _PAPER_HOP),),
+            compression="fixed",
             standardised=False,
+            start="uniform",
             filters=4096,
             initialisation="uniform",
             padding="same",

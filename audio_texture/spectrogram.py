@@ -107,6 +107,28 @@ def expand(compressed: jax.Array) -> jax.Array:
     return jnp.maximum(jnp.expm1(CEILING * compressed), 0.0)
 
 
+def loudness_scale(magnitude: jax.Array) -> jax.Array:
+    """Each bin's mean magnitude over time, [T, F] -> [F], by which `compress_relative` takes bins alike, loud or faint.
+
+    At least -80 dB of the mean of all bins, so that bins without sound are not blown up.
+    """
+    mean = jnp.mean(magnitude, axis=0)
+    return jnp.maximum(mean, 1e-4 * jnp.mean(mean) + jnp.finfo(jnp.float32).tiny)
+
+
+def compress_relative(magnitude: jax.Array, scale: jax.Array, *, sharpness: float) -> jax.Array:
+    """log1p(sharpness * magnitude / scale): logarithmic down to 1 / sharpness of a bin's mean, linear below.
+
+    The fixed scale of `compress` is nearly linear for faint bins, and for the quiet between loud events: what lies 40 dB
+    under a clock's ticks would not count.
+
+    Args:
+      magnitude: [T, F]. scale: [F], of `loudness_scale`.
+      sharpness: the larger, the more the faint moments count.
+    """
+    return jnp.log1p(sharpness * magnitude / scale[None])
+
+
 def mel_frequencies(hertz: np.ndarray) -> np.ndarray:
     """Hz -> mel after Slaney's Auditory Toolbox (1998): linear below 1 kHz, 27 to a factor of 6.4 above."""
     hertz = np.asarray(hertz, np.float64)
@@ -145,15 +167,16 @@ def standardisation(spectrogram: jax.Array, *, floor: float = 1e-2) -> tuple[jax
 
     Args:
       spectrogram: [T, F], the reference.
-      floor: least deviation, as a share of the root mean square deviation of all bins; keeps empty bins (beyond a
-        recording's cut-off) from being blown up.
+      floor: least deviation, as a share of the root mean square deviation of all bins, lest empty bins (beyond a
+        recording's cut-off) be blown up; and a tenth of it of the root mean square mean, lest rounding be, in sounds
+        whose frames are all alike.
     Returns:
       Mean [F] and deviation [F].
     """
     mean = jnp.mean(spectrogram, axis=0)
     deviation = jnp.std(spectrogram, axis=0)
-    least = floor * jnp.sqrt(jnp.mean(deviation**2)) + jnp.finfo(jnp.float32).tiny
-    return mean, jnp.maximum(deviation, least)
+    least = floor * jnp.sqrt(jnp.mean(deviation**2)) + 0.1 * floor * jnp.sqrt(jnp.mean(mean**2))
+    return mean, jnp.maximum(deviation, least + jnp.finfo(jnp.float32).tiny)
 
 
 def standardise(spectrogram: jax.Array, mean: jax.Array, deviation: jax.Array) -> jax.Array:

@@ -87,6 +87,8 @@ def prepare(
         not fit the rate.
     """
     weights = list(weights or [1.0] * len(references))
+    if len(weights) != len(references) or min(weights) < 0 or not 0 < sum(weights) < math.inf:
+        raise ValueError(f"weights must be one for each of the {len(references)} references, none below 0 and not all 0, got {weights}.")
     rate = modelled_rate(recipe, sample_rate)
     for wave in references:
         check_reference(recipe, wave, sample_rate=sample_rate)
@@ -192,7 +194,11 @@ def _waveform_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: 
     margin = max(view.sizes(rate)["n_fft"] for view in recipe.views)
     least = max(_field_samples(recipe, view, rate) for view in recipe.views)
     length = scipy.fft.next_fast_len(max(samples + 2 * margin, least), real=True)
-    sketch = canvas.waveform_canvas(references, weights, sample_rate=rate, samples=length, smoothing_hz=recipe.smoothing_hz)
+    sizes = View(0, (1,), recipe.gain_window_ms, recipe.gain_window_ms / 4).sizes(rate)
+    equaliser = canvas.Equaliser(**sizes, bands=recipe.gain_bands)
+    sketch = canvas.waveform_canvas(
+        references, weights, sample_rate=rate, samples=length, smoothing_hz=recipe.smoothing_hz, equaliser=equaliser
+    )
 
     render = jax.jit(sketch.render)
 
@@ -204,14 +210,19 @@ def _waveform_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: 
 
 def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int):
     """The canvas, what it renders of a wave, and how parameters become a wave. Channels stand side by side: [T, C * F]."""
-    del weights
     channels = len(references[0])
     sizes = recipe.views[0].sizes(rate)
     frames = max(1 + math.ceil(samples / sizes["hop_length"]), max(recipe.longest_field(view) for view in recipe.views))
-    sketch = canvas.spectrogram_canvas(frames, channels * (sizes["n_fft"] // 2 + 1))
 
     def as_rendered(wave):
         return jnp.concatenate([spectrogram.compress(_magnitude(channel, sizes)) for channel in wave], axis=1)
+
+    if recipe.start == "uniform":
+        sketch = canvas.spectrogram_canvas(frames, channels * (sizes["n_fft"] // 2 + 1))
+    else:
+        moments = [jax.jit(lambda wave: spectrogram.standardisation(as_rendered(wave)))(wave) for wave in references]
+        mean, deviation = (jnp.average(jnp.stack(values), axis=0, weights=jnp.asarray(weights)) for values in zip(*moments, strict=True))
+        sketch = canvas.standard_spectrogram_canvas(frames, mean, deviation)
 
     def to_wave(key, parameters):
         def channel_wave(compressed):
@@ -229,7 +240,8 @@ def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weight
                 momentum=recipe.phase_momentum,
             )
 
-        return jnp.stack([channel_wave(compressed)[:samples] for compressed in jnp.split(parameters, channels, axis=1)])
+        rendered = sketch.render(parameters, sketch.constants)
+        return jnp.stack([channel_wave(compressed)[:samples] for compressed in jnp.split(rendered, channels, axis=1)])
 
     return sketch, as_rendered, jax.jit(to_wave)
 
@@ -241,11 +253,15 @@ def _style(recipe: Recipe, rate: int) -> objective.Objective:
     for number, view in enumerate(recipe.views):
         # Filters belong to the recipe: the same in every run of it, whatever its seed.
         one = _networks(recipe, view, jax.random.key(number))
-        if recipe.standardised:
-            one = objective.standardised(one)
         overlap = recipe.longest_field(view) - 1
         frames = max(round(1000 * recipe.block_seconds / view.hop_ms), 2 * overlap + 1)
         one = objective.in_blocks(one, frames=frames, overlap=overlap)
+        if recipe.standardised:
+            one = objective.standardised(one)
+        if recipe.compression == "relative":
+            one = objective.relatively_compressed(one, sharpness=recipe.sharpness)
+        elif recipe.canvas == "waveform":
+            one = objective.seen_through(spectrogram.compress, one)
         look = _view_of_wave if recipe.canvas == "waveform" else _view_of_spectrogram
         one = objective.seen_through(functools.partial(look, view=view, rate=rate), one)
         parts[str(view)] = (recipe.style_weight * view.weight / total_weight, one)
@@ -280,7 +296,7 @@ def _magnitude(wave: jax.Array, sizes: dict[str, int]) -> jax.Array:
 
 
 def _view_of_wave(wave: jax.Array, *, view: View, rate: int) -> jax.Array:
-    """Compressed spectrogram of a wave [C, N], its channels, sums and differences side by side: [T, S * bands].
+    """Magnitudes of a wave [C, N] in a view's bands, its channels, sums and differences side by side: [T, S * bands].
 
     Magnitudes of the channels alone would leave open how they add up, and with it the width and place of the image.
     """
@@ -289,7 +305,7 @@ def _view_of_wave(wave: jax.Array, *, view: View, rate: int) -> jax.Array:
     for left, right in zip(wave[:-1], wave[1:]):
         streams += [(left + right) / np.sqrt(2), (left - right) / np.sqrt(2)]
     magnitudes = [_magnitude(stream, sizes) for stream in streams]
-    return jnp.concatenate([spectrogram.compress(_banded(magnitude, view, rate)) for magnitude in magnitudes], axis=1)
+    return jnp.concatenate([_banded(magnitude, view, rate) for magnitude in magnitudes], axis=1)
 
 
 def _view_of_spectrogram(compressed: jax.Array, *, view: View, rate: int) -> jax.Array:
