@@ -96,7 +96,7 @@ def spectrogram_figure(sounds: Sequence[Sound], *, range_db: float = 80.0, bands
         mono = np.pad(mono, (0, max(0, n_fft - len(mono))))
         # SciPy's transform here: a picture should not compile a program for each length of sound.
         _, times, spectrum = scipy.signal.stft(mono, nperseg=n_fft, noverlap=n_fft - hop)
-        spectrum = spectrum[:, (times * lowest_rate).round() <= lengths[-1] * lowest_rate]
+        spectrum = spectrum[:, times <= round(lengths[-1] * lowest_rate)]
         filters = spectrogram.mel_filters(lowest_rate, n_fft, bands)
         images.append(10 * np.log10(np.maximum(filters.T @ np.abs(spectrum) ** 2, 1e-14)))
         tops.append(images[-1].max())

@@ -8,6 +8,8 @@ import pytest
 import scipy.signal
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+# The programs of tests run for milliseconds and are compiled for seconds: LLVM's passes are left out, XLA's are not.
+jax.config.update("jax_disable_most_optimizations", True)
 
 ESC10 = pathlib.Path(__file__).parents[2] / "shared" / "esc10"
 

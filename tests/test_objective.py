@@ -40,65 +40,67 @@ of_every = pytest.mark.parametrize("name", EVERY)
 
 
 @functools.cache
-def compiled(name):
-    fit, distance = EVERY[name]
-    return jax.jit(fit), jax.jit(distance)
+def compiled(one):
+    """fit, and distance's value, terms and gradient."""
+    return jax.jit(one.fit), jax.jit(jax.value_and_grad(one.distance, argnums=1, has_aux=True))
+
+
+def distance_of(one, target, x):
+    return compiled(one)[1](target, x)[0]
 
 
 def value_and_gradient(one, x, reference=Y):
-    def loss(x):
-        total, terms = one.distance(target, x)
-        return total, terms
-
-    target = jax.jit(one.fit)(reference)
-    (value, terms), gradient = jax.jit(jax.value_and_grad(loss, has_aux=True))(x)
+    fit, distance = compiled(one)
+    (value, terms), gradient = distance(fit(reference), x)
     return float(value), np.asarray(gradient), {name: float(term) for name, term in terms.items()}
 
 
 @of_every
 def test_distance_of_the_reference_to_itself_is_zero(name):
     """In units of the distance to another sound, near which float32 cancellation leaves about 1e-6."""
-    fit, distance = compiled(name)
     if name == "blocks":
         pytest.skip("a stretch of a sound has not the statistics of the whole.")
-    target = fit(Y)
-    assert abs(float(distance(target, Y)[0])) < 1e-5 * float(distance(target, X)[0])
+    one = EVERY[name]
+    target = compiled(one)[0](Y)
+    assert abs(float(distance_of(one, target, Y)[0])) < 1e-5 * float(distance_of(one, target, X)[0])
 
 
 @of_every
 def test_terms_add_up(name):
-    fit, distance = compiled(name)
-    total, terms = distance(fit(Y), X)
+    one = EVERY[name]
+    total, terms = distance_of(one, compiled(one)[0](Y), X)
     assert total.shape == () and all(term.shape == () for term in terms.values())
     assert float(sum(terms.values())) == pytest.approx(float(total), rel=1e-6) and float(total) > 0
 
 
 @of_every
 def test_targets_are_data(name):
-    """A target survives flattening, leaves as NumPy arrays, and serves compiled and eager distances alike: it can be saved."""
-    fit, distance = compiled(name)
-    target = fit(Y)
+    """A target survives flattening, and leaves as NumPy arrays: it can be saved, and serves another program."""
+    one = EVERY[name]
+    target = compiled(one)[0](Y)
     leaves, structure = jax.tree.flatten(target)
     assert all(isinstance(leaf, jax.Array) for leaf in leaves)
     saved = jax.tree.unflatten(structure, [np.asarray(leaf) for leaf in leaves])
-    assert float(distance(saved, X)[0]) == float(distance(target, X)[0])
-    eager = objective.Objective(*EVERY[name]).distance(target, jnp.asarray(X))[0]
-    assert float(eager) == pytest.approx(float(distance(target, X)[0]), rel=1e-4)
+    assert float(distance_of(one, saved, X)[0]) == float(distance_of(one, target, X)[0])
+
+
+def test_eager_is_compiled():
+    """Catches values fixed while tracing."""
+    target = INFINITE.fit(jnp.asarray(Y))
+    assert float(INFINITE.distance(target, jnp.asarray(X))[0]) == pytest.approx(value_and_gradient(INFINITE, X)[0], rel=1e-4)
 
 
 def test_relative_distance_is_free_of_scale():
     """Louder reference, louder result: the same relative distance. Catches a division by the wrong power."""
-    for one in (INFINITE, explicit()):
-        fit, distance = jax.jit(one.fit), jax.jit(one.distance)
-        assert float(distance(fit(5 * Y), 5 * X)[0]) == pytest.approx(float(distance(fit(Y), X)[0]), rel=1e-4)
+    for one in (INFINITE, EVERY["explicit"]):
+        assert value_and_gradient(one, 5 * X, 5 * Y)[0] == pytest.approx(value_and_gradient(one, X)[0], rel=1e-4)
     plain = objective.infinite_gram([[Layer(2)]], relative=False)
-    assert float(plain.distance(plain.fit(2 * Y), 2 * X)[0]) == pytest.approx(16 * float(plain.distance(plain.fit(Y), X)[0]), rel=1e-4)
+    assert value_and_gradient(plain, 2 * X, 2 * Y)[0] == pytest.approx(16 * value_and_gradient(plain, X)[0], rel=1e-4)
 
 
 def test_several_networks_are_averaged():
-    alone = [objective.infinite_gram([layers]) for layers in ([Layer(2)], [Layer(5, 2, 2)])]
-    values = [float(one.distance(one.fit(Y), X)[0]) for one in alone]
-    assert float(INFINITE.distance(INFINITE.fit(Y), X)[0]) == pytest.approx(np.mean(values), rel=1e-5)
+    alone = [value_and_gradient(objective.infinite_gram([layers]), X)[0] for layers in ([Layer(2)], [Layer(5, 2, 2)])]
+    assert value_and_gradient(INFINITE, X)[0] == pytest.approx(np.mean(alone), rel=1e-5)
 
 
 @pytest.mark.parametrize("filters", [3, 200])
@@ -109,7 +111,7 @@ def test_forms_of_the_gram_agree(filters, relative):
     for form in ("frames", "auto"):
         assert found[form][0] == pytest.approx(found["direct"][0], rel=1e-4)
         assert relative_error(found[form][1], found["direct"][1]) < 1e-3
-    cheap = explicit(filters).fit(Y)["taps"]["a"]
+    cheap = jax.eval_shape(explicit(filters).fit, Y)["taps"]["a"]
     assert ("features" in cheap) == statistics.frames_are_cheaper(43, 43, filters)
 
 
@@ -122,20 +124,21 @@ def test_explicit_filters_belong_to_the_target():
     """The same key gives the same filters for every reference; another key others."""
     one = explicit()
     weights = lambda target: jax.tree.leaves(target["weights"])[0]
-    np.testing.assert_array_equal(weights(one.fit(X)), weights(one.fit(Y)))
-    assert np.any(np.asarray(weights(explicit(seed=1).fit(X))) != weights(one.fit(X)))
+    fit = jax.jit(one.fit)
+    np.testing.assert_array_equal(weights(fit(X)), weights(fit(Y)))
+    assert np.any(np.asarray(weights(jax.jit(explicit(seed=1).fit)(X))) != weights(fit(X)))
 
 
 def test_explicit_gram_is_the_authors_loss():
     """mean((G - G_s)^2), without relative sizes, from the taps in float64 (paper.md A.4)."""
     one = explicit(relative=False)
-    target = one.fit(Y)
+    target = jax.jit(one.fit)(Y)
     net = networks.FrequencyAsChannels([Layer(3, 1, 2, 20)], "normal", "valid", "mean")
     expected = []
     for tap in ("relu_1", "pool_1"):
-        x, y = (np.asarray(net.apply(target["weights"], sound)[tap], np.float64) for sound in (X, Y))
+        x, y = (np.asarray(jax.jit(net.apply)(target["weights"], sound)[tap], np.float64) for sound in (X, Y))
         expected.append(np.mean((x.T @ x / len(x) - y.T @ y / len(y)) ** 2))
-    assert float(one.distance(target, X)[0]) == pytest.approx(np.mean(expected), rel=1e-4)
+    assert value_and_gradient(one, X)[0] == pytest.approx(np.mean(expected), rel=1e-4)
 
 
 # --- bounds
@@ -199,7 +202,7 @@ def test_in_blocks_is_the_mean_over_blocks():
         total = sum(INFINITE.distance(target, x[start : start + size])[0] for start in starts) / len(starts)
         return total, {"gram": total}
 
-    found = value_and_gradient(objective.in_blocks(INFINITE, frames=frames, overlap=overlap), X)
+    found = value_and_gradient(EVERY["blocks"], X)
     expected = value_and_gradient(objective.Objective(INFINITE.fit, by_hand), X)
     assert found[0] == pytest.approx(expected[0], rel=1e-5) and found[2] == pytest.approx(expected[2], rel=1e-5)
     assert relative_error(found[1], expected[1]) < 1e-4
