@@ -23,6 +23,11 @@ import numpy as np
 from audio_texture.layer import Layer
 
 
+# Least variance of a frame: at zero the root's slope is infinite and would make gradients NaN; and the square of two
+# such frames' product must not underflow.
+SILENT = 1e-16
+
+
 class Kernel(NamedTuple):
     """A sound's kernel with itself.
 
@@ -82,18 +87,9 @@ def content_distance(x: jax.Array, content: jax.Array, layers: Sequence[Layer]) 
 
 def relu_covariance(covariance: jax.Array, x_variance: jax.Array, y_variance: jax.Array) -> jax.Array:
     """E[relu(u) relu(v)] of jointly Gaussian u, v. [Tx, Ty] and the variances of u [Tx] and v [Ty] -> [Tx, Ty]."""
-    x_size, x_inverse = _root_and_inverse(x_variance)
-    y_size, y_inverse = _root_and_inverse(y_variance)
+    size = jnp.sqrt(jnp.maximum(x_variance, SILENT))[:, None] * jnp.sqrt(jnp.maximum(y_variance, SILENT))[None]
     # Rounding takes the cosine of a frame with itself past one.
-    cosine = jnp.clip(covariance * x_inverse[:, None] * y_inverse[None], -1.0, 1.0)
-    return x_size[:, None] * y_size[None] * arc_cosine(cosine) / (2 * np.pi)
-
-
-def _root_and_inverse(variance: jax.Array) -> tuple[jax.Array, jax.Array]:
-    # Double where: a silent frame has variance zero, where the root's slope is infinite and would make gradients NaN.
-    positive = variance > 0
-    root = jnp.sqrt(jnp.where(positive, variance, 1.0))
-    return jnp.where(positive, root, 0.0), jnp.where(positive, 1 / root, 0.0)
+    return size * arc_cosine(jnp.clip(covariance / size, -1.0, 1.0)) / (2 * np.pi)
 
 
 @jax.custom_jvp

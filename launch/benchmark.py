@@ -1,6 +1,6 @@
 """Measures speed and memory, as ratios within one run.
 
-    python -m launch.benchmark                                            # all cases, about ten minutes on two cores
+    python -m launch.benchmark                                            # all cases, a quarter of an hour on two cores
     python -m launch.benchmark --cases=style-distance                     # half a minute
     python -m launch.benchmark --cases=texture --input=rain.wav
 
@@ -36,10 +36,10 @@ from launch import cli
 FRAMES, BINS, LAYERS = 431, 513, (Layer(width=11, filters=4096),)
 
 
-def _timed(function: Callable, *arguments, repeats: int = 20) -> tuple[float, float]:
-    """Seconds of the first call beyond a later one's, and milliseconds of a later one (median)."""
+def _timed(function: Callable, *arguments) -> tuple[float, float]:
+    """Seconds of the first call beyond a later one's, and milliseconds of a later one: the median of five, or of two seconds' worth."""
     times = []
-    for _ in range(repeats + 1):
+    while len(times) < 6 or sum(times[1:]) < 2.0:
         began = time.perf_counter()
         jax.block_until_ready(function(*arguments))
         times.append(time.perf_counter() - began)
@@ -63,7 +63,7 @@ def style_distance(name: str) -> dict[str, Any]:
             features = lambda weights, x: {"relu_1": net.apply(weights, x)["relu_1"]}
             style = objective.gram(net.init, features, jax.random.key(1), form={"explicit": "direct", "frames": "frames"}[name])
         target = jax.jit(style.fit)(y)
-        compile_s, run_ms = _timed(jax.jit(jax.value_and_grad(lambda x, target: style.distance(target, x)[0])), x, target, repeats=5)
+        compile_s, run_ms = _timed(jax.jit(jax.value_and_grad(lambda x, target: style.distance(target, x)[0])), x, target)
     return {"shape": f"{BINS} bins x {FRAMES} frames", "compile_s": compile_s, "run_ms": run_ms}
 
 
@@ -81,13 +81,13 @@ def phase_recovery(name: str) -> dict[str, Any]:
         "spsi+fast-griffin-lim-50": lambda magnitude: phase.griffin_lim(magnitude, phase.spsi(magnitude, **hop), **hop, iterations=50, momentum=0.99),
     }
     way = jax.jit(ways[name])
-    compile_s, run_ms = _timed(way, magnitude, repeats=5)
+    compile_s, run_ms = _timed(way, magnitude)
     convergence = phase.spectral_convergence(way(magnitude), magnitude, **hop)
     return {"shape": f"{magnitude.shape[1]} bins x {len(magnitude)} frames", "compile_s": compile_s, "run_ms": run_ms, "convergence": float(convergence)}
 
 
 def texture(name: str, source: str) -> dict[str, Any]:
-    """Rows of the case texture: a whole run, as a user waits for it; name is recipe-seconds-cache."""
+    """One row of the case texture: a whole run, as a user waits for it; name is recipe-seconds-cache, and warm runs twice."""
     recipe, seconds, cache = name.rsplit("-", 2)
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": os.path.join(folder, "cache")}
@@ -97,6 +97,7 @@ def texture(name: str, source: str) -> dict[str, Any]:
             began = time.perf_counter()
             subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             times.append(time.perf_counter() - began)
+    # Of a warm row, compile_s is what the first run took longer: cold is the sum.
     children_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
     return {"shape": f"{seconds} of sound", "compile_s": times[0] - times[-1] if cache == "warm" else None, "run_ms": 1000 * times[-1], "peak_mb": children_mb}
 
@@ -105,7 +106,7 @@ CASES = {
     "style-distance": (style_distance, ("explicit", "frames", "closed-form", "floor")),
     "texture": (
         texture,
-        ("texture-5s-cold", "texture-5s-warm", "texture-10s-warm", "texture-60s-warm", "infinite-width-5s-cold", "infinite-width-5s-warm", "infinite-width-10s-warm", "infinite-width-60s-warm", "paper-1d-5s-warm"),
+        ("texture-5s-warm", "texture-10s-cold", "texture-60s-cold", "infinite-width-5s-warm", "infinite-width-10s-cold", "infinite-width-60s-cold", "paper-1d-5s-cold"),
     ),
     "phase": (phase_recovery, ("griffin-lim-50", "fast-griffin-lim-50", "spsi", "spsi+griffin-lim-50", "spsi+fast-griffin-lim-50")),
 }

@@ -35,7 +35,7 @@ def noise(samples: int, channels: int = 1, *, seed: int = 0, level: float = 0.1)
     return (level * np.random.default_rng(seed).standard_normal((channels, samples))).astype(np.float32)
 
 
-def crackle(samples: int, channels: int = 1, *, seed: int = 0, level: float = 0.1) -> np.ndarray:
+def crackle(samples: int, channels: int = 1, *, seed: int = 0, level: float = 0.03) -> np.ndarray:
     """A texture with events: random clicks, each a short decaying burst, over faint noise. float32 [channels, samples]."""
     rng = np.random.default_rng(seed)
     clicks = (rng.random((channels, samples)) < 0.004) * rng.standard_normal((channels, samples))

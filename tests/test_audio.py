@@ -187,7 +187,7 @@ def test_what_cannot_be_written(tmp_path, name, wave, message):
     assert not os.path.isfile(path) or os.path.getsize(path) == 0
 
 
-@pytest.mark.parametrize("samples, rate, message", [(48000 * 70, 48000, ""), (4000, 384000, "384000 Hz")])
+@pytest.mark.parametrize("samples, rate, message", [(48000 * 70, 48000, ""), (4000, 384000, "384000")])
 def test_ogg_does_not_crash(tmp_path, samples, rate, message):
     """Catches a crash of the whole program in libsndfile's Vorbis encoder: long sounds in one call, rates above 200 kHz."""
     path = str(tmp_path / "long.ogg")

@@ -22,9 +22,14 @@ def density_of(wave, samples, smoothing_hz=100.0):
     return canvas.spectral_density(wave, sample_rate=RATE, samples=samples, smoothing_hz=smoothing_hz)
 
 
-def shaped(references, samples, *, weights=None, smoothing_hz=100.0, seed=0):
+def sketched(references, samples, *, weights=None, smoothing_hz=100.0, bands=0):
+    weights, equaliser = weights or [1] * len(references), canvas.Equaliser(128, 32, bands)
+    return canvas.waveform_canvas(references, weights, sample_rate=RATE, samples=samples, smoothing_hz=smoothing_hz, equaliser=equaliser)
+
+
+def shaped(references, samples, *, seed=0, **choices):
     """One wave of the canvas, as it starts."""
-    sketch = canvas.waveform_canvas(references, weights or [1] * len(references), sample_rate=RATE, samples=samples, smoothing_hz=smoothing_hz)
+    sketch = sketched(references, samples, **choices)
     return np.asarray(jax.jit(sketch.render)(sketch.init(jax.random.key(seed)), sketch.constants))
 
 
@@ -136,11 +141,54 @@ def test_references_are_mixed_by_power():
 
 
 def test_start_is_white_and_belongs_to_the_key():
-    sketch = canvas.waveform_canvas([resonant(4000)], [1], sample_rate=RATE, samples=5000, smoothing_hz=2)
-    z = sketch.init(jax.random.key(0))
+    sketch = sketched([resonant(4000)], 5000)
+    z = sketch.init(jax.random.key(0))["noise"]
     assert z.shape == (1, 5000) and float(jnp.std(z)) == pytest.approx(1, abs=0.05)
-    np.testing.assert_array_equal(z, sketch.init(jax.random.key(0)))
-    assert abs(correlation_of(z[0], sketch.init(jax.random.key(1))[0])) < 0.1
+    np.testing.assert_array_equal(z, sketch.init(jax.random.key(0))["noise"])
+    assert abs(correlation_of(z[0], sketch.init(jax.random.key(1))["noise"][0])) < 0.1
+
+
+# --- gains over time and frequency
+
+
+@pytest.mark.parametrize("samples", [2000, 2003])
+def test_gains_of_zero_change_nothing(samples):
+    """To the last sample: catches ends that the frames do not reach, and a start that is no longer the reference's spectrum."""
+    reference = correlated(4000, 0.5)
+    np.testing.assert_allclose(shaped([reference], samples, bands=8), shaped([reference], samples), atol=1e-5)
+
+
+def test_equal_gains_are_a_gain_and_a_band_is_a_band():
+    """In nepers, over every frequency from 0 to Nyquist: catches bins that belong to no band, or to two."""
+    sketch = sketched([noise(4000)], 4000, bands=8)
+    parameters = sketch.init(jax.random.key(0))
+    render = jax.jit(lambda gain: sketch.render(parameters | {"gain": parameters["gain"] + gain}, sketch.constants))
+    plain = np.asarray(render(0.0))
+    np.testing.assert_allclose(render(np.log(2.0)), 2 * plain, atol=1e-5)
+    # The third band silenced takes a stretch of the spectrum away and leaves the rest.
+    changed = welch_db(np.asarray(render(jnp.zeros(8).at[3].set(-9.0)[None, None]))[0]) - welch_db(plain[0])
+    assert np.min(changed) < -10 and np.median(np.abs(changed)) < 0.5
+    # Frames silenced are a stretch of silence.
+    late = np.asarray(render(jnp.where(jnp.arange(parameters["gain"].shape[1]) < 60, -9.0, 0.0)[None, :, None]))[0]
+    assert np.std(late[:1700]) < 1e-3 * np.std(plain) and np.std(late[2100:] - plain[0, 2100:]) < 1e-5
+
+
+def test_gradients_reach_noise_and_gains():
+    sketch = sketched([correlated(2000, 0.3)], 1000, bands=8)
+    gradient = jax.jit(jax.grad(lambda parameters: jnp.sum(sketch.render(parameters, sketch.constants) ** 4)))(sketch.init(jax.random.key(0)))
+    for leaf in jax.tree.leaves(gradient):
+        assert np.all(np.isfinite(leaf)) and np.all(np.any(np.asarray(leaf) != 0, axis=-1))
+
+
+# --- spectrograms
+
+
+def test_standard_spectrogram_canvas_has_the_references_moments():
+    mean, deviation = np.linspace(0, 1, 20, dtype=np.float32), np.geomspace(0.01, 1, 20, dtype=np.float32)
+    sketch = canvas.standard_spectrogram_canvas(3000, mean, deviation)
+    x = np.asarray(sketch.render(sketch.init(jax.random.key(0)), sketch.constants))
+    np.testing.assert_allclose((x.mean(axis=0) - mean) / deviation, 0, atol=0.1)
+    np.testing.assert_allclose(x.std(axis=0) / deviation, 1, atol=0.1)
 
 
 def test_spectrogram_canvas_starts_as_the_authors():

@@ -31,6 +31,7 @@ EVERY = {
     "infinite": INFINITE,
     "explicit": explicit(),
     "standardised": objective.standardised(INFINITE),
+    "relative": objective.relatively_compressed(INFINITE, sharpness=4.0),
     "blocks": objective.in_blocks(INFINITE, frames=20, overlap=8),
     "through": objective.seen_through(lambda x: x[:, :3] + x[:, 3:], INFINITE),
     "sum": objective.weighted_sum({"gram": (2.0, INFINITE), "mean": (0.5, MEAN), "bounds": (1e-3, objective.bounds(0, 9))}),
@@ -86,8 +87,8 @@ def test_targets_are_data(name):
 
 def test_eager_is_compiled():
     """Catches values fixed while tracing."""
-    target = INFINITE.fit(jnp.asarray(Y))
-    assert float(INFINITE.distance(target, jnp.asarray(X))[0]) == pytest.approx(value_and_gradient(INFINITE, X)[0], rel=1e-4)
+    one = objective.standardised(MEAN)
+    assert float(one.distance(one.fit(jnp.asarray(Y)), jnp.asarray(X))[0]) == pytest.approx(value_and_gradient(one, X)[0], rel=1e-4)
 
 
 def test_relative_distance_is_free_of_scale():
@@ -176,6 +177,14 @@ def test_standardised_sees_bins_alike():
     assert value_and_gradient(one, X * gain + offset, Y * gain + offset)[0] == pytest.approx(value_and_gradient(one, X)[0], rel=1e-3)
     # It is the reference's own mean that is taken off, not the candidate's: an offset is seen.
     assert value_and_gradient(one, Y + 0.1)[0] > 0.01
+
+
+def test_relatively_compressed_sees_bins_alike():
+    """Gain of a bin in both sounds changes nothing, but for one sound alone it does: the scale is the reference's."""
+    gain = np.geomspace(0.1, 10, 6, dtype=np.float32)[None]
+    plain = value_and_gradient(EVERY["relative"], X)[0]
+    assert value_and_gradient(EVERY["relative"], X * gain, Y * gain)[0] == pytest.approx(plain, rel=1e-3)
+    assert value_and_gradient(EVERY["relative"], 2 * Y)[0] > 0.01
 
 
 @settings(max_examples=300, deadline=None)

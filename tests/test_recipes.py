@@ -139,6 +139,12 @@ def test_sizes_are_even_and_leave_no_gaps(rate, window_ms, hop_ms):
         ({"phase_start": "zero"}, "phase_start must be one of spsi, random"),
         ({"views": ()}, "views must hold at least one view"),
         ({"canvas": "spectrogram", "views": (VIEW, View(0, (1,), 16.0, 8.0))}, "must share one window and hop"),
+        ({"compression": "log"}, "compression must be one of relative, fixed"),
+        ({"sharpness": 0.0}, "sharpness must be above 0"),
+        ({"gain_bands": -1}, "gain_bands must be at least 0"),
+        ({"gain_window_ms": math.inf}, "gain_window_ms must be above 0"),
+        ({"start": "zero"}, "start must be one of standard, uniform"),
+        ({"canvas": "spectrogram"}, "compression must be fixed on a spectrogram canvas"),
         ({"pooling": "max", "pool": 2}, "pooling must be mean with infinitely many filters"),
     ],
 )
@@ -148,7 +154,7 @@ def test_bad_choices_are_named(choices, message):
         some(**choices)
 
 
-@pytest.mark.parametrize("choices", [{"pooling": "max"}, {"pooling": "max", "pool": 2, "filters": 8}, {"canvas": "spectrogram", "views": (VIEW, View(24, (5,), 32.0, 8.0))}, {"level": 0.0, "tolerance": 0.01}])
+@pytest.mark.parametrize("choices", [{"pooling": "max"}, {"pooling": "max", "pool": 2, "filters": 8}, {"canvas": "spectrogram", "compression": "fixed", "views": (VIEW, View(24, (5,), 32.0, 8.0))}, {"level": 0.0, "tolerance": 0.01}])
 def test_choices_that_go_together(choices):
     assert Recipe.from_json(some(**choices).to_json()) == some(**choices)
 

@@ -167,6 +167,20 @@ def test_compress_and_expand():
         assert np.max(spectrogram.compress(jnp.abs(spectrogram.stft(wave, n_fft=2048, hop_length=512)))) <= 1
 
 
+def test_compress_relative_takes_bins_alike():
+    """Gain of a bin in reference and candidate alike changes nothing; faint moments stay apart. Catches a scale over frames."""
+    x = np.random.default_rng(0).gamma(0.3, size=(50, 6)).astype(np.float32)
+    gain = np.geomspace(1e-3, 1e3, 6, dtype=np.float32)[None]
+    compressed = lambda x: spectrogram.compress_relative(x, spectrogram.loudness_scale(x), sharpness=4.0)
+    np.testing.assert_allclose(compressed(x), np.log1p(4 * x / x.mean(axis=0, dtype=np.float64)[None]), rtol=1e-5)
+    np.testing.assert_allclose(compressed(x * gain)[:, -3:], compressed(x)[:, -3:], rtol=1e-4)  # those above the floor
+    silent = np.zeros((5, 6), np.float32)
+    assert not np.any(compressed(silent)) and np.all(np.isfinite(compressed(x * np.float32(1e-30))))
+    # An empty bin's rounding noise is not blown up to the size of the rest.
+    x[:, 0] *= np.float32(1e-7)
+    assert np.max(compressed(x)[:, 0]) < 0.1
+
+
 def test_standardise_gives_mean_zero_and_deviation_one():
     x = np.random.default_rng(0).gamma(1.0, size=(200, 30)).astype(np.float32) * np.geomspace(1, 10, 30, dtype=np.float32)[None]
     standard = np.asarray(spectrogram.standardise(x, *spectrogram.standardisation(x)), np.float64)

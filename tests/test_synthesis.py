@@ -150,10 +150,10 @@ def test_any_rate_and_length(name, rate, model_rate, seconds):
 def test_stereo_keeps_its_image(correlation):
     """The width of the image, before and after the optimisation."""
     recipe = small(views=(View(8, (1, 3), 16.0, 4.0),), evaluations=30)
-    reference = correlated(8000, correlation, make=crackle)
+    reference = correlated(8000, correlation)
     texture = make(recipe, [reference])
     assert texture.wave.shape == (2, 4000)
-    assert correlation_of(*texture.wave) == pytest.approx(correlation_of(*reference), abs=0.12)
+    assert correlation_of(*texture.wave) == pytest.approx(correlation_of(*reference), abs=0.1)
     sides = np.sqrt(np.mean(texture.wave**2, axis=1) / np.mean(reference**2, axis=1))
     np.testing.assert_allclose(sides, 1, rtol=0.15)
 
@@ -175,12 +175,12 @@ def test_a_mixture_of_one_is_that_one():
 
 @pytest.mark.slow
 def test_long_textures_are_as_good_in_every_block():
-    """Six times as long as a block: the loss per block ends as low, and no block is left as it started."""
-    recipe = small(views=(View(8, (2, 6), 16.0, 4.0),), block_seconds=0.5, evaluations=60)
-    short, long = make(recipe), make(recipe, seconds=3.0)
-    assert long.wave.shape == (1, 24000)
+    """Four times as long as a block: the loss per block ends as low, and no stretch is left silent."""
+    recipe = small(views=(View(8, (2, 6), 16.0, 4.0),), block_seconds=0.5, evaluations=50)
+    short, long = make(recipe), make(recipe, seconds=2.0)
+    assert long.wave.shape == (1, 16000)
     assert first_and_last(long)[1] < 2 * first_and_last(short)[1]
-    levels = np.sqrt(np.mean(long.wave.reshape(6, -1) ** 2, axis=1))
+    levels = np.sqrt(np.mean(long.wave.reshape(4, -1) ** 2, axis=1))
     assert np.max(levels) < 2 * np.min(levels)
 
 
