@@ -20,6 +20,8 @@ from audio_texture.recipes import Recipe, View
 # Nothing above half of this is heard; faster recordings are modelled at this rate and the result is brought back to theirs.
 HIGHEST_MODELLED_RATE = 48_000
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.05, 600.0
+# One patch has no statistics.
+FEWEST_PATCHES = 8
 
 
 class Problem(NamedTuple):
@@ -58,12 +60,12 @@ def check_seconds(seconds: float) -> float:
 
 
 def check_reference(recipe: Recipe, wave: np.ndarray, *, sample_rate: int, name: str = "the reference") -> None:
-    """Raises ValueError, naming the sound, when it is silent, constant or shorter than the recipe's longest kernel."""
+    """Raises ValueError, naming the sound, when it is silent, constant or too short for the recipe's longest kernel."""
     audio.check_audible(wave, name)
     rate = modelled_rate(recipe, sample_rate)
-    least = max(_field_samples(recipe, view, rate) for view in recipe.views) / rate
+    least = max(_field_samples(recipe, view, rate, places=FEWEST_PATCHES) for view in recipe.views) / rate
     if wave.shape[1] / sample_rate < least:
-        raise ValueError(f"{name} lasts {wave.shape[1] / sample_rate:.3g} s; it must last as long as the longest kernel, {least:.3g} s.")
+        raise ValueError(f"{name} lasts {wave.shape[1] / sample_rate:.3g} s; the longest kernel must fit {FEWEST_PATCHES} times, hop by hop, which takes {least:.3g} s.")
 
 
 def prepare(
@@ -182,10 +184,10 @@ def _as_modelled(wave: np.ndarray, sample_rate: int, rate: int, level: float) ->
     return wave * np.float32(level / audio.rms(wave)) if level else wave
 
 
-def _field_samples(recipe: Recipe, view: View, rate: int) -> int:
-    """Samples that the frames of a view's widest kernel reach over."""
+def _field_samples(recipe: Recipe, view: View, rate: int, *, places: int = 1) -> int:
+    """Samples that the frames of a view's widest kernel reach over, when it stands in so many places."""
     sizes = view.sizes(rate)
-    return sizes["n_fft"] + (recipe.longest_field(view) - 1) * sizes["hop_length"]
+    return sizes["n_fft"] + (recipe.longest_field(view) + places - 2) * sizes["hop_length"]
 
 
 def _waveform_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int):

@@ -62,6 +62,7 @@ PROBLEMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_lbfgs_keeps_up_with_scipy(name):
     """As low within a comparable number of evaluations. Catches a lost history, bad pairs and lazy backtracking."""

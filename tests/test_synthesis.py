@@ -65,6 +65,7 @@ def test_every_recipe_is_tested():
     assert set(SMALL) == set(recipes.RECIPES)
 
 
+@pytest.mark.slow
 @of_every
 def test_a_texture_has_length_level_and_rate(name):
     """The contract of every recipe: exact length, the reference's level, nothing clipped or broken."""
@@ -115,6 +116,7 @@ def test_events_come_back():
     assert kurtosis(texture.wave) > started + 0.35 * (reference - started)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choices", [FINITE, {"pool": 2, "depth": 2, "normalised_by": "start"}, {"optimizer": "adam", "learning_rate": 0.05, "level": 0.0}], ids=str)
 def test_choices_run(choices):
     """Finite networks, depth and pools, the other optimiser, the other normalisations: all lower the loss."""
@@ -132,6 +134,7 @@ def test_random_phases_run():
     assert np.all(np.isfinite(texture.wave)) and texture.wave.shape == (1, 4000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, rate, model_rate, seconds",
     [("texture", 11025, 8000, 0.333), ("texture", 96000, 0, 0.1), ("infinite-width", 6000, 8000, 0.2501), ("infinite-width", 11025, 8000, 0.333)],
@@ -165,6 +168,7 @@ def test_dual_mono_stays_in_the_middle():
     assert np.all(np.isfinite(texture.wave)) and correlation_of(*texture.wave) > 0.99
 
 
+@pytest.mark.slow
 def test_a_mixture_of_one_is_that_one():
     """Weights 1 : 0 give the first alone: in its spectrum, its statistics and its level."""
     recipe = small(views=(View(8, (2,), 16.0, 4.0),), evaluations=10)
@@ -200,6 +204,7 @@ def test_an_offset_changes_nothing():
 # --- interruption and checkpoints
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["texture", "infinite-width"])
 def test_resumed_is_uninterrupted(tmp_path, name):
     """Stopped by Ctrl-C in the first of two chunks, resumed from the disk by a new problem: the same samples."""
@@ -261,7 +266,8 @@ def test_weights_that_do_not_fit_are_refused(weights):
         prepared(small(), [REFERENCE, REFERENCE], weights=weights)
 
 
-@pytest.mark.parametrize("choices", [{}, {"pool": 4}, {"pool": 4, "depth": 2}, {"views": (View(0, (1,), 16.0, 4.0),)}, {"filters": 8, "pool": 4}], ids=str)
+@pytest.mark.slow
+@pytest.mark.parametrize("choices", [{}, {"pool": 4, "depth": 2}, {"views": (View(0, (1,), 16.0, 4.0),)}, {"filters": 8, "pool": 4}], ids=str)
 def test_the_shortest_reference_is_long_enough(choices):
     """What is let through makes a texture: catches a mean over no frames, and deviations of a single frame."""
     recipe = small(**{"views": (View(8, (3,), 16.0, 4.0),), "evaluations": 3, **choices})
