@@ -12,7 +12,7 @@ from jax.test_util import check_grads
 
 from audio_texture import infinite_width, networks, objective
 from audio_texture.infinite_width import frame_products, self_kernel
-from audio_texture.layer import Layer, receptive_field
+from audio_texture.layer import Layer
 
 X, Y = np.random.default_rng(0).gamma(1.0, size=(2, 40, 5)).astype(np.float32) * np.float32(0.3)
 Y = Y - np.float32(0.2)  # of another distribution, and with both signs

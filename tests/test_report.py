@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from conftest import noise
 
-from audio_texture import audio, report
+from audio_texture import report
 
 ROWS = [
     {"sample": sample, "evaluations": 10 * i, "seconds": 0.1 * i, "loss": 1.0 / i, "terms": {"gram": 0.9 / i, "bounds": 0.0}}
