@@ -120,9 +120,10 @@ def run_config(path: str | None) -> dict[str, Any]:
     if path is not None:
         with naming("config"):
             config = read_json(path)
-            missing = {"inputs", "weights", "seconds", "seed", "samples", "output_format", "recipe"} - set(config)
-            if missing:
-                raise ValueError(f"{path!r} is no run's configuration: it lacks {sorted(missing)[0]!r}.")
+            kinds = {"inputs": list, "weights": list, "seconds": (int, float), "seed": int, "samples": int, "output_format": str, "recipe": dict}
+            for name, kind in kinds.items():
+                if not isinstance(config, dict) or not isinstance(config.get(name), kind):
+                    raise ValueError(f"{path!r} is no run's configuration: {name!r} is missing or of another type.")
             return {**config, "recipe": recipes.Recipe.from_json(config["recipe"]).to_json(), "versions": versions()}
     values = flags.FLAGS.flag_values_dict()
     recipe = recipe_from_flags()

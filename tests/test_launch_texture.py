@@ -206,7 +206,7 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
         "max pooling in closed form": ([*fine, "--pool=2", "--pooling=max"], "pool.*closed form"),
         "weights": ([*fine, "--weights=1,2"], "--weights.*2 weights.*1 inputs"),
         "unwritable": ([*fine, f"--output_dir={folder}/file/out"], "--output_dir.*file/out"),
-        "config": ([f"--config={folder}/other.json"], "--config.*lacks"),
+        "config": ([f"--config={folder}/other.json"], "--config.*'inputs' is missing"),
         "nothing to resume": ([*fine, "--resume"], "--resume"),
         "unknown flag": ([*fine, "--tempo=3"], "tempo"),
         "no flag": ([*fine, "rain.wav"], "'rain.wav'"),
