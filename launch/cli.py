@@ -112,7 +112,7 @@ def define_input_flags() -> None:
     text = f"Sound file; repeat for several. {EMBEDDED}NAME is an embedded procedural sound: {', '.join(sounds.SOUNDS)}."
     flags.DEFINE_multi_string("input", [f"{EMBEDDED}fire"], text)
     flags.DEFINE_float("input_start", 0.0, "Where in the file to begin, in seconds.", lower_bound=0)
-    flags.DEFINE_float("input_seconds", 10.0, "How much of the file to use at the most, in seconds.", lower_bound=0.01, upper_bound=60)
+    flags.DEFINE_float("input_seconds", 10.0, "How much of the file to use at the most, in seconds.", lower_bound=0.01, upper_bound=30)
 
 
 def run_config(path: str | None) -> dict[str, Any]:
