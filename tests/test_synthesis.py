@@ -235,7 +235,7 @@ def test_a_budget_of_seconds_still_makes_a_sound():
 # --- bad input
 
 
-LOSSES = {"silent": (np.zeros((1, 4000), np.float32), "silent"), "constant": (np.full((1, 4000), 0.3, np.float32), "constant"), "short": (noise(150), "must last as long as the longest kernel")}
+LOSSES = {"silent": (np.zeros((1, 4000), np.float32), "silent"), "constant": (np.full((1, 4000), 0.3, np.float32), "constant"), "short": (noise(150), "the longest kernel must fit")}
 
 
 @of_every
