@@ -50,10 +50,10 @@ def spsi(magnitude: jax.Array, *, hop_length: int) -> jax.Array:
     # The peak reached by going uphill to the right (left): the next (last) peak, unless a step on the way does not climb.
     next_peak = jax.lax.cummin(jnp.where(is_peak, index[None], bins), axis=1, reverse=True)
     last_peak = jax.lax.cummax(jnp.where(is_peak, index[None], -1), axis=1)
-    flat_right = jnp.concatenate([jnp.where(rises, bins, index[None, :-1]), jnp.full_like(index[None, :1], bins - 1) + never], axis=1)
-    first_not_rising = jax.lax.cummin(flat_right, axis=1, reverse=True)
-    flat_left = jnp.concatenate([0 * never + index[None, :1], jnp.where(falls, -1, index[None, 1:])], axis=1)
-    last_not_falling = jax.lax.cummax(flat_left, axis=1)
+    stops_right = jnp.concatenate([~rises, ~never], axis=1)
+    stops_left = jnp.concatenate([~never, ~falls], axis=1)
+    first_not_rising = jax.lax.cummin(jnp.where(stops_right, index[None], bins), axis=1, reverse=True)
+    last_not_falling = jax.lax.cummax(jnp.where(stops_left, index[None], -1), axis=1)
 
     def locked(peak, reaches):
         """Whether a bin is locked to the peak given, and whether in opposite phase."""
