@@ -21,7 +21,7 @@ Parameters = Any
 Loss = Callable[[Parameters, Any], tuple[jax.Array, dict[str, jax.Array]]]
 
 SUFFICIENT_DECREASE = 1e-4
-LONGEST_BACKTRACK = 12
+LONGEST_BACKTRACK = 8
 
 
 class State(NamedTuple):
@@ -75,19 +75,30 @@ class _Search(NamedTuple):
     slope: jax.Array
     length: jax.Array
     backtracks: jax.Array
+    steepest: jax.Array
 
 
 def lbfgs(loss: Loss, *, history: int = 10) -> Optimizer:
     """Limited-memory BFGS (Liu & Nocedal 1989) with backtracking by quadratic interpolation (Nocedal & Wright, 3.5).
 
     The quasi-Newton direction is optax's. The first step along it nearly always decreases the loss, so that an evaluation
-    is an iteration. A direction that does not descend, or a pair of negative curvature, restarts the history.
+    is an iteration. A direction that does not descend, one along which no step is short enough, or a pair of negative
+    curvature restarts the history with the gradient; when not even that leads down, the search is stuck.
     """
     method = optax.scale_by_lbfgs(memory_size=history)
 
+    def restarted(parameters, gradient):
+        square = _inner(gradient, gradient)
+        # A hundredth of the parameters' own size, or where they are zero as optax begins.
+        size = jnp.sqrt(_inner(parameters, parameters))
+        norm = jnp.sqrt(jnp.maximum(square, jnp.finfo(square.dtype).tiny))
+        length = jnp.where(size > 0, 0.01 * size / norm, jnp.minimum(1.0, 1 / norm))
+        _, history_ = method.update(gradient, method.init(parameters), parameters)
+        return _Search(history_, jax.tree.map(jnp.negative, gradient), -square, length, jnp.int32(0), jnp.bool_(True))
+
     def init(parameters, data):
         zeros = jax.tree.map(jnp.zeros_like, parameters)
-        search = _Search(method.init(parameters), zeros, jnp.float32(0), jnp.float32(0), jnp.int32(0))
+        search = _Search(method.init(parameters), zeros, jnp.float32(0), jnp.float32(0), jnp.int32(0), jnp.bool_(True))
         return _fresh(loss, parameters, data, search)
 
     def step(state, data):
@@ -105,38 +116,34 @@ def lbfgs(loss: Loss, *, history: int = 10) -> Optimizer:
             slope = -_inner(gradient, toward)
             # The last pair's s.y, through the direction it was taken along: the slope must have risen.
             curved = _inner(gradient, search.direction) > search.slope
-            usable = (slope < 0) & jnp.isfinite(slope) & (curved | (state.evaluations == 0))
-
-            def restart(_):
-                steepest = jax.tree.map(jnp.negative, gradient)
-                square = _inner(gradient, gradient)
-                # A hundredth of the parameters' own size, or where they are zero as optax begins.
-                size = jnp.sqrt(_inner(trial, trial))
-                norm = jnp.sqrt(jnp.maximum(square, jnp.finfo(square.dtype).tiny))
-                length = jnp.where(size > 0, 0.01 * size / norm, jnp.minimum(1.0, 1 / norm))
-                _, history_ = method.update(gradient, method.init(trial), trial)
-                return history_, steepest, -square, length
-
-            history_, direction, slope, length = jax.lax.cond(
-                usable & (state.evaluations > 0), lambda _: (history_, direction, slope, jnp.float32(1)), restart, None
+            search_ = jax.lax.cond(
+                (slope < 0) & jnp.isfinite(slope) & curved & (state.evaluations > 0),
+                lambda: _Search(history_, direction, slope, jnp.float32(1), jnp.int32(0), jnp.bool_(False)),
+                lambda: restarted(trial, gradient),
             )
-            return trial, value, terms, _Search(history_, direction, slope, length, jnp.int32(0))
+            return trial, value, terms, jnp.bool_(False), search_
 
         def shorten(_):
             # Minimum of the parabola through the start, its slope and the trial, kept within a tenth and a half.
             drop = value - state.value - search.length * search.slope
             length = -0.5 * search.slope * search.length**2 / drop
             length = jnp.where(jnp.isfinite(length), jnp.clip(length, 0.1 * search.length, 0.5 * search.length), 0.1 * search.length)
-            return state.parameters, state.value, state.terms, search._replace(length=length, backtracks=search.backtracks + 1)
+            shorter = search._replace(length=length, backtracks=search.backtracks + 1)
+            exhausted = shorter.backtracks > LONGEST_BACKTRACK
+            # The history's last gradient is that of the state's parameters.
+            search_ = jax.lax.cond(
+                exhausted & ~search.steepest, lambda: restarted(state.parameters, search.history.updates), lambda: shorter
+            )
+            return state.parameters, state.value, state.terms, exhausted & search.steepest, search_
 
-        parameters, value_, terms_, search_ = jax.lax.cond(accepted, accept, shorten, None)
+        parameters, value_, terms_, stuck, search_ = jax.lax.cond(accepted, accept, shorten, None)
         return State(
             parameters,
             value_,
             terms_,
             evaluations,
             jnp.where(finite, state.failed_at, evaluations),
-            search_.backtracks > LONGEST_BACKTRACK,
+            stuck,
             search_,
         )
 

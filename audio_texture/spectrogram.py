@@ -110,10 +110,10 @@ def expand(compressed: jax.Array) -> jax.Array:
 def loudness_scale(magnitude: jax.Array) -> jax.Array:
     """Each bin's mean magnitude over time, [T, F] -> [F], by which `compress_relative` takes bins alike, loud or faint.
 
-    At least -80 dB of the mean of all bins, so that bins without sound are not blown up.
+    At least -60 dB of the mean of all bins, so that bins without sound are not blown up.
     """
     mean = jnp.mean(magnitude, axis=0)
-    return jnp.maximum(mean, 1e-4 * jnp.mean(mean) + jnp.finfo(jnp.float32).tiny)
+    return jnp.maximum(mean, 1e-3 * jnp.mean(mean) + jnp.finfo(jnp.float32).tiny)
 
 
 def compress_relative(magnitude: jax.Array, scale: jax.Array, *, sharpness: float) -> jax.Array:
@@ -160,7 +160,7 @@ def mel_filters(sample_rate: int, n_fft: int, bands: int) -> np.ndarray:
     return filters
 
 
-def standardisation(spectrogram: jax.Array, *, floor: float = 1e-2) -> tuple[jax.Array, jax.Array]:
+def standardisation(spectrogram: jax.Array, *, floor: float = 0.1) -> tuple[jax.Array, jax.Array]:
     """Mean and deviation of each bin over time, by which `standardise` makes every bin count alike.
 
     Without it the mean spectrum drowns the modulations, which the ear goes by.
@@ -168,14 +168,14 @@ def standardisation(spectrogram: jax.Array, *, floor: float = 1e-2) -> tuple[jax
     Args:
       spectrogram: [T, F], the reference.
       floor: least deviation, as a share of the root mean square deviation of all bins, lest empty bins (beyond a
-        recording's cut-off) be blown up; and a tenth of it of the root mean square mean, lest rounding be, in sounds
+        recording's cut-off) be blown up; and a hundredth of it of the root mean square mean, lest rounding be, in sounds
         whose frames are all alike.
     Returns:
       Mean [F] and deviation [F].
     """
     mean = jnp.mean(spectrogram, axis=0)
     deviation = jnp.std(spectrogram, axis=0)
-    least = floor * jnp.sqrt(jnp.mean(deviation**2)) + 0.1 * floor * jnp.sqrt(jnp.mean(mean**2))
+    least = floor * jnp.sqrt(jnp.mean(deviation**2)) + 0.01 * floor * jnp.sqrt(jnp.mean(mean**2))
     return mean, jnp.maximum(deviation, least + jnp.finfo(jnp.float32).tiny)
 
 
