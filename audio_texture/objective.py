@@ -130,7 +130,7 @@ def seen_through(transform: Callable[[Any], Any], objective: Objective) -> Objec
 
 
 def standardised(objective: Objective) -> Objective:
-    """The objective on spectrograms whose bins have, in the reference, mean 0 and deviation 1 over time."""
+    """The objective on spectrograms whose bins have, in the reference, mean 0 and deviation 1 over time (less under the floor)."""
 
     def fit(reference):
         mean, deviation = spectrogram.standardisation(reference)

@@ -2,7 +2,7 @@
 
 A loss is `loss(parameters, data) -> (scalar, terms)`. An optimiser's step is exactly one evaluation of the loss and its
 gradient, so that budgets are counted in evaluations, whatever a line search does, and the loss stands once in the compiled
-program (optax's own line search compiles it four times over, which for our losses takes longer than a texture).
+program (optax's line search needs it in the search and again where a step begins).
 """
 
 import functools

@@ -175,6 +175,11 @@ def test_standardised_sees_bins_alike():
     one = objective.standardised(INFINITE)
     gain, offset = np.geomspace(0.4, 2.5, 6, dtype=np.float32)[None], np.arange(6, dtype=np.float32)[None]
     assert value_and_gradient(one, X * gain + offset, Y * gain + offset)[0] == pytest.approx(value_and_gradient(one, X)[0], rel=1e-3)
+    # A bin far under the floor counts for next to nothing: noise added to it alone is hardly seen, in a loud bin it is.
+    quiet = np.where(np.arange(6) == 0, 1e-3, 1.0).astype(np.float32)[None]
+    added = np.random.default_rng(5).normal(size=Y.shape).astype(np.float32)
+    rise = lambda bin, size: value_and_gradient(one, Y * quiet + size * added * (np.arange(6) == bin), Y * quiet)[0]
+    assert rise(0, 2e-3) < 0.01 * rise(1, 2.0)
     # It is the reference's own mean that is taken off, not the candidate's: an offset is seen.
     assert value_and_gradient(one, Y + 0.1)[0] > 0.01
 
