@@ -31,7 +31,7 @@ class State(NamedTuple):
       parameters: the last accepted ones; always finite.
       value, terms: their loss.
       evaluations: how many were spent.
-      failed_at: number of the evaluation that came out NaN or infinite; 0 while none did.
+      failed_at: number of the evaluation that came out NaN or infinite where no shorter step was left to try; 0 while none did.
       stuck: no step along the gradient lowers the loss any more.
       internal: the method's own: search direction, step, history.
     """
@@ -107,8 +107,10 @@ def lbfgs(loss: Loss, *, history: int = 10) -> Optimizer:
         (value, terms), gradient = jax.value_and_grad(loss, has_aux=True)(trial, data)
         evaluations = state.evaluations + 1
         finite = _all_finite(value, gradient)
-        # The start itself counts as accepted: its value is compared with infinity.
-        accepted = finite & ((value < state.value + SUFFICIENT_DECREASE * search.length * search.slope) | jnp.isinf(state.value))
+        # The start itself counts as accepted: its value is compared with infinity. Elsewhere a trial that is not finite was
+        # too long a step, such as a gain whose exponential overflows, and is shortened like any other.
+        started = state.evaluations > 0
+        accepted = finite & ((value < state.value + SUFFICIENT_DECREASE * search.length * search.slope) | ~started)
 
         def accept(_):
             toward, history_ = method.update(gradient, search.history, trial)
@@ -117,7 +119,7 @@ def lbfgs(loss: Loss, *, history: int = 10) -> Optimizer:
             # The last pair's s.y, through the direction it was taken along: the slope must have risen.
             curved = _inner(gradient, search.direction) > search.slope
             search_ = jax.lax.cond(
-                (slope < 0) & jnp.isfinite(slope) & curved & (state.evaluations > 0),
+                (slope < 0) & jnp.isfinite(slope) & curved & started,
                 lambda: _Search(history_, direction, slope, jnp.float32(1), jnp.int32(0), jnp.bool_(False)),
                 lambda: restarted(trial, gradient),
             )
@@ -142,7 +144,7 @@ def lbfgs(loss: Loss, *, history: int = 10) -> Optimizer:
             value_,
             terms_,
             evaluations,
-            jnp.where(finite, state.failed_at, evaluations),
+            jnp.where(finite | (started & ~stuck), state.failed_at, evaluations),
             stuck,
             search_,
         )
