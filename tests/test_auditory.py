@@ -60,8 +60,20 @@ def reference_envelopes(wave, rate):
 
 def test_envelopes_equal_a_float64_reference():
     wave = noise()
-    found = jax.jit(functools.partial(auditory.envelopes, sample_rate=RATE))(wave)
+    found = jax.jit(functools.partial(auditory.envelopes, sample_rate=RATE, oversampling=np.inf))(wave)
     np.testing.assert_allclose(found, reference_envelopes(wave, RATE), atol=2e-5)  # float32 FFT of values about 0.3
+
+
+@pytest.mark.parametrize("samples, rate", [(16000, 8000), (16001, 8000), (44100, 44100), (9999, 48000)])
+def test_subbands_at_lower_rates_have_the_same_envelopes(samples, rate):
+    """Catches a subband cut at the wrong bins, or put down at a rate too low for it: clicks and noise, odd lengths."""
+    wave = noise(1, samples)
+    wave[samples // 2 :] *= 0.01
+    wave[samples // 3] = 1.0
+    exact, found = (auditory.envelopes(wave, sample_rate=rate, oversampling=ratio) for ratio in (np.inf, 2.0))
+    fluctuation = np.std(exact, axis=1)
+    assert np.all(np.sqrt(np.mean((found - exact) ** 2, axis=1)) < 0.04 * fluctuation)
+    assert auditory.distance(auditory.envelope_statistics(exact), auditory.envelope_statistics(found))[0] < 0.005
 
 
 @pytest.mark.parametrize("weighted", [False, True])
