@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.signal
 
-from audio_texture import infinite_width, spectrogram, statistics
+from audio_texture import auditory, infinite_width, spectrogram, statistics
 from audio_texture.layer import Layer
 
 Target = Any
@@ -104,6 +105,79 @@ def gram(
             total += term / (tap["size"] if relative else 1.0)
         total = total / len(target["taps"])
         return total, {"gram": total}
+
+    return Objective(fit, distance)
+
+
+def auditory_statistics(sample_rate: int) -> Objective:
+    """Statistics of the ear's envelopes, McDermott & Simoncelli 2011, of waves [N, C]; the mean over their channels.
+
+    Without the band of all that lies above the ear's highest: beyond a codec's or resampler's cut-off it holds rounding
+    errors, whose skewness no canvas reaches.
+    """
+
+    def heard(wave):
+        # 50 ms ramps take out the seam between the end and the beginning, which the filters' circular time sees.
+        frames = round(len(wave) * auditory.ENVELOPE_RATE / sample_rate)
+        ramps = scipy.signal.windows.tukey(frames, min(1.0, 0.1 * sample_rate / len(wave))).astype(np.float32)
+
+        def one_channel(channel):
+            return auditory.envelope_statistics(auditory.envelopes(channel, sample_rate=sample_rate)[:-1], ramps)
+
+        return jax.vmap(one_channel, in_axes=1)(wave)
+
+    def distance(target, x):
+        totals, terms = jax.vmap(auditory.distance)(target, heard(x))
+        return jnp.mean(totals), {name: jnp.mean(values) for name, values in terms.items()}
+
+    return Objective(heard, distance)
+
+
+def onset_statistics(*, step: int, lags: int, widths: Sequence[int] = (1, 4, 16), directions: int = 16) -> Objective:
+    """Statistics of the onset strength of compressed spectrograms [T, F]: how high onsets are, what shapes they have, how they follow.
+
+    Onset strength is the mean over bins of how much each rises within `step` frames (half-wave rectified spectral flux,
+    Dixon, DAFx 2006), in units of the reference's deviation. Two terms:
+      patches: the sliced 2-Wasserstein distance, squared, between the sets of its patches, averaged over their widths
+        (Rabin, Peyre, Delon & Bernot 2011; between a texture's features, Heitz et al., CVPR 2021);
+      autocorrelation: the mean squared difference of its autocorrelation over the lags (Antognini, Hoffman & Weiss 2019,
+        there of every feature of a network, which has so many numbers that it can copy).
+
+    Args:
+      step: frames.
+      lags: longest lag of the autocorrelation, in frames; at most half of the reference and of x count.
+      widths: of the patches, in frames; those longer than half of the reference are left out.
+      directions: random ones that patches are projected on, fixed.
+    """
+    projections = {width: np.random.default_rng(width).standard_normal((width, directions if width > 1 else 1)) for width in widths}
+
+    def strength(x):
+        return jnp.mean(jnp.maximum(x[step:] - x[:-step], 0.0), axis=1)
+
+    def found_in(strength):
+        values = {
+            str(width): statistics.sorted_projections(strength[:, None], (along / np.linalg.norm(along, axis=0)).astype(np.float32), width)
+            for width, along in projections.items()
+            if 2 * width <= len(strength)
+        }
+        return values, statistics.autocorrelation(strength, min(lags, len(strength) // 2))
+
+    def fit(reference):
+        found = strength(reference)
+        mean, deviation = jnp.mean(found), jnp.std(found)
+        # The floor is for a sound without any rise.
+        deviation = jnp.maximum(deviation, 1e-3 * mean + 1e-4)
+        patches, correlation = found_in((found - mean) / deviation)
+        return {"mean": mean, "deviation": deviation, "patches": patches, "autocorrelation": correlation}
+
+    def distance(target, x):
+        patches, correlation = found_in((strength(x) - target["mean"]) / target["deviation"])
+        both = patches.keys() & target["patches"].keys()
+        gaps = [jnp.mean((patches[width] - target["patches"][width]) ** 2) for width in sorted(both)]
+        longest = min(len(correlation), len(target["autocorrelation"]))
+        gap = jnp.mean((correlation[:longest] - target["autocorrelation"][:longest]) ** 2)
+        terms = {"patches": sum(gaps) / len(gaps), "autocorrelation": gap}
+        return sum(terms.values()), terms
 
     return Objective(fit, distance)
 

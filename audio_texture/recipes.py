@@ -95,6 +95,9 @@ class Recipe:
     # The loss.
     normalised_by: str = _choice("target", "What each style distance is divided by: the target's own size, the distance at the start, or nothing.", ["target", "start", "nothing"])
     style_weight: float = _choice(1.0, "Weight of the style distance.")
+    auditory_weight: float = _choice(0.0, "Waveform canvas: weight of the distance of the ear's envelope statistics.")
+    rhythm_weight: float = _choice(0.0, "Waveform canvas: weight of the distance of the onset strength's statistics.")
+    rhythm_seconds: float = _choice(2.0, "Longest lag of the onset strength's autocorrelation, in seconds.")
     bound_weight: float = _choice(0.0, "Spectrogram canvas: weight of the penalty on values outside [0, 1].")
     block_seconds: float = _choice(5.0, "Longest stretch whose statistics are matched by itself, in seconds; longer canvases are cut in such blocks.")
     # The optimiser.
@@ -109,11 +112,11 @@ class Recipe:
     phase_momentum: float = _choice(0.0, "Momentum of Griffin-Lim: 0 is the classical form, 0.99 the fast one.")
 
     def __post_init__(self):
-        at_least = {"evaluations": 1, "filters": 0, "depth": 1, "dilation": 1, "pool": 1, "history": 1, "phase_iterations": 0, "sample_rate": 0, "level": 0, "tolerance": 0, "bound_weight": 0, "gain_bands": 0}
+        at_least = {"evaluations": 1, "filters": 0, "depth": 1, "dilation": 1, "pool": 1, "history": 1, "phase_iterations": 0, "sample_rate": 0, "level": 0, "tolerance": 0, "bound_weight": 0, "auditory_weight": 0, "rhythm_weight": 0, "gain_bands": 0}
         for name, least in at_least.items():
             if not getattr(self, name) >= least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}.")
-        for name in ("learning_rate", "smoothing_hz", "style_weight", "block_seconds", "sharpness", "gain_window_ms"):
+        for name in ("learning_rate", "smoothing_hz", "style_weight", "block_seconds", "rhythm_seconds", "sharpness", "gain_window_ms"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name):g}.")
         if not 0 <= self.phase_momentum < 1:
@@ -124,8 +127,11 @@ class Recipe:
             options = field.metadata.get("options")
             if options and getattr(self, field.name) not in options:
                 raise ValueError(f"{field.name} must be one of {', '.join(options)}, got {getattr(self, field.name)!r}.")
-        if not self.views:
-            raise ValueError("views must hold at least one view.")
+        of_waves = self.auditory_weight + self.rhythm_weight
+        if not self.views and not of_waves:
+            raise ValueError("views must hold at least one view where auditory_weight and rhythm_weight are 0.")
+        if self.canvas == "spectrogram" and of_waves:
+            raise ValueError("auditory_weight and rhythm_weight must be 0 on a spectrogram canvas: they are heard in a waveform.")
         if self.canvas == "spectrogram" and len({(view.window_ms, view.hop_ms) for view in self.views}) > 1:
             raise ValueError("views on a spectrogram canvas must share one window and hop.")
         if self.canvas == "spectrogram" and self.compression != "fixed":
@@ -165,7 +171,23 @@ RECIPES = {
         Recipe(
             name="texture",
             summary="The default: infinitely wide networks over standardised bins and mel bands; optimises the waveform.",
+            views=(View(0, (1, 3), 32.0, 8.0), View(24, (2, 8, 16), 32.0, 8.0), View(8, (4, 16, 32), 64.0, 32.0)),
+            auditory_weight=0.01,
+            rhythm_weight=0.01,
+            evaluations=200,
+        ),
+        Recipe(
+            name="texture-fast",
+            summary="The default's networks alone, in a quarter of the steps.",
             views=(View(0, (1, 3), 32.0, 8.0), View(24, (2, 8, 16), 32.0, 8.0)),
+            evaluations=60,
+        ),
+        Recipe(
+            name="mcdermott-simoncelli",
+            summary="McDermott & Simoncelli 2011: the ear's envelope statistics alone, on a waveform; L-BFGS on all bands at once.",
+            views=(),
+            auditory_weight=1.0,
+            gain_bands=0,
         ),
         Recipe(
             name="infinite-width",

@@ -5,6 +5,8 @@ T frames, C features.
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+import scipy.fft
 
 
 def gram(features: jax.Array) -> jax.Array:
@@ -47,3 +49,31 @@ def kernel_gram_distance(x_kernel: jax.Array, cross_kernel: jax.Array, y_size: j
 def frames_are_cheaper(x_frames: int, y_frames: int, features: int) -> bool:
     """Whether T x T products cost less than Grams: multiplications of the forward pass, and so of the gradient."""
     return x_frames * (x_frames + y_frames) < features * (x_frames + features)
+
+
+def autocorrelation(x: jax.Array, lags: int) -> jax.Array:
+    """mean_t x_t x_{t + lag}, for lags from 1: [T, ...] -> [lags, ...]. Not circular; no mean is taken off."""
+    frames = len(x)
+    if not 1 <= lags < frames:
+        raise ValueError(f"lags must be from 1 to below the {frames} frames, got {lags}.")
+    # Zeros as long as the longest lag keep the end from meeting the beginning.
+    spectrum = jnp.fft.rfft(x, scipy.fft.next_fast_len(frames + lags, real=True), axis=0)
+    products = jnp.fft.irfft(jnp.real(spectrum) ** 2 + jnp.imag(spectrum) ** 2, scipy.fft.next_fast_len(frames + lags, real=True), axis=0)
+    counts = frames - np.arange(1, lags + 1, dtype=np.float32)
+    return products[1 : lags + 1] / counts.reshape((-1,) + (1,) * (x.ndim - 1))
+
+
+def sorted_projections(x: jax.Array, directions: jax.Array, width: int, *, quantiles: int = 200) -> jax.Array:
+    """Quantiles of patches along directions, whose mean squared differences are a sliced 2-Wasserstein distance.
+
+    Args:
+      x: [T, F]. directions: [width * F, S] of unit length, frame after frame.
+      width: frames of a patch.
+      quantiles: how many, so that sounds of other lengths can be compared.
+    Returns:
+      [quantiles, S].
+    """
+    patches = jnp.concatenate([x[i : len(x) - width + 1 + i] for i in range(width)], axis=1)
+    values = jnp.sort(patches @ directions, axis=0)
+    wanted, present = ((np.arange(count) + 0.5) / count for count in (quantiles, len(values)))
+    return jax.vmap(lambda column: jnp.interp(wanted, present, column), in_axes=1, out_axes=1)(values)

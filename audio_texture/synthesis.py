@@ -4,6 +4,7 @@ reference waves -> what the canvas holds (waves, or a spectrogram) -> views -> n
 canvas parameters -> the same -> distance -> optimiser -> parameters -> wave, at the references' own rate and level.
 """
 
+import dataclasses
 import functools
 import math
 from collections.abc import Callable, Sequence
@@ -22,6 +23,8 @@ HIGHEST_MODELLED_RATE = 48_000
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.05, 600.0
 # One patch has no statistics.
 FEWEST_PATCHES = 8
+# What onsets are heard in: rises within 16 ms, and down to 30 dB under a band's mean, where they begin.
+ONSETS, ONSET_STEP, ONSET_SHARPNESS = View(24, (16,), 32.0, 8.0), 2, 30.0
 
 
 class Problem(NamedTuple):
@@ -60,12 +63,28 @@ def check_seconds(seconds: float) -> float:
 
 
 def check_reference(recipe: Recipe, wave: np.ndarray, *, sample_rate: int, name: str = "the reference") -> None:
-    """Raises ValueError, naming the sound, when it is silent, constant or too short for the recipe's longest kernel."""
+    """Raises ValueError, naming the sound, when it is silent, constant or too short for the recipe's shortest kernel."""
     audio.check_audible(wave, name)
     rate = modelled_rate(recipe, sample_rate)
-    least = max(_field_samples(recipe, view, rate, places=FEWEST_PATCHES) for view in recipe.views) / rate
+    least = SHORTEST_SECONDS
+    if recipe.views:
+        least = min(_field_samples(_only(recipe, view, width), rate, places=FEWEST_PATCHES) for view in recipe.views for width in view.widths) / rate
+    if recipe.rhythm_weight:
+        least = max(least, (ONSETS.window_ms + (ONSET_STEP + FEWEST_PATCHES) * ONSETS.hop_ms) / 1000)
     if wave.shape[1] / sample_rate < least:
-        raise ValueError(f"{name} lasts {wave.shape[1] / sample_rate:.3g} s; the longest kernel must fit {FEWEST_PATCHES} times, hop by hop, which takes {least:.3g} s.")
+        raise ValueError(f"{name} lasts {wave.shape[1] / sample_rate:.3g} s; the shortest kernel must fit {FEWEST_PATCHES} times, hop by hop, which takes {least:.3g} s.")
+
+
+def fitted(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int) -> Recipe:
+    """The recipe without those kernels that are too long for the shortest reference to hold several patches of."""
+    rate = modelled_rate(recipe, sample_rate)
+    samples = min(wave.shape[1] for wave in references) / sample_rate * rate
+    views = []
+    for view in recipe.views:
+        widths = tuple(width for width in view.widths if _field_samples(_only(recipe, view, width), rate, places=FEWEST_PATCHES) <= samples)
+        if widths:
+            views.append(dataclasses.replace(view, widths=widths))
+    return dataclasses.replace(recipe, views=tuple(views))
 
 
 def prepare(
@@ -76,7 +95,7 @@ def prepare(
     seconds: float,
     weights: Sequence[float] | None = None,
 ) -> Problem:
-    """Fits the targets and lays out the canvas.
+    """Fits the targets and lays out the canvas. Kernels too long for the shortest reference are left out.
 
     Args:
       recipe: the choices.
@@ -85,7 +104,7 @@ def prepare(
       seconds: length of the result.
       weights: of the references; equal by default.
     Raises:
-      ValueError: a reference that is silent, constant or shorter than a kernel; a length out of range; a view that does
+      ValueError: a reference that is silent, constant or shorter than every kernel; a length out of range; a view that does
         not fit the rate.
     """
     weights = list(weights or [1.0] * len(references))
@@ -94,6 +113,7 @@ def prepare(
     rate = modelled_rate(recipe, sample_rate)
     for wave in references:
         check_reference(recipe, wave, sample_rate=sample_rate)
+    recipe = fitted(recipe, references, sample_rate=sample_rate)
     level = math.sqrt(np.average([audio.rms(wave) ** 2 for wave in references], weights=weights))
     modelled = [_as_modelled(wave, sample_rate, rate, recipe.level) for wave in references]
 
@@ -184,19 +204,26 @@ def _as_modelled(wave: np.ndarray, sample_rate: int, rate: int, level: float) ->
     return wave * np.float32(level / audio.rms(wave)) if level else wave
 
 
-def _field_samples(recipe: Recipe, view: View, rate: int, *, places: int = 1) -> int:
-    """Samples that the frames of a view's widest kernel reach over, when it stands in so many places."""
-    sizes = view.sizes(rate)
-    return sizes["n_fft"] + (recipe.longest_field(view) + places - 2) * sizes["hop_length"]
+def _field_samples(recipe: Recipe, rate: int, *, places: int = 1) -> int:
+    """Samples that the frames of the longest kernel reach over, when it stands in so many places; 0 where there is none."""
+
+    def of_view(view):
+        sizes = view.sizes(rate)
+        return sizes["n_fft"] + (recipe.longest_field(view) + places - 2) * sizes["hop_length"]
+
+    return max(map(of_view, recipe.views), default=0)
+
+
+def _only(recipe: Recipe, view: View, width: int) -> Recipe:
+    return dataclasses.replace(recipe, views=(dataclasses.replace(view, widths=(width,)),))
 
 
 def _waveform_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int):
     """The canvas, what it renders of a wave, and how parameters become a wave."""
     # A window's length is added at both ends and cut off again, so that whole windows reach every sample that stays.
-    margin = max(view.sizes(rate)["n_fft"] for view in recipe.views)
-    least = max(_field_samples(recipe, view, rate) for view in recipe.views)
-    length = scipy.fft.next_fast_len(max(samples + 2 * margin, least), real=True)
     sizes = View(0, (1,), recipe.gain_window_ms, recipe.gain_window_ms / 4).sizes(rate)
+    margin = max(size["n_fft"] for size in [sizes, *(view.sizes(rate) for view in recipe.views)])
+    length = scipy.fft.next_fast_len(max(samples + 2 * margin, _field_samples(recipe, rate)), real=True)
     equaliser = canvas.Equaliser(**sizes, bands=recipe.gain_bands)
     sketch = canvas.waveform_canvas(
         references, weights, sample_rate=rate, samples=length, smoothing_hz=recipe.smoothing_hz, equaliser=equaliser
@@ -251,13 +278,13 @@ def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weight
 def _style(recipe: Recipe, rate: int) -> objective.Objective:
     """The style distance, and the bounds where there are any, on what the canvas renders."""
     parts = {}
+    block_frames = lambda view, overlap: max(round(1000 * recipe.block_seconds / view.hop_ms), 2 * overlap + 1)
     total_weight = sum(view.weight for view in recipe.views)
     for number, view in enumerate(recipe.views):
         # Filters belong to the recipe: the same in every run of it, whatever its seed.
         one = _networks(recipe, view, jax.random.key(number))
         overlap = recipe.longest_field(view) - 1
-        frames = max(round(1000 * recipe.block_seconds / view.hop_ms), 2 * overlap + 1)
-        one = objective.in_blocks(one, frames=frames, overlap=overlap)
+        one = objective.in_blocks(one, frames=block_frames(view, overlap), overlap=overlap)
         if recipe.standardised:
             one = objective.standardised(one)
         if recipe.compression == "relative":
@@ -267,6 +294,16 @@ def _style(recipe: Recipe, rate: int) -> objective.Objective:
         look = _view_of_wave if recipe.canvas == "waveform" else _view_of_spectrogram
         one = objective.seen_through(functools.partial(look, view=view, rate=rate), one)
         parts[str(view)] = (recipe.style_weight * view.weight / total_weight, one)
+    if recipe.auditory_weight:
+        block = round(recipe.block_seconds * rate)
+        one = objective.in_blocks(objective.auditory_statistics(rate), frames=block, overlap=block // 10)
+        parts["auditory"] = (recipe.auditory_weight, objective.seen_through(jnp.transpose, one))
+    if recipe.rhythm_weight:
+        one = objective.onset_statistics(step=ONSET_STEP, lags=round(1000 * recipe.rhythm_seconds / ONSETS.hop_ms))
+        overlap = ONSETS.widths[0] + ONSET_STEP - 1
+        one = objective.in_blocks(one, frames=block_frames(ONSETS, overlap), overlap=overlap)
+        one = objective.relatively_compressed(one, sharpness=ONSET_SHARPNESS)
+        parts["rhythm"] = (recipe.rhythm_weight, objective.seen_through(functools.partial(_view_of_wave, view=ONSETS, rate=rate), one))
     if recipe.bound_weight and recipe.canvas == "spectrogram":
         parts["bounds"] = (recipe.bound_weight, objective.bounds())
     return objective.weighted_sum(parts)

@@ -186,7 +186,7 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
         "text": (sound("text.wav"), "--input.*text.wav.*not a sound file"),
         "truncated": (sound("truncated.wav"), "--input.*truncated"),
         "zero length": (sound("zero-length.wav"), "--input.*no samples"),
-        "shorter than a kernel": (sound("short.wav"), "--input.*longest kernel"),
+        "shorter than a kernel": (sound("short.wav"), "--input.*shortest kernel"),
         "silence": (sound("silence.wav"), "--input.*silent"),
         "constant": (sound("dc.wav"), "--input.*constant"),
         "NaN": (sound("nan.wav"), "--input.*NaN"),

@@ -36,6 +36,8 @@ EVERY = {
     "through": objective.seen_through(lambda x: x[:, :3] + x[:, 3:], INFINITE),
     "sum": objective.weighted_sum({"gram": (2.0, INFINITE), "mean": (0.5, MEAN), "bounds": (1e-3, objective.bounds(0, 9))}),
     "scaled": objective.scaled(INFINITE, 3.0),
+    "onsets": objective.onset_statistics(step=2, lags=12, widths=(1, 4)),
+    "auditory": objective.auditory_statistics(1200),
 }
 of_every = pytest.mark.parametrize("name", EVERY)
 
@@ -159,6 +161,73 @@ def test_bounds_have_no_slope_inside():
     for x in (np.linspace(0, 1, 50, dtype=np.float32), np.zeros(5, np.float32), np.ones(5, np.float32)):
         value, gradient, _ = value_and_gradient(objective.bounds(), x)
         assert value == 0 and not np.any(gradient)
+
+
+# --- onsets
+
+
+def bursts(times, heights=None, frames=600, bins=5):
+    """A compressed spectrogram with decaying events."""
+    x = np.zeros((frames + 80, bins), np.float32)
+    for time, height in zip(times, heights if heights is not None else np.ones(len(times))):
+        x[time : time + 80] += height * np.exp(-np.arange(80) / 6.0, dtype=np.float32)[:, None]
+    return x[:frames] + np.random.default_rng(0).uniform(0, 0.05, (frames, bins)).astype(np.float32)
+
+
+ONSETS = objective.onset_statistics(step=2, lags=100)
+
+
+def test_onsets_hear_the_period():
+    """As many events of the same heights, at regular or random times: told apart by the autocorrelation, another phase is not."""
+    regular = bursts(range(10, 590, 40))
+    later = value_and_gradient(ONSETS, bursts(range(33, 600, 40)), regular)
+    random = value_and_gradient(ONSETS, bursts(np.sort(np.random.default_rng(1).integers(0, 580, 15))), regular)
+    assert random[2]["autocorrelation"] > 10 * later[2]["autocorrelation"] and random[0] > 5 * later[0]
+
+
+def test_onsets_hear_how_high_events_are():
+    """Two heights against one of the same mean, at the same times."""
+    times = range(10, 590, 40)
+    equal, two = bursts(times), bursts(times, np.tile([0.3, 1.7], 8))
+    assert value_and_gradient(ONSETS, two, equal)[2]["patches"] > 20 * value_and_gradient(ONSETS, bursts(range(33, 600, 40)), equal)[2]["patches"]
+
+
+def test_onsets_compare_sounds_of_other_lengths():
+    """Shorter than the longest lag, too: what both can tell is compared."""
+    for frames in (60, 300, 1100):
+        value, gradient, _ = value_and_gradient(ONSETS, bursts(range(5, frames - 20, 40), frames=frames), bursts(range(10, 590, 40)))
+        assert np.isfinite(value) and np.all(np.isfinite(gradient))
+
+
+def test_onsets_of_a_sound_without_any():
+    """A steady reference has no onset: the distance and its gradient stay finite."""
+    steady = np.ones((200, 5), np.float32)
+    for x in (steady, bursts([50], frames=200)):
+        value, gradient, _ = value_and_gradient(ONSETS, x, steady)
+        assert np.isfinite(value) and np.all(np.isfinite(gradient))
+
+
+# --- auditory statistics
+
+
+def test_auditory_statistics_are_those_of_each_channel():
+    """The mean over channels; a constant gain of one of two channels is heard in it alone."""
+    rate = 4000
+    wave = np.random.default_rng(0).normal(0, 0.1, (2 * rate, 2)).astype(np.float32)
+    one = objective.auditory_statistics(rate)
+    louder = wave * np.array([[1.0, 2.0]], np.float32)
+    both = value_and_gradient(one, louder, wave)
+    alone = [value_and_gradient(one, louder[:, i : i + 1], wave[:, i : i + 1]) for i in range(2)]
+    assert both[0] == pytest.approx(0.5 * (alone[0][0] + alone[1][0]), rel=1e-3) and alone[0][0] < 1e-6 < alone[1][2]["mean"]
+
+
+def test_auditory_statistics_do_not_hear_where_a_sound_begins():
+    """Noise cut elsewhere is nearer than noise that is modulated: catches statistics of the wave itself."""
+    rng, rate = np.random.default_rng(0), 4000
+    noise = rng.normal(0, 0.1, (6 * rate, 1)).astype(np.float32)
+    trembling = noise * (1 + np.sin(2 * np.pi * 8 * np.arange(len(noise)) / rate, dtype=np.float32))[:, None]
+    one = objective.auditory_statistics(rate)
+    assert value_and_gradient(one, trembling[:12000], noise[:12000])[0] > 20 * value_and_gradient(one, noise[12000:], noise[:12000])[0]
 
 
 # --- combinators

@@ -51,3 +51,41 @@ def test_size_is_the_mean_square_of_the_gram():
 def test_frames_are_cheaper(x_frames, y_frames, features, expected):
     """At the extremes the choice is plain: short sounds of many filters by frames, long ones of few by Grams."""
     assert statistics.frames_are_cheaper(x_frames, y_frames, features) is expected
+
+
+@pytest.mark.parametrize("lags", [1, 7, 29])
+def test_autocorrelation_is_its_definition(lags):
+    """Not circular, each lag's mean over the pairs there are; in every feature by itself."""
+    x = X.astype(np.float64)
+    expected = np.stack([np.mean(x[:-lag] * x[lag:], axis=0) for lag in range(1, lags + 1)])
+    np.testing.assert_allclose(statistics.autocorrelation(X, lags), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(statistics.autocorrelation(X[:, 2], lags), expected[:, 2], rtol=1e-4, atol=1e-5)
+
+
+def test_autocorrelation_hears_the_period():
+    pulses = np.tile([1.0, 0, 0, 0, 0, 0, 0], 30).astype(np.float32)
+    found = np.asarray(statistics.autocorrelation(pulses, 20))
+    assert set(np.flatnonzero(found > 0.1) + 1) == {7, 14}
+
+
+@pytest.mark.parametrize("lags", [0, 30])
+def test_lags_out_of_range_are_refused(lags):
+    with pytest.raises(ValueError, match=f"lags must be from 1 to below the 30 frames, got {lags}"):
+        statistics.autocorrelation(X, lags)
+
+
+def test_sorted_projections_give_the_wasserstein_distance():
+    """In one dimension and with as many quantiles as patches, exactly; scipy's W1 has no square, so sorted values in float64."""
+    along = np.random.default_rng(3).standard_normal((3 * 7, 5)).astype(np.float32)
+    found = np.asarray(statistics.sorted_projections(X, along, 3, quantiles=28))
+    patches = np.stack([X[i : i + 3].ravel() for i in range(28)]).astype(np.float64) @ along
+    np.testing.assert_allclose(found, np.sort(patches, axis=0), rtol=1e-4, atol=1e-5)
+
+
+def test_sorted_projections_compare_sounds_of_other_lengths():
+    """A sound played twice has the same quantiles, up to how finely they are known."""
+    long = np.random.default_rng(4).standard_normal((2000, 1)).astype(np.float32)
+    one = np.ones((1, 1), np.float32)
+    np.testing.assert_allclose(statistics.sorted_projections(np.tile(long, (3, 1)), one, 1), statistics.sorted_projections(long, one, 1), atol=0.02)
+    expected = np.quantile(long[:, 0], (np.arange(200) + 0.5) / 200, method="hazen")
+    np.testing.assert_allclose(statistics.sorted_projections(long, one, 1)[:, 0], expected, atol=1e-5)

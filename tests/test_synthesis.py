@@ -19,6 +19,8 @@ REFERENCE = crackle(6000)
 # The recipes as they are, but for the sizes.
 SMALL = {
     "texture": {"views": (View(0, (1, 3), 16.0, 4.0), View(8, (2, 6), 16.0, 4.0)), "evaluations": 40},
+    "texture-fast": {"views": (View(0, (1, 3), 16.0, 4.0), View(8, (2, 6), 16.0, 4.0)), "evaluations": 40},
+    "mcdermott-simoncelli": {"evaluations": 40},
     "infinite-width": {"views": (View(0, (2, 6), 16.0, 4.0),), "sample_rate": 8000, "evaluations": 40, "phase_iterations": 20},
     "paper-1d": {"views": (View(0, (5,), 16.0, 4.0),), "sample_rate": 8000, "filters": 32, "evaluations": 40, "phase_iterations": 20},
 }
@@ -197,7 +199,7 @@ def test_gain_changes_the_level_alone():
 def test_an_offset_changes_nothing():
     """Catches DC of a cheap recorder taken for a part of the texture."""
     shifted = make(small(evaluations=5), [REFERENCE + np.float32(0.25)]).wave
-    assert abs(np.mean(shifted)) < 1e-3
+    assert abs(np.mean(shifted)) < 0.01 * 0.25
     assert relative_error(shifted / audio.rms(shifted), (lambda wave: wave / audio.rms(wave))(make(small(evaluations=5)).wave)) < 0.05
 
 
@@ -235,7 +237,7 @@ def test_a_budget_of_seconds_still_makes_a_sound():
 # --- bad input
 
 
-LOSSES = {"silent": (np.zeros((1, 4000), np.float32), "silent"), "constant": (np.full((1, 4000), 0.3, np.float32), "constant"), "short": (noise(150), "the longest kernel must fit")}
+LOSSES = {"silent": (np.zeros((1, 4000), np.float32), "silent"), "constant": (np.full((1, 4000), 0.3, np.float32), "constant"), "short": (noise(150), "must fit|range")}
 
 
 @of_every
@@ -266,8 +268,18 @@ def test_weights_that_do_not_fit_are_refused(weights):
         prepared(small(), [REFERENCE, REFERENCE], weights=weights)
 
 
+def test_kernels_longer_than_the_reference_are_left_out():
+    """A quarter of a second makes a texture with the default, whose longest kernel spans a second; what fits is kept."""
+    recipe = recipes.named("texture")
+    short = synthesis.fitted(recipe, [noise(4000), noise(2000)], sample_rate=RATE)
+    assert [view.widths for view in short.views] == [(1, 3), (2, 8, 16), (4,)][: len(short.views)] and len(short.views) >= 2
+    assert synthesis.fitted(recipe, [noise(12000)], sample_rate=RATE) == recipe
+    texture = make(dataclasses.replace(recipe, evaluations=3), [noise(2000)], seconds=0.25)
+    assert texture.wave.shape == (1, 2000) and np.isfinite(texture.outcome.progress[-1].loss)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("choices", [{}, {"pool": 4, "depth": 2}, {"views": (View(0, (1,), 16.0, 4.0),)}, {"filters": 8, "pool": 4}], ids=str)
+@pytest.mark.parametrize("choices", [{}, {"pool": 4, "depth": 2}, {"views": (View(0, (1,), 16.0, 4.0),)}, {"filters": 8, "pool": 4}, {"views": (), "rhythm_weight": 0.0}], ids=str)
 def test_the_shortest_reference_is_long_enough(choices):
     """What is let through makes a texture: catches a mean over no frames, and deviations of a single frame."""
     recipe = small(**{"views": (View(8, (3,), 16.0, 4.0),), "evaluations": 3, **choices})
