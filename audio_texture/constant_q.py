@@ -86,7 +86,7 @@ def plan(*, sample_rate: int, samples: int, bins_per_octave: int, f_min: float =
       bins_per_octave: at least 1; 12 to 48 are usual.
       f_min: where constant Q begins, in Hz.
       frames: at least the number of bins of the wave's spectrum that the widest row holds, which is the condition for an
-        exact inverse; by default the next number that a fast Fourier transform likes.
+        exact inverse; by default the next product of 2, 3 and 5.
     Raises:
       ValueError: f_min out of range, rows nearer to each other than the wave's length resolves, or too few frames.
     """
@@ -133,9 +133,9 @@ def cqt(wave: jax.Array, plan: Plan) -> jax.Array:
     """Constant-Q transform by a nonstationary Gabor frame (Velasco et al. 2011; Holighaus et al. 2013), all rows at one rate.
 
     c[t, k] = 2 / N sum_n g_k[n] X[n] exp(2 pi i n t / T), X the wave's spectrum, g_k the row's window: the wave through a
-    zero-phase band-pass filter at sample t N / T. A sinusoid in the middle of a row has its amplitude as magnitude there. Time
-    is circular. The papers sample each row at its own rate; here all have the widest one's, so that frames and rows make a
-    matrix.
+    zero-phase band-pass filter at sample t N / T. A sinusoid in the middle of a row has its amplitude as magnitude there
+    (times n_fft / 4 it is that of a Hann-windowed STFT). Time is circular. The papers sample each row at its own rate; here all
+    have the widest one's, so that frames and rows make a matrix.
 
     Args:
       wave: [samples] real.
@@ -186,21 +186,21 @@ class LogMap(NamedTuple):
 
 @functools.lru_cache(maxsize=8)
 def log_map(n_fft: int, *, lowest: int = 10, rows: int | None = None, exact: bool = False) -> LogMap:
-    """The authors' pseudo-constant-Q: an STFT's bins, interpolated at positions equally spaced in their logarithm (paper.md A.8).
+    """The authors' pseudo-constant-Q: an STFT's bins, interpolated at positions equally spaced in their logarithm.
 
     After Ellis' logfmap: positions p_i = lowest (H / (H - 1))**i up to H = n_fft // 2 + 1, which is a step of one bin at the
     top, M[i, r] = sinc(r - p_i), and back by its transpose weighted by G[r] = r / H. The bins keep their own bandwidth: low
     rows are interpolated, not finer. Ellis' positions and weights begin one lower.
 
-    What the round trip leaves of compressed spectrograms of n_fft 1024, as the error's share, from the bin `lowest` + 1 up: see
-    BUILD_NOTES.md. Bins below `lowest` are lost, unless `exact`.
+    The way back loses the bins below `lowest`, and of the rest of a compressed spectrogram (n_fft 1024, relative error) 0.5 % of
+    rain and 1.6 % of white noise with all rows, 16 and 17 % with 513.
 
     Args:
       n_fft: of the STFT.
       lowest: the first row, in bins.
       rows: resamples the rows to so many by Fourier's method, as the authors do to n_fft // 2 + 1, at a loss; None keeps all.
-      exact: stands the bins below `lowest` as they are before the rows, and goes back by the pseudo-inverse: nothing is lost
-        but rounding. Needs all rows.
+      exact: stands the bins below `lowest` as they are before the rows, and goes back by least squares: nothing is lost but
+        rounding (4e-7). Needs all rows.
     Raises:
       ValueError: lowest out of range, rows out of range, or rows with exact.
     """
@@ -216,7 +216,7 @@ def log_map(n_fft: int, *, lowest: int = 10, rows: int | None = None, exact: boo
     if exact:
         position = np.concatenate([np.arange(lowest), position])
         interpolation = np.concatenate([np.eye(lowest, bins), interpolation])
-        back = np.linalg.pinv(interpolation)
+        back = np.linalg.solve(interpolation.T @ interpolation, interpolation.T)
     else:
         back = (interpolation * (np.arange(bins) / bins)[None]).T
     if rows is not None:

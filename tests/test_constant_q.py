@@ -89,10 +89,10 @@ def test_icqt_of_no_waves_spectrum_is_the_nearest():
     plan = constant_q.plan(**SMALL)
     rng = np.random.default_rng(0)
     shape = (plan.frames, len(plan.frequencies))
-    any_ = (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(np.complex64)
-    wave = constant_q.icqt(any_, plan)
+    arbitrary = (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(np.complex64)
+    wave = constant_q.icqt(arbitrary, plan)
     left = np.asarray(constant_q.cqt(wave, plan))
-    assert abs(np.vdot(left, any_ - left).real) < 1e-5 * np.vdot(left, left).real
+    assert abs(np.vdot(left, arbitrary - left).real) < 1e-5 * np.vdot(left, left).real
     np.testing.assert_allclose(constant_q.icqt(left, plan), wave, atol=1e-6 * np.max(np.abs(wave)))
 
 
