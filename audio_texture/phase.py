@@ -1,15 +1,19 @@
 """From magnitudes to a waveform: single-pass inversion, Griffin-Lim and its fast form.
 
-T frames, F bins. One channel; vmap for more. Frames are centred (`spectrogram.stft` with center=True).
+T frames, F bins. One channel; vmap for more. Frames are centred (`spectrogram.stft` with center=True). `alternate` serves any
+transform, the functions named after constant_q its own.
 """
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from audio_texture import spectrogram
+from audio_texture import constant_q, spectrogram
+
+Transform = Callable[[jax.Array], jax.Array]
 
 
 def random_phase(key: jax.Array, magnitude: jax.Array) -> jax.Array:
@@ -82,33 +86,24 @@ def spsi(magnitude: jax.Array, *, hop_length: int) -> jax.Array:
     return phases
 
 
-@functools.partial(jax.jit, static_argnames=("hop_length", "iterations", "length"))
-def griffin_lim(
-    magnitude: jax.Array, phase: jax.Array, *, hop_length: int, iterations: int, momentum: float = 0.0, length: int | None = None
+def alternate(
+    magnitude: jax.Array, phase: jax.Array, *, forward: Transform, inverse: Transform, iterations: int, momentum: float
 ) -> jax.Array:
-    """Griffin & Lim (1984), or its fast form (Perraudin, Balazs & Sondergaard 2013) with momentum.
+    """Griffin & Lim (1984), or its fast form (Perraudin, Balazs & Sondergaard 2013) with momentum, over any transform.
 
     With P1 the projection on spectra that belong to a wave and P2 the one on those with the given magnitude:
     c_n = P1(P2(t_{n-1})), t_n = c_n + momentum * (c_n - c_{n-1}).
 
     Args:
       magnitude: [T, F] >= 0, linear.
-      phase: [T, F] to start from, in radians: `random_phase` or `spsi`.
-      hop_length: samples between frames; n_fft is 2 * (F - 1).
+      phase: [T, F] to start from, in radians.
+      forward: wave -> complex [T, F].
+      inverse: complex [T, F] -> the wave whose transform is nearest in least squares; forward after it is P1.
       iterations: how many; 0 is the plain inverse transform.
       momentum: 0 is Griffin-Lim; the fast form takes 0.99.
-      length: samples of the wave; (T - 1) * hop_length, the shortest of that many frames, by default.
     Returns:
-      The wave [length].
-    Raises:
-      ValueError: a wave of that length has another number of frames.
+      What `inverse` does.
     """
-    n_fft = 2 * (magnitude.shape[1] - 1)
-    length = (len(magnitude) - 1) * hop_length if length is None else length
-    if spectrogram.frame_count(length, n_fft=n_fft, hop_length=hop_length) != len(magnitude):
-        raise ValueError(f"{length} samples are not as long as {len(magnitude)} frames.")
-    inverse = functools.partial(spectrogram.istft, n_fft=n_fft, hop_length=hop_length, length=length)
-    forward = functools.partial(spectrogram.stft, n_fft=n_fft, hop_length=hop_length)
 
     def with_magnitude(spectrum):
         size = jnp.abs(spectrum)
@@ -123,6 +118,90 @@ def griffin_lim(
     start = magnitude * jnp.exp(1j * phase)
     estimate, _ = jax.lax.fori_loop(0, iterations, iterate, (start, jnp.zeros_like(start)))
     return inverse(with_magnitude(estimate))
+
+
+@functools.partial(jax.jit, static_argnames=("hop_length", "iterations", "length"))
+def griffin_lim(
+    magnitude: jax.Array, phase: jax.Array, *, hop_length: int, iterations: int, momentum: float = 0.0, length: int | None = None
+) -> jax.Array:
+    """`alternate` over the STFT.
+
+    Args:
+      magnitude: [T, F] >= 0, linear.
+      phase: [T, F] to start from, in radians: `random_phase` or `spsi`.
+      hop_length: samples between frames; n_fft is 2 * (F - 1).
+      iterations, momentum: as in `alternate`.
+      length: samples of the wave; (T - 1) * hop_length, the shortest of that many frames, by default.
+    Returns:
+      The wave [length].
+    Raises:
+      ValueError: a wave of that length has another number of frames.
+    """
+    n_fft = 2 * (magnitude.shape[1] - 1)
+    length = (len(magnitude) - 1) * hop_length if length is None else length
+    if spectrogram.frame_count(length, n_fft=n_fft, hop_length=hop_length) != len(magnitude):
+        raise ValueError(f"{length} samples are not as long as {len(magnitude)} frames.")
+    inverse = functools.partial(spectrogram.istft, n_fft=n_fft, hop_length=hop_length, length=length)
+    forward = functools.partial(spectrogram.stft, n_fft=n_fft, hop_length=hop_length)
+
+    return alternate(magnitude, phase, forward=forward, inverse=inverse, iterations=iterations, momentum=momentum)
+
+
+@jax.jit
+def constant_q_phase(magnitude: jax.Array, plan: constant_q.Plan) -> jax.Array:
+    """`spsi` on the rows of a constant-Q transform: a start for `constant_q_griffin_lim`.
+
+    A sinusoid between two rows has magnitudes there in the ratio tan(pi u / 2)**2, u its distance from the lower one in rows,
+    which tells its frequency. As the filters have zero phase, all rows on a peak's slopes have its phase, never the opposite.
+
+    Args:
+      magnitude: [T, F] >= 0, linear, of `constant_q.cqt`.
+      plan: of `constant_q.plan`.
+    Returns:
+      Phases [T, F] in radians.
+    """
+    rows = magnitude.shape[1]
+    index = jnp.arange(rows)
+    never = jnp.zeros((len(magnitude), 1), bool)
+    rises = jnp.concatenate([magnitude[:, 1:] > magnitude[:, :-1], never], axis=1)
+    falls = jnp.concatenate([never, magnitude[:, 1:] < magnitude[:, :-1]], axis=1)
+    # The row reached by going uphill, to the right where that climbs, else to the left; a peak is its own.
+    right = jax.lax.cummin(jnp.where(rises, rows, index[None]), axis=1, reverse=True)
+    left = jax.lax.cummax(jnp.where(falls, -1, index[None]), axis=1)
+    peak = jnp.where(rises, right, left)
+
+    root = jnp.sqrt(jnp.pad(magnitude, ((0, 0), (1, 1))))
+    offset = 2 / np.pi * (jnp.arctan2(root[:, 2:], root[:, 1:-1]) - jnp.arctan2(root[:, :-2], root[:, 1:-1]))
+    cycles = plan.frequencies * plan.samples / (plan.frames * plan.sample_rate)
+    up, down = (np.pad(np.diff(cycles), pad).astype(np.float32) for pad in ((0, 1), (1, 0)))
+    # Whole cycles a frame are left out, in which float32 would lose the rest.
+    advance = (cycles % 1).astype(np.float32)[None] + offset * jnp.where(offset > 0, up[None], down[None])
+
+    def step(phase, frame):
+        peak, advance = frame
+        phase = jnp.where(peak == index, (phase + advance) % 1, phase)[peak]
+        return phase, phase
+
+    _, phases = jax.lax.scan(step, jnp.zeros(rows), (peak, advance))
+    return 2 * np.pi * phases
+
+
+@functools.partial(jax.jit, static_argnames="iterations")
+def constant_q_griffin_lim(
+    magnitude: jax.Array, phase: jax.Array, plan: constant_q.Plan, *, iterations: int, momentum: float = 0.0
+) -> jax.Array:
+    """`alternate` over the constant-Q transform of a plan.
+
+    Args:
+      magnitude: [T, F] >= 0, linear, of `constant_q.cqt`.
+      phase: [T, F] to start from, in radians: `random_phase` or `constant_q_phase`.
+      plan: of `constant_q.plan`.
+      iterations, momentum: as in `alternate`.
+    Returns:
+      The wave [plan.samples].
+    """
+    forward, inverse = functools.partial(constant_q.cqt, plan=plan), functools.partial(constant_q.icqt, plan=plan)
+    return alternate(magnitude, phase, forward=forward, inverse=inverse, iterations=iterations, momentum=momentum)
 
 
 def spectral_convergence(wave: jax.Array, magnitude: jax.Array, *, hop_length: int) -> jax.Array:

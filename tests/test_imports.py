@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 LIBRARY = pathlib.Path(__file__).parents[1] / "audio_texture"
-BASE = {"audio", "sounds", "spectrogram", "layer", "optimize"}
+BASE = {"audio", "sounds", "spectrogram", "constant_q", "layer", "optimize"}
 STAGES = {"canvas", "phase", "networks", "infinite_width", "auditory", "statistics", "checkpoint"}
 JUDGES = {"objective", "quality"}
 ENDS = {"synthesis", "report"}
