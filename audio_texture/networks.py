@@ -6,6 +6,7 @@ channels come last, the positions that the kernels slide over before them. `buil
 T frames, F bins, C filters.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -219,7 +220,12 @@ def _pooled(x: jax.Array, pool: int, pooling: str, positions: Sequence[str]) -> 
     for axis in range(x.ndim - 1):
         whole = jax.lax.slice_in_dim(x, 0, x.shape[axis] // pool * pool, axis=axis)
         blocks = whole.reshape(*x.shape[:axis], -1, pool, *x.shape[axis + 1 :])
-        x = jnp.max(blocks, axis=axis + 1) if pooling == "max" else jnp.mean(blocks, axis=axis + 1)
+        if pooling == "mean":
+            x = jnp.mean(blocks, axis=axis + 1)
+        else:
+            # Pairwise: the gradient of jnp.max divides by how many equal the maximum, which are none, and NaN comes of it,
+            # where the compiler works the blocks out a second time and rounds otherwise (seen on a CPU).
+            x = functools.reduce(jnp.maximum, (jax.lax.index_in_dim(blocks, i, axis + 1, keepdims=False) for i in range(pool)))
     return x
 
 
