@@ -174,7 +174,8 @@ def check_folds(clips: Sequence[Clip], folds: Sequence[int]) -> None:
     """Raises ValueError where a fold to be held out has no clip, or leaves none or one class to train on."""
     for fold in folds:
         if not any(clip.fold == fold for clip in clips):
-            raise ValueError(f"fold {fold} has no clip; there are {', '.join(map(str, sorted({clip.fold for clip in clips})))}.")
+            there = ", ".join(map(str, sorted({clip.fold for clip in clips}))) or "none"
+            raise ValueError(f"fold {fold} has no clip; there are {there}.")
         if len({clip.label for clip in clips if clip.fold != fold}) < 2:
             raise ValueError(f"without fold {fold} there are fewer than two classes to train on.")
 

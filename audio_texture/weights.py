@@ -26,6 +26,7 @@ from audio_texture import networks
 from audio_texture.layer import AUTHORS_LAYERS, Description, receptive_fields, tap_names
 
 Variables = dict[str, Any]
+_METADATA = "audio_texture"
 
 
 def save(path: str, description: Description, variables: Variables, notes: Mapping[str, Any] | None = None) -> None:
@@ -35,7 +36,8 @@ def save(path: str, description: Description, variables: Variables, notes: Mappi
     """
     arrays = {name: np.asarray(value) for name, value in flax.traverse_util.flatten_dict(variables, sep="/").items()}
     _check_shapes("the variables", arrays, description)
-    metadata = {"network": json.dumps(description.to_json()), "notes": json.dumps(dict(notes or {}))}
+    # One entry: of several the order would be another in every process, and the file with it.
+    metadata = {_METADATA: json.dumps({"network": description.to_json(), "notes": dict(notes or {})})}
     safetensors.numpy.save_file(arrays, path + ".partial", metadata)
     os.replace(path + ".partial", path)
 
@@ -61,8 +63,8 @@ def load(path: str, *, kind: str = "vgg19-grey", key: jax.Array | None = None) -
         arrays, metadata = _READERS[ending](path)
     except _UNREADABLE as error:
         raise ValueError(f"{path!r} cannot be read as weights: {error}.") from error
-    if "network" in metadata:
-        description = Description.from_json(json.loads(metadata["network"]))
+    if _METADATA in metadata:
+        description = Description.from_json(json.loads(metadata[_METADATA])["network"])
         _check_shapes(repr(path), arrays, description)
         return description, flax.traverse_util.unflatten_dict(arrays, sep="/")
     description = Description(kind)
@@ -70,10 +72,9 @@ def load(path: str, *, kind: str = "vgg19-grey", key: jax.Array | None = None) -
 
 
 def notes(path: str) -> dict[str, Any]:
-    """The notes that `save` was given; empty for other files."""
-    if not path.endswith(".safetensors"):
-        return {}
-    return json.loads(_read_safetensors(path)[1].get("notes", "{}"))
+    """The notes that `save` was given."""
+    with safetensors.safe_open(path, "np") as file:
+        return json.loads(file.metadata()[_METADATA])["notes"]
 
 
 def _check_shapes(name: str, arrays: Mapping[str, np.ndarray], description: Description) -> None:

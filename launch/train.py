@@ -91,7 +91,7 @@ def main() -> int:
     if _RESUME.value:
         cli.check_resumable(folder, config)
     clips, entries, skipped = _prepared(clips, front)
-    with cli.naming("data"):
+    with cli.naming("folds"):
         training.check_folds(clips, folds)
 
     with cli.naming("resume"):

@@ -58,7 +58,7 @@ def test_weights_of_another_network_are_refused(tmp_path, other, said):
         weights.save(str(tmp_path / "a.safetensors"), other, variables)
     assert not os.listdir(tmp_path)
     arrays = {"/".join(entry.key for entry in path): np.asarray(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(variables)}
-    safetensors.numpy.save_file(arrays, tmp_path / "b.safetensors", {"network": json.dumps(other.to_json())})
+    safetensors.numpy.save_file(arrays, tmp_path / "b.safetensors", {"audio_texture": json.dumps({"network": other.to_json()})})
     with pytest.raises(ValueError, match=said):
         weights.load(str(tmp_path / "b.safetensors"))
 
