@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-# How an explicit network's weights may be drawn, what its kernels see beyond the ends and how it pools; networks.py says what each is.
+# How an explicit network's weights may be drawn, what its kernels see beyond the ends, how it pools; networks.py says what each is.
 INITIALISATIONS = ("normal", "uniform")
 PADDINGS = ("valid", "same")
 POOLINGS = ("mean", "max")
@@ -50,7 +50,7 @@ _VGG_LAYERS = tuple(
     for filters, convolutions in zip((64, 128, 256, 512, 512), _VGG_BLOCKS, strict=True)
     for number in range(1, convolutions + 1)
 )
-# The authors' sizes; those of their 1-D network over frequency are not known, and taken from the one over time.
+# The authors' sizes; those of their network over bins are not known, and taken from the one over frames.
 AUTHORS_LAYERS = {
     "1d-frequency": (Layer(11, 1, 2, 4096),) * 3,
     "1d-time": (Layer(11, 1, 2, 4096),) * 3,

@@ -167,14 +167,15 @@ class Convolution(nn.Module):
         span = (width - 1) * dilation + 1
         fan_in, fan_out = width**axes * x.shape[-1], width**axes * filters
         uniform = self.initialisation == "uniform"
-        kernel_init = _uniform_within(1 / np.sqrt(fan_in)) if uniform else nn.initializers.normal(np.sqrt(2) * np.sqrt(2 / (fan_in + fan_out)))
-        kernel = self.param("kernel", kernel_init, (fan_in, filters))
+        normal = nn.initializers.normal(np.sqrt(2) * np.sqrt(2 / (fan_in + fan_out)))
+        kernel = self.param("kernel", _uniform_within(1 / np.sqrt(fan_in)) if uniform else normal, (fan_in, filters))
         if self.padding == "same":
             x = jnp.pad(x, (((span - 1) // 2,) * 2,) * axes + ((0, 0),))
         _check_size(x, span, self.positions, "that a kernel spans")
         if training and axes == 2:
             square = kernel.reshape(width, width, x.shape[-1], filters)
-            y = jax.lax.conv_general_dilated(x[None], square, (1, 1), "VALID", rhs_dilation=(dilation,) * 2, dimension_numbers=("NHWC", "HWIO", "NHWC"))[0]
+            layout = ("NHWC", "HWIO", "NHWC")
+            y = jax.lax.conv_general_dilated(x[None], square, (1, 1), "VALID", rhs_dilation=(dilation,) * 2, dimension_numbers=layout)[0]
         else:
             places = x.shape[-2] - span + 1
             patches = jnp.concatenate([x[..., i * dilation : i * dilation + places, :] for i in range(width)], axis=-1)

@@ -8,6 +8,7 @@ B clips in a batch, T frames, F bins or mel bands.
 import collections
 import csv
 import dataclasses
+import functools
 import hashlib
 import json
 import math
@@ -203,6 +204,7 @@ def transform(wave: np.ndarray, front: FrontEnd) -> Example:
     return Example(*(np.asarray(value) for value in found))
 
 
+@functools.partial(jax.jit, static_argnames=("sample_rate", "n_fft", "hop_length", "bands"))
 def _transform(wave, *, sample_rate, n_fft, hop_length, bands):
     magnitude = jnp.abs(spectrogram.stft(wave, n_fft=n_fft, hop_length=hop_length))
     seen = magnitude @ spectrogram.mel_filters(sample_rate, n_fft, bands) if bands else magnitude
@@ -213,9 +215,6 @@ def _transform(wave, *, sample_rate, n_fft, hop_length, bands):
     coarse = jnp.abs(spectrogram.stft(wave, n_fft=_BASELINE_FFT, hop_length=_BASELINE_HOP))
     profile = jnp.mean(jnp.log(coarse @ spectrogram.mel_filters(sample_rate, _BASELINE_FFT, _BASELINE_BANDS) + 1e-5), axis=0)
     return spectrogram.compress(seen).astype(jnp.float16), jnp.sum(centroid * level) / (jnp.sum(level) + 1e-12), profile
-
-
-_transform = jax.jit(_transform, static_argnames=("sample_rate", "n_fft", "hop_length", "bands"))
 
 
 def read_clip(path: str, front: FrontEnd) -> np.ndarray:
@@ -423,6 +422,8 @@ def cross_validate(
     Yields:
       After each epoch the state and a row for each epoch so far: fold, epoch (from 1), loss, training accuracy (`fitted`),
       seconds, held-out `accuracy`; and, in a fold's last row, `predicted`: the labels found for its clips, in order.
+    Raises:
+      FloatingPointError: a loss that is not finite.
     """
     rows = list(rows)
     labels = np.array([clip.label for clip in clips], np.int32)
@@ -460,6 +461,8 @@ def cross_validate(
                 "accuracy": float(np.mean(predicted == labels[held_out])),
                 "seconds": time.monotonic() - started,
             }
+            if not math.isfinite(row["loss"]):
+                raise FloatingPointError(f"the loss was not finite in epoch {epoch} of fold {fold}; a lower rate may help.")
             if epoch == settings.epochs:
                 row["predicted"] = predicted.tolist()
             rows.append(row)

@@ -101,11 +101,14 @@ _TORCH_POSITIONS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
 
 def _vgg19(name: str, arrays: Mapping[str, np.ndarray], description: Description, key: jax.Array) -> Variables:
     names = [tap_names(description.kind, i)["conv"] for i in range(1, len(description.layers) + 1)]
-    parameters, constants = {}, {}
-    inputs = 3
+    parameters, inputs = {}, 3
     for number, (conv, layer) in enumerate(zip(names, AUTHORS_LAYERS["vgg19-grey"], strict=True)):
         block, place = conv.removeprefix("conv").split("_")
-        spellings = {"torch": rf"(features\.)?{_TORCH_POSITIONS[number]}\.(weight|bias)", "keras": rf"(.*/)?block{block}_conv{place}([_/:].*)?", "caffe": rf"(.*/)?{conv}([_/:].*)?"}
+        spellings = {
+            "torch": rf"(features\.)?{_TORCH_POSITIONS[number]}\.(weight|bias)",
+            "keras": rf"(.*/)?block{block}_conv{place}([_/:].*)?",
+            "caffe": rf"(.*/)?{conv}([_/:].*)?",
+        }
         for origin, pattern in spellings.items():
             found = {value.ndim: value for entry, value in arrays.items() if re.fullmatch(pattern, entry)}
             if 4 in found and 1 in found:
@@ -115,7 +118,8 @@ def _vgg19(name: str, arrays: Mapping[str, np.ndarray], description: Description
         # Ours are [frames, bins, in, out], with the image's height for bins.
         kernel = found[4].transpose(3, 2, 1, 0) if origin == "torch" else found[4].transpose(1, 0, 2, 3)
         if kernel.shape != (3, 3, inputs, layer.filters) or found[1].shape != (layer.filters,):
-            raise ValueError(f"{name}: weights of another network than VGG-19: {conv} is {list(found[4].shape)}, for {inputs} inputs and {layer.filters} filters of 3 x 3.")
+            sizes = f"{list(found[4].shape)}, for {inputs} inputs and {layer.filters} filters of 3 x 3"
+            raise ValueError(f"{name}: weights of another network than VGG-19: {conv} is {sizes}.")
         parameters[conv] = {"kernel": np.float32(kernel).reshape(-1, layer.filters), "bias": np.float32(found[1])}
         inputs = layer.filters
     if description.kind == "vgg19-random":

@@ -27,7 +27,7 @@ FILTERS = {"1d-frequency": (64, 64, 64), "1d-time": (64, 64, 64), "2d": (18, 36,
 
 _DATA = flags.DEFINE_string("data", None, "Folder of the clips; embedded procedural sounds if left out.")
 _NETWORK = flags.DEFINE_enum("network", "1d-frequency", list(FILTERS), "What kernels slide over: frames, bins, or both.")
-_FILTERS = flags.DEFINE_list("filters", None, "Filters of each layer. Default: 64,64,64; 18,36,72 in two dimensions. The authors': 4096,4096,4096 and 18,36,72.")
+_FILTERS = flags.DEFINE_list("filters", None, "Filters of each layer. Default: 64,64,64 (the authors': 4096,4096,4096); 2d: 18,36,72, the authors'.")
 _WIDTH = flags.DEFINE_integer("width", 11, "Frames, or bins, or both, that a kernel spans.", lower_bound=1)
 _POOL = flags.DEFINE_integer("pool", 2, "Frames, or bins, or both, pooled into one after each layer.", lower_bound=1)
 _FOLDS = flags.DEFINE_list("folds", None, "Folds to hold out, one after the other. Default: all there are.")
@@ -41,7 +41,7 @@ _HELP = {
     "epochs": "Passes over the training clips.",
     "batch": "Clips in a step.",
     "learning_rate": "Adam's learning rate.",
-    "secondary_classes": "Classes by spectral centroid that the network is to tell as well, which regularises it: 8 or 16 with the authors; 0 has none.",
+    "secondary_classes": "Classes by spectral centroid that the network is to tell as well, a regulariser: 8 or 16 with the authors; 0 has none.",
     "dropout": "Share of the last layer left out in training.",
     "shift": "Augmentation: longest rotation in time, as a share of a clip's length.",
     "gain_db": "Augmentation: largest change of level, in dB.",
@@ -50,7 +50,8 @@ for _kind, _defaults in ((training.FrontEnd, training.FrontEnd(bands=64)), (trai
     for _field in dataclasses.fields(_kind):
         _value = getattr(_defaults, _field.name)
         if _field.name == "readout":
-            flags.DEFINE_enum("readout", "mean", list(training.READOUTS), "What is classified: the last layer's mean over frames, or all of it, as the authors.")
+            text = "What is classified: the last layer's mean over frames, or all of it, as the authors."
+            flags.DEFINE_enum("readout", "mean", list(training.READOUTS), text)
         else:
             (flags.DEFINE_integer if isinstance(_value, int) else flags.DEFINE_float)(_field.name, _value, _HELP[_field.name])
 _CACHE_DIR = flags.DEFINE_string("cache_dir", None, "Folder for spectrograms. Default: ~/.cache/audio_texture/spectrograms, or under XDG_CACHE_HOME.")
@@ -72,7 +73,7 @@ def main() -> int:
     with cli.naming("data"):
         clips, classes = training.list_clips(_DATA.value) if _DATA.value else training.embedded_clips()
     with cli.naming("folds"):
-        folds = _numbers(_FOLDS.value or sorted({clip.fold for clip in clips}))
+        folds = list(dict.fromkeys(_numbers(_FOLDS.value or sorted({clip.fold for clip in clips}))))
         training.check_folds(clips, folds)
     train = training.trainer(description, front, len(classes), settings)
     with cli.naming("pool"):
@@ -90,6 +91,9 @@ def main() -> int:
     cli.check_output_folder(folder, overwrite=_OVERWRITE.value or _RESUME.value)
     if _RESUME.value:
         cli.check_resumable(folder, config)
+        if os.path.exists(os.path.join(folder, "accuracy.json")):
+            cli.say(f"the run in {folder!r} has ended; there is nothing to finish")
+            return 0
     clips, entries, skipped = _prepared(clips, front)
     with cli.naming("folds"):
         training.check_folds(clips, folds)
@@ -98,15 +102,15 @@ def main() -> int:
         state, rows = (_RESUME.value and checkpoint.load_tree(os.path.join(folder, "checkpoint"), like)) or (None, [])
     cli.make_output_folder(folder, earlier=() if _RESUME.value else FILES)
     cli.write_json(os.path.join(folder, "config.json"), config)
-    interrupted = False
-    centroids, profiles = (np.stack(values) for values in zip(*((example.centroid, example.profile) for example in map(training.load, entries)), strict=True))
+    known = [(example.centroid, example.profile) for example in map(training.load, entries)]
+    centroids, profiles = (np.stack(values) for values in zip(*known, strict=True))
     read = dict(zip(clips, entries, strict=True))
     bar = tqdm.tqdm(total=len(folds) * settings.epochs, initial=len(rows), unit="epoch", disable=not sys.stderr.isatty(), leave=False)
     saved = len(rows)
+    epochs = training.cross_validate(
+        clips, centroids, lambda clip: training.load(read[clip]).spectrogram, train, settings, folds, seed=_SEED.value, state=state, rows=rows
+    )
     try:
-        epochs = training.cross_validate(
-            clips, centroids, lambda clip: training.load(read[clip]).spectrogram, train, settings, folds, seed=_SEED.value, state=state, rows=rows
-        )
         for state, rows in epochs:
             cli.write_text(os.path.join(folder, "metrics.jsonl"), "".join(json.dumps(row) + "\n" for row in rows))
             last = rows[-1]
@@ -119,16 +123,18 @@ def main() -> int:
                 checkpoint.save_tree(os.path.join(folder, "checkpoint"), len(rows), state, rows)
                 saved = len(rows)
     except KeyboardInterrupt:
-        interrupted = True
-    bar.close()
-    if interrupted:
+        bar.close()
         if len(rows) > saved:
             checkpoint.save_tree(os.path.join(folder, "checkpoint"), len(rows), state, rows)
         cli.say(f"interrupted after {len(rows)} epochs; --resume goes on from there")
         return 130
+    except FloatingPointError as error:
+        raise cli.UserError(f"--learning_rate: {error}") from error
+    bar.close()
     found = training.summary(clips, classes, profiles, rows)
     cli.write_json(os.path.join(folder, "accuracy.json"), {**found, "skipped": skipped, "config": config})
-    notes = {"front_end": config["front_end"], "settings": config["settings"], "classes": classes, "held_out": folds[-1], "accuracy": found["folds"][str(folds[-1])]}
+    notes = {name: config[name] for name in ("front_end", "settings", "seed")}
+    notes |= {"classes": classes, "held_out": folds[-1], "accuracy": found["folds"][str(folds[-1])]}
     weights.save(os.path.join(folder, "weights.safetensors"), description, training.network_variables(state), notes)
     checkpoint.remove(os.path.join(folder, "checkpoint"))
     cli.say(f"accuracy {found['accuracy']:.3f} over {len(folds)} folds; nearest class mean {found['baseline']:.3f}, chance {found['chance']:.3f}")
@@ -168,7 +174,8 @@ def _prepared(clips, front: training.FrontEnd):
             cli.say(f"skipped: {' '.join(str(error).split())}")
             return clip, None
 
-    for clip, path in tqdm.tqdm(training.ahead(entry, clips), total=len(clips), desc="spectrograms", unit="clip", disable=not sys.stderr.isatty(), leave=False):
+    found = training.ahead(entry, clips)
+    for clip, path in tqdm.tqdm(found, "spectrograms", len(clips), unit="clip", disable=not sys.stderr.isatty(), leave=False):
         if path:
             kept.append(clip)
             entries.append(path)

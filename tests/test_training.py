@@ -302,6 +302,8 @@ def test_what_is_held_out_is_not_learnt_from(data, train):
     other = run(data, train, (1,), spoilt)[-1][1]
     assert [row["loss"] for row in rows] == [row["loss"] for row in other]
     assert rows[-1]["predicted"] != other[-1]["predicted"]
+    with pytest.raises(FloatingPointError, match="not finite in epoch 1 of fold 2"):
+        run(data, train, (2,), spoilt)
 
 
 def test_a_fold_depends_on_no_other(data, train):
