@@ -66,7 +66,7 @@ class Description:
 
     Attributes:
       kind: one of KINDS.
-      layers: the stacks; empty stands for the authors' sizes.
+      layers: the stacks; empty stands for the authors' sizes. VGG-19 has its own, or the first of them.
       initialisation, padding, pooling: as in networks.py. VGG-19 pads as it always does.
       channels: what the first kernels take in: bins ("1d-frequency") or frames ("1d-time"); 0 is whatever the input has.
         The others see one channel and inputs of any size.
@@ -87,6 +87,8 @@ class Description:
         if self.channels < 0:
             raise ValueError(f"a network's channels must be at least 0, got {self.channels}.")
         object.__setattr__(self, "layers", tuple(self.layers) or AUTHORS_LAYERS[self.kind])
+        if self.kind.startswith("vgg19") and self.layers != AUTHORS_LAYERS[self.kind][: len(self.layers)]:
+            raise ValueError("the layers of VGG-19 are given: leave them out.")
 
     def to_json(self) -> dict[str, Any]:
         """Plain types only."""
@@ -134,32 +136,27 @@ def receptive_fields(description: Description) -> dict[str, Field]:
     """Every tap of a network, in order, and how much of its input one position of it sees."""
     fields = {}
     for i, layer in enumerate(description.layers, start=1):
-        earlier = description.layers[: i - 1]
-        names = tap_names(description.kind, i)
-        stages = {"conv": dataclasses.replace(layer, pool=1), "batchnorm": dataclasses.replace(layer, pool=1)}
-        stages |= {"relu": stages["conv"], "pool": layer}
-        for stage, upto in stages.items():
-            if (stage == "batchnorm" and not has_batch_normalisation(description)) or (stage == "pool" and layer.pool == 1):
-                continue
-            span = receptive_field([*earlier, upto])
-            fields[names[stage]] = {"1d-frequency": Field(span, math.inf), "1d-time": Field(math.inf, span)}.get(description.kind, Field(span, span))
+        span = receptive_field([*description.layers[: i - 1], dataclasses.replace(layer, pool=1)])
+        spans = {"conv": span, "batchnorm": span, "relu": span, "pool": receptive_field(description.layers[:i])}
+        if description.initialisation != "uniform" or description.kind.startswith("vgg19"):
+            del spans["batchnorm"]
+        if layer.pool == 1:
+            del spans["pool"]
+        for stage, span in spans.items():
+            one_dimensional = {"1d-frequency": Field(span, math.inf), "1d-time": Field(math.inf, span)}
+            fields[tap_names(description.kind, i)[stage]] = one_dimensional.get(description.kind, Field(span, span))
     return fields
-
-
-def has_batch_normalisation(description: Description) -> bool:
-    """Whether there are batchnorm taps."""
-    return description.initialisation == "uniform" and not description.kind.startswith("vgg19")
 
 
 def cut_after(description: Description, names: Sequence[str]) -> Description:
     """The network without the layers after the last one that is asked for: their weights need not be drawn.
 
     Raises:
-      ValueError: a tap that the network has not; the message lists those it has.
+      ValueError: no name, or a tap that the network has not; the message lists those it has.
     """
     known = list(receptive_fields(description))
-    for name in names:
+    for name in names or [""]:
         if name not in known:
             raise ValueError(f"{name!r} is no layer of this network; there are {', '.join(known)}.")
-    depth = max((i for i in range(1, len(description.layers) + 1) for tap in tap_names(description.kind, i).values() if tap in names), default=1)
+    depth = max(i for i in range(1, len(description.layers) + 1) if set(names) & set(tap_names(description.kind, i).values()))
     return dataclasses.replace(description, layers=description.layers[:depth])

@@ -90,12 +90,14 @@ def test_unknown_layers_are_refused_with_those_there_are():
     description = Description("1d-frequency", (Layer(3, 1, 2, 4), Layer(3, 1, 1, 4)))
     with pytest.raises(ValueError, match="'relu_3' is no layer of this network; there are conv_1, relu_1, pool_1, conv_2, relu_2."):
         cut_after(description, ["relu_1", "relu_3"])
+    with pytest.raises(ValueError, match="'' is no layer"):
+        cut_after(description, [])
     assert cut_after(description, ["pool_1", "conv_1"]).layers == description.layers[:1]
     assert cut_after(description, ["relu_2"]) == description
     assert len(cut_after(Description("vgg19-grey"), ["pool3"]).layers) == 8
 
 
-@pytest.mark.parametrize("values", [{}, {"kind": "2d"}, {"kind": "2d", "layers": [{"length": 3}]}, {"kind": "3d", "layers": []}, {"kind": "2d", "layers": [], "pooling": "min"}])
+@pytest.mark.parametrize("values", [{}, {"kind": "2d"}, {"kind": "2d", "layers": [{"length": 3}]}, {"kind": "3d", "layers": []}, {"kind": "2d", "layers": [], "pooling": "min"}, {"kind": "vgg19-grey", "layers": [{"width": 3}]}])
 def test_descriptions_of_no_network_are_refused(values):
     with pytest.raises(ValueError):
         Description.from_json(values)
