@@ -93,7 +93,6 @@ class Settings:
       learning_rate: Adam's.
       secondary_classes: classes of equal size by spectral centroid that a second head is to tell; 0 has none.
       readout: what the heads see of the network's last tap: "all" of it, as the authors, or its "mean" over frames.
-      dropout: share of what the heads see that is left out in training.
       shift: longest time by which training clips are rotated at random, as a share of their length.
       gain_db: largest change of level of training clips at random, in dB.
     """
@@ -103,7 +102,6 @@ class Settings:
     learning_rate: float = 1e-3
     secondary_classes: int = 0
     readout: str = "all"
-    dropout: float = 0.0
     shift: float = 0.0
     gain_db: float = 0.0
 
@@ -115,8 +113,6 @@ class Settings:
             raise ValueError("secondary_classes must be 0 or at least 2, got 1.")
         if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"learning_rate must be above 0, got {self.learning_rate:g}.")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be from 0 to below 1, got {self.dropout:g}.")
         if not 0 <= self.shift <= 1:
             raise ValueError(f"shift must be from 0 to 1, got {self.shift:g}.")
         if self.readout not in READOUTS:
@@ -288,10 +284,9 @@ class Classifier(nn.Module):
         # What the network over bins leaves are bins: nothing to average over.
         if self.settings.readout == "mean" and "frames" in self.network.positions:
             last = jnp.mean(last, axis=0)
-        seen = nn.Dropout(self.settings.dropout, deterministic=not training)(last.reshape(-1))
-        logits = {"class": nn.Dense(self.classes)(seen)}
+        logits = {"class": nn.Dense(self.classes)(last.reshape(-1))}
         if self.settings.secondary_classes:
-            logits["secondary"] = nn.Dense(self.settings.secondary_classes)(seen)
+            logits["secondary"] = nn.Dense(self.settings.secondary_classes)(last.reshape(-1))
         return logits
 
 
@@ -325,7 +320,12 @@ def augment(key: jax.Array, x: jax.Array, *, shift: float, gain_db: float) -> ja
 
 
 def trainer(description: Description, front: FrontEnd, classes: int, settings: Settings) -> Trainer:
-    """The classifier of a description, trained by Adam on the sum of the heads' cross-entropies."""
+    """The classifier of a description, trained by Adam on the sum of the heads' cross-entropies.
+
+    Raises ValueError for a network without batch normalisation, whose moments are a part of the state.
+    """
+    if description.initialisation != "uniform":
+        raise ValueError(f"a network to be trained must have the initialisation uniform, got {description.initialisation}.")
     classifier = Classifier(networks.build(description), classes, settings)
     adam = optax.adam(settings.learning_rate)
 
@@ -336,15 +336,12 @@ def trainer(description: Description, front: FrontEnd, classes: int, settings: S
 
     @jax.jit
     def step(state, key, x, labels, secondary):
-        augment_keys, dropout_keys = (jax.random.split(one, len(x)) for one in jax.random.split(key))
-        x = jax.vmap(lambda key, x: augment(key, x, shift=settings.shift, gain_db=settings.gain_db))(augment_keys, x)
+        x = jax.vmap(lambda key, x: augment(key, x, shift=settings.shift, gain_db=settings.gain_db))(jax.random.split(key, len(x)), x)
 
         def loss(parameters):
-            def one(x, key):
-                variables = {"params": parameters, "batch_stats": state.moments}
-                return classifier.apply(variables, x, True, mutable=["batch_stats"], rngs={"dropout": key})
-
-            logits, updated = jax.vmap(one, axis_name=networks.CLIPS, out_axes=(0, None))(x, dropout_keys)
+            variables = {"params": parameters, "batch_stats": state.moments}
+            one = lambda x: classifier.apply(variables, x, True, mutable=["batch_stats"])
+            logits, updated = jax.vmap(one, axis_name=networks.CLIPS, out_axes=(0, None))(x)
             entropy = optax.softmax_cross_entropy_with_integer_labels
             total = jnp.mean(entropy(logits["class"], labels))
             if settings.secondary_classes:

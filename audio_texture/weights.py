@@ -38,7 +38,9 @@ def save(path: str, description: Description, variables: Variables, notes: Mappi
     _check_shapes("the variables", arrays, description)
     # One entry: of several the order would be another in every process, and the file with it.
     metadata = {_METADATA: json.dumps({"network": description.to_json(), "notes": dict(notes or {})})}
-    safetensors.numpy.save_file(arrays, path + ".partial", metadata)
+    # Not by save_file, whose files only their owner may read.
+    with open(path + ".partial", "wb") as file:
+        file.write(safetensors.numpy.save(arrays, metadata))
     os.replace(path + ".partial", path)
 
 

@@ -42,7 +42,6 @@ _HELP = {
     "batch": "Clips in a step.",
     "learning_rate": "Adam's learning rate.",
     "secondary_classes": "Classes by spectral centroid that the network is to tell as well, a regulariser: 8 or 16 with the authors; 0 has none.",
-    "dropout": "Share of the last layer left out in training.",
     "shift": "Augmentation: longest rotation in time, as a share of a clip's length.",
     "gain_db": "Augmentation: largest change of level, in dB.",
 }

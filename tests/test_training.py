@@ -144,7 +144,7 @@ def test_front_ends_that_cannot_be(values, said):
 
 @pytest.mark.parametrize(
     "values",
-    [{"epochs": 0}, {"batch": 1}, {"learning_rate": 0.0}, {"learning_rate": float("nan")}, {"secondary_classes": 1}, {"dropout": 1.0}, {"shift": 2.0}, {"gain_db": -1.0}, {"readout": "max"}],
+    [{"epochs": 0}, {"batch": 1}, {"learning_rate": 0.0}, {"learning_rate": float("nan")}, {"secondary_classes": 1}, {"shift": 2.0}, {"gain_db": -1.0}, {"readout": "max"}],
 )
 def test_settings_that_cannot_be(values):
     """The message begins with the name, which launch.train makes the flag's."""
@@ -224,7 +224,7 @@ def test_augmentation():
 
 # --- the classifier
 
-SETTINGS = Settings(epochs=2, batch=4, learning_rate=0.01, secondary_classes=2, readout="mean", dropout=0.2, shift=0.1, gain_db=3.0)
+SETTINGS = Settings(epochs=2, batch=4, learning_rate=0.01, secondary_classes=2, readout="mean", shift=0.1, gain_db=3.0)
 
 
 def described(kind="1d-frequency"):
