@@ -1,8 +1,9 @@
-"""Optimiser states on disk, through orbax: whole or not at all, and exact to the bit."""
+"""States of runs on disk, through orbax: whole or not at all, and exact to the bit."""
 
 import os
 import shutil
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 
@@ -11,13 +12,7 @@ from audio_texture.optimize import Progress, State
 
 def save(folder: str, state: State, progress: Sequence[Progress]) -> None:
     """Writes a state, and the rows without which early stopping would forget what it saw, over the last one."""
-    ocp, manager = _manager(folder)
-    with manager:
-        parts = {
-            "leaves": ocp.args.StandardSave(jax.tree.leaves(state)),
-            "notes": ocp.args.JsonSave({"shapes": _shapes(state), "progress": [row._asdict() for row in progress]}),
-        }
-        manager.save(progress[-1].evaluations, args=ocp.args.Composite(**parts))
+    save_tree(folder, progress[-1].evaluations, state, [row._asdict() for row in progress])
 
 
 def load(folder: str, like: State) -> tuple[State, list[Progress]] | None:
@@ -25,6 +20,23 @@ def load(folder: str, like: State) -> tuple[State, list[Progress]] | None:
 
     like: a state of the same problem, for shapes and types. Raises ValueError where the checkpoint's are others.
     """
+    found = load_tree(folder, like)
+    return found and (found[0], [Progress(**row) for row in found[1]])
+
+
+def save_tree(folder: str, step: int, tree: Any, rows: Sequence[dict[str, Any]]) -> None:
+    """Writes a pytree of arrays, and rows of plain types, over the last one. Steps must rise."""
+    ocp, manager = _manager(folder)
+    with manager:
+        parts = {
+            "leaves": ocp.args.StandardSave(jax.tree.leaves(tree)),
+            "notes": ocp.args.JsonSave({"shapes": _shapes(tree), "progress": list(rows)}),
+        }
+        manager.save(step, args=ocp.args.Composite(**parts))
+
+
+def load_tree(folder: str, like: Any) -> tuple[Any, list[dict[str, Any]]] | None:
+    """Inverse of `save_tree`, with None and ValueError as `load`."""
     if not os.path.isdir(folder):
         return None
     leaves, structure = jax.tree.flatten(like)
@@ -37,11 +49,11 @@ def load(folder: str, like: State) -> tuple[State, list[Progress]] | None:
             raise ValueError(f"the checkpoint in {folder!r} belongs to another problem: its arrays have other shapes.")
         parts = {"leaves": ocp.args.StandardRestore(leaves)}
         found = manager.restore(manager.latest_step(), args=ocp.args.Composite(**parts))
-    return jax.tree.unflatten(structure, found["leaves"]), [Progress(**row) for row in notes["progress"]]
+    return jax.tree.unflatten(structure, found["leaves"]), notes["progress"]
 
 
-def _shapes(state: State) -> list[str]:
-    return [f"{leaf.dtype}{list(leaf.shape)}" for leaf in jax.tree.leaves(state)]
+def _shapes(tree: Any) -> list[str]:
+    return [f"{leaf.dtype}{list(leaf.shape)}" for leaf in jax.tree.leaves(tree)]
 
 
 def remove(folder: str) -> None:

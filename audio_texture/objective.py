@@ -75,7 +75,7 @@ def gram(
 
     Args:
       init: (key, x [T, F]) -> weights.
-      features: (weights, x [T, F]) -> the taps to match, name -> [T', C].
+      features: (weights, x [T, F]) -> the taps to match, name -> [..., C], the channels last.
       key: PRNG key of the weights.
       relative: divides each tap's distance by the mean square of the target's own Gram.
       form: "direct" compares Grams [C, C], "frames" frames by frames, "auto" whichever costs less at the target's length.
@@ -87,7 +87,8 @@ def gram(
         weights = init(key, reference)
         taps = {}
         for name, y in features(weights, reference).items():
-            by_frames = form == "frames" or (form == "auto" and statistics.frames_are_cheaper(len(y), len(y), y.shape[1]))
+            positions = y.size // y.shape[-1]
+            by_frames = form == "frames" or (form == "auto" and statistics.frames_are_cheaper(positions, positions, y.shape[-1]))
             size = statistics.kernel_gram_size(statistics.feature_kernel(y, y)) if by_frames else jnp.mean(statistics.gram(y) ** 2)
             taps[name] = {"size": size} | ({"features": y} if by_frames else {"gram": statistics.gram(y)})
         return {"weights": weights, "taps": taps}

@@ -1,6 +1,7 @@
 """What is matched: statistics of features over time, and distances between them.
 
-T frames, C features.
+T frames, C features. Features [..., C] with several axes of positions (a 2-D network's frames and bins) stand for [T, C]
+with every position a frame.
 """
 
 import jax
@@ -14,6 +15,7 @@ def gram(features: jax.Array) -> jax.Array:
 
     Gatys, Ecker & Bethge 2015, Eq. 2, divided by the number of frames so that sounds of other lengths can be compared.
     """
+    features = _by_position(features)
     return jnp.matmul(features.T, features, precision=jax.lax.Precision.HIGHEST) / features.shape[0]
 
 
@@ -24,7 +26,11 @@ def gram_distance(x_gram: jax.Array, y_gram: jax.Array) -> jax.Array:
 
 def feature_kernel(x: jax.Array, y: jax.Array) -> jax.Array:
     """Mean product over features of every frame of x with every frame of y: [Tx, C], [Ty, C] -> [Tx, Ty]."""
-    return jnp.matmul(x, y.T, precision=jax.lax.Precision.HIGHEST) / x.shape[1]
+    return jnp.matmul(_by_position(x), _by_position(y).T, precision=jax.lax.Precision.HIGHEST) / x.shape[-1]
+
+
+def _by_position(features: jax.Array) -> jax.Array:
+    return features.reshape(-1, features.shape[-1])
 
 
 def kernel_gram_size(kernel: jax.Array) -> jax.Array:

@@ -9,12 +9,13 @@ LIBRARY = pathlib.Path(__file__).parents[1] / "audio_texture"
 BASE = {"audio", "sounds", "spectrogram", "constant_q", "layer", "optimize"}
 STAGES = {"canvas", "phase", "networks", "infinite_width", "auditory", "statistics", "checkpoint"}
 JUDGES = {"objective", "quality"}
+NETWORKS = {"weights", "training"}
 ENDS = {"synthesis", "report"}
 # Choices need no more than the words they are made of.
 ALLOWED = {
     **dict.fromkeys(BASE, set()),
     **dict.fromkeys(STAGES, BASE),
-    **dict.fromkeys(JUDGES, BASE | STAGES),
+    **dict.fromkeys(JUDGES | NETWORKS, BASE | STAGES),
     "recipes": {"audio", "layer"},
     **dict.fromkeys(ENDS, BASE | STAGES | JUDGES | {"recipes"}),
 }

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audio_texture import networks
-from audio_texture.layer import Layer, receptive_field
+from audio_texture.layer import KINDS, Description, Field, Layer, cut_after, receptive_field, receptive_fields
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,57 @@ def test_receptive_field_is_what_the_gradient_reaches(layers):
 def test_sizes_below_one_are_refused(field):
     with pytest.raises(ValueError, match=f"a layer's {field} must be at least 1, got 0"):
         Layer(**{field: 0})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("initialisation", ["normal", "uniform"])
+def test_the_taps_that_are_named_are_those_there_are(kind, initialisation):
+    """Catches a name that a user is offered and that the network has not."""
+    layers = () if kind.startswith("vgg") else (Layer(3, 1, 2, 4), Layer(3, 1, 1, 4))
+    description = Description(kind, layers, initialisation)
+    x = np.zeros((64, 64), np.float32)
+    net = networks.build(description)
+    taps = jax.eval_shape(net.apply, jax.eval_shape(net.init, jax.random.key(0), x), x)
+    assert set(taps) == set(receptive_fields(description))
+    assert Description.from_json(description.to_json()) == description
+
+
+def test_receptive_fields_in_two_dimensions_are_what_the_gradient_reaches():
+    description = Description("2d", (Layer(3, 1, 2, 6), Layer(2, 2, 1, 6)), padding="valid", pooling="mean")
+    field = receptive_fields(description)["conv_2"]
+    assert field == Field(8, 8)
+    net = networks.build(description)
+    x = np.random.default_rng(0).random((20, 20)).astype(np.float32)
+    params = jax.jit(net.init)(jax.random.key(0), x)
+    reach = jax.jit(jax.grad(lambda x: jnp.sum(net.apply(params, x)["conv_2"][0, 0])))
+    reached = sum(np.abs(reach(sign * x)) for sign in (1, -1)) > 0
+    assert [np.flatnonzero(reached.any(axis=axis))[[0, -1]].tolist() for axis in (0, 1)] == [[0, 7], [0, 7]]
+
+
+def test_receptive_fields_of_the_authors():
+    """paper.md A.3: 0.16, 0.41 and 0.89 s; the 1-D network sees all frequencies, the 2-D one 11 bins of 21.5 Hz."""
+    sizes = {"sample_rate": 22050, "n_fft": 1024}
+    fields = receptive_fields(Description("1d-frequency"))
+    found = [fields[f"relu_{i}"].milliseconds(hop_length=256, **sizes) for i in (1, 2, 3)]
+    np.testing.assert_allclose(found, [160, 410, 890], rtol=0.03)
+    assert fields["conv_1"].hertz(**sizes) == 11025
+    assert receptive_fields(Description("2d"))["conv_1"].hertz(**sizes) == pytest.approx(11 * 22050 / 1024)
+    assert receptive_fields(Description("1d-time"))["conv_2"] == Field(np.inf, 32)
+    assert receptive_fields(Description("vgg19-grey"))["conv1_2"] == Field(5, 5)
+
+
+def test_unknown_layers_are_refused_with_those_there_are():
+    description = Description("1d-frequency", (Layer(3, 1, 2, 4), Layer(3, 1, 1, 4)))
+    with pytest.raises(ValueError, match="'relu_3' is no layer of this network; there are conv_1, relu_1, pool_1, conv_2, relu_2."):
+        cut_after(description, ["relu_1", "relu_3"])
+    with pytest.raises(ValueError, match="'' is no layer"):
+        cut_after(description, [])
+    assert cut_after(description, ["pool_1", "conv_1"]).layers == description.layers[:1]
+    assert cut_after(description, ["relu_2"]) == description
+    assert len(cut_after(Description("vgg19-grey"), ["pool3"]).layers) == 8
+
+
+@pytest.mark.parametrize("values", [{}, {"kind": "2d"}, {"kind": "2d", "layers": [{"length": 3}]}, {"kind": "3d", "layers": []}, {"kind": "2d", "layers": [], "pooling": "min"}, {"kind": "vgg19-grey", "layers": [{"width": 3}]}])
+def test_descriptions_of_no_network_are_refused(values):
+    with pytest.raises(ValueError):
+        Description.from_json(values)

@@ -1,12 +1,13 @@
-"""networks.py against XLA's own convolution, and the distribution of its weights against the authors' formulas."""
+"""networks.py against XLA's own convolution, the distribution of its weights against the authors' formulas, and what shifts with what."""
 
 import jax
 import numpy as np
 import pytest
 from conftest import relative_error
 
-from audio_texture.layer import Layer
-from audio_texture.networks import FrequencyAsChannels
+from audio_texture import networks, objective
+from audio_texture.layer import Description, Layer, cut_after, receptive_fields
+from audio_texture.networks import BatchNormalisation, Convolution, FrequencyAsChannels, TimeAsChannels, TwoDimensional, build
 
 X = np.random.default_rng(0).standard_normal((40, 5)).astype(np.float32)
 
@@ -45,7 +46,7 @@ def test_taps(pooling, initialisation):
     expected = {"conv_1": (40, 6), "relu_1": (40, 6), "pool_1": (13, 6), "conv_2": (13, 4), "relu_2": (13, 4)}
     if initialisation == "uniform":
         expected |= {"batchnorm_1": (40, 6), "batchnorm_2": (13, 4)}
-        gain = params["params"]["batchnorm_1"] / np.sqrt(1 + 1e-5)
+        gain = params["params"]["batchnorm_1"]["gain"] / np.sqrt(1 + 1e-5)
         np.testing.assert_allclose(taps["batchnorm_1"], taps["conv_1"] * gain[None], rtol=1e-6)
     assert {name: tap.shape for name, tap in taps.items()} == expected
     before = taps["batchnorm_1" if initialisation == "uniform" else "conv_1"]
@@ -70,7 +71,7 @@ def test_uniform_weights_are_those_of_pytorch_in_2017():
     """U(+-1/sqrt(C_in k)) with bias, gains over [0, 1]. Catches today's gains of one (paper.md A.3)."""
     params = parameters(FrequencyAsChannels([Layer(11, 1, 1, 2000)], "uniform"), np.zeros((20, 50), np.float32))["params"]
     limit = 1 / np.sqrt(50 * 11)
-    for values, low, high in ((params["conv_1"]["kernel"], -limit, limit), (params["conv_1"]["bias"], -limit, limit), (params["batchnorm_1"], 0, 1)):
+    for values, low, high in ((params["conv_1"]["kernel"], -limit, limit), (params["conv_1"]["bias"], -limit, limit), (params["batchnorm_1"]["gain"], 0, 1)):
         values = np.asarray(values)
         assert low <= values.min() < low + 0.01 * (high - low) and high >= values.max() > high - 0.01 * (high - low)
         assert values.std() == pytest.approx((high - low) / np.sqrt(12), rel=0.05)
@@ -124,3 +125,155 @@ def test_unknown_choices_are_refused(field, net):
 def test_too_few_frames_are_refused():
     with pytest.raises(ValueError, match="4 frames are fewer than the 7 that a kernel spans"):
         parameters(FrequencyAsChannels([Layer(4, 2, 1, 6)], padding="valid"), X[:4])
+
+
+# --- the other networks
+
+PICTURE = np.random.default_rng(1).standard_normal((23, 19)).astype(np.float32)
+SMALL = (Layer(3, 1, 2, 6), Layer(3, 1, 1, 4))
+
+
+@pytest.mark.parametrize("padding, initialisation", [("same", "uniform"), ("valid", "normal")])
+@pytest.mark.parametrize("width, dilation", [(2, 1), (5, 1), (3, 2)])
+def test_two_dimensions_equal_xla_convolution(width, dilation, padding, initialisation):
+    """Both ways to the same numbers: unfolded, and XLA's in training. Catches frames and bins swapped in the kernel."""
+    net = Convolution(Layer(width, dilation, 1, 7), initialisation, padding, initialisation == "uniform", ("frames", "bins"))
+    x = np.random.default_rng(0).standard_normal((14, 17, 3)).astype(np.float32)
+    params = parameters(net, x)
+    kernel = np.asarray(params["params"]["kernel"]).reshape(width, width, 3, 7)
+    margin = (width - 1) * dilation // 2 if padding == "same" else 0
+    expected = jax.lax.conv_general_dilated(
+        x[None], kernel, (1, 1), [(margin, margin)] * 2, rhs_dilation=(dilation,) * 2, dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )[0]
+    if initialisation == "uniform":
+        expected = expected + params["params"]["bias"][None, None]
+    for found in jax.jit(lambda x: (net.apply(params, x), net.apply(params, x, True)))(x):
+        assert relative_error(found, expected) < 1e-5
+
+
+def test_two_dimensional_taps():
+    """Names and shapes, positions before channels; a pool that leaves frames and bins over; what a pool is of."""
+    net = TwoDimensional(SMALL, "uniform", "same", "max")
+    taps = apply(net, parameters(net, PICTURE), PICTURE)
+    full, half = (23, 19), (11, 9)
+    expected = {"conv_1": (*full, 6), "batchnorm_1": (*full, 6), "relu_1": (*full, 6), "pool_1": (*half, 6)}
+    expected |= {"conv_2": (*half, 4), "batchnorm_2": (*half, 4), "relu_2": (*half, 4)}
+    assert {name: tap.shape for name, tap in taps.items()} == expected
+    blocks = np.asarray(taps["relu_1"])[:22, :18].reshape(11, 2, 9, 2, 6)
+    np.testing.assert_array_equal(taps["pool_1"], blocks.max(axis=(1, 3)))
+
+
+def test_time_as_channels_is_the_other_one_turned():
+    net, turned = TimeAsChannels(SMALL), FrequencyAsChannels(SMALL)
+    params = parameters(net, PICTURE)
+    taps, expected = apply(net, params, PICTURE), apply(turned, params, PICTURE.T)
+    assert taps["conv_1"].shape == (19, 6)
+    assert taps.keys() == expected.keys()
+    jax.tree.map(np.testing.assert_array_equal, taps, expected)
+
+
+@pytest.mark.parametrize("kind, axis", [("2d", 1), ("1d-time", 0)])
+def test_taps_shift_along_frequency(kind, axis):
+    """A higher sound, the same features higher up: what makes 2-D networks fit images, and a constant-Q scale fit them."""
+    net = build(Description(kind, SMALL, "uniform", "valid"))
+    params = parameters(net, PICTURE[:, :-2])
+    low, high = (apply(net, params, x)["conv_2"] for x in (PICTURE[:, :-2], PICTURE[:, 2:]))
+    inner = [np.asarray(jax.lax.slice_in_dim(y, start, start + 4, axis=axis)) for y, start in ((low, 1), (high, 0))]
+    np.testing.assert_allclose(*inner, atol=1e-5)
+
+
+def test_frequency_as_channels_does_not_shift_along_frequency():
+    """Every bin has weights of its own: another pitch is another sound, at every frame."""
+    net = FrequencyAsChannels(SMALL, "uniform", "valid")
+    params = parameters(net, PICTURE)
+    found, expected = (apply(net, params, x)["relu_2"] for x in (np.roll(PICTURE, 2, axis=1), PICTURE))
+    assert relative_error(found, expected) > 0.3
+
+
+@pytest.mark.parametrize("shape", [(9, 4), (6, 5, 4)])
+def test_batch_normalisation_in_training(shape):
+    """Against float64: moments over clips and positions, running ones a tenth of the way to them; then those are used."""
+    net = BatchNormalisation()
+    x = np.random.default_rng(0).normal(2, 3, (5, *shape)).astype(np.float32)
+    variables = parameters(net, x[0])
+    train = lambda x: net.apply(variables, x, True, mutable=["batch_stats"])
+    found, updated = jax.jit(jax.vmap(train, axis_name=networks.CLIPS, out_axes=(0, None)))(x)
+    whole = x.astype(np.float64).reshape(-1, 4)
+    gain = np.asarray(variables["params"]["gain"], np.float64)
+    standard = lambda mean, variance: (x - mean) / np.sqrt(variance + 1e-5) * gain
+    assert relative_error(found, standard(whole.mean(axis=0), whole.var(axis=0))) < 1e-5
+    running = updated["batch_stats"]
+    np.testing.assert_allclose(running["mean"], 0.1 * whole.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(running["variance"], 0.9 + 0.1 * whole.var(axis=0), rtol=1e-5)
+    after = jax.vmap(lambda x: net.apply({"params": variables["params"], **updated}, x))(x)
+    assert relative_error(after, standard(np.asarray(running["mean"], np.float64), np.asarray(running["variance"], np.float64))) < 1e-5
+
+
+@pytest.mark.parametrize("first", ["grey", "random"])
+def test_vgg19(first):
+    """The first three convolutions and a pool against XLA's, with the input as the images of the training were scaled."""
+    description = cut_after(Description(f"vgg19-{first}", initialisation="uniform"), ["conv2_1"])
+    net = build(description)
+    x = np.random.default_rng(0).random((30, 26)).astype(np.float32)
+    variables = parameters(net, x)
+    taps = apply(net, variables, x)
+    conv = lambda x, name, padding: jax.lax.conv_general_dilated(
+        x[None],
+        np.asarray(variables["params"][name]["kernel"]).reshape(*((11, 11) if len(variables["params"][name]) == 1 else (3, 3)), x.shape[-1], -1),
+        (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )[0] + variables["params"][name].get("bias", np.zeros(1))  # fmt: skip
+    with jax.numpy_rank_promotion("allow"):
+        y = (x[:, :, None] - np.float32(networks.IMAGENET_MEAN)) / np.float32(networks.IMAGENET_DEVIATION) if first == "grey" else x[:, :, None]
+        y = np.maximum(conv(y, "conv1_1", "SAME" if first == "grey" else "VALID"), 0)
+        assert relative_error(taps["relu1_1"], y) < 1e-5
+        y = np.maximum(conv(y, "conv1_2", "SAME"), 0)
+        height, width = y.shape[0] // 2, y.shape[1] // 2
+        y = np.asarray(y)[: 2 * height, : 2 * width].reshape(height, 2, width, 2, 64).max(axis=(1, 3))
+        assert relative_error(taps["pool1"], y) < 1e-5
+        assert relative_error(taps["conv2_1"], conv(y, "conv2_1", "SAME")) < 1e-5
+    assert list(taps) == sorted(taps) and set(taps) == set(receptive_fields(description)) and "conv2_2" not in taps
+
+
+def test_vgg19_has_its_layers():
+    """16 convolutions, 5 pools, 20 million weights; nothing is computed."""
+    net = build(Description("vgg19-grey"))
+    variables = jax.eval_shape(net.init, jax.random.key(0), np.zeros((64, 32), np.float32))
+    taps = jax.eval_shape(net.apply, variables, np.zeros((64, 32), np.float32))
+    assert sum(leaf.size for leaf in jax.tree.leaves(variables["params"])) == 20_024_384
+    assert set(taps) == set(receptive_fields(Description("vgg19-grey"))) and len(taps) == 37
+    assert taps["relu5_4"].shape == (4, 2, 512) and taps["pool5"].shape == (2, 1, 512)
+
+
+@pytest.mark.parametrize("kind", ["1d-time", "2d", "vgg19-random"])
+def test_every_network_goes_through_the_same_objective(kind):
+    """Gram distance and its gradient from taps by name, whatever their positions: no network has a code path of its own."""
+    layers = SMALL if not kind.startswith("vgg") else ()
+    names = ["relu1_1"] if kind.startswith("vgg") else ["relu_1", "pool_1"]
+    description = cut_after(Description(kind, layers, "uniform"), names)
+    style = objective.gram(build(description).init, networks.features(description, names), jax.random.key(0))
+    target = jax.jit(style.fit)(PICTURE)
+    at, gradient = jax.jit(jax.value_and_grad(lambda x: style.distance(target, x)[0]))(PICTURE[::-1] * 0.5)
+    assert jax.jit(style.distance)(target, PICTURE)[0] < 1e-4 < at
+    assert gradient.shape == PICTURE.shape and np.all(np.isfinite(gradient)) and np.any(gradient)
+
+
+def test_grams_of_both_forms_agree_in_two_dimensions():
+    """Catches a size taken for the number of frames where there are bins as well."""
+    description = Description("2d", (Layer(3, 1, 2, 6),))
+    losses = []
+    for form in ("direct", "frames"):
+        style = objective.gram(build(description).init, networks.features(description, ["relu_1"]), jax.random.key(0), form=form)
+        losses.append(float(style.distance(style.fit(PICTURE), PICTURE[::-1] ** 2)[0]))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+@pytest.mark.parametrize("kind, named", [("1d-frequency", "5 bins, the spectrogram has 19"), ("1d-time", "5 frames, the spectrogram has 23")])
+def test_a_spectrogram_of_another_size_is_refused(kind, named):
+    with pytest.raises(ValueError, match=f"the network is one for {named}"):
+        parameters(build(Description(kind, SMALL, channels=5)), PICTURE)
+
+
+@pytest.mark.parametrize("x, said", [(PICTURE[:4], "4 frames are fewer than the 5"), (PICTURE[:, :4], "4 bins are fewer than the 5")])
+def test_too_small_pictures_are_refused(x, said):
+    with pytest.raises(ValueError, match=f"{said} that a kernel spans"):
+        parameters(TwoDimensional([Layer(5, 1, 1, 6)], padding="valid"), x)

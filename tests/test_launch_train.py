@@ -1,0 +1,181 @@
+"""launch.train as a user runs it: a subprocess, files in a folder, one line for every mistake."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+import soundfile
+
+from audio_texture import networks, weights
+from audio_texture.layer import Layer
+
+ROOT = Path(__file__).resolve().parent.parent
+SMALL = ("--seconds=0.3", "--sample_rate=8000", "--n_fft=256", "--hop_length=128", "--bands=12", "--width=3", "--filters=4", "--batch=4")
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "launch.train", *map(str, arguments)]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Two classes in two folds: low and high tones in noise; one clip is no sound."""
+    path = tmp_path_factory.mktemp("train")
+    rng = np.random.default_rng(0)
+    for name, hertz in (("high", 2500), ("low", 300)):
+        (path / "data" / name).mkdir(parents=True)
+        for fold in (1, 2):
+            for take in range(3):
+                tone = np.sin(2 * np.pi * hertz * rng.uniform(0.9, 1.1) * np.arange(2400) / 8000)
+                soundfile.write(path / "data" / name / f"{fold}-{take}.wav", 0.1 * tone + 0.02 * rng.standard_normal(2400), 8000)
+    (path / "data" / "low" / "2-broken.wav").write_text("no sound")
+    return path
+
+
+@pytest.fixture(scope="module")
+def first_run(folder) -> subprocess.CompletedProcess:
+    flags = (f"--data={folder}/data", f"--cache_dir={folder}/cache", f"--output_dir={folder}/first", *SMALL)
+    done = run(*flags, "--epochs=6", "--learning_rate=0.03", "--secondary_classes=2", "--shift=0.2", "--gain_db=3")
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_files_of_a_run(first_run, folder):
+    """The contract: accuracy with its confusion matrix, baseline and chance, settings; a line an epoch; a skipped clip is told."""
+    out = folder / "first"
+    assert {path.name for path in out.iterdir()} == {"accuracy.json", "weights.safetensors", "metrics.jsonl", "config.json"}
+    found = json.loads((out / "accuracy.json").read_text())
+    assert found["accuracy"] == pytest.approx(np.mean(list(found["folds"].values()))) and set(found["folds"]) == {"1", "2"}
+    assert found["accuracy"] > 0.9 and found["baseline"] > 0.9 and found["chance"] == 0.5
+    assert np.sum(found["confusion"]) == 12 and found["classes"] == ["high", "low"]
+    assert (found["clips"], found["skipped"]) == (12, 1)
+    assert found["config"] == json.loads((out / "config.json").read_text()) and found["config"]["settings"]["secondary_classes"] == 2
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [(row["fold"], row["epoch"]) for row in rows] == [(fold, epoch) for fold in (1, 2) for epoch in range(1, 7)]
+    assert rows[5]["loss"] < rows[0]["loss"]
+    assert re.search("skipped: .*2-broken.wav.* not a sound file", first_run.stderr)
+    assert "1 of 13 clips cannot be read" in first_run.stderr
+
+
+def test_weights_are_a_network(first_run, folder):
+    """The file alone makes the network again, and tells what it is to be given."""
+    path = str(folder / "first" / "weights.safetensors")
+    description, variables = weights.load(path)
+    assert (description.kind, description.layers, description.channels) == ("1d-frequency", (Layer(3, 1, 2, 4),), 12)
+    taps = networks.build(description).apply(variables, np.zeros((9, 12), np.float32))
+    assert taps["pool_1"].shape == (4, 4)
+    assert np.any(variables["batch_stats"]["batchnorm_1"]["mean"])
+    notes = weights.notes(path)
+    assert (notes["held_out"], notes["classes"], notes["front_end"]["bands"]) == (2, ["high", "low"], 12)
+    assert not jax.tree.all(jax.tree.map(lambda leaf: np.all(np.isnan(leaf)), variables))
+
+
+@pytest.mark.slow
+def test_interrupted_and_resumed(first_run, folder):
+    """Ctrl-C keeps what was learnt; --resume ends at the very weights of a run that was left alone."""
+    shutil.copytree(folder / "data", folder / "whole", ignore=shutil.ignore_patterns("*broken*"))
+    flags = (f"--data={folder}/whole", f"--cache_dir={folder}/cache", *SMALL, "--epochs=80")
+    out = folder / "interrupted"
+    process = subprocess.Popen(command(*flags, f"--output_dir={out}"), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if line.startswith("fold 1"):
+            process.send_signal(signal.SIGINT)
+            break
+    rest = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=120) == 130, rest
+    assert "interrupted after" in rest and not (out / "accuracy.json").exists()
+    assert 80 <= len((out / "metrics.jsonl").read_text().splitlines()) < 160
+
+    resumed = run(*flags, f"--output_dir={out}", "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    straight = run(*flags, f"--output_dir={folder}/straight")
+    assert straight.returncode == 0, straight.stderr
+    for name in ("weights.safetensors", "accuracy.json"):
+        assert (out / name).read_bytes() == (folder / "straight" / name).read_bytes()
+    assert not (out / "checkpoint").exists()
+
+
+def test_embedded_sounds(folder):
+    """No data set is needed."""
+    done = run(f"--output_dir={folder}/embedded", f"--cache_dir={folder}/cache", *SMALL, "--epochs=1", "--network=2d")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((folder / "embedded" / "accuracy.json").read_text())["chance"] == pytest.approx(1 / 6)
+
+
+def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
+    """What is wrong -> (flags, what the line must say)."""
+    (folder / "nothing").mkdir()
+    for name, files in {"one": ["rain/1-a.wav"], "names": ["rain/a.wav", "fire/1-a.wav"], "broken": ["rain/1-a.wav", "fire/1-a.wav", "rain/2-a.wav", "fire/2-a.wav"]}.items():
+        for file in files:
+            (folder / name / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name / file).write_text("no sound")
+    data = lambda name: [f"--data={folder}/{name}"]
+    fine = data("data")
+    return {
+        "no folder": (data("none"), "--data: .*none' is not a folder"),
+        "no audio": (data("nothing"), "--data: .*nothing' holds no sound files"),
+        "one class": (data("one"), "--data: .*one class only, 'rain'"),
+        "no folds": (data("names"), "--data: .*rain/a.wav' must begin with its fold's number"),
+        "a fold without clips": ([*fine, "--folds=1,3"], "--folds: fold 3 has no clip; there are 1, 2"),
+        "folds": ([*fine, "--folds=one"], "--folds: 'one' must be whole numbers"),
+        "filters": ([*fine, "--filters=0"], "--filters: .*filters must be at least 1, got 0"),
+        "network": ([*fine, "--network=3d"], "network.*3d.*1d-frequency"),
+        "epochs": ([*fine, "--epochs=0"], "--epochs must be at least 1, got 0"),
+        "learning rate": ([*fine, "--learning_rate=nan"], "--learning_rate must be above 0, got nan"),
+        "bands": ([*fine, "--bands=500"], "--bands must each hold a bin"),
+        "seconds": ([*fine, "--seconds=0.01"], "--seconds must be at least"),
+        "too deep": ([*fine, "--filters=4,4,4,4,4,4"], "--pool: 1 frames are fewer than the 2"),
+        "unwritable": ([*fine, f"--output_dir={folder}/data/low/2-broken.wav/out"], "--output_dir: "),
+        "cache": ([*fine, f"--cache_dir={folder}/data/low/2-broken.wav/cache"], "--cache_dir: .*cache' cannot be made"),
+        "nothing to resume": ([*fine, "--resume"], "--resume"),
+        "an earlier run": ([*fine, f"--output_dir={folder}/first"], "--output_dir: .*already holds a run"),
+        "a run of another configuration": ([*fine, f"--output_dir={folder}/first", "--resume", "--seed=7"], "--resume: .*another configuration: "),
+        "nothing readable": (data("broken"), "--folds: fold 1 has no clip"),
+    }
+
+
+# Imports once and forks a child a case: so many starts of Python and JAX would take a minute.
+FORKS = """
+import json, os, sys
+from launch import cli, train
+for number, arguments in enumerate(json.load(open(sys.argv[1]))):
+    child = os.fork()
+    if child == 0:
+        os.dup2(os.open(f"{sys.argv[1]}.{number}", os.O_WRONLY | os.O_CREAT), 2)
+        sys.argv = ["launch.train", *arguments]
+        cli.run(train.main)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.slow
+def test_bad_input(first_run, folder, tmp_path):
+    """One line that names flag, value and rule, after those on skipped clips; exit status 2; nothing written."""
+    cases = bad_inputs(folder)
+    before = {path.name: path.read_bytes() for path in (folder / "first").iterdir()}
+    asked = []
+    for number, (flags, _) in enumerate(cases.values()):
+        target = [] if any(flag.startswith("--output_dir") for flag in flags) else [f"--output_dir={tmp_path}/{number}"]
+        asked.append([*SMALL, f"--cache_dir={folder}/cache", *flags, *target])
+    (tmp_path / "cases").write_text(json.dumps(asked))
+    done = subprocess.run([sys.executable, "-c", FORKS, tmp_path / "cases"], cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
+    for number, (what, (_, said)) in enumerate(cases.items()):
+        lines = [line for line in (tmp_path / f"cases.{number}").read_text().splitlines() if "skipped" not in line and "left out" not in line]
+        assert len(lines) == 1 and re.search(said, lines[0]), f"{what}: {lines}"
+        assert done.stdout.split()[number] == "2", what
+        assert not os.path.exists(tmp_path / str(number)), what
+    assert {path.name: path.read_bytes() for path in (folder / "first").iterdir()} == before
