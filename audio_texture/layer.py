@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 # How an explicit network's weights may be drawn, what its kernels see beyond the ends, how it pools; networks.py says what each is.
-INITIALISATIONS = ("normal", "uniform")
+INITIALISATIONS = ("normal", "uniform", "narrow")
 PADDINGS = ("valid", "same")
 POOLINGS = ("mean", "max")
 
@@ -20,17 +20,20 @@ class Layer:
       dilation: frames between a kernel's taps.
       pool: frames pooled into one after the ReLU; 1 is no pooling.
       filters: output channels of an explicit network; the closed form has infinitely many and ignores it.
+      bins: that a 2-D kernel spans; 0 is as many as frames.
     """
 
     width: int = 11
     dilation: int = 1
     pool: int = 1
     filters: int = 4096
+    bins: int = 0
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
-            if getattr(self, field.name) < 1:
-                raise ValueError(f"a layer's {field.name} must be at least 1, got {getattr(self, field.name)}.")
+            least = 0 if field.name == "bins" else 1
+            if getattr(self, field.name) < least:
+                raise ValueError(f"a layer's {field.name} must be at least {least}, got {getattr(self, field.name)}.")
 
 
 def receptive_field(layers: Sequence[Layer]) -> int:
@@ -68,8 +71,8 @@ class Description:
       kind: one of KINDS.
       layers: the stacks; empty stands for the authors' sizes. VGG-19 has its own, or the first of them.
       initialisation, padding, pooling: as in networks.py. VGG-19 pads as it always does.
-      channels: what the first kernels take in: bins ("1d-frequency") or frames ("1d-time"); 0 is whatever the input has.
-        The others see one channel and inputs of any size.
+      channels: what the first kernels take in: bins ("1d-frequency") or frames ("1d-time"), or channels ("2d"); 0 is whatever the input has.
+        VGG-19 sees one channel; it and "2d" inputs of any size.
     """
 
     kind: str
@@ -142,9 +145,12 @@ def receptive_fields(description: Description) -> dict[str, Field]:
             del spans["batchnorm"]
         if layer.pool == 1:
             del spans["pool"]
+        upright = [dataclasses.replace(layer, width=layer.bins or layer.width) for layer in description.layers[:i]]
+        bins = {"pool": receptive_field(upright)}
         for stage, span in spans.items():
+            other = bins.get(stage, receptive_field([*upright[:-1], dataclasses.replace(upright[-1], pool=1)]))
             one_dimensional = {"1d-frequency": Field(span, math.inf), "1d-time": Field(math.inf, span)}
-            fields[tap_names(description.kind, i)[stage]] = one_dimensional.get(description.kind, Field(span, span))
+            fields[tap_names(description.kind, i)[stage]] = one_dimensional.get(description.kind, Field(span, other))
     return fields
 
 

@@ -7,6 +7,7 @@ T frames, F bins, C filters.
 """
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -33,7 +34,7 @@ class _Stacks(nn.Module):
       initialisation: "normal", of standard deviation sqrt(2) sqrt(2 / ((C_in + C_out) kernel size)) without bias, as Ulyanov
         & Lebedev and the authors' formula have it; or "uniform" within +-1 / sqrt(C_in kernel size) with bias, followed by
         batch normalisation with gains uniform over [0, 1]: PyTorch's defaults of 2017, which the authors' stored runs came
-        from (their formula was commented out).
+        from (their formula was commented out); or "narrow", uniform within +-0.05 whatever the size, without bias.
       padding: "same" puts (width - 1) // 2 zeros on both sides, as the authors; "valid" none.
       pooling: "max", as the authors, or "mean", which has a closed form.
       channels: that an input must have; 0 is any number.
@@ -84,9 +85,9 @@ class TimeAsChannels(_Stacks):
 
 
 class TwoDimensional(_Stacks):
-    """Square kernels slide over frames and bins, square pools: [T, F] -> taps [T_i, F_i, C_i]."""
+    """Kernels slide over frames and bins, square pools: [T, F], or [T, F, channels], -> taps [T_i, F_i, C_i]."""
 
-    positions, inputs, arranged = ("frames", "bins"), "channels", staticmethod(lambda x: x[:, :, None])
+    positions, inputs, arranged = ("frames", "bins"), "channels", staticmethod(lambda x: x if x.ndim == 3 else x[:, :, None])
 
 
 class VGG19(nn.Module):
@@ -133,7 +134,7 @@ def build(description: Description) -> nn.Module:
     if d.kind.startswith("vgg19"):
         return VGG19(d.layers, d.kind.removeprefix("vgg19-"), d.initialisation, d.pooling)
     module = {"1d-frequency": FrequencyAsChannels, "1d-time": TimeAsChannels, "2d": TwoDimensional}[d.kind]
-    return module(d.layers, d.initialisation, d.padding, d.pooling, d.channels if d.kind != "2d" else 1)
+    return module(d.layers, d.initialisation, d.padding, d.pooling, d.channels)
 
 
 def features(description: Description, names: Sequence[str]) -> Callable[[Any, jax.Array], dict[str, jax.Array]]:
@@ -164,26 +165,31 @@ class Convolution(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, training: bool = False) -> jax.Array:
         width, dilation, filters, axes = self.layer.width, self.layer.dilation, self.layer.filters, x.ndim - 1
-        span = (width - 1) * dilation + 1
-        fan_in, fan_out = width**axes * x.shape[-1], width**axes * filters
+        sizes = (width, self.layer.bins or width)[:axes]
+        spans = [(size - 1) * dilation + 1 for size in sizes]
+        fan_in, fan_out = math.prod(sizes) * x.shape[-1], math.prod(sizes) * filters
         uniform = self.initialisation == "uniform"
-        normal = nn.initializers.normal(np.sqrt(2) * np.sqrt(2 / (fan_in + fan_out)))
-        kernel = self.param("kernel", _uniform_within(1 / np.sqrt(fan_in)) if uniform else normal, (fan_in, filters))
+        draw = {
+            "normal": nn.initializers.normal(np.sqrt(2) * np.sqrt(2 / (fan_in + fan_out))),
+            "uniform": _uniform_within(1 / np.sqrt(fan_in)),
+            "narrow": _uniform_within(0.05),
+        }
+        kernel = self.param("kernel", draw[self.initialisation], (fan_in, filters))
         if self.padding == "same":
-            x = jnp.pad(x, (((span - 1) // 2,) * 2,) * axes + ((0, 0),))
-        _check_size(x, span, self.positions, "that a kernel spans")
+            x = jnp.pad(x, [((span - 1) // 2,) * 2 for span in spans] + [(0, 0)])
+        _check_size(x, spans, self.positions, "that a kernel spans")
         if training and axes == 2:
-            square = kernel.reshape(width, width, x.shape[-1], filters)
+            kernels = kernel.reshape(*sizes, x.shape[-1], filters)
             layout = ("NHWC", "HWIO", "NHWC")
-            y = jax.lax.conv_general_dilated(x[None], square, (1, 1), "VALID", rhs_dilation=(dilation,) * 2, dimension_numbers=layout)[0]
+            y = jax.lax.conv_general_dilated(x[None], kernels, (1, 1), "VALID", rhs_dilation=(dilation,) * 2, dimension_numbers=layout)[0]
         else:
-            places = x.shape[-2] - span + 1
-            patches = jnp.concatenate([x[..., i * dilation : i * dilation + places, :] for i in range(width)], axis=-1)
+            places = x.shape[-2] - spans[-1] + 1
+            patches = jnp.concatenate([x[..., i * dilation : i * dilation + places, :] for i in range(sizes[-1])], axis=-1)
             if axes == 1:
                 y = patches @ kernel
             else:
                 # Unfolded along bins alone: along frames too, patches would be a kernel's width larger again.
-                rows, frames = kernel.reshape(width, -1, filters), len(x) - span + 1
+                rows, frames = kernel.reshape(width, -1, filters), len(x) - spans[0] + 1
                 y = sum(patches[i * dilation : i * dilation + frames] @ rows[i] for i in range(width))
         if self.bias:
             bias = self.param("bias", _uniform_within(1 / np.sqrt(fan_in)) if uniform else nn.initializers.zeros, (filters,))
@@ -217,7 +223,7 @@ class BatchNormalisation(nn.Module):
 
 def _pooled(x: jax.Array, pool: int, pooling: str, positions: Sequence[str]) -> jax.Array:
     """The largest or mean value of every `pool` neighbours along each axis but the last; what is left over is dropped."""
-    _check_size(x, pool, positions, "that are pooled into one")
+    _check_size(x, [pool] * (x.ndim - 1), positions, "that are pooled into one")
     for axis in range(x.ndim - 1):
         whole = jax.lax.slice_in_dim(x, 0, x.shape[axis] // pool * pool, axis=axis)
         blocks = whole.reshape(*x.shape[:axis], -1, pool, *x.shape[axis + 1 :])
@@ -230,8 +236,8 @@ def _pooled(x: jax.Array, pool: int, pooling: str, positions: Sequence[str]) -> 
     return x
 
 
-def _check_size(x: jax.Array, least: int, positions: Sequence[str], why: str) -> None:
-    for size, what in zip(x.shape, positions):
+def _check_size(x: jax.Array, leasts: Sequence[int], positions: Sequence[str], why: str) -> None:
+    for size, least, what in zip(x.shape, leasts, positions):
         if size < least:
             raise ValueError(f"{size} {what} are fewer than the {least} {why}.")
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.fft
 import scipy.signal
 
 from audio_texture import auditory, infinite_width, spectrogram, statistics
@@ -61,15 +62,13 @@ def infinite_gram(networks: Sequence[Sequence[Layer]], *, relative: bool = True)
     return Objective(fit, distance)
 
 
-def gram(
+def of_network(
     init: Callable[[jax.Array, jax.Array], Any],
     features: Callable[[Any, jax.Array], Mapping[str, jax.Array]],
     key: jax.Array,
-    *,
-    relative: bool = True,
-    form: str = "auto",
+    statistic: Objective,
 ) -> Objective:
-    """Gram distance of an explicit network's taps, averaged over the taps.
+    """A statistic of an explicit network's taps, averaged over the taps.
 
     The network's weights are drawn when the target is fitted and are a part of it: a target goes with its filters.
 
@@ -77,35 +76,132 @@ def gram(
       init: (key, x [T, F]) -> weights.
       features: (weights, x [T, F]) -> the taps to match, name -> [..., C], the channels last.
       key: PRNG key of the weights.
-      relative: divides each tap's distance by the mean square of the target's own Gram.
+      statistic: objective on features [..., C], such as `gram()`.
+    """
+
+    def fit(reference):
+        weights = init(key, reference)
+        return {"weights": weights, "taps": {name: statistic.fit(y) for name, y in features(weights, reference).items()}}
+
+    def distance(target, x):
+        found = features(target["weights"], x)
+        each = [statistic.distance(tap, found[name]) for name, tap in target["taps"].items()]
+        return sum(total for total, _ in each) / len(each), {name: sum(terms[name] for _, terms in each) / len(each) for name in each[0][1]}
+
+    return Objective(fit, distance)
+
+
+def gram(*, relative: bool = True, form: str = "auto") -> Objective:
+    """Gram distance of features [..., C] (Gatys, Ecker & Bethge 2015).
+
+    Args:
+      relative: divides the distance by the mean square of the target's own Gram.
       form: "direct" compares Grams [C, C], "frames" frames by frames, "auto" whichever costs less at the target's length.
     """
     if form not in ("auto", "direct", "frames"):
         raise ValueError(f"form must be auto, direct or frames, got {form!r}.")
 
-    def fit(reference):
-        weights = init(key, reference)
-        taps = {}
-        for name, y in features(weights, reference).items():
-            positions = y.size // y.shape[-1]
-            by_frames = form == "frames" or (form == "auto" and statistics.frames_are_cheaper(positions, positions, y.shape[-1]))
-            size = statistics.kernel_gram_size(statistics.feature_kernel(y, y)) if by_frames else jnp.mean(statistics.gram(y) ** 2)
-            taps[name] = {"size": size} | ({"features": y} if by_frames else {"gram": statistics.gram(y)})
-        return {"weights": weights, "taps": taps}
+    def fit(y):
+        positions = y.size // y.shape[-1]
+        if form == "frames" or (form == "auto" and statistics.frames_are_cheaper(positions, positions, y.shape[-1])):
+            return {"size": statistics.kernel_gram_size(statistics.feature_kernel(y, y)), "features": y}
+        return {"size": jnp.mean(statistics.gram(y) ** 2), "gram": statistics.gram(y)}
 
     def distance(target, x):
-        total = 0.0
-        found = features(target["weights"], x)
-        for name, tap in target["taps"].items():
-            if "features" in tap:
-                kernel = statistics.feature_kernel(found[name], found[name])
-                cross = statistics.feature_kernel(found[name], tap["features"])
-                term = statistics.kernel_gram_distance(kernel, cross, tap["size"])
-            else:
-                term = statistics.gram_distance(statistics.gram(found[name]), tap["gram"])
-            total += term / (tap["size"] if relative else 1.0)
-        total = total / len(target["taps"])
+        if "features" in target:
+            kernel, cross = statistics.feature_kernel(x, x), statistics.feature_kernel(x, target["features"])
+            total = statistics.kernel_gram_distance(kernel, cross, target["size"])
+        else:
+            total = statistics.gram_distance(statistics.gram(x), target["gram"])
+        total = total / (target["size"] if relative else 1.0)
         return total, {"gram": total}
+
+    return Objective(fit, distance)
+
+
+def bin_grams() -> Objective:
+    """Distance of the Grams of every bin by itself, features [T, F, C] (Caracalla & Roebel 2019: their H), relative to the target's size.
+
+    A 2-D network's Gram over all positions forgets at which frequency a pattern was; this one does not.
+    """
+
+    def grams(y):
+        return jnp.einsum("tfc,tfd->fcd", y, y, precision=jax.lax.Precision.HIGHEST) / len(y)
+
+    def distance(target, x):
+        total = jnp.sum((grams(x) - target) ** 2) / jnp.sum(target**2)
+        return total, {"gram": total}
+
+    return Objective(grams, distance)
+
+
+def feature_autocorrelation(*, lags: tuple[int, int]) -> Objective:
+    """Relative squared difference of every feature's autocorrelation, features [T, C] (Antognini, Hoffman & Weiss 2019), which keeps rhythm.
+
+    lags: shortest and longest, in frames; at most as many as half of the reference and of x hold. Differs: not circular.
+    """
+
+    def found_in(y):
+        shortest, longest = lags
+        longest = min(longest, len(y) // 2)
+        return statistics.autocorrelation(y, longest)[min(shortest, longest) - 1 :]
+
+    def distance(target, x):
+        found = found_in(x)
+        common = min(len(found), len(target))
+        total = jnp.sum((found[:common] - target[:common]) ** 2) / jnp.sum(target[:common] ** 2)
+        return total, {"autocorrelation": total}
+
+    return Objective(found_in, distance)
+
+
+def diversity() -> Objective:
+    """How much features [T, C] are the reference's own, shifted in time: max_s sum y^2 / sum (x_t - y_{t+s})^2 (Antognini et al. 2019).
+
+    Large near a copy, about 1 / 2 far from one; added to a distance it keeps a texture from being its reference again. Shifts
+    are circular, after the shorter of the two is filled up with zeros.
+    """
+
+    def distance(target, x):
+        size = scipy.fft.next_fast_len(max(len(x), len(target)), real=True)
+        products = jnp.sum(jnp.conj(jnp.fft.rfft(x, size, axis=0)) * jnp.fft.rfft(target, size, axis=0), axis=1)
+        energy = jnp.sum(target**2)
+        apart = jnp.sum(x**2) + energy - 2 * jnp.fft.irfft(products, size)
+        total = energy / jnp.maximum(jnp.min(apart), 1e-3 * energy)
+        return total, {"diversity": total}
+
+    return Objective(lambda y: y, distance)
+
+
+def gaussian_transport() -> Objective:
+    """Squared 2-Wasserstein distance of Gaussians fitted to a network's maps, features [T, F, C], averaged over maps.
+
+    Each map's frames [T, F] are taken as draws of a Gaussian with one mean for all bins and a covariance of bins by bins; as in
+    the optimal transport of features by Vacher et al. 2020 and of sound textures by the DAFx-26 submission that paper.md cites:
+
+        W^2 = (m_x - m_y)^2 + tr S_x + tr S_y - 2 |X S_y^(1/2)|_*
+
+    with X the centred frames over the root of T, whose nuclear norm is tr (S_y^(1/2) S_x S_y^(1/2))^(1/2). Features [T, C] count as
+    one map. Differs: covariances are divided by T, so that lengths may differ, and the whole by the target's tr S_y.
+    """
+
+    def moments(y):
+        maps = jnp.moveaxis(y, -1, 0) if y.ndim == 3 else y[None]
+        means = jnp.mean(maps, axis=(1, 2))
+        return means, (maps - means[:, None, None]) / np.sqrt(maps.shape[1])
+
+    def fit(y):
+        means, frames = moments(y)
+        _, values, directions = jax.vmap(lambda one: jnp.linalg.svd(one, full_matrices=False))(frames)
+        root = jnp.einsum("mrf,mr,mrg->mfg", directions, values, directions)
+        return {"means": means, "root": root, "trace": jnp.sum(frames**2, axis=(1, 2))}
+
+    def distance(target, x):
+        means, frames = moments(x)
+        shared = jax.lax.map(lambda pair: statistics.nuclear_norm(pair[0] @ pair[1]), (frames, target["root"]))
+        gaps = (means - target["means"]) ** 2 + jnp.sum(frames**2, axis=(1, 2)) + target["trace"] - 2 * shared
+        total = jnp.mean(gaps) / jnp.mean(target["trace"])
+        return total, {"transport": total}
 
     return Objective(fit, distance)
 
@@ -229,6 +325,16 @@ def relatively_compressed(objective: Objective, *, sharpness: float) -> Objectiv
         return objective.distance(target["target"], spectrogram.compress_relative(x, target["scale"], sharpness=sharpness))
 
     return Objective(fit, distance)
+
+
+def peak_compressed(objective: Objective) -> Objective:
+    """The objective on tanh(15 x / the reference's largest value), for signed x (2 sigmoid(30 z) - 1: Caracalla & Roebel 2020)."""
+
+    def fit(reference):
+        scale = 15 / jnp.maximum(jnp.max(jnp.abs(reference)), jnp.finfo(jnp.float32).tiny)
+        return {"scale": scale, "target": objective.fit(jnp.tanh(scale * reference))}
+
+    return Objective(fit, lambda target, x: objective.distance(target["target"], jnp.tanh(target["scale"] * x)))
 
 
 def in_blocks(objective: Objective, *, frames: int, overlap: int) -> Objective:

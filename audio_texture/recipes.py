@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from audio_texture import audio
 from audio_texture.layer import INITIALISATIONS, Layer, receptive_field
 
@@ -20,19 +22,19 @@ class View:
 
     Attributes:
       bands: mel bands; 0 keeps all bins of the transform.
-      widths: frames the kernels span, a network each.
+      widths: frames the kernels span, a network each; (frames, bins) where 2-D kernels are not square.
       window_ms, hop_ms: of the transform, in milliseconds, whatever the rate.
       weight: of this view in the style distance.
     """
 
     bands: int
-    widths: tuple[int, ...]
+    widths: tuple[int | tuple[int, int], ...]
     window_ms: float
     hop_ms: float
     weight: float = 1.0
 
     def __post_init__(self):
-        if self.bands < 0 or not self.widths or min(self.widths) < 1:
+        if self.bands < 0 or not self.widths or min(np.ravel(width).min() for width in self.widths) < 1:
             raise ValueError(f"a view needs bands >= 0 and widths of at least one frame, got {self.bands} and {self.widths}.")
         if not 0 < self.hop_ms <= self.window_ms / 2:
             raise ValueError(f"a view's hop must be above 0 and at most half its window of {self.window_ms:g} ms, got {self.hop_ms:g} ms.")
@@ -46,19 +48,20 @@ class View:
 
     @classmethod
     def parse(cls, text: str) -> "View":
-        """`bins@32/8:1,3` or `mel24@32/8:2,8,16*0.5`: bands @ window / hop in ms : widths in frames * weight."""
-        found = re.fullmatch(r"(bins|mel(\d+))@([\d.e+-]+)/([\d.e+-]+):([\d,]+)(?:\*([\d.e+-]+))?", text.strip())
+        """`bins@32/8:1,3` or `mel24@32/8:2,8,16*0.5`: bands @ window / hop in ms : widths in frames, or frames x bins, * weight."""
+        found = re.fullmatch(r"(bins|mel(\d+))@([\d.e+-]+)/([\d.e+-]+):([\dx,]+)(?:\*([\d.e+-]+))?", text.strip())
         if not found:
             raise ValueError(f"view {text!r} must look like bins@32/8:1,3 or mel24@32/8:2,8,16*0.5.")
         _, bands, window, hop, widths, weight = found.groups()
         try:
-            return cls(int(bands or 0), tuple(int(width) for width in widths.split(",")), float(window), float(hop), float(weight or 1))
+            sizes = tuple(tuple(map(int, width.split("x", 1))) if "x" in width else int(width) for width in widths.split(","))
+            return cls(int(bands or 0), sizes, float(window), float(hop), float(weight or 1))
         except ValueError as error:
             raise ValueError(f"view {text!r}: {error}") from error
 
     def __str__(self) -> str:
         bands = f"mel{self.bands}" if self.bands else "bins"
-        widths = ",".join(map(str, self.widths))
+        widths = ",".join("x".join(map(str, width)) if isinstance(width, tuple) else str(width) for width in self.widths)
         return f"{bands}@{self.window_ms!r}/{self.hop_ms!r}:{widths}" + (f"*{self.weight!r}" if self.weight != 1 else "")
 
 
@@ -77,14 +80,16 @@ class Recipe:
     sample_rate: int = _choice(0, "Rate the sound is modelled at, in Hz; 0 is the input's own, up to 48000.")
     level: float = _choice(0.1, "Level (RMS) the reference is brought to before it is compressed; 0 leaves it as recorded.")
     views: tuple[View, ...] = _choice((), "Views, separated by blanks: bins@32/8:1,3 is all bins, a window of 32 ms every 8 ms, kernels of 1 and 3 frames; mel24@32/8:2,8*0.5 has 24 mel bands and half the weight.")
-    compression: str = _choice("relative", "Logarithm of magnitudes: the authors' fixed log1p(x) / 7, or relative to each bin's mean in the reference.", ["relative", "fixed"])
+    compression: str = _choice("relative", "Logarithm of magnitudes: the authors' fixed log1p(x) / 7, or relative to each bin's mean in the reference; real-imaginary: tanh relative to the peak.", ["relative", "fixed", "peak"])
     sharpness: float = _choice(4.0, "Relative compression is logarithmic down to a bin's mean divided by this, linear below.")
     standardised: bool = _choice(True, "Whether every bin is brought to mean 0 and deviation 1 by the reference's.")
     smoothing_hz: float = _choice(2.0, "Waveform canvas: width over which the reference's long-term spectrum is averaged, in Hz.")
     gain_bands: int = _choice(24, "Waveform canvas: mel bands of the gains over time that shape the noise; 0 has none.")
     gain_window_ms: float = _choice(32.0, "Waveform canvas: window of the gains, in ms; they change every quarter of it.")
     start: str = _choice("standard", "Spectrogram canvas: normal in units of the reference's deviation about its mean, or the authors' uniform over 0 to 0.1.", ["standard", "uniform"])
+    representation: str = _choice("magnitude", "Waveform canvas: what networks see of the transform; real-imaginary is for 2-D networks.", ["magnitude", "real-imaginary"])
     # The networks.
+    network: str = _choice("1d-frequency", "What kernels slide along: frames, with bins as channels, or both (2d).", ["1d-frequency", "2d"])
     filters: int = _choice(0, "Random filters a layer; 0 is infinitely many, in closed form.")
     depth: int = _choice(1, "Layers of each network.")
     dilation: int = _choice(1, "Frames between a kernel's taps.")
@@ -93,6 +98,9 @@ class Recipe:
     initialisation: str = _choice("normal", "Distribution of an explicit network's weights.", INITIALISATIONS)
     padding: str = _choice("valid", "What an explicit network's kernels see beyond the ends.", ["valid", "same"])
     # The loss.
+    statistic: str = _choice("gram", "What is matched of the networks' features: their Gram; 2-D: that of every bin, or Gaussians' optimal transport.", ["gram", "bin-grams", "transport"])
+    autocorrelation_weight: float = _choice(0.0, "Explicit 1-D networks: weight of the features' autocorrelation.")
+    diversity_weight: float = _choice(0.0, "Explicit 1-D networks: weight of the term that is large near a copy.")
     normalised_by: str = _choice("target", "What each style distance is divided by: the target's own size, the distance at the start, or nothing.", ["target", "start", "nothing"])
     style_weight: float = _choice(1.0, "Weight of the style distance.")
     auditory_weight: float = _choice(0.0, "Waveform canvas: weight of the distance of the ear's envelope statistics.")
@@ -112,7 +120,7 @@ class Recipe:
     phase_momentum: float = _choice(0.0, "Momentum of Griffin-Lim: 0 is the classical form, 0.99 the fast one.")
 
     def __post_init__(self):
-        at_least = {"evaluations": 1, "filters": 0, "depth": 1, "dilation": 1, "pool": 1, "history": 1, "phase_iterations": 0, "sample_rate": 0, "level": 0, "tolerance": 0, "bound_weight": 0, "auditory_weight": 0, "rhythm_weight": 0, "gain_bands": 0}
+        at_least = {"evaluations": 1, "filters": 0, "depth": 1, "dilation": 1, "pool": 1, "history": 1, "phase_iterations": 0, "sample_rate": 0, "level": 0, "tolerance": 0, "bound_weight": 0, "auditory_weight": 0, "rhythm_weight": 0, "autocorrelation_weight": 0, "diversity_weight": 0, "gain_bands": 0}
         for name, least in at_least.items():
             if not getattr(self, name) >= least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}.")
@@ -136,12 +144,23 @@ class Recipe:
             raise ValueError("views on a spectrogram canvas must share one window and hop.")
         if self.canvas == "spectrogram" and self.compression != "fixed":
             raise ValueError("compression must be fixed on a spectrogram canvas, which holds compressed values itself.")
+        if self.filters == 0 and (self.network == "2d" or self.autocorrelation_weight or self.diversity_weight):
+            raise ValueError("filters must be above 0 with network=2d, autocorrelation_weight or diversity_weight: those have no closed form here.")
+        if self.network == "2d" and (self.autocorrelation_weight or self.diversity_weight):
+            raise ValueError("autocorrelation_weight and diversity_weight must be 0 with network=2d: they are of features over frames.")
+        if self.network != "2d" and (self.statistic != "gram" or any(isinstance(width, tuple) for view in self.views for width in view.widths)):
+            raise ValueError("network must be 2d where statistic is not gram or widths have bins.")
+        if self.representation == "real-imaginary" and (self.canvas, self.network, self.compression, self.standardised, any(view.bands for view in self.views)) != ("waveform", "2d", "peak", False, False):
+            raise ValueError("representation=real-imaginary must go with a waveform canvas, network=2d, compression=peak, no standardisation and views of bins.")
+        if self.compression == "peak" and self.representation != "real-imaginary":
+            raise ValueError("compression=peak is for signed values: representation must be real-imaginary.")
         if self.filters == 0 and self.pooling == "max" and self.pool > 1:
             raise ValueError("pooling must be mean with infinitely many filters: max pooling has no closed form.")
 
-    def layers(self, width: int) -> tuple[Layer, ...]:
+    def layers(self, width: int | tuple[int, int]) -> tuple[Layer, ...]:
         """The network of one kernel width."""
-        return (Layer(width, self.dilation, self.pool, max(self.filters, 1)),) * self.depth
+        frames, bins = width if isinstance(width, tuple) else (width, 0)
+        return (Layer(frames, self.dilation, self.pool, max(self.filters, 1), bins),) * self.depth
 
     def longest_field(self, view: View) -> int:
         """Frames that the widest network of a view sees."""
@@ -180,7 +199,7 @@ RECIPES = {
             name="texture-fast",
             summary="The default's networks alone, in a quarter of the steps.",
             views=(View(0, (1, 3), 32.0, 8.0), View(24, (2, 8, 16), 32.0, 8.0)),
-            evaluations=60,
+            evaluations=100,
         ),
         Recipe(
             name="mcdermott-simoncelli",
@@ -188,6 +207,51 @@ RECIPES = {
             views=(),
             auditory_weight=1.0,
             gain_bands=0,
+        ),
+        Recipe(
+            name="antognini",
+            summary="Antognini, Hoffman & Weiss 2019: six random nets, Gram, autocorrelation and diversity; a log spectrogram.",
+            canvas="spectrogram",
+            sample_rate=16000,
+            views=(View(0, (2, 4, 8, 16, 32, 64), 32.0, 8.0),),
+            compression="fixed",
+            standardised=False,
+            start="uniform",
+            filters=512,
+            autocorrelation_weight=1e3,
+            diversity_weight=1e-3,
+            evaluations=500,
+            phase_iterations=200,
+        ),
+        Recipe(
+            name="caracalla-roebel",
+            summary="Caracalla & Roebel 2020: 2-D random nets on real and imaginary parts, a Gram for every bin; a waveform.",
+            sample_rate=16000,
+            views=(View(0, (3, 5, 7, 11, 15, 19, 23, 27), 32.0, 16.0),),
+            representation="real-imaginary",
+            compression="peak",
+            standardised=False,
+            gain_bands=0,
+            network="2d",
+            filters=128,
+            statistic="bin-grams",
+            evaluations=400,
+        ),
+        Recipe(
+            name="gaussian-ot",
+            summary="Gaussian optimal transport between maps of 2-D random nets on real and imaginary parts; a waveform.",
+            sample_rate=16000,
+            views=(View(0, ((2, 101), (3, 53), (5, 11), 3, 7, 11, 19, 27), 32.0, 16.0),),
+            representation="real-imaginary",
+            compression="peak",
+            standardised=False,
+            gain_bands=0,
+            network="2d",
+            filters=128,
+            initialisation="narrow",
+            statistic="transport",
+            history=25,
+            evaluations=400,
         ),
         Recipe(
             name="infinite-width",

@@ -83,3 +83,19 @@ def sorted_projections(x: jax.Array, directions: jax.Array, width: int, *, quant
     values = jnp.sort(patches @ directions, axis=0)
     wanted, present = ((np.arange(count) + 0.5) / count for count in (quantiles, len(values)))
     return jax.vmap(lambda column: jnp.interp(wanted, present, column), in_axes=1, out_axes=1)(values)
+
+
+@jax.custom_vjp
+def nuclear_norm(x: jax.Array) -> jax.Array:
+    """Sum of the singular values of [M, N]."""
+    return jnp.sum(jnp.linalg.svd(x, compute_uv=False))
+
+
+def _nuclear_norm_forward(x):
+    left, values, right = jnp.linalg.svd(x, full_matrices=False)
+    # The subgradient of least norm: directions without any size have none. That of the SVD itself divides by gaps.
+    polar = (left * (values > 1e-6 * values[0])[None]) @ right
+    return jnp.sum(values), polar
+
+
+nuclear_norm.defvjp(_nuclear_norm_forward, lambda polar, cotangent: (cotangent * polar,))

@@ -16,13 +16,16 @@ import numpy as np
 import scipy.fft
 
 from audio_texture import audio, canvas, checkpoint, objective, optimize, phase, spectrogram
+from audio_texture.layer import Description
 from audio_texture.recipes import Recipe, View
 
 # Nothing above half of this is heard; faster recordings are modelled at this rate and the result is brought back to theirs.
 HIGHEST_MODELLED_RATE = 48_000
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.05, 600.0
-# One patch has no statistics.
-FEWEST_PATCHES = 8
+# One patch has no statistics: a kernel must fit in so many places, hop by hop, and so many times side by side.
+FEWEST_PATCHES, FEWEST_APART = 8, 3
+# Seconds, Antognini, Hoffman & Weiss 2019.
+AUTOCORRELATION_LAGS = (0.2, 2.0)
 # What onsets are heard in: rises within 16 ms, and down to 30 dB under a band's mean, where they begin.
 ONSETS, ONSET_STEP, ONSET_SHARPNESS = View(24, (16,), 32.0, 8.0), 2, 30.0
 
@@ -76,12 +79,20 @@ def check_reference(recipe: Recipe, wave: np.ndarray, *, sample_rate: int, name:
 
 
 def fitted(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int) -> Recipe:
-    """The recipe without those kernels that are too long for the shortest reference to hold several patches of."""
+    """The recipe without those kernels that are too long for the shortest reference to hold several patches of.
+
+    What a kernel sees once or twice is no texture: matched over a longer result it can only be repeated, or missed.
+    """
     rate = modelled_rate(recipe, sample_rate)
     samples = min(wave.shape[1] for wave in references) / sample_rate * rate
+
+    def fits(view, width):
+        one = _only(recipe, view, width)
+        return max(_field_samples(one, rate, places=FEWEST_PATCHES), FEWEST_APART * _field_samples(one, rate)) <= samples
+
     views = []
     for view in recipe.views:
-        widths = tuple(width for width in view.widths if _field_samples(_only(recipe, view, width), rate, places=FEWEST_PATCHES) <= samples)
+        widths = tuple(width for width in view.widths if fits(view, width))
         if widths:
             views.append(dataclasses.replace(view, widths=widths))
     return dataclasses.replace(recipe, views=tuple(views))
@@ -287,11 +298,13 @@ def _style(recipe: Recipe, rate: int) -> objective.Objective:
         one = objective.in_blocks(one, frames=block_frames(view, overlap), overlap=overlap)
         if recipe.standardised:
             one = objective.standardised(one)
-        if recipe.compression == "relative":
+        if recipe.compression == "peak":
+            one = objective.peak_compressed(one)
+        elif recipe.compression == "relative":
             one = objective.relatively_compressed(one, sharpness=recipe.sharpness)
         elif recipe.canvas == "waveform":
             one = objective.seen_through(spectrogram.compress, one)
-        look = _view_of_wave if recipe.canvas == "waveform" else _view_of_spectrogram
+        look = _parts_of_wave if recipe.representation == "real-imaginary" else _view_of_wave if recipe.canvas == "waveform" else _view_of_spectrogram
         one = objective.seen_through(functools.partial(look, view=view, rate=rate), one)
         parts[str(view)] = (recipe.style_weight * view.weight / total_weight, one)
     if recipe.auditory_weight:
@@ -318,7 +331,7 @@ def _networks(recipe: Recipe, view: View, key: jax.Array) -> objective.Objective
     # Flax takes a second to import, which runs in closed form need not wait for.
     from audio_texture import networks
 
-    nets = [networks.FrequencyAsChannels(layers, recipe.initialisation, recipe.padding, recipe.pooling) for layers in stacks]
+    nets = [networks.build(Description(recipe.network, layers, recipe.initialisation, recipe.padding, recipe.pooling)) for layers in stacks]
     last = f"{'pool' if recipe.pool > 1 else 'relu'}_{recipe.depth}"
 
     def init(key, x):
@@ -327,7 +340,16 @@ def _networks(recipe: Recipe, view: View, key: jax.Array) -> objective.Objective
     def features(weights, x):
         return {str(i): net.apply(weight, x)[last] for i, (net, weight) in enumerate(zip(nets, weights, strict=True))}
 
-    return objective.gram(init, features, key, relative=relative)
+    statistic = {"gram": objective.gram(relative=relative), "bin-grams": objective.bin_grams(), "transport": objective.gaussian_transport()}[recipe.statistic]
+    others = {}
+    if recipe.autocorrelation_weight:
+        lags = tuple(max(1, round(seconds * 1000 / view.hop_ms)) for seconds in AUTOCORRELATION_LAGS)
+        others["autocorrelation"] = (recipe.autocorrelation_weight, objective.feature_autocorrelation(lags=lags))
+    if recipe.diversity_weight:
+        others["diversity"] = (recipe.diversity_weight, objective.diversity())
+    if others:
+        statistic = objective.weighted_sum({"gram": (1.0, statistic), **others})
+    return objective.of_network(init, features, key, statistic)
 
 
 def _magnitude(wave: jax.Array, sizes: dict[str, int]) -> jax.Array:
@@ -345,6 +367,12 @@ def _view_of_wave(wave: jax.Array, *, view: View, rate: int) -> jax.Array:
         streams += [(left + right) / np.sqrt(2), (left - right) / np.sqrt(2)]
     magnitudes = [_magnitude(stream, sizes) for stream in streams]
     return jnp.concatenate([_banded(magnitude, view, rate) for magnitude in magnitudes], axis=1)
+
+
+def _parts_of_wave(wave: jax.Array, *, view: View, rate: int) -> jax.Array:
+    """Real and imaginary parts of a wave's [C, N] transform as channels: [T, F, 2 C]."""
+    spectra = [spectrogram.stft(channel, **view.sizes(rate), center=False) for channel in wave]
+    return jnp.stack([part for spectrum in spectra for part in (jnp.real(spectrum), jnp.imag(spectrum))], axis=-1)
 
 
 def _view_of_spectrogram(compressed: jax.Array, *, view: View, rate: int) -> jax.Array:

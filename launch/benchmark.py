@@ -61,7 +61,7 @@ def style_distance(name: str) -> dict[str, Any]:
 
             net = networks.FrequencyAsChannels(LAYERS)
             features = lambda weights, x: {"relu_1": net.apply(weights, x)["relu_1"]}
-            style = objective.gram(net.init, features, jax.random.key(1), form={"explicit": "direct", "frames": "frames"}[name])
+            style = objective.of_network(net.init, features, jax.random.key(1), objective.gram(form={"explicit": "direct", "frames": "frames"}[name]))
         target = jax.jit(style.fit)(y)
         compile_s, run_ms = _timed(jax.jit(jax.value_and_grad(lambda x, target: style.distance(target, x)[0])), x, target)
     return {"shape": f"{BINS} bins x {FRAMES} frames", "compile_s": compile_s, "run_ms": run_ms}

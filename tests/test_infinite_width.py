@@ -151,7 +151,7 @@ def test_too_few_frames_for_a_pool_are_refused():
 def explicit_gram(layers):
     net = networks.FrequencyAsChannels(layers, "normal", "valid", "mean")
     tap = f"{'pool' if layers[-1].pool > 1 else 'relu'}_{len(layers)}"
-    return lambda key: objective.gram(net.init, lambda weights, x: {"a": net.apply(weights, x)[tap]}, key)
+    return lambda key: objective.of_network(net.init, lambda weights, x: {"a": net.apply(weights, x)[tap]}, key, objective.gram())
 
 
 def distance_and_gradient(one, reference, x):

@@ -111,7 +111,7 @@ def test_jit_and_vmap_agree_with_one_by_one():
 
 
 def test_unknown_initialisation_is_refused():
-    with pytest.raises(ValueError, match="initialisation must be one of normal, uniform, got 'he'"):
+    with pytest.raises(ValueError, match="initialisation must be one of normal, uniform, narrow, got 'he'"):
         parameters(FrequencyAsChannels([Layer(3, 1, 1, 6)], "he"))
 
 
@@ -250,7 +250,7 @@ def test_every_network_goes_through_the_same_objective(kind):
     layers = SMALL if not kind.startswith("vgg") else ()
     names = ["relu1_1"] if kind.startswith("vgg") else ["relu_1", "pool_1"]
     description = cut_after(Description(kind, layers, "uniform"), names)
-    style = objective.gram(build(description).init, networks.features(description, names), jax.random.key(0))
+    style = objective.of_network(build(description).init, networks.features(description, names), jax.random.key(0), objective.gram())
     target = jax.jit(style.fit)(PICTURE)
     at, gradient = jax.jit(jax.value_and_grad(lambda x: style.distance(target, x)[0]))(PICTURE[::-1] * 0.5)
     assert jax.jit(style.distance)(target, PICTURE)[0] < 1e-4 < at
@@ -262,7 +262,7 @@ def test_grams_of_both_forms_agree_in_two_dimensions():
     description = Description("2d", (Layer(3, 1, 2, 6),))
     losses = []
     for form in ("direct", "frames"):
-        style = objective.gram(build(description).init, networks.features(description, ["relu_1"]), jax.random.key(0), form=form)
+        style = objective.of_network(build(description).init, networks.features(description, ["relu_1"]), jax.random.key(0), objective.gram(form=form))
         losses.append(float(style.distance(style.fit(PICTURE), PICTURE[::-1] ** 2)[0]))
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 

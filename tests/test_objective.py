@@ -18,7 +18,8 @@ X, Y = (np.random.default_rng(seed).gamma(1.0, size=(frames, 6)).astype(np.float
 
 def explicit(filters=20, form="auto", relative=True, seed=0):
     net = networks.FrequencyAsChannels([Layer(3, 1, 2, filters)], "normal", "valid", "mean")
-    return objective.gram(net.init, lambda weights, x: {"a": net.apply(weights, x)["relu_1"], "b": net.apply(weights, x)["pool_1"]}, jax.random.key(seed), relative=relative, form=form)
+    taps = lambda weights, x: {"a": net.apply(weights, x)["relu_1"], "b": net.apply(weights, x)["pool_1"]}
+    return objective.of_network(net.init, taps, jax.random.key(seed), objective.gram(relative=relative, form=form))
 
 
 INFINITE = objective.infinite_gram([[Layer(2)], [Layer(5, 2, 2)]])
@@ -38,6 +39,10 @@ EVERY = {
     "scaled": objective.scaled(INFINITE, 3.0),
     "onsets": objective.onset_statistics(step=2, lags=12, widths=(1, 4)),
     "auditory": objective.auditory_statistics(1200),
+    "peak": objective.peak_compressed(MEAN),
+    "autocorrelation": objective.feature_autocorrelation(lags=(3, 12)),
+    "transport": objective.gaussian_transport(),
+    "bins": objective.seen_through(lambda x: jnp.stack([x, x[::-1]], axis=-1), objective.bin_grams()),
 }
 of_every = pytest.mark.parametrize("name", EVERY)
 
@@ -161,6 +166,61 @@ def test_bounds_have_no_slope_inside():
     for x in (np.linspace(0, 1, 50, dtype=np.float32), np.zeros(5, np.float32), np.ones(5, np.float32)):
         value, gradient, _ = value_and_gradient(objective.bounds(), x)
         assert value == 0 and not np.any(gradient)
+
+
+# --- statistics of features
+
+
+def maps(seed, frames=40, bins=5, count=2):
+    """Features [T, F, C] with means and covariances of their own."""
+    rng = np.random.default_rng(seed)
+    mixing = rng.normal(size=(count, bins, bins))
+    return np.stack([rng.normal(size=(frames, bins)) @ one + rng.normal() for one in mixing], axis=-1).astype(np.float32)
+
+
+def test_transport_is_the_bures_wasserstein_distance():
+    """In float64 with scipy's matrix roots, from the covariances rather than the frames (DAFx's formula, divided by T)."""
+    import scipy.linalg
+
+    x, y = maps(0), maps(1, frames=55)
+    total, size = 0.0, 0.0
+    for c in range(2):
+        one, two = x[..., c].astype(np.float64), y[..., c].astype(np.float64)
+        covariance = lambda z: (z - z.mean()).T @ (z - z.mean()) / len(z)
+        root = scipy.linalg.sqrtm(covariance(two))
+        total += (one.mean() - two.mean()) ** 2 + np.trace(covariance(one)) + np.trace(covariance(two)) - 2 * np.trace(scipy.linalg.sqrtm(root @ covariance(one) @ root)).real
+        size += np.trace(covariance(two))
+    assert value_and_gradient(objective.gaussian_transport(), x, y)[0] == pytest.approx(total / size, rel=1e-3)
+
+
+def test_statistics_of_features_ignore_the_order_of_frames_or_not():
+    """Grams of bins and transport do, an autocorrelation does not; a shift in frequency is nothing to a Gram over all positions alone."""
+    x = maps(0)
+    shuffled = np.random.default_rng(2).permutation(x)
+    rolled = np.roll(x, 1, axis=1)
+    for one in (objective.bin_grams(), objective.gaussian_transport()):
+        assert value_and_gradient(one, shuffled, x)[0] < 1e-5 < 0.01 < value_and_gradient(one, rolled, x)[0]
+    assert value_and_gradient(objective.gram(), rolled, x)[0] < 1e-6
+    slow = np.cumsum(x[:, 0], axis=0)
+    assert value_and_gradient(objective.feature_autocorrelation(lags=(1, 10)), np.random.default_rng(2).permutation(slow), slow)[0] > 0.01
+
+
+def test_diversity_is_large_near_a_copy_at_any_shift():
+    """Its definition in float64; a copy moved in time is found, an independent sound is not, other lengths are compared."""
+    one, rng = objective.diversity(), np.random.default_rng(3)
+    y, other = rng.uniform(size=(64, 7)).astype(np.float32), rng.uniform(size=(64, 7)).astype(np.float32)
+    expected = max(np.sum(y.astype(np.float64) ** 2) / np.sum((other - np.roll(y, -shift, axis=0)) ** 2) for shift in range(64))
+    assert value_and_gradient(one, other, y)[0] == pytest.approx(expected, rel=1e-3)
+    assert value_and_gradient(one, np.roll(y, 9, axis=0), y)[0] > 100 > 10 > value_and_gradient(one, other, y)[0]
+    assert np.isfinite(value_and_gradient(one, other[:50], y)[0]) and np.all(np.isfinite(value_and_gradient(one, np.roll(y, 9, axis=0), y)[1]))
+
+
+def test_peak_compression_is_the_sigmoid_of_the_paper():
+    """2 sigmoid(30 z) - 1 with z relative to the reference's peak (paper.md B)."""
+    z = np.random.default_rng(4).normal(size=(30, 6)).astype(np.float32)
+    collect = objective.Objective(lambda y: y, lambda target, x: (jnp.mean(x), {"mean": jnp.mean(x)}))
+    expected = 2 / (1 + np.exp(-30 * z.astype(np.float64) / np.max(np.abs(Y)))) - 1
+    assert value_and_gradient(objective.peak_compressed(collect), z)[0] == pytest.approx(np.mean(expected), rel=1e-3)
 
 
 # --- onsets

@@ -71,11 +71,12 @@ def test_views_survive_their_text(bands, widths, window_ms, share, weight):
 
 def test_views_as_people_write_them():
     assert View.parse("bins@32/8:1,3") == View(0, (1, 3), 32.0, 8.0)
+    assert View.parse("bins@32/16:2x101,3") == View(0, ((2, 101), 3), 32.0, 16.0) and str(View(0, ((2, 101), 3), 32.0, 16.0)) == "bins@32.0/16.0:2x101,3"
     assert View.parse(" mel24@32/8:2,8,16*0.5 ") == View(24, (2, 8, 16), 32.0, 8.0, 0.5)
     assert str(View(24, (2, 8), 32.0, 8.0)) == "mel24@32.0/8.0:2,8"
 
 
-@pytest.mark.parametrize("text", ["", "bins", "bins@32:1", "bins@32/8", "mel@32/8:1", "bins@32/8:", "bins@1.2.3/8:1", "bins@32/8:1,,2", "bins@32/8:1*", "bins@32/8:1.5", "mel-3@32/8:1", "bins@32/8:-1"])
+@pytest.mark.parametrize("text", ["", "bins", "bins@32:1", "bins@32/8", "mel@32/8:1", "bins@32/8:", "bins@1.2.3/8:1", "bins@32/8:1,,2", "bins@32/8:1*", "bins@32/8:1.5", "mel-3@32/8:1", "bins@32/8:2x", "bins@32/8:2x3x4", "bins@32/8:0x3", "bins@32/8:-1"])
 def test_views_that_cannot_be_read_are_quoted(text):
     with pytest.raises(ValueError, match=re.escape(repr(text))):
         View.parse(text)
@@ -132,7 +133,7 @@ def test_sizes_are_even_and_leave_no_gaps(rate, window_ms, hop_ms):
         ({"sample_rate": 384001}, "sample_rate must be 0 or from"),
         ({"canvas": "wave"}, "canvas must be one of waveform, spectrogram, got 'wave'"),
         ({"optimizer": "sgd"}, "optimizer must be one of lbfgs, adam"),
-        ({"initialisation": "he"}, "initialisation must be one of normal, uniform"),
+        ({"initialisation": "he"}, "initialisation must be one of normal, uniform, narrow"),
         ({"padding": "full"}, "padding must be one of valid, same"),
         ({"pooling": "min"}, "pooling must be one of mean, max"),
         ({"normalised_by": "me"}, "normalised_by must be one of target, start, nothing"),
@@ -141,10 +142,19 @@ def test_sizes_are_even_and_leave_no_gaps(rate, window_ms, hop_ms):
         ({"auditory_weight": -0.1}, "auditory_weight must be at least 0"),
         ({"rhythm_weight": math.nan}, "rhythm_weight must be at least 0"),
         ({"rhythm_seconds": 0.0}, "rhythm_seconds must be above 0"),
+        ({"network": "2d"}, "filters must be above 0 with network=2d"),
+        ({"autocorrelation_weight": 1.0}, "filters must be above 0 with network=2d, autocorrelation_weight"),
+        ({"network": "2d", "filters": 4, "diversity_weight": 1.0}, "must be 0 with network=2d"),
+        ({"statistic": "bin-grams", "filters": 4}, "network must be 2d where statistic is not gram"),
+        ({"views": (View(0, ((2, 3),), 32.0, 8.0),), "filters": 4}, "network must be 2d where statistic is not gram or widths have bins"),
+        ({"representation": "real-imaginary", "network": "2d", "filters": 4}, "must go with a waveform canvas, network=2d, compression=peak"),
+        ({"compression": "peak"}, "representation must be real-imaginary"),
+        ({"network": "3d"}, "network must be one of 1d-frequency, 2d"),
+        ({"statistic": "moments"}, "statistic must be one of gram"),
         ({"canvas": "spectrogram", "compression": "fixed", "auditory_weight": 1.0}, "must be 0 on a spectrogram canvas"),
         ({"canvas": "spectrogram", "compression": "fixed", "rhythm_weight": 1.0}, "must be 0 on a spectrogram canvas"),
         ({"canvas": "spectrogram", "views": (VIEW, View(0, (1,), 16.0, 8.0))}, "must share one window and hop"),
-        ({"compression": "log"}, "compression must be one of relative, fixed"),
+        ({"compression": "log"}, "compression must be one of relative, fixed, peak"),
         ({"sharpness": 0.0}, "sharpness must be above 0"),
         ({"gain_bands": -1}, "gain_bands must be at least 0"),
         ({"gain_window_ms": math.inf}, "gain_window_ms must be above 0"),

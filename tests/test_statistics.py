@@ -53,6 +53,16 @@ def test_frames_are_cheaper(x_frames, y_frames, features, expected):
     assert statistics.frames_are_cheaper(x_frames, y_frames, features) is expected
 
 
+def test_nuclear_norm_is_the_sum_of_singular_values():
+    """Value and gradient, U V^T, in float64; at a matrix of lower rank too, where the gradient of an SVD divides by zero."""
+    for x in (X, X @ np.diag([1, 1, 0, 0, 0, 0, 0]).astype(np.float32)):
+        value, gradient = jax.jit(jax.value_and_grad(statistics.nuclear_norm))(x)
+        left, values, right = np.linalg.svd(x.astype(np.float64), full_matrices=False)
+        assert float(value) == pytest.approx(np.sum(values), rel=1e-5)
+        rank = np.sum(values > 1e-5 * values[0])
+        np.testing.assert_allclose(gradient, left[:, :rank] @ right[:rank], atol=1e-4)
+
+
 @pytest.mark.parametrize("lags", [1, 7, 29])
 def test_autocorrelation_is_its_definition(lags):
     """Not circular, each lag's mean over the pairs there are; in every feature by itself."""

@@ -22,6 +22,9 @@ SMALL = {
     "texture-fast": {"views": (View(0, (1, 3), 16.0, 4.0), View(8, (2, 6), 16.0, 4.0)), "evaluations": 40},
     "mcdermott-simoncelli": {"evaluations": 40},
     "infinite-width": {"views": (View(0, (2, 6), 16.0, 4.0),), "sample_rate": 8000, "evaluations": 40, "phase_iterations": 20},
+    "antognini": {"views": (View(0, (2, 5), 16.0, 4.0),), "sample_rate": 8000, "filters": 16, "evaluations": 40, "phase_iterations": 20},
+    "caracalla-roebel": {"views": (View(0, (3, (2, 5)), 16.0, 8.0),), "sample_rate": 8000, "filters": 6, "evaluations": 40},
+    "gaussian-ot": {"views": (View(0, ((2, 9),), 16.0, 8.0),), "sample_rate": 8000, "filters": 2, "evaluations": 40},
     "paper-1d": {"views": (View(0, (5,), 16.0, 4.0),), "sample_rate": 8000, "filters": 32, "evaluations": 40, "phase_iterations": 20},
 }
 FINITE = {"filters": 24, "depth": 2, "pool": 2}
