@@ -230,53 +230,70 @@ def auditory_statistics(sample_rate: int) -> Objective:
     return Objective(heard, distance)
 
 
+def sliced_transport(*, widths: Sequence[int], directions: int) -> Objective:
+    """Sliced 2-Wasserstein distance, squared, between the sets of patches of spectrograms [T, F], averaged over their widths.
+
+    Rabin, Peyre, Delon & Bernot 2011; between the features of textures, Heitz et al., CVPR 2021. The Gram counts a patch by the
+    fourth power of its size: where events stand 40 dB over a ground, it hardly sees the ground. Quantiles count all alike.
+
+    Args:
+      widths: of the patches, in frames; those longer than half of the reference or of x are left out.
+      directions: random ones that patches are projected on, fixed; one where patches are single numbers.
+    """
+
+    def found_in(x):
+        found = {}
+        for width in widths:
+            size = width * x.shape[1]
+            along = np.random.default_rng(size).standard_normal((size, directions if size > 1 else 1))
+            if 2 * width <= len(x):
+                along = (along / np.linalg.norm(along, axis=0)).astype(np.float32)
+                found[str(width)] = statistics.sorted_projections(x, along, width)
+        return found
+
+    def distance(target, x):
+        found = found_in(x)
+        gaps = [jnp.mean((found[width] - target[width]) ** 2) for width in sorted(found.keys() & target.keys())]
+        total = sum(gaps) / len(gaps)
+        return total, {"patches": total}
+
+    return Objective(found_in, distance)
+
+
+def autocorrelation(*, lags: int) -> Objective:
+    """Mean squared difference of the autocorrelations of x [T, F] over lags from 1, in frames; at most half of the reference and of x."""
+
+    def found_in(x):
+        return statistics.autocorrelation(x, min(lags, len(x) // 2))
+
+    def distance(target, x):
+        found = found_in(x)
+        common = min(len(found), len(target))
+        total = jnp.mean((found[:common] - target[:common]) ** 2)
+        return total, {"autocorrelation": total}
+
+    return Objective(found_in, distance)
+
+
 def onset_statistics(*, step: int, lags: int, widths: Sequence[int] = (1, 4, 16), directions: int = 16) -> Objective:
     """Statistics of the onset strength of compressed spectrograms [T, F]: how high onsets are, what shapes they have, how they follow.
 
     Onset strength is the mean over bins of how much each rises within `step` frames (half-wave rectified spectral flux,
-    Dixon, DAFx 2006), in units of the reference's deviation. Two terms:
-      patches: the sliced 2-Wasserstein distance, squared, between the sets of its patches, averaged over their widths
-        (Rabin, Peyre, Delon & Bernot 2011; between a texture's features, Heitz et al., CVPR 2021);
-      autocorrelation: the mean squared difference of its autocorrelation over the lags (Antognini, Hoffman & Weiss 2019,
-        there of every feature of a network, which has so many numbers that it can copy).
+    Dixon, DAFx 2006), in units of the reference's deviation. Its patches are matched by sliced optimal transport, its rhythm by
+    its autocorrelation (Antognini, Hoffman & Weiss 2019, there of every feature of a network, which are so many that they copy).
 
     Args:
       step: frames.
-      lags: longest lag of the autocorrelation, in frames; at most half of the reference and of x count.
-      widths: of the patches, in frames; those longer than half of the reference are left out.
-      directions: random ones that patches are projected on, fixed.
+      lags: longest of the autocorrelation, in frames.
+      widths, directions: see `sliced_transport`.
     """
-    projections = {width: np.random.default_rng(width).standard_normal((width, directions if width > 1 else 1)) for width in widths}
 
     def strength(x):
-        return jnp.mean(jnp.maximum(x[step:] - x[:-step], 0.0), axis=1)
+        # The constant keeps the floor of the deviation above zero for a sound without any rise.
+        return 0.1 + jnp.mean(jnp.maximum(x[step:] - x[:-step], 0.0), axis=1)[:, None]
 
-    def found_in(strength):
-        values = {
-            str(width): statistics.sorted_projections(strength[:, None], (along / np.linalg.norm(along, axis=0)).astype(np.float32), width)
-            for width, along in projections.items()
-            if 2 * width <= len(strength)
-        }
-        return values, statistics.autocorrelation(strength, min(lags, len(strength) // 2))
-
-    def fit(reference):
-        found = strength(reference)
-        mean, deviation = jnp.mean(found), jnp.std(found)
-        # The floor is for a sound without any rise.
-        deviation = jnp.maximum(deviation, 1e-3 * mean + 1e-4)
-        patches, correlation = found_in((found - mean) / deviation)
-        return {"mean": mean, "deviation": deviation, "patches": patches, "autocorrelation": correlation}
-
-    def distance(target, x):
-        patches, correlation = found_in((strength(x) - target["mean"]) / target["deviation"])
-        both = patches.keys() & target["patches"].keys()
-        gaps = [jnp.mean((patches[width] - target["patches"][width]) ** 2) for width in sorted(both)]
-        longest = min(len(correlation), len(target["autocorrelation"]))
-        gap = jnp.mean((correlation[:longest] - target["autocorrelation"][:longest]) ** 2)
-        terms = {"patches": sum(gaps) / len(gaps), "autocorrelation": gap}
-        return sum(terms.values()), terms
-
-    return Objective(fit, distance)
+    parts = {"patches": (1.0, sliced_transport(widths=widths, directions=directions)), "autocorrelation": (1.0, autocorrelation(lags=lags))}
+    return seen_through(strength, standardised(weighted_sum(parts)))
 
 
 def bounds(low: float = 0.0, high: float = 1.0) -> Objective:

@@ -104,6 +104,7 @@ class Recipe:
     normalised_by: str = _choice("target", "What each style distance is divided by: the target's own size, the distance at the start, or nothing.", ["target", "start", "nothing"])
     style_weight: float = _choice(1.0, "Weight of the style distance.")
     auditory_weight: float = _choice(0.0, "Waveform canvas: weight of the distance of the ear's envelope statistics.")
+    patches_weight: float = _choice(0.0, "Waveform canvas: weight of the sliced optimal transport between log-mel patches.")
     rhythm_weight: float = _choice(0.0, "Waveform canvas: weight of the distance of the onset strength's statistics.")
     rhythm_seconds: float = _choice(2.0, "Longest lag of the onset strength's autocorrelation, in seconds.")
     bound_weight: float = _choice(0.0, "Spectrogram canvas: weight of the penalty on values outside [0, 1].")
@@ -120,7 +121,7 @@ class Recipe:
     phase_momentum: float = _choice(0.0, "Momentum of Griffin-Lim: 0 is the classical form, 0.99 the fast one.")
 
     def __post_init__(self):
-        at_least = {"evaluations": 1, "filters": 0, "depth": 1, "dilation": 1, "pool": 1, "history": 1, "phase_iterations": 0, "sample_rate": 0, "level": 0, "tolerance": 0, "bound_weight": 0, "auditory_weight": 0, "rhythm_weight": 0, "autocorrelation_weight": 0, "diversity_weight": 0, "gain_bands": 0}
+        at_least = {"evaluations": 1, "filters": 0, "depth": 1, "dilation": 1, "pool": 1, "history": 1, "phase_iterations": 0, "sample_rate": 0, "level": 0, "tolerance": 0, "bound_weight": 0, "auditory_weight": 0, "patches_weight": 0, "rhythm_weight": 0, "autocorrelation_weight": 0, "diversity_weight": 0, "gain_bands": 0}
         for name, least in at_least.items():
             if not getattr(self, name) >= least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}.")
@@ -135,11 +136,11 @@ class Recipe:
             options = field.metadata.get("options")
             if options and getattr(self, field.name) not in options:
                 raise ValueError(f"{field.name} must be one of {', '.join(options)}, got {getattr(self, field.name)!r}.")
-        of_waves = self.auditory_weight + self.rhythm_weight
+        of_waves = self.auditory_weight + self.patches_weight + self.rhythm_weight
         if not self.views and not of_waves:
-            raise ValueError("views must hold at least one view where auditory_weight and rhythm_weight are 0.")
+            raise ValueError("views must hold at least one view where auditory_weight, patches_weight and rhythm_weight are 0.")
         if self.canvas == "spectrogram" and of_waves:
-            raise ValueError("auditory_weight and rhythm_weight must be 0 on a spectrogram canvas: they are heard in a waveform.")
+            raise ValueError("auditory_weight, patches_weight and rhythm_weight must be 0 on a spectrogram canvas: they are heard in a waveform.")
         if self.canvas == "spectrogram" and len({(view.window_ms, view.hop_ms) for view in self.views}) > 1:
             raise ValueError("views on a spectrogram canvas must share one window and hop.")
         if self.canvas == "spectrogram" and self.compression != "fixed":
@@ -192,6 +193,7 @@ RECIPES = {
             summary="The default: infinitely wide networks over standardised bins and mel bands; optimises the waveform.",
             views=(View(0, (1, 3), 32.0, 8.0), View(24, (2, 8, 16), 32.0, 8.0), View(8, (4, 16, 32), 64.0, 32.0)),
             auditory_weight=0.01,
+            patches_weight=0.1,
             rhythm_weight=0.01,
             evaluations=200,
         ),

@@ -26,8 +26,10 @@ SHORTEST_SECONDS, LONGEST_SECONDS = 0.05, 600.0
 FEWEST_PATCHES, FEWEST_APART = 8, 3
 # Seconds, Antognini, Hoffman & Weiss 2019.
 AUTOCORRELATION_LAGS = (0.2, 2.0)
-# What onsets are heard in: rises within 16 ms, and down to 30 dB under a band's mean, where they begin.
-ONSETS, ONSET_STEP, ONSET_SHARPNESS = View(24, (16,), 32.0, 8.0), 2, 30.0
+# What patches and onsets are seen in: down to 30 dB under a band's mean, for the ground between events and for where they
+# begin; onsets are rises within 16 ms.
+FINE, FINE_SHARPNESS, ONSET_STEP = View(24, (1, 8, 32), 32.0, 8.0), 30.0, 2
+DIRECTIONS = 64
 
 
 class Problem(NamedTuple):
@@ -72,8 +74,8 @@ def check_reference(recipe: Recipe, wave: np.ndarray, *, sample_rate: int, name:
     least = SHORTEST_SECONDS
     if recipe.views:
         least = min(_field_samples(_only(recipe, view, width), rate, places=FEWEST_PATCHES) for view in recipe.views for width in view.widths) / rate
-    if recipe.rhythm_weight:
-        least = max(least, (ONSETS.window_ms + (ONSET_STEP + FEWEST_PATCHES) * ONSETS.hop_ms) / 1000)
+    if recipe.patches_weight or recipe.rhythm_weight:
+        least = max(least, (FINE.window_ms + (ONSET_STEP + FEWEST_PATCHES) * FINE.hop_ms) / 1000)
     if wave.shape[1] / sample_rate < least:
         raise ValueError(f"{name} lasts {wave.shape[1] / sample_rate:.3g} s; the shortest kernel must fit {FEWEST_PATCHES} times, hop by hop, which takes {least:.3g} s.")
 
@@ -311,12 +313,18 @@ def _style(recipe: Recipe, rate: int) -> objective.Objective:
         block = round(recipe.block_seconds * rate)
         one = objective.in_blocks(objective.auditory_statistics(rate), frames=block, overlap=block // 10)
         parts["auditory"] = (recipe.auditory_weight, objective.seen_through(jnp.transpose, one))
+    fine = {}
+    if recipe.patches_weight:
+        one = objective.standardised(objective.sliced_transport(widths=FINE.widths, directions=DIRECTIONS))
+        fine["patches"] = (recipe.patches_weight, one)
     if recipe.rhythm_weight:
-        one = objective.onset_statistics(step=ONSET_STEP, lags=round(1000 * recipe.rhythm_seconds / ONSETS.hop_ms))
-        overlap = ONSETS.widths[0] + ONSET_STEP - 1
-        one = objective.in_blocks(one, frames=block_frames(ONSETS, overlap), overlap=overlap)
-        one = objective.relatively_compressed(one, sharpness=ONSET_SHARPNESS)
-        parts["rhythm"] = (recipe.rhythm_weight, objective.seen_through(functools.partial(_view_of_wave, view=ONSETS, rate=rate), one))
+        one = objective.onset_statistics(step=ONSET_STEP, lags=round(1000 * recipe.rhythm_seconds / FINE.hop_ms))
+        fine["rhythm"] = (recipe.rhythm_weight, one)
+    for name, (weight, one) in fine.items():
+        overlap = max(FINE.widths) - 1
+        one = objective.in_blocks(one, frames=block_frames(FINE, overlap), overlap=overlap)
+        one = objective.relatively_compressed(one, sharpness=FINE_SHARPNESS)
+        parts[name] = (weight, objective.seen_through(functools.partial(_view_of_wave, view=FINE, rate=rate), one))
     if recipe.bound_weight and recipe.canvas == "spectrogram":
         parts["bounds"] = (recipe.bound_weight, objective.bounds())
     return objective.weighted_sum(parts)

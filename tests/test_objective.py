@@ -38,6 +38,7 @@ EVERY = {
     "sum": objective.weighted_sum({"gram": (2.0, INFINITE), "mean": (0.5, MEAN), "bounds": (1e-3, objective.bounds(0, 9))}),
     "scaled": objective.scaled(INFINITE, 3.0),
     "onsets": objective.onset_statistics(step=2, lags=12, widths=(1, 4)),
+    "sliced": objective.sliced_transport(widths=(1, 5), directions=8),
     "auditory": objective.auditory_statistics(1200),
     "peak": objective.peak_compressed(MEAN),
     "autocorrelation": objective.feature_autocorrelation(lags=(3, 12)),
@@ -265,6 +266,31 @@ def test_onsets_of_a_sound_without_any():
     for x in (steady, bursts([50], frames=200)):
         value, gradient, _ = value_and_gradient(ONSETS, x, steady)
         assert np.isfinite(value) and np.all(np.isfinite(gradient))
+
+
+# --- sliced transport
+
+
+def test_sliced_transport_sees_a_ground_under_events():
+    """A ground 3 dB too quiet where events stand high above it: against which error of the events it counts, unlike the Gram."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(0, 0.02, (400, 6)).astype(np.float32)
+    x[::40] += 5
+    quiet, weak = x.copy(), x.copy()
+    quiet[x < 1] -= 0.3
+    weak[x > 1] -= 0.3
+    ratio = lambda one: value_and_gradient(one, quiet, x)[0] / value_and_gradient(one, weak, x)[0]
+    sliced, gram = objective.sliced_transport(widths=(1,), directions=16), objective.infinite_gram([[Layer(1)]])
+    assert ratio(sliced) > 10 and ratio(sliced) > 10 * ratio(gram)
+
+
+def test_sliced_transport_sees_order_within_patches_alone():
+    x = np.random.default_rng(1).normal(size=(300, 4)).astype(np.float32)
+    one = objective.sliced_transport(widths=(1,), directions=8)
+    assert value_and_gradient(one, np.random.default_rng(2).permutation(x), x)[0] < 1e-10
+    rising = np.cumsum(x, axis=0) / 10
+    longer = objective.sliced_transport(widths=(8,), directions=8)
+    assert value_and_gradient(longer, rising[np.random.default_rng(2).permutation(300)], rising)[0] > 0.05
 
 
 # --- auditory statistics

@@ -140,6 +140,7 @@ def test_sizes_are_even_and_leave_no_gaps(rate, window_ms, hop_ms):
         ({"phase_start": "zero"}, "phase_start must be one of spsi, random"),
         ({"views": ()}, "views must hold at least one view"),
         ({"auditory_weight": -0.1}, "auditory_weight must be at least 0"),
+        ({"patches_weight": -1.0}, "patches_weight must be at least 0"),
         ({"rhythm_weight": math.nan}, "rhythm_weight must be at least 0"),
         ({"rhythm_seconds": 0.0}, "rhythm_seconds must be above 0"),
         ({"network": "2d"}, "filters must be above 0 with network=2d"),

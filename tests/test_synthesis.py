@@ -31,7 +31,8 @@ FINITE = {"filters": 24, "depth": 2, "pool": 2}
 of_every = pytest.mark.parametrize("name", recipes.RECIPES)
 
 
-def small(name="texture", **choices):
+def small(name="texture-fast", **choices):
+    """The default's networks alone where no other recipe is asked for: it compiles in a third of the time."""
     return dataclasses.replace(recipes.named(name), **{**SMALL[name], **choices})
 
 
@@ -46,7 +47,7 @@ def shared(name, **choices):
 
 
 @functools.cache
-def made(name="texture", seed=0):
+def made(name="texture-fast", seed=0):
     """A texture of the shared reference."""
     recipe, problem = shared(name)
     return synthesis.run(problem, recipe, jax.random.key(seed))
@@ -117,7 +118,7 @@ def test_events_come_back():
     """Clicks stay clicks, where noise of the same spectrum has none: what the whole thing is for."""
     reference, started = kurtosis(REFERENCE), 3.0
     assert reference > 8
-    texture = make(small(evaluations=150))
+    texture = make(small("texture", evaluations=150))
     assert kurtosis(texture.wave) > started + 0.35 * (reference - started)
 
 
@@ -142,7 +143,7 @@ def test_random_phases_run():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name, rate, model_rate, seconds",
-    [("texture", 11025, 8000, 0.333), ("texture", 96000, 0, 0.1), ("infinite-width", 6000, 8000, 0.2501), ("infinite-width", 11025, 8000, 0.333)],
+    [("texture-fast", 11025, 8000, 0.333), ("texture", 96000, 0, 0.1), ("infinite-width", 6000, 8000, 0.2501), ("infinite-width", 11025, 8000, 0.333)],
 )
 def test_any_rate_and_length(name, rate, model_rate, seconds):
     """Modelled at another rate, the result is at the input's own, of the length asked for to the sample."""
@@ -210,7 +211,7 @@ def test_an_offset_changes_nothing():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["texture", "infinite-width"])
+@pytest.mark.parametrize("name", ["texture-fast", "infinite-width"])
 def test_resumed_is_uninterrupted(tmp_path, name):
     """Stopped by Ctrl-C in the first of two chunks, resumed from the disk by a new problem: the same samples."""
     folder = str(tmp_path / "states")
@@ -226,13 +227,13 @@ def test_resumed_is_uninterrupted(tmp_path, name):
 
 
 def test_resume_without_a_checkpoint_starts_anew(tmp_path):
-    recipe, problem = shared("texture")
+    recipe, problem = shared("texture-fast")
     found = synthesis.run(problem, recipe, jax.random.key(0), checkpoint_folder=str(tmp_path / "none"), resume=True)
     np.testing.assert_array_equal(found.wave, made().wave)
 
 
 def test_a_budget_of_seconds_still_makes_a_sound():
-    recipe, problem = shared("texture")
+    recipe, problem = shared("texture-fast")
     texture = synthesis.run(problem, recipe, jax.random.key(0), max_seconds=0.0)
     assert texture.outcome.reason == "seconds" and texture.wave.shape == (1, 4000)
 
@@ -275,8 +276,8 @@ def test_kernels_longer_than_the_reference_are_left_out():
     """A quarter of a second makes a texture with the default, whose longest kernel spans a second; what fits is kept."""
     recipe = recipes.named("texture")
     short = synthesis.fitted(recipe, [noise(4000), noise(2000)], sample_rate=RATE)
-    assert [view.widths for view in short.views] == [(1, 3), (2, 8, 16), (4,)][: len(short.views)] and len(short.views) >= 2
-    assert synthesis.fitted(recipe, [noise(12000)], sample_rate=RATE) == recipe
+    assert [view.widths for view in short.views] == [(1, 3), (2,)]
+    assert synthesis.fitted(recipe, [noise(26000)], sample_rate=RATE) == recipe
     texture = make(dataclasses.replace(recipe, evaluations=3), [noise(2000)], seconds=0.25)
     assert texture.wave.shape == (1, 2000) and np.isfinite(texture.outcome.progress[-1].loss)
 
@@ -285,7 +286,7 @@ def test_kernels_longer_than_the_reference_are_left_out():
 @pytest.mark.parametrize("choices", [{}, {"pool": 4, "depth": 2}, {"views": (View(0, (1,), 16.0, 4.0),)}, {"filters": 8, "pool": 4}, {"views": (), "rhythm_weight": 0.0}], ids=str)
 def test_the_shortest_reference_is_long_enough(choices):
     """What is let through makes a texture: catches a mean over no frames, and deviations of a single frame."""
-    recipe = small(**{"views": (View(8, (3,), 16.0, 4.0),), "evaluations": 3, **choices})
+    recipe = small("texture", **{"views": (View(8, (3,), 16.0, 4.0),), "evaluations": 3, **choices})
     for samples in range(128, 6000, 32):
         wave = noise(samples)
         try:
@@ -312,7 +313,7 @@ def test_views_of_stereo_hold_sums_and_differences():
 
 def test_samples_share_one_compilation():
     """Samples of one problem differ in their key alone: the second costs no compilation."""
-    recipe, problem = shared("texture")
+    recipe, problem = shared("texture-fast")
     synthesis.run(problem, recipe, jax.random.key(0))
     compiled = []
     note = lambda name, *_, **__: compiled.append(name) if name == "/jax/core/compile/backend_compile_duration" else None
