@@ -83,26 +83,36 @@ def waveform_canvas(
         spectral_density(wave, sample_rate=sample_rate, samples=samples, smoothing_hz=smoothing_hz) for wave in references
     ]
     colour = spectral_colour(np.average(densities, axis=0, weights=weights))
+    return shaped_noise(colour, sample_rate=sample_rate, samples=samples, equaliser=equaliser)
+
+
+def shaped_noise(colour: np.ndarray, *, sample_rate: int, samples: int, equaliser: Equaliser) -> Canvas:
+    """`waveform_canvas` of a colour that is known already, [samples // 2 + 1, C, C] of `spectral_colour`."""
     sizes = {"n_fft": equaliser.n_fft, "hop_length": equaliser.hop_length}
-    channels = len(references[0])
+    channels = colour.shape[-1]
     gains = (channels, spectrogram.frame_count(samples, **sizes), equaliser.bands)
 
     def init(key):
         return {"noise": jax.random.normal(key, (channels, samples)), "gain": jnp.zeros(gains)}
 
     def render(parameters, colour):
-        wave = coloured(parameters["noise"], colour)
-        if not equaliser.bands:
-            return wave
-        filters = _interpolation(spectrogram.mel_filters(sample_rate, equaliser.n_fft, equaliser.bands))
-
-        def equalised(channel, gain):
-            spectrum = spectrogram.stft(channel, **sizes) * jnp.exp(gain @ filters.T)
-            return spectrogram.istft(spectrum, **sizes, length=samples)
-
-        return jax.vmap(equalised)(wave, parameters["gain"])
+        return equalised(coloured(parameters["noise"], colour), parameters["gain"], sample_rate=sample_rate, equaliser=equaliser)
 
     return Canvas(init, render, jnp.asarray(colour))
+
+
+def equalised(wave: jax.Array, gain: jax.Array, *, sample_rate: int, equaliser: Equaliser) -> jax.Array:
+    """istft(e^g stft(wave)): gains in nepers over the frames and mel bands of an equaliser. [C, N], [C, T, B] -> [C, N]."""
+    if not equaliser.bands:
+        return wave
+    sizes = {"n_fft": equaliser.n_fft, "hop_length": equaliser.hop_length}
+    filters = _interpolation(spectrogram.mel_filters(sample_rate, equaliser.n_fft, equaliser.bands))
+
+    def one_channel(channel, gain):
+        spectrum = spectrogram.stft(channel, **sizes) * jnp.exp(gain @ filters.T)
+        return spectrogram.istft(spectrum, **sizes, length=wave.shape[1])
+
+    return jax.vmap(one_channel)(wave, gain)
 
 
 def _interpolation(filters: np.ndarray) -> np.ndarray:

@@ -68,7 +68,7 @@ def check_reference(recipe: Recipe, wave: np.ndarray, *, sample_rate: int, name:
     rate = modelled_rate(recipe, sample_rate)
     least = SHORTEST_SECONDS
     if recipe.views:
-        least = min(_field_samples(_only(recipe, view, width), rate, places=FEWEST_PATCHES) for view in recipe.views for width in view.widths) / rate
+        least = min(field_samples(_only(recipe, view, width), rate, places=FEWEST_PATCHES) for view in recipe.views for width in view.widths) / rate
     if recipe.rhythm_weight:
         least = max(least, (ONSETS.window_ms + (ONSET_STEP + FEWEST_PATCHES) * ONSETS.hop_ms) / 1000)
     if wave.shape[1] / sample_rate < least:
@@ -81,7 +81,7 @@ def fitted(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int
     samples = min(wave.shape[1] for wave in references) / sample_rate * rate
     views = []
     for view in recipe.views:
-        widths = tuple(width for width in view.widths if _field_samples(_only(recipe, view, width), rate, places=FEWEST_PATCHES) <= samples)
+        widths = tuple(width for width in view.widths if field_samples(_only(recipe, view, width), rate, places=FEWEST_PATCHES) <= samples)
         if widths:
             views.append(dataclasses.replace(view, widths=widths))
     return dataclasses.replace(recipe, views=tuple(views))
@@ -107,21 +107,13 @@ def prepare(
       ValueError: a reference that is silent, constant or shorter than every kernel; a length out of range; a view that does
         not fit the rate.
     """
-    weights = list(weights or [1.0] * len(references))
-    if len(weights) != len(references) or min(weights) < 0 or not 0 < sum(weights) < math.inf:
-        raise ValueError(f"weights must be one for each of the {len(references)} references, none below 0 and not all 0, got {weights}.")
+    recipe, modelled, weights, level = as_modelled(recipe, references, sample_rate=sample_rate, weights=weights)
     rate = modelled_rate(recipe, sample_rate)
-    for wave in references:
-        check_reference(recipe, wave, sample_rate=sample_rate)
-    recipe = fitted(recipe, references, sample_rate=sample_rate)
-    level = math.sqrt(np.average([audio.rms(wave) ** 2 for wave in references], weights=weights))
-    modelled = [_as_modelled(wave, sample_rate, rate, recipe.level) for wave in references]
-
     wanted = round(check_seconds(seconds) * sample_rate)
     samples = math.ceil(wanted * rate / sample_rate)
     lay_out = _waveform_canvas if recipe.canvas == "waveform" else _spectrogram_canvas
     sketch, as_rendered, to_wave = lay_out(recipe, modelled, weights, rate, samples)
-    style = objective.mixture(_style(recipe, rate), weights)
+    style = style_objective(recipe, rate, weights)
     target = jax.jit(lambda waves: style.fit([as_rendered(wave) for wave in waves]))(modelled)
 
     def loss(parameters, data):
@@ -139,11 +131,7 @@ def prepare(
         wave = audio.resample(np.asarray(to_wave(key, parameters)), rate, sample_rate)
         return audio.match_level(wave[:, :wanted], level)
 
-    if recipe.optimizer == "lbfgs":
-        optimizer = optimize.lbfgs(loss, history=recipe.history)
-    else:
-        optimizer = optimize.adam(loss, learning_rate=recipe.learning_rate)
-    return Problem(optimizer, begin, finish)
+    return Problem(optimizer_of(recipe, loss), begin, finish)
 
 
 def run(
@@ -199,12 +187,44 @@ def run(
     return Texture(wave, lowered_db, outcome)
 
 
-def _as_modelled(wave: np.ndarray, sample_rate: int, rate: int, level: float) -> np.ndarray:
-    wave = audio.resample(wave - np.mean(wave, axis=1, keepdims=True), sample_rate, rate)
-    return wave * np.float32(level / audio.rms(wave)) if level else wave
+def as_modelled(
+    recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int, weights: Sequence[float] | None = None
+) -> tuple[Recipe, list[np.ndarray], list[float], float]:
+    """What is made of references before anything is fitted to them; arguments and errors as of `prepare`.
+
+    Returns:
+      The recipe without kernels that do not fit; the waves at the modelled rate, without DC and at the recipe's level; a
+      weight for each; and the level (RMS) that they had.
+    """
+    weights = list(weights or [1.0] * len(references))
+    if len(weights) != len(references) or min(weights) < 0 or not 0 < sum(weights) < math.inf:
+        raise ValueError(f"weights must be one for each of the {len(references)} references, none below 0 and not all 0, got {weights}.")
+    rate = modelled_rate(recipe, sample_rate)
+    for wave in references:
+        check_reference(recipe, wave, sample_rate=sample_rate)
+    recipe = fitted(recipe, references, sample_rate=sample_rate)
+    level = math.sqrt(np.average([audio.rms(wave) ** 2 for wave in references], weights=weights))
+
+    def one(wave):
+        wave = audio.resample(wave - np.mean(wave, axis=1, keepdims=True), sample_rate, rate)
+        return wave * np.float32(recipe.level / audio.rms(wave)) if recipe.level else wave
+
+    return recipe, [one(wave) for wave in references], weights, level
 
 
-def _field_samples(recipe: Recipe, rate: int, *, places: int = 1) -> int:
+def style_objective(recipe: Recipe, rate: int, weights: Sequence[float]) -> objective.Objective:
+    """The recipe's style distance of what the canvas renders to several references at once: fit takes their sequence."""
+    return objective.mixture(_style(recipe, rate), weights)
+
+
+def optimizer_of(recipe: Recipe, loss: optimize.Loss) -> optimize.Optimizer:
+    """The recipe's optimiser of a loss."""
+    if recipe.optimizer == "lbfgs":
+        return optimize.lbfgs(loss, history=recipe.history)
+    return optimize.adam(loss, learning_rate=recipe.learning_rate)
+
+
+def field_samples(recipe: Recipe, rate: int, *, places: int = 1) -> int:
     """Samples that the frames of the longest kernel reach over, when it stands in so many places; 0 where there is none."""
 
     def of_view(view):
@@ -214,6 +234,16 @@ def _field_samples(recipe: Recipe, rate: int, *, places: int = 1) -> int:
     return max(map(of_view, recipe.views), default=0)
 
 
+def equaliser_of(recipe: Recipe, rate: int) -> canvas.Equaliser:
+    """The grid of the waveform canvas's gains."""
+    return canvas.Equaliser(**View(0, (1,), recipe.gain_window_ms, recipe.gain_window_ms / 4).sizes(rate), bands=recipe.gain_bands)
+
+
+def longest_window(recipe: Recipe, rate: int) -> int:
+    """Samples of the longest window of the views and the gains."""
+    return max(equaliser_of(recipe, rate).n_fft, *(view.sizes(rate)["n_fft"] for view in recipe.views), 0)
+
+
 def _only(recipe: Recipe, view: View, width: int) -> Recipe:
     return dataclasses.replace(recipe, views=(dataclasses.replace(view, widths=(width,)),))
 
@@ -221,12 +251,10 @@ def _only(recipe: Recipe, view: View, width: int) -> Recipe:
 def _waveform_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int):
     """The canvas, what it renders of a wave, and how parameters become a wave."""
     # A window's length is added at both ends and cut off again, so that whole windows reach every sample that stays.
-    sizes = View(0, (1,), recipe.gain_window_ms, recipe.gain_window_ms / 4).sizes(rate)
-    margin = max(size["n_fft"] for size in [sizes, *(view.sizes(rate) for view in recipe.views)])
-    length = scipy.fft.next_fast_len(max(samples + 2 * margin, _field_samples(recipe, rate)), real=True)
-    equaliser = canvas.Equaliser(**sizes, bands=recipe.gain_bands)
+    margin = longest_window(recipe, rate)
+    length = scipy.fft.next_fast_len(max(samples + 2 * margin, field_samples(recipe, rate)), real=True)
     sketch = canvas.waveform_canvas(
-        references, weights, sample_rate=rate, samples=length, smoothing_hz=recipe.smoothing_hz, equaliser=equaliser
+        references, weights, sample_rate=rate, samples=length, smoothing_hz=recipe.smoothing_hz, equaliser=equaliser_of(recipe, rate)
     )
 
     render = jax.jit(sketch.render)
