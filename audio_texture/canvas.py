@@ -101,6 +101,34 @@ def shaped_noise(colour: np.ndarray, *, sample_rate: int, samples: int, equalise
     return Canvas(init, render, jnp.asarray(colour))
 
 
+def loop_canvas(colour: np.ndarray, *, sample_rate: int, samples: int, equaliser: Equaliser) -> Canvas:
+    """`shaped_noise` that is circular in its gains too: the end flows into the beginning.
+
+    The gains' frames stand around a circle; past the end the first ones come again. Where the length is no multiple of the
+    hop they come again by up to half a hop off, so that over one window the continuation past the end fades into the beginning.
+    """
+    n_fft, hop = equaliser.n_fft, equaliser.hop_length
+    channels, frames = colour.shape[-1], max(1, round(samples / hop))
+    # Whole hops, so that a frame stands on the beginning.
+    margin = -(-n_fft // hop) * hop
+    padded = samples + margin + 2 * n_fft
+    positions = np.arange(spectrogram.frame_count(padded, n_fft=n_fft, hop_length=hop)) * hop - margin
+    around = np.round((positions % samples) / hop).astype(int) % frames
+    samples_around = (np.arange(padded) - margin) % samples
+    fade = (np.cos(np.pi / 2 * (np.arange(n_fft) + 0.5) / n_fft) ** 2).astype(np.float32)[None]
+
+    def init(key):
+        return {"noise": jax.random.normal(key, (channels, samples)), "gain": jnp.zeros((channels, frames, equaliser.bands))}
+
+    def render(parameters, colour):
+        wave = coloured(parameters["noise"], colour)[:, samples_around]
+        wave = equalised(wave, parameters["gain"][:, around], sample_rate=sample_rate, equaliser=equaliser)[:, margin:]
+        beginning = fade * wave[:, samples : samples + n_fft] + (1 - fade) * wave[:, :n_fft]
+        return jnp.concatenate([beginning, wave[:, n_fft:samples]], axis=1)
+
+    return Canvas(init, render, jnp.asarray(colour))
+
+
 def equalised(wave: jax.Array, gain: jax.Array, *, sample_rate: int, equaliser: Equaliser) -> jax.Array:
     """istft(e^g stft(wave)): gains in nepers over the frames and mel bands of an equaliser. [C, N], [C, T, B] -> [C, N]."""
     if not equaliser.bands:
