@@ -1,22 +1,24 @@
 """Textures without end, and loops without a seam: a style fitted once, then block after block against it.
 
-A block is a waveform canvas of fixed length, so that all blocks share one compiled program:
+A block is a waveform canvas of fixed length, so that all blocks share one compiled program, and a circle, so that every moment
+of it is judged alike:
 
-    | context | blend | new ...                    | blend' | lookahead |
-    <------- fixed --> <--------- emitted --------->
+    | blend | context | blend | new ...                   | blend |
+    <------- frozen ---------->
+                      <------------- emitted ------------->
 
-Context is what was emitted last, as long as the longest kernel sees, and does not change: every patch across the border
-counts. What the block before had rendered beyond its end is where this one begins, noise and gains alike, and over the blend
-the one wave passes into the other. A block's last stretch, as long again, is not emitted: kernels see it from one side
-only, so it is the next block's to finish. The target stays what it is; nothing is fed back, so nothing can drift.
+Frozen is what the block before made at its end, with what it had rendered beyond what was emitted. Context does not
+change and is as long as the longest kernel sees: every patch across the border counts. Over the blends the frozen wave and
+the new one pass into each other. The target stays what it is and nothing is fed back, so nothing can drift.
 
-C channels, N samples of a block, S emitted, H of context, B of blend, T x G the gains' grid.
+On a canvas with ends, loud moments gathered there: kernels see less of them, and what is thrown away costs nothing.
+
+C channels, N samples of a block, S emitted, H of context, B of a blend.
 """
 
 import json
-import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -61,13 +63,11 @@ class State(NamedTuple):
 
     Attributes:
       block: its number.
-      frozen: [C, H + B] context and blend.
-      parameters: {"noise" [C, N], "gain" [C, T, G]} to start from.
+      frozen: [C, B + H + B] the wave under context and the blends around it.
     """
 
     block: int
     frozen: np.ndarray
-    parameters: dict[str, jax.Array]
 
 
 class Block(NamedTuple):
@@ -84,6 +84,14 @@ class Stream(NamedTuple):
     samples: int
     context: int
     blend: int
+    sketch: canvas.Canvas
+    optimizer: optimize.Optimizer
+
+
+class Loop(NamedTuple):
+    """A style laid out around a circle."""
+
+    style: Style
     sketch: canvas.Canvas
     optimizer: optimize.Optimizer
 
@@ -139,17 +147,15 @@ def load(path: str) -> Style:
 
 def save_state(path: str, state: State) -> None:
     """Writes a state over the last one, whole or not at all."""
-    arrays = {"frozen": state.frozen} | {name: np.asarray(value) for name, value in state.parameters.items()}
-    _write(path, arrays, {"block": str(state.block)})
+    _write(path, {"frozen": state.frozen}, {"block": str(state.block)})
 
 
 def load_state(path: str, like: State) -> State:
     """Inverse of `save_state`, exact to the bit; `like` is a state of the same stream. Raises ValueError where the file's is of another."""
     arrays, metadata = _read(path)
-    shapes = {"frozen": like.frozen.shape} | {name: value.shape for name, value in like.parameters.items()}
-    if {name: array.shape for name, array in arrays.items()} != shapes or "block" not in metadata:
+    if {name: array.shape for name, array in arrays.items()} != {"frozen": like.frozen.shape} or "block" not in metadata:
         raise ValueError(f"{path!r} is no state of this stream.")
-    return State(int(metadata["block"]), arrays.pop("frozen"), {name: jnp.asarray(array) for name, array in arrays.items()})
+    return State(int(metadata["block"]), arrays["frozen"])
 
 
 def _write(path: str, arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
@@ -186,17 +192,17 @@ def prepare(style: Style) -> Stream:
     most = round(recipe.block_seconds * rate)
     # No longer than what is judged in one piece, and a length of fast transforms.
     samples = next((n for n in range(most, 0, -1) if scipy.fft.next_fast_len(n, real=True) == n), 1)
-    # Whole hops, so that gains can be carried over.
-    emitted = (samples - 2 * (context + blend)) // equaliser.hop_length * equaliser.hop_length
-    if emitted <= blend:
-        raise ValueError(f"block_seconds={recipe.block_seconds:g} is too short: a block holds the longest kernel and a window at either end, {2 * (context + blend) / rate:.3g} s, and {blend / rate:.3g} s to emit.")
-    noise = canvas.shaped_noise(_colour(style, samples), sample_rate=rate, samples=samples, equaliser=equaliser)
-    distance = synthesis.style_objective(recipe, rate, style.weights).distance
+    emitted = samples - context - 2 * blend
+    if emitted < context + blend:
+        raise ValueError(f"block_seconds={recipe.block_seconds:g} is too short: a block must hold the longest kernel twice and a window thrice, {(2 * context + 3 * blend) / rate:.3g} s.")
+    noise = canvas.loop_canvas(_colour(style, samples), sample_rate=rate, samples=samples, equaliser=equaliser)
+    distance = synthesis.style_objective(recipe, rate, style.weights, circular=True).distance
 
     def render(parameters, constants):
         wave = noise.render(parameters, constants["colour"])
         frozen, fade = constants["frozen"], constants["fade"][None]
-        return jnp.concatenate([fade * frozen + (1 - fade) * wave[:, : context + blend], wave[:, context + blend :]], axis=1)
+        held = frozen.shape[1]
+        return jnp.concatenate([fade * frozen + (1 - fade) * wave[:, :held], wave[:, held:]], axis=1)
 
     def loss(parameters, data):
         return distance(data["target"], render(parameters, data["constants"]))
@@ -207,75 +213,69 @@ def prepare(style: Style) -> Stream:
 
 def begin(stream: Stream, key: jax.Array) -> State:
     """The state before the first block; key: PRNG key of the stream, the same for every step."""
-    frozen = np.zeros((stream.style.density.shape[1], stream.context + stream.blend), np.float32)
-    return State(0, frozen, stream.sketch.init(jax.random.fold_in(key, 0)))
+    return State(0, np.zeros((stream.style.density.shape[1], stream.context + 2 * stream.blend), np.float32))
 
 
-def step(stream: Stream, key: jax.Array, state: State, *, max_seconds: float = math.inf) -> tuple[State, Block]:
+def step(stream: Stream, key: jax.Array, state: State) -> tuple[State, Block]:
     """The next block of a stream: a function of its key, state and style alone.
 
     The block of an outcome that was interrupted or is not finite is not to be used, nor is its state.
 
     Args:
       key: as of `begin`; each block draws its new noise from the key's fold with its number.
-      max_seconds: wall-clock budget.
     """
-    style, held = stream.style, stream.context + stream.blend
-    fade = np.ones(held, np.float32)
-    # Both waves are one noise under nearly equal gains, so amplitudes add up and not powers.
-    fade[stream.context :] = np.cos(np.pi / 2 * (np.arange(stream.blend) + 0.5) / stream.blend) ** 2
+    style, fall = stream.style, np.cos(np.pi / 2 * (np.arange(stream.blend) + 0.5) / stream.blend) ** 2
+    fade = np.concatenate([fall[::-1], np.ones(stream.context), fall]).astype(np.float32)
     constants = stream.sketch.constants | {"frozen": jnp.asarray(state.frozen), "fade": jnp.asarray(fade if state.block else 0 * fade)}
     data = {"target": style.target, "constants": constants}
     outcome = optimize.run(
         stream.optimizer,
-        stream.optimizer.init(state.parameters, data),
+        stream.optimizer.init(_start(stream, key, state.block), data),
         data,
         evaluations=style.recipe.evaluations,
         tolerance=style.recipe.tolerance,
-        seconds=max_seconds,
     )
-    parameters = outcome.state.parameters
-    wave = np.asarray(stream.sketch.render(parameters, constants))
-    following = stream.sketch.init(jax.random.fold_in(key, state.block + 1))
-    carried = {
-        name: jnp.concatenate([old[:, moved:], following[name][:, old.shape[1] - moved :]], axis=1)
-        for name, old, moved in (("noise", parameters["noise"], stream.samples), ("gain", parameters["gain"], _hops(stream)))
-    }
-    frozen = wave[:, stream.samples : stream.samples + held]
-    emitted = wave[:, stream.context : stream.context + stream.samples]
-    return State(state.block + 1, frozen, carried), Block(_at_level(style, emitted), outcome)
+    wave = np.asarray(stream.sketch.render(outcome.state.parameters, constants))
+    first = stream.blend + stream.context
+    emitted = wave[:, first : first + stream.samples]
+    return State(state.block + 1, wave[:, stream.samples :]), Block(_at_level(style, emitted), outcome)
 
 
-def _hops(stream: Stream) -> int:
-    return stream.samples // synthesis.equaliser_of(stream.style.recipe, stream.style.sample_rate).hop_length
+def _start(stream: Stream, key: jax.Array, block: int) -> dict[str, jax.Array]:
+    """Noise that runs on from block to block, so that tones are in phase where they meet, under no gains.
+
+    To begin with the noise and gains that the block before ended with does worse: their loud moments grow on, while the new
+    part stays without any.
+    """
+    parameters = stream.sketch.init(key)
+    channels, samples = parameters["noise"].shape
+    pieces = [jax.random.normal(jax.random.fold_in(key, block + i), (channels, stream.samples)) for i in range(-(-samples // stream.samples))]
+    return parameters | {"noise": jnp.concatenate(pieces, axis=1)[:, :samples]}
 
 
-def check_loop(style: Style, seconds: float) -> None:
-    """Raises ValueError for a loop whose length is out of range or shorter than the longest kernel."""
-    field = _field(style.recipe, style.sample_rate) / style.sample_rate
-    if synthesis.check_seconds(seconds) < field:
-        raise ValueError(f"a loop of {seconds:g} s is shorter than the longest kernel, which sees {field:.3g} s.")
-
-
-def loop(style: Style, key: jax.Array, *, seconds: float, on_chunk=lambda state, rows: None) -> Block:
-    """A texture whose end flows into its beginning; seconds: its length, as of `check_loop`."""
+def prepare_loop(style: Style, *, seconds: float) -> Loop:
+    """Lays out a loop. Raises ValueError for a length out of range or shorter than the longest kernel."""
     recipe, rate = style.recipe, style.sample_rate
-    check_loop(style, seconds)
-    samples, field = round(seconds * rate), _field(recipe, rate)
+    samples, field = round(synthesis.check_seconds(seconds) * rate), _field(recipe, rate)
+    if samples < field:
+        raise ValueError(f"a loop of {seconds:g} s is shorter than the longest kernel, which sees {field / rate:.3g} s.")
     sketch = canvas.loop_canvas(_colour(style, samples), sample_rate=rate, samples=samples, equaliser=synthesis.equaliser_of(recipe, rate))
-    distance = synthesis.style_objective(recipe, rate, style.weights).distance
+    distance = synthesis.style_objective(recipe, rate, style.weights, circular=True).distance
 
     def loss(parameters, data):
-        wave = sketch.render(parameters, data["constants"])
-        return distance(data["target"], jnp.concatenate([wave, wave[:, :field]], axis=1))
+        return distance(data["target"], sketch.render(parameters, data["constants"]))
 
-    optimizer = synthesis.optimizer_of(recipe, loss)
-    data = {"target": style.target, "constants": sketch.constants}
-    outcome = optimize.run(
-        optimizer, optimizer.init(sketch.init(key), data), data, evaluations=recipe.evaluations, tolerance=recipe.tolerance, on_chunk=on_chunk
-    )
-    wave = jax.jit(sketch.render)(outcome.state.parameters, sketch.constants)
-    return Block(_at_level(style, np.asarray(wave)), outcome)
+    return Loop(style, sketch._replace(render=jax.jit(sketch.render)), synthesis.optimizer_of(recipe, loss))
+
+
+def make_loop(loop: Loop, key: jax.Array, *, on_chunk: Callable[[optimize.State, list[optimize.Progress]], None] = lambda state, rows: None) -> Block:
+    """A texture whose end flows into its beginning. on_chunk: as of `optimize.run`."""
+    recipe = loop.style.recipe
+    data = {"target": loop.style.target, "constants": loop.sketch.constants}
+    state = loop.optimizer.init(loop.sketch.init(key), data)
+    outcome = optimize.run(loop.optimizer, state, data, evaluations=recipe.evaluations, tolerance=recipe.tolerance, on_chunk=on_chunk)
+    wave = loop.sketch.render(outcome.state.parameters, loop.sketch.constants)
+    return Block(_at_level(loop.style, np.asarray(wave)), outcome)
 
 
 def _field(recipe: Recipe, rate: int) -> int:

@@ -16,6 +16,7 @@ import numpy as np
 import scipy.fft
 
 from audio_texture import audio, canvas, checkpoint, objective, optimize, phase, spectrogram
+from audio_texture.layer import receptive_field
 from audio_texture.recipes import Recipe, View
 
 # Nothing above half of this is heard; faster recordings are modelled at this rate and the result is brought back to theirs.
@@ -212,9 +213,12 @@ def as_modelled(
     return recipe, [one(wave) for wave in references], weights, level
 
 
-def style_objective(recipe: Recipe, rate: int, weights: Sequence[float]) -> objective.Objective:
-    """The recipe's style distance of what the canvas renders to several references at once: fit takes their sequence."""
-    return objective.mixture(_style(recipe, rate), weights)
+def style_objective(recipe: Recipe, rate: int, weights: Sequence[float], *, circular: bool = False) -> objective.Objective:
+    """The recipe's style distance of what the canvas renders to several references at once: fit takes their sequence.
+
+    circular: judges a wave whose end is followed by its beginning, every moment of it alike; of that, only `distance` is of use.
+    """
+    return objective.mixture(_style(recipe, rate, circular), weights)
 
 
 def optimizer_of(recipe: Recipe, loss: optimize.Loss) -> optimize.Optimizer:
@@ -303,46 +307,48 @@ def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weight
     return sketch, as_rendered, jax.jit(to_wave)
 
 
-def _style(recipe: Recipe, rate: int) -> objective.Objective:
+def _style(recipe: Recipe, rate: int, circular: bool = False) -> objective.Objective:
     """The style distance, and the bounds where there are any, on what the canvas renders."""
     parts = {}
     block_frames = lambda view, overlap: max(round(1000 * recipe.block_seconds / view.hop_ms), 2 * overlap + 1)
     total_weight = sum(view.weight for view in recipe.views)
     for number, view in enumerate(recipe.views):
         # Filters belong to the recipe: the same in every run of it, whatever its seed.
-        one = _networks(recipe, view, jax.random.key(number))
+        networks = functools.partial(_networks, recipe, view, jax.random.key(number))
         overlap = recipe.longest_field(view) - 1
-        one = objective.in_blocks(one, frames=block_frames(view, overlap), overlap=overlap)
+        one = objective.in_blocks(networks(), frames=block_frames(view, overlap), overlap=overlap, circular=networks(circular=True) if circular else None)
         if recipe.standardised:
             one = objective.standardised(one)
         if recipe.compression == "relative":
             one = objective.relatively_compressed(one, sharpness=recipe.sharpness)
         elif recipe.canvas == "waveform":
             one = objective.seen_through(spectrogram.compress, one)
-        look = _view_of_wave if recipe.canvas == "waveform" else _view_of_spectrogram
+        look = functools.partial(_view_of_wave, circular=circular) if recipe.canvas == "waveform" else _view_of_spectrogram
         one = objective.seen_through(functools.partial(look, view=view, rate=rate), one)
         parts[str(view)] = (recipe.style_weight * view.weight / total_weight, one)
     if recipe.auditory_weight:
         block = round(recipe.block_seconds * rate)
-        one = objective.in_blocks(objective.auditory_statistics(rate), frames=block, overlap=block // 10)
+        around = objective.auditory_statistics(rate, circular=True) if circular else None
+        one = objective.in_blocks(objective.auditory_statistics(rate), frames=block, overlap=block // 10, circular=around)
         parts["auditory"] = (recipe.auditory_weight, objective.seen_through(jnp.transpose, one))
     if recipe.rhythm_weight:
         one = objective.onset_statistics(step=ONSET_STEP, lags=round(1000 * recipe.rhythm_seconds / ONSETS.hop_ms))
         overlap = ONSETS.widths[0] + ONSET_STEP - 1
-        one = objective.in_blocks(one, frames=block_frames(ONSETS, overlap), overlap=overlap)
+        around = objective.seen_through(lambda x: jnp.concatenate([x, x[:overlap]]), one) if circular else None
+        one = objective.in_blocks(one, frames=block_frames(ONSETS, overlap), overlap=overlap, circular=around)
         one = objective.relatively_compressed(one, sharpness=ONSET_SHARPNESS)
-        parts["rhythm"] = (recipe.rhythm_weight, objective.seen_through(functools.partial(_view_of_wave, view=ONSETS, rate=rate), one))
+        parts["rhythm"] = (recipe.rhythm_weight, objective.seen_through(functools.partial(_view_of_wave, view=ONSETS, rate=rate, circular=circular), one))
     if recipe.bound_weight and recipe.canvas == "spectrogram":
         parts["bounds"] = (recipe.bound_weight, objective.bounds())
     return objective.weighted_sum(parts)
 
 
-def _networks(recipe: Recipe, view: View, key: jax.Array) -> objective.Objective:
-    """The networks of a view, one for each kernel width, on a spectrogram."""
+def _networks(recipe: Recipe, view: View, key: jax.Array, *, circular: bool = False) -> objective.Objective:
+    """The networks of a view, one for each kernel width, on a spectrogram; circular: one whose end its beginning follows."""
     relative = recipe.normalised_by == "target"
     stacks = [recipe.layers(width) for width in view.widths]
     if recipe.filters == 0:
-        return objective.infinite_gram(stacks, relative=relative)
+        return objective.infinite_gram(stacks, relative=relative, circular=circular)
     # Flax takes a second to import, which runs in closed form need not wait for.
     from audio_texture import networks
 
@@ -353,7 +359,9 @@ def _networks(recipe: Recipe, view: View, key: jax.Array) -> objective.Objective
         return [net.init(key, x) for net, key in zip(nets, jax.random.split(key, len(nets)), strict=True)]
 
     def features(weights, x):
-        return {str(i): net.apply(weight, x)[last] for i, (net, weight) in enumerate(zip(nets, weights, strict=True))}
+        reaches = [receptive_field(layers) - 1 if circular else 0 for layers in stacks]
+        around = [jnp.concatenate([x, x[:reach]]) for reach in reaches]
+        return {str(i): net.apply(weight, seen)[last] for i, (net, weight, seen) in enumerate(zip(nets, weights, around, strict=True))}
 
     return objective.gram(init, features, key, relative=relative)
 
@@ -362,12 +370,16 @@ def _magnitude(wave: jax.Array, sizes: dict[str, int]) -> jax.Array:
     return jnp.abs(spectrogram.stft(wave, **sizes, center=False))
 
 
-def _view_of_wave(wave: jax.Array, *, view: View, rate: int) -> jax.Array:
+def _view_of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = False) -> jax.Array:
     """Magnitudes of a wave [C, N] in a view's bands, its channels, sums and differences side by side: [T, S * bands].
 
     Magnitudes of the channels alone would leave open how they add up, and with it the width and place of the image.
+    circular: as many frames as hops, the last ones reaching over the end into the beginning.
     """
     sizes = view.sizes(rate)
+    if circular:
+        frames = round(wave.shape[1] / sizes["hop_length"])
+        wave = jnp.concatenate([wave, wave[:, : sizes["n_fft"] + (frames - 1) * sizes["hop_length"] - wave.shape[1]]], axis=1)
     streams = [*wave]
     for left, right in zip(wave[:-1], wave[1:]):
         streams += [(left + right) / np.sqrt(2), (left - right) / np.sqrt(2)]

@@ -52,11 +52,10 @@ def main() -> int:
     _check_flags(seconds, folder, piped)
     style, config, references = _style()
     with cli.naming("seconds"):
-        if _LOOP.value:
-            streaming.check_loop(style, seconds)
         wanted = _samples_wanted(style, seconds, piped)
+        loop = streaming.prepare_loop(style, seconds=seconds) if _LOOP.value else None
     with cli.naming("block_seconds"):
-        stream = None if _LOOP.value else streaming.prepare(style)
+        stream = None if loop else streaming.prepare(style)
     if not piped:
         cli.make_output_folder(folder, earlier=() if _RESUME.value else (*FILES, _OUTPUT.value))
         cli.write_json(os.path.join(folder, "config.json"), config)
@@ -65,7 +64,7 @@ def main() -> int:
             streaming.save(_SAVE_TARGET.value, style)
     sink = (_Pipe if piped else _File)(style)
     try:
-        status = _write_loop(style, sink) if _LOOP.value else _write_stream(stream, sink, wanted)
+        status = _write_loop(loop, sink) if loop else _write_stream(stream, sink, wanted)
     except KeyboardInterrupt:
         status = 130
     except (ValueError, OSError) as error:
@@ -224,9 +223,9 @@ def _write_stream(stream: streaming.Stream, sink: _File | _Pipe, wanted: int) ->
     return {"interrupted": 130, "not finite": 1}.get(reason, 0)
 
 
-def _write_loop(style: streaming.Style, sink: _File | _Pipe) -> int:
-    bar = cli.ProgressBar(style.recipe.evaluations, os.path.basename(sink.path))
-    made = streaming.loop(style, jax.random.key(_SEED.value), seconds=_SECONDS.value, on_chunk=lambda _, rows: bar.show(rows[-1]))
+def _write_loop(loop: streaming.Loop, sink: _File | _Pipe) -> int:
+    bar = cli.ProgressBar(loop.style.recipe.evaluations, os.path.basename(sink.path))
+    made = streaming.make_loop(loop, jax.random.key(_SEED.value), on_chunk=lambda _, rows: bar.show(rows[-1]))
     bar.close()
     sink.write(made.wave, _row(0, made))
     cli.say(f"{sink.path}: a loop of {_SECONDS.value:g} s; {made.outcome.reason}, loss {float(made.outcome.state.value):.4g}")
