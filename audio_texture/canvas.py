@@ -143,6 +143,20 @@ def equalised(wave: jax.Array, gain: jax.Array, *, sample_rate: int, equaliser: 
     return jax.vmap(one_channel)(wave, gain)
 
 
+def gains_of(wave: np.ndarray, *, sample_rate: int, equaliser: Equaliser) -> np.ndarray:
+    """How far a wave's bands lie above their mean power from window to window, in nepers: [C, N] -> [C, T, B] float32."""
+    sizes = {"n_fft": equaliser.n_fft, "hop_length": equaliser.hop_length}
+    frames = spectrogram.frame_count(wave.shape[1], **sizes)
+    if not equaliser.bands:
+        return np.zeros((len(wave), frames, 0), np.float32)
+    filters = _interpolation(spectrogram.mel_filters(sample_rate, equaliser.n_fft, equaliser.bands))
+    powers = np.stack([np.abs(spectrogram.stft(jnp.asarray(channel), **sizes)) ** 2 @ filters for channel in wave])
+    # Over five frames: noise brings its own fluctuations along.
+    powers = scipy.ndimage.uniform_filter1d(powers, 5, axis=1, mode="nearest")
+    mean = np.mean(powers, axis=1, keepdims=True)
+    return (0.5 * np.log((powers + 1e-6 * mean + np.finfo(np.float32).tiny) / (mean + np.finfo(np.float32).tiny))).astype(np.float32)
+
+
 def _interpolation(filters: np.ndarray) -> np.ndarray:
     """Mel filters [F, B] as weights that add up to one for every bin, those beyond the outermost bands' centres included."""
     filters = filters.copy()

@@ -3,13 +3,13 @@
 A block is a waveform canvas of fixed length, so that all blocks share one compiled program, and a circle, so that every moment
 of it is judged alike:
 
-    | blend | context | blend | new ...                   | blend |
+    | blend | context | blend | new ...           | blend | rest |
     <------- frozen ---------->
-                      <------------- emitted ------------->
+                      <--------- emitted --------->
 
 Frozen is what the block before made at its end, with what it had rendered beyond what was emitted. Context does not
 change and is as long as the longest kernel sees: every patch across the border counts. Over the blends the frozen wave and
-the new one pass into each other. The target stays what it is and nothing is fed back, so nothing can drift.
+the new one pass into each other. The rest, as long as the context, keeps what is emitted away from the circle's closure. The target stays what it is and nothing is fed back, so nothing can drift.
 
 On a canvas with ends, loud moments gathered there: kernels see less of them, and what is thrown away costs nothing.
 
@@ -33,6 +33,8 @@ from audio_texture.recipes import Recipe
 
 # Above this share of full scale peaks are rounded off: what is emitted cannot be lowered when a louder moment comes.
 KNEE = 0.9
+# Mean length, in frames of a quarter of a window, of the pieces of the gains that blocks start from: as an event lasts.
+PIECE = 16
 FORMAT = "audio-texture style 1"
 
 
@@ -46,6 +48,7 @@ class Style(NamedTuple):
       weights: of the references.
       lengths: of the references, in samples.
       density: [F, C, C] complex128, cross-spectral density on a grid of frequencies from 0 to Nyquist.
+      gains: [C, R, G] float32, those that noise of that density would follow the references by, one after the other.
       target: of `synthesis.style_objective`.
     """
 
@@ -55,6 +58,7 @@ class Style(NamedTuple):
     weights: list[float]
     lengths: list[int]
     density: np.ndarray
+    gains: np.ndarray
     target: Any
 
 
@@ -113,14 +117,16 @@ def fit(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int, w
     samples = round(recipe.block_seconds * rate)
     densities = [canvas.spectral_density(wave, sample_rate=rate, samples=samples, smoothing_hz=recipe.smoothing_hz) for wave in waves]
     target = jax.jit(synthesis.style_objective(recipe, rate, weights).fit)(waves)
-    return Style(recipe, rate, level, weights, [wave.shape[1] for wave in waves], np.average(densities, axis=0, weights=weights), target)
+    density = np.average(densities, axis=0, weights=weights)
+    gains = np.concatenate([canvas.gains_of(wave, sample_rate=rate, equaliser=synthesis.equaliser_of(recipe, rate)) for wave in waves], axis=1)
+    return Style(recipe, rate, level, weights, [wave.shape[1] for wave in waves], density, gains, target)
 
 
 def save(path: str, style: Style) -> None:
     """Writes a style as one file of safetensors: its target and density, and the rest as JSON in the metadata."""
     names, leaves = _named(style.target)
     arrays = {name: np.asarray(leaf) for name, leaf in zip(names, leaves, strict=True)}
-    arrays |= {"density.real": style.density.real, "density.imag": style.density.imag}
+    arrays |= {"density.real": style.density.real, "density.imag": style.density.imag, "gains": style.gains}
     rest = {"recipe": style.recipe.to_json(), "sample_rate": style.sample_rate, "level": style.level, "weights": style.weights, "lengths": style.lengths}
     _write(path, arrays, {"format": FORMAT, "style": json.dumps(rest)})
 
@@ -133,6 +139,7 @@ def load(path: str) -> Style:
     rest = json.loads(metadata["style"])
     recipe = Recipe.from_json(rest.pop("recipe"))
     density = arrays.pop("density.real") + 1j * arrays.pop("density.imag")
+    gains = arrays.pop("gains")
     waves = [jax.ShapeDtypeStruct((density.shape[1], length), np.float32) for length in rest["lengths"]]
     expected = jax.eval_shape(synthesis.style_objective(recipe, rest["sample_rate"], rest["weights"]).fit, waves)
     names, leaves = _named(expected)
@@ -142,7 +149,7 @@ def load(path: str) -> Style:
         differing = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
         raise ValueError(f"{path!r} is a style of another configuration: its array {differing[0]!r} is not what its recipe makes.")
     target = jax.tree.unflatten(jax.tree.structure(expected), [jnp.asarray(arrays[name]) for name in names])
-    return Style(recipe=recipe, density=density, target=target, **rest)
+    return Style(recipe=recipe, density=density, gains=gains, target=target, **rest)
 
 
 def save_state(path: str, state: State) -> None:
@@ -192,9 +199,9 @@ def prepare(style: Style) -> Stream:
     most = round(recipe.block_seconds * rate)
     # No longer than what is judged in one piece, and a length of fast transforms.
     samples = next((n for n in range(most, 0, -1) if scipy.fft.next_fast_len(n, real=True) == n), 1)
-    emitted = samples - context - 2 * blend
+    emitted = samples - 2 * context - 3 * blend
     if emitted < context + blend:
-        raise ValueError(f"block_seconds={recipe.block_seconds:g} is too short: a block must hold the longest kernel twice and a window thrice, {(2 * context + 3 * blend) / rate:.3g} s.")
+        raise ValueError(f"block_seconds={recipe.block_seconds:g} is too short: a block must hold the longest kernel thrice and a window four times, {(3 * context + 4 * blend) / rate:.3g} s.")
     noise = canvas.loop_canvas(_colour(style, samples), sample_rate=rate, samples=samples, equaliser=equaliser)
     distance = synthesis.style_objective(recipe, rate, style.weights, circular=True).distance
 
@@ -238,19 +245,31 @@ def step(stream: Stream, key: jax.Array, state: State) -> tuple[State, Block]:
     wave = np.asarray(stream.sketch.render(outcome.state.parameters, constants))
     first = stream.blend + stream.context
     emitted = wave[:, first : first + stream.samples]
-    return State(state.block + 1, wave[:, stream.samples :]), Block(_at_level(style, emitted), outcome)
+    return State(state.block + 1, wave[:, stream.samples :][:, : len(fade)]), Block(_at_level(style, emitted), outcome)
 
 
 def _start(stream: Stream, key: jax.Array, block: int) -> dict[str, jax.Array]:
-    """Noise that runs on from block to block, so that tones are in phase where they meet, under no gains.
-
-    To begin with the noise and gains that the block before ended with does worse: their loud moments grow on, while the new
-    part stays without any.
-    """
+    """Noise that runs on from block to block, so that tones are in phase where they meet, under shuffled gains."""
     parameters = stream.sketch.init(key)
     channels, samples = parameters["noise"].shape
-    pieces = [jax.random.normal(jax.random.fold_in(key, block + i), (channels, stream.samples)) for i in range(-(-samples // stream.samples))]
-    return parameters | {"noise": jnp.concatenate(pieces, axis=1)[:, :samples]}
+    pieces = [jax.random.normal(jax.random.fold_in(key, 2 * (block + i)), (channels, stream.samples)) for i in range(-(-samples // stream.samples))]
+    gain_key = jax.random.fold_in(key, 2 * block + 1)
+    return {"noise": jnp.concatenate(pieces, axis=1)[:, :samples], "gain": shuffled(gain_key, stream.style.gains, parameters["gain"].shape[1])}
+
+
+def shuffled(key: jax.Array, gains: np.ndarray, frames: int) -> jax.Array:
+    """Gains to start from: pieces of the references' own, each from a moment drawn anew. [C, R, G] -> [C, frames, G].
+
+    Under no gains all is alike, but for the border: next to a quiet context even plain noise is an onset, and the loudest
+    moments of most blocks grew there. Pieces have random lengths lest they do so where all pieces meet.
+    """
+    cut_key, moment_key, turn_key = jax.random.split(key, 3)
+    time = jnp.arange(frames)
+    began = jax.lax.cummax(jnp.where(jax.random.bernoulli(cut_key, 1 / PIECE, (frames,)), time, 0))
+    moments = jax.random.randint(moment_key, (frames,), 0, gains.shape[1])
+    rows = (moments[began] + time - began) % gains.shape[1]
+    # The first piece begins anywhere on the circle.
+    return jnp.asarray(gains)[:, jnp.roll(rows, jax.random.randint(turn_key, (), 0, frames))]
 
 
 def prepare_loop(style: Style, *, seconds: float) -> Loop:
@@ -272,7 +291,10 @@ def make_loop(loop: Loop, key: jax.Array, *, on_chunk: Callable[[optimize.State,
     """A texture whose end flows into its beginning. on_chunk: as of `optimize.run`."""
     recipe = loop.style.recipe
     data = {"target": loop.style.target, "constants": loop.sketch.constants}
-    state = loop.optimizer.init(loop.sketch.init(key), data)
+    noise_key, gain_key = jax.random.split(key)
+    parameters = loop.sketch.init(noise_key)
+    parameters["gain"] = shuffled(gain_key, loop.style.gains, parameters["gain"].shape[1])
+    state = loop.optimizer.init(parameters, data)
     outcome = optimize.run(loop.optimizer, state, data, evaluations=recipe.evaluations, tolerance=recipe.tolerance, on_chunk=on_chunk)
     wave = loop.sketch.render(outcome.state.parameters, loop.sketch.constants)
     return Block(_at_level(loop.style, np.asarray(wave)), outcome)
