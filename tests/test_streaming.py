@@ -6,15 +6,17 @@ import functools
 import jax
 import numpy as np
 import pytest
+import scipy.signal
 from conftest import correlated, correlation_of, crackle, highest_correlation, relative_error
 
-from audio_texture import audio, canvas, quality, recipes, streaming, synthesis
+from audio_texture import audio, canvas, quality, recipes, sounds, streaming, synthesis
 from audio_texture.recipes import View
 
 RATE = 8000
-REFERENCE = crackle(16000)
+# Dull, so that a cut is a jump.
+REFERENCE = scipy.signal.lfilter([0.3], [1, -0.9], crackle(16000)).astype(np.float32)
 KEY = jax.random.key(0)
-SMALL = dataclasses.replace(recipes.named("texture-fast"), views=(View(8, (2, 6), 16.0, 4.0),), block_seconds=0.6, evaluations=12)
+SMALL = dataclasses.replace(recipes.named("texture-fast"), views=(View(8, (2, 6), 16.0, 4.0),), block_seconds=0.6, evaluations=8)
 
 
 @functools.cache
@@ -33,8 +35,8 @@ def blocks(stream, count, *, key=KEY, state=None):
 
 @functools.cache
 def many():
-    """Sixty blocks: 59 borders."""
-    return blocks(laid_out(), 60)[0]
+    """Fifty blocks."""
+    return blocks(laid_out(), 50)[0]
 
 
 def windows(wave, centres, reach=128):
@@ -74,41 +76,43 @@ def test_no_border_is_found():
     stream, wave = laid_out(), many()[0]
     borders = np.arange(stream.samples, len(wave) - 400, stream.samples)
     inside = windows(wave, places_inside(len(wave), borders))
-    assert p_value(windows(wave, borders), inside) > 0.02
-    assert p_value(windows(wave, borders + stream.blend), inside) > 0.02
+    for place in (0, stream.blend // 2, stream.blend):
+        assert p_value(windows(wave, borders + place), inside) > 0.02
     # The same blocks in another order: every border is a cut.
-    cut = wave.reshape(60, -1)[np.random.default_rng(0).permutation(60)].reshape(-1)
+    cut = wave.reshape(50, -1)[np.random.default_rng(0).permutation(50)].reshape(-1)
     assert p_value(windows(cut, borders), inside) < 0.01
 
 
 def test_every_block_is_new():
     """No block is a copy of another one, nor of the reference, and another key makes another stream."""
     stream, wave = laid_out(), many()[0]
-    independent = highest_correlation(crackle(stream.samples, seed=5)[0], REFERENCE[0])
     for number in (0, 1, 7, 40):
         block = wave[number * stream.samples :][: stream.samples]
         others = np.concatenate([wave[: number * stream.samples], wave[(number + 1) * stream.samples :]])
-        assert highest_correlation(block, others) < 2 * independent
-        assert highest_correlation(block, REFERENCE[0]) < 2 * independent
+        assert highest_correlation(block, others) < 0.35
+        assert highest_correlation(block, REFERENCE[0]) < 0.35
     assert abs(correlation_of(blocks(stream, 1, key=jax.random.key(1))[0][0], wave[: stream.samples])) < 0.3
 
 
 @pytest.mark.slow
 def test_flat_over_ten_minutes():
     """Level and spectrum of every half minute, against the reference's and for a slope; what is on the device does not grow."""
-    recipe = dataclasses.replace(SMALL, views=(View(12, (2,), 32.0, 16.0),), block_seconds=5.0, evaluations=8)
-    stream = laid_out(recipe)
+    recipe = dataclasses.replace(SMALL, views=(View(8, (2,), 64.0, 32.0),), gain_window_ms=64.0, block_seconds=5.0, evaluations=5, sample_rate=4000)
+    # Steady: a few loud clicks would decide about a level.
+    reference = sounds.make("rain", KEY, 5.0, RATE)[None]
+    stream = streaming.prepare(streaming.fit(recipe, [reference], sample_rate=RATE))
     wave, state, held = [], streaming.begin(stream, KEY), []
-    while sum(part.shape[1] for part in wave) < 600 * RATE:
+    rate = stream.style.sample_rate
+    while sum(part.shape[1] for part in wave) < 600 * rate:
         state, made = streaming.step(stream, KEY, state)
         wave.append(made.wave)
         del made
         held.append(sum(array.nbytes for array in jax.live_arrays()))
     assert held[-1] <= held[2]
-    halves = np.concatenate(wave, axis=1)[0, : 600 * RATE].reshape(20, -1)
-    levels = 20 * np.log10([audio.rms(half[None]) / audio.rms(REFERENCE) for half in halves])
+    halves = np.concatenate(wave, axis=1)[0, : 600 * rate].reshape(20, -1)
+    levels = 20 * np.log10([audio.rms(half[None]) / audio.rms(reference) for half in halves])
     assert np.max(np.abs(levels)) < 0.5
-    spectra = np.array([quality.band_levels(half, sample_rate=RATE)[1] for half in halves])
+    spectra = np.array([quality.band_levels(half, sample_rate=rate)[1] for half in halves])
     assert np.max(np.abs(spectra - spectra.mean(axis=0))) < 1.5
     # Slopes in dB an hour, against what their own scatter allows.
     minutes = np.arange(20) - 9.5
@@ -175,7 +179,7 @@ def loops(seconds, count):
 def test_a_loop_repeated_has_no_border():
     """Of a length that is no multiple of anything, twice after one another; the test would find an open end."""
     seconds, reach = 0.40013, 400
-    around = [np.concatenate([wave[0], wave[0]]) for wave in loops(seconds, 40)]
+    around = [np.concatenate([wave[0], wave[0]]) for wave in loops(seconds, 30)]
     length = len(around[0]) // 2
     assert length == round(seconds * RATE)
     borders = np.concatenate([windows(wave, [length]) for wave in around])
@@ -186,8 +190,8 @@ def test_a_loop_repeated_has_no_border():
 
 
 def test_a_loop_has_length_and_level():
-    wave = loops(0.40013, 40)[0]
-    assert np.all(np.isfinite(wave)) and audio.rms(wave) == pytest.approx(audio.rms(REFERENCE), rel=0.15)
+    wave = loops(0.40013, 30)[0]
+    assert np.all(np.isfinite(wave)) and audio.rms(wave) == pytest.approx(audio.rms(REFERENCE), rel=0.3)
 
 
 def test_the_loop_canvas_is_a_circle():
@@ -236,7 +240,7 @@ def test_files_of_another_kind_are_refused(tmp_path):
     style, state = laid_out().style, streaming.begin(laid_out(), KEY)
     streaming.save_state(f"{tmp_path}/state", state)
     (tmp_path / "text").write_text("no tensors")
-    changed = style._replace(recipe=dataclasses.replace(SMALL, views=(View(16, (2, 6), 16.0, 4.0),)))
+    changed = style._replace(recipe=dataclasses.replace(SMALL, views=(View(12, (2, 6), 16.0, 4.0),)))
     streaming.save(f"{tmp_path}/changed", changed)
     for name, said in (("none", "can be read"), ("text", "can be read"), ("state", "holds no style"), ("changed", "another configuration")):
         with pytest.raises(ValueError, match=said):
@@ -247,7 +251,7 @@ def test_files_of_another_kind_are_refused(tmp_path):
         streaming.save(f"{tmp_path}/nowhere/style", style)
 
 
-def test_a_resumed_stream_is_at_the_modelled_rate():
+def test_a_stream_is_at_the_modelled_rate():
     """What a recipe models at another rate, or a recording above 48 kHz, streams at that rate: nothing is resampled block by block."""
     style = streaming.fit(dataclasses.replace(SMALL, sample_rate=6000), [REFERENCE], sample_rate=RATE)
     assert style.sample_rate == 6000 == synthesis.modelled_rate(style.recipe, RATE)
