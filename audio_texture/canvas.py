@@ -83,13 +83,8 @@ def waveform_canvas(
         spectral_density(wave, sample_rate=sample_rate, samples=samples, smoothing_hz=smoothing_hz) for wave in references
     ]
     colour = spectral_colour(np.average(densities, axis=0, weights=weights))
-    return shaped_noise(colour, sample_rate=sample_rate, samples=samples, equaliser=equaliser)
-
-
-def shaped_noise(colour: np.ndarray, *, sample_rate: int, samples: int, equaliser: Equaliser) -> Canvas:
-    """`waveform_canvas` of a colour that is known already, [samples // 2 + 1, C, C] of `spectral_colour`."""
     sizes = {"n_fft": equaliser.n_fft, "hop_length": equaliser.hop_length}
-    channels = colour.shape[-1]
+    channels = len(references[0])
     gains = (channels, spectrogram.frame_count(samples, **sizes), equaliser.bands)
 
     def init(key):
@@ -102,9 +97,9 @@ def shaped_noise(colour: np.ndarray, *, sample_rate: int, samples: int, equalise
 
 
 def loop_canvas(colour: np.ndarray, *, sample_rate: int, samples: int, equaliser: Equaliser) -> Canvas:
-    """`shaped_noise` that is circular in its gains too: the end flows into the beginning.
+    """`waveform_canvas` of a known colour that is circular in its gains too: the end flows into the beginning.
 
-    The gains' frames stand around a circle; past the end the first ones come again. Where the length is no multiple of the
+    colour: [samples // 2 + 1, C, C] of `spectral_colour`; samples: at least two windows. The gains' frames stand around a circle; past the end the first ones come again. Where the length is no multiple of the
     hop they come again by up to half a hop off, so that over one window the continuation past the end fades into the beginning.
     """
     n_fft, hop = equaliser.n_fft, equaliser.hop_length
@@ -114,14 +109,15 @@ def loop_canvas(colour: np.ndarray, *, sample_rate: int, samples: int, equaliser
     padded = samples + margin + 2 * n_fft
     positions = np.arange(spectrogram.frame_count(padded, n_fft=n_fft, hop_length=hop)) * hop - margin
     around = np.round((positions % samples) / hop).astype(int) % frames
-    samples_around = (np.arange(padded) - margin) % samples
     fade = (np.cos(np.pi / 2 * (np.arange(n_fft) + 0.5) / n_fft) ** 2).astype(np.float32)[None]
 
     def init(key):
         return {"noise": jax.random.normal(key, (channels, samples)), "gain": jnp.zeros((channels, frames, equaliser.bands))}
 
     def render(parameters, colour):
-        wave = coloured(parameters["noise"], colour)[:, samples_around]
+        wave = coloured(parameters["noise"], colour)
+        # Slices, whose gradient is slices again.
+        wave = jnp.concatenate([wave[:, samples - margin :], wave, wave[:, : 2 * n_fft]], axis=1)
         wave = equalised(wave, parameters["gain"][:, around], sample_rate=sample_rate, equaliser=equaliser)[:, margin:]
         beginning = fade * wave[:, samples : samples + n_fft] + (1 - fade) * wave[:, :n_fft]
         return jnp.concatenate([beginning, wave[:, n_fft:samples]], axis=1)

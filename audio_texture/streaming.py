@@ -9,7 +9,8 @@ of it is judged alike:
 
 Frozen is what the block before made at its end, with what it had rendered beyond what was emitted. Context does not
 change and is as long as the longest kernel sees: every patch across the border counts. Over the blends the frozen wave and
-the new one pass into each other. The rest, as long as the context, keeps what is emitted away from the circle's closure. The target stays what it is and nothing is fed back, so nothing can drift.
+the new one pass into each other. The rest, as long as the context, keeps what is emitted away from where the circle closes.
+The target stays what it is and nothing is fed back, so nothing can drift.
 
 On a canvas with ends, loud moments gathered there: kernels see less of them, and what is thrown away costs nothing.
 
@@ -118,8 +119,9 @@ def fit(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int, w
     densities = [canvas.spectral_density(wave, sample_rate=rate, samples=samples, smoothing_hz=recipe.smoothing_hz) for wave in waves]
     target = jax.jit(synthesis.style_objective(recipe, rate, weights).fit)(waves)
     density = np.average(densities, axis=0, weights=weights)
-    gains = np.concatenate([canvas.gains_of(wave, sample_rate=rate, equaliser=synthesis.equaliser_of(recipe, rate)) for wave in waves], axis=1)
-    return Style(recipe, rate, level, weights, [wave.shape[1] for wave in waves], density, gains, target)
+    equaliser = synthesis.equaliser_of(recipe, rate)
+    gains = [canvas.gains_of(wave, sample_rate=rate, equaliser=equaliser) for wave, weight in zip(waves, weights, strict=True) if weight]
+    return Style(recipe, rate, level, weights, [wave.shape[1] for wave in waves], density, np.concatenate(gains, axis=1), target)
 
 
 def save(path: str, style: Style) -> None:
@@ -275,9 +277,10 @@ def shuffled(key: jax.Array, gains: np.ndarray, frames: int) -> jax.Array:
 def prepare_loop(style: Style, *, seconds: float) -> Loop:
     """Lays out a loop. Raises ValueError for a length out of range or shorter than the longest kernel."""
     recipe, rate = style.recipe, style.sample_rate
-    samples, field = round(synthesis.check_seconds(seconds) * rate), _field(recipe, rate)
-    if samples < field:
-        raise ValueError(f"a loop of {seconds:g} s is shorter than the longest kernel, which sees {field / rate:.3g} s.")
+    samples = round(synthesis.check_seconds(seconds) * rate)
+    least = max(_field(recipe, rate), 2 * synthesis.longest_window(recipe, rate))
+    if samples < least:
+        raise ValueError(f"a loop of {seconds:g} s is shorter than the longest kernel or two windows, {least / rate:.3g} s.")
     sketch = canvas.loop_canvas(_colour(style, samples), sample_rate=rate, samples=samples, equaliser=synthesis.equaliser_of(recipe, rate))
     distance = synthesis.style_objective(recipe, rate, style.weights, circular=True).distance
 
