@@ -156,8 +156,7 @@ class _File:
             self.samples = state.block * block_samples
             audio.extend(self.path, np.zeros((len(start.frozen), 0), np.float32), self.rate, start=self.samples)
         with open(self._metrics, encoding="utf-8") as file:
-            kept = [line for line in file if json.loads(line)["block"] < state.block]
-        cli.write_text(self._metrics, "".join(kept))
+            cli.write_text(self._metrics, "".join(file.readlines()[: state.block]))
         return state
 
     def write(self, wave: np.ndarray, row: dict[str, Any]) -> None:
