@@ -220,18 +220,18 @@ def prepare(style: Style) -> Stream:
     return Stream(style, emitted, context, blend, sketch, synthesis.optimizer_of(recipe, loss))
 
 
-def begin(stream: Stream, key: jax.Array) -> State:
-    """The state before the first block; key: PRNG key of the stream, the same for every step."""
+def begin(stream: Stream) -> State:
+    """The state before the first block."""
     return State(0, np.zeros((stream.style.density.shape[1], stream.context + 2 * stream.blend), np.float32))
 
 
 def step(stream: Stream, key: jax.Array, state: State) -> tuple[State, Block]:
     """The next block of a stream: a function of its key, state and style alone.
 
-    The block of an outcome that was interrupted or is not finite is not to be used, nor is its state.
+    Where the outcome was interrupted or is not finite, neither block nor state is to be used.
 
     Args:
-      key: as of `begin`; each block draws its new noise from the key's fold with its number.
+      key: PRNG key of the stream, the same for every step; a block draws from its folds with the block's number.
     """
     style, fall = stream.style, np.cos(np.pi / 2 * (np.arange(stream.blend) + 0.5) / stream.blend) ** 2
     fade = np.concatenate([fall[::-1], np.ones(stream.context), fall]).astype(np.float32)

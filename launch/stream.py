@@ -199,7 +199,7 @@ def _row(block: int, made: streaming.Block) -> dict[str, Any]:
 
 def _write_stream(stream: streaming.Stream, sink: _File | _Pipe, wanted: int) -> int:
     key = jax.random.key(_SEED.value)
-    state = sink.resumed(streaming.begin(stream, key), stream.samples)
+    state = sink.resumed(streaming.begin(stream), stream.samples)
     first, began, warm = sink.samples, time.monotonic(), None
     while sink.samples < wanted:
         following, made = streaming.step(stream, key, state)

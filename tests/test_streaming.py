@@ -26,7 +26,7 @@ def laid_out(recipe=SMALL):
 
 def blocks(stream, count, *, key=KEY, state=None):
     """Blocks after one another and the state behind them."""
-    state, waves = state or streaming.begin(stream, key), []
+    state, waves = state or streaming.begin(stream), []
     for _ in range(count):
         state, made = streaming.step(stream, key, state)
         waves.append(made.wave)
@@ -101,7 +101,7 @@ def test_flat_over_ten_minutes():
     # Steady: a few loud clicks would decide about a level.
     reference = sounds.make("rain", KEY, 5.0, RATE)[None]
     stream = streaming.prepare(streaming.fit(recipe, [reference], sample_rate=RATE))
-    wave, state, held = [], streaming.begin(stream, KEY), []
+    wave, state, held = [], streaming.begin(stream), []
     rate = stream.style.sample_rate
     while sum(part.shape[1] for part in wave) < 600 * rate:
         state, made = streaming.step(stream, KEY, state)
@@ -140,7 +140,7 @@ def test_through_the_disk(tmp_path):
     streaming.save(f"{tmp_path}/style", stream.style)
     streaming.save_state(f"{tmp_path}/state", state)
     again = streaming.prepare(streaming.load(f"{tmp_path}/style"))
-    found = streaming.load_state(f"{tmp_path}/state", streaming.begin(again, KEY))
+    found = streaming.load_state(f"{tmp_path}/state", streaming.begin(again))
     assert again.style.recipe == stream.style.recipe and found.block == 2
     np.testing.assert_array_equal(blocks(again, 2, state=found)[0], many()[:, 2 * stream.samples : 4 * stream.samples])
     assert {path.name for path in tmp_path.iterdir()} == {"style", "state"}
@@ -249,7 +249,7 @@ def test_short_blocks_and_loops_are_refused():
 
 def test_files_of_another_kind_are_refused(tmp_path):
     """Missing, no safetensors, a state for a style, a style whose recipe was changed, a state of another layout."""
-    style, state = laid_out().style, streaming.begin(laid_out(), KEY)
+    style, state = laid_out().style, streaming.begin(laid_out())
     streaming.save_state(f"{tmp_path}/state", state)
     (tmp_path / "text").write_text("no tensors")
     changed = style._replace(recipe=dataclasses.replace(SMALL, views=(View(12, (2, 6), 16.0, 4.0),)))
