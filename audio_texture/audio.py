@@ -119,6 +119,36 @@ def write(path: str, wave: np.ndarray, sample_rate: int) -> None:
             os.remove(partial)
 
 
+def extend(path: str, wave: np.ndarray, sample_rate: int, *, start: int) -> None:
+    """Writes a wave into a 24-bit wav file from a sample on, and drops what stood behind; from 0 on it makes the file.
+
+    The file can be read between calls, and when the program is killed within one; a call that fails leaves what was there.
+
+    Args:
+      path: ends in .wav.
+      wave: float32 [channels, samples] in [-1, 1].
+      sample_rate: in Hz.
+      start: the first sample to write; the file has at least so many.
+    Raises:
+      ValueError: a file that ends before `start`, or cannot be written, as on a full disk.
+    """
+    make = {"samplerate": sample_rate, "channels": len(wave), "format": "WAV", "subtype": "PCM_24"} if start == 0 else {}
+    try:
+        # The header is brought up to date when the file is closed.
+        with soundfile.SoundFile(path, "r+" if start else "w", **make) as file:
+            if file.frames < start:
+                raise ValueError(f"{path!r} has {file.frames} samples, fewer than the {start} to go on from.")
+            file.truncate(start)
+            file.seek(start)
+            try:
+                file.write(wave.T)
+            except soundfile.LibsndfileError:
+                file.truncate(start)
+                raise
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise ValueError(f"{path!r} cannot be written on ({str(error).strip()}); is the disk full?") from error
+
+
 def resample(wave: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     """Band-limited change of sample rate; alias and image lie below -100 dB.
 

@@ -91,18 +91,66 @@ def waveform_canvas(
         return {"noise": jax.random.normal(key, (channels, samples)), "gain": jnp.zeros(gains)}
 
     def render(parameters, colour):
-        wave = coloured(parameters["noise"], colour)
-        if not equaliser.bands:
-            return wave
-        filters = _interpolation(spectrogram.mel_filters(sample_rate, equaliser.n_fft, equaliser.bands))
-
-        def equalised(channel, gain):
-            spectrum = spectrogram.stft(channel, **sizes) * jnp.exp(gain @ filters.T)
-            return spectrogram.istft(spectrum, **sizes, length=samples)
-
-        return jax.vmap(equalised)(wave, parameters["gain"])
+        return equalised(coloured(parameters["noise"], colour), parameters["gain"], sample_rate=sample_rate, equaliser=equaliser)
 
     return Canvas(init, render, jnp.asarray(colour))
+
+
+def loop_canvas(colour: np.ndarray, *, sample_rate: int, samples: int, equaliser: Equaliser) -> Canvas:
+    """`waveform_canvas` of a known colour that is circular in its gains too: the end flows into the beginning.
+
+    colour: [samples // 2 + 1, C, C] of `spectral_colour`; samples: at least two windows. The gains' frames stand around a circle; past the end the first ones come again. Where the length is no multiple of the
+    hop they come again by up to half a hop off, so that over one window the continuation past the end fades into the beginning.
+    """
+    n_fft, hop = equaliser.n_fft, equaliser.hop_length
+    channels, frames = colour.shape[-1], max(1, round(samples / hop))
+    # Whole hops, so that a frame stands on the beginning.
+    margin = -(-n_fft // hop) * hop
+    padded = samples + margin + 2 * n_fft
+    positions = np.arange(spectrogram.frame_count(padded, n_fft=n_fft, hop_length=hop)) * hop - margin
+    around = np.round((positions % samples) / hop).astype(int) % frames
+    fade = (np.cos(np.pi / 2 * (np.arange(n_fft) + 0.5) / n_fft) ** 2).astype(np.float32)[None]
+
+    def init(key):
+        return {"noise": jax.random.normal(key, (channels, samples)), "gain": jnp.zeros((channels, frames, equaliser.bands))}
+
+    def render(parameters, colour):
+        wave = coloured(parameters["noise"], colour)
+        # Slices, whose gradient is slices again.
+        wave = jnp.concatenate([wave[:, samples - margin :], wave, wave[:, : 2 * n_fft]], axis=1)
+        wave = equalised(wave, parameters["gain"][:, around], sample_rate=sample_rate, equaliser=equaliser)[:, margin:]
+        beginning = fade * wave[:, samples : samples + n_fft] + (1 - fade) * wave[:, :n_fft]
+        return jnp.concatenate([beginning, wave[:, n_fft:samples]], axis=1)
+
+    return Canvas(init, render, jnp.asarray(colour))
+
+
+def equalised(wave: jax.Array, gain: jax.Array, *, sample_rate: int, equaliser: Equaliser) -> jax.Array:
+    """istft(e^g stft(wave)): gains in nepers over the frames and mel bands of an equaliser. [C, N], [C, T, B] -> [C, N]."""
+    if not equaliser.bands:
+        return wave
+    sizes = {"n_fft": equaliser.n_fft, "hop_length": equaliser.hop_length}
+    filters = _interpolation(spectrogram.mel_filters(sample_rate, equaliser.n_fft, equaliser.bands))
+
+    def one_channel(channel, gain):
+        spectrum = spectrogram.stft(channel, **sizes) * jnp.exp(gain @ filters.T)
+        return spectrogram.istft(spectrum, **sizes, length=wave.shape[1])
+
+    return jax.vmap(one_channel)(wave, gain)
+
+
+def gains_of(wave: np.ndarray, *, sample_rate: int, equaliser: Equaliser) -> np.ndarray:
+    """How far a wave's bands lie above their mean power from window to window, in nepers: [C, N] -> [C, T, B] float32."""
+    sizes = {"n_fft": equaliser.n_fft, "hop_length": equaliser.hop_length}
+    frames = spectrogram.frame_count(wave.shape[1], **sizes)
+    if not equaliser.bands:
+        return np.zeros((len(wave), frames, 0), np.float32)
+    filters = _interpolation(spectrogram.mel_filters(sample_rate, equaliser.n_fft, equaliser.bands))
+    powers = np.stack([np.abs(spectrogram.stft(jnp.asarray(channel), **sizes)) ** 2 @ filters for channel in wave])
+    # Over five frames: noise brings its own fluctuations along.
+    powers = scipy.ndimage.uniform_filter1d(powers, 5, axis=1, mode="nearest")
+    mean = np.mean(powers, axis=1, keepdims=True)
+    return (0.5 * np.log((powers + 1e-6 * mean + np.finfo(np.float32).tiny) / (mean + np.finfo(np.float32).tiny))).astype(np.float32)
 
 
 def _interpolation(filters: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ import scipy.fft
 import scipy.signal
 
 from audio_texture import auditory, infinite_width, spectrogram, statistics
-from audio_texture.layer import Layer
+from audio_texture.layer import Layer, receptive_field
 
 Target = Any
 Terms = dict[str, jax.Array]
@@ -28,7 +28,7 @@ class Objective(NamedTuple):
     distance: Callable[[Target, Any], tuple[jax.Array, Terms]]
 
 
-def infinite_gram(networks: Sequence[Sequence[Layer]], *, relative: bool = True) -> Objective:
+def infinite_gram(networks: Sequence[Sequence[Layer]], *, relative: bool = True, circular: bool = False) -> Objective:
     """Gram distance of 1-D CNNs with infinitely many filters, averaged over several networks side by side.
 
     Separate one-layer networks of different widths do better than one deep network (Antognini, Hoffman & Weiss 2019).
@@ -36,7 +36,10 @@ def infinite_gram(networks: Sequence[Sequence[Layer]], *, relative: bool = True)
     Args:
       networks: each a sequence of layers; the Gram is that of the last one's output.
       relative: divides each network's distance by the mean square of the target's own Gram.
+      circular: whether x's last frame is followed by its first, of which each network then sees what it reaches; a reference
+        has its ends.
     """
+    reaches = [receptive_field(layers) - 1 if circular else 0 for layers in networks]
 
     def fit(reference):
         products = infinite_width.frame_products(reference, reference)
@@ -48,13 +51,16 @@ def infinite_gram(networks: Sequence[Sequence[Layer]], *, relative: bool = True)
         }
 
     def distance(target, x):
+        frames = len(x)
+        x = jnp.concatenate([x, x[: max(reaches)]])
         # One matmul each serves all networks: they differ only in how they sum along the diagonals.
         products = infinite_width.frame_products(x, x)
         cross_products = infinite_width.frame_products(x, target["frames"])
         total = 0.0
-        for layers, variances, size in zip(networks, target["variances"], target["sizes"], strict=True):
-            kernel = infinite_width.self_kernel(products, layers)
-            cross = infinite_width.cross_kernel(cross_products, kernel.variances, variances, layers)
+        for layers, reach, variances, size in zip(networks, reaches, target["variances"], target["sizes"], strict=True):
+            seen = frames + reach
+            kernel = infinite_width.self_kernel(products[:seen, :seen], layers)
+            cross = infinite_width.cross_kernel(cross_products[:seen], kernel.variances, variances, layers)
             total += statistics.kernel_gram_distance(kernel.values, cross, size) / (size if relative else 1.0)
         total = total / len(networks)
         return total, {"gram": total}
@@ -177,7 +183,7 @@ def gaussian_transport() -> Objective:
     """Squared 2-Wasserstein distance of Gaussians fitted to a network's maps, features [T, F, C], averaged over maps.
 
     Each map's frames [T, F] are taken as draws of a Gaussian with one mean for all bins and a covariance of bins by bins; as in
-    the optimal transport of features by Vacher et al. 2020 and of sound textures by the DAFx-26 submission that paper.md cites:
+    the optimal transport of features by Vacher et al. 2020 and in later work on sound textures:
 
         W^2 = (m_x - m_y)^2 + tr S_x + tr S_y - 2 |X S_y^(1/2)|_*
 
@@ -206,17 +212,17 @@ def gaussian_transport() -> Objective:
     return Objective(fit, distance)
 
 
-def auditory_statistics(sample_rate: int) -> Objective:
+def auditory_statistics(sample_rate: int, *, circular: bool = False) -> Objective:
     """Statistics of the ear's envelopes, McDermott & Simoncelli 2011, of waves [N, C]; the mean over their channels.
 
     Without the band of all that lies above the ear's highest: beyond a codec's or resampler's cut-off it holds rounding
-    errors, whose skewness no canvas reaches.
+    errors, whose skewness no canvas reaches. circular: whether x's end is followed by its beginning; a reference's is not.
     """
 
-    def heard(wave):
+    def heard(wave, circular=False):
         # 50 ms ramps take out the seam between the end and the beginning, which the filters' circular time sees.
         frames = round(len(wave) * auditory.ENVELOPE_RATE / sample_rate)
-        ramps = scipy.signal.windows.tukey(frames, min(1.0, 0.1 * sample_rate / len(wave))).astype(np.float32)
+        ramps = None if circular else scipy.signal.windows.tukey(frames, min(1.0, 0.1 * sample_rate / len(wave))).astype(np.float32)
 
         def one_channel(channel):
             return auditory.envelope_statistics(auditory.envelopes(channel, sample_rate=sample_rate)[:-1], ramps)
@@ -224,7 +230,7 @@ def auditory_statistics(sample_rate: int) -> Objective:
         return jax.vmap(one_channel, in_axes=1)(wave)
 
     def distance(target, x):
-        totals, terms = jax.vmap(auditory.distance)(target, heard(x))
+        totals, terms = jax.vmap(auditory.distance)(target, heard(x, circular))
         return jnp.mean(totals), {name: jnp.mean(values) for name, values in terms.items()}
 
     return Objective(heard, distance)
@@ -354,7 +360,7 @@ def peak_compressed(objective: Objective) -> Objective:
     return Objective(fit, lambda target, x: objective.distance(target["target"], jnp.tanh(target["scale"] * x)))
 
 
-def in_blocks(objective: Objective, *, frames: int, overlap: int) -> Objective:
+def in_blocks(objective: Objective, *, frames: int, overlap: int, circular: Objective | None = None) -> Objective:
     """The mean of the objective over blocks of x's frames, each against the whole target.
 
     Time and memory then grow with the length of x rather than with its square, and every stretch of a long texture has
@@ -363,12 +369,16 @@ def in_blocks(objective: Objective, *, frames: int, overlap: int) -> Objective:
     Args:
       frames: the most frames a block may have.
       overlap: the least frames that neighbours share; receptive field less one, so that no patch falls between two blocks.
+      circular: the objective on all of an x whose last frame is followed by its first, where x is no longer than a block;
+        a longer one is cut in blocks that go on past its end into its beginning.
     """
 
     def distance(target, x):
+        if len(x) <= frames:
+            return (circular or objective).distance(target, x)
+        if circular:
+            x = jnp.concatenate([x, x[:overlap]])
         size, starts = blocks(len(x), frames=frames, overlap=overlap)
-        if len(starts) == 1:
-            return objective.distance(target, x)
         # checkpoint: keeps the blocks alone for the gradient, not every matrix of frames by frames.
         one_block = jax.checkpoint(lambda block: objective.distance(target, block))
         totals, terms = jax.lax.map(one_block, jnp.stack([x[start : start + size] for start in starts]))

@@ -16,7 +16,7 @@ import numpy as np
 import scipy.fft
 
 from audio_texture import audio, canvas, checkpoint, objective, optimize, phase, spectrogram
-from audio_texture.layer import Description
+from audio_texture.layer import Description, receptive_field
 from audio_texture.recipes import Recipe, View
 
 # Nothing above half of this is heard; faster recordings are modelled at this rate and the result is brought back to theirs.
@@ -73,7 +73,7 @@ def check_reference(recipe: Recipe, wave: np.ndarray, *, sample_rate: int, name:
     rate = modelled_rate(recipe, sample_rate)
     least = SHORTEST_SECONDS
     if recipe.views:
-        least = min(_field_samples(_only(recipe, view, width), rate, places=FEWEST_PATCHES) for view in recipe.views for width in view.widths) / rate
+        least = min(field_samples(_only(recipe, view, width), rate, places=FEWEST_PATCHES) for view in recipe.views for width in view.widths) / rate
     if recipe.patches_weight or recipe.rhythm_weight:
         least = max(least, (FINE.window_ms + (ONSET_STEP + FEWEST_PATCHES) * FINE.hop_ms) / 1000)
     if wave.shape[1] / sample_rate < least:
@@ -90,7 +90,7 @@ def fitted(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int
 
     def fits(view, width):
         one = _only(recipe, view, width)
-        return max(_field_samples(one, rate, places=FEWEST_PATCHES), FEWEST_APART * _field_samples(one, rate)) <= samples
+        return max(field_samples(one, rate, places=FEWEST_PATCHES), FEWEST_APART * field_samples(one, rate)) <= samples
 
     views = []
     for view in recipe.views:
@@ -120,21 +120,13 @@ def prepare(
       ValueError: a reference that is silent, constant or shorter than every kernel; a length out of range; a view that does
         not fit the rate.
     """
-    weights = list(weights or [1.0] * len(references))
-    if len(weights) != len(references) or min(weights) < 0 or not 0 < sum(weights) < math.inf:
-        raise ValueError(f"weights must be one for each of the {len(references)} references, none below 0 and not all 0, got {weights}.")
+    recipe, modelled, weights, level = as_modelled(recipe, references, sample_rate=sample_rate, weights=weights)
     rate = modelled_rate(recipe, sample_rate)
-    for wave in references:
-        check_reference(recipe, wave, sample_rate=sample_rate)
-    recipe = fitted(recipe, references, sample_rate=sample_rate)
-    level = math.sqrt(np.average([audio.rms(wave) ** 2 for wave in references], weights=weights))
-    modelled = [_as_modelled(wave, sample_rate, rate, recipe.level) for wave in references]
-
     wanted = round(check_seconds(seconds) * sample_rate)
     samples = math.ceil(wanted * rate / sample_rate)
     lay_out = _waveform_canvas if recipe.canvas == "waveform" else _spectrogram_canvas
     sketch, as_rendered, to_wave = lay_out(recipe, modelled, weights, rate, samples)
-    style = objective.mixture(_style(recipe, rate), weights)
+    style = style_objective(recipe, rate, weights)
     target = jax.jit(lambda waves: style.fit([as_rendered(wave) for wave in waves]))(modelled)
 
     def loss(parameters, data):
@@ -152,11 +144,7 @@ def prepare(
         wave = audio.resample(np.asarray(to_wave(key, parameters)), rate, sample_rate)
         return audio.match_level(wave[:, :wanted], level)
 
-    if recipe.optimizer == "lbfgs":
-        optimizer = optimize.lbfgs(loss, history=recipe.history)
-    else:
-        optimizer = optimize.adam(loss, learning_rate=recipe.learning_rate)
-    return Problem(optimizer, begin, finish)
+    return Problem(optimizer_of(recipe, loss), begin, finish)
 
 
 def run(
@@ -212,12 +200,47 @@ def run(
     return Texture(wave, lowered_db, outcome)
 
 
-def _as_modelled(wave: np.ndarray, sample_rate: int, rate: int, level: float) -> np.ndarray:
-    wave = audio.resample(wave - np.mean(wave, axis=1, keepdims=True), sample_rate, rate)
-    return wave * np.float32(level / audio.rms(wave)) if level else wave
+def as_modelled(
+    recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int, weights: Sequence[float] | None = None
+) -> tuple[Recipe, list[np.ndarray], list[float], float]:
+    """What is made of references before anything is fitted to them; arguments and errors as of `prepare`.
+
+    Returns:
+      The recipe without kernels that do not fit; the waves at the modelled rate, without DC and at the recipe's level; a
+      weight for each; and the level (RMS) that they had.
+    """
+    weights = list(weights or [1.0] * len(references))
+    if len(weights) != len(references) or min(weights) < 0 or not 0 < sum(weights) < math.inf:
+        raise ValueError(f"weights must be one for each of the {len(references)} references, none below 0 and not all 0, got {weights}.")
+    rate = modelled_rate(recipe, sample_rate)
+    for wave in references:
+        check_reference(recipe, wave, sample_rate=sample_rate)
+    recipe = fitted(recipe, references, sample_rate=sample_rate)
+    level = math.sqrt(np.average([audio.rms(wave) ** 2 for wave in references], weights=weights))
+
+    def one(wave):
+        wave = audio.resample(wave - np.mean(wave, axis=1, keepdims=True), sample_rate, rate)
+        return wave * np.float32(recipe.level / audio.rms(wave)) if recipe.level else wave
+
+    return recipe, [one(wave) for wave in references], weights, level
 
 
-def _field_samples(recipe: Recipe, rate: int, *, places: int = 1) -> int:
+def style_objective(recipe: Recipe, rate: int, weights: Sequence[float], *, circular: bool = False) -> objective.Objective:
+    """The recipe's style distance of what the canvas renders to several references at once: fit takes their sequence.
+
+    circular: judges a wave whose end is followed by its beginning, every moment of it alike; of that, only `distance` is of use.
+    """
+    return objective.mixture(_style(recipe, rate, circular), weights)
+
+
+def optimizer_of(recipe: Recipe, loss: optimize.Loss) -> optimize.Optimizer:
+    """The recipe's optimiser of a loss."""
+    if recipe.optimizer == "lbfgs":
+        return optimize.lbfgs(loss, history=recipe.history)
+    return optimize.adam(loss, learning_rate=recipe.learning_rate)
+
+
+def field_samples(recipe: Recipe, rate: int, *, places: int = 1) -> int:
     """Samples that the frames of the longest kernel reach over, when it stands in so many places; 0 where there is none."""
 
     def of_view(view):
@@ -227,6 +250,16 @@ def _field_samples(recipe: Recipe, rate: int, *, places: int = 1) -> int:
     return max(map(of_view, recipe.views), default=0)
 
 
+def equaliser_of(recipe: Recipe, rate: int) -> canvas.Equaliser:
+    """The grid of the waveform canvas's gains."""
+    return canvas.Equaliser(**View(0, (1,), recipe.gain_window_ms, recipe.gain_window_ms / 4).sizes(rate), bands=recipe.gain_bands)
+
+
+def longest_window(recipe: Recipe, rate: int) -> int:
+    """Samples of the longest window of the views and the gains."""
+    return max(equaliser_of(recipe, rate).n_fft, *(view.sizes(rate)["n_fft"] for view in recipe.views), 0)
+
+
 def _only(recipe: Recipe, view: View, width: int) -> Recipe:
     return dataclasses.replace(recipe, views=(dataclasses.replace(view, widths=(width,)),))
 
@@ -234,12 +267,10 @@ def _only(recipe: Recipe, view: View, width: int) -> Recipe:
 def _waveform_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int):
     """The canvas, what it renders of a wave, and how parameters become a wave."""
     # A window's length is added at both ends and cut off again, so that whole windows reach every sample that stays.
-    sizes = View(0, (1,), recipe.gain_window_ms, recipe.gain_window_ms / 4).sizes(rate)
-    margin = max(size["n_fft"] for size in [sizes, *(view.sizes(rate) for view in recipe.views)])
-    length = scipy.fft.next_fast_len(max(samples + 2 * margin, _field_samples(recipe, rate)), real=True)
-    equaliser = canvas.Equaliser(**sizes, bands=recipe.gain_bands)
+    margin = longest_window(recipe, rate)
+    length = scipy.fft.next_fast_len(max(samples + 2 * margin, field_samples(recipe, rate)), real=True)
     sketch = canvas.waveform_canvas(
-        references, weights, sample_rate=rate, samples=length, smoothing_hz=recipe.smoothing_hz, equaliser=equaliser
+        references, weights, sample_rate=rate, samples=length, smoothing_hz=recipe.smoothing_hz, equaliser=equaliser_of(recipe, rate)
     )
 
     render = jax.jit(sketch.render)
@@ -288,16 +319,16 @@ def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weight
     return sketch, as_rendered, jax.jit(to_wave)
 
 
-def _style(recipe: Recipe, rate: int) -> objective.Objective:
+def _style(recipe: Recipe, rate: int, circular: bool = False) -> objective.Objective:
     """The style distance, and the bounds where there are any, on what the canvas renders."""
     parts = {}
     block_frames = lambda view, overlap: max(round(1000 * recipe.block_seconds / view.hop_ms), 2 * overlap + 1)
     total_weight = sum(view.weight for view in recipe.views)
     for number, view in enumerate(recipe.views):
         # Filters belong to the recipe: the same in every run of it, whatever its seed.
-        one = _networks(recipe, view, jax.random.key(number))
+        networks = functools.partial(_networks, recipe, view, jax.random.key(number))
         overlap = recipe.longest_field(view) - 1
-        one = objective.in_blocks(one, frames=block_frames(view, overlap), overlap=overlap)
+        one = objective.in_blocks(networks(), frames=block_frames(view, overlap), overlap=overlap, circular=networks(circular=True) if circular else None)
         if recipe.standardised:
             one = objective.standardised(one)
         if recipe.compression == "peak":
@@ -306,12 +337,14 @@ def _style(recipe: Recipe, rate: int) -> objective.Objective:
             one = objective.relatively_compressed(one, sharpness=recipe.sharpness)
         elif recipe.canvas == "waveform":
             one = objective.seen_through(spectrogram.compress, one)
-        look = _parts_of_wave if recipe.representation == "real-imaginary" else _view_of_wave if recipe.canvas == "waveform" else _view_of_spectrogram
+        looks = {"spectrogram": _view_of_spectrogram, "waveform": functools.partial(_view_of_wave, circular=circular)}
+        look = functools.partial(_parts_of_wave, circular=circular) if recipe.representation == "real-imaginary" else looks[recipe.canvas]
         one = objective.seen_through(functools.partial(look, view=view, rate=rate), one)
         parts[str(view)] = (recipe.style_weight * view.weight / total_weight, one)
     if recipe.auditory_weight:
         block = round(recipe.block_seconds * rate)
-        one = objective.in_blocks(objective.auditory_statistics(rate), frames=block, overlap=block // 10)
+        around = objective.auditory_statistics(rate, circular=True) if circular else None
+        one = objective.in_blocks(objective.auditory_statistics(rate), frames=block, overlap=block // 10, circular=around)
         parts["auditory"] = (recipe.auditory_weight, objective.seen_through(jnp.transpose, one))
     fine = {}
     if recipe.patches_weight:
@@ -322,20 +355,21 @@ def _style(recipe: Recipe, rate: int) -> objective.Objective:
         fine["rhythm"] = (recipe.rhythm_weight, one)
     for name, (weight, one) in fine.items():
         overlap = max(FINE.widths) - 1
-        one = objective.in_blocks(one, frames=block_frames(FINE, overlap), overlap=overlap)
+        around = objective.seen_through(lambda x: jnp.concatenate([x, x[:ONSET_STEP]]), one) if circular else None
+        one = objective.in_blocks(one, frames=block_frames(FINE, overlap), overlap=overlap, circular=around)
         one = objective.relatively_compressed(one, sharpness=FINE_SHARPNESS)
-        parts[name] = (weight, objective.seen_through(functools.partial(_view_of_wave, view=FINE, rate=rate), one))
+        parts[name] = (weight, objective.seen_through(functools.partial(_view_of_wave, view=FINE, rate=rate, circular=circular), one))
     if recipe.bound_weight and recipe.canvas == "spectrogram":
         parts["bounds"] = (recipe.bound_weight, objective.bounds())
     return objective.weighted_sum(parts)
 
 
-def _networks(recipe: Recipe, view: View, key: jax.Array) -> objective.Objective:
-    """The networks of a view, one for each kernel width, on a spectrogram."""
+def _networks(recipe: Recipe, view: View, key: jax.Array, *, circular: bool = False) -> objective.Objective:
+    """The networks of a view, one for each kernel width, on a spectrogram; circular: one whose end its beginning follows."""
     relative = recipe.normalised_by == "target"
     stacks = [recipe.layers(width) for width in view.widths]
     if recipe.filters == 0:
-        return objective.infinite_gram(stacks, relative=relative)
+        return objective.infinite_gram(stacks, relative=relative, circular=circular)
     # Flax takes a second to import, which runs in closed form need not wait for.
     from audio_texture import networks
 
@@ -346,7 +380,9 @@ def _networks(recipe: Recipe, view: View, key: jax.Array) -> objective.Objective
         return [net.init(key, x) for net, key in zip(nets, jax.random.split(key, len(nets)), strict=True)]
 
     def features(weights, x):
-        return {str(i): net.apply(weight, x)[last] for i, (net, weight) in enumerate(zip(nets, weights, strict=True))}
+        reaches = [receptive_field(layers) - 1 if circular else 0 for layers in stacks]
+        around = [jnp.concatenate([x, x[:reach]]) for reach in reaches]
+        return {str(i): net.apply(weight, seen)[last] for i, (net, weight, seen) in enumerate(zip(nets, weights, around, strict=True))}
 
     statistic = {"gram": objective.gram(relative=relative), "bin-grams": objective.bin_grams(), "transport": objective.gaussian_transport()}[recipe.statistic]
     others = {}
@@ -364,12 +400,14 @@ def _magnitude(wave: jax.Array, sizes: dict[str, int]) -> jax.Array:
     return jnp.abs(spectrogram.stft(wave, **sizes, center=False))
 
 
-def _view_of_wave(wave: jax.Array, *, view: View, rate: int) -> jax.Array:
+def _view_of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = False) -> jax.Array:
     """Magnitudes of a wave [C, N] in a view's bands, its channels, sums and differences side by side: [T, S * bands].
 
     Magnitudes of the channels alone would leave open how they add up, and with it the width and place of the image.
+    circular: as many frames as hops, the last ones reaching over the end into the beginning.
     """
     sizes = view.sizes(rate)
+    wave = _prolonged(wave, sizes) if circular else wave
     streams = [*wave]
     for left, right in zip(wave[:-1], wave[1:]):
         streams += [(left + right) / np.sqrt(2), (left - right) / np.sqrt(2)]
@@ -377,9 +415,17 @@ def _view_of_wave(wave: jax.Array, *, view: View, rate: int) -> jax.Array:
     return jnp.concatenate([_banded(magnitude, view, rate) for magnitude in magnitudes], axis=1)
 
 
-def _parts_of_wave(wave: jax.Array, *, view: View, rate: int) -> jax.Array:
-    """Real and imaginary parts of a wave's [C, N] transform as channels: [T, F, 2 C]."""
-    spectra = [spectrogram.stft(channel, **view.sizes(rate), center=False) for channel in wave]
+def _prolonged(wave: jax.Array, sizes: dict[str, int]) -> jax.Array:
+    """A circular wave with as much of its beginning after its end as gives a frame for every hop."""
+    frames = round(wave.shape[1] / sizes["hop_length"])
+    return jnp.concatenate([wave, wave[:, : sizes["n_fft"] + (frames - 1) * sizes["hop_length"] - wave.shape[1]]], axis=1)
+
+
+def _parts_of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = False) -> jax.Array:
+    """Real and imaginary parts of a wave's [C, N] transform as channels: [T, F, 2 C]; circular: see `_view_of_wave`."""
+    sizes = view.sizes(rate)
+    wave = _prolonged(wave, sizes) if circular else wave
+    spectra = [spectrogram.stft(channel, **sizes, center=False) for channel in wave]
     return jnp.stack([part for spectrum in spectra for part in (jnp.real(spectrum), jnp.imag(spectrum))], axis=-1)
 
 

@@ -127,13 +127,19 @@ def run_config(path: str | None) -> dict[str, Any]:
             return {**config, "recipe": recipes.Recipe.from_json(config["recipe"]).to_json(), "versions": versions()}
     values = flags.FLAGS.flag_values_dict()
     recipe = recipe_from_flags()
+    inputs, weights = inputs_from_flags()
+    plain = {name: values[name] for name in ("seconds", "seed", "samples", "output_format")}
+    return {"inputs": inputs, "weights": weights, **plain, "recipe": recipe.to_json(), "versions": versions()}
+
+
+def inputs_from_flags() -> tuple[list[dict[str, Any]], list[float]]:
+    """The flags' sounds as a configuration holds them, and a weight for each."""
+    values = flags.FLAGS.flag_values_dict()
     inputs = [{"source": source, "start": values["input_start"], "seconds": values["input_seconds"]} for source in values["input"]]
     with naming("input"):
         inputs = [{**entry, "sha256": digest(entry["source"])} for entry in inputs]
     with naming("weights"):
-        weights = _weights(values["weights"], len(inputs))
-    plain = {name: values[name] for name in ("seconds", "seed", "samples", "output_format")}
-    return {"inputs": inputs, "weights": weights, **plain, "recipe": recipe.to_json(), "versions": versions()}
+        return inputs, _weights(values["weights"], len(inputs))
 
 
 def _weights(texts: Sequence[str] | None, inputs: int) -> list[float]:

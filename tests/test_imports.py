@@ -18,6 +18,7 @@ ALLOWED = {
     **dict.fromkeys(JUDGES | NETWORKS, BASE | STAGES),
     "recipes": {"audio", "layer"},
     **dict.fromkeys(ENDS, BASE | STAGES | JUDGES | {"recipes"}),
+    "streaming": BASE | STAGES | JUDGES | {"recipes", "synthesis"},
 }
 MODULES = sorted(path.stem for path in LIBRARY.glob("*.py") if path.stem != "__init__")
 

@@ -1,0 +1,329 @@
+"""Textures without end, and loops without a seam: a style fitted once, then block after block against it.
+
+A block is a waveform canvas of fixed length, so that all blocks share one compiled program, and a circle, so that every moment
+of it is judged alike:
+
+    | blend | context | blend | new ...           | blend | rest |
+    <------- frozen ---------->
+                      <--------- emitted --------->
+
+Frozen is what the block before made at its end, with what it had rendered beyond what was emitted. Context does not
+change and is as long as the longest kernel sees: every patch across the border counts. Over the blends the frozen wave and
+the new one pass into each other. The rest, as long as the context, keeps what is emitted away from where the circle closes.
+The target stays what it is and nothing is fed back, so nothing can drift.
+
+On a canvas with ends, loud moments gathered there: kernels see less of them, and what is thrown away costs nothing.
+
+C channels, N samples of a block, S emitted, H of context, B of a blend.
+"""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import safetensors
+import safetensors.numpy
+import scipy.fft
+
+from audio_texture import canvas, optimize, synthesis
+from audio_texture.recipes import Recipe
+
+# Above this share of full scale peaks are rounded off: what is emitted cannot be lowered when a louder moment comes.
+KNEE = 0.9
+# Mean length, in frames of a quarter of a window, of the pieces of the gains that blocks start from: as an event lasts.
+PIECE = 16
+FORMAT = "audio-texture style 1"
+
+
+class Style(NamedTuple):
+    """All that a sound of a style is made from; no recording.
+
+    Attributes:
+      recipe: the choices, without kernels too long for the references.
+      sample_rate: Hz; what it is modelled at and streams are written at.
+      level: RMS of the references.
+      weights: of the references.
+      lengths: of the references, in samples.
+      density: [F, C, C] complex128, cross-spectral density on a grid of frequencies from 0 to Nyquist.
+      gains: [C, R, G] float32, those that noise of that density would follow the references by, one after the other.
+      target: of `synthesis.style_objective`.
+    """
+
+    recipe: Recipe
+    sample_rate: int
+    level: float
+    weights: list[float]
+    lengths: list[int]
+    density: np.ndarray
+    gains: np.ndarray
+    target: Any
+
+
+class State(NamedTuple):
+    """What the next block needs.
+
+    Attributes:
+      block: its number.
+      frozen: [C, B + H + B] the wave under context and the blends around it.
+    """
+
+    block: int
+    frozen: np.ndarray
+
+
+class Block(NamedTuple):
+    """wave: [C, S] float32 at the references' level, peaks rounded off. outcome: of the optimiser."""
+
+    wave: np.ndarray
+    outcome: optimize.Outcome
+
+
+class Stream(NamedTuple):
+    """A style laid out in blocks; `samples` of each are emitted."""
+
+    style: Style
+    samples: int
+    context: int
+    blend: int
+    sketch: canvas.Canvas
+    optimizer: optimize.Optimizer
+
+
+class Loop(NamedTuple):
+    """A style laid out around a circle."""
+
+    style: Style
+    sketch: canvas.Canvas
+    optimizer: optimize.Optimizer
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Raises ValueError for a recipe that no stream can be made by."""
+    if recipe.canvas != "waveform":
+        raise ValueError(f"the recipe {recipe.name!r} has a {recipe.canvas} canvas; streams and loops need a waveform canvas, such as texture-fast has.")
+    if recipe.normalised_by == "start":
+        raise ValueError("normalised_by must be target or nothing in a stream, whose blocks start from each other.")
+
+
+def fit(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int, weights: Sequence[float] | None = None) -> Style:
+    """Fits a style; arguments and errors as of `synthesis.prepare`."""
+    check_recipe(recipe)
+    recipe, waves, weights, level = synthesis.as_modelled(recipe, references, sample_rate=sample_rate, weights=weights)
+    rate = synthesis.modelled_rate(recipe, sample_rate)
+    # On the grid of a block's length; loops of other lengths are interpolated from it.
+    samples = round(recipe.block_seconds * rate)
+    densities = [canvas.spectral_density(wave, sample_rate=rate, samples=samples, smoothing_hz=recipe.smoothing_hz) for wave in waves]
+    target = jax.jit(synthesis.style_objective(recipe, rate, weights).fit)(waves)
+    density = np.average(densities, axis=0, weights=weights)
+    equaliser = synthesis.equaliser_of(recipe, rate)
+    gains = [canvas.gains_of(wave, sample_rate=rate, equaliser=equaliser) for wave, weight in zip(waves, weights, strict=True) if weight]
+    return Style(recipe, rate, level, weights, [wave.shape[1] for wave in waves], density, np.concatenate(gains, axis=1), target)
+
+
+def save(path: str, style: Style) -> None:
+    """Writes a style as one file of safetensors: its target and density, and the rest as JSON in the metadata."""
+    names, leaves = _named(style.target)
+    arrays = {name: np.asarray(leaf) for name, leaf in zip(names, leaves, strict=True)}
+    arrays |= {"density.real": style.density.real, "density.imag": style.density.imag, "gains": style.gains}
+    rest = {"recipe": style.recipe.to_json(), "sample_rate": style.sample_rate, "level": style.level, "weights": style.weights, "lengths": style.lengths}
+    _write(path, arrays, {"format": FORMAT, "style": json.dumps(rest)})
+
+
+def load(path: str) -> Style:
+    """Inverse of `save`. Raises ValueError where the file is missing, none of its kind, or of another version's recipe or networks."""
+    arrays, metadata = _read(path)
+    if metadata.get("format") != FORMAT:
+        raise ValueError(f"{path!r} holds no style: its format is {metadata.get('format')!r}, not {FORMAT!r}.")
+    rest = json.loads(metadata["style"])
+    recipe = Recipe.from_json(rest.pop("recipe"))
+    density = arrays.pop("density.real") + 1j * arrays.pop("density.imag")
+    gains = arrays.pop("gains")
+    waves = [jax.ShapeDtypeStruct((density.shape[1], length), np.float32) for length in rest["lengths"]]
+    expected = jax.eval_shape(synthesis.style_objective(recipe, rest["sample_rate"], rest["weights"]).fit, waves)
+    names, leaves = _named(expected)
+    wanted = {name: (leaf.shape, leaf.dtype) for name, leaf in zip(names, leaves, strict=True)}
+    found = {name: (array.shape, array.dtype) for name, array in arrays.items()}
+    if found != wanted:
+        differing = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
+        raise ValueError(f"{path!r} is a style of another configuration: its array {differing[0]!r} is not what its recipe makes.")
+    target = jax.tree.unflatten(jax.tree.structure(expected), [jnp.asarray(arrays[name]) for name in names])
+    return Style(recipe=recipe, density=density, gains=gains, target=target, **rest)
+
+
+def save_state(path: str, state: State) -> None:
+    """Writes a state over the last one, whole or not at all."""
+    _write(path, {"frozen": state.frozen}, {"block": str(state.block)})
+
+
+def load_state(path: str, like: State) -> State:
+    """Inverse of `save_state`, exact to the bit; `like` is a state of the same stream. Raises ValueError where the file's is of another."""
+    arrays, metadata = _read(path)
+    if {name: array.shape for name, array in arrays.items()} != {"frozen": like.frozen.shape} or "block" not in metadata:
+        raise ValueError(f"{path!r} is no state of this stream.")
+    return State(int(metadata["block"]), arrays["frozen"])
+
+
+def _write(path: str, arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
+    partial = f"{path}.partial"
+    try:
+        with open(partial, "wb") as file:
+            file.write(safetensors.numpy.save({name: np.array(array, order="C") for name, array in arrays.items()}, metadata))
+        os.replace(partial, path)
+    except OSError as error:
+        raise ValueError(f"{path!r} cannot be written ({error}).") from error
+    finally:
+        if os.path.exists(partial):
+            os.remove(partial)
+
+
+def _read(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
+    except (OSError, safetensors.SafetensorError) as error:
+        raise ValueError(f"{path!r} is not a file of safetensors that can be read ({error}).") from error
+
+
+def _named(tree: Any) -> tuple[list[str], list[Any]]:
+    paths = jax.tree_util.tree_flatten_with_path(tree)[0]
+    return [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in paths], [leaf for _, leaf in paths]
+
+
+def prepare(style: Style) -> Stream:
+    """Lays out blocks of `block_seconds`. Raises ValueError where those leave nothing to emit."""
+    recipe, rate = style.recipe, style.sample_rate
+    equaliser = synthesis.equaliser_of(recipe, rate)
+    context, blend = _field(recipe, rate), synthesis.longest_window(recipe, rate)
+    most = round(recipe.block_seconds * rate)
+    # No longer than what is judged in one piece, and a length of fast transforms.
+    samples = next((n for n in range(most, 0, -1) if scipy.fft.next_fast_len(n, real=True) == n), 1)
+    emitted = samples - 2 * context - 3 * blend
+    if emitted < context + blend:
+        raise ValueError(f"block_seconds={recipe.block_seconds:g} is too short: a block must hold the longest kernel thrice and a window four times, {(3 * context + 4 * blend) / rate:.3g} s.")
+    noise = canvas.loop_canvas(_colour(style, samples), sample_rate=rate, samples=samples, equaliser=equaliser)
+    distance = synthesis.style_objective(recipe, rate, style.weights, circular=True).distance
+
+    def render(parameters, constants):
+        wave = noise.render(parameters, constants["colour"])
+        frozen, fade = constants["frozen"], constants["fade"][None]
+        held = frozen.shape[1]
+        return jnp.concatenate([fade * frozen + (1 - fade) * wave[:, :held], wave[:, held:]], axis=1)
+
+    def loss(parameters, data):
+        return distance(data["target"], render(parameters, data["constants"]))
+
+    sketch = canvas.Canvas(noise.init, jax.jit(render), {"colour": noise.constants})
+    return Stream(style, emitted, context, blend, sketch, synthesis.optimizer_of(recipe, loss))
+
+
+def begin(stream: Stream) -> State:
+    """The state before the first block."""
+    return State(0, np.zeros((stream.style.density.shape[1], stream.context + 2 * stream.blend), np.float32))
+
+
+def step(stream: Stream, key: jax.Array, state: State) -> tuple[State, Block]:
+    """The next block of a stream: a function of its key, state and style alone.
+
+    Where the outcome was interrupted or is not finite, neither block nor state is to be used.
+
+    Args:
+      key: PRNG key of the stream, the same for every step; a block draws from its folds with the block's number.
+    """
+    style, fall = stream.style, np.cos(np.pi / 2 * (np.arange(stream.blend) + 0.5) / stream.blend) ** 2
+    fade = np.concatenate([fall[::-1], np.ones(stream.context), fall]).astype(np.float32)
+    constants = stream.sketch.constants | {"frozen": jnp.asarray(state.frozen), "fade": jnp.asarray(fade if state.block else 0 * fade)}
+    data = {"target": style.target, "constants": constants}
+    outcome = optimize.run(
+        stream.optimizer,
+        stream.optimizer.init(_start(stream, key, state.block), data),
+        data,
+        evaluations=style.recipe.evaluations,
+        tolerance=style.recipe.tolerance,
+    )
+    wave = np.asarray(stream.sketch.render(outcome.state.parameters, constants))
+    first = stream.blend + stream.context
+    emitted = wave[:, first : first + stream.samples]
+    return State(state.block + 1, wave[:, stream.samples :][:, : len(fade)]), Block(_at_level(style, emitted), outcome)
+
+
+def _start(stream: Stream, key: jax.Array, block: int) -> dict[str, jax.Array]:
+    """Noise that runs on from block to block, so that tones are in phase where they meet, under shuffled gains."""
+    parameters = stream.sketch.init(key)
+    channels, samples = parameters["noise"].shape
+    pieces = [jax.random.normal(jax.random.fold_in(key, 2 * (block + i)), (channels, stream.samples)) for i in range(-(-samples // stream.samples))]
+    gain_key = jax.random.fold_in(key, 2 * block + 1)
+    return {"noise": jnp.concatenate(pieces, axis=1)[:, :samples], "gain": shuffled(gain_key, stream.style.gains, parameters["gain"].shape[1])}
+
+
+def shuffled(key: jax.Array, gains: np.ndarray, frames: int) -> jax.Array:
+    """Gains to start from: pieces of the references' own, each from a moment drawn anew. [C, R, G] -> [C, frames, G].
+
+    Under no gains all is alike, but for the border: next to a quiet context even plain noise is an onset, and the loudest
+    moments of most blocks grew there. Pieces have random lengths lest they do so where all pieces meet.
+    """
+    cut_key, moment_key, turn_key = jax.random.split(key, 3)
+    time = jnp.arange(frames)
+    began = jax.lax.cummax(jnp.where(jax.random.bernoulli(cut_key, 1 / PIECE, (frames,)), time, 0))
+    moments = jax.random.randint(moment_key, (frames,), 0, gains.shape[1])
+    rows = (moments[began] + time - began) % gains.shape[1]
+    # The first piece begins anywhere on the circle.
+    return jnp.asarray(gains)[:, jnp.roll(rows, jax.random.randint(turn_key, (), 0, frames))]
+
+
+def prepare_loop(style: Style, *, seconds: float) -> Loop:
+    """Lays out a loop. Raises ValueError for a length out of range or shorter than the longest kernel."""
+    recipe, rate = style.recipe, style.sample_rate
+    samples = round(synthesis.check_seconds(seconds) * rate)
+    least = max(_field(recipe, rate), 2 * synthesis.longest_window(recipe, rate))
+    if samples < least:
+        raise ValueError(f"a loop of {seconds:g} s is shorter than the longest kernel or two windows, {least / rate:.3g} s.")
+    sketch = canvas.loop_canvas(_colour(style, samples), sample_rate=rate, samples=samples, equaliser=synthesis.equaliser_of(recipe, rate))
+    distance = synthesis.style_objective(recipe, rate, style.weights, circular=True).distance
+
+    def loss(parameters, data):
+        return distance(data["target"], sketch.render(parameters, data["constants"]))
+
+    return Loop(style, sketch._replace(render=jax.jit(sketch.render)), synthesis.optimizer_of(recipe, loss))
+
+
+def make_loop(loop: Loop, key: jax.Array, *, on_chunk: Callable[[optimize.State, list[optimize.Progress]], None] = lambda state, rows: None) -> Block:
+    """A texture whose end flows into its beginning. on_chunk: as of `optimize.run`."""
+    recipe = loop.style.recipe
+    data = {"target": loop.style.target, "constants": loop.sketch.constants}
+    noise_key, gain_key = jax.random.split(key)
+    parameters = loop.sketch.init(noise_key)
+    parameters["gain"] = shuffled(gain_key, loop.style.gains, parameters["gain"].shape[1])
+    state = loop.optimizer.init(parameters, data)
+    outcome = optimize.run(loop.optimizer, state, data, evaluations=recipe.evaluations, tolerance=recipe.tolerance, on_chunk=on_chunk)
+    wave = loop.sketch.render(outcome.state.parameters, loop.sketch.constants)
+    return Block(_at_level(loop.style, np.asarray(wave)), outcome)
+
+
+def _field(recipe: Recipe, rate: int) -> int:
+    """Samples that the longest kernel and its windows see."""
+    return max(synthesis.field_samples(recipe, rate), synthesis.longest_window(recipe, rate))
+
+
+def _colour(style: Style, samples: int) -> np.ndarray:
+    """The filter of a canvas of another length: each of its frequencies has the mean density around it."""
+    # Sums over both grids agree, however few frequencies the shorter canvas has: interpolated are running sums.
+    grid, edges = np.linspace(0, 0.5, len(style.density)), (np.arange(samples // 2 + 2) - 0.5) / samples
+    running = np.concatenate([0 * style.density[:1], np.cumsum((style.density[1:] + style.density[:-1]) / 2, axis=0)]) * grid[1]
+    clipped = np.clip(edges, 0, 0.5)
+    flat = running.reshape(len(grid), -1)
+    at_edges = np.stack([np.interp(clipped, grid, column) for column in flat.T], axis=1)
+    mean = np.diff(at_edges, axis=0) / np.diff(clipped)[:, None]
+    return canvas.spectral_colour(mean.reshape(-1, *style.density.shape[1:]))
+
+
+def _at_level(style: Style, wave: np.ndarray) -> np.ndarray:
+    """The modelled wave at the references' level, linear up to `KNEE` and rounded off between it and full scale."""
+    wave = wave * (style.level / style.recipe.level if style.recipe.level else 1.0)
+    size = np.abs(wave)
+    rounded = KNEE + (1 - KNEE) * np.tanh((size - KNEE) / (1 - KNEE))
+    # Just under 1, so that rounding to integers cannot pass full scale.
+    return np.where(size > KNEE, np.sign(wave) * np.minimum(rounded, 0.9999), wave).astype(np.float32)

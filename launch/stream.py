@@ -1,0 +1,253 @@
+"""Makes a texture of any length as it goes, in constant memory, or a loop without a seam.
+
+    python -m launch.stream                                               # 30 s of an embedded fire, into output/stream
+    python -m launch.stream --input=rain.wav --seconds=3600 --output_dir=output/rain
+    python -m launch.stream --input=rain.wav --seconds=3600 --output_dir=output/rain --resume  # after a kill: no gap, no seam
+    python -m launch.stream --input=rain.wav --seconds=0 --output=- | aplay -t raw -f S16_LE -c 1 -r 22050    # until Ctrl-C
+    python -m launch.stream --input=rain.wav --seconds=8 --loop --output_dir=output/loop
+    python -m launch.stream --input=rain.wav --save_target=rain.safetensors --output_dir=output/rain
+    python -m launch.stream --target=rain.safetensors --seconds=600 --output_dir=output/more   # no recording needed
+
+Writes stream.wav, config.json, metrics.jsonl (a line a block), state.safetensors and report.html into --output_dir. The file can
+be played while it grows. Ctrl-C ends the stream after the evaluations at hand, with exit status 130; a full disk or a player
+that closes its pipe ends it with exit status 1. What was written so far stays valid.
+"""
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+import jax
+import numpy as np
+from absl import flags
+
+from audio_texture import audio, recipes, streaming, synthesis
+from launch import cli
+
+cli.define_recipe_flags()
+flags.FLAGS.set_default("recipe", "texture-fast")
+cli.define_input_flags()
+flags.adopt_module_key_flags(cli)
+flags.DEFINE_list("weights", None, "Shares of the inputs in a mixture, separated by commas; equal if left out.")
+_SECONDS = flags.DEFINE_float("seconds", 30.0, "Length, in seconds; 0 goes on until interrupted.")
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of the noise; another seed makes another stream.", lower_bound=0, upper_bound=2**31 - 1)
+_LOOP = flags.DEFINE_bool("loop", False, "Whether to make one loop of --seconds, whose end flows into its beginning.")
+_TARGET = flags.DEFINE_string("target", None, "Style file of an earlier --save_target, instead of --input.")
+_SAVE_TARGET = flags.DEFINE_string("save_target", None, "File for the fitted style (safetensors), enough for later streams without the recording.")
+_OUTPUT = flags.DEFINE_string("output", "stream.wav", "Name of the wav file in --output_dir, or - for raw 16-bit PCM on standard output and no files.")
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", "output/stream", "Folder for the results.")
+_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --output_dir may be replaced.")
+_RESUME = flags.DEFINE_bool("resume", False, "Whether to go on with the stream in --output_dir, also to another length.")
+
+# What a fitted style leaves open.
+FREE = ("evaluations", "optimizer", "history", "learning_rate", "tolerance", "block_seconds")
+FILES = ("config.json", "metrics.jsonl", "report.html", "state.safetensors", "*.partial")
+SHOWN_SECONDS = 10
+
+
+def main() -> int:
+    seconds, folder, piped = _SECONDS.value, _OUTPUT_DIR.value, _OUTPUT.value == "-"
+    _check_flags(seconds, folder, piped)
+    style, config, references = _style()
+    with cli.naming("seconds"):
+        wanted = _samples_wanted(style, seconds, piped)
+        loop = streaming.prepare_loop(style, seconds=seconds) if _LOOP.value else None
+    with cli.naming("block_seconds"):
+        stream = None if loop else streaming.prepare(style)
+    if not piped:
+        cli.make_output_folder(folder, earlier=() if _RESUME.value else (*FILES, _OUTPUT.value))
+        cli.write_json(os.path.join(folder, "config.json"), config)
+    if _SAVE_TARGET.value:
+        with cli.naming("save_target"):
+            streaming.save(_SAVE_TARGET.value, style)
+    sink = (_Pipe if piped else _File)(style)
+    try:
+        status = _write_loop(loop, sink) if loop else _write_stream(stream, sink, wanted)
+    except KeyboardInterrupt:
+        status = 130
+    except (ValueError, OSError) as error:
+        cli.say(f"error: --output: {' '.join(str(error).split())}; the {sink.samples / style.sample_rate:.1f} s before stay valid.")
+        return 1
+    if not piped and sink.samples:
+        _report(folder, config, references, sink)
+    return status
+
+
+def _check_flags(seconds: float, folder: str, piped: bool) -> None:
+    given = lambda name: flags.FLAGS[name].present
+    if not (seconds == 0 or synthesis.SHORTEST_SECONDS <= seconds < float("inf")):
+        raise cli.UserError(f"--seconds: {seconds:g} s must be 0 (until interrupted) or at least {synthesis.SHORTEST_SECONDS:g} s.")
+    if _TARGET.value and (given("input") or given("weights")):
+        raise cli.UserError(f"--target: {_TARGET.value!r} holds a fitted style; leave --input and --weights out.")
+    if _RESUME.value and (piped or _LOOP.value):
+        raise cli.UserError("--resume: only a stream in a file can be gone on with, no loop and no pipe.")
+    if not piped and os.path.splitext(_OUTPUT.value)[1] != ".wav" or os.path.dirname(_OUTPUT.value):
+        raise cli.UserError(f"--output: {_OUTPUT.value!r} must be - or a name that ends in .wav, of a file in --output_dir.")
+    if _SAVE_TARGET.value and not os.access(os.path.dirname(os.path.abspath(_SAVE_TARGET.value)), os.W_OK):
+        raise cli.UserError(f"--save_target: {_SAVE_TARGET.value!r} cannot be written.")
+    if not piped:
+        cli.check_output_folder(folder, overwrite=_OVERWRITE.value or _RESUME.value)
+
+
+def _style() -> tuple[streaming.Style, dict[str, Any], list[np.ndarray]]:
+    """The style, all that decides about samples, and the recordings where it was fitted to any just now."""
+    plain = {"seconds": _SECONDS.value, "seed": _SEED.value, "loop": _LOOP.value, "output": _OUTPUT.value, "versions": cli.versions()}
+
+    def checked(config):
+        if _RESUME.value:
+            cli.check_resumable(_OUTPUT_DIR.value, {name: value for name, value in config.items() if name != "seconds"})
+        return config
+
+    if _TARGET.value:
+        with cli.naming("target"):
+            style = streaming.load(_TARGET.value)
+            style = style._replace(recipe=_with_free_flags(style.recipe))
+            config = {"inputs": [], "target": {"source": _TARGET.value, "sha256": cli.digest(_TARGET.value)}, "recipe": style.recipe.to_json(), **plain}
+        return style, checked(config), []
+    recipe = cli.recipe_from_flags()
+    with cli.naming("recipe"):
+        streaming.check_recipe(recipe)
+    inputs, weights = cli.inputs_from_flags()
+    config = checked({"inputs": inputs, "weights": weights, "target": None, "recipe": recipe.to_json(), **plain})
+    references, rate = cli.read_inputs(inputs, lambda wave, rate, name: synthesis.check_reference(recipe, wave, sample_rate=rate, name=name))
+    with cli.naming("views"):
+        style = streaming.fit(recipe, references, sample_rate=rate, weights=weights)
+    if style.recipe != recipe:
+        cli.say(f"Kernels too long for the input are left out; views: {' '.join(map(str, style.recipe.views)) or 'none'}")
+    return style, config, [audio.resample(wave, rate, style.sample_rate) for wave in references]
+
+
+def _with_free_flags(recipe: recipes.Recipe) -> recipes.Recipe:
+    """A fitted style's recipe with the flags given. ValueError for one that would ask for another style."""
+    given = [name for name in recipe.to_json() if name in flags.FLAGS and flags.FLAGS[name].present]
+    if flags.FLAGS["recipe"].present and cli.recipe_from_flags().name != recipe.name:
+        raise ValueError(f"{_TARGET.value!r} was fitted by the recipe {recipe.name}, not by --recipe={flags.FLAGS['recipe'].value}.")
+    asked = cli.recipe_from_flags()
+    for name in given:
+        if name not in FREE and getattr(asked, name) != getattr(recipe, name):
+            raise ValueError(f"{_TARGET.value!r} was fitted with another --{name}, {recipe.to_json()[name]!r}.")
+    return recipes.Recipe.from_json(recipe.to_json() | {name: getattr(asked, name) for name in given if name in FREE})
+
+
+def _samples_wanted(style: streaming.Style, seconds: float, piped: bool) -> int:
+    """How many samples to write; of a stream without end, as many as the format counts."""
+    # A wav file counts its bytes in 32 bits.
+    most = 2**62 if piped else (2**32 - 4096) // (3 * style.density.shape[1])
+    if seconds * style.sample_rate > most:
+        raise ValueError(f"{seconds:g} s is more than a wav file holds, {most / style.sample_rate:.0f} s.")
+    return round(seconds * style.sample_rate) or most
+
+
+class _File:
+    """The wav file in the folder, with the state to go on from beside it."""
+
+    def __init__(self, style: streaming.Style):
+        self.path, self.rate, self.samples = os.path.join(_OUTPUT_DIR.value, _OUTPUT.value), style.sample_rate, 0
+        self._state, self._metrics = (os.path.join(_OUTPUT_DIR.value, name) for name in ("state.safetensors", "metrics.jsonl"))
+
+    def resumed(self, start: streaming.State, block_samples: int) -> streaming.State:
+        """The state to go on from, if there is one, and the files as they were at it."""
+        if not (_RESUME.value and os.path.exists(self._state)):
+            return start
+        with cli.naming("resume"):
+            state = streaming.load_state(self._state, start)
+            self.samples = state.block * block_samples
+            audio.extend(self.path, np.zeros((len(start.frozen), 0), np.float32), self.rate, start=self.samples)
+        with open(self._metrics, encoding="utf-8") as file:
+            cli.write_text(self._metrics, "".join(file.readlines()[: state.block]))
+        return state
+
+    def write(self, wave: np.ndarray, row: dict[str, Any]) -> None:
+        audio.extend(self.path, wave, self.rate, start=self.samples)
+        self.samples += wave.shape[1]
+        with open(self._metrics, "a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def keep(self, state: streaming.State) -> None:
+        """Last of all, so that a kill at any moment loses a block at most, which is then made again."""
+        streaming.save_state(self._state, state)
+
+
+class _Pipe:
+    """Raw PCM on standard output."""
+
+    path = "standard output"
+
+    def __init__(self, style: streaming.Style):
+        self.rate, self.samples = style.sample_rate, 0
+        cli.say(f"raw PCM: signed 16-bit little-endian, {style.density.shape[1]} channels interleaved, {self.rate} Hz")
+
+    def resumed(self, start: streaming.State, block_samples: int) -> streaming.State:
+        return start
+
+    def write(self, wave: np.ndarray, row: dict[str, Any]) -> None:
+        left = memoryview(np.round(wave.T * 32767).astype("<i2").tobytes())
+        # Unbuffered: what a closed pipe did not take must not be tried again when the program ends.
+        while left:
+            left = left[os.write(sys.stdout.fileno(), left) :]
+        self.samples += wave.shape[1]
+
+    def keep(self, state: streaming.State) -> None:
+        pass
+
+
+def _row(block: int, made: streaming.Block) -> dict[str, Any]:
+    return {"block": block, "reason": made.outcome.reason, **made.outcome.progress[-1]._asdict()}
+
+
+def _write_stream(stream: streaming.Stream, sink: _File | _Pipe, wanted: int) -> int:
+    key = jax.random.key(_SEED.value)
+    state = sink.resumed(streaming.begin(stream), stream.samples)
+    first, began, warm = sink.samples, time.monotonic(), None
+    while sink.samples < wanted:
+        following, made = streaming.step(stream, key, state)
+        reason = made.outcome.reason
+        if reason in ("interrupted", "not finite"):
+            break
+        wave = made.wave[:, : wanted - sink.samples]
+        sink.write(wave, _row(state.block, made))
+        if wave.shape == made.wave.shape:
+            sink.keep(following)
+        state = following
+        cli.say(f"{sink.path}: {sink.samples / sink.rate:.1f} s, loss {float(made.outcome.state.value):.4g}, {made.wave.shape[1] / sink.rate / made.outcome.progress[-1].seconds:.2f}x real time")
+        # The first block of a run compiles.
+        warm = warm or (sink.samples, time.monotonic())
+    else:
+        reason = "done"
+    factor = lambda samples, since: f"{(sink.samples - samples) / sink.rate / max(time.monotonic() - since, 1e-9):.2f}x real time"
+    after = f", {factor(*warm)} after the first block" if warm and sink.samples > warm[0] else ""
+    cli.say(f"{sink.path}: {reason}; {(sink.samples - first) / sink.rate:.1f} s made in {time.monotonic() - began:.1f} s: {factor(first, began)}{after}")
+    return {"interrupted": 130, "not finite": 1}.get(reason, 0)
+
+
+def _write_loop(loop: streaming.Loop, sink: _File | _Pipe) -> int:
+    bar = cli.ProgressBar(loop.style.recipe.evaluations, os.path.basename(sink.path))
+    made = streaming.make_loop(loop, jax.random.key(_SEED.value), on_chunk=lambda _, rows: bar.show(rows[-1]))
+    bar.close()
+    sink.write(made.wave, _row(0, made))
+    cli.say(f"{sink.path}: a loop of {_SECONDS.value:g} s; {made.outcome.reason}, loss {float(made.outcome.state.value):.4g}")
+    return {"interrupted": 130, "not finite": 1}.get(made.outcome.reason, 0)
+
+
+def _report(folder: str, config: dict[str, Any], references: list[np.ndarray], sink: _File) -> None:
+    """report.html: what went in beside the beginning and the end of what came out."""
+    from audio_texture import report
+
+    length = sink.samples / sink.rate
+    shown = [(f"input: {os.path.basename(entry['source'])}", wave, sink.rate) for entry, wave in zip(config["inputs"], references, strict=False)]
+    for start in sorted({0.0, max(length - SHOWN_SECONDS, 0.0)}):
+        wave, rate = audio.read(sink.path, start=start, seconds=SHOWN_SECONDS)
+        shown.append((f"from {start:.1f} s on", wave, rate))
+    sections = [
+        ("Listen", report.players(shown)),
+        ("Spectrograms, on one scale", report.image(report.spectrogram_figure(shown), "spectrograms")),
+        ("Configuration", report.configuration(config)),
+    ]
+    summary = f"{length:.1f} s by the recipe {config['recipe']['name']}, seed {config['seed']}{', a loop' if config['loop'] else ''}."
+    cli.write_text(os.path.join(folder, "report.html"), report.page(f"Stream: {sink.path}", summary, sections))
+
+
+if __name__ == "__main__":
+    cli.run(main)

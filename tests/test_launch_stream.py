@@ -1,0 +1,176 @@
+"""launch.stream as a user runs it: files that grow, kills, pipes that close, disks that fill, one line for every mistake."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import crackle
+
+from audio_texture import audio
+
+ROOT = Path(__file__).resolve().parent.parent
+RATE = 8000
+# Small enough that a run is mostly start-up: blocks emit 0.42 s.
+SMALL = ("--views=mel8@16/4:2,4", "--evaluations=5", "--block_seconds=0.6")
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "launch.stream", *map(str, arguments)]
+
+
+def run(*arguments: str, **options) -> subprocess.CompletedProcess:
+    return subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, timeout=300, check=False, **options)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("stream")
+    soundfile.write(path / "mono.wav", crackle(16000).T, RATE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def straight(folder) -> Path:
+    """Three seconds made without a break, with the style kept."""
+    done = run(f"--input={folder}/mono.wav", "--seconds=3", f"--output_dir={folder}/straight", f"--save_target={folder}/style", *SMALL, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "x real time" in done.stderr.splitlines()[-1]
+    return folder / "straight"
+
+
+def test_files_of_a_run(straight):
+    """The contract: what is written, and a sound of the right length, rate and level."""
+    assert {path.name for path in straight.iterdir()} == {"stream.wav", "config.json", "metrics.jsonl", "report.html", "state.safetensors"}
+    wave, rate = audio.read(f"{straight}/stream.wav")
+    assert (wave.shape, rate) == ((1, 3 * RATE), RATE) and 0.01 < audio.rms(wave) < 0.06
+    assert [json.loads(line)["block"] for line in (straight / "metrics.jsonl").read_text().splitlines()] == list(range(7))
+
+
+def test_killed_and_resumed(straight, folder):
+    """Killed outright, with samples behind the last state: the rest fits to the sample, at the length that is asked for then."""
+    out = folder / "killed"
+    arguments = (f"--input={folder}/mono.wav", f"--output_dir={out}", *SMALL)
+    process = subprocess.Popen(command("--seconds=0", *arguments), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    seen = 0
+    for line in process.stderr:
+        seen += "real time" in line
+        if seen == 3:
+            process.send_signal(signal.SIGKILL)
+            break
+    process.stderr.close()
+    assert process.wait(timeout=60) == -signal.SIGKILL
+    sofar, _ = audio.read(f"{out}/stream.wav")
+    expected, _ = audio.read(f"{straight}/stream.wav")
+    shared = min(sofar.shape[1], expected.shape[1])
+    np.testing.assert_array_equal(sofar[:, :shared], expected[:, :shared])
+    # As if killed within a block: the header is of before.
+    with open(out / "stream.wav", "ab") as file:
+        file.write(bytes(3001))
+    other = run("--resume", "--seconds=3", "--seed=1", *arguments, text=True)
+    assert other.returncode == 2 and "--resume" in other.stderr and "seed differs" in other.stderr
+    done = run("--resume", "--seconds=3", *arguments, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (out / "stream.wav").read_bytes() == (straight / "stream.wav").read_bytes()
+    rows = [json.loads(line)["block"] for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert rows == sorted(set(rows))
+
+
+def test_interrupted(folder):
+    """Ctrl-C: status 130 and a file that ends with a block."""
+    process = subprocess.Popen(command("--seconds=0", f"--target={folder}/style", f"--output_dir={folder}/interrupted"), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if "real time" in line:
+            process.send_signal(signal.SIGINT)
+            break
+    rest = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=60) == 130, rest
+    assert audio.read(f"{folder}/interrupted/stream.wav")[0].shape[1] > 0 and (folder / "interrupted/report.html").exists()
+
+
+def test_a_pipe(straight, folder):
+    """Raw samples, the same ones, with no recording at hand; no file is written; a player that closes ends it in one line."""
+    done = run(f"--target={folder}/style", "--seconds=1", "--output=-", f"--output_dir={folder}/none")
+    assert done.returncode == 0 and b"16-bit little-endian" in done.stderr
+    found = np.frombuffer(done.stdout, "<i2") / 32767
+    np.testing.assert_allclose(found, audio.read(f"{straight}/stream.wav")[0][0, :RATE], atol=2e-5)
+    assert not (folder / "none").exists()
+
+    process = subprocess.Popen(command(f"--target={folder}/style", "--seconds=0", "--output=-"), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert len(process.stdout.read(100)) == 100
+    process.stdout.close()
+    lines = process.stderr.read().decode().splitlines()
+    process.stderr.close()
+    assert process.wait(timeout=60) == 1
+    assert "Broken pipe" in lines[-1] and not any("Traceback" in line for line in lines)
+
+
+def test_a_full_disk(folder):
+    """Stops with status 1 and a line; the file holds whole blocks."""
+    out, kilobytes = folder / "full", 40
+    limited = ["bash", "-c", f'ulimit -f {kilobytes}; exec "$@"', "bash", *command(f"--target={folder}/style", "--seconds=30", f"--output_dir={out}")]
+    done = subprocess.run(limited, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 1 and "disk full" in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr, done.stderr
+    wave, _ = audio.read(f"{out}/stream.wav")
+    assert 0 < 3 * wave.shape[1] < 1024 * kilobytes
+    assert not list(out.glob("*.partial"))
+
+
+def test_a_loop(folder):
+    done = run(f"--target={folder}/style", "--seconds=0.5", "--loop", f"--output_dir={folder}/loop", text=True)
+    assert done.returncode == 0, done.stderr
+    assert audio.read(f"{folder}/loop/stream.wav")[0].shape == (1, 4000)
+
+
+# Imports once and forks a child a case.
+FORKS = """
+import json, os, sys
+from launch import cli, stream
+for number, arguments in enumerate(json.load(open(sys.argv[1]))):
+    child = os.fork()
+    if child == 0:
+        os.dup2(os.open(f"{sys.argv[1]}.{number}", os.O_WRONLY | os.O_CREAT), 2)
+        sys.argv = ["launch.stream", *arguments]
+        cli.run(stream.main)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_bad_input(straight, folder, tmp_path):
+    """One line that names flag, value and rule; exit status 2; nothing written, not even the folder."""
+    sound, style = f"--input={folder}/mono.wav", f"--target={folder}/style"
+    cases = [
+        ([sound, *SMALL, "--loop", "--seconds=0.05", "--views=mel8@16/4:40"], "--seconds.*shorter than the longest kernel"),
+        ([sound, "--loop", "--seconds=0"], "--seconds: 0 s is out of range"),
+        ([sound, "--seconds=-1"], "--seconds.*-1"),
+        ([sound, "--seconds=nan"], "--seconds.*nan"),
+        ([sound, "--seconds=1e9", *SMALL], "--seconds.*wav file holds"),
+        ([sound, "--block_seconds=0.1"], "--block_seconds.*0.1 is too short"),
+        ([sound, "--recipe=paper-1d"], "--recipe.*waveform canvas"),
+        ([sound, style], "--target.*leave --input"),
+        ([style, "--recipe=texture"], "--target.*texture-fast.*texture"),
+        ([style, "--views=mel8@16/4:2"], "--target.*--views"),
+        ([f"--target={folder}/mono.wav"], "--target.*mono.wav"),
+        ([f"--target={straight}/state.safetensors"], "--target.*holds no style"),
+        ([f"--target={folder}/no"], "--target.*'.*/no'"),
+        ([sound, f"--save_target={folder}/nowhere/style"], "--save_target.*cannot be written"),
+        ([sound, "--output=stream.mp3"], "--output.*stream.mp3.*wav"),
+        ([sound, "--resume"], "--resume.*config.json"),
+        ([sound, "--resume", "--loop"], "--resume.*loop"),
+        ([sound, "--output_dir", str(straight)], "--output_dir.*--overwrite"),
+    ]
+    asked = [[*flags, *([] if "--output_dir" in flags else [f"--output_dir={tmp_path}/{number}"])] for number, (flags, _) in enumerate(cases)]
+    (tmp_path / "cases").write_text(json.dumps(asked))
+    done = subprocess.run([sys.executable, "-c", FORKS, tmp_path / "cases"], cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
+    for number, (flags, said) in enumerate(cases):
+        lines = (tmp_path / f"cases.{number}").read_text().splitlines()
+        assert len(lines) == 1 and re.search(said, lines[0]), f"{flags}: {lines}"
+        assert done.stdout.split()[number] == "2", flags
+        assert not (tmp_path / str(number)).exists(), flags
