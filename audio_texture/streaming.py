@@ -217,7 +217,9 @@ def prepare(style: Style) -> Stream:
         return distance(data["target"], render(parameters, data["constants"]))
 
     sketch = canvas.Canvas(noise.init, jax.jit(render), {"colour": noise.constants})
-    return Stream(style, emitted, context, blend, sketch, synthesis.optimizer_of(recipe, loss))
+    optimizer = synthesis.optimizer_of(recipe, loss)
+    # Compiled, lest the loss be traced for every block.
+    return Stream(style, emitted, context, blend, sketch, optimizer._replace(init=jax.jit(optimizer.init)))
 
 
 def begin(stream: Stream) -> State:
@@ -247,7 +249,7 @@ def step(stream: Stream, key: jax.Array, state: State) -> tuple[State, Block]:
     wave = np.asarray(stream.sketch.render(outcome.state.parameters, constants))
     first = stream.blend + stream.context
     emitted = wave[:, first : first + stream.samples]
-    return State(state.block + 1, wave[:, stream.samples :][:, : len(fade)]), Block(_at_level(style, emitted), outcome)
+    return State(state.block + 1, wave[:, stream.samples :][:, : len(fade)].copy()), Block(_at_level(style, emitted), outcome)
 
 
 def _start(stream: Stream, key: jax.Array, block: int) -> dict[str, jax.Array]:
