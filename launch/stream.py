@@ -13,7 +13,6 @@ be played while it grows. Ctrl-C ends the stream after the evaluations at hand, 
 that closes its pipe ends it with exit status 1. What was written so far stays valid.
 """
 
-import ctypes
 import json
 import os
 import sys
@@ -194,15 +193,6 @@ class _Pipe:
         pass
 
 
-def _trim_memory() -> None:
-    """Gives free pages back: glibc's heap else frays by half a megabyte a block, 0.6 GB an hour, though nothing is held."""
-    try:
-        ctypes.CDLL(None).malloc_trim(0)
-    except (AttributeError, OSError, TypeError):
-        # Another C library.
-        pass
-
-
 def _row(block: int, made: streaming.Block) -> dict[str, Any]:
     return {"block": block, "reason": made.outcome.reason, **made.outcome.progress[-1]._asdict()}
 
@@ -222,7 +212,6 @@ def _write_stream(stream: streaming.Stream, sink: _File | _Pipe, wanted: int) ->
             sink.keep(following)
         state = following
         cli.say(f"{sink.path}: {sink.samples / sink.rate:.1f} s, loss {float(made.outcome.state.value):.4g}, {made.wave.shape[1] / sink.rate / made.outcome.progress[-1].seconds:.2f}x real time")
-        _trim_memory()
         # The first block of a run compiles.
         warm = warm or (sink.samples, time.monotonic())
     else:
