@@ -44,14 +44,14 @@ def main() -> int:
         cli.check_resumable(folder, config)
     recipe = recipes.Recipe.from_json(config["recipe"])
     references, rate = cli.read_inputs(config["inputs"], lambda wave, rate, name: synthesis.check_reference(recipe, wave, sample_rate=rate, name=name))
-    fitted = synthesis.fitted(recipe, references, sample_rate=rate)
-    if fitted != recipe:
-        cli.say(f"Kernels too long for the input are left out; views: {' '.join(map(str, fitted.views)) or 'none'}")
     with cli.naming("seconds"):
         synthesis.check_seconds(config["seconds"])
     with cli.naming("views"):
         problem = synthesis.prepare(recipe, references, sample_rate=rate, seconds=config["seconds"], weights=config["weights"])
 
+    fitted = synthesis.fitted(recipe, references, sample_rate=rate)
+    if fitted != recipe:
+        cli.say(f"Kernels too long for the input are left out; views: {' '.join(map(str, fitted.views)) or 'none'}")
     cli.make_output_folder(folder, earlier=() if _RESUME.value else FILES)
     cli.write_json(os.path.join(folder, "config.json"), config)
     metrics = cli.Metrics(os.path.join(folder, "metrics.jsonl"))

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from audio_texture import audio
+from audio_texture import audio, recipes
 
 ROOT = Path(__file__).resolve().parent.parent
 # Small enough that a run is mostly start-up.
-SMALL = ("--views=bins@32/16:1,2", "--evaluations=30", "--seconds=0.3")
+SMALL = ("--recipe=texture-fast", "--views=bins@32/16:1,2", "--evaluations=30", "--seconds=0.3")
 
 
 def command(*arguments: str) -> list[str]:
@@ -132,7 +132,7 @@ def test_mixture(folder):
 @pytest.mark.slow
 def test_interrupted_and_resumed(folder):
     """Ctrl-C writes what there is; --resume ends up at the very samples of a run that was left alone."""
-    flags = (f"--input={folder}/mono.wav", "--views=bins@32/16:1,2", "--seconds=0.3", "--evaluations=3000")
+    flags = ("--recipe=texture-fast", f"--input={folder}/mono.wav", "--views=bins@32/16:1,2", "--seconds=0.3", "--evaluations=3000")
     out = folder / "interrupted"
     process = subprocess.Popen(command(*flags, f"--output_dir={out}"), cwd=ROOT, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
@@ -248,7 +248,7 @@ def test_bad_input(folder, tmp_path):
 def test_recipes_are_listed():
     done = run("--recipe=help")
     assert done.returncode == 0
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["texture", "infinite-width", "paper-1d"]
+    assert [line.split()[0] for line in done.stdout.splitlines()] == list(recipes.RECIPES)
 
 
 def test_help_gives_units():
