@@ -28,18 +28,22 @@ class Objective(NamedTuple):
     distance: Callable[[Target, Any], tuple[jax.Array, Terms]]
 
 
-def infinite_gram(networks: Sequence[Sequence[Layer]], *, relative: bool = True, circular: bool = False) -> Objective:
+def infinite_gram(
+    networks: Sequence[Sequence[Layer]], *, weights: Sequence[float] | None = None, relative: bool = True, circular: bool = False
+) -> Objective:
     """Gram distance of 1-D CNNs with infinitely many filters, averaged over several networks side by side.
 
     Separate one-layer networks of different widths do better than one deep network (Antognini, Hoffman & Weiss 2019).
 
     Args:
       networks: each a sequence of layers; the Gram is that of the last one's output.
+      weights: of the networks in the mean; equal by default.
       relative: divides each network's distance by the mean square of the target's own Gram.
       circular: whether x's last frame is followed by its first, of which each network then sees what it reaches; a reference
         has its ends.
     """
     reaches = [receptive_field(layers) - 1 if circular else 0 for layers in networks]
+    shares = _shares(weights or [1.0] * len(networks))
 
     def fit(reference):
         products = infinite_width.frame_products(reference, reference)
@@ -57,22 +61,61 @@ def infinite_gram(networks: Sequence[Sequence[Layer]], *, relative: bool = True,
         products = infinite_width.frame_products(x, x)
         cross_products = infinite_width.frame_products(x, target["frames"])
         total = 0.0
-        for layers, reach, variances, size in zip(networks, reaches, target["variances"], target["sizes"], strict=True):
+        for layers, share, reach, variances, size in zip(networks, shares, reaches, target["variances"], target["sizes"], strict=True):
             seen = frames + reach
             kernel = infinite_width.self_kernel(products[:seen, :seen], layers)
             cross = infinite_width.cross_kernel(cross_products[:seen], kernel.variances, variances, layers)
-            total += statistics.kernel_gram_distance(kernel.values, cross, size) / (size if relative else 1.0)
-        total = total / len(networks)
+            total += share * statistics.kernel_gram_distance(kernel.values, cross, size) / (size if relative else 1.0)
         return total, {"gram": total}
 
     return Objective(fit, distance)
 
 
+def _shares(weights: Sequence[float]) -> list[float]:
+    return [weight / sum(weights) for weight in weights]
+
+
+def infinite_content(networks: Sequence[Sequence[Layer]], *, weights: Sequence[float] | None = None, relative: bool = True) -> Objective:
+    """How far activations are from the content's at every moment, of 1-D CNNs with infinitely many filters, averaged over the networks.
+
+    `infinite_width.content_distance`; x has as many frames as the content. networks, weights: as of `infinite_gram`.
+    relative: divides by the mean square of the content's own activations.
+    """
+    shares = _shares(weights or [1.0] * len(networks))
+
+    def distance(target, x):
+        total = 0.0
+        for layers, share in zip(networks, shares, strict=True):
+            # Of silence, whose activations are all zero, the distance is theirs: their mean square.
+            size = infinite_width.content_distance(jnp.zeros_like(target), target, layers) if relative else 1.0
+            total += share * infinite_width.content_distance(x, target, layers) / size
+        return total, {"content": total}
+
+    return Objective(lambda content: content, distance)
+
+
+def content(*, relative: bool = True) -> Objective:
+    """Mean squared difference of features, place by place (Gatys, Ecker & Bethge 2016, Eq. 1, as a mean).
+
+    relative: divides by the mean square of the content's own.
+    """
+
+    def distance(target, x):
+        if x.shape != target.shape:
+            raise ValueError(f"x and content must have the same shape, got {x.shape} and {target.shape}.")
+        total = jnp.mean((x - target) ** 2) / (jnp.mean(target**2) if relative else 1.0)
+        return total, {"content": total}
+
+    return Objective(lambda y: y, distance)
+
+
 def of_network(
     init: Callable[[jax.Array, jax.Array], Any],
-    features: Callable[[Any, jax.Array], Mapping[str, jax.Array]],
+    features: Callable[[Any, jax.Array], Mapping[str, Any]],
     key: jax.Array,
     statistic: Objective,
+    *,
+    weights: Mapping[str, float] | None = None,
 ) -> Objective:
     """A statistic of an explicit network's taps, averaged over the taps.
 
@@ -83,16 +126,18 @@ def of_network(
       features: (weights, x [T, F]) -> the taps to match, name -> [..., C], the channels last.
       key: PRNG key of the weights.
       statistic: objective on features [..., C], such as `gram()`.
+      weights: of the taps in the mean; equal by default.
     """
 
     def fit(reference):
-        weights = init(key, reference)
-        return {"weights": weights, "taps": {name: statistic.fit(y) for name, y in features(weights, reference).items()}}
+        variables = init(key, reference)
+        return {"weights": variables, "taps": {name: statistic.fit(y) for name, y in features(variables, reference).items()}}
 
     def distance(target, x):
         found = features(target["weights"], x)
-        each = [statistic.distance(tap, found[name]) for name, tap in target["taps"].items()]
-        return sum(total for total, _ in each) / len(each), {name: sum(terms[name] for _, terms in each) / len(each) for name in each[0][1]}
+        names = list(target["taps"])
+        shares = _shares([weights[name] if weights else 1.0 for name in names])
+        return _mean([statistic.distance(target["taps"][name], found[name]) for name in names], shares)
 
     return Objective(fit, distance)
 
@@ -413,8 +458,7 @@ def weighted_sum(parts: Mapping[str, tuple[float, Objective]]) -> Objective:
 
 def mixture(objective: Objective, weights: Sequence[float]) -> Objective:
     """One objective against several references at once: their distances' mean under the weights; fit takes a sequence."""
-    total_weight = sum(weights)
-    shares = [weight / total_weight for weight in weights]
+    shares = _shares(weights)
 
     def fit(references):
         if len(references) != len(shares):
@@ -422,11 +466,31 @@ def mixture(objective: Objective, weights: Sequence[float]) -> Objective:
         return [objective.fit(reference) for reference in references]
 
     def distance(targets, x):
-        found = [objective.distance(target, x) for target in targets]
-        mean = lambda values: sum(share * value for share, value in zip(shares, values, strict=True))
-        return mean([total for total, _ in found]), {name: mean([terms[name] for _, terms in found]) for name in found[0][1]}
+        return _mean([objective.distance(target, x) for target in targets], shares)
 
     return Objective(fit, distance)
+
+
+def _mean(found: Sequence[tuple[jax.Array, Terms]], shares: Sequence[float]) -> tuple[jax.Array, Terms]:
+    """Weighted mean of distances and of each of their terms."""
+    mean = lambda values: sum(share * value for share, value in zip(shares, values, strict=True))
+    return mean([total for total, _ in found]), {name: mean([terms[name] for _, terms in found]) for name in found[0][1]}
+
+
+def between(seen: Callable[[Objective], Objective], objective: Objective) -> Objective:
+    """The objective between two sounds that are each seen in units of their own: fit takes the pair (content, style).
+
+    What the content is, in units of its own means and deviations, x is to be in units of the style's: its pattern in time,
+    under the other's spectrum and depth. `seen` puts a view, compression and standardisation around an objective.
+    """
+    # Around an objective that says what it is given, all that is fitted are the units.
+    units = seen(Objective(lambda _: (), lambda _, x: x))
+
+    def fit(pair):
+        content, style = pair
+        return {"units": units.fit(style), "target": objective.fit(units.distance(units.fit(content), content))}
+
+    return Objective(fit, lambda target, x: objective.distance(target["target"], units.distance(target["units"], x)))
 
 
 def scaled(objective: Objective, scale: jax.Array) -> Objective:
