@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from audio_texture import audio
-from audio_texture.layer import INITIALISATIONS, Layer, receptive_field
+from audio_texture.layer import AUTHORS_LAYERS, INITIALISATIONS, KINDS, Description, Layer, cut_after, receptive_fields
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +65,40 @@ class View:
         return f"{bands}@{self.window_ms!r}/{self.hop_ms!r}:{widths}" + (f"*{self.weight!r}" if self.weight != 1 else "")
 
 
+@dataclasses.dataclass(frozen=True)
+class Tap:
+    """An output of a network that is matched. name: as of `layer.receptive_fields`. weight: in the mean over the taps."""
+
+    name: str
+    weight: float = 1.0
+
+    def __post_init__(self):
+        if not 0 < self.weight < math.inf:
+            raise ValueError(f"a layer's weight must be above 0, got {self.weight:g} for {self.name}.")
+
+    @classmethod
+    def parse(cls, text: str) -> "Tap":
+        """`relu_1`, or `relu_1*0.5`."""
+        name, _, weight = text.strip().partition("*")
+        try:
+            return cls(name, float(weight or 1))
+        except ValueError as error:
+            raise ValueError(f"layer {text!r} must look like relu_1 or relu_1*0.5: {error}") from error
+
+    def __str__(self) -> str:
+        return self.name + (f"*{self.weight!r}" if self.weight != 1 else "")
+
+
+# How fields that are no plain values are written, and what stands between several of them.
+_PARSED = {"views": (View, None), "content_views": (View, None), "style_layers": (Tap, ","), "content_layers": (Tap, ",")}
+
+
+def parsed(name: str, text: str) -> tuple:
+    """A field's value from the text of its flag: views between blanks, layers between commas."""
+    kind, separator = _PARSED[name]
+    return tuple(map(kind.parse, text.split(separator))) if text.strip() else ()
+
+
 def _choice(default, unit_and_meaning: str, options: Sequence[str] = ()):
     return dataclasses.field(default=default, metadata={"help": unit_and_meaning, "options": tuple(options)})
 
@@ -75,6 +109,7 @@ class Recipe:
 
     name: str
     summary: str
+    task: str = _choice("texture", "What is made: more of one sound, or one sound's content in another's style.", ["texture", "transfer"])
     # The sound as it is modelled.
     canvas: str = _choice("waveform", "What is optimised.", ["waveform", "spectrogram"])
     sample_rate: int = _choice(0, "Rate the sound is modelled at, in Hz; 0 is the input's own, up to 48000.")
@@ -89,8 +124,9 @@ class Recipe:
     start: str = _choice("standard", "Spectrogram canvas: normal in units of the reference's deviation about its mean, or the authors' uniform over 0 to 0.1.", ["standard", "uniform"])
     representation: str = _choice("magnitude", "Waveform canvas: what networks see of the transform; real-imaginary is for 2-D networks.", ["magnitude", "real-imaginary"])
     # The networks.
-    network: str = _choice("1d-frequency", "What kernels slide along: frames, with bins as channels, or both (2d).", ["1d-frequency", "2d"])
+    network: str = _choice("1d-frequency", "What kernels slide along: frames, with bins as channels, or both (2d, and VGG-19, whose layers are given).", [kind for kind in KINDS if kind != "1d-time"])
     filters: int = _choice(0, "Random filters a layer; 0 is infinitely many, in closed form.")
+    growth: int = _choice(1, "Factor by which each layer has more filters than the one before.")
     depth: int = _choice(1, "Layers of each network.")
     dilation: int = _choice(1, "Frames between a kernel's taps.")
     pool: int = _choice(1, "Frames pooled into one after each layer.")
@@ -98,17 +134,24 @@ class Recipe:
     initialisation: str = _choice("normal", "Distribution of an explicit network's weights.", INITIALISATIONS)
     padding: str = _choice("valid", "What an explicit network's kernels see beyond the ends.", ["valid", "same"])
     # The loss.
+    style_layers: tuple[Tap, ...] = _choice((), "Layers whose statistics are the style, between commas, each with its weight: relu_1,relu_2*0.5. Empty is the last.")
+    content_layers: tuple[Tap, ...] = _choice((), "Transfer: layers whose activations are the content. Empty is the last.")
+    content_views: tuple[View, ...] = _choice((), "Transfer: views the content is seen in. Empty is those of the style.")
     statistic: str = _choice("gram", "What is matched of the networks' features: their Gram; 2-D: that of every bin, or Gaussians' optimal transport.", ["gram", "bin-grams", "transport"])
     autocorrelation_weight: float = _choice(0.0, "Explicit 1-D networks: weight of the features' autocorrelation.")
     diversity_weight: float = _choice(0.0, "Explicit 1-D networks: weight of the term that is large near a copy.")
     normalised_by: str = _choice("target", "What each style distance is divided by: the target's own size, the distance at the start, or nothing.", ["target", "start", "nothing"])
     style_weight: float = _choice(1.0, "Weight of the style distance.")
+    content_weight: float = _choice(1.0, "Transfer: weight of the content distance.")
+    balanced: bool = _choice(True, "Transfer: whether style and content distances are divided by what each is at the other's sound, so that equal weights are a compromise.")
     auditory_weight: float = _choice(0.0, "Waveform canvas: weight of the distance of the ear's envelope statistics.")
     patches_weight: float = _choice(0.0, "Waveform canvas: weight of the sliced optimal transport between log-mel patches.")
     rhythm_weight: float = _choice(0.0, "Waveform canvas: weight of the distance of the onset strength's statistics.")
     rhythm_seconds: float = _choice(2.0, "Longest lag of the onset strength's autocorrelation, in seconds.")
     bound_weight: float = _choice(0.0, "Spectrogram canvas: weight of the penalty on values outside [0, 1].")
     block_seconds: float = _choice(5.0, "Longest stretch whose statistics are matched by itself, in seconds; longer canvases are cut in such blocks.")
+    start_content: float = _choice(0.0, "Transfer: share of the content in what is started from; the rest is noise. 1 is the content, 0 noise of the style's spectrum.")
+    start_shape: float = _choice(0.0, "Transfer, waveform canvas: how far the content's gains over time shape what is started from: 0 not, 1 as they are.")
     # The optimiser.
     optimizer: str = _choice("lbfgs", "Optimiser.", ["lbfgs", "adam"])
     history: int = _choice(10, "Pairs of steps and gradients L-BFGS remembers.")
@@ -121,13 +164,17 @@ class Recipe:
     phase_momentum: float = _choice(0.0, "Momentum of Griffin-Lim: 0 is the classical form, 0.99 the fast one.")
 
     def __post_init__(self):
-        at_least = {"evaluations": 1, "filters": 0, "depth": 1, "dilation": 1, "pool": 1, "history": 1, "phase_iterations": 0, "sample_rate": 0, "level": 0, "tolerance": 0, "bound_weight": 0, "auditory_weight": 0, "patches_weight": 0, "rhythm_weight": 0, "autocorrelation_weight": 0, "diversity_weight": 0, "gain_bands": 0}
+        at_least = {"evaluations": 1, "filters": 0, "depth": 1, "dilation": 1, "pool": 1, "growth": 1, "content_weight": 0, "start_content": 0, "start_shape": 0, "history": 1, "phase_iterations": 0, "sample_rate": 0, "level": 0, "tolerance": 0, "bound_weight": 0, "auditory_weight": 0, "patches_weight": 0, "rhythm_weight": 0, "autocorrelation_weight": 0, "diversity_weight": 0, "gain_bands": 0}
         for name, least in at_least.items():
             if not getattr(self, name) >= least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}.")
         for name in ("learning_rate", "smoothing_hz", "style_weight", "block_seconds", "rhythm_seconds", "sharpness", "gain_window_ms"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name):g}.")
+        if self.start_content > 1:
+            raise ValueError(f"start_content must be from 0 to 1, got {self.start_content:g}.")
+        if self.start_shape and (self.canvas != "waveform" or not self.gain_bands):
+            raise ValueError("start_shape must be 0 without a waveform canvas and its gain_bands.")
         if not 0 <= self.phase_momentum < 1:
             raise ValueError(f"phase_momentum must be from 0 to below 1, got {self.phase_momentum:g}.")
         if self.sample_rate and not audio.LOWEST_RATE <= self.sample_rate <= audio.HIGHEST_RATE:
@@ -145,31 +192,54 @@ class Recipe:
             raise ValueError("views on a spectrogram canvas must share one window and hop.")
         if self.canvas == "spectrogram" and self.compression != "fixed":
             raise ValueError("compression must be fixed on a spectrogram canvas, which holds compressed values itself.")
-        if self.filters == 0 and (self.network == "2d" or self.autocorrelation_weight or self.diversity_weight):
-            raise ValueError("filters must be above 0 with network=2d, autocorrelation_weight or diversity_weight: those have no closed form here.")
-        if self.network == "2d" and (self.autocorrelation_weight or self.diversity_weight):
-            raise ValueError("autocorrelation_weight and diversity_weight must be 0 with network=2d: they are of features over frames.")
-        if self.network != "2d" and (self.statistic != "gram" or any(isinstance(width, tuple) for view in self.views for width in view.widths)):
+        if self.filters == 0 and (self.network != "1d-frequency" or self.autocorrelation_weight or self.diversity_weight):
+            raise ValueError("filters must be above 0 with network=2d or VGG-19, autocorrelation_weight or diversity_weight: those have no closed form here.")
+        if self.network != "1d-frequency" and (self.autocorrelation_weight or self.diversity_weight):
+            raise ValueError("autocorrelation_weight and diversity_weight must be 0 with network=2d or VGG-19: they are of features over frames.")
+        if self.network == "1d-frequency" and (self.statistic != "gram" or any(isinstance(width, tuple) for view in self.views for width in view.widths)):
             raise ValueError("network must be 2d where statistic is not gram or widths have bins.")
         if self.representation == "real-imaginary" and (self.canvas, self.network, self.compression, self.standardised, any(view.bands for view in self.views)) != ("waveform", "2d", "peak", False, False):
             raise ValueError("representation=real-imaginary must go with a waveform canvas, network=2d, compression=peak, no standardisation and views of bins.")
         if self.compression == "peak" and self.representation != "real-imaginary":
             raise ValueError("compression=peak is for signed values: representation must be real-imaginary.")
+        for view in (*self.views, *self.content_views):
+            for width in view.widths:
+                self.description(width)
+        closed = [tap.name for tap in (*self.style_layers, *self.content_layers) if self.filters == 0 and not tap.name.startswith(("relu", "pool"))]
+        if closed:
+            raise ValueError(f"layers must be relu_ or pool_ with infinitely many filters, got {closed[0]!r}.")
         if self.filters == 0 and self.pooling == "max" and self.pool > 1:
             raise ValueError("pooling must be mean with infinitely many filters: max pooling has no closed form.")
 
-    def layers(self, width: int | tuple[int, int]) -> tuple[Layer, ...]:
-        """The network of one kernel width."""
+    def description(self, width: int | tuple[int, int]) -> Description:
+        """The network of one kernel width, to its last layer that is matched."""
         frames, bins = width if isinstance(width, tuple) else (width, 0)
-        return (Layer(frames, self.dilation, self.pool, max(self.filters, 1), bins),) * self.depth
+        filters = [max(self.filters, 1) * self.growth**i for i in range(self.depth)]
+        layers = AUTHORS_LAYERS.get(self.network) if self.network.startswith("vgg19") else tuple(Layer(frames, self.dilation, self.pool, count, bins) for count in filters)
+        whole = Description(self.network, layers, self.initialisation, self.padding, self.pooling)
+        asked = self._asked()
+        return cut_after(whole, [tap.name for layers in asked for tap in layers]) if all(asked) else whole
+
+    def layers(self, width: int | tuple[int, int]) -> tuple[Layer, ...]:
+        """Of `description`."""
+        return self.description(width).layers
+
+    def _asked(self) -> list[tuple[Tap, ...]]:
+        return [self.style_layers, self.content_layers][: 2 if self.task == "transfer" else 1]
+
+    def taps(self, which: str) -> tuple[Tap, ...]:
+        """The layers that are matched of a network: which is "style" or "content"."""
+        return {"style": self.style_layers, "content": self.content_layers}[which] or (Tap(list(receptive_fields(self.description(1)))[-1]),)
 
     def longest_field(self, view: View) -> int:
         """Frames that the widest network of a view sees."""
-        return max(receptive_field(self.layers(width)) for width in view.widths)
+        fields = [receptive_fields(self.description(width)) for width in view.widths]
+        names = {tap.name for which in ("style", "content")[: len(self._asked())] for tap in self.taps(which)}
+        return max(int(field[name].frames) for field in fields for name in names)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain types only; views in their text form."""
-        return {**dataclasses.asdict(self), "views": [str(view) for view in self.views]}
+        """Plain types only; views and layers in their text form."""
+        return {**dataclasses.asdict(self), **{name: [str(entry) for entry in getattr(self, name)] for name in _PARSED}}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Recipe":
@@ -180,7 +250,8 @@ class Recipe:
         missing = {"name", "summary", "views"} - set(values)
         if missing:
             raise ValueError(f"the recipe lacks the field {sorted(missing)[0]!r}.")
-        return cls(**{**values, "views": tuple(View.parse(text) for text in values["views"])})
+        texts = {name: tuple(map(kind.parse, values[name])) for name, (kind, _) in _PARSED.items() if name in values}
+        return cls(**{**values, **texts})
 
 
 _PAPER_WINDOW, _PAPER_HOP = 1000 * 1024 / 22050, 1000 * 256 / 22050

@@ -16,7 +16,7 @@ import numpy as np
 import scipy.fft
 
 from audio_texture import audio, canvas, checkpoint, objective, optimize, phase, spectrogram
-from audio_texture.layer import Description, receptive_field
+from audio_texture.layer import Layer, cut_to, receptive_field
 from audio_texture.recipes import Recipe, View
 
 # Nothing above half of this is heard; faster recordings are modelled at this rate and the result is brought back to theirs.
@@ -45,6 +45,22 @@ class Problem(NamedTuple):
     optimizer: optimize.Optimizer
     begin: Callable[[jax.Array], tuple[Any, Any]]
     finish: Callable[[jax.Array, Any], tuple[np.ndarray, float]]
+
+
+class Layout(NamedTuple):
+    """A canvas for waves of a length.
+
+    Attributes:
+      sketch: the canvas.
+      as_rendered: wave [C, N] -> what a canvas of it would render.
+      framed: wave of the length -> the longer one that the canvas holds, continued by its mirror image.
+      to_wave: (key, parameters) -> wave of the length.
+    """
+
+    sketch: canvas.Canvas
+    as_rendered: Callable[[jax.Array], jax.Array]
+    framed: Callable[[np.ndarray], np.ndarray]
+    to_wave: Callable[[jax.Array, Any], jax.Array]
 
 
 class Texture(NamedTuple):
@@ -124,8 +140,7 @@ def prepare(
     rate = modelled_rate(recipe, sample_rate)
     wanted = round(check_seconds(seconds) * sample_rate)
     samples = math.ceil(wanted * rate / sample_rate)
-    lay_out = _waveform_canvas if recipe.canvas == "waveform" else _spectrogram_canvas
-    sketch, as_rendered, to_wave = lay_out(recipe, modelled, weights, rate, samples)
+    sketch, as_rendered, _, to_wave = lay_out(recipe, modelled, weights, rate, samples)
     style = style_objective(recipe, rate, weights)
     target = jax.jit(lambda waves: style.fit([as_rendered(wave) for wave in waves]))(modelled)
 
@@ -145,6 +160,76 @@ def prepare(
         return audio.match_level(wave[:, :wanted], level)
 
     return Problem(optimizer_of(recipe, loss), begin, finish)
+
+
+def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, sample_rate: int) -> Problem:
+    """Fits style and content and lays out a canvas of the content's length. The result has the content's level.
+
+    With `recipe.balanced` the style distance is divided by what it is at the content, and the content distance by what it is
+    at noise of the style's spectrum: each begins at 1 where the other is 0 or near it, whatever levels and lengths.
+
+    Args:
+      recipe: the choices.
+      content, style: waves [C, N] and [C, M] of one rate and number of channels.
+      sample_rate: theirs and the result's, in Hz.
+    Raises:
+      ValueError: as `prepare`.
+    """
+    recipe, (content_wave, style_wave), even, _ = as_modelled(recipe, [content, style], sample_rate=sample_rate)
+    rate = modelled_rate(recipe, sample_rate)
+    wanted = content.shape[1]
+    check_seconds(wanted / sample_rate)
+    layout = lay_out(recipe, [content_wave, style_wave], even, rate, math.ceil(wanted * rate / sample_rate))
+    kept = layout.framed(content_wave)
+    colour = canvas.spectral_colour(
+        canvas.spectral_density(style_wave, sample_rate=rate, samples=kept.shape[1], smoothing_hz=recipe.smoothing_hz)
+    )
+    style_alone = dataclasses.replace(recipe, style_weight=1.0, bound_weight=0.0)
+    distances = {"style": _style(style_alone, rate), "content": _content(recipe, rate)}
+    others = objective.weighted_sum(_regularisers(recipe))
+    seen_content = layout.as_rendered(kept)
+    targets = jax.jit(lambda content, style: {"style": distances["style"].fit(style), "content": distances["content"].fit((content, style))})(seen_content, layout.as_rendered(style_wave))
+
+    def of(name):
+        return jax.jit(lambda target, x: distances[name].distance(target, x)[0])
+
+    def loss(parameters, data):
+        x = layout.sketch.render(parameters, data["constants"])
+        terms = {name: data["weights"][name] * distances[name].distance(data["targets"][name], x)[0] for name in distances}
+        terms |= others.distance(data["others"], x)[1]
+        return sum(terms.values()), terms
+
+    def begin(key):
+        noise_key, start_key = jax.random.split(key)
+        noise = canvas.coloured(jax.random.normal(noise_key, kept.shape), colour)
+        sizes = {"style": 1.0, "content": 1.0}
+        if recipe.balanced:
+            sizes = {name: of(name)(targets[name], layout.as_rendered(noise)) for name in distances}
+        if recipe.start == "uniform" and recipe.canvas == "spectrogram" and not recipe.start_content:
+            parameters = layout.sketch.init(start_key)
+        else:
+            share = recipe.start_content
+            parameters = layout.sketch.invert(layout.as_rendered(share * kept + math.sqrt(1 - share**2) * noise), layout.sketch.constants)
+        if recipe.start_shape:
+            parameters["gain"] = recipe.start_shape * canvas.gains_of(kept, sample_rate=rate, equaliser=equaliser_of(recipe, rate))
+        weights = {"style": recipe.style_weight / sizes["style"], "content": recipe.content_weight / sizes["content"]}
+        return parameters, {"targets": targets, "constants": layout.sketch.constants, "others": others.fit(()), "weights": jax.tree.map(jnp.float32, weights)}
+
+    def finish(key, parameters):
+        wave = audio.resample(np.asarray(layout.to_wave(key, parameters)), rate, sample_rate)
+        return audio.match_level(wave[:, :wanted], audio.rms(content))
+
+    return Problem(optimizer_of(recipe, loss), begin, finish)
+
+
+def reweighted(problem: Problem, **factors: float) -> Problem:
+    """A transfer with its distances' weights multiplied, by name; it shares with the other what it compiles."""
+
+    def begin(key):
+        parameters, data = problem.begin(key)
+        return parameters, {**data, "weights": {name: weight * jnp.float32(factors.get(name, 1.0)) for name, weight in data["weights"].items()}}
+
+    return problem._replace(begin=begin)
 
 
 def run(
@@ -233,6 +318,12 @@ def style_objective(recipe: Recipe, rate: int, weights: Sequence[float], *, circ
     return objective.mixture(_style(recipe, rate, circular), weights)
 
 
+def lay_out(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int) -> Layout:
+    """The recipe's canvas for waves of so many samples, preconditioned by the references [C, N_i]."""
+    make = _waveform_canvas if recipe.canvas == "waveform" else _spectrogram_canvas
+    return make(recipe, references, weights, rate, samples)
+
+
 def optimizer_of(recipe: Recipe, loss: optimize.Loss) -> optimize.Optimizer:
     """The recipe's optimiser of a loss."""
     if recipe.optimizer == "lbfgs":
@@ -264,8 +355,7 @@ def _only(recipe: Recipe, view: View, width: int) -> Recipe:
     return dataclasses.replace(recipe, views=(dataclasses.replace(view, widths=(width,)),))
 
 
-def _waveform_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int):
-    """The canvas, what it renders of a wave, and how parameters become a wave."""
+def _waveform_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int) -> Layout:
     # A window's length is added at both ends and cut off again, so that whole windows reach every sample that stays.
     margin = longest_window(recipe, rate)
     length = scipy.fft.next_fast_len(max(samples + 2 * margin, field_samples(recipe, rate)), real=True)
@@ -278,11 +368,14 @@ def _waveform_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: 
     def to_wave(_, parameters):
         return render(parameters, sketch.constants)[:, margin : margin + samples]
 
-    return sketch, lambda wave: wave, to_wave
+    def framed(wave):
+        return np.pad(wave, ((0, 0), (margin, length - margin - samples)), "reflect")
+
+    return Layout(sketch, lambda wave: wave, framed, to_wave)
 
 
-def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int):
-    """The canvas, what it renders of a wave, and how parameters become a wave. Channels stand side by side: [T, C * F]."""
+def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int) -> Layout:
+    """Channels stand side by side: [T, C * F]."""
     channels = len(references[0])
     sizes = recipe.views[0].sizes(rate)
     frames = max(1 + math.ceil(samples / sizes["hop_length"]), max(recipe.longest_field(view) for view in recipe.views))
@@ -316,7 +409,12 @@ def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weight
         rendered = sketch.render(parameters, sketch.constants)
         return jnp.stack([channel_wave(compressed)[:samples] for compressed in jnp.split(rendered, channels, axis=1)])
 
-    return sketch, as_rendered, jax.jit(to_wave)
+    def framed(wave):
+        # Frame t of a canvas is centred on sample t * hop_length, those of `as_rendered` begin there.
+        before = sizes["n_fft"] // 2
+        return np.pad(wave, ((0, 0), (before, sizes["n_fft"] + (frames - 1) * sizes["hop_length"] - before - samples)), "reflect")
+
+    return Layout(sketch, jax.jit(as_rendered), framed, jax.jit(to_wave))
 
 
 def _style(recipe: Recipe, rate: int, circular: bool = False) -> objective.Objective:
@@ -329,17 +427,7 @@ def _style(recipe: Recipe, rate: int, circular: bool = False) -> objective.Objec
         networks = functools.partial(_networks, recipe, view, jax.random.key(number))
         overlap = recipe.longest_field(view) - 1
         one = objective.in_blocks(networks(), frames=block_frames(view, overlap), overlap=overlap, circular=networks(circular=True) if circular else None)
-        if recipe.standardised:
-            one = objective.standardised(one)
-        if recipe.compression == "peak":
-            one = objective.peak_compressed(one)
-        elif recipe.compression == "relative":
-            one = objective.relatively_compressed(one, sharpness=recipe.sharpness)
-        elif recipe.canvas == "waveform":
-            one = objective.seen_through(spectrogram.compress, one)
-        looks = {"spectrogram": _view_of_spectrogram, "waveform": functools.partial(_view_of_wave, circular=circular)}
-        look = functools.partial(_parts_of_wave, circular=circular) if recipe.representation == "real-imaginary" else looks[recipe.canvas]
-        one = objective.seen_through(functools.partial(look, view=view, rate=rate), one)
+        one = _seen(recipe, view, rate, one, circular=circular)
         parts[str(view)] = (recipe.style_weight * view.weight / total_weight, one)
     if recipe.auditory_weight:
         block = round(recipe.block_seconds * rate)
@@ -359,31 +447,87 @@ def _style(recipe: Recipe, rate: int, circular: bool = False) -> objective.Objec
         one = objective.in_blocks(one, frames=block_frames(FINE, overlap), overlap=overlap, circular=around)
         one = objective.relatively_compressed(one, sharpness=FINE_SHARPNESS)
         parts[name] = (weight, objective.seen_through(functools.partial(_view_of_wave, view=FINE, rate=rate, circular=circular), one))
+    return objective.weighted_sum(parts | _regularisers(recipe))
+
+
+def _seen(recipe: Recipe, view: View, rate: int, one: objective.Objective, *, circular: bool = False) -> objective.Objective:
+    """The objective on what the canvas renders, through a view, the recipe's compression and its standardisation."""
+    if recipe.standardised:
+        one = objective.standardised(one)
+    if recipe.compression == "peak":
+        one = objective.peak_compressed(one)
+    elif recipe.compression == "relative":
+        one = objective.relatively_compressed(one, sharpness=recipe.sharpness)
+    elif recipe.canvas == "waveform":
+        one = objective.seen_through(spectrogram.compress, one)
+    looks = {"spectrogram": _view_of_spectrogram, "waveform": functools.partial(_view_of_wave, circular=circular)}
+    look = functools.partial(_parts_of_wave, circular=circular) if recipe.representation == "real-imaginary" else looks[recipe.canvas]
+    return objective.seen_through(functools.partial(look, view=view, rate=rate), one)
+
+
+def _content(recipe: Recipe, rate: int) -> objective.Objective:
+    """The content distance on what the canvas renders: fit takes the pair of content and style."""
+    views = recipe.content_views or recipe.views
+    total_weight = sum(view.weight for view in views)
+    parts = {}
+    for number, view in enumerate(views):
+        networks = _content_networks(recipe, view, jax.random.key(number))
+        parts[str(view)] = (view.weight / total_weight, objective.between(functools.partial(_seen, recipe, view, rate), networks))
+    return objective.weighted_sum(parts)
+
+
+def _content_networks(recipe: Recipe, view: View, key: jax.Array) -> objective.Objective:
+    """How far the networks' activations, one for each kernel width, are from the content's at every moment."""
+    relative = recipe.normalised_by == "target"
+    if recipe.filters == 0:
+        stacks, weights = _closed(recipe, view, "content")
+        return objective.infinite_content(stacks, weights=weights, relative=relative)
+    return _of_explicit(recipe, view, key, objective.content(relative=relative), "content")
+
+
+def _regularisers(recipe: Recipe) -> dict[str, tuple[float, objective.Objective]]:
+    """Terms, with their weights, that no sound is fitted for."""
+    parts = {}
     if recipe.bound_weight and recipe.canvas == "spectrogram":
         parts["bounds"] = (recipe.bound_weight, objective.bounds())
-    return objective.weighted_sum(parts)
+    return parts
+
+
+def _closed(recipe: Recipe, view: View, which: str) -> tuple[list[tuple[Layer, ...]], list[float]]:
+    """The networks in closed form whose last layers are the taps of a view's networks, and their weights."""
+    taps = [(width, tap) for width in view.widths for tap in recipe.taps(which)]
+    return [cut_to(recipe.layers(width), tap.name) for width, tap in taps], [tap.weight for _, tap in taps]
+
+
+def _of_explicit(recipe: Recipe, view: View, key: jax.Array, statistic: objective.Objective, which: str, *, circular: bool = False) -> objective.Objective:
+    """A statistic of the taps of a view's networks, one for each kernel width, whose filters are drawn."""
+    # Flax takes a second to import, which runs in closed form need not wait for.
+    from audio_texture import networks
+
+    descriptions = [recipe.description(width) for width in view.widths]
+    nets, taps = [networks.build(description) for description in descriptions], recipe.taps(which)
+    weights = {f"{i} {tap.name}": tap.weight for i in range(len(nets)) for tap in taps}
+
+    def init(key, x):
+        return [net.init(key, x) for net, key in zip(nets, jax.random.split(key, len(nets)), strict=True)]
+
+    def features(variables, x):
+        found = {}
+        for i, (net, variable, description) in enumerate(zip(nets, variables, descriptions, strict=True)):
+            reach = receptive_field(description.layers) - 1 if circular else 0
+            outputs = net.apply(variable, jnp.concatenate([x, x[:reach]]))
+            found |= {f"{i} {tap.name}": outputs[tap.name] for tap in taps}
+        return found
+
+    return objective.of_network(init, features, key, statistic, weights=weights)
 
 
 def _networks(recipe: Recipe, view: View, key: jax.Array, *, circular: bool = False) -> objective.Objective:
     """The networks of a view, one for each kernel width, on a spectrogram; circular: one whose end its beginning follows."""
     relative = recipe.normalised_by == "target"
-    stacks = [recipe.layers(width) for width in view.widths]
     if recipe.filters == 0:
-        return objective.infinite_gram(stacks, relative=relative, circular=circular)
-    # Flax takes a second to import, which runs in closed form need not wait for.
-    from audio_texture import networks
-
-    nets = [networks.build(Description(recipe.network, layers, recipe.initialisation, recipe.padding, recipe.pooling)) for layers in stacks]
-    last = f"{'pool' if recipe.pool > 1 else 'relu'}_{recipe.depth}"
-
-    def init(key, x):
-        return [net.init(key, x) for net, key in zip(nets, jax.random.split(key, len(nets)), strict=True)]
-
-    def features(weights, x):
-        reaches = [receptive_field(layers) - 1 if circular else 0 for layers in stacks]
-        around = [jnp.concatenate([x, x[:reach]]) for reach in reaches]
-        return {str(i): net.apply(weight, seen)[last] for i, (net, weight, seen) in enumerate(zip(nets, weights, around, strict=True))}
-
+        stacks, weights = _closed(recipe, view, "style")
+        return objective.infinite_gram(stacks, weights=weights, relative=relative, circular=circular)
     statistic = {"gram": objective.gram(relative=relative), "bin-grams": objective.bin_grams(), "transport": objective.gaussian_transport()}[recipe.statistic]
     others = {}
     if recipe.autocorrelation_weight:
@@ -393,7 +537,7 @@ def _networks(recipe: Recipe, view: View, key: jax.Array, *, circular: bool = Fa
         others["diversity"] = (recipe.diversity_weight, objective.diversity())
     if others:
         statistic = objective.weighted_sum({"gram": (1.0, statistic), **others})
-    return objective.of_network(init, features, key, statistic)
+    return _of_explicit(recipe, view, key, statistic, "style", circular=circular)
 
 
 def _magnitude(wave: jax.Array, sizes: dict[str, int]) -> jax.Array:
