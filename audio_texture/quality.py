@@ -359,6 +359,13 @@ def kept(candidate: np.ndarray, content: np.ndarray, *, sample_rate: int, candid
     }
 
 
+def judge_transfer(candidate, content, style, *, sample_rate: int) -> dict[str, float | None]:
+    """What a transfer has of its style, as textures are judged (`evaluate`), and what it kept of its content (`kept`)."""
+    found = evaluate(candidate, style, sample_rate=sample_rate)
+    of_style = {measure: found[measure] for measure in (*MEASURES, "copied", "spectrum_db", "clicks", "clipping")}
+    return {**of_style, **kept(candidate, content, sample_rate=sample_rate)}
+
+
 def _correlation(a: np.ndarray, b: np.ndarray, weights: np.ndarray | None = None) -> float | None:
     """Pearson's, under weights; None where b is constant, 0 where a alone is."""
     a, b = (x - np.average(x, weights=weights) for x in (a, b))

@@ -93,10 +93,12 @@ class Tap:
 _PARSED = {"views": (View, None), "content_views": (View, None), "style_layers": (Tap, ","), "content_layers": (Tap, ",")}
 
 
-def parsed(name: str, text: str) -> tuple:
-    """A field's value from the text of its flag: views between blanks, layers between commas."""
+def parsed(name: str, value: Any) -> Any:
+    """A field's value from that of its flag: views are text between blanks, layers between commas."""
+    if name not in _PARSED:
+        return value
     kind, separator = _PARSED[name]
-    return tuple(map(kind.parse, text.split(separator))) if text.strip() else ()
+    return tuple(map(kind.parse, value.split(separator))) if value.strip() else ()
 
 
 def _choice(default, unit_and_meaning: str, options: Sequence[str] = ()):
@@ -168,7 +170,11 @@ class Recipe:
         for name, least in at_least.items():
             if not getattr(self, name) >= least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}.")
-        for name in ("learning_rate", "smoothing_hz", "style_weight", "block_seconds", "rhythm_seconds", "sharpness", "gain_window_ms"):
+        if self.task == "transfer" and not (0 <= self.style_weight < math.inf and self.style_weight + self.content_weight > 0):
+            raise ValueError(f"style_weight must be at least 0 and not 0 with content_weight, got {self.style_weight:g}.")
+        if self.task == "texture" and not 0 < self.style_weight < math.inf:
+            raise ValueError(f"style_weight must be above 0, got {self.style_weight:g}.")
+        for name in ("learning_rate", "smoothing_hz", "block_seconds", "rhythm_seconds", "sharpness", "gain_window_ms"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name):g}.")
         if self.start_content > 1:
@@ -275,6 +281,14 @@ RECIPES = {
             evaluations=80,
         ),
         Recipe(
+            name="transfer",
+            task="transfer",
+            summary="The default of transfers: texture-fast's networks; starts from the content, seen in units of its own.",
+            views=(View(0, (1, 3), 32.0, 8.0), View(24, (2, 8, 16), 32.0, 8.0)),
+            start_content=1.0,
+            evaluations=100,
+        ),
+        Recipe(
             name="mcdermott-simoncelli",
             summary="McDermott & Simoncelli 2011: the ear's envelope statistics alone, on a waveform; L-BFGS on all bands at once.",
             views=(),
@@ -358,6 +372,11 @@ RECIPES = {
         ),
     )
 }
+
+
+def names(task: str) -> list[str]:
+    """Of the recipes for a task."""
+    return [recipe.name for recipe in RECIPES.values() if recipe.task == task]
 
 
 def named(name: str) -> Recipe:

@@ -16,7 +16,7 @@ import numpy as np
 import scipy.fft
 
 from audio_texture import audio, canvas, checkpoint, objective, optimize, phase, spectrogram
-from audio_texture.layer import Layer, cut_to, receptive_field
+from audio_texture.layer import Layer, cut_to, receptive_field, receptive_fields
 from audio_texture.recipes import Recipe, View
 
 # Nothing above half of this is heard; faster recordings are modelled at this rate and the result is brought back to theirs.
@@ -227,7 +227,8 @@ def reweighted(problem: Problem, **factors: float) -> Problem:
 
     def begin(key):
         parameters, data = problem.begin(key)
-        return parameters, {**data, "weights": {name: weight * jnp.float32(factors.get(name, 1.0)) for name, weight in data["weights"].items()}}
+        weights = {name: weight * jnp.float32(factors.get(name, 1.0)) for name, weight in data["weights"].items()}
+        return parameters, {**data, "weights": weights}
 
     return problem._replace(begin=begin)
 
@@ -322,6 +323,23 @@ def lay_out(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[
     """The recipe's canvas for waves of so many samples, preconditioned by the references [C, N_i]."""
     make = _waveform_canvas if recipe.canvas == "waveform" else _spectrogram_canvas
     return make(recipe, references, weights, rate, samples)
+
+
+def fields_of(recipe: Recipe, rate: int) -> list[str]:
+    """A line for each network of a recipe on how much one output of each of its layers sees: milliseconds, and hertz where not all bins.
+
+    rate: that the sound is modelled at, in Hz.
+    """
+    lines = []
+    for view in dict.fromkeys([*recipe.views, *recipe.content_views]):
+        sizes = view.sizes(rate)
+        for width in view.widths:
+            fields = receptive_fields(dataclasses.replace(recipe, style_layers=(), content_layers=()).description(width)).items()
+            shown = [(name, field) for name, field in fields if recipe.filters or name.startswith(("relu", "pool"))]
+            hertz = lambda field: "" if math.isinf(field.bins) or view.bands else f" x {field.hertz(sample_rate=rate, n_fft=sizes['n_fft']):.0f} Hz"
+            each = (f"{name} {field.milliseconds(sample_rate=rate, **sizes):.0f} ms{hertz(field)}" for name, field in shown)
+            lines.append(f"{dataclasses.replace(view, widths=(width,), weight=1.0)}: {', '.join(each)}")
+    return lines
 
 
 def optimizer_of(recipe: Recipe, loss: optimize.Loss) -> optimize.Optimizer:
