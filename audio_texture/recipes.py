@@ -139,18 +139,26 @@ class Recipe:
     style_layers: tuple[Tap, ...] = _choice((), "Layers whose statistics are the style, between commas, each with its weight: relu_1,relu_2*0.5. Empty is the last.")
     content_layers: tuple[Tap, ...] = _choice((), "Transfer: layers whose activations are the content. Empty is the last.")
     content_views: tuple[View, ...] = _choice((), "Transfer: views the content is seen in. Empty is those of the style.")
-    statistic: str = _choice("gram", "What is matched of the networks' features: their Gram; 2-D: that of every bin, or Gaussians' optimal transport.", ["gram", "bin-grams", "transport"])
+    statistic: str = _choice("gram", "What is matched of the networks' features: their Gram, or that of each style layer with the next; 2-D: that of every bin, or Gaussians' optimal transport.", ["gram", "chained-gram", "bin-grams", "transport"])
+    gram_shift: float = _choice(0.0, "Explicit networks: what is added to features before their Gram.")
     autocorrelation_weight: float = _choice(0.0, "Explicit 1-D networks: weight of the features' autocorrelation.")
     diversity_weight: float = _choice(0.0, "Explicit 1-D networks: weight of the term that is large near a copy.")
     normalised_by: str = _choice("target", "What each style distance is divided by: the target's own size, the distance at the start, or nothing.", ["target", "start", "nothing"])
     style_weight: float = _choice(1.0, "Weight of the style distance.")
     content_weight: float = _choice(1.0, "Transfer: weight of the content distance.")
     balanced: bool = _choice(True, "Transfer: whether style and content distances are divided by what each is at the other's sound, so that equal weights are a compromise.")
+    guide_levels: int = _choice(1, "Transfer: parts that moments are told apart in by how loud they are, each with a style of its own.")
+    guide_bands: int = _choice(1, "Transfer: parts that bins are told apart in by frequency, each with a style of its own.")
+    envelope_of: str = _choice("style", "Transfer: whose envelopes the two weights below are for.", ["style", "content"])
+    loudness_weight: float = _choice(0.0, "Transfer: weight of the distance of the envelope in time.")
+    spectrum_weight: float = _choice(0.0, "Transfer: weight of the distance of the envelope in frequency.")
     auditory_weight: float = _choice(0.0, "Waveform canvas: weight of the distance of the ear's envelope statistics.")
     patches_weight: float = _choice(0.0, "Waveform canvas: weight of the sliced optimal transport between log-mel patches.")
     rhythm_weight: float = _choice(0.0, "Waveform canvas: weight of the distance of the onset strength's statistics.")
     rhythm_seconds: float = _choice(2.0, "Longest lag of the onset strength's autocorrelation, in seconds.")
     bound_weight: float = _choice(0.0, "Spectrogram canvas: weight of the penalty on values outside [0, 1].")
+    variation_weight: float = _choice(0.0, "Spectrogram canvas: weight of the squared differences of neighbours.")
+    power_weight: float = _choice(0.0, "Spectrogram canvas: weight of the values' sixth powers.")
     block_seconds: float = _choice(5.0, "Longest stretch whose statistics are matched by itself, in seconds; longer canvases are cut in such blocks.")
     start_content: float = _choice(0.0, "Transfer: share of the content in what is started from; the rest is noise. 1 is the content, 0 noise of the style's spectrum.")
     start_shape: float = _choice(0.0, "Transfer, waveform canvas: how far the content's gains over time shape what is started from: 0 not, 1 as they are.")
@@ -166,7 +174,7 @@ class Recipe:
     phase_momentum: float = _choice(0.0, "Momentum of Griffin-Lim: 0 is the classical form, 0.99 the fast one.")
 
     def __post_init__(self):
-        at_least = {"evaluations": 1, "filters": 0, "depth": 1, "dilation": 1, "pool": 1, "growth": 1, "content_weight": 0, "start_content": 0, "start_shape": 0, "history": 1, "phase_iterations": 0, "sample_rate": 0, "level": 0, "tolerance": 0, "bound_weight": 0, "auditory_weight": 0, "patches_weight": 0, "rhythm_weight": 0, "autocorrelation_weight": 0, "diversity_weight": 0, "gain_bands": 0}
+        at_least = {"evaluations": 1, "filters": 0, "depth": 1, "dilation": 1, "pool": 1, "growth": 1, "guide_levels": 1, "guide_bands": 1, "loudness_weight": 0, "spectrum_weight": 0, "variation_weight": 0, "power_weight": 0, "content_weight": 0, "start_content": 0, "start_shape": 0, "history": 1, "phase_iterations": 0, "sample_rate": 0, "level": 0, "tolerance": 0, "bound_weight": 0, "auditory_weight": 0, "patches_weight": 0, "rhythm_weight": 0, "autocorrelation_weight": 0, "diversity_weight": 0, "gain_bands": 0}
         for name, least in at_least.items():
             if not getattr(self, name) >= least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}.")
@@ -189,6 +197,8 @@ class Recipe:
             options = field.metadata.get("options")
             if options and getattr(self, field.name) not in options:
                 raise ValueError(f"{field.name} must be one of {', '.join(options)}, got {getattr(self, field.name)!r}.")
+        if self.task == "transfer" and not self.views and not self.content_views and self.content_weight + self.loudness_weight + self.spectrum_weight:
+            raise ValueError("views or content_views must hold at least one view where content_weight, loudness_weight or spectrum_weight is above 0.")
         of_waves = self.auditory_weight + self.patches_weight + self.rhythm_weight
         if not self.views and not of_waves:
             raise ValueError("views must hold at least one view where auditory_weight, patches_weight and rhythm_weight are 0.")
@@ -196,13 +206,15 @@ class Recipe:
             raise ValueError("auditory_weight, patches_weight and rhythm_weight must be 0 on a spectrogram canvas: they are heard in a waveform.")
         if self.canvas == "spectrogram" and len({(view.window_ms, view.hop_ms) for view in self.views}) > 1:
             raise ValueError("views on a spectrogram canvas must share one window and hop.")
+        if self.canvas == "waveform" and self.variation_weight + self.power_weight:
+            raise ValueError("variation_weight and power_weight must be 0 on a waveform canvas: they are of spectrograms.")
         if self.canvas == "spectrogram" and self.compression != "fixed":
             raise ValueError("compression must be fixed on a spectrogram canvas, which holds compressed values itself.")
         if self.filters == 0 and (self.network != "1d-frequency" or self.autocorrelation_weight or self.diversity_weight):
             raise ValueError("filters must be above 0 with network=2d or VGG-19, autocorrelation_weight or diversity_weight: those have no closed form here.")
         if self.network != "1d-frequency" and (self.autocorrelation_weight or self.diversity_weight):
             raise ValueError("autocorrelation_weight and diversity_weight must be 0 with network=2d or VGG-19: they are of features over frames.")
-        if self.network == "1d-frequency" and (self.statistic != "gram" or any(isinstance(width, tuple) for view in self.views for width in view.widths)):
+        if self.network != "2d" and (self.statistic in ("bin-grams", "transport") or any(isinstance(width, tuple) for view in self.views for width in view.widths)):
             raise ValueError("network must be 2d where statistic is not gram or widths have bins.")
         if self.representation == "real-imaginary" and (self.canvas, self.network, self.compression, self.standardised, any(view.bands for view in self.views)) != ("waveform", "2d", "peak", False, False):
             raise ValueError("representation=real-imaginary must go with a waveform canvas, network=2d, compression=peak, no standardisation and views of bins.")
@@ -211,6 +223,8 @@ class Recipe:
         for view in (*self.views, *self.content_views):
             for width in view.widths:
                 self.description(width)
+        if self.statistic == "chained-gram" and (not self.filters or len(self.style_layers) < 2):
+            raise ValueError("style_layers must be at least two, of a network with filters, for statistic=chained-gram.")
         closed = [tap.name for tap in (*self.style_layers, *self.content_layers) if self.filters == 0 and not tap.name.startswith(("relu", "pool"))]
         if closed:
             raise ValueError(f"layers must be relu_ or pool_ with infinitely many filters, got {closed[0]!r}.")
@@ -261,6 +275,23 @@ class Recipe:
 
 
 _PAPER_WINDOW, _PAPER_HOP = 1000 * 1024 / 22050, 1000 * 256 / 22050
+# The paper's transfers: its spectrograms and weights, started from the content. The weight 1e7 is for Grams as means over 4096^2 entries.
+_PAPER_TRANSFER = {
+    "task": "transfer",
+    "canvas": "spectrogram",
+    "sample_rate": 22050,
+    "level": 0.0,
+    "compression": "fixed",
+    "standardised": False,
+    "start": "uniform",
+    "start_content": 1.0,
+    "bound_weight": 1e-3,
+    "evaluations": 500,
+    "phase_start": "random",
+    "phase_iterations": 500,
+}
+_AUTHORS_NETWORK = {"depth": 3, "pool": 2, "pooling": "max", "padding": "same", "initialisation": "uniform", "style_layers": (Tap("relu_1"),), "content_layers": (Tap("relu_3"),)}
+_VGG_LAYERS = tuple(f"relu{block}_{number}" for block, count in enumerate((2, 2, 4, 4, 4), start=1) for number in range(1, count + 1))
 
 RECIPES = {
     recipe.name: recipe
@@ -369,6 +400,141 @@ RECIPES = {
             style_weight=1e9,
             bound_weight=1e-3,
             evaluations=500,
+        ),
+        Recipe(
+            name="ustyuzhaninov",
+            summary="Ustyuzhaninov, Brendel, Gatys & Bethge 2016: shallow random 2-D nets of eight sizes; Grams of each by itself.",
+            canvas="spectrogram",
+            sample_rate=22050,
+            level=0.0,
+            views=(View(0, (3, 5, 7, 11, 15, 23, 37, 55), _PAPER_WINDOW, _PAPER_HOP),),
+            compression="fixed",
+            standardised=False,
+            start="uniform",
+            network="2d",
+            filters=128,
+            bound_weight=1e-3,
+            evaluations=4000,
+        ),
+        Recipe(
+            name="paper-transfer-1d",
+            summary="Huzaifah & Wyse 2019: 3 layers of 4096 filters over frames, style at relu_1, content at relu_3; an accelerator's work.",
+            **_PAPER_TRANSFER,
+            **_AUTHORS_NETWORK,
+            views=(View(0, (11,), _PAPER_WINDOW, _PAPER_HOP),),
+            filters=4096,
+            normalised_by="nothing",
+            balanced=False,
+            style_weight=1e7,
+        ),
+        Recipe(
+            name="paper-transfer-2d",
+            summary="Huzaifah & Wyse 2019: 18, 36 and 72 square filters over frames and bins; weights are balanced, 1e7 is for 4096 filters.",
+            **_PAPER_TRANSFER,
+            **_AUTHORS_NETWORK,
+            views=(View(0, (11,), _PAPER_WINDOW, _PAPER_HOP),),
+            network="2d",
+            filters=18,
+            growth=2,
+        ),
+        Recipe(
+            name="paper-transfer-vgg19",
+            summary="Huzaifah & Wyse 2019: VGG-19 (--weights_file) behind a random first layer; layers as in Gatys et al. 2016, balanced.",
+            **_PAPER_TRANSFER,
+            views=(View(0, (3,), _PAPER_WINDOW, _PAPER_HOP),),
+            network="vgg19-random",
+            filters=64,
+            pooling="max",
+            style_layers=tuple(Tap(f"relu{block}_1") for block in range(1, 6)),
+            content_layers=(Tap("relu4_2"),),
+        ),
+        # Their sums, 1e-2 sum dF^2 + sum dG^2, as our means, of features a seventh in size: 49 x 100 x 4096 filters / 420 frames.
+        Recipe(
+            name="ulyanov-lebedev",
+            summary="Ulyanov & Lebedev 2016: 4096 random filters of width 11, content weight 1e-2, from noise; U(0, 0.1) where theirs was 1e-3.",
+            **_PAPER_TRANSFER | {"start_content": 0.0, "bound_weight": 0.0, "evaluations": 300},
+            views=(View(0, (11,), 1000 * 2048 / 22050, 1000 * 512 / 22050),),
+            filters=4096,
+            normalised_by="nothing",
+            balanced=False,
+            style_weight=46677.0,
+        ),
+        Recipe(
+            name="grinstein",
+            summary="Grinstein, Duong, Ozerov & Perez 2018: starts from the content, style alone, few steps; random net, or --weights_file.",
+            **_PAPER_TRANSFER | {"evaluations": 100},
+            views=(View(0, (11,), 1000 * 2048 / 22050, 1000 * 512 / 22050),),
+            filters=4096,
+            content_weight=0.0,
+        ),
+        Recipe(
+            name="grinstein-auditory",
+            summary="The same by the ear's statistics (McDermott & Simoncelli 2011), on a waveform.",
+            task="transfer",
+            views=(),
+            auditory_weight=1.0,
+            gain_bands=0,
+            content_weight=0.0,
+            start_content=1.0,
+            evaluations=100,
+        ),
+        Recipe(
+            name="verma-smith",
+            summary="Verma & Smith 2018: small 2-D filters, and the style's energy over time and over frequency; random where theirs was trained.",
+            **_PAPER_TRANSFER | {"sample_rate": 16000, "start_content": 0.0},
+            views=(View(0, (3,), 32.0, 10.0),),
+            network="2d",
+            filters=32,
+            growth=2,
+            depth=3,
+            pool=2,
+            pooling="max",
+            padding="same",
+            style_layers=(Tap("relu_1"), Tap("relu_2"), Tap("relu_3")),
+            content_layers=(Tap("relu_3"),),
+            loudness_weight=1.0,
+            spectrum_weight=1.0,
+        ),
+        Recipe(
+            name="novak-nikulin",
+            summary="Novak & Nikulin 2016: all of VGG-19 (--weights_file), each layer with the next, features less 1, weights in powers of 2.",
+            **_PAPER_TRANSFER,
+            views=(View(0, (3,), _PAPER_WINDOW, _PAPER_HOP),),
+            network="vgg19-grey",
+            filters=64,
+            pooling="max",
+            statistic="chained-gram",
+            gram_shift=-1.0,
+            style_layers=tuple(Tap(name, 2.0 ** (15 - i)) for i, name in enumerate(_VGG_LAYERS)),
+            content_layers=tuple(Tap(name, 2.0**i) for i, name in enumerate(_VGG_LAYERS)),
+        ),
+        Recipe(
+            name="gatys-control",
+            summary="Gatys et al. 2017: style by regions, loud and quiet, low and high, and the content's loudness; the default's networks.",
+            task="transfer",
+            views=(View(0, (1, 3), 32.0, 8.0), View(24, (2, 8, 16), 32.0, 8.0)),
+            guide_levels=2,
+            guide_bands=2,
+            envelope_of="content",
+            loudness_weight=1.0,
+            start_content=1.0,
+            evaluations=100,
+        ),
+        Recipe(
+            name="mahendran-vedaldi",
+            summary="Mahendran & Vedaldi 2015: what a layer keeps of a content: from noise to the same activations, no style.",
+            **_PAPER_TRANSFER | {"start_content": 0.0, "bound_weight": 0.0, "evaluations": 400},
+            views=(View(0, (11,), _PAPER_WINDOW, _PAPER_HOP),),
+            filters=512,
+            depth=3,
+            pool=2,
+            pooling="max",
+            padding="same",
+            content_layers=(Tap("relu_3"),),
+            style_weight=0.0,
+            balanced=False,
+            variation_weight=1.0,
+            power_weight=0.1,
         ),
     )
 }

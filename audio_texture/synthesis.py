@@ -185,13 +185,13 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
         canvas.spectral_density(style_wave, sample_rate=rate, samples=kept.shape[1], smoothing_hz=recipe.smoothing_hz)
     )
     style_alone = dataclasses.replace(recipe, style_weight=1.0, bound_weight=0.0)
-    distances = {"style": _style(style_alone, rate), "content": _content(recipe, rate)}
+    weights = {"style": recipe.style_weight, "content": recipe.content_weight, "loudness": recipe.loudness_weight, "spectrum": recipe.spectrum_weight}
+    distances = {"style": _guided_style(style_alone, rate), "content": _content(recipe, rate), **_envelopes(recipe, rate)}
+    distances = {name: distance for name, distance in distances.items() if weights[name]}
     others = objective.weighted_sum(_regularisers(recipe))
-    seen_content = layout.as_rendered(kept)
-    targets = jax.jit(lambda content, style: {"style": distances["style"].fit(style), "content": distances["content"].fit((content, style))})(seen_content, layout.as_rendered(style_wave))
+    targets = jax.jit(lambda pair: {name: distance.fit(pair) for name, distance in distances.items()})((layout.as_rendered(kept), layout.as_rendered(style_wave)))
 
-    def of(name):
-        return jax.jit(lambda target, x: distances[name].distance(target, x)[0])
+    sizes = jax.jit(lambda targets, x: {name: distances[name].distance(targets[name], x)[0] for name in distances})
 
     def loss(parameters, data):
         x = layout.sketch.render(parameters, data["constants"])
@@ -202,9 +202,9 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
     def begin(key):
         noise_key, start_key = jax.random.split(key)
         noise = canvas.coloured(jax.random.normal(noise_key, kept.shape), colour)
-        sizes = {"style": 1.0, "content": 1.0}
+        shares = {name: jnp.float32(weights[name]) for name in distances}
         if recipe.balanced:
-            sizes = {name: of(name)(targets[name], layout.as_rendered(noise)) for name in distances}
+            shares = jax.tree.map(jnp.divide, shares, sizes(targets, layout.as_rendered(noise)))
         if recipe.start == "uniform" and recipe.canvas == "spectrogram" and not recipe.start_content:
             parameters = layout.sketch.init(start_key)
         else:
@@ -212,8 +212,7 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
             parameters = layout.sketch.invert(layout.as_rendered(share * kept + math.sqrt(1 - share**2) * noise), layout.sketch.constants)
         if recipe.start_shape:
             parameters["gain"] = recipe.start_shape * canvas.gains_of(kept, sample_rate=rate, equaliser=equaliser_of(recipe, rate))
-        weights = {"style": recipe.style_weight / sizes["style"], "content": recipe.content_weight / sizes["content"]}
-        return parameters, {"targets": targets, "constants": layout.sketch.constants, "others": others.fit(()), "weights": jax.tree.map(jnp.float32, weights)}
+        return parameters, {"targets": targets, "constants": layout.sketch.constants, "others": others.fit(()), "weights": shares}
 
     def finish(key, parameters):
         wave = audio.resample(np.asarray(layout.to_wave(key, parameters)), rate, sample_rate)
@@ -438,14 +437,9 @@ def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weight
 def _style(recipe: Recipe, rate: int, circular: bool = False) -> objective.Objective:
     """The style distance, and the bounds where there are any, on what the canvas renders."""
     parts = {}
-    block_frames = lambda view, overlap: max(round(1000 * recipe.block_seconds / view.hop_ms), 2 * overlap + 1)
     total_weight = sum(view.weight for view in recipe.views)
     for number, view in enumerate(recipe.views):
-        # Filters belong to the recipe: the same in every run of it, whatever its seed.
-        networks = functools.partial(_networks, recipe, view, jax.random.key(number))
-        overlap = recipe.longest_field(view) - 1
-        one = objective.in_blocks(networks(), frames=block_frames(view, overlap), overlap=overlap, circular=networks(circular=True) if circular else None)
-        one = _seen(recipe, view, rate, one, circular=circular)
+        one = _seen(recipe, view, rate, _blocks_of_networks(recipe, view, number, circular), circular=circular)
         parts[str(view)] = (recipe.style_weight * view.weight / total_weight, one)
     if recipe.auditory_weight:
         block = round(recipe.block_seconds * rate)
@@ -462,10 +456,46 @@ def _style(recipe: Recipe, rate: int, circular: bool = False) -> objective.Objec
     for name, (weight, one) in fine.items():
         overlap = max(FINE.widths) - 1
         around = objective.seen_through(lambda x: jnp.concatenate([x, x[:ONSET_STEP]]), one) if circular else None
-        one = objective.in_blocks(one, frames=block_frames(FINE, overlap), overlap=overlap, circular=around)
+        one = objective.in_blocks(one, frames=_block_frames(recipe, FINE, overlap), overlap=overlap, circular=around)
         one = objective.relatively_compressed(one, sharpness=FINE_SHARPNESS)
         parts[name] = (weight, objective.seen_through(functools.partial(_view_of_wave, view=FINE, rate=rate, circular=circular), one))
     return objective.weighted_sum(parts | _regularisers(recipe))
+
+
+def _blocks_of_networks(recipe: Recipe, view: View, number: int, circular: bool = False) -> objective.Objective:
+    # Filters belong to the recipe: the same in every run of it, whatever its seed.
+    networks = functools.partial(_networks, recipe, view, jax.random.key(number))
+    overlap = recipe.longest_field(view) - 1
+    frames = _block_frames(recipe, view, overlap)
+    return objective.in_blocks(networks(), frames=frames, overlap=overlap, circular=networks(circular=True) if circular else None)
+
+
+def _block_frames(recipe: Recipe, view: View, overlap: int) -> int:
+    return max(round(1000 * recipe.block_seconds / view.hop_ms), 2 * overlap + 1)
+
+
+def _guided_style(recipe: Recipe, rate: int) -> objective.Objective:
+    """The style distance of a transfer: fit takes the pair of content and style, of which the first guides, if anything does."""
+    if recipe.guide_levels * recipe.guide_bands == 1:
+        return objective.of_last(_style(recipe, rate))
+    rest = dataclasses.replace(recipe, views=())
+    parts = {"rest": (1.0, objective.of_last(_style(rest, rate)))} if rest.auditory_weight + rest.patches_weight + rest.rhythm_weight else {}
+    total_weight = sum(view.weight for view in recipe.views)
+    for number, view in enumerate(recipe.views):
+        one = objective.guided(_blocks_of_networks(recipe, view, number), levels=recipe.guide_levels, bands=recipe.guide_bands)
+        parts[str(view)] = (view.weight / total_weight, objective.between(functools.partial(_seen, recipe, view, rate), one))
+    return objective.weighted_sum(parts)
+
+
+def _envelopes(recipe: Recipe, rate: int) -> dict[str, objective.Objective]:
+    """Distances of the envelopes, in the first view: fit takes the pair of content and style."""
+    axes = {"loudness": "time", "spectrum": "frequency"}
+    of = {"style": objective.of_last, "content": objective.of_first}[recipe.envelope_of]
+    views = recipe.content_views or recipe.views
+    if not views:
+        return {}
+    seen = functools.partial(_seen, recipe, views[0], rate)
+    return {name: objective.between(seen, of(objective.envelope(axis))) for name, axis in axes.items()}
 
 
 def _seen(recipe: Recipe, view: View, rate: int, one: objective.Objective, *, circular: bool = False) -> objective.Objective:
@@ -490,7 +520,7 @@ def _content(recipe: Recipe, rate: int) -> objective.Objective:
     parts = {}
     for number, view in enumerate(views):
         networks = _content_networks(recipe, view, jax.random.key(number))
-        parts[str(view)] = (view.weight / total_weight, objective.between(functools.partial(_seen, recipe, view, rate), networks))
+        parts[str(view)] = (view.weight / total_weight, objective.between(functools.partial(_seen, recipe, view, rate), objective.of_first(networks)))
     return objective.weighted_sum(parts)
 
 
@@ -508,6 +538,10 @@ def _regularisers(recipe: Recipe) -> dict[str, tuple[float, objective.Objective]
     parts = {}
     if recipe.bound_weight and recipe.canvas == "spectrogram":
         parts["bounds"] = (recipe.bound_weight, objective.bounds())
+    if recipe.variation_weight:
+        parts["variation"] = (recipe.variation_weight, objective.total_variation())
+    if recipe.power_weight:
+        parts["power"] = (recipe.power_weight, objective.sixth_power())
     return parts
 
 
@@ -534,7 +568,10 @@ def _of_explicit(recipe: Recipe, view: View, key: jax.Array, statistic: objectiv
         for i, (net, variable, description) in enumerate(zip(nets, variables, descriptions, strict=True)):
             reach = receptive_field(description.layers) - 1 if circular else 0
             outputs = net.apply(variable, jnp.concatenate([x, x[:reach]]))
-            found |= {f"{i} {tap.name}": outputs[tap.name] for tap in taps}
+            if which == "style" and recipe.statistic == "chained-gram":
+                found |= {f"{i} {tap.name}": (outputs[tap.name], outputs[following.name]) for tap, following in zip(taps[:-1], taps[1:])}
+            else:
+                found |= {f"{i} {tap.name}": outputs[tap.name] for tap in taps}
         return found
 
     return objective.of_network(init, features, key, statistic, weights=weights)
@@ -546,7 +583,7 @@ def _networks(recipe: Recipe, view: View, key: jax.Array, *, circular: bool = Fa
     if recipe.filters == 0:
         stacks, weights = _closed(recipe, view, "style")
         return objective.infinite_gram(stacks, weights=weights, relative=relative, circular=circular)
-    statistic = {"gram": objective.gram(relative=relative), "bin-grams": objective.bin_grams(), "transport": objective.gaussian_transport()}[recipe.statistic]
+    statistic = {"gram": objective.gram(relative=relative, shift=recipe.gram_shift), "chained-gram": objective.chained_gram(relative=relative, shift=recipe.gram_shift), "bin-grams": objective.bin_grams(), "transport": objective.gaussian_transport()}[recipe.statistic]
     others = {}
     if recipe.autocorrelation_weight:
         lags = tuple(max(1, round(seconds * 1000 / view.hop_ms)) for seconds in AUTOCORRELATION_LAGS)
