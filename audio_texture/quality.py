@@ -57,8 +57,10 @@ MEANINGS = {
     "silence": "share of silent moments beyond the reference's; good is 0",
     "clicks": "jumps a second unlike any in the reference; good is 0",
     "clipping": "share of samples stuck at full scale; good is 0",
+}
+KEPT_MEANINGS = {
     "onsets_kept": "correlation with the content's onset strength; 1 = the content's own, 0 = none of it",
-    "chroma_kept": "correlation with the content's pitch classes, moment by moment; read as onsets_kept",
+    "chroma_kept": "correlation with the content's pitch classes, moment by moment; read as onsets_kept, but noise of its spectrum has some",
     "pitch_kept": "correlation with the content's pitch contour where it is voiced; read as onsets_kept",
     "loudness_kept": "correlation with the content's loudness contour; read as onsets_kept",
 }
@@ -77,7 +79,7 @@ def meaning(measure: str) -> str:
     """What a measure says and what is good, in a line; `heldout_` measures are those of `held_out`."""
     if measure.startswith("heldout_"):
         return f"{measure.removeprefix('heldout_')} on the half kept back; 1 = what the reference itself scores, lower is nearer"
-    return MEANINGS[measure]
+    return (MEANINGS | KEPT_MEANINGS)[measure]
 
 
 def describe(rows: list[dict]) -> str:
@@ -340,7 +342,7 @@ def kept(candidate: np.ndarray, content: np.ndarray, *, sample_rate: int, candid
       candidate, content: [N] or [C, N], at least 1 s; compared over the shorter one's length.
       sample_rate: of the content, Hz. candidate_rate: of the candidate, Hz; None means the same.
     Returns:
-      {measure: value}, in the order and with the meaning of MEANINGS; None where the content has nothing of the kind: no pitch
+      {measure: value}, in the order and with the meaning of KEPT_MEANINGS; None where the content has nothing of the kind: no pitch
       that moves, no chroma that stands out, a constant loudness.
     Raises:
       ValueError: see `check`.

@@ -127,6 +127,7 @@ class Recipe:
     representation: str = _choice("magnitude", "Waveform canvas: what networks see of the transform; real-imaginary is for 2-D networks.", ["magnitude", "real-imaginary"])
     # The networks.
     network: str = _choice("1d-frequency", "What kernels slide along: frames, with bins as channels, or both (2d, and VGG-19, whose layers are given).", [kind for kind in KINDS if kind != "1d-time"])
+    weights_file: str = _choice("", "File of an explicit network's weights, of launch.train or of VGG-19, whose network, views and rate are then the recipe's. Empty draws them at random.")
     filters: int = _choice(0, "Random filters a layer; 0 is infinitely many, in closed form.")
     growth: int = _choice(1, "Factor by which each layer has more filters than the one before.")
     depth: int = _choice(1, "Layers of each network.")
@@ -238,7 +239,9 @@ class Recipe:
         layers = AUTHORS_LAYERS.get(self.network) if self.network.startswith("vgg19") else tuple(Layer(frames, self.dilation, self.pool, count, bins) for count in filters)
         whole = Description(self.network, layers, self.initialisation, self.padding, self.pooling)
         asked = self._asked()
-        return cut_after(whole, [tap.name for layers in asked for tap in layers]) if all(asked) else whole
+        names = [tap.name for layers in asked for tap in layers]
+        cut = cut_after(whole, names) if names else whole
+        return cut if all(asked) else whole
 
     def layers(self, width: int | tuple[int, int]) -> tuple[Layer, ...]:
         """Of `description`."""
@@ -314,10 +317,12 @@ RECIPES = {
         Recipe(
             name="transfer",
             task="transfer",
-            summary="The default of transfers: texture-fast's networks; starts from the content, seen in units of its own.",
+            summary="The default of transfers: wide networks, the ear's statistics, onsets; from the content, seen in units of its own.",
             views=(View(0, (1, 3), 32.0, 8.0), View(24, (2, 8, 16), 32.0, 8.0)),
+            auditory_weight=0.01,
+            rhythm_weight=0.01,
             start_content=1.0,
-            evaluations=100,
+            evaluations=70,
         ),
         Recipe(
             name="mcdermott-simoncelli",

@@ -16,7 +16,7 @@ import numpy as np
 import scipy.fft
 
 from audio_texture import audio, canvas, checkpoint, objective, optimize, phase, spectrogram
-from audio_texture.layer import Layer, cut_to, receptive_field, receptive_fields
+from audio_texture.layer import Layer, cut_after, cut_to, receptive_field, receptive_fields
 from audio_texture.recipes import Recipe, View
 
 # Nothing above half of this is heard; faster recordings are modelled at this rate and the result is brought back to theirs.
@@ -324,6 +324,28 @@ def lay_out(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[
     return make(recipe, references, weights, rate, samples)
 
 
+def of_weights(recipe: Recipe, path: str) -> Recipe:
+    """The recipe with the network of a file of weights and, where it was trained here, the spectrograms it was trained on.
+
+    Raises ValueError: see `weights.load`.
+    """
+    from audio_texture import weights
+
+    kind = recipe.network if recipe.network.startswith("vgg19") else "vgg19-grey"
+    description, _ = weights.load(path, kind=kind)
+    layer = description.layers[0]
+    network = {"network": description.kind, "initialisation": description.initialisation, "padding": description.padding, "pooling": description.pooling}
+    if description.kind.startswith("vgg19"):
+        view = dataclasses.replace(recipe.views[0] if recipe.views else FINE, bands=0, widths=(layer.width,))
+        seen = {"filters": layer.filters}
+    else:
+        front = weights.notes(path)["front_end"]
+        window, hop = (1000 * front[name] / front["sample_rate"] for name in ("n_fft", "hop_length"))
+        view = View(front["bands"], (layer.width,), window, hop)
+        seen = {"filters": layer.filters, "depth": len(description.layers), "dilation": layer.dilation, "pool": layer.pool, "sample_rate": front["sample_rate"]}
+    return dataclasses.replace(recipe, weights_file=path, views=(view,), content_views=(), compression="fixed", standardised=False, **network, **seen)
+
+
 def fields_of(recipe: Recipe, rate: int) -> list[str]:
     """A line for each network of a recipe on how much one output of each of its layers sees: milliseconds, and hertz where not all bins.
 
@@ -478,8 +500,10 @@ def _guided_style(recipe: Recipe, rate: int) -> objective.Objective:
     """The style distance of a transfer: fit takes the pair of content and style, of which the first guides, if anything does."""
     if recipe.guide_levels * recipe.guide_bands == 1:
         return objective.of_last(_style(recipe, rate))
-    rest = dataclasses.replace(recipe, views=())
-    parts = {"rest": (1.0, objective.of_last(_style(rest, rate)))} if rest.auditory_weight + rest.patches_weight + rest.rhythm_weight else {}
+    parts = {}
+    if recipe.auditory_weight + recipe.patches_weight + recipe.rhythm_weight:
+        unguided = dataclasses.replace(recipe, views=(), content_weight=0.0, loudness_weight=0.0, spectrum_weight=0.0)
+        parts["unguided"] = (1.0, objective.of_last(_style(unguided, rate)))
     total_weight = sum(view.weight for view in recipe.views)
     for number, view in enumerate(recipe.views):
         one = objective.guided(_blocks_of_networks(recipe, view, number), levels=recipe.guide_levels, bands=recipe.guide_bands)
@@ -556,12 +580,18 @@ def _of_explicit(recipe: Recipe, view: View, key: jax.Array, statistic: objectiv
     # Flax takes a second to import, which runs in closed form need not wait for.
     from audio_texture import networks
 
-    descriptions = [recipe.description(width) for width in view.widths]
-    nets, taps = [networks.build(description) for description in descriptions], recipe.taps(which)
+    taps = recipe.taps(which)
+    descriptions, given = [recipe.description(width) for width in view.widths], None
+    if recipe.weights_file:
+        from audio_texture import weights as files
+
+        kept, given = files.load(recipe.weights_file, kind=recipe.network if recipe.network.startswith("vgg19") else "vgg19-grey")
+        descriptions = [cut_after(kept, [tap.name for tap in taps])]
+    nets = [networks.build(description) for description in descriptions]
     weights = {f"{i} {tap.name}": tap.weight for i in range(len(nets)) for tap in taps}
 
     def init(key, x):
-        return [net.init(key, x) for net, key in zip(nets, jax.random.split(key, len(nets)), strict=True)]
+        return [given] if given else [net.init(key, x) for net, key in zip(nets, jax.random.split(key, len(nets)), strict=True)]
 
     def features(variables, x):
         found = {}

@@ -114,6 +114,9 @@ def recipe_from_flags(task: str = "texture") -> recipes.Recipe:
             if task != "transfer":
                 raise ValueError(f"{recipe.name!r} is for launch.transfer; for this program there are {', '.join(recipes.names(task))}.")
             recipe = dataclasses.replace(recipe, task=task, style_weight=1.0)
+    if values["weights_file"]:
+        with naming("weights_file"):
+            recipe = synthesis.of_weights(recipe, values["weights_file"])
     for field in dataclasses.fields(recipe):
         value = values.get(field.name)
         if value is None or field.name in FIXED or isinstance(value, list):

@@ -35,6 +35,9 @@ def main() -> int:
     config = _config()
     folder = cli.checked_folder(config)
     recipe = recipes.Recipe.from_json(config["recipe"])
+    with cli.naming("weights_file"):
+        if recipe.weights_file and config.get("weights_sha256") != cli.digest(recipe.weights_file):
+            raise ValueError(f"{recipe.weights_file!r} is not the file that the configuration was made with.")
     check = lambda wave, rate, name: synthesis.check_reference(recipe, wave, sample_rate=rate, name=name)
     (content, style), rate = cli.read_inputs([config["content"], config["style"]], check, named=("content", "style"))
     with cli.naming("content"):
@@ -67,6 +70,7 @@ def _config() -> dict:
         with cli.naming(name):
             sounds[name] = {"source": values[name], "start": values[f"{name}_start"], "seconds": values[f"{name}_seconds"], "sha256": cli.digest(values[name])}
     plain = {name: values[name] for name in ("seed", "output_format")}
+    plain["weights_sha256"] = cli.digest(recipe.weights_file) if recipe.weights_file else None
     return {**sounds, "style_weights": weights, **plain, "recipe": recipe.to_json(), "versions": cli.versions()}
 
 

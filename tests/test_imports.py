@@ -17,7 +17,7 @@ ALLOWED = {
     **dict.fromkeys(STAGES, BASE),
     **dict.fromkeys(JUDGES | NETWORKS, BASE | STAGES),
     "recipes": {"audio", "layer"},
-    **dict.fromkeys(ENDS, BASE | STAGES | JUDGES | {"recipes"}),
+    **dict.fromkeys(ENDS, BASE | STAGES | JUDGES | {"recipes", "weights"}),
     "streaming": BASE | STAGES | JUDGES | {"recipes", "synthesis"},
 }
 MODULES = sorted(path.stem for path in LIBRARY.glob("*.py") if path.stem != "__init__")
