@@ -183,6 +183,27 @@ def whitened(wave: jax.Array, colour: jax.Array) -> jax.Array:
     return jnp.fft.irfft(white[:, :, 0].T, n=wave.shape[-1], axis=-1)
 
 
+def recoloured(wave: np.ndarray, other: np.ndarray, *, sample_rate: int, bands: int = 32) -> np.ndarray:
+    """A wave filtered, without shifting phases, to another's long-term level in each mel band: [C, N], [C, M] -> [C, N] float32.
+
+    Within a band it keeps its own spectrum, and with it its tones. What lies 50 dB under its mean is not raised.
+    """
+    filters = _interpolation(spectrogram.mel_filters(sample_rate, 2048, bands))
+
+    def band_powers(wave):
+        density = spectral_density(wave, sample_rate=sample_rate, samples=2048, smoothing_hz=sample_rate / 2048)
+        power = np.trace(density, axis1=1, axis2=2).real
+        return power @ filters / filters.sum(axis=0)
+
+    own, wanted = band_powers(wave), band_powers(other)
+    gains = np.sqrt(wanted / np.maximum(own, 1e-5 * np.mean(own) + np.finfo(np.float64).tiny))
+    spectrum = np.fft.rfft(wave)
+    # In decibels, as bands may lie far apart.
+    curve = np.exp(filters @ np.log(gains + 1e-6 * np.max(gains)))
+    found = np.fft.irfft(spectrum * np.interp(np.fft.rfftfreq(wave.shape[1]), np.fft.rfftfreq(2048), curve), n=wave.shape[1])
+    return found.astype(np.float32)
+
+
 def spectral_density(wave: np.ndarray, *, sample_rate: int, samples: int, smoothing_hz: float) -> np.ndarray:
     """Cross-spectral density of a wave's channels, on the frequencies of a canvas whose length need not be the wave's.
 

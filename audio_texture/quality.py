@@ -410,7 +410,7 @@ def _chroma_kept(a: np.ndarray, b: np.ndarray, rate: int) -> float | None:
 def pitch(wave: np.ndarray, *, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
     """Pitch and how voiced the sound is, of 64 ms every 16 ms.
 
-    The pitch is the shortest lag whose normalised autocorrelation comes within a tenth of the highest between 70 and 1600 Hz
+    The pitch is the shortest lag whose normalised autocorrelation has a peak within a tenth of the highest between 70 and 1600 Hz
     (after Boersma 1993, without his octave costs), the lag refined by a parabola.
 
     Returns:
@@ -420,8 +420,10 @@ def pitch(wave: np.ndarray, *, sample_rate: int) -> tuple[np.ndarray, np.ndarray
     shape = np.hanning(window + 2)[1:-1]
     frames = _frames(wave, window, hop)
     frames = (frames - np.mean(frames, axis=1, keepdims=True)) * shape
-    lags = np.arange(int(sample_rate / _PITCHES[1]), int(sample_rate / _PITCHES[0]) + 2)
-    own = scipy.fft.irfft(np.abs(scipy.fft.rfft(np.stack([*frames, shape]), 2 * window)) ** 2)[:, : lags[-1] + 1]
+    # Four lags a sample: between samples the peaks of high tones are lower than those of their multiples that meet one.
+    finer = 4 * sample_rate
+    lags = np.arange(int(finer / _PITCHES[1]), int(finer / _PITCHES[0]) + 2)
+    own = scipy.fft.irfft(np.abs(scipy.fft.rfft(np.stack([*frames, shape]), 2 * window)) ** 2, 8 * window)[:, : lags[-1] + 1]
     own = own / np.maximum(own[:, :1], 1e-12)
     found = (own[:-1] / own[-1])[:, lags]
     inner = found[:, 1:-1]
@@ -432,7 +434,7 @@ def pitch(wave: np.ndarray, *, sample_rate: int) -> tuple[np.ndarray, np.ndarray
     left, middle, right = (found[rows, best + i] for i in range(3))
     bend = left - 2 * middle + right
     shift = np.clip(0.5 * (left - right) / np.minimum(bend, -1e-9), -0.5, 0.5)
-    return np.log2(sample_rate / (lags[1] + best + shift)), high[rows, best]
+    return np.log2(finer / (lags[1] + best + shift)), high[rows, best]
 
 
 def _pitch_kept(a: np.ndarray, b: np.ndarray, rate: int) -> float | None:

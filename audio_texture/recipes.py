@@ -79,9 +79,9 @@ class Tap:
     @classmethod
     def parse(cls, text: str) -> "Tap":
         """`relu_1`, or `relu_1*0.5`."""
-        name, _, weight = text.strip().partition("*")
+        name, times, weight = text.strip().partition("*")
         try:
-            return cls(name, float(weight or 1))
+            return cls(name, float(weight) if times else 1.0)
         except ValueError as error:
             raise ValueError(f"layer {text!r} must look like relu_1 or relu_1*0.5: {error}") from error
 
@@ -162,6 +162,7 @@ class Recipe:
     power_weight: float = _choice(0.0, "Spectrogram canvas: weight of the values' sixth powers.")
     block_seconds: float = _choice(5.0, "Longest stretch whose statistics are matched by itself, in seconds; longer canvases are cut in such blocks.")
     start_content: float = _choice(0.0, "Transfer: share of the content in what is started from; the rest is noise. 1 is the content, 0 noise of the style's spectrum.")
+    start_recoloured: bool = _choice(False, "Transfer: whether the content is started from with the style's long-term level in each band.")
     start_shape: float = _choice(0.0, "Transfer, waveform canvas: how far the content's gains over time shape what is started from: 0 not, 1 as they are.")
     # The optimiser.
     optimizer: str = _choice("lbfgs", "Optimiser.", ["lbfgs", "adam"])
@@ -322,6 +323,7 @@ RECIPES = {
             auditory_weight=0.01,
             rhythm_weight=0.01,
             start_content=1.0,
+            start_recoloured=True,
             evaluations=70,
         ),
         Recipe(
@@ -456,7 +458,7 @@ RECIPES = {
         # Their sums, 1e-2 sum dF^2 + sum dG^2, as our means, of features a seventh in size: 49 x 100 x 4096 filters / 420 frames.
         Recipe(
             name="ulyanov-lebedev",
-            summary="Ulyanov & Lebedev 2016: 4096 random filters of width 11, content weight 1e-2, from noise; U(0, 0.1) where theirs was 1e-3.",
+            summary="Ulyanov & Lebedev 2016: 4096 random filters of width 11, content weight 1e-2, from noise (theirs smaller).",
             **_PAPER_TRANSFER | {"start_content": 0.0, "bound_weight": 0.0, "evaluations": 300},
             views=(View(0, (11,), 1000 * 2048 / 22050, 1000 * 512 / 22050),),
             filters=4096,
@@ -485,7 +487,7 @@ RECIPES = {
         ),
         Recipe(
             name="verma-smith",
-            summary="Verma & Smith 2018: small 2-D filters, and the style's energy over time and over frequency; random where theirs was trained.",
+            summary="Verma & Smith 2018: small 2-D filters, energy over time and over frequency; random, theirs was trained.",
             **_PAPER_TRANSFER | {"sample_rate": 16000, "start_content": 0.0},
             views=(View(0, (3,), 32.0, 10.0),),
             network="2d",
@@ -523,6 +525,7 @@ RECIPES = {
             envelope_of="content",
             loudness_weight=1.0,
             start_content=1.0,
+            start_recoloured=True,
             evaluations=100,
         ),
         Recipe(

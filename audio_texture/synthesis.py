@@ -179,8 +179,10 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
     rate = modelled_rate(recipe, sample_rate)
     wanted = content.shape[1]
     check_seconds(wanted / sample_rate)
-    layout = lay_out(recipe, [content_wave, style_wave], even, rate, math.ceil(wanted * rate / sample_rate))
-    kept = layout.framed(content_wave)
+    samples = math.ceil(wanted * rate / sample_rate)
+    started = canvas.recoloured(content_wave, style_wave, sample_rate=rate) if recipe.start_recoloured else content_wave
+    layout = lay_out(recipe, [started, style_wave], even, rate, samples)
+    kept, started = layout.framed(content_wave), layout.framed(started)
     colour = canvas.spectral_colour(
         canvas.spectral_density(style_wave, sample_rate=rate, samples=kept.shape[1], smoothing_hz=recipe.smoothing_hz)
     )
@@ -209,7 +211,7 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
             parameters = layout.sketch.init(start_key)
         else:
             share = recipe.start_content
-            parameters = layout.sketch.invert(layout.as_rendered(share * kept + math.sqrt(1 - share**2) * noise), layout.sketch.constants)
+            parameters = layout.sketch.invert(layout.as_rendered(share * started + math.sqrt(1 - share**2) * noise), layout.sketch.constants)
         if recipe.start_shape:
             parameters["gain"] = recipe.start_shape * canvas.gains_of(kept, sample_rate=rate, equaliser=equaliser_of(recipe, rate))
         return parameters, {"targets": targets, "constants": layout.sketch.constants, "others": others.fit(()), "weights": shares}

@@ -175,6 +175,16 @@ def test_choices_that_go_together(choices):
     assert Recipe.from_json(some(**choices).to_json()) == some(**choices)
 
 
+def test_layers_survive_their_text():
+    """With and without weights; a star without a weight is a slip, as is a weight of nothing."""
+    assert recipes.parsed("style_layers", "relu_1, relu_2*0.5") == (recipes.Tap("relu_1"), recipes.Tap("relu_2", 0.5))
+    assert [str(tap) for tap in recipes.parsed("style_layers", "relu_1,relu_2*0.5")] == ["relu_1", "relu_2*0.5"]
+    assert recipes.parsed("content_layers", "") == () and recipes.parsed("filters", 3) == 3
+    for text in ("relu_1*", "relu_1*x", "relu_1*0", "relu_1*inf"):
+        with pytest.raises(ValueError, match="layer"):
+            recipes.Tap.parse(text)
+
+
 def test_unknown_fields_are_refused():
     with pytest.raises(ValueError, match="no recipe has the field 'width'"):
         Recipe.from_json({**some().to_json(), "width": 11})
