@@ -286,11 +286,11 @@ def _sounds_throughout(path):
 
 
 def call(seed=0, semitones=0.0, seconds=3.0):
-    """Five gliding calls with harmonics, at moments and in glides of the seed's, over faint noise."""
+    """Four gliding calls with harmonics, at moments and in glides of the seed's, over faint noise."""
     rng = np.random.default_rng(seed)
     wave = 0.002 * np.random.default_rng(99).standard_normal(round(seconds * RATE))
-    for start in np.sort(rng.uniform(0, seconds - 0.5, 5)):
-        time = np.arange(round(0.35 * RATE)) / RATE
+    for start in seconds / 7 * (rng.permutation(7)[:4] + rng.uniform(0, 0.5, 4)):
+        time = np.arange(round(0.2 * RATE)) / RATE
         pitch = 2 ** (semitones / 12) * rng.uniform(250, 500) * 2 ** (rng.uniform(-1, 1) * time)
         phase = 2 * np.pi * np.cumsum(pitch) / RATE
         tone = sum(np.sin(n * phase) / n for n in range(1, 6)) * np.exp(-4 * time) * np.minimum(1, time / 0.005)
