@@ -248,6 +248,7 @@ def run_batch(
     tolerance: Sequence[float],
     together: bool,
     mesh: jax.sharding.Mesh | None = None,
+    size: int = 0,
     seconds: float = float("inf"),
     window: int = 100,
     chunk: int = 25,
@@ -261,19 +262,22 @@ def run_batch(
       evaluations, tolerance: n each; see `run`.
       together: one step of all runs at a time (vmap), which fills an accelerator; else one run after the other in the same
         program, which on a CPU is as fast and rounds as `run` does.
-      mesh: of one axis; its devices share the runs, filled up with copies that stand still where they do not divide.
+      mesh: of one axis; its devices share the runs.
+      size: compiles for so many runs, for another batch of that size later. Where there are fewer, or they do not divide among
+        the devices, copies that stand still fill the places.
       seconds, window, chunk: see `run`; the clock is of the batch.
       on_chunk: called after each chunk with the states and the rows of every run so far.
     Returns:
       An `Outcome` for each run; their seconds are of the batch.
     """
     count = len(evaluations)
-    places = -(-count // mesh.size) * mesh.size if mesh else count
-    if mesh:
-        (axis,) = mesh.axis_names
-        whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(axis))
+    devices = mesh.size if mesh else 1
+    places = -(-max(count, size) // devices) * devices
+    of_runs = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*mesh.axis_names)) if mesh else None
+    if places > count:
         fill = np.minimum(np.arange(places), count - 1)
-        states, data = jax.device_put(jax.tree.map(lambda leaf: jnp.asarray(leaf)[fill], (states, data)), whole)
+        states, data = jax.tree.map(lambda leaf: jnp.asarray(leaf)[fill], (states, data))
+    states, data = jax.device_put((states, data), of_runs)
     rows = [[] for _ in range(count)]
 
     def each(states):
@@ -282,14 +286,24 @@ def run_batch(
         return [jax.tree.map(lambda leaf: leaf[index], states) for index in range(count)]
 
     def pack(counts):
-        counts = np.array([*counts, *[0] * (places - count)], np.int32)
-        return jax.device_put(counts, whole) if mesh else jnp.asarray(counts)
+        return jax.device_put(np.array([*counts, *[0] * (places - count)], np.int32), of_runs)
 
     states, reasons = _drive(
         _advance(optimizer.step, "together" if together else "in turn", mesh), states, data, rows, evaluations=evaluations, tolerance=tolerance,
         each=each, pack=pack, on_chunk=on_chunk, seconds=seconds, window=window, chunk=chunk,
     )
     return [Outcome(*outcome) for outcome in zip(each(states), reasons, rows, strict=True)]
+
+
+def batch_bytes(optimizer: Optimizer, parameters: Parameters, data: Any, *, runs: int) -> int:
+    """Memory that `run_batch` takes of one device for so many runs together, by the compiler's own account; it compiles, and runs nothing.
+
+    parameters, data: of one run.
+    """
+    one = jax.eval_shape(optimizer.init, parameters, data), jax.eval_shape(lambda data: data, data), jax.ShapeDtypeStruct((), jnp.int32)
+    shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((runs, *leaf.shape), leaf.dtype), one)
+    found = _advance(optimizer.step, "together").lower(*shapes).compile().memory_analysis()
+    return found.argument_size_in_bytes + found.output_size_in_bytes + found.temp_size_in_bytes - found.alias_size_in_bytes
 
 
 def _drive(

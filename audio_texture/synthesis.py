@@ -283,6 +283,7 @@ def run_batch(
     *,
     together: bool | None = None,
     mesh: jax.sharding.Mesh | None = None,
+    size: int = 0,
     max_seconds: float = math.inf,
     on_chunk: Callable[[list[list[optimize.Progress]]], None] = lambda rows: None,
 ) -> Batch:
@@ -296,7 +297,7 @@ def run_batch(
       keys: PRNG keys [n].
       together: see `optimize.run_batch`; by default on every device but a CPU, where a batch is no faster than one run after
         the other, which has the very samples of `run`.
-      mesh: of one axis: devices that share the runs.
+      mesh, size: see `optimize.run_batch`.
       max_seconds: wall-clock budget of the optimisation, of every run where they are made in turn.
       on_chunk: called after each chunk with the rows of every run so far.
     Raises:
@@ -324,6 +325,7 @@ def run_batch(
             tolerance=[recipe.tolerance for recipe in recipes],
             together=together,
             mesh=mesh,
+            size=size,
             seconds=max_seconds,
             on_chunk=lambda _, rows: on_chunk(rows),
         )
@@ -332,6 +334,12 @@ def run_batch(
     values = [float(outcome.state.value) for outcome in outcomes]
     terms = {name: np.array([float(outcome.state.terms[name]) for outcome in outcomes], np.float32) for name in outcomes[0].state.terms}
     return Batch(np.stack(waves), np.array(lowered_db), np.array(values, np.float32), terms, list(outcomes))
+
+
+def fitting_batch(problem: Problem, runs: int, *, memory: int) -> int:
+    """How many of so many runs of a problem's shape, together, a device of that much memory in bytes holds; at least 1."""
+    needed = optimize.batch_bytes(problem.optimizer, *problem.begin(jax.random.key(0)), runs=runs)
+    return max(1, min(runs, runs * memory // needed))
 
 
 def _stacked(trees: Sequence[Any]) -> Any:
