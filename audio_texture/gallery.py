@@ -141,7 +141,8 @@ def page(rows: Sequence[Mapping[str, Any]], *, swept: Sequence[str], planned: in
     sections = [
         ("Measures over parameters", f'<p>{choices}</p><div id="chart"></div><p>Means over all else that was swept; a curve also shows the lowest and the highest.</p>'),
         ("Runs", '<div class="scroll"><table id="runs"><thead><tr><th></th></tr></thead><tbody></tbody></table></div>'),
-        ("Spectrograms", '<div id="pictures"></div><div id="player"><span>Choose a run to hear it.</span><audio controls preload="none"></audio></div>'),
+        ("Spectrograms", '<div id="pictures"></div>'),
     ]
     content = report.page("Sweep", f"{len(rows)} of {planned} runs{f', {failed} failed' if failed else ''}, over {', '.join(swept)}", sections)
-    return content.replace("</body>", f'{STYLE}<script type="application/json" id="data">{data}</script>\n<script>{SCRIPT}</script>\n</body>')
+    player = '<div id="player"><span>Choose a run to hear it.</span><audio controls preload="none"></audio></div>'
+    return content.replace("</body>", f'{STYLE}{player}<script type="application/json" id="data">{data}</script>\n<script>{SCRIPT}</script>\n</body>')

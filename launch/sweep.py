@@ -196,22 +196,33 @@ def grouped(runs: Sequence[Run], program: Any) -> tuple[dict[Hashable, list[Run]
     """Runs by the compiled programs they need, and, by name, what is wrong with those that cannot be made."""
     groups: dict[Hashable, list[Run]] = {}
     failures = {}
+    # Sounds are read and looked at once for all runs that differ in seeds and numbers alone.
+    known: dict[Hashable, tuple[Hashable, str]] = {}
     for run in runs:
-        try:
-            groups.setdefault(program.shape_of(run.config, *program.read(run.config)), []).append(run)
-        except cli.UserError as error:
-            failures[run.name] = str(error)
+        structure = recipes.Recipe.from_json(run.config["recipe"]).structure()
+        asked = structure, json.dumps({**run.config, "recipe": None, "seed": None}, sort_keys=True)
+        if asked not in known:
+            try:
+                known[asked] = program.shape_of(run.config, *program.read(run.config)), ""
+            except cli.UserError as error:
+                known[asked] = None, str(error)
+        shape, complaint = known[asked]
+        if complaint:
+            failures[run.name] = complaint
+        else:
+            groups.setdefault(shape, []).append(run)
     return groups, failures
 
 
 def describe(found: dict[str, list[str]], groups: dict[Hashable, list[Run]], failures: dict[str, str]) -> str:
     """The plan as text."""
     runs = sum(map(len, groups.values()))
-    lines = [f"{runs + len(failures)} runs over {', '.join(f'{len(values)} of {name}' for name, values in found.items())} ({_MODE.value}); {len(groups)} compilations"]
+    lines = [f"{runs + len(failures)} runs over {', '.join(f'{len(values)} of {name}' for name, values in found.items())} ({_MODE.value}); programs to compile: {len(groups)}"]
     for number, group in enumerate(groups.values()):
         one = group[0].config
         varied = [name for name in found if len({run.values[name] for run in group}) > 1]
-        lines.append(f"group {number + 1}: {len(group)} runs of {one['seconds']:g} s, recipe {one['recipe']['name']}; one program for all {', '.join(varied) or 'of it'}")
+        over = f", over {', '.join(varied)}" if varied else ""
+        lines.append(f"program {number + 1}: {len(group)} runs of {one['seconds']:g} s by the recipe {one['recipe']['name']}{over}")
     return "\n".join([*lines, *(f"run {name} cannot be made: {message}" for name, message in failures.items())])
 
 
