@@ -101,8 +101,9 @@ def parsed(name: str, value: Any) -> Any:
     return tuple(map(kind.parse, value.split(separator))) if value.strip() else ()
 
 
-def _choice(default, unit_and_meaning: str, options: Sequence[str] = ()):
-    return dataclasses.field(default=default, metadata={"help": unit_and_meaning, "options": tuple(options)})
+def _choice(default, unit_and_meaning: str, options: Sequence[str] = (), *, enters: str = "program"):
+    """enters: the compiled "program"; its "data", as a number that changes no shape; or "neither", used outside of it."""
+    return dataclasses.field(default=default, metadata={"help": unit_and_meaning, "options": tuple(options), "enters": enters})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,12 +116,12 @@ class Recipe:
     # The sound as it is modelled.
     canvas: str = _choice("waveform", "What is optimised.", ["waveform", "spectrogram"])
     sample_rate: int = _choice(0, "Rate the sound is modelled at, in Hz; 0 is the input's own, up to 48000.")
-    level: float = _choice(0.1, "Level (RMS) the reference is brought to before it is compressed; 0 leaves it as recorded.")
+    level: float = _choice(0.1, "Level (RMS) the reference is brought to before it is compressed; 0 leaves it as recorded.", enters="neither")
     views: tuple[View, ...] = _choice((), "Views, separated by blanks: bins@32/8:1,3 is all bins, a window of 32 ms every 8 ms, kernels of 1 and 3 frames; mel24@32/8:2,8*0.5 has 24 mel bands and half the weight.")
     compression: str = _choice("relative", "Logarithm of magnitudes: the authors' fixed log1p(x) / 7, or relative to each bin's mean in the reference; real-imaginary: tanh relative to the peak.", ["relative", "fixed", "peak"])
-    sharpness: float = _choice(4.0, "Relative compression is logarithmic down to a bin's mean divided by this, linear below.")
+    sharpness: float = _choice(4.0, "Relative compression is logarithmic down to a bin's mean divided by this, linear below.", enters="data")
     standardised: bool = _choice(True, "Whether every bin is brought to mean 0 and deviation 1 by the reference's.")
-    smoothing_hz: float = _choice(2.0, "Waveform canvas: width over which the reference's long-term spectrum is averaged, in Hz.")
+    smoothing_hz: float = _choice(2.0, "Waveform canvas: width over which the reference's long-term spectrum is averaged, in Hz.", enters="neither")
     gain_bands: int = _choice(24, "Waveform canvas: mel bands of the gains over time that shape the noise; 0 has none.")
     gain_window_ms: float = _choice(32.0, "Waveform canvas: window of the gains, in ms; they change every quarter of it.")
     start: str = _choice("standard", "Spectrogram canvas: normal in units of the reference's deviation about its mean, or the authors' uniform over 0 to 0.1.", ["standard", "uniform"])
@@ -142,22 +143,22 @@ class Recipe:
     content_views: tuple[View, ...] = _choice((), "Transfer: views the content is seen in. Empty is those of the style.")
     statistic: str = _choice("gram", "What is matched of the networks' features: their Gram, or that of each style layer with the next; 2-D: that of every bin, or Gaussians' optimal transport.", ["gram", "chained-gram", "bin-grams", "transport"])
     gram_shift: float = _choice(0.0, "Explicit networks: what is added to features before their Gram.")
-    autocorrelation_weight: float = _choice(0.0, "Explicit 1-D networks: weight of the features' autocorrelation.")
-    diversity_weight: float = _choice(0.0, "Explicit 1-D networks: weight of the term that is large near a copy.")
+    autocorrelation_weight: float = _choice(0.0, "Explicit 1-D networks: weight of the features' autocorrelation.", enters="data")
+    diversity_weight: float = _choice(0.0, "Explicit 1-D networks: weight of the term that is large near a copy.", enters="data")
     normalised_by: str = _choice("target", "What each style distance is divided by: the target's own size, the distance at the start, or nothing.", ["target", "start", "nothing"])
-    style_weight: float = _choice(1.0, "Weight of the style distance.")
+    style_weight: float = _choice(1.0, "Weight of the style distance.", enters="data")
     content_weight: float = _choice(1.0, "Transfer: weight of the content distance.")
-    balanced: bool = _choice(True, "Transfer: whether style and content distances are divided by what each is at the other's sound, so that equal weights are a compromise.")
+    balanced: bool = _choice(True, "Transfer: whether style and content distances are divided by what each is for noise of the style's spectrum, so that equal weights are a compromise.")
     guide_levels: int = _choice(1, "Transfer: parts that moments are told apart in by how loud they are, each with a style of its own.")
     guide_bands: int = _choice(1, "Transfer: parts that bins are told apart in by frequency, each with a style of its own.")
     envelope_of: str = _choice("style", "Transfer: whose envelopes the two weights below are for.", ["style", "content"])
     loudness_weight: float = _choice(0.0, "Transfer: weight of the distance of the envelope in time.")
     spectrum_weight: float = _choice(0.0, "Transfer: weight of the distance of the envelope in frequency.")
-    auditory_weight: float = _choice(0.0, "Waveform canvas: weight of the distance of the ear's envelope statistics.")
-    patches_weight: float = _choice(0.0, "Waveform canvas: weight of the sliced optimal transport between log-mel patches.")
-    rhythm_weight: float = _choice(0.0, "Waveform canvas: weight of the distance of the onset strength's statistics.")
+    auditory_weight: float = _choice(0.0, "Waveform canvas: weight of the distance of the ear's envelope statistics.", enters="data")
+    patches_weight: float = _choice(0.0, "Waveform canvas: weight of the sliced optimal transport between log-mel patches.", enters="data")
+    rhythm_weight: float = _choice(0.0, "Waveform canvas: weight of the distance of the onset strength's statistics.", enters="data")
     rhythm_seconds: float = _choice(2.0, "Longest lag of the onset strength's autocorrelation, in seconds.")
-    bound_weight: float = _choice(0.0, "Spectrogram canvas: weight of the penalty on values outside [0, 1].")
+    bound_weight: float = _choice(0.0, "Spectrogram canvas: weight of the penalty on values outside [0, 1].", enters="data")
     variation_weight: float = _choice(0.0, "Spectrogram canvas: weight of the squared differences of neighbours.")
     power_weight: float = _choice(0.0, "Spectrogram canvas: weight of the values' sixth powers.")
     block_seconds: float = _choice(5.0, "Longest stretch whose statistics are matched by itself, in seconds; longer canvases are cut in such blocks.")
@@ -167,9 +168,9 @@ class Recipe:
     # The optimiser.
     optimizer: str = _choice("lbfgs", "Optimiser.", ["lbfgs", "adam"])
     history: int = _choice(10, "Pairs of steps and gradients L-BFGS remembers.")
-    learning_rate: float = _choice(0.01, "Adam's learning rate.")
-    evaluations: int = _choice(250, "Budget: evaluations of the loss and its gradient.")
-    tolerance: float = _choice(0.0, "Stops when the loss fell by less than this share over the last 100 evaluations; 0 never.")
+    learning_rate: float = _choice(0.01, "Adam's learning rate.", enters="data")
+    evaluations: int = _choice(250, "Budget: evaluations of the loss and its gradient.", enters="neither")
+    tolerance: float = _choice(0.0, "Stops when the loss fell by less than this share over the last 100 evaluations; 0 never.", enters="neither")
     # Phase recovery, of the spectrogram canvas.
     phase_start: str = _choice("spsi", "Phases to start Griffin-Lim from.", ["spsi", "random"])
     phase_iterations: int = _choice(50, "Iterations of Griffin-Lim.")
@@ -261,6 +262,20 @@ class Recipe:
         names = {tap.name for which in ("style", "content")[: len(self._asked())] for tap in self.taps(which)}
         return max(int(field[name].frames) for field in fields for name in names)
 
+    def numbers(self) -> dict[str, np.ndarray]:
+        """The choices that enter compiled programs as data: those that change no shape, float32."""
+        return {field.name: np.float32(getattr(self, field.name)) for field in dataclasses.fields(self) if field.metadata.get("enters") == "data"}
+
+    def structure(self) -> "Recipe":
+        """What is left to decide which program is compiled: of `numbers`, whether they are 0; of what is used outside, nothing."""
+        erased = {"name": "", "summary": ""}
+        for field in dataclasses.fields(self):
+            if field.metadata.get("enters") == "data":
+                erased[field.name] = float(getattr(self, field.name) != 0)
+            elif field.metadata.get("enters") == "neither":
+                erased[field.name] = field.default
+        return dataclasses.replace(self, **erased)
+
     def to_json(self) -> dict[str, Any]:
         """Plain types only; views and layers in their text form."""
         return {**dataclasses.asdict(self), **{name: [str(entry) for entry in getattr(self, name)] for name in _PARSED}}
@@ -321,7 +336,7 @@ RECIPES = {
             summary="The default of transfers: wide networks, the ear's statistics, onsets; from the content, seen in units of its own.",
             views=(View(0, (1, 3), 32.0, 8.0), View(24, (2, 8, 16), 32.0, 8.0)),
             auditory_weight=0.01,
-            rhythm_weight=0.01,
+            rhythm_weight=0.03,
             start_content=1.0,
             start_recoloured=True,
             evaluations=70,

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import glob
 import hashlib
 import json
@@ -97,12 +98,12 @@ def define_recipe_flags(default: str = "texture", *, several: Sequence[str] = ()
             flags.DEFINE_string(field.name, None, text)
 
 
-def recipe_from_flags(task: str = "texture") -> recipes.Recipe:
-    """The named recipe with the fields that flags of one value were given for. `--recipe=help` prints the list and ends.
+def recipe_from_flags(values: dict[str, Any] | None = None, *, task: str = "texture") -> recipes.Recipe:
+    """The named recipe with the fields that flags (or values in their place) of one value were given for. `--recipe=help` prints the list and ends.
 
     A recipe of another task is refused, but that a style may be made of any texture's distance: 1 is then its weight.
     """
-    values = flags.FLAGS.flag_values_dict()
+    values = flags.FLAGS.flag_values_dict() if values is None else values
     if values["recipe"] == "help":
         for recipe in sorted(recipes.RECIPES.values(), key=lambda recipe: recipe.task != task):
             if recipe.task in (task, "texture"):
@@ -146,14 +147,14 @@ def define_input_flags() -> None:
     flags.DEFINE_float("input_seconds", 10.0, "How much of the file to use at the most, in seconds.", lower_bound=0.01, upper_bound=30)
 
 
-def run_config(path: str | None) -> dict[str, Any]:
-    """All that decides about a run's samples: from another run's config.json, or from the flags."""
+def run_config(path: str | None, values: dict[str, Any] | None = None) -> dict[str, Any]:
+    """All that decides about a run's samples: from another run's config.json, or from the flags (or values in their place)."""
     if path is not None:
         kinds = {"inputs": list, "weights": list, "seconds": (int, float), "seed": int, "samples": int, "output_format": str, "recipe": dict}
         return config_of_file(path, kinds)
-    values = flags.FLAGS.flag_values_dict()
-    recipe = recipe_from_flags()
-    inputs, weights = inputs_from_flags()
+    values = flags.FLAGS.flag_values_dict() if values is None else values
+    recipe = recipe_from_flags(values)
+    inputs, weights = inputs_from_flags(values)
     plain = {name: values[name] for name in ("seconds", "seed", "samples", "output_format")}
     return {"inputs": inputs, "weights": weights, **plain, "recipe": recipe.to_json(), "versions": versions()}
 
@@ -171,9 +172,9 @@ def config_of_file(path: str, kinds: dict[str, Any], *, task: str = "texture") -
         return {**config, "recipe": recipe.to_json(), "versions": versions()}
 
 
-def inputs_from_flags() -> tuple[list[dict[str, Any]], list[float]]:
+def inputs_from_flags(values: dict[str, Any] | None = None) -> tuple[list[dict[str, Any]], list[float]]:
     """The flags' sounds as a configuration holds them, and a weight for each."""
-    values = flags.FLAGS.flag_values_dict()
+    values = flags.FLAGS.flag_values_dict() if values is None else values
     inputs = [{"source": source, "start": values["input_start"], "seconds": values["input_seconds"]} for source in values["input"]]
     with naming("input"):
         inputs = [{**entry, "sha256": digest(entry["source"])} for entry in inputs]
@@ -193,6 +194,7 @@ def _weights(texts: Sequence[str] | None, inputs: int) -> list[float]:
     return weights
 
 
+@functools.cache
 def digest(source: str) -> str | None:
     """SHA-256 of a sound file, by which a run made again knows that its input is the same; None for an embedded sound."""
     if source.startswith(EMBEDDED):
@@ -203,6 +205,7 @@ def digest(source: str) -> str | None:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@functools.lru_cache(maxsize=8)
 def read_sound(source: str, *, start: float, seconds: float) -> tuple[np.ndarray, int]:
     """A sound file's or embedded sound's wave [C, N] and rate, without digital silence at its ends. ValueError otherwise."""
     if source.startswith(EMBEDDED):
@@ -406,6 +409,7 @@ def write_json(path: str, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     """Versions of what decides about samples."""
     return {name: metadata.version(name) for name in VERSIONS} | {"python": sys.version.split()[0]}

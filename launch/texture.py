@@ -10,6 +10,10 @@ Writes texture.wav (texture_0.wav ... for several samples), config.json, metrics
 Ctrl-C ends the optimisation after the evaluations at hand and writes what there is (exit status 130).
 """
 
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
 from absl import flags
 
 from audio_texture import recipes, synthesis
@@ -23,23 +27,42 @@ flags.DEFINE_integer("samples", 1, "Textures to make, of the seeds --seed, --see
 cli.define_run_flags("texture", "another seed makes another texture")
 flags.adopt_module_key_flags(cli)
 
+SOUND = "texture"
 FILES = ("config.json", "metrics.jsonl", "report.html", "texture.*", "texture_*.*", "checkpoint")
+
+
+def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]:
+    """A configuration's recipe, its references and their rate. UserError where a reference or the length will not do."""
+    recipe = recipes.Recipe.from_json(config["recipe"])
+    references, rate = cli.read_inputs(config["inputs"], lambda wave, rate, name: synthesis.check_reference(recipe, wave, sample_rate=rate, name=name))
+    with cli.naming("seconds"):
+        synthesis.check_seconds(config["seconds"])
+    return recipe, references, rate
+
+
+def shape_of(config: dict[str, Any], recipe: recipes.Recipe, references: Sequence[np.ndarray], rate: int) -> Hashable:
+    """What decides which compiled programs a run needs."""
+    return synthesis.shape_of(recipe, references, sample_rate=rate, seconds=config["seconds"])
+
+
+def prepare(
+    config: dict[str, Any], recipe: recipes.Recipe, references: Sequence[np.ndarray], rate: int, like: synthesis.Problem | None = None
+) -> synthesis.Problem:
+    """The configuration's problem. UserError where a view does not fit the rate. like: see `synthesis.prepare`."""
+    with cli.naming("views"):
+        return synthesis.prepare(recipe, references, sample_rate=rate, seconds=config["seconds"], weights=config["weights"], like=like)
 
 
 def main() -> int:
     config = cli.run_config(flags.FLAGS.config)
     folder = cli.checked_folder(config)
-    recipe = recipes.Recipe.from_json(config["recipe"])
-    references, rate = cli.read_inputs(config["inputs"], lambda wave, rate, name: synthesis.check_reference(recipe, wave, sample_rate=rate, name=name))
-    with cli.naming("seconds"):
-        synthesis.check_seconds(config["seconds"])
-    with cli.naming("views"):
-        problem = synthesis.prepare(recipe, references, sample_rate=rate, seconds=config["seconds"], weights=config["weights"])
+    recipe, references, rate = read(config)
+    problem = prepare(config, recipe, references, rate)
 
     fitted = synthesis.fitted(recipe, references, sample_rate=rate)
     if fitted != recipe:
         cli.say(f"Kernels too long for the input are left out; views: {' '.join(map(str, fitted.views)) or 'none'}")
-    names = [f"texture{f'_{sample}' if config['samples'] > 1 else ''}" for sample in range(config["samples"])]
+    names = [f"{SOUND}{f'_{sample}' if config['samples'] > 1 else ''}" for sample in range(config["samples"])]
     jobs = [(name, problem, config["seed"] + sample) for sample, name in enumerate(names)]
     made, metrics, status = cli.make_sounds(folder, config, recipe, rate, jobs, clears=FILES)
     cli.write_report(folder, config, references, rate, made, metrics)
