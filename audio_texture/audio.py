@@ -177,6 +177,25 @@ def with_channels(wave: np.ndarray, channels: int) -> np.ndarray:
     return np.repeat(np.mean(wave, axis=0, keepdims=True), channels, axis=0)
 
 
+def with_image(wave: np.ndarray, like: np.ndarray, *, sample_rate: int) -> np.ndarray:
+    """A sound whose channels are all the same, spread as another's are: [C, N], [C, M] -> [C, N] float32. Others come back as they are.
+
+    Where two channels agree, as in a mono file of two, the result's do; where they have nothing in common, they get moments of
+    the sound that lie far apart, which of a texture are as good as two recordings. Levels follow the other's too.
+    """
+    channels, samples = wave.shape
+    if channels == 1 or np.any(wave != wave[:1]):
+        return wave
+    covariance = np.cov(like.astype(np.float64), bias=True)
+    covariance /= np.trace(covariance) / channels
+    mixing = np.linalg.cholesky(covariance + 1e-9 * np.eye(channels))
+    # Faded, lest the end meet the beginning with a click in the middle.
+    edge = min(round(0.005 * sample_rate), samples // 2)
+    ramp = np.sin(np.pi / 2 * (np.arange(edge) + 0.5) / max(edge, 1)) ** 2
+    faded = wave[0] * np.concatenate([ramp, np.ones(samples - 2 * edge), ramp[::-1]])
+    return (mixing @ np.stack([wave[0], *(np.roll(faded, channel * samples // channels) for channel in range(1, channels))])).astype(np.float32)
+
+
 def trim_silence(wave: np.ndarray) -> np.ndarray:
     """Cuts digital silence (exact zeros in all channels) off both ends: padding is no part of a texture."""
     sounding = np.flatnonzero(np.any(wave != 0, axis=0))

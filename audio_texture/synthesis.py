@@ -227,11 +227,14 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
 
     Args:
       recipe: the choices.
-      content, style: waves [C, N] and [C, M] of one rate and number of channels.
+      content, style: waves [C, N] and [C, M] of one rate and number of channels; a style of equal channels gets the content's
+        image, see `audio.with_image`.
       sample_rate: theirs and the result's, in Hz.
     Raises:
       ValueError: as `prepare`.
     """
+    # The width of a mono style is none: of stereo contents, whatever lies between the channels would be infinitely far from it.
+    style = audio.with_image(style, content, sample_rate=sample_rate)
     shape = shape_of(recipe, [content, style], sample_rate=sample_rate, seconds=check_seconds(content.shape[1] / sample_rate))
     recipe, (content_wave, style_wave), even, _ = as_modelled(recipe, [content, style], sample_rate=sample_rate)
     rate = modelled_rate(recipe, sample_rate)

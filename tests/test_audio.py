@@ -309,3 +309,17 @@ def test_reads_real_recordings(esc10):
         wave, rate = audio.read(str(path))
         assert rate == 44100 and len(wave) == 1 and 5 <= wave.shape[1] / rate < 5.1
         assert 1e-4 < audio.rms(wave) < 1
+
+
+@pytest.mark.parametrize("correlation", [1.0, 0.6, 0.0, -0.6])
+def test_an_image_is_that_of_the_other(correlation):
+    """Correlation and balance of the channels; a sound that has an image keeps it."""
+    rng = np.random.default_rng(0)
+    left, other = rng.standard_normal((2, 40_000)).astype(np.float32)
+    like = np.stack([left, 0.5 * (correlation * left + np.sqrt(1 - correlation**2) * other)])
+    mono = np.repeat(rng.standard_normal((1, 30_000)), 2, axis=0).astype(np.float32)
+    found = audio.with_image(mono, like, sample_rate=8000)
+    assert found.shape == mono.shape and found.dtype == np.float32
+    assert np.corrcoef(found)[0, 1] == pytest.approx(correlation, abs=0.05)
+    assert audio.rms(found[1:]) / audio.rms(found[:1]) == pytest.approx(0.5, rel=0.05)
+    assert audio.with_image(like, mono, sample_rate=8000) is like
