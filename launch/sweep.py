@@ -37,7 +37,7 @@ import numpy as np
 import tqdm
 from absl import flags
 
-from audio_texture import audio, quality, recipes, synthesis
+from audio_texture import audio, optimize, quality, recipes, synthesis
 from launch import cli, texture
 
 # A program that can be swept has run_config's flags and read, shape_of and prepare, and says what it calls its sound.
@@ -61,6 +61,7 @@ FIXED = ("config", "output_dir", "overwrite", "max_seconds", "checkpoint_every",
 RESULTS = ("sweep.json", "sweep.csv", "sweep.html")
 MOST_FAILED = 120
 MEMORY_SHARE = 0.8
+LONGEST_WAIT_MS = 7 * 24 * 3600 * 1000
 
 
 class Run(NamedTuple):
@@ -254,6 +255,12 @@ class Progress:
         left = passed / self._done * (self._total - self._done)
         cli.say(f"{self._done}/{self._total} runs, {60 * self._done / passed:.1f} a minute, {left:.0f} s left, {self._failed} failed")
 
+    def show(self, rows: Sequence[Sequence[optimize.Progress]]) -> None:
+        """On a terminal, how far a batch has come. rows: of its runs so far."""
+        if self._bar is not None:
+            begun = [of_one[-1] for of_one in rows if of_one]
+            self._bar.set_postfix_str(f"{self._failed} failed; evaluation {max(row.evaluations for row in begun)}, loss {min(row.loss for row in begun):.3g}")
+
     def close(self) -> None:
         """Clears the bar away."""
         if self._bar is not None:
@@ -284,10 +291,12 @@ def make(
     mesh: jax.sharding.Mesh | None,
     done: Callable[[Run, synthesis.Texture, float], None],
     failed: Callable[[Run, str], None],
+    on_chunk: Callable[[list[list[optimize.Progress]]], None] = lambda rows: None,
 ) -> bool:
     """Makes a group's runs in batches; False where Ctrl-C ended it. A batch that does not fit into memory is halved.
 
-    done: called with each run that was made, and its seconds. failed: with each that was not, and why.
+    done: called with each run that was made, and its seconds. failed: with each that was not, and why. on_chunk: as of
+    `synthesis.run_batch`.
     """
     problems, left, size = Problems(program), list(group), 0
     while left:
@@ -307,7 +316,7 @@ def make(
         keys = jnp.stack([jax.random.key(run.config["seed"]) for run in runs])
         began = time.monotonic()
         try:
-            made = synthesis.run_batch(prepared, chosen, keys, mesh=mesh, size=size, max_seconds=flags.FLAGS.max_seconds)
+            made = synthesis.run_batch(prepared, chosen, keys, mesh=mesh, size=size, max_seconds=flags.FLAGS.max_seconds, on_chunk=on_chunk)
         except (jax.errors.JaxRuntimeError, MemoryError) as error:
             if out_of_memory(error) and len(runs) > 1:
                 size, left = math.ceil(len(runs) / 2), [*runs, *left]
@@ -433,7 +442,9 @@ def claim(folder: str, runs: Sequence[Run], found: dict[str, list[str]], *, goes
             earlier = cli.read_json(path)
         if not isinstance(earlier, dict) or earlier.get("digest") != told["digest"]:
             raise cli.UserError(f"--output_dir: {folder!r} holds another sweep; name another folder or give --overwrite.")
-    # Jobs of one sweep find the folder that the first of them made.
+        # Jobs of one sweep find the folder that the first of them made.
+        if not goes_on:
+            raise cli.UserError(f"--output_dir: {folder!r} already holds this sweep; give --resume to go on with it, or --overwrite.")
     cli.check_output_folder(folder, overwrite=flags.FLAGS.overwrite or goes_on, marker="sweep.json")
     if _DRY_RUN.value:
         return
@@ -447,8 +458,6 @@ def share_of_flags() -> Share:
     if _SHARD.value and _DISTRIBUTED.value:
         raise cli.UserError("--shard: give it or --distributed, not both.")
     if _DISTRIBUTED.value:
-        # gloo carries what processes on CPUs have to say to each other; accelerators have their own.
-        jax.config.update("jax_cpu_collectives_implementation", "gloo")
         with cli.naming("distributed"):
             jax.distributed.initialize(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
         return Share(jax.process_index(), jax.process_count(), together=True)
@@ -464,15 +473,16 @@ def main() -> int:
     values, folder, program = flags.FLAGS, flags.FLAGS.output_dir, PROGRAMS[_PROGRAM.value]
     if values.config is not None or values["samples"].present or values["checkpoint_every"].present:
         raise cli.UserError("--config, --samples, --checkpoint_every: a sweep has none of them; sweep --seed for several samples.")
+    if values.overwrite and (values.resume or _SHARD.value or _DISTRIBUTED.value):
+        raise cli.UserError("--overwrite: not with --resume, --shard or --distributed, where it would remove what others made.")
+    # First of all, as JAX asks that processes meet before it computes anything.
+    share = share_of_flags()
+    goes_on = values.resume or share.count > 1
     found = parameters()
     runs = plan(found)
     groups, failures = grouped(runs, program)
     if not groups:
         raise cli.UserError(next(iter(failures.values())))
-    share = share_of_flags()
-    goes_on = values.resume or share.count > 1
-    if goes_on and values.overwrite:
-        raise cli.UserError("--overwrite: not with --resume, --shard or --distributed, where it would remove what others made.")
     claim(folder, runs, found, goes_on=goes_on)
     cli.say(describe(found, groups, failures))
     if _DRY_RUN.value:
@@ -487,10 +497,10 @@ def main() -> int:
                 write_failure(folder, run, failures[run.name])
     status = _make_all(folder, parts, program, failed=len(failures) if share.index == 0 else 0)
     if share.together:
-        # A function of its own package, which only this needs.
-        from jax.experimental import multihost_utils
+        # Through the coordinator, not the devices: collectives give up on those who are late by minutes.
+        from orbax.checkpoint import multihost
 
-        multihost_utils.sync_global_devices("sweep")
+        multihost.get_barrier_sync_fn()(key="sweep", timeout_ms=LONGEST_WAIT_MS)
     if not share.together or share.index == 0:
         merge(folder, runs, found)
         cli.say(f"{os.path.join(folder, 'sweep.html')}: table, players, pictures; sweep.csv: the same as text")
@@ -516,7 +526,7 @@ def _make_all(folder: str, parts: Sequence[Sequence[Run]], program: Any, failed:
         progress.add(failed=True)
 
     try:
-        complete = all(make(part, program, mesh, done, gave_up) for part in parts)
+        complete = all(make(part, program, mesh, done, gave_up, progress.show) for part in parts)
     except KeyboardInterrupt:
         complete = False
     progress.close()

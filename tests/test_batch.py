@@ -114,6 +114,16 @@ def test_problems_alike_compile_nothing():
     assert not compiled
 
 
+def test_memory_decides_the_size_of_a_batch():
+    """By the compiler's account, which grows with the runs; a device that holds half as much gets half as many."""
+    problem = varied()[2][0]
+    few, many = (optimize.batch_bytes(problem.optimizer, *problem.begin(jax.random.key(0)), runs=runs) for runs in (2, 8))
+    assert 2 * few < many < 6 * few
+    assert synthesis.fitting_batch(problem, 8, memory=10 * many) == 8
+    assert synthesis.fitting_batch(problem, 8, memory=many // 2) in (3, 4)
+    assert synthesis.fitting_batch(problem, 8, memory=1) == 1
+
+
 CHANGES = {
     "a weight that was 0": ({"rhythm_weight": 0.01}, 6000, 0.5),
     "another kernel": ({"views": (View(8, (2, 5), 16.0, 4.0),)}, 6000, 0.5),
