@@ -13,7 +13,8 @@ NETWORKS = {"weights", "training"}
 ENDS = {"synthesis", "report"}
 # Choices need no more than the words they are made of.
 ALLOWED = {
-    **dict.fromkeys(BASE, set()),
+    **dict.fromkeys(BASE - {"constant_q"}, set()),
+    "constant_q": {"spectrogram"},
     **dict.fromkeys(STAGES, BASE),
     **dict.fromkeys(JUDGES | NETWORKS, BASE | STAGES),
     "recipes": {"audio", "layer"},
