@@ -49,7 +49,7 @@ _PROGRAM = flags.DEFINE_enum("program", "texture", list(PROGRAMS), "What each ru
 _MIXTURE = flags.DEFINE_bool("mixture", False, "Whether all --input are mixed in every run, in place of a run each.")
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Whether to print the plan and stop.")
 _BATCH = flags.DEFINE_integer("batch", 0, "Runs made at once; 0 is as many as fit into an accelerator's memory, on a CPU one a device.", lower_bound=0)
-_QUALITY = flags.DEFINE_bool("quality", True, "Whether to judge each result against its input, as launch.evaluate does; at least 1 s of both.")
+_QUALITY = flags.DEFINE_bool("quality", True, "Whether to judge each result against its input, as launch.evaluate does; at least 1 s of both, and no mixtures.")
 _SHARD = flags.DEFINE_string("shard", None, "I/N: makes the Ith of N shares of the runs, I from 0 to N - 1, for jobs that share --output_dir and know nothing of one another.")
 _DISTRIBUTED = flags.DEFINE_bool("distributed", False, "Whether this is one of several processes that share the runs (jax.distributed; SLURM, Open MPI, Kubernetes and TPU pods are found).")
 _COORDINATOR = flags.DEFINE_string("coordinator", None, "Distributed: HOST:PORT of the first process, where it is not found.")
@@ -345,7 +345,8 @@ def batch_size(runs: int, problem: synthesis.Problem, mesh: jax.sharding.Mesh | 
     if not _BATCH.value and jax.default_backend() != "cpu":
         of_device = math.ceil(runs / devices)
         memory = jax.local_devices()[0].memory_stats()
-        free = memory["bytes_limit"] - memory["bytes_in_use"]
+        # Where a device does not tell, all are tried, and halved if they do not fit.
+        free = memory["bytes_limit"] - memory["bytes_in_use"] if memory else sys.maxsize
         most = devices * synthesis.fitting_batch(problem, of_device, memory=int(MEMORY_SHARE * free))
     return math.ceil(runs / math.ceil(runs / most))
 
@@ -362,7 +363,7 @@ def write_run(folder: str, run: Run, program: Any, texture: synthesis.Texture, s
     row = {"loss": last.loss, **{f"loss {term}": value for term, value in last.terms.items()}}
     row |= {"evaluations": last.evaluations, "seconds": round(seconds, 3), "sound": f"{name}.{run.config['output_format']}"}
     _, references, rate = program.read(run.config)
-    if _QUALITY.value:
+    if _QUALITY.value and len(references) == 1:
         row |= _measures(texture.wave, references[0], rate)
     if texture.outcome.reason == "not finite":
         row["error"] = f"the loss was not finite at evaluation {int(texture.outcome.state.failed_at)}"
@@ -523,6 +524,7 @@ def _make_all(folder: str, parts: Sequence[Sequence[Run]], program: Any, failed:
         nonlocal failed
         failed += 1
         write_failure(folder, run, message)
+        cli.say(f"{run.name} failed: {message}")
         progress.add(failed=True)
 
     try:

@@ -116,12 +116,13 @@ def test_problems_alike_compile_nothing():
 
 def test_memory_decides_the_size_of_a_batch():
     """By the compiler's account, which grows with the runs; a device that holds half as much gets half as many."""
-    problem = varied()[2][0]
-    few, many = (optimize.batch_bytes(problem.optimizer, *problem.begin(jax.random.key(0)), runs=runs) for runs in (2, 8))
-    assert 2 * few < many < 6 * few
-    assert synthesis.fitting_batch(problem, 8, memory=10 * many) == 8
-    assert synthesis.fitting_batch(problem, 8, memory=many // 2) in (3, 4)
-    assert synthesis.fitting_batch(problem, 8, memory=1) == 1
+    one = jnp.zeros(12), {"at": jnp.ones(12), "bad": jnp.float32(0)}
+    few, many = (optimize.batch_bytes(METHODS["lbfgs"], *one, runs=runs) for runs in (2, 64))
+    assert 4 * few < many < 64 * few
+    problem = varied()[2][0]._replace(optimizer=METHODS["lbfgs"], begin=lambda key: one)
+    assert synthesis.fitting_batch(problem, 64, memory=10 * many) == 64
+    assert synthesis.fitting_batch(problem, 64, memory=many // 2) in (31, 32)
+    assert synthesis.fitting_batch(problem, 64, memory=1) == 1
 
 
 CHANGES = {
