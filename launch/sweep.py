@@ -361,7 +361,8 @@ def write_run(folder: str, run: Run, program: Any, texture: synthesis.Texture, s
 
     last, name = texture.outcome.progress[-1], program.SOUND
     row = {"loss": last.loss, **{f"loss {term}": value for term, value in last.terms.items()}}
-    row |= {"evaluations": last.evaluations, "seconds": round(seconds, 3), "sound": f"{name}.{run.config['output_format']}"}
+    # Other names than the flags', which have columns of their own.
+    row |= {"spent_evaluations": last.evaluations, "spent_seconds": round(seconds, 3), "sound": f"{name}.{run.config['output_format']}"}
     _, references, rate = program.read(run.config)
     if _QUALITY.value and len(references) == 1:
         row |= _measures(texture.wave, references[0], rate)

@@ -146,12 +146,13 @@ def test_failing_runs_stop_no_other(folder):
     for seed in (1, 2):
         soundfile.write(sounds / f"{seed}.wav", crackle(9000, seed=seed).T, 8000)
     (sounds / "broken.wav").write_text("no sound\n")
-    flags = (f"--input={sounds}/*.wav", f"--output_dir={folder}/failing", "--recipe=texture-fast", "--views=mel8@32/8:2", "--evaluations=12", "--seconds=1")
+    flags = (f"--input={sounds}/*.wav", f"--output_dir={folder}/failing", "--recipe=texture-fast", "--views=mel8@32/8:2", "--sweep=evaluations=12;", "--sweep=seconds=1;")
     done = run(*flags)
     assert done.returncode == 1, done.stderr
     rows = {Path(row["input"]).name: row for row in rows_of(folder / "failing")}
     assert "not a sound file" in rows["broken.wav"]["error"] and not rows["broken.wav"]["loss"]
     for name in ("1.wav", "2.wav"):
+        assert (rows[name]["evaluations"], rows[name]["seconds"]) == ("12", "1") != (rows[name]["spent_evaluations"], rows[name]["spent_seconds"])
         assert 0 < float(rows[name]["auditory"]) < 10 and float(rows[name]["copied"]) < 0.5 and not rows[name]["error"]
     kept = {path: path.stat().st_mtime_ns for path in (folder / "failing").glob("*/texture.wav")}
     again = run(*flags, "--resume")
