@@ -40,7 +40,7 @@ from absl import flags
 from audio_texture import audio, optimize, quality, recipes, synthesis
 from launch import cli, texture
 
-# A program that can be swept has run_config's flags and read, shape_of and prepare, and says what it calls its sound.
+# A program that can be swept has configure, read, shape_of and prepare, and says what it calls its result and which flags name sounds.
 PROGRAMS = {"texture": texture}
 
 _SWEEP = flags.DEFINE_multi_string("sweep", None, "NAME=VALUES: a flag and the values it takes; repeat for several. seed=0:3 if nothing else is swept.")
@@ -130,7 +130,7 @@ def swept(text: str, allowed: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def sources(patterns: Sequence[str]) -> list[str]:
-    """The sounds that --input names, patterns matched against what there is. ValueError where one matches nothing."""
+    """The sounds that a flag names, patterns matched against what there is. ValueError where one matches nothing."""
     found: list[str] = []
     for pattern in patterns:
         if any(mark in pattern for mark in "*?[") and not os.path.exists(pattern) and not pattern.startswith(cli.EMBEDDED):
@@ -143,19 +143,24 @@ def sources(patterns: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def parameters() -> dict[str, list[str]]:
-    """What is swept, in order: inputs first, so that a recording is read once."""
-    module = PROGRAMS[_PROGRAM.value]
-    allowed = sorted(flag.name for flag in flags.FLAGS.get_key_flags_for_module(module) if flag.name not in FIXED)
-    found: dict[str, list[str]] = {}
-    with cli.naming("input"):
-        inputs = sources(flags.FLAGS["input"].value)
-    if len(inputs) > 1 and not _MIXTURE.value:
-        found["input"] = inputs
+def sounds_of(program: Any) -> dict[str, list[str]]:
+    """The files of each flag that names sounds."""
+    found = {}
+    for name in program.SOURCES:
+        value = flags.FLAGS[name].value
+        with cli.naming(name):
+            found[name] = sources(value if isinstance(value, list) else [value])
+    return found
+
+
+def parameters(program: Any) -> dict[str, list[str]]:
+    """What is swept, in order: sounds first, so that a recording is read once."""
+    allowed = sorted(flag.name for flag in flags.FLAGS.get_key_flags_for_module(program) if flag.name not in FIXED)
+    found = {name: files for name, files in sounds_of(program).items() if len(files) > 1 and not _MIXTURE.value}
     for text in _SWEEP.value or ([] if found else ["seed=0:3"]):
         with cli.naming("sweep"):
             name, values = swept(text, allowed)
-            if name == "input":
+            if name in program.SOURCES:
                 values = sources(values)
             if name in found:
                 raise ValueError(f"{name!r} is swept twice.")
@@ -163,20 +168,19 @@ def parameters() -> dict[str, list[str]]:
     return found
 
 
-def plan(found: dict[str, list[str]]) -> list[Run]:
+def plan(found: dict[str, list[str]], program: Any) -> list[Run]:
     """All runs. UserError, naming flag and value, where a value or a combination will not do."""
     lengths = {len(values) for values in found.values()}
     if _MODE.value == "zip" and len(lengths) > 1:
         raise cli.UserError(f"--sweep_mode: zip needs as many values of each; there are {', '.join(f'{len(values)} of {name}' for name, values in found.items())}.")
     combined = zip(*found.values(), strict=True) if _MODE.value == "zip" else itertools.product(*found.values())
     base = flags.FLAGS.flag_values_dict()
-    with cli.naming("input"):
-        base["input"] = sources(base["input"])
-    parsed = {name: {text: _parsed(name, text) for text in texts} for name, texts in found.items()}
+    base |= {name: files if isinstance(base[name], list) else files[0] for name, files in sounds_of(program).items()}
+    parsed = {name: {text: [text] if isinstance(base[name], list) and name in program.SOURCES else _parsed(name, text) for text in texts} for name, texts in found.items()}
     runs = []
     for number, texts in enumerate(combined):
         values = dict(zip(found, texts, strict=True))
-        config = cli.run_config(None, base | {name: parsed[name][text] for name, text in values.items()})
+        config = program.configure(base | {name: parsed[name][text] for name, text in values.items()})
         digest = hashlib.sha256(json.dumps({**config, "versions": None}, sort_keys=True).encode()).hexdigest()
         runs.append(Run(f"{number:05d}-{digest[:8]}", values, config, digest))
     return runs
@@ -184,8 +188,6 @@ def plan(found: dict[str, list[str]]) -> list[Run]:
 
 def _parsed(name: str, text: str) -> Any:
     """A flag's value, as the flag itself would take it."""
-    if name == "input":
-        return [text]
     with cli.naming("sweep"):
         try:
             return flags.FLAGS[name].parser.parse(text)
@@ -223,7 +225,8 @@ def describe(found: dict[str, list[str]], groups: dict[Hashable, list[Run]], fai
         one = group[0].config
         varied = [name for name in found if len({run.values[name] for run in group}) > 1]
         over = f", over {', '.join(varied)}" if varied else ""
-        lines.append(f"program {number + 1}: {len(group)} runs of {one['seconds']:g} s by the recipe {one['recipe']['name']}{over}")
+        length = f" of {one['seconds']:g} s" if "seconds" in one else ""
+        lines.append(f"program {number + 1}: {len(group)} runs{length} by the recipe {one['recipe']['name']}{over}")
     return "\n".join([*lines, *(f"run {name} cannot be made: {message}" for name, message in failures.items())])
 
 
@@ -480,15 +483,16 @@ def main() -> int:
     # First of all, as JAX asks that processes meet before it computes anything.
     share = share_of_flags()
     goes_on = values.resume or share.count > 1
-    found = parameters()
-    runs = plan(found)
+    found = parameters(program)
+    runs = plan(found, program)
     groups, failures = grouped(runs, program)
     if not groups:
         raise cli.UserError(next(iter(failures.values())))
     claim(folder, runs, found, goes_on=goes_on)
-    cli.say(describe(found, groups, failures))
     if _DRY_RUN.value:
+        print(describe(found, groups, failures))
         return 0
+    cli.say(describe(found, groups, failures))
 
     parts = own_share(groups, share)
     there = {name for name, row in finished(folder, runs).items() if "error" not in row}

@@ -209,9 +209,10 @@ def planned(*arguments):
     for name in ("sweep", "shard"):
         flags.FLAGS[name].unparse()
     flags.FLAGS(["launch.sweep", *arguments])
-    found = sweep.parameters()
-    runs = sweep.plan(found)
-    return found, runs, *sweep.grouped(runs, sweep.PROGRAMS["texture"])
+    program = sweep.PROGRAMS["texture"]
+    found = sweep.parameters(program)
+    runs = sweep.plan(found, program)
+    return found, runs, *sweep.grouped(runs, program)
 
 planned("--seconds=0.3", "--sweep=seed=0:1")
 began = time.perf_counter()
@@ -284,5 +285,5 @@ def test_batches_shrink_until_they_fit(scripted):
 
 def test_a_dry_run_writes_nothing(folder):
     done = run("--sweep=seed=0:9", "--sweep=seconds=1,2", "--dry_run", f"--output_dir={folder}/dry")
-    assert done.returncode == 0 and "20 runs over 10 of seed, 2 of seconds (grid); programs to compile: 2" in done.stderr
+    assert done.returncode == 0 and "20 runs over 10 of seed, 2 of seconds (grid); programs to compile: 2" in done.stdout
     assert not (folder / "dry").exists()
