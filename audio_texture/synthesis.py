@@ -235,6 +235,7 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
     Raises:
       ValueError: as `prepare`.
     """
+    shape = shape_of(recipe, [content, style], sample_rate=sample_rate, seconds=check_seconds(content.shape[1] / sample_rate))
     recipe, (content_wave, style_wave), even, _ = as_modelled(recipe, [content, style], sample_rate=sample_rate)
     rate = modelled_rate(recipe, sample_rate)
     wanted = content.shape[1]
@@ -253,6 +254,9 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
     colour = canvas.spectral_colour(
         canvas.spectral_density(style_wave, sample_rate=rate, samples=kept.shape[1], smoothing_hz=recipe.smoothing_hz)
     )
+
+    programs, values_of = Programs(("transfer", shape), *map(jax.jit, (fit, loss, layout.to_wave))), jax.jit(values)
+    targets = programs.fit((as_rendered(kept), as_rendered(style_wave)))
 
     def begin(key):
         noise_key, start_key = jax.random.split(key)

@@ -60,7 +60,7 @@ def _config() -> dict:
     values = flags.FLAGS.flag_values_dict()
     if values["config"] is not None:
         return cli.config_of_file(values["config"], _KINDS, task="transfer")
-    recipe = cli.recipe_from_flags("transfer")
+    recipe = cli.recipe_from_flags(task="transfer")
     with cli.naming("style_weight"):
         weights = _numbers(values["style_weight"]) if values["style_weight"] else [recipe.style_weight]
         for weight in weights:
