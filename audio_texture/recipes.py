@@ -148,7 +148,7 @@ class Recipe:
     normalised_by: str = _choice("target", "What each style distance is divided by: the target's own size, the distance at the start, or nothing.", ["target", "start", "nothing"])
     style_weight: float = _choice(1.0, "Weight of the style distance.", enters="data")
     content_weight: float = _choice(1.0, "Transfer: weight of the content distance.", enters="data")
-    balanced: bool = _choice(True, "Transfer: whether style and content distances are divided by what each is at the other's sound, so that equal weights are a compromise.", enters="neither")
+    balanced: bool = _choice(True, "Transfer: whether style and content distances are divided by what each is for noise of the style's spectrum, so that equal weights are a compromise.", enters="neither")
     guide_levels: int = _choice(1, "Transfer: parts that moments are told apart in by how loud they are, each with a style of its own.")
     guide_bands: int = _choice(1, "Transfer: parts that bins are told apart in by frequency, each with a style of its own.")
     envelope_of: str = _choice("style", "Transfer: whose envelopes the two weights below are for.", ["style", "content"])

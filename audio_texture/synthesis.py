@@ -225,7 +225,8 @@ def _programs(recipe: Recipe, rate: int, shape: Hashable, layout: Layout) -> Pro
 def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, sample_rate: int, like: Problem | None = None) -> Problem:
     """Fits style and content and lays out a canvas of the content's length. The result has the content's level.
 
-    With `recipe.balanced` each distance is divided by what it is at noise of the style's spectrum, whatever levels and lengths.
+    With `recipe.balanced` the distances are divided by what they are for noise of the style's spectrum, which has nothing of the
+    content and of the style the spectrum alone: of either sound's level or length they then know nothing.
 
     Args:
       recipe: the choices.
@@ -235,7 +236,6 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
     Raises:
       ValueError: as `prepare`.
     """
-    shape = shape_of(recipe, [content, style], sample_rate=sample_rate, seconds=check_seconds(content.shape[1] / sample_rate))
     recipe, (content_wave, style_wave), even, _ = as_modelled(recipe, [content, style], sample_rate=sample_rate)
     rate = modelled_rate(recipe, sample_rate)
     wanted = content.shape[1]
@@ -254,9 +254,6 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
     colour = canvas.spectral_colour(
         canvas.spectral_density(style_wave, sample_rate=rate, samples=kept.shape[1], smoothing_hz=recipe.smoothing_hz)
     )
-
-    programs, values_of = Programs(("transfer", shape), *map(jax.jit, (fit, loss, layout.to_wave))), jax.jit(values)
-    targets = programs.fit((as_rendered(kept), as_rendered(style_wave)))
 
     def begin(key):
         noise_key, start_key = jax.random.split(key)

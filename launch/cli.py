@@ -98,7 +98,7 @@ def define_recipe_flags(default: str = "texture", *, several: Sequence[str] = ()
             flags.DEFINE_string(field.name, None, text)
 
 
-def recipe_from_flags(task: str = "texture", values: dict[str, Any] | None = None) -> recipes.Recipe:
+def recipe_from_flags(values: dict[str, Any] | None = None, *, task: str = "texture") -> recipes.Recipe:
     """The named recipe with the fields that flags of one value (or values in their place) were given for. `--recipe=help` prints the list and ends.
 
     A recipe of another task is refused, but that a style may be made of any texture's distance: 1 is then its weight.
@@ -153,7 +153,7 @@ def run_config(path: str | None, values: dict[str, Any] | None = None) -> dict[s
         kinds = {"inputs": list, "weights": list, "seconds": (int, float), "seed": int, "samples": int, "output_format": str, "recipe": dict}
         return config_of_file(path, kinds)
     values = flags.FLAGS.flag_values_dict() if values is None else values
-    recipe = recipe_from_flags(values=values)
+    recipe = recipe_from_flags(values)
     inputs, weights = inputs_from_flags(values)
     plain = {name: values[name] for name in ("seconds", "seed", "samples", "output_format")}
     return {"inputs": inputs, "weights": weights, **plain, "recipe": recipe.to_json(), "versions": versions()}
