@@ -17,6 +17,7 @@ On a canvas with ends, loud moments gathered there: kernels see less of them, an
 C channels, N samples of a block, S emitted, H of context, B of a blend.
 """
 
+import functools
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -83,7 +84,10 @@ class Block(NamedTuple):
 
 
 class Stream(NamedTuple):
-    """A style laid out in blocks; `samples` of each are emitted."""
+    """A style laid out in blocks; `samples` of each are emitted.
+
+    start: (key, block's number, gains) -> parameters to start it from.
+    """
 
     style: Style
     samples: int
@@ -91,6 +95,7 @@ class Stream(NamedTuple):
     blend: int
     sketch: canvas.Canvas
     optimizer: optimize.Optimizer
+    start: Callable[[jax.Array, int, np.ndarray], Any]
 
 
 class Loop(NamedTuple):
@@ -218,8 +223,9 @@ def prepare(style: Style) -> Stream:
 
     sketch = canvas.Canvas(noise.init, jax.jit(render), {"colour": noise.constants})
     optimizer = synthesis.optimizer_of(recipe, loss)
-    # Compiled, lest the loss be traced for every block.
-    return Stream(style, emitted, context, blend, sketch, optimizer._replace(init=jax.jit(optimizer.init)))
+    # Compiled, all of it: what is traced anew for every block is time lost, and memory that Python gives back late or never.
+    start = jax.jit(functools.partial(_start, noise, emitted))
+    return Stream(style, emitted, context, blend, sketch, optimizer._replace(init=jax.jit(optimizer.init)), start)
 
 
 def begin(stream: Stream) -> State:
@@ -241,7 +247,7 @@ def step(stream: Stream, key: jax.Array, state: State) -> tuple[State, Block]:
     data = {"target": style.target, "constants": constants}
     outcome = optimize.run(
         stream.optimizer,
-        stream.optimizer.init(_start(stream, key, state.block), data),
+        stream.optimizer.init(stream.start(key, state.block, style.gains), data),
         data,
         evaluations=style.recipe.evaluations,
         tolerance=style.recipe.tolerance,
@@ -252,13 +258,13 @@ def step(stream: Stream, key: jax.Array, state: State) -> tuple[State, Block]:
     return State(state.block + 1, wave[:, stream.samples :][:, : len(fade)].copy()), Block(_at_level(style, emitted), outcome)
 
 
-def _start(stream: Stream, key: jax.Array, block: int) -> dict[str, jax.Array]:
+def _start(sketch: canvas.Canvas, emitted: int, key: jax.Array, block: jax.Array, gains: jax.Array) -> dict[str, jax.Array]:
     """Noise that runs on from block to block, so that tones are in phase where they meet, under shuffled gains."""
-    parameters = stream.sketch.init(key)
+    parameters = sketch.init(key)
     channels, samples = parameters["noise"].shape
-    pieces = [jax.random.normal(jax.random.fold_in(key, 2 * (block + i)), (channels, stream.samples)) for i in range(-(-samples // stream.samples))]
+    pieces = [jax.random.normal(jax.random.fold_in(key, 2 * (block + i)), (channels, emitted)) for i in range(-(-samples // emitted))]
     gain_key = jax.random.fold_in(key, 2 * block + 1)
-    return {"noise": jnp.concatenate(pieces, axis=1)[:, :samples], "gain": shuffled(gain_key, stream.style.gains, parameters["gain"].shape[1])}
+    return {"noise": jnp.concatenate(pieces, axis=1)[:, :samples], "gain": shuffled(gain_key, gains, parameters["gain"].shape[1])}
 
 
 def shuffled(key: jax.Array, gains: np.ndarray, frames: int) -> jax.Array:
