@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.fft
 
-from audio_texture import audio, canvas, checkpoint, objective, optimize, phase, spectrogram
+from audio_texture import audio, canvas, checkpoint, constant_q, objective, optimize, phase, spectrogram
 from audio_texture.layer import Description, receptive_field
-from audio_texture.recipes import Recipe, View
+from audio_texture.recipes import Recipe, View, at_scales
 
 # Nothing above half of this is heard; faster recordings are modelled at this rate and the result is brought back to theirs.
 HIGHEST_MODELLED_RATE = 48_000
@@ -30,6 +30,8 @@ AUTOCORRELATION_LAGS = (0.2, 2.0)
 # begin; onsets are rises within 16 ms.
 FINE, FINE_SHARPNESS, ONSET_STEP = View(24, (1, 8, 32), 32.0, 8.0), 30.0, 2
 DIRECTIONS = 64
+# Of constant-Q rows: a sinusoid then has the magnitude that it has in the STFT of 1024 the fixed compression is for.
+CONSTANT_Q_GAIN = 256
 
 
 class Problem(NamedTuple):
@@ -71,30 +73,27 @@ def check_reference(recipe: Recipe, wave: np.ndarray, *, sample_rate: int, name:
     """Raises ValueError, naming the sound, when it is silent, constant or too short for the recipe's shortest kernel."""
     audio.check_audible(wave, name)
     rate = modelled_rate(recipe, sample_rate)
-    least = SHORTEST_SECONDS
+    recipe, least = at_scales(recipe, rate), SHORTEST_SECONDS
     if recipe.views:
-        least = min(field_samples(_only(recipe, view, width), rate, places=FEWEST_PATCHES) for view in recipe.views for width in view.widths) / rate
+        least = min(_least_samples(recipe, view, width, rate) for view in recipe.views for width in view.widths) / rate
     if recipe.patches_weight or recipe.rhythm_weight:
         least = max(least, (FINE.window_ms + (ONSET_STEP + FEWEST_PATCHES) * FINE.hop_ms) / 1000)
     if wave.shape[1] / sample_rate < least:
-        raise ValueError(f"{name} lasts {wave.shape[1] / sample_rate:.3g} s; the shortest kernel must fit {FEWEST_PATCHES} times, hop by hop, which takes {least:.3g} s.")
+        raise ValueError(f"{name} lasts {wave.shape[1] / sample_rate:.3g} s; the shortest kernel must fit {FEWEST_PATCHES} times, hop by hop, and {FEWEST_APART} times side by side, which takes {least:.3g} s.")
 
 
 def fitted(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int) -> Recipe:
-    """The recipe without those kernels that are too long for the shortest reference to hold several patches of.
+    """The recipe at its scales, without those kernels that are too long for the shortest reference to hold several patches of.
 
     What a kernel sees once or twice is no texture: matched over a longer result it can only be repeated, or missed.
     """
     rate = modelled_rate(recipe, sample_rate)
+    recipe = at_scales(recipe, rate)
     samples = min(wave.shape[1] for wave in references) / sample_rate * rate
-
-    def fits(view, width):
-        one = _only(recipe, view, width)
-        return max(field_samples(one, rate, places=FEWEST_PATCHES), FEWEST_APART * field_samples(one, rate)) <= samples
 
     views = []
     for view in recipe.views:
-        widths = tuple(width for width in view.widths if fits(view, width))
+        widths = tuple(width for width in view.widths if _least_samples(recipe, view, width, rate) <= samples)
         if widths:
             views.append(dataclasses.replace(view, widths=widths))
     return dataclasses.replace(recipe, views=tuple(views))
@@ -260,6 +259,12 @@ def longest_window(recipe: Recipe, rate: int) -> int:
     return max(equaliser_of(recipe, rate).n_fft, *(view.sizes(rate)["n_fft"] for view in recipe.views), 0)
 
 
+def _least_samples(recipe: Recipe, view: View, width: int, rate: int) -> int:
+    """The shortest reference that one kernel is matched on."""
+    one = _only(recipe, view, width)
+    return max(field_samples(one, rate, places=FEWEST_PATCHES), FEWEST_APART * field_samples(one, rate))
+
+
 def _only(recipe: Recipe, view: View, width: int) -> Recipe:
     return dataclasses.replace(recipe, views=(dataclasses.replace(view, widths=(width,)),))
 
@@ -284,34 +289,42 @@ def _waveform_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: 
 def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int):
     """The canvas, what it renders of a wave, and how parameters become a wave. Channels stand side by side: [T, C * F]."""
     channels = len(references[0])
-    sizes = recipe.views[0].sizes(rate)
-    frames = max(1 + math.ceil(samples / sizes["hop_length"]), max(recipe.longest_field(view) for view in recipe.views))
+    view = dataclasses.replace(recipe.views[0], widths=(1,))
+    if view.scale == "mel":
+        view = dataclasses.replace(view, scale="linear", bands=0)
+    hop = view.sizes(rate)["hop_length"]
+    frames = max(1 + math.ceil(samples / hop), max(recipe.longest_field(view) for view in recipe.views))
+    if view.scale == "cqt":
+        # Circular: a window's length keeps the end away from the beginning.
+        plan = constant_q_plan(view, rate, max(samples, frames * hop) + view.sizes(rate)["n_fft"])
+        frames = plan.frames
 
     def as_rendered(wave):
-        return jnp.concatenate([spectrogram.compress(_magnitude(channel, sizes)) for channel in wave], axis=1)
+        return jnp.concatenate([_compressed(channel, view, rate) for channel in wave], axis=1)
 
     if recipe.start == "uniform":
-        sketch = canvas.spectrogram_canvas(frames, channels * (sizes["n_fft"] // 2 + 1))
+        bins = jax.eval_shape(as_rendered, references[0]).shape[1]
+        sketch = canvas.spectrogram_canvas(frames, bins)
     else:
         moments = [jax.jit(lambda wave: spectrogram.standardisation(as_rendered(wave)))(wave) for wave in references]
         mean, deviation = (jnp.average(jnp.stack(values), axis=0, weights=jnp.asarray(weights)) for values in zip(*moments, strict=True))
         sketch = canvas.standard_spectrogram_canvas(frames, mean, deviation)
 
     def to_wave(key, parameters):
-        def channel_wave(compressed):
-            magnitude = spectrogram.expand(compressed)
+        recover = {"iterations": recipe.phase_iterations, "momentum": recipe.phase_momentum}
+
+        def started(magnitude, single_pass):
             # The same start for all channels keeps them in phase where they are alike.
-            if recipe.phase_start == "spsi":
-                start = phase.spsi(magnitude, hop_length=sizes["hop_length"])
-            else:
-                start = phase.random_phase(key, magnitude)
-            return phase.griffin_lim(
-                magnitude,
-                start,
-                hop_length=sizes["hop_length"],
-                iterations=recipe.phase_iterations,
-                momentum=recipe.phase_momentum,
-            )
+            return single_pass() if recipe.phase_start == "spsi" else phase.random_phase(key, magnitude)
+
+        def channel_wave(compressed):
+            if view.scale == "cqt":
+                magnitude = spectrogram.expand(compressed) / CONSTANT_Q_GAIN
+                start = started(magnitude, lambda: phase.constant_q_phase(magnitude, plan))
+                return phase.constant_q_griffin_lim(magnitude, start, plan, **recover)
+            magnitude = spectrogram.expand(compressed @ _log_map(view, rate).inverse if view.scale == "log" else compressed)
+            start = started(magnitude, lambda: phase.spsi(magnitude, hop_length=hop))
+            return phase.griffin_lim(magnitude, start, hop_length=hop, **recover)
 
         rendered = sketch.render(parameters, sketch.constants)
         return jnp.stack([channel_wave(compressed)[:samples] for compressed in jnp.split(rendered, channels, axis=1)])
@@ -376,13 +389,24 @@ def _networks(recipe: Recipe, view: View, key: jax.Array, *, circular: bool = Fa
     nets = [networks.build(Description(recipe.network, layers, recipe.initialisation, recipe.padding, recipe.pooling)) for layers in stacks]
     last = f"{'pool' if recipe.pool > 1 else 'relu'}_{recipe.depth}"
 
+    fields = [recipe.field(width) for width in view.widths]
+
+    def seen(x, field):
+        """What a network sees of x: all of it, or if its channels are frames, pieces of as many frames as it has."""
+        x = jnp.concatenate([x, x[: field - 1]]) if circular else x
+        if recipe.network != "1d-time":
+            return x
+        starts = np.linspace(0, len(x) - field, 1 + -(-2 * (len(x) - field) // field)).round().astype(int)
+        return jnp.stack([x[start : start + field] for start in starts])
+
     def init(key, x):
-        return [net.init(key, x) for net, key in zip(nets, jax.random.split(key, len(nets)), strict=True)]
+        example = lambda field: seen(x, field)[0] if recipe.network == "1d-time" else x
+        return [net.init(key, example(field)) for net, field, key in zip(nets, fields, jax.random.split(key, len(nets)), strict=True)]
 
     def features(weights, x):
-        reaches = [receptive_field(layers) - 1 if circular else 0 for layers in stacks]
-        around = [jnp.concatenate([x, x[:reach]]) for reach in reaches]
-        return {str(i): net.apply(weight, seen)[last] for i, (net, weight, seen) in enumerate(zip(nets, weights, around, strict=True))}
+        apply = lambda net, weight, x: net.apply(weight, x)[last]
+        apply = jax.vmap(apply, in_axes=(None, None, 0)) if recipe.network == "1d-time" else apply
+        return {str(i): apply(net, weight, seen(x, field)) for i, (net, weight, field) in enumerate(zip(nets, weights, fields, strict=True))}
 
     statistic = {"gram": objective.gram(relative=relative), "bin-grams": objective.bin_grams(), "transport": objective.gaussian_transport()}[recipe.statistic]
     others = {}
@@ -406,13 +430,71 @@ def _view_of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = Fa
     Magnitudes of the channels alone would leave open how they add up, and with it the width and place of the image.
     circular: as many frames as hops, the last ones reaching over the end into the beginning.
     """
-    sizes = view.sizes(rate)
-    wave = _prolonged(wave, sizes) if circular else wave
     streams = [*wave]
     for left, right in zip(wave[:-1], wave[1:]):
         streams += [(left + right) / np.sqrt(2), (left - right) / np.sqrt(2)]
-    magnitudes = [_magnitude(stream, sizes) for stream in streams]
-    return jnp.concatenate([_banded(magnitude, view, rate) for magnitude in magnitudes], axis=1)
+    if view.scale == "cqt":
+        found = [_constant_q(stream, view, rate) for stream in streams]
+        pooled = [jnp.mean(magnitude.reshape(len(magnitude) // _frames_per_hop(view, rate), -1, magnitude.shape[1]), axis=1) for magnitude in found]
+        # Without those frames whose window sees the end and the beginning.
+        edge = 0 if circular else _edge(view, rate)
+        return jnp.concatenate([magnitude[edge : len(magnitude) - edge] for magnitude in pooled], axis=1)
+    sizes = view.sizes(rate)
+    if circular:
+        streams = [_prolonged(stream[None], sizes)[0] for stream in streams]
+    return jnp.concatenate([_banded(_magnitude(stream, sizes), view, rate) for stream in streams], axis=1)
+
+
+def _edge(view: View, rate: int) -> int:
+    """Hops that half a window reaches over."""
+    sizes = view.sizes(rate)
+    return -(-sizes["n_fft"] // (2 * sizes["hop_length"]))
+
+
+def _constant_q(wave: jax.Array, view: View, rate: int) -> jax.Array:
+    """Magnitudes [T, F] of the constant-Q transform of a circular wave [N], several frames a hop."""
+    return CONSTANT_Q_GAIN * jnp.abs(constant_q.cqt(wave, constant_q_plan(view, rate, len(wave))))
+
+
+@functools.lru_cache(maxsize=16)
+def constant_q_plan(view: View, rate: int, samples: int) -> constant_q.Plan:
+    """The transform of a cqt view: constant Q down to the frequency where a row's window is the view's, linear below.
+
+    A row's window is Hann over two spacings, f ln 2 / bands each, and so reaches in time as far as a Hann window of 4 over its width.
+    """
+    hops = max(1, round(samples / view.sizes(rate)["hop_length"]))
+    return constant_q.plan(samples=samples, frames=hops * _frames_per_hop(view, rate), **_constant_q_axis(view, rate))
+
+
+def _constant_q_axis(view: View, rate: int) -> dict[str, Any]:
+    f_min = 2 * view.bands * rate / (np.log(2) * view.sizes(rate)["n_fft"])
+    if f_min > rate / 4:
+        raise ValueError(f"{str(view)!r}: {view.bands} rows an octave need a window of at least {8000 * view.bands / (np.log(2) * rate):.4g} ms at {rate} Hz.")
+    return {"sample_rate": rate, "bins_per_octave": view.bands, "f_min": f_min}
+
+
+def _frames_per_hop(view: View, rate: int) -> int:
+    # A tenth more than the widest row holds: whatever the length, and one number for all lengths.
+    return 1 + int(1.1 * constant_q.widest_row(**_constant_q_axis(view, rate)) * view.sizes(rate)["hop_length"] / rate)
+
+
+def _log_map(view: View, rate: int) -> constant_q.LogMap:
+    n_fft = view.sizes(rate)["n_fft"]
+    if not view.bands:
+        return constant_q.log_map(n_fft, exact=True)
+    every = len(constant_q.log_map(n_fft).position)
+    octaves = np.log2((n_fft // 2 + 1) / constant_q.log_map(n_fft).position[0])
+    return constant_q.log_map(n_fft, rows=min(every, round(view.bands * octaves)))
+
+
+def _compressed(wave: jax.Array, view: View, rate: int) -> jax.Array:
+    """What a spectrogram canvas of a view's scale holds of a wave [N]: [T, rows], of cqt several frames a hop."""
+    if view.scale == "cqt":
+        edge = _edge(view, rate) * _frames_per_hop(view, rate)
+        magnitude = _constant_q(wave, view, rate)
+        return spectrogram.compress(magnitude[edge : len(magnitude) - edge])
+    compressed = spectrogram.compress(_magnitude(wave, view.sizes(rate)))
+    return compressed @ _log_map(view, rate).forward if view.scale == "log" else compressed
 
 
 def _prolonged(wave: jax.Array, sizes: dict[str, int]) -> jax.Array:
@@ -430,15 +512,21 @@ def _parts_of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = F
 
 
 def _view_of_spectrogram(compressed: jax.Array, *, view: View, rate: int) -> jax.Array:
-    """A view's bands of a compressed spectrogram, channel by channel: [T, C * F] -> [T, C * bands]."""
-    if not view.bands:
+    """A view's bands of a compressed spectrogram, channel by channel: [T, C * F] -> [T, C * bands]; of cqt a frame a hop."""
+    if view.scale in ("linear", "log"):
         return compressed
+    magnitude = spectrogram.expand(compressed)
+    if view.scale == "cqt":
+        per_hop = _frames_per_hop(view, rate)
+        return spectrogram.compress(jnp.mean(magnitude.reshape(len(magnitude) // per_hop, per_hop, -1), axis=1))
     channels = compressed.shape[1] // (view.sizes(rate)["n_fft"] // 2 + 1)
-    magnitudes = jnp.split(spectrogram.expand(compressed), channels, axis=1)
-    return jnp.concatenate([spectrogram.compress(_banded(magnitude, view, rate)) for magnitude in magnitudes], axis=1)
+    return jnp.concatenate([spectrogram.compress(_banded(one, view, rate)) for one in jnp.split(magnitude, channels, axis=1)], axis=1)
 
 
 def _banded(magnitude: jax.Array, view: View, rate: int) -> jax.Array:
-    if not view.bands:
+    if view.scale == "linear":
         return magnitude
+    if view.scale == "log":
+        # As the authors, on compressed values; between bins the interpolation passes below zero.
+        return spectrogram.expand(spectrogram.compress(magnitude) @ _log_map(view, rate).forward)
     return magnitude @ spectrogram.mel_filters(rate, view.sizes(rate)["n_fft"], view.bands)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -97,14 +98,27 @@ def recipe_from_flags() -> recipes.Recipe:
         sys.exit(0)
     with naming("recipe"):
         recipe = recipes.named(values["recipe"])
-    for field in dataclasses.fields(recipe):
-        value = values.get(field.name)
-        if value is None or field.name in ("name", "summary"):
-            continue
-        with naming(field.name):
-            value = tuple(map(recipes.View.parse, value.split())) if field.name == "views" else value
-            recipe = dataclasses.replace(recipe, **{field.name: value})
-    return recipe
+    given = {field.name: values[field.name] for field in dataclasses.fields(recipe) if field.name in values and values[field.name] is not None}
+    for name, parse in _PARSED.items():
+        if name in given:
+            with naming(name):
+                given[name] = parse(given[name])
+    try:
+        return dataclasses.replace(recipe, **given)
+    except ValueError as error:
+        # Choices go together or not: the flag to name is one that the complaint speaks of.
+        named = next((name for name in given if re.search(rf"\b{name}\b", str(error))), list(given)[-1])
+        raise UserError(f"--{named}: {' '.join(str(error).split())}") from error
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(number) for number in text.split(","))
+    except ValueError as error:
+        raise ValueError(f"{text!r} must be numbers separated by commas.") from error
+
+
+_PARSED = {"views": lambda text: tuple(map(recipes.View.parse, text.split())), "time_scale": _numbers}
 
 
 def define_input_flags() -> None:
