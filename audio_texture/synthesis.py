@@ -30,6 +30,8 @@ AUTOCORRELATION_LAGS = (0.2, 2.0)
 # begin; onsets are rises within 16 ms.
 FINE, FINE_SHARPNESS, ONSET_STEP = View(24, (1, 8, 32), 32.0, 8.0), 30.0, 2
 DIRECTIONS = 64
+# Blocks that a morph's weights change between, within `block_seconds`.
+MORPH_STEPS = 4
 # Of constant-Q rows: a sinusoid then has the magnitude that it has in the STFT of 1024 the fixed compression is for.
 CONSTANT_Q_GAIN = 256
 
@@ -106,6 +108,8 @@ def prepare(
     sample_rate: int,
     seconds: float,
     weights: Sequence[float] | None = None,
+    morph_to: Sequence[float] | None = None,
+    bands: Sequence[tuple[float, float]] | None = None,
 ) -> Problem:
     """Fits the targets and lays out the canvas. Kernels too long for the shortest reference are left out.
 
@@ -115,17 +119,22 @@ def prepare(
       sample_rate: theirs and the result's, in Hz.
       seconds: length of the result.
       weights: of the references; equal by default.
+      morph_to: weights at the end, which they pass to evenly over the length.
+      bands: (from, to) in Hz for each reference, of which it then decides alone; together they make up all frequencies.
     Raises:
       ValueError: a reference that is silent, constant or shorter than every kernel; a length out of range; a view that does
-        not fit the rate.
+        not fit the rate; weights that do not fit, a morph on a spectrogram canvas, bands that overlap or leave a gap.
     """
-    recipe, modelled, weights, level = as_modelled(recipe, references, sample_rate=sample_rate, weights=weights)
+    check_mixture(recipe, len(references), rate=modelled_rate(recipe, sample_rate), weights=weights, morph_to=morph_to, bands=bands)
+    recipe, modelled, weights, level = as_modelled(recipe, references, sample_rate=sample_rate, weights=weights, bands=bands)
     rate = modelled_rate(recipe, sample_rate)
     wanted = round(check_seconds(seconds) * sample_rate)
     samples = math.ceil(wanted * rate / sample_rate)
-    lay_out = _waveform_canvas if recipe.canvas == "waveform" else _spectrogram_canvas
-    sketch, as_rendered, to_wave = lay_out(recipe, modelled, weights, rate, samples)
-    style = style_objective(recipe, rate, weights)
+    if recipe.canvas == "waveform":
+        sketch, as_rendered, to_wave = _waveform_canvas(recipe, *for_canvas(modelled, weights, bands), rate, samples, morph_to)
+    else:
+        sketch, as_rendered, to_wave = _spectrogram_canvas(recipe, modelled, weights, rate, samples)
+    style = style_objective(recipe, rate, weights, morph_to=morph_to, bands=bands)
     target = jax.jit(lambda waves: style.fit([as_rendered(wave) for wave in waves]))(modelled)
 
     def loss(parameters, data):
@@ -140,8 +149,12 @@ def prepare(
         return parameters, data
 
     def finish(key, parameters):
-        wave = audio.resample(np.asarray(to_wave(key, parameters)), rate, sample_rate)
-        return audio.match_level(wave[:, :wanted], level)
+        wave = audio.resample(np.asarray(to_wave(key, parameters)), rate, sample_rate)[:, :wanted]
+        if morph_to is None:
+            return audio.match_level(wave, level)
+        # All was modelled at one level.
+        levels = np.linspace(level, level_of(references, morph_to), wanted, dtype=np.float32) if recipe.level else np.ones(wanted, np.float32)
+        return audio.match_level(wave * levels[None], audio.rms(levels) if recipe.level else level)
 
     return Problem(optimizer_of(recipe, loss), begin, finish)
 
@@ -199,8 +212,52 @@ def run(
     return Texture(wave, lowered_db, outcome)
 
 
+def check_weights(weights: Sequence[float], references: int) -> None:
+    """Raises ValueError unless there is one for each reference, none below 0 and not all 0."""
+    if len(weights) != references or min(weights) < 0 or not 0 < sum(weights) < math.inf:
+        raise ValueError(f"weights must be one for each of the {references} references, none below 0 and not all 0, got {list(weights)}.")
+
+
+def check_mixture(
+    recipe: Recipe,
+    references: int,
+    *,
+    rate: int,
+    weights: Sequence[float] | None = None,
+    morph_to: Sequence[float] | None = None,
+    bands: Sequence[tuple[float, float]] | None = None,
+) -> None:
+    """Raises ValueError where references cannot be mixed so; arguments as of `prepare`, rate: the modelled one, in Hz."""
+    if morph_to is not None or bands is not None:
+        if recipe.canvas != "waveform":
+            raise ValueError(f"the recipe {recipe.name!r} has a {recipe.canvas} canvas; morphs and bands need a waveform canvas, such as texture-fast has.")
+        if morph_to is not None and bands is not None:
+            raise ValueError("a mixture by bands has no weights to morph.")
+    if morph_to is not None:
+        check_weights(morph_to, references)
+    if bands is not None:
+        if weights is not None and len(set(weights)) > 1:
+            raise ValueError("references that have a band each need no weights.")
+        edges = sorted(bands)
+        together = [low for low, _ in edges[1:]] == [high for _, high in edges[:-1]] and (edges[0][0], edges[-1][1]) == (0, math.inf)
+        if len(bands) != references or not together or not all(low < high for low, high in bands):
+            raise ValueError(f"bands must be one for each of the {references} references and make up all frequencies without a gap or overlap, got {list(bands)}.")
+        if len(bands) > 1 and not edges[-1][0] < rate / 2:
+            raise ValueError(f"bands must meet below half the rate, {rate / 2:g} Hz, got {edges[-1][0]:g} Hz.")
+
+
+def level_of(references: Sequence[np.ndarray], weights: Sequence[float]) -> float:
+    """Level (RMS) of a mixture."""
+    return math.sqrt(np.average([audio.rms(wave) ** 2 for wave in references], weights=weights))
+
+
 def as_modelled(
-    recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int, weights: Sequence[float] | None = None
+    recipe: Recipe,
+    references: Sequence[np.ndarray],
+    *,
+    sample_rate: int,
+    weights: Sequence[float] | None = None,
+    bands: Sequence[tuple[float, float]] | None = None,
 ) -> tuple[Recipe, list[np.ndarray], list[float], float]:
     """What is made of references before anything is fitted to them; arguments and errors as of `prepare`.
 
@@ -209,27 +266,58 @@ def as_modelled(
       weight for each; and the level (RMS) that they had.
     """
     weights = list(weights or [1.0] * len(references))
-    if len(weights) != len(references) or min(weights) < 0 or not 0 < sum(weights) < math.inf:
-        raise ValueError(f"weights must be one for each of the {len(references)} references, none below 0 and not all 0, got {weights}.")
+    check_weights(weights, len(references))
     rate = modelled_rate(recipe, sample_rate)
     for wave in references:
         check_reference(recipe, wave, sample_rate=sample_rate)
     recipe = fitted(recipe, references, sample_rate=sample_rate)
-    level = math.sqrt(np.average([audio.rms(wave) ** 2 for wave in references], weights=weights))
 
-    def one(wave):
+    def one(wave, low, high):
         wave = audio.resample(wave - np.mean(wave, axis=1, keepdims=True), sample_rate, rate)
-        return wave * np.float32(recipe.level / audio.rms(wave)) if recipe.level else wave
+        wave = wave * np.float32(recipe.level / audio.rms(wave)) if recipe.level else wave
+        return np.asarray(spectrogram.band(wave, sample_rate=rate, low=low, high=high)) if bands else wave
 
-    return recipe, [one(wave) for wave in references], weights, level
+    modelled = [one(wave, *edges) for wave, edges in zip(references, bands or [(0, math.inf)] * len(references), strict=True)]
+    for wave in modelled:
+        audio.check_audible(wave, "a reference's band")
+    return recipe, modelled, weights, level_of(references, weights)
 
 
-def style_objective(recipe: Recipe, rate: int, weights: Sequence[float], *, circular: bool = False) -> objective.Objective:
+def for_canvas(
+    modelled: Sequence[np.ndarray], weights: Sequence[float], bands: Sequence[tuple[float, float]] | None
+) -> tuple[Sequence[np.ndarray], Sequence[float]]:
+    """The references and weights that a canvas is preconditioned by: bands that come from several make up one."""
+    if bands is None:
+        return modelled, weights
+    length = min(wave.shape[1] for wave in modelled)
+    return [sum(wave[:, :length] for wave in modelled)], [1.0]
+
+
+def style_objective(
+    recipe: Recipe,
+    rate: int,
+    weights: Sequence[float],
+    *,
+    circular: bool = False,
+    morph_to: Sequence[float] | None = None,
+    bands: Sequence[tuple[float, float]] | None = None,
+) -> objective.Objective:
     """The recipe's style distance of what the canvas renders to several references at once: fit takes their sequence.
 
-    circular: judges a wave whose end is followed by its beginning, every moment of it alike; of that, only `distance` is of use.
+    weights: may be traced. circular: judges a wave whose end is followed by its beginning, every moment of it alike; of that, only
+    `distance` is of use. morph_to, bands: see `prepare`; with bands, fit takes what `as_modelled` made of the references.
     """
-    return objective.mixture(_style(recipe, rate, circular), weights)
+    if bands is not None:
+        one = _style(recipe, rate, [1.0], circular)
+        inside = lambda low, high: objective.seen_through(functools.partial(spectrogram.band, sample_rate=rate, low=low, high=high), one)
+        # The references hold nothing but their bands already.
+        each = [objective.Objective(lambda reference: one.fit([reference]), inside(*edges).distance) for edges in bands]
+        return objective.mixture(each, weights)
+    if morph_to is None:
+        return _style(recipe, rate, weights, circular)
+    overlap = field_samples(recipe, rate)
+    size = max(round(recipe.block_seconds * rate / MORPH_STEPS), 2 * overlap)
+    return objective.morph(lambda weights: _style(recipe, rate, weights), weights, morph_to, size=size, overlap=overlap, axis=1)
 
 
 def optimizer_of(recipe: Recipe, loss: optimize.Loss) -> optimize.Optimizer:
@@ -269,13 +357,20 @@ def _only(recipe: Recipe, view: View, width: int) -> Recipe:
     return dataclasses.replace(recipe, views=(dataclasses.replace(view, widths=(width,)),))
 
 
-def _waveform_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int):
+def _waveform_canvas(
+    recipe: Recipe,
+    references: Sequence[np.ndarray],
+    weights: Sequence[float],
+    rate: int,
+    samples: int,
+    morph_to: Sequence[float] | None = None,
+):
     """The canvas, what it renders of a wave, and how parameters become a wave."""
     # A window's length is added at both ends and cut off again, so that whole windows reach every sample that stays.
     margin = longest_window(recipe, rate)
     length = scipy.fft.next_fast_len(max(samples + 2 * margin, field_samples(recipe, rate)), real=True)
     sketch = canvas.waveform_canvas(
-        references, weights, sample_rate=rate, samples=length, smoothing_hz=recipe.smoothing_hz, equaliser=equaliser_of(recipe, rate)
+        references, weights, sample_rate=rate, samples=length, smoothing_hz=recipe.smoothing_hz, equaliser=equaliser_of(recipe, rate), morph_to=morph_to
     )
 
     render = jax.jit(sketch.render)
@@ -332,8 +427,8 @@ def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weight
     return sketch, as_rendered, jax.jit(to_wave)
 
 
-def _style(recipe: Recipe, rate: int, circular: bool = False) -> objective.Objective:
-    """The style distance, and the bounds where there are any, on what the canvas renders."""
+def _style(recipe: Recipe, rate: int, weights: Sequence[float], circular: bool = False) -> objective.Objective:
+    """The style distance to a mixture of references, and the bounds where there are any, on what the canvas renders."""
     parts = {}
     block_frames = lambda view, overlap: max(round(1000 * recipe.block_seconds / view.hop_ms), 2 * overlap + 1)
     total_weight = sum(view.weight for view in recipe.views)
@@ -341,13 +436,14 @@ def _style(recipe: Recipe, rate: int, circular: bool = False) -> objective.Objec
         # Filters belong to the recipe: the same in every run of it, whatever its seed.
         networks = functools.partial(_networks, recipe, view, jax.random.key(number))
         overlap = recipe.longest_field(view) - 1
-        one = objective.in_blocks(networks(), frames=block_frames(view, overlap), overlap=overlap, circular=networks(circular=True) if circular else None)
+        around = objective.mixture(networks(circular=True), weights) if circular else None
+        one = objective.in_blocks(objective.mixture(networks(), weights), frames=block_frames(view, overlap), overlap=overlap, circular=around)
         if recipe.standardised:
-            one = objective.standardised(one)
+            one = objective.standardised(one, weights)
         if recipe.compression == "peak":
-            one = objective.peak_compressed(one)
+            one = objective.peak_compressed(one, weights)
         elif recipe.compression == "relative":
-            one = objective.relatively_compressed(one, sharpness=recipe.sharpness)
+            one = objective.relatively_compressed(one, sharpness=recipe.sharpness, weights=weights)
         elif recipe.canvas == "waveform":
             one = objective.seen_through(spectrogram.compress, one)
         looks = {"spectrogram": _view_of_spectrogram, "waveform": functools.partial(_view_of_wave, circular=circular)}
@@ -356,21 +452,21 @@ def _style(recipe: Recipe, rate: int, circular: bool = False) -> objective.Objec
         parts[str(view)] = (recipe.style_weight * view.weight / total_weight, one)
     if recipe.auditory_weight:
         block = round(recipe.block_seconds * rate)
-        around = objective.auditory_statistics(rate, circular=True) if circular else None
-        one = objective.in_blocks(objective.auditory_statistics(rate), frames=block, overlap=block // 10, circular=around)
+        around = objective.mixture(objective.auditory_statistics(rate, circular=True), weights) if circular else None
+        one = objective.in_blocks(objective.mixture(objective.auditory_statistics(rate), weights), frames=block, overlap=block // 10, circular=around)
         parts["auditory"] = (recipe.auditory_weight, objective.seen_through(jnp.transpose, one))
     fine = {}
     if recipe.patches_weight:
-        one = objective.standardised(objective.sliced_transport(widths=FINE.widths, directions=DIRECTIONS))
+        one = objective.standardised(objective.mixture(objective.sliced_transport(widths=FINE.widths, directions=DIRECTIONS), weights), weights)
         fine["patches"] = (recipe.patches_weight, one)
     if recipe.rhythm_weight:
-        one = objective.onset_statistics(step=ONSET_STEP, lags=round(1000 * recipe.rhythm_seconds / FINE.hop_ms))
+        one = objective.onset_statistics(step=ONSET_STEP, lags=round(1000 * recipe.rhythm_seconds / FINE.hop_ms), weights=weights)
         fine["rhythm"] = (recipe.rhythm_weight, one)
     for name, (weight, one) in fine.items():
         overlap = max(FINE.widths) - 1
         around = objective.seen_through(lambda x: jnp.concatenate([x, x[:ONSET_STEP]]), one) if circular else None
         one = objective.in_blocks(one, frames=block_frames(FINE, overlap), overlap=overlap, circular=around)
-        one = objective.relatively_compressed(one, sharpness=FINE_SHARPNESS)
+        one = objective.relatively_compressed(one, sharpness=FINE_SHARPNESS, weights=weights)
         parts[name] = (weight, objective.seen_through(functools.partial(_view_of_wave, view=FINE, rate=rate, circular=circular), one))
     if recipe.bound_weight and recipe.canvas == "spectrogram":
         parts["bounds"] = (recipe.bound_weight, objective.bounds())

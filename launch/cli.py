@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import glob
 import hashlib
+import html
 import json
 import logging
 import os
@@ -129,6 +130,14 @@ def define_input_flags() -> None:
     flags.DEFINE_float("input_seconds", 10.0, "How much of the file to use at the most, in seconds.", lower_bound=0.01, upper_bound=30)
 
 
+def define_mixture_flags() -> None:
+    """Flags for how several inputs make one sound."""
+    flags.DEFINE_list("weights", None, "Shares of the inputs in a mixture, separated by commas; equal if left out.")
+    flags.DEFINE_list("morph_to", None, "Shares of the inputs at the end, which --weights pass to evenly; not morphed if left out.")
+    flags.DEFINE_list("bands", None, "A sound for each band of frequencies, in place of --input: low:FILE,high:FILE or low:FILE,mid:FILE,high:FILE.")
+    flags.DEFINE_list("crossover_hz", ["1000"], "Where bands meet, in Hz; two values, rising, where there are three bands.")
+
+
 def run_config(path: str | None) -> dict[str, Any]:
     """All that decides about a run's samples: from another run's config.json, or from the flags."""
     if path is not None:
@@ -141,19 +150,72 @@ def run_config(path: str | None) -> dict[str, Any]:
             return {**config, "recipe": recipes.Recipe.from_json(config["recipe"]).to_json(), "versions": versions()}
     values = flags.FLAGS.flag_values_dict()
     recipe = recipe_from_flags()
-    inputs, weights = inputs_from_flags()
+    mixture = mixture_from_flags()
     plain = {name: values[name] for name in ("seconds", "seed", "samples", "output_format")}
-    return {"inputs": inputs, "weights": weights, **plain, "recipe": recipe.to_json(), "versions": versions()}
+    return {**mixture, **plain, "recipe": recipe.to_json(), "versions": versions()}
 
 
-def inputs_from_flags() -> tuple[list[dict[str, Any]], list[float]]:
-    """The flags' sounds as a configuration holds them, and a weight for each."""
+def mixture_from_flags() -> dict[str, Any]:
+    """The flags' sounds, weights and, in a morph, weights at the end, as a configuration holds them. A band is part of its input."""
     values = flags.FLAGS.flag_values_dict()
-    inputs = [{"source": source, "start": values["input_start"], "seconds": values["input_seconds"]} for source in values["input"]]
-    with naming("input"):
+    given = lambda name: flags.FLAGS[name].present
+    sources, bands = values["input"], [None] * len(values["input"])
+    if given("crossover_hz") and not given("bands"):
+        raise UserError("--crossover_hz: is for --bands, which were not given.")
+    if given("bands"):
+        for other in ("input", "weights", "morph_to"):
+            if given(other):
+                raise UserError(f"--bands: each sound decides about its own band alone; leave --{other} out.")
+        sources, bands = _bands(values["bands"], values["crossover_hz"])
+    inputs = [{"source": source, "start": values["input_start"], "seconds": values["input_seconds"], "band": band} for source, band in zip(sources, bands, strict=True)]
+    with naming("bands" if given("bands") else "input"):
         inputs = [{**entry, "sha256": digest(entry["source"])} for entry in inputs]
     with naming("weights"):
-        return inputs, _weights(values["weights"], len(inputs))
+        weights = _weights(values["weights"], len(inputs))
+    with naming("morph_to"):
+        return {"inputs": inputs, "weights": weights, "morph_to": _weights(values["morph_to"], len(inputs)) if given("morph_to") else None}
+
+
+def _bands(texts: Sequence[str], crossovers: Sequence[str]) -> tuple[list[str], list[list[float | None]]]:
+    """low:rain.wav and so on -> the sounds from low to high, and from where to where each reaches, in Hz; None is as far as there is."""
+    named = [text.partition(":")[::2] for text in texts]
+    names = [name for name, _ in named]
+    with naming("bands"):
+        for text, (name, source) in zip(texts, named, strict=True):
+            if name not in ("low", "mid", "high") or not source:
+                raise ValueError(f"{text!r} must be low:FILE, mid:FILE or high:FILE.")
+        if len(set(names)) < len(names):
+            raise ValueError(f"{','.join(names)} overlap: each band may stand once.")
+        if not {"low", "high"} <= set(names):
+            raise ValueError(f"{','.join(names)} leave frequencies out: low and high must both stand.")
+    with naming("crossover_hz"):
+        edges = list(_numbers(",".join(crossovers)))
+        if len(edges) != len(names) - 1 or edges != sorted(set(edges)) or not 0 < edges[0] <= edges[-1] < float("inf"):
+            raise ValueError(f"{','.join(crossovers)} must be {len(names) - 1} rising frequencies above 0, as there are {len(names)} bands.")
+    sources = dict(named)
+    return [sources[name] for name in ("low", "mid", "high") if name in sources], [list(pair) for pair in zip([0.0, *edges], [*edges, None], strict=True)]
+
+
+def mixture_of(config: dict[str, Any]) -> dict[str, Any]:
+    """What the library's `prepare` and `fit` are told of a configuration's mixture."""
+    bands = [entry.get("band") for entry in config["inputs"]]
+    bands = [(low, float("inf") if high is None else high) for low, high in bands] if bands and all(bands) else None
+    return {"weights": config["weights"], "morph_to": config.get("morph_to"), "bands": bands}
+
+
+def check_mixture(config: dict[str, Any], recipe: recipes.Recipe, rate: int) -> None:
+    """UserError where the recipe cannot mix a configuration's inputs so; rate: of the inputs, in Hz."""
+    mixture = mixture_of(config)
+    with naming("bands" if mixture["bands"] else "morph_to" if mixture["morph_to"] else "weights"):
+        synthesis.check_mixture(recipe, len(config["inputs"]), rate=synthesis.modelled_rate(recipe, rate), **mixture)
+
+
+def say_scales(asked: recipes.Recipe, kept: recipes.Recipe, rate: int) -> None:
+    """Lines on what the kernels see, and on those too long for the inputs; rate: the modelled one, in Hz."""
+    if kept.views != recipes.at_scales(asked, rate).views:
+        say(f"Kernels too long for the input are left out; views: {' '.join(map(str, kept.views)) or 'none'}")
+    if kept.views:
+        say(f"What kernels see: {recipes.scales(kept, rate)}")
 
 
 def _weights(texts: Sequence[str] | None, inputs: int) -> list[float]:
@@ -282,6 +344,20 @@ def describe(texture: synthesis.Texture) -> str:
     return text
 
 
+def likeness_section(config: dict[str, Any], references: Sequence[np.ndarray], result: np.ndarray, rate: int) -> list[tuple[str, str]]:
+    """A section of a report on how like a mixture is to each ingredient over time; none where that cannot be told."""
+    from audio_texture import quality, report
+
+    if len(references) < 2:
+        return []
+    try:
+        times, ratios = quality.over_time(result, references, sample_rate=rate, bands=mixture_of(config)["bands"])
+    except ValueError as error:
+        return [("Likeness over time", f"<p>Not told: {html.escape(str(error))}</p>")]
+    names = [os.path.basename(entry["source"]) for entry in config["inputs"]]
+    return [("Likeness over time", report.image(report.likeness_figure(times, ratios, names), "likeness to each input over time"))]
+
+
 def write_report(folder: str, config: dict[str, Any], references: Sequence[np.ndarray], rate: int, made: Sequence[str], metrics: Metrics) -> None:
     """report.html: what went in beside what came out."""
     # Matplotlib takes a second to import, which nobody waits for before the sound is written.
@@ -289,7 +365,8 @@ def write_report(folder: str, config: dict[str, Any], references: Sequence[np.nd
 
     originals = [(f"input: {os.path.basename(entry['source'])}", wave, rate) for entry, wave in zip(config["inputs"], references, strict=True)]
     results = [(os.path.basename(path), *audio.read(path)) for path in made]
-    write_text(os.path.join(folder, "report.html"), report.texture_page(originals, results, metrics.rows, config))
+    sections = likeness_section(config, references, results[0][1], rate)
+    write_text(os.path.join(folder, "report.html"), report.texture_page(originals, results, metrics.rows, config, sections))
     say(f"{os.path.join(folder, 'report.html')}: players, spectrograms and the loss")
 
 

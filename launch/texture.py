@@ -4,6 +4,10 @@
     python -m launch.texture --input=rain.wav --seconds=20 --output_dir=output/rain
     python -m launch.texture --input=rain.wav --recipe=infinite-width     # a quick draft
     python -m launch.texture --input=rain.wav --input=wind.wav --weights=2,1                # two thirds rain
+    python -m launch.texture --input=rain.wav --input=fire.wav --weights=1,0 --morph_to=0,1 --seconds=20    # from rain to fire
+    python -m launch.texture --bands=low:rain.wav,high:birds.wav --crossover_hz=2000        # rain below, birds above
+    python -m launch.texture --input=clock.wav --time_scale=40,700        # kernels of 40 and 700 ms: ticks whole, and their beat
+    python -m launch.texture --input=bells.wav --scale=cqt                # on an axis of constant Q
     python -m launch.texture --config=output/rain/config.json --output_dir=output/again    # the same samples again
 
 Writes texture.wav (texture_0.wav ... for several samples), config.json, metrics.jsonl and report.html into --output_dir.
@@ -20,8 +24,8 @@ from launch import cli
 
 cli.define_recipe_flags()
 cli.define_input_flags()
+cli.define_mixture_flags()
 flags.adopt_module_key_flags(cli)
-flags.DEFINE_list("weights", None, "Shares of the inputs in a mixture, separated by commas; equal if left out.")
 flags.DEFINE_float("seconds", 5.0, f"Length of the result, in seconds: {synthesis.SHORTEST_SECONDS:g} to {synthesis.LONGEST_SECONDS:g}.")
 flags.DEFINE_integer("seed", 0, "Seed of the start; another seed makes another texture.", lower_bound=0, upper_bound=2**31 - 1)
 flags.DEFINE_integer("samples", 1, "Textures to make, of the seeds --seed, --seed + 1, ...", lower_bound=1, upper_bound=10_000)
@@ -46,12 +50,11 @@ def main() -> int:
     references, rate = cli.read_inputs(config["inputs"], lambda wave, rate, name: synthesis.check_reference(recipe, wave, sample_rate=rate, name=name))
     with cli.naming("seconds"):
         synthesis.check_seconds(config["seconds"])
+    cli.check_mixture(config, recipe, rate)
     with cli.naming("views"):
-        problem = synthesis.prepare(recipe, references, sample_rate=rate, seconds=config["seconds"], weights=config["weights"])
+        problem = synthesis.prepare(recipe, references, sample_rate=rate, seconds=config["seconds"], **cli.mixture_of(config))
 
-    fitted = synthesis.fitted(recipe, references, sample_rate=rate)
-    if fitted != recipe:
-        cli.say(f"Kernels too long for the input are left out; views: {' '.join(map(str, fitted.views)) or 'none'}")
+    cli.say_scales(recipe, synthesis.fitted(recipe, references, sample_rate=rate), synthesis.modelled_rate(recipe, rate))
     cli.make_output_folder(folder, earlier=() if _RESUME.value else FILES)
     cli.write_json(os.path.join(folder, "config.json"), config)
     metrics = cli.Metrics(os.path.join(folder, "metrics.jsonl"))

@@ -178,9 +178,8 @@ def test_stereo_keeps_its_image(tmp_path):
 
 def test_peaks_are_rounded_off():
     """Of a recording at full scale no stretch clips, and what is no peak stays as it is."""
-    style = laid_out().style._replace(level=0.5)
     wave = np.linspace(-1, 1, 101, dtype=np.float32)[None]
-    found = streaming._at_level(style, wave) * SMALL.level / 0.5
+    found = streaming._at_level(SMALL, wave, np.float32([0.5])) * SMALL.level / 0.5
     assert np.max(np.abs(found)) < SMALL.level / 0.5 and np.all(np.diff(found) >= 0)
     small = np.abs(wave) < 0.17
     np.testing.assert_allclose(found[small], wave[small], rtol=1e-5)
@@ -239,9 +238,8 @@ def test_circular_distances_know_no_beginning():
 def test_colours_of_other_lengths_keep_their_power(samples):
     """A tone between two frequencies of a short loop must not get lost: catches a density that is sampled, not averaged."""
     tone = 0.1 * np.sin(2 * np.pi * 0.1037 * np.arange(16000))[None].astype(np.float32) + 0.01 * REFERENCE
-    style = laid_out().style
     density = canvas.spectral_density(tone, sample_rate=RATE, samples=4800, smoothing_hz=2.0)
-    colour = streaming._colour(style._replace(density=density), samples)
+    colour = streaming._colour(density, samples)
     power = np.concatenate([colour[:, 0, 0] ** 2, colour[(samples - 1) // 2 : 0 : -1, 0, 0] ** 2])
     assert len(power) == samples and np.mean(power) == pytest.approx(np.mean(tone**2), rel=0.03)
 
