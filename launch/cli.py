@@ -358,6 +358,25 @@ def likeness_section(config: dict[str, Any], references: Sequence[np.ndarray], r
     return [("Likeness over time", report.image(report.likeness_figure(times, ratios, names), "likeness to each input over time"))]
 
 
+def copying_section(config: dict[str, Any], references: Sequence[np.ndarray], result: np.ndarray, rate: int) -> list[tuple[str, str]]:
+    """A line and a section of a report on how much of a result is copied, where the user chose what kernels see."""
+    from audio_texture import quality, report
+
+    if not config["recipe"]["time_scale"]:
+        return []
+    rows = []
+    for entry, reference in zip(config["inputs"], references, strict=True):
+        name, working = os.path.basename(entry["source"]), min(rate, quality.WORKING_RATE)
+        try:
+            seen = [quality.prepare(wave, sample_rate=rate, rate=working) for wave in (result, reference)]
+        except ValueError as error:
+            return [("Copying", f"<p>Not told: {html.escape(str(error))}</p>")]
+        rows.append((name, quality.copying(*seen, sample_rate=working)["copied"]))
+        if rows[-1][1] > 0:
+            say(f"{rows[-1][1]:.0%} of the quarter seconds are taken from {name}: kernels of --time_scale see so much of it that they repeat it.")
+    return [("Copying", f"<p>{html.escape(quality.meaning('copied'))}.</p>{report.table(rows, ('input', 'copied'))}")]
+
+
 def write_report(folder: str, config: dict[str, Any], references: Sequence[np.ndarray], rate: int, made: Sequence[str], metrics: Metrics) -> None:
     """report.html: what went in beside what came out."""
     # Matplotlib takes a second to import, which nobody waits for before the sound is written.
@@ -365,7 +384,7 @@ def write_report(folder: str, config: dict[str, Any], references: Sequence[np.nd
 
     originals = [(f"input: {os.path.basename(entry['source'])}", wave, rate) for entry, wave in zip(config["inputs"], references, strict=True)]
     results = [(os.path.basename(path), *audio.read(path)) for path in made]
-    sections = likeness_section(config, references, results[0][1], rate)
+    sections = [*likeness_section(config, references, results[0][1], rate), *copying_section(config, references, results[0][1], rate)]
     write_text(os.path.join(folder, "report.html"), report.texture_page(originals, results, metrics.rows, config, sections))
     say(f"{os.path.join(folder, 'report.html')}: players, spectrograms and the loss")
 
