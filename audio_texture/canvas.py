@@ -220,6 +220,12 @@ def mixed_density(densities: Sequence[np.ndarray], weights: Sequence[float]) -> 
     return mean * (geometric / arithmetic)[:, None, None]
 
 
+def lost_level(densities: Sequence[np.ndarray], weights: Sequence[float]) -> float:
+    """How far `mixed_density` lies below the references' mean power, as a factor of amplitude up to 1: two sounds of other bands leave little between."""
+    power = lambda density: float(np.sum(np.trace(density, axis1=1, axis2=2).real))
+    return np.sqrt(power(mixed_density(densities, weights)) / power(np.average(densities, axis=0, weights=weights)))
+
+
 def spectral_colour(density: np.ndarray) -> np.ndarray:
     """The filter that gives white noise a density: its Cholesky factor at every frequency.
 

@@ -79,9 +79,11 @@ class Style(NamedTuple):
         ends = [np.divide(weights, sum(weights)) for weights in (self.weights, self.morph_to or self.weights)]
         return ((1 - place) * ends[0] + place * ends[1]).astype(np.float32)
 
-    def level_at(self, place: float) -> float:
-        """Level (RMS) there."""
-        return float(np.sqrt(np.average(np.square(self.levels), weights=self.weights_at(place))))
+    def gain_at(self, place: float) -> float:
+        """What brings the modelled wave to the references' level there."""
+        weights = self.weights_at(place)
+        lost = 1.0 if self.bands else canvas.lost_level(self.densities, weights)
+        return float(np.sqrt(np.average(np.square(self.levels), weights=weights))) / (lost * self.recipe.level) if self.recipe.level else 1.0 / lost
 
     def density_at(self, place: float) -> np.ndarray:
         """Cross-spectral density [F, C, C] there."""
@@ -325,8 +327,8 @@ def step(stream: Stream, key: jax.Array, state: State) -> tuple[State, Block]:
     wave = np.asarray(stream.sketch.render(outcome.state.parameters, constants))
     first = stream.blend + stream.context
     emitted = wave[:, first : first + stream.samples]
-    level = np.linspace(style.level_at(place), style.level_at(following), stream.samples, dtype=np.float32)
-    return State(state.block + 1, wave[:, stream.samples :][:, : len(fade)].copy()), Block(_at_level(style.recipe, emitted, level), outcome)
+    gain = np.linspace(style.gain_at(place), style.gain_at(following), stream.samples, dtype=np.float32)
+    return State(state.block + 1, wave[:, stream.samples :][:, : len(fade)].copy()), Block(_at_level(emitted, gain), outcome)
 
 
 def _start(sketch: canvas.Canvas, emitted: int, key: jax.Array, block: jax.Array, gains: jax.Array) -> dict[str, jax.Array]:
@@ -381,7 +383,7 @@ def make_loop(loop: Loop, key: jax.Array, *, on_chunk: Callable[[optimize.State,
     state = loop.optimizer.init(parameters, data)
     outcome = optimize.run(loop.optimizer, state, data, evaluations=recipe.evaluations, tolerance=recipe.tolerance, on_chunk=on_chunk)
     wave = loop.sketch.render(outcome.state.parameters, loop.sketch.constants)
-    return Block(_at_level(recipe, np.asarray(wave), np.float32([loop.style.level_at(0.0)])), outcome)
+    return Block(_at_level(np.asarray(wave), np.float32([loop.style.gain_at(0.0)])), outcome)
 
 
 def _field(recipe: Recipe, rate: int) -> int:
@@ -401,9 +403,9 @@ def _colour(density: np.ndarray, samples: int) -> np.ndarray:
     return canvas.spectral_colour(mean.reshape(-1, *density.shape[1:]))
 
 
-def _at_level(recipe: Recipe, wave: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """The modelled wave at the references' level (a number or one a sample), linear up to `KNEE` and rounded off between it and full scale."""
-    wave = wave * level[None] / recipe.level if recipe.level else wave
+def _at_level(wave: np.ndarray, gain: np.ndarray) -> np.ndarray:
+    """The modelled wave at the references' level by a gain (one for all or for each sample), linear up to `KNEE` and rounded off between it and full scale."""
+    wave = wave * gain[None]
     size = np.abs(wave)
     rounded = KNEE + (1 - KNEE) * np.tanh((size - KNEE) / (1 - KNEE))
     # Just under 1, so that rounding to integers cannot pass full scale.

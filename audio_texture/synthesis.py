@@ -137,6 +137,8 @@ def prepare(
     style = style_objective(recipe, rate, weights, morph_to=morph_to, bands=bands)
     target = jax.jit(lambda waves: style.fit([as_rendered(wave) for wave in waves]))(modelled)
 
+    along = None if morph_to is None else _levels_along(references, modelled, rate, weights, morph_to)
+
     def loss(parameters, data):
         total, terms = style.distance(data["target"], sketch.render(parameters, data["constants"]))
         return total * data["scale"], {name: term * data["scale"] for name, term in terms.items()}
@@ -152,9 +154,9 @@ def prepare(
         wave = audio.resample(np.asarray(to_wave(key, parameters)), rate, sample_rate)[:, :wanted]
         if morph_to is None:
             return audio.match_level(wave, level)
+        levels, lost = (np.interp(np.linspace(0, 1, wanted), np.linspace(0, 1, canvas.KNOTS), values).astype(np.float32) for values in along)
         # All was modelled at one level.
-        levels = np.linspace(level, level_of(references, morph_to), wanted, dtype=np.float32) if recipe.level else np.ones(wanted, np.float32)
-        return audio.match_level(wave * levels[None], audio.rms(levels) if recipe.level else level)
+        return audio.match_level(wave * (levels / lost)[None] if recipe.level else wave / lost[None], audio.rms(levels))
 
     return Problem(optimizer_of(recipe, loss), begin, finish)
 
@@ -249,6 +251,16 @@ def check_mixture(
 def level_of(references: Sequence[np.ndarray], weights: Sequence[float]) -> float:
     """Level (RMS) of a mixture."""
     return math.sqrt(np.average([audio.rms(wave) ** 2 for wave in references], weights=weights))
+
+
+def _levels_along(
+    references: Sequence[np.ndarray], modelled: Sequence[np.ndarray], rate: int, weights: Sequence[float], morph_to: Sequence[float]
+) -> tuple[list[float], list[float]]:
+    """Level (RMS) of a morph at the canvas's knots, and the share of it that sounds between others have."""
+    densities = [canvas.spectral_density(wave, sample_rate=rate, samples=4096, smoothing_hz=rate / 1024) for wave in modelled]
+    ends = [np.divide(shares, sum(shares)) for shares in (weights, morph_to)]
+    each = [(1 - place) * ends[0] + place * ends[1] for place in np.linspace(0, 1, canvas.KNOTS)]
+    return [level_of(references, shares) for shares in each], [canvas.lost_level(densities, shares) for shares in each]
 
 
 def as_modelled(

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 import scipy.signal
-from conftest import correlated, correlation_of, crackle, highest_correlation, relative_error
+from conftest import correlated, correlation_of, crackle, highest_correlation, noise, relative_error
 
 from audio_texture import audio, canvas, quality, recipes, sounds, streaming, synthesis
 from audio_texture.recipes import View
@@ -179,8 +179,8 @@ def test_stereo_keeps_its_image(tmp_path):
 def test_peaks_are_rounded_off():
     """Of a recording at full scale no stretch clips, and what is no peak stays as it is."""
     wave = np.linspace(-1, 1, 101, dtype=np.float32)[None]
-    found = streaming._at_level(SMALL, wave, np.float32([0.5])) * SMALL.level / 0.5
-    assert np.max(np.abs(found)) < SMALL.level / 0.5 and np.all(np.diff(found) >= 0)
+    found = streaming._at_level(wave, np.float32([5.0])) / 5
+    assert np.max(np.abs(found)) < 0.2 and np.all(np.diff(found) >= 0)
     small = np.abs(wave) < 0.17
     np.testing.assert_allclose(found[small], wave[small], rtol=1e-5)
 
@@ -242,6 +242,56 @@ def test_colours_of_other_lengths_keep_their_power(samples):
     colour = streaming._colour(density, samples)
     power = np.concatenate([colour[:, 0, 0] ** 2, colour[(samples - 1) // 2 : 0 : -1, 0, 0] ** 2])
     assert len(power) == samples and np.mean(power) == pytest.approx(np.mean(tone**2), rel=0.03)
+
+
+# --- mixtures
+
+
+@functools.cache
+def morphing():
+    """From dull clicks to bright noise at a quarter of the level, and the stream of it."""
+    bright = 0.25 * audio.rms(REFERENCE) / 0.1 * np.diff(noise(16001), axis=1)
+    recipe = dataclasses.replace(SMALL, evaluations=15)
+    style = streaming.fit(recipe, [REFERENCE, bright.astype(np.float32)], sample_rate=RATE, weights=[2.0, 0.0], morph_to=[0.0, 1.0])
+    return streaming.prepare(style, seconds=3.0)
+
+
+def test_a_morph_passes_through_a_stream(tmp_path):
+    """Brighter and quieter from beginning to end, by blocks that share one program; the same from the disk."""
+    stream = morphing()
+    count = -(-stream.total // stream.samples)
+    wave, _ = blocks(stream, count)
+    quarters = np.split(wave[0, : stream.total // 4 * 4], 4)
+    bright = [np.mean(np.diff(part) ** 2) / np.mean(part**2) for part in quarters]
+    assert np.all(np.diff(bright) > 0) and np.all(np.diff([audio.rms(part) for part in quarters]) < 0)
+    places = [stream.place(number) for number in range(count + 3)]
+    assert places[0] == 0 and places[-1] == 1 and np.all(np.diff(places) >= 0)
+    np.testing.assert_allclose(stream.style.weights_at(0.25), [0.75, 0.25])
+    streaming.save(f"{tmp_path}/style", stream.style)
+    again = streaming.prepare(streaming.load(f"{tmp_path}/style"), seconds=3.0)
+    np.testing.assert_array_equal(blocks(again, 2)[0], wave[:, : 2 * stream.samples])
+
+
+def test_bands_of_a_stream(tmp_path):
+    """Each band is its sound's, also through the disk, where the upper end is no number."""
+    edges = [(0.0, 1000.0), (1000.0, np.inf)]
+    streaming.save(f"{tmp_path}/style", streaming.fit(SMALL, [REFERENCE, noise(8000)], sample_rate=RATE, bands=edges))
+    style = streaming.load(f"{tmp_path}/style")
+    assert style.bands == edges
+    wave, _ = blocks(streaming.prepare(style), 3)
+    power = np.abs(np.fft.rfft(wave[0])) ** 2
+    high = np.arange(len(power)) > len(power) // 4
+    # Both sounds were brought to one level, of which the dull one has next to nothing above.
+    expected = np.sum(np.abs(np.fft.rfft(noise(8000)[0] / audio.rms(noise(8000)))) ** 2 * (np.arange(4001) > 1000)) / 8000**2
+    assert np.sum(power[high]) / np.sum(power) == pytest.approx(2 * expected / (2 * expected + 1), abs=0.2)
+
+
+def test_morphs_need_an_end():
+    style = morphing().style
+    with pytest.raises(ValueError, match="a morph needs a stream that ends"):
+        streaming.prepare(style)
+    with pytest.raises(ValueError, match="a loop has no end to morph to"):
+        streaming.prepare_loop(style, seconds=1.0)
 
 
 # --- bad input
