@@ -21,6 +21,8 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.fft
 
+from audio_texture import spectrogram
+
 ENVELOPE_RATE = 400.0  # Hz, MS11
 CORRELATION_OFFSETS = (1, 2, 3, 5, 8, 11, 16, 21)  # bands apart, MS11: envelope correlations
 MODULATION_OFFSETS = (1, 2)  # bands apart, MS11: C1
@@ -163,8 +165,9 @@ def envelopes(wave, *, sample_rate, bands=30, compression=0.3, floor=1e-5, overs
             kept_GxF[row, : stop - start] = np.arange(start, stop)
             gains[row, : stop - start] = filters_KxF[k, start:stop]
             order.append(k)
-        # ifft pads what lies beyond with zeros: the negative frequencies of an analytic signal
-        analytic = jnp.fft.ifft(spectrum_F[kept_GxF] * gains, n=length) * (length / samples)
+        subband = spectrum_F[kept_GxF] * gains
+        # zeros beyond: the negative frequencies of an analytic signal
+        analytic = spectrogram.ifft(jnp.pad(subband, ((0, 0), (0, length - subband.shape[1])))) * (length / samples)
         power = jnp.real(analytic) ** 2 + jnp.imag(analytic) ** 2
         envelope = (power + floor ** 2) ** (compression / 2)
         # strictly below 200 Hz: half of what lies at 200 Hz would have no phase left
@@ -245,8 +248,8 @@ def envelope_statistics(envelope, weights=None, *, envelope_rate=ENVELOPE_RATE):
     across_PxQ = cross(spectrum_KxF[j], spectrum_KxF[k]) @ power(octaves_QxF)
     across_PxQ = across_PxQ / jnp.sqrt(octave_power_KxQ[j] * octave_power_KxQ[k])
 
-    analytic_KxQxM = jnp.fft.ifft(
-            spectrum_KxF[:, None] * (octaves_QxF * count).astype(np.float32)[None], n=frames)
+    octave_KxQxF = spectrum_KxF[:, None] * (octaves_QxF * count).astype(np.float32)[None]
+    analytic_KxQxM = spectrogram.ifft(jnp.pad(octave_KxQxF, ((0, 0), (0, 0), (0, frames - octave_KxQxF.shape[2]))))
     low, high = analytic_KxQxM[:, :-1], analytic_KxQxM[:, 1:]
     # |a|^2 relative to its own band: the phase of a silent band is nothing, not 0 / 0
     scale = jnp.sqrt(2 * octave_power_KxQ)  # root of <|a|^2>; the window's weights are already inside

@@ -14,6 +14,8 @@ import numpy as np
 import scipy.fft
 import scipy.signal
 
+from audio_texture import spectrogram
+
 C1_HZ = 32.703
 
 
@@ -157,7 +159,7 @@ def cqt(wave: jax.Array, plan: Plan) -> jax.Array:
     empty = jnp.zeros(rows * plan.frames, spectrum.dtype)
     filled = empty.at[plan.place].add(plan.falling * spectrum, unique_indices=True)
     filled = filled.at[plan.place + plan.frames].add(plan.rising * spectrum, unique_indices=True)
-    return jnp.fft.ifft(filled.reshape(rows, plan.frames), axis=1).T
+    return spectrogram.ifft(filled.reshape(rows, plan.frames)).T
 
 
 @jax.jit
@@ -172,7 +174,7 @@ def icqt(spectrum: jax.Array, plan: Plan) -> jax.Array:
     """
     if spectrum.shape != (plan.frames, len(plan.frequencies)):
         raise ValueError(f"the plan is for a spectrum [{plan.frames}, {len(plan.frequencies)}], got shape {spectrum.shape}.")
-    rows = jnp.fft.fft(spectrum.T, axis=1).reshape(-1)
+    rows = spectrogram.fft(spectrum.T).reshape(-1)
     bins = plan.falling * rows[plan.place] + plan.rising * rows[plan.place + plan.frames]
     return jnp.fft.irfft(bins * (plan.samples / (2 * plan.frames)), n=plan.samples)
 

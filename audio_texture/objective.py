@@ -475,14 +475,14 @@ def morph(
       mixed: weights -> `mixture`.
       size, overlap, axis: of the blocks, see `blocks`.
     """
-    ends = np.array([np.divide(weights, sum(weights)), np.divide(morph_to, sum(morph_to))], np.float32)
+    ends = [jnp.asarray(shares, jnp.float32) / sum(shares) for shares in (weights, morph_to)]
 
     def distance(target, x):
         length, starts = blocks(x.shape[axis], frames=size, overlap=overlap)
         places = np.linspace(0, 1, len(starts), dtype=np.float32)[:, None]
         cut = jnp.stack([jax.lax.slice_in_dim(x, start, start + length, axis=axis) for start in starts])
         one_block = jax.checkpoint(lambda block: mixed(list(block[0])).distance(target, block[1]))
-        totals, terms = jax.lax.map(one_block, (jnp.asarray((1 - places) * ends[:1] + places * ends[1:]), cut))
+        totals, terms = jax.lax.map(one_block, ((1 - places) * ends[0][None] + places * ends[1][None], cut))
         return jnp.mean(totals), {name: jnp.mean(values) for name, values in terms.items()}
 
     return Objective(mixed(weights).fit, distance)

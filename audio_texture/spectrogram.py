@@ -29,6 +29,32 @@ def _check(n_fft: int, hop_length: int) -> None:
         raise ValueError(f"hop_length must be from 1 to n_fft // 2 = {n_fft // 2}, got {hop_length}.")
 
 
+def ifft(spectrum: jax.Array) -> jax.Array:
+    """Inverse discrete Fourier transform of the last axis, through two real ones.
+
+    On a CPU the library's complex transform rounds a row otherwise when it stands in a whole vector of rows than when it is left
+    over, and which rows are left over depends on the thread that runs it: the same program gave two results. Its real
+    transforms do not.
+
+    Args:
+      spectrum: [..., n] complex.
+    Returns:
+      [..., n] complex64.
+    """
+    size = spectrum.shape[-1]
+    half = size // 2 + 1
+    here = spectrum[..., :half]
+    # The conjugate of bins 0, -1, -2, ...
+    mirrored = jnp.conj(jnp.concatenate([spectrum[..., :1], jnp.flip(spectrum[..., size - half + 1 :], -1)], axis=-1))
+    parts = jnp.fft.irfft(jnp.stack([here + mirrored, -1j * (here - mirrored)]) / 2, n=size)
+    return jax.lax.complex(parts[0], parts[1])
+
+
+def fft(signal: jax.Array) -> jax.Array:
+    """Discrete Fourier transform of the last axis, [..., n] complex -> [..., n] complex64; for why, see `ifft`."""
+    return jnp.conj(ifft(jnp.conj(signal))) * signal.shape[-1]
+
+
 @functools.partial(jax.jit, static_argnames=("n_fft", "hop_length", "center", "window"))
 def stft(wave: jax.Array, *, n_fft: int, hop_length: int, center: bool = True, window: str = "hann") -> jax.Array:
     """Short-time Fourier transform.

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import glob
 import hashlib
 import html
@@ -23,6 +24,7 @@ from absl import app, flags
 from audio_texture import audio, optimize, recipes, sounds, synthesis
 
 EMBEDDED = "sound:"
+CROSSOVER_HZ = ["1000"]
 VERSIONS = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "soundfile")
 
 
@@ -90,9 +92,9 @@ def define_recipe_flags() -> None:
             flags.DEFINE_string(field.name, None, text)
 
 
-def recipe_from_flags() -> recipes.Recipe:
-    """The named recipe with the fields that flags were given for. `--recipe=help` prints the list and ends."""
-    values = flags.FLAGS.flag_values_dict()
+def recipe_from_flags(values: dict[str, Any] | None = None) -> recipes.Recipe:
+    """The named recipe with the fields that flags (or values in their place) were given for. `--recipe=help` prints the list and ends."""
+    values = flags.FLAGS.flag_values_dict() if values is None else values
     if values["recipe"] == "help":
         for recipe in recipes.RECIPES.values():
             print(f"{recipe.name:16} {recipe.summary}")
@@ -135,11 +137,11 @@ def define_mixture_flags() -> None:
     flags.DEFINE_list("weights", None, "Shares of the inputs in a mixture, separated by commas; equal if left out.")
     flags.DEFINE_list("morph_to", None, "Shares of the inputs at the end, which --weights pass to evenly; not morphed if left out.")
     flags.DEFINE_list("bands", None, "A sound for each band of frequencies, in place of --input: low:FILE,high:FILE or low:FILE,mid:FILE,high:FILE.")
-    flags.DEFINE_list("crossover_hz", ["1000"], "Where bands meet, in Hz; two values, rising, where there are three bands.")
+    flags.DEFINE_list("crossover_hz", None, f"Where bands meet, in Hz: {CROSSOVER_HZ[0]} if left out; two values, rising, where there are three bands.")
 
 
-def run_config(path: str | None) -> dict[str, Any]:
-    """All that decides about a run's samples: from another run's config.json, or from the flags."""
+def run_config(path: str | None, values: dict[str, Any] | None = None) -> dict[str, Any]:
+    """All that decides about a run's samples: from another run's config.json, or from the flags (or values in their place)."""
     if path is not None:
         with naming("config"):
             config = read_json(path)
@@ -148,32 +150,31 @@ def run_config(path: str | None) -> dict[str, Any]:
                 if not isinstance(config, dict) or not isinstance(config.get(name), kind):
                     raise ValueError(f"{path!r} is no run's configuration: {name!r} is missing or of another type.")
             return {**config, "recipe": recipes.Recipe.from_json(config["recipe"]).to_json(), "versions": versions()}
-    values = flags.FLAGS.flag_values_dict()
-    recipe = recipe_from_flags()
-    mixture = mixture_from_flags()
+    values = flags.FLAGS.flag_values_dict() if values is None else values
+    recipe = recipe_from_flags(values)
+    mixture = mixture_from_flags(values)
     plain = {name: values[name] for name in ("seconds", "seed", "samples", "output_format")}
     return {**mixture, **plain, "recipe": recipe.to_json(), "versions": versions()}
 
 
-def mixture_from_flags() -> dict[str, Any]:
-    """The flags' sounds, weights and, in a morph, weights at the end, as a configuration holds them. A band is part of its input."""
-    values = flags.FLAGS.flag_values_dict()
-    given = lambda name: flags.FLAGS[name].present
+def mixture_from_flags(values: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The flags' (or values') sounds, weights and, in a morph, weights at the end, as a configuration holds them. A band is part of its input."""
+    values = flags.FLAGS.flag_values_dict() if values is None else values
     sources, bands = values["input"], [None] * len(values["input"])
-    if given("crossover_hz") and not given("bands"):
+    if values["crossover_hz"] and not values["bands"]:
         raise UserError("--crossover_hz: is for --bands, which were not given.")
-    if given("bands"):
+    if values["bands"]:
         for other in ("input", "weights", "morph_to"):
-            if given(other):
+            if flags.FLAGS[other].present:
                 raise UserError(f"--bands: each sound decides about its own band alone; leave --{other} out.")
-        sources, bands = _bands(values["bands"], values["crossover_hz"])
+        sources, bands = _bands(values["bands"], values["crossover_hz"] or CROSSOVER_HZ)
     inputs = [{"source": source, "start": values["input_start"], "seconds": values["input_seconds"], "band": band} for source, band in zip(sources, bands, strict=True)]
-    with naming("bands" if given("bands") else "input"):
+    with naming("bands" if values["bands"] else "input"):
         inputs = [{**entry, "sha256": digest(entry["source"])} for entry in inputs]
     with naming("weights"):
         weights = _weights(values["weights"], len(inputs))
     with naming("morph_to"):
-        return {"inputs": inputs, "weights": weights, "morph_to": _weights(values["morph_to"], len(inputs)) if given("morph_to") else None}
+        return {"inputs": inputs, "weights": weights, "morph_to": values["morph_to"] and _weights(values["morph_to"], len(inputs))}
 
 
 def _bands(texts: Sequence[str], crossovers: Sequence[str]) -> tuple[list[str], list[list[float | None]]]:
@@ -230,6 +231,7 @@ def _weights(texts: Sequence[str] | None, inputs: int) -> list[float]:
     return weights
 
 
+@functools.cache
 def digest(source: str) -> str | None:
     """SHA-256 of a sound file, by which a run made again knows that its input is the same; None for an embedded sound."""
     if source.startswith(EMBEDDED):
@@ -240,6 +242,7 @@ def digest(source: str) -> str | None:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@functools.lru_cache(maxsize=8)
 def read_sound(source: str, *, start: float, seconds: float) -> tuple[np.ndarray, int]:
     """A sound file's or embedded sound's wave [C, N] and rate, without digital silence at its ends. ValueError otherwise."""
     if source.startswith(EMBEDDED):
@@ -412,9 +415,11 @@ class ProgressBar:
 
 def write_text(path: str, text: str) -> None:
     """Writes a file whole or not at all."""
-    with open(path + ".partial", "w", encoding="utf-8") as file:
+    # A name of its own: jobs of one sweep write the same table.
+    partial = f"{path}.{os.urandom(4).hex()}.partial"
+    with open(partial, "w", encoding="utf-8") as file:
         file.write(text)
-    os.replace(path + ".partial", path)
+    os.replace(partial, path)
 
 
 def write_json(path: str, value: Any) -> None:
@@ -422,6 +427,7 @@ def write_json(path: str, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     """Versions of what decides about samples."""
     return {name: metadata.version(name) for name in VERSIONS} | {"python": sys.version.split()[0]}

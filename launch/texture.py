@@ -15,8 +15,11 @@ Ctrl-C ends the optimisation after the evaluations at hand and writes what there
 """
 
 import os
+from collections.abc import Hashable, Sequence
+from typing import Any
 
 import jax
+import numpy as np
 from absl import flags
 
 from audio_texture import audio, checkpoint, recipes, synthesis
@@ -37,7 +40,38 @@ _MAX_SECONDS = flags.DEFINE_float("max_seconds", float("inf"), "Wall-clock budge
 _CHECKPOINT_EVERY = flags.DEFINE_integer("checkpoint_every", 0, "Evaluations between checkpoints in --output_dir; 0 keeps one on Ctrl-C alone.", lower_bound=0)
 _RESUME = flags.DEFINE_bool("resume", False, "Whether to finish the run in --output_dir, from its last checkpoint.")
 
+# What the result is called, and which flags name sounds.
+SOUND, SOURCES = "texture", ("input",)
 FILES = ("config.json", "metrics.jsonl", "report.html", "texture.*", "texture_*.*", "checkpoint")
+
+
+def configure(values: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of a run whose flags have these values."""
+    return cli.run_config(None, values)
+
+
+def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]:
+    """A configuration's recipe, its references and their rate. UserError where a reference or the length will not do."""
+    recipe = recipes.Recipe.from_json(config["recipe"])
+    references, rate = cli.read_inputs(config["inputs"], lambda wave, rate, name: synthesis.check_reference(recipe, wave, sample_rate=rate, name=name))
+    with cli.naming("seconds"):
+        synthesis.check_seconds(config["seconds"])
+    return recipe, references, rate
+
+
+def shape_of(config: dict[str, Any], recipe: recipes.Recipe, references: Sequence[np.ndarray], rate: int) -> Hashable:
+    """What decides which compiled programs a run needs."""
+    mixture = cli.mixture_of(config)
+    return synthesis.shape_of(recipe, references, sample_rate=rate, seconds=config["seconds"], morph_to=mixture["morph_to"], bands=mixture["bands"])
+
+
+def prepare(
+    config: dict[str, Any], recipe: recipes.Recipe, references: Sequence[np.ndarray], rate: int, like: synthesis.Problem | None = None
+) -> synthesis.Problem:
+    """The configuration's problem. UserError where a view does not fit the rate. like: see `synthesis.prepare`."""
+    cli.check_mixture(config, recipe, rate)
+    with cli.naming("views"):
+        return synthesis.prepare(recipe, references, sample_rate=rate, seconds=config["seconds"], **cli.mixture_of(config), like=like)
 
 
 def main() -> int:
@@ -46,13 +80,8 @@ def main() -> int:
     cli.check_output_folder(folder, overwrite=_OVERWRITE.value or _RESUME.value)
     if _RESUME.value:
         cli.check_resumable(folder, config)
-    recipe = recipes.Recipe.from_json(config["recipe"])
-    references, rate = cli.read_inputs(config["inputs"], lambda wave, rate, name: synthesis.check_reference(recipe, wave, sample_rate=rate, name=name))
-    with cli.naming("seconds"):
-        synthesis.check_seconds(config["seconds"])
-    cli.check_mixture(config, recipe, rate)
-    with cli.naming("views"):
-        problem = synthesis.prepare(recipe, references, sample_rate=rate, seconds=config["seconds"], **cli.mixture_of(config))
+    recipe, references, rate = read(config)
+    problem = prepare(config, recipe, references, rate)
 
     cli.say_scales(recipe, synthesis.fitted(recipe, references, sample_rate=rate), synthesis.modelled_rate(recipe, rate))
     cli.make_output_folder(folder, earlier=() if _RESUME.value else FILES)
@@ -60,7 +89,7 @@ def main() -> int:
     metrics = cli.Metrics(os.path.join(folder, "metrics.jsonl"))
     made, reason = [], None
     for sample in range(config["samples"]):
-        path = os.path.join(folder, f"texture{f'_{sample}' if config['samples'] > 1 else ''}.{config['output_format']}")
+        path = os.path.join(folder, f"{SOUND}{f'_{sample}' if config['samples'] > 1 else ''}.{config['output_format']}")
         checkpoints = os.path.join(folder, "checkpoint", str(sample))
         if not (_RESUME.value and os.path.exists(path) and not os.path.exists(checkpoints)):
             bar = cli.ProgressBar(recipe.evaluations, os.path.basename(path))

@@ -13,12 +13,14 @@ NETWORKS = {"weights", "training"}
 ENDS = {"synthesis", "report"}
 # Choices need no more than the words they are made of, and what a kernel's width is in hertz.
 ALLOWED = {
-    **dict.fromkeys(BASE, set()),
+    **dict.fromkeys(BASE - {"constant_q"}, set()),
+    "constant_q": {"spectrogram"},
     **dict.fromkeys(STAGES, BASE),
     **dict.fromkeys(JUDGES | NETWORKS, BASE | STAGES),
     "recipes": {"audio", "layer", "spectrogram"},
     **dict.fromkeys(ENDS, BASE | STAGES | JUDGES | {"recipes"}),
     "streaming": BASE | STAGES | JUDGES | {"recipes", "synthesis"},
+    "gallery": {"report"},
 }
 MODULES = sorted(path.stem for path in LIBRARY.glob("*.py") if path.stem != "__init__")
 

@@ -15,7 +15,7 @@ from audio_texture import audio, recipes
 
 ROOT = Path(__file__).resolve().parent.parent
 # Small enough that a run is mostly start-up.
-SMALL = ("--recipe=texture-fast", "--views=bins@32/16:1,2", "--evaluations=30", "--seconds=0.3")
+SMALL = ("--views=bins@32/16:1,2", "--evaluations=30", "--seconds=0.3")
 
 
 def command(*arguments: str) -> list[str]:
@@ -132,7 +132,7 @@ def test_mixture(folder):
 @pytest.mark.slow
 def test_interrupted_and_resumed(folder):
     """Ctrl-C writes what there is; --resume ends up at the very samples of a run that was left alone."""
-    flags = ("--recipe=texture-fast", f"--input={folder}/mono.wav", "--views=bins@32/16:1,2", "--seconds=0.3", "--evaluations=3000")
+    flags = (f"--input={folder}/mono.wav", "--views=bins@32/16:1,2", "--seconds=0.3", "--evaluations=3000")
     out = folder / "interrupted"
     process = subprocess.Popen(command(*flags, f"--output_dir={out}"), cwd=ROOT, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
