@@ -377,7 +377,7 @@ def at_scales(recipe: Recipe, sample_rate: int) -> Recipe:
     for number, milliseconds in enumerate(recipe.time_scale):
         if views and not any(frames[number] for frames in times.values()):
             shortest = min(view.milliseconds(1, sample_rate) for view in views)
-            raise ValueError(f"time_scale: {milliseconds:g} ms is shorter than the shortest window of the views, {shortest:.3g} ms.")
+            raise ValueError(f"{milliseconds:g} ms is shorter than the shortest window of the views, {shortest:.3g} ms.")
     if recipe.filters and recipe.time_scale and recipe.network != "1d-time":
         longest = max(max(frames) for frames in times.values())
         recipe = dataclasses.replace(recipe, dilation=max(recipe.dilation, math.ceil((longest - 1) / (recipe.depth * (WIDEST - 1)))))

@@ -227,6 +227,20 @@ def _bands(texts: Sequence[str], crossovers: Sequence[str]) -> tuple[list[str], 
     return [sources[name] for name in ("low", "mid", "high") if name in sources], [list(pair) for pair in zip([0.0, *edges], [*edges, None], strict=True)]
 
 
+def reference_check(recipe: recipes.Recipe) -> Callable[[np.ndarray, int, str], None]:
+    """What `read_inputs` checks for a recipe: that its scales fit the rate, and the sound the recipe."""
+
+    def check(wave, rate, name):
+        modelled = synthesis.modelled_rate(recipe, rate)
+        with naming("time_scale"):
+            recipes.at_scales(dataclasses.replace(recipe, frequency_scale=""), modelled)
+        with naming("frequency_scale"):
+            recipes.at_scales(recipe, modelled)
+        synthesis.check_reference(recipe, wave, sample_rate=rate, name=name)
+
+    return check
+
+
 def mixture_of(config: dict[str, Any]) -> dict[str, Any]:
     """What the library's `prepare` and `fit` are told of a configuration's mixture."""
     bands = [entry.get("band") for entry in config["inputs"]]

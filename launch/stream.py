@@ -118,7 +118,7 @@ def _style() -> tuple[streaming.Style, dict[str, Any], list[np.ndarray]]:
     config = checked({**cli.mixture_from_flags(), "target": None, "recipe": recipe.to_json(), **plain})
     if config["morph_to"] and (_LOOP.value or not _SECONDS.value):
         raise cli.UserError("--morph_to: a morph needs an end, and so --seconds above 0 and no --loop.")
-    references, rate = cli.read_inputs(config["inputs"], lambda wave, rate, name: synthesis.check_reference(recipe, wave, sample_rate=rate, name=name))
+    references, rate = cli.read_inputs(config["inputs"], cli.reference_check(recipe))
     cli.check_mixture(config, recipe, rate)
     with cli.naming("views"):
         style = streaming.fit(recipe, references, sample_rate=rate, **cli.mixture_of(config))

@@ -44,7 +44,7 @@ def configure(values: dict[str, Any]) -> dict[str, Any]:
 def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]:
     """A configuration's recipe, its references and their rate. UserError where a reference or the length will not do."""
     recipe = recipes.Recipe.from_json(config["recipe"])
-    references, rate = cli.read_inputs(config["inputs"], lambda wave, rate, name: synthesis.check_reference(recipe, wave, sample_rate=rate, name=name))
+    references, rate = cli.read_inputs(config["inputs"], cli.reference_check(recipe))
     with cli.naming("seconds"):
         synthesis.check_seconds(config["seconds"])
     return recipe, references, rate

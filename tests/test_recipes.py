@@ -233,7 +233,7 @@ def test_time_scales_shorter_than_a_window_leave_the_view_out():
     """A long window cannot see so short a moment; where none can, that is said."""
     views = (VIEW, View(8, (4,), 64.0, 32.0))
     assert recipes.at_scales(some(views=views, time_scale=(40.0,)), 8000).views == (View(0, (2,), 32.0, 8.0),)
-    with pytest.raises(ValueError, match="time_scale: 20 ms is shorter than the shortest window of the views, 32 ms"):
+    with pytest.raises(ValueError, match="20 ms is shorter than the shortest window of the views, 32 ms"):
         recipes.at_scales(some(views=views, time_scale=(40.0, 20.0)), 8000)
 
 
