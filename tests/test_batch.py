@@ -114,6 +114,17 @@ def test_problems_alike_compile_nothing():
     assert not compiled
 
 
+def test_memory_decides_the_size_of_a_batch():
+    """By the compiler's account, which grows with the runs; a device that holds half as much gets half as many."""
+    one = jnp.zeros(12), {"at": jnp.ones(12), "bad": jnp.float32(0)}
+    few, many = (optimize.batch_bytes(METHODS["lbfgs"], *one, runs=runs) for runs in (2, 64))
+    assert 4 * few < many < 64 * few
+    problem = varied()[2][0]._replace(optimizer=METHODS["lbfgs"], begin=lambda key: one)
+    assert synthesis.fitting_batch(problem, 64, memory=10 * many) == 64
+    assert synthesis.fitting_batch(problem, 64, memory=many // 2) in (31, 32)
+    assert synthesis.fitting_batch(problem, 64, memory=1) == 1
+
+
 CHANGES = {
     "a weight that was 0": ({"rhythm_weight": 0.01}, 6000, 0.5),
     "another kernel": ({"views": (View(8, (2, 5), 16.0, 4.0),)}, 6000, 0.5),
@@ -149,6 +160,6 @@ def test_structures_keep_what_decides_the_program(name):
     """A recipe's structure is a valid recipe, its own structure, and blind to numbers and to nothing else."""
     recipe = recipes.named(name)
     assert recipe.structure() == recipe.structure().structure()
-    louder = dataclasses.replace(recipe, sharpness=9.0, style_weight=2.0, evaluations=7, learning_rate=0.3)
+    louder = dataclasses.replace(recipe, sharpness=9.0, style_weight=2 * recipe.style_weight, evaluations=7, learning_rate=0.3)
     assert louder.structure() == recipe.structure() != dataclasses.replace(recipe, block_seconds=1.0).structure()
-    assert set(recipe.numbers()) == {"sharpness", "style_weight", "auditory_weight", "patches_weight", "rhythm_weight", "bound_weight", "autocorrelation_weight", "diversity_weight", "learning_rate"}
+    assert set(recipe.numbers()) == {"sharpness", "style_weight", "auditory_weight", "patches_weight", "rhythm_weight", "bound_weight", "autocorrelation_weight", "diversity_weight", "learning_rate", "content_weight", "loudness_weight", "spectrum_weight", "power_weight", "variation_weight"}
