@@ -1,10 +1,11 @@
-"""Makes many runs of launch.texture, over lists and ranges of its flags, and a table, a page and the sounds of them.
+"""Makes many runs of launch.texture or launch.transfer, over lists and ranges of its flags, and a table, a page and the sounds of them.
 
     python -m launch.sweep                                                # four textures of an embedded fire; some minutes
     python -m launch.sweep --input='rain/*.ogg' --sweep=seed=0:3 --sweep=sharpness=2,4,8 --seconds=2 --output_dir=output/rain
     python -m launch.sweep --sweep=evaluations=50:200:4 --sweep=auditory_weight=0.001:0.1:3:log --dry_run      # the plan alone
     python -m launch.sweep --sweep='views=bins@32/8:1,3;mel24@32/8:2,8' --sweep=seed=1,2 --sweep_mode=zip
     python -m launch.sweep --sweep=seed=0:999 --shard=$SLURM_ARRAY_TASK_ID/8 --output_dir=/shared/output/many  # one of eight jobs
+    python -m launch.sweep --program=transfer --content='dogs/*.ogg' --style=rain.ogg --sweep=style_weight=0.1:10:5:log
 
 --sweep=NAME=VALUES, repeated: any flag that decides about a run's samples. VALUES: v1,v2,... (v1;v2;... where values have commas of their
 own, and a; for one of them alone), whole numbers from:to, numbers from:to:count evenly spaced, from:to:count:log in equal ratios.
@@ -15,10 +16,12 @@ sweep.csv, sweep.html and sweep.json. --resume goes on where a sweep was stopped
 many runs failed (120 at most), 130 after Ctrl-C, and 2, with nothing written, for bad input.
 """
 
+import contextlib
 import csv
 import difflib
 import glob
 import hashlib
+import importlib
 import io
 import itertools
 import json
@@ -37,15 +40,29 @@ import numpy as np
 import tqdm
 from absl import flags
 
-from audio_texture import audio, optimize, quality, recipes, synthesis
-from launch import cli, texture
+from audio_texture import audio, optimize, recipes, synthesis
+from launch import cli
 
-# A program that can be swept has configure, read, shape_of and prepare, and says what it calls its result and which flags name sounds.
-PROGRAMS = {"texture": texture}
+# A program that can be swept has configure, read, shape_of, prepare and measures, and says what it calls its result and which flags name sounds.
+PROGRAMS = ("texture", "transfer")
+
+
+def _asked(arguments: Sequence[str]) -> str:
+    """The program that --program names, whose flags are this one's too and must be defined before any are parsed."""
+    for argument, following in itertools.pairwise([*arguments, ""]):
+        name, equals, value = argument.partition("=")
+        if name in ("-program", "--program"):
+            value = value if equals else following
+            # Another value is the flag's own to refuse.
+            return value if value in PROGRAMS else PROGRAMS[0]
+    return PROGRAMS[0]
+
+
+_MODULE = importlib.import_module(f"launch.{_asked(sys.argv)}")
 
 _SWEEP = flags.DEFINE_multi_string("sweep", None, "NAME=VALUES: a flag and the values it takes; repeat for several. seed=0:3 if nothing else is swept.")
 _MODE = flags.DEFINE_enum("sweep_mode", "grid", ["grid", "zip"], "Every value with every other, or the first with the first, and so on.")
-_PROGRAM = flags.DEFINE_enum("program", "texture", list(PROGRAMS), "What each run is a run of.")
+_PROGRAM = flags.DEFINE_enum("program", PROGRAMS[0], PROGRAMS, "What each run is a run of.")
 _MIXTURE = flags.DEFINE_bool("mixture", False, "Whether all --input are mixed in every run, in place of a run each.")
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Whether to print the plan and stop.")
 _BATCH = flags.DEFINE_integer("batch", 0, "Runs made at once; 0 is as many as fit into an accelerator's memory, on a CPU one a device.", lower_bound=0)
@@ -367,8 +384,10 @@ def write_run(folder: str, run: Run, program: Any, texture: synthesis.Texture, s
     # Other names than the flags', which have columns of their own.
     row |= {"spent_evaluations": last.evaluations, "spent_seconds": round(seconds, 3), "sound": f"{name}.{run.config['output_format']}"}
     _, references, rate = program.read(run.config)
-    if _QUALITY.value and len(references) == 1:
-        row |= _measures(texture.wave, references[0], rate)
+    if _QUALITY.value:
+        # Sounds may be too short to be judged.
+        with contextlib.suppress(ValueError):
+            row |= program.measures(texture.wave, references, rate)
     if texture.outcome.reason == "not finite":
         row["error"] = f"the loss was not finite at evaluation {int(texture.outcome.state.failed_at)}"
 
@@ -379,14 +398,6 @@ def write_run(folder: str, run: Run, program: Any, texture: synthesis.Texture, s
 
     _write_folder(folder, run, row, fill)
     return "error" not in row
-
-
-def _measures(wave: np.ndarray, reference: np.ndarray, rate: int) -> dict[str, float]:
-    """As launch.evaluate has them; none where a sound is too short to be judged."""
-    try:
-        return quality.evaluate(wave, reference, sample_rate=rate)
-    except ValueError:
-        return {}
 
 
 def write_failure(folder: str, run: Run, message: str) -> None:
@@ -475,8 +486,8 @@ def share_of_flags() -> Share:
 
 
 def main() -> int:
-    values, folder, program = flags.FLAGS, flags.FLAGS.output_dir, PROGRAMS[_PROGRAM.value]
-    if values.config is not None or values["samples"].present or values["checkpoint_every"].present:
+    values, folder, program = flags.FLAGS, flags.FLAGS.output_dir, _MODULE
+    if any(name in values and values[name].present for name in ("config", "samples", "checkpoint_every")):
         raise cli.UserError("--config, --samples, --checkpoint_every: a sweep has none of them; sweep --seed for several samples.")
     if values.overwrite and (values.resume or _SHARD.value or _DISTRIBUTED.value):
         raise cli.UserError("--overwrite: not with --resume, --shard or --distributed, where it would remove what others made.")
@@ -543,7 +554,7 @@ def _make_all(folder: str, parts: Sequence[Sequence[Run]], program: Any, failed:
     return min(failed, MOST_FAILED)
 
 
-flags.adopt_module_key_flags(texture)
+flags.adopt_module_key_flags(_MODULE)
 
 if __name__ == "__main__":
     flags.FLAGS.set_default("output_dir", "output/sweep")

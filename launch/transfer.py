@@ -12,7 +12,10 @@ at hand and writes what there is (exit status 130).
 
 import dataclasses
 import os
+from collections.abc import Hashable, Sequence
+from typing import Any
 
+import numpy as np
 from absl import flags
 
 from audio_texture import audio, quality, recipes, synthesis
@@ -27,40 +30,15 @@ for _name in ("content", "style"):
 cli.define_run_flags("transfer", "another seed makes another result only where it starts from noise")
 flags.adopt_module_key_flags(cli)
 
+# What the result is called, and which flags name sounds.
+SOUND, SOURCES = "transfer", ("content", "style")
 FILES = ("config.json", "metrics.jsonl", "quality.json", "report.html", "transfer.*", "transfer_*.*", "checkpoint")
 _KINDS = {"content": dict, "style": dict, "style_weights": list, "seed": int, "output_format": str, "recipe": dict}
 
 
-def main() -> int:
-    config = _config()
-    folder = cli.checked_folder(config)
-    recipe = recipes.Recipe.from_json(config["recipe"])
-    with cli.naming("weights_file"):
-        if recipe.weights_file and config.get("weights_sha256") != cli.digest(recipe.weights_file):
-            raise ValueError(f"{recipe.weights_file!r} is not the file that the configuration was made with.")
-    check = lambda wave, rate, name: synthesis.check_reference(recipe, wave, sample_rate=rate, name=name)
-    (content, style), rate = cli.read_inputs([config["content"], config["style"]], check, named=("content", "style"))
-    with cli.naming("content"):
-        synthesis.check_seconds(content.shape[1] / rate)
-    with cli.naming("views"):
-        # The weights come with each job.
-        problem = synthesis.prepare_transfer(dataclasses.replace(recipe, style_weight=1.0), content, style, sample_rate=rate)
-    for line in synthesis.fields_of(recipe, synthesis.modelled_rate(recipe, rate)):
-        cli.say(line)
-    weights = config["style_weights"]
-    names = [f"transfer{f'_{i}' if len(weights) > 1 else ''}" for i in range(len(weights))]
-    jobs = [(name, synthesis.reweighted(problem, style=weight), config["seed"]) for name, weight in zip(names, weights, strict=True)]
-    made, metrics, status = cli.make_sounds(folder, config, recipe, rate, jobs, clears=FILES)
-    _write_report(folder, config, content, style, rate, made, metrics)
-    return status
-
-
-def _config() -> dict:
-    """All that decides about the run's samples."""
-    values = flags.FLAGS.flag_values_dict()
-    if values["config"] is not None:
-        return cli.config_of_file(values["config"], _KINDS, task="transfer")
-    recipe = cli.recipe_from_flags(task="transfer")
+def configure(values: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of a run whose flags have these values."""
+    recipe = cli.recipe_from_flags(values, task="transfer")
     with cli.naming("style_weight"):
         weights = list(map(recipes.number, values["style_weight"])) if values["style_weight"] else [recipe.style_weight]
         for weight in weights:
@@ -72,6 +50,56 @@ def _config() -> dict:
     plain = {name: values[name] for name in ("seed", "output_format")}
     plain["weights_sha256"] = cli.digest(recipe.weights_file) if recipe.weights_file else None
     return {**sounds, "style_weights": weights, **plain, "recipe": recipe.to_json(), "versions": cli.versions()}
+
+
+def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]:
+    """A configuration's recipe, content and style, and their rate. UserError where one of them, or the weights' file, will not do."""
+    recipe = recipes.Recipe.from_json(config["recipe"])
+    with cli.naming("weights_file"):
+        if recipe.weights_file and config.get("weights_sha256") != cli.digest(recipe.weights_file):
+            raise ValueError(f"{recipe.weights_file!r} is not the file that the configuration was made with.")
+    sounds, rate = cli.read_inputs([config["content"], config["style"]], cli.reference_check(recipe), named=("content", "style"))
+    with cli.naming("content"):
+        synthesis.check_seconds(sounds[0].shape[1] / rate)
+    return recipe, sounds, rate
+
+
+def shape_of(config: dict[str, Any], recipe: recipes.Recipe, sounds: Sequence[np.ndarray], rate: int) -> Hashable:
+    """What decides which compiled programs a run needs."""
+    return synthesis.shape_of(_unweighted(recipe), sounds, sample_rate=rate, seconds=sounds[0].shape[1] / rate)
+
+
+def prepare(config: dict[str, Any], recipe: recipes.Recipe, sounds: Sequence[np.ndarray], rate: int, like: synthesis.Problem | None = None) -> synthesis.Problem:
+    """The configuration's problem at its first style weight. UserError where a view does not fit the rate. like: see `synthesis.prepare`."""
+    with cli.naming("views"):
+        problem = synthesis.prepare_transfer(_unweighted(recipe), *sounds, sample_rate=rate, like=like)
+    return synthesis.reweighted(problem, style=config["style_weights"][0])
+
+
+def measures(wave: np.ndarray, sounds: Sequence[np.ndarray], rate: int) -> dict[str, Any]:
+    """What a result has of its style and kept of its content. ValueError where a sound is too short to be judged."""
+    return quality.judge_transfer(wave, *sounds, sample_rate=rate)
+
+
+def _unweighted(recipe: recipes.Recipe) -> recipes.Recipe:
+    return dataclasses.replace(recipe, style_weight=1.0)
+
+
+def main() -> int:
+    values = flags.FLAGS.flag_values_dict()
+    config = cli.config_of_file(values["config"], _KINDS, task="transfer") if values["config"] is not None else configure(values)
+    folder = cli.checked_folder(config)
+    recipe, sounds, rate = read(config)
+    weights = config["style_weights"]
+    # One problem, whose compiled programs serve every weight.
+    problem = prepare({**config, "style_weights": [1.0]}, recipe, sounds, rate)
+    for line in synthesis.fields_of(recipe, synthesis.modelled_rate(recipe, rate)):
+        cli.say(line)
+    names = [f"{SOUND}{f'_{i}' if len(weights) > 1 else ''}" for i in range(len(weights))]
+    jobs = [(name, synthesis.reweighted(problem, style=weight), config["seed"]) for name, weight in zip(names, weights, strict=True)]
+    made, metrics, status = cli.make_sounds(folder, config, recipe, rate, jobs, clears=FILES)
+    _write_report(folder, config, *sounds, rate, made, metrics)
+    return status
 
 
 def _write_report(folder, config, content, style, rate, made, metrics) -> None:
