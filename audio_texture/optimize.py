@@ -9,7 +9,7 @@ import functools
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -152,9 +152,12 @@ def lbfgs(loss: Loss, *, history: int = 10) -> Optimizer:
     return Optimizer(init, step)
 
 
-def adam(loss: Loss, *, learning_rate: float = 1e-2) -> Optimizer:
-    """Adam (Kingma & Ba 2015), by optax. The state's parameters are those its value was found at."""
-    method = optax.adam(learning_rate)
+def adam(loss: Loss, *, learning_rate: float | Callable[[Any], jax.Array] = 1e-2) -> Optimizer:
+    """Adam (Kingma & Ba 2015), by optax. The state's parameters are those its value was found at.
+
+    learning_rate: a number, or a function of the loss's data, by which runs that are compiled once have one each.
+    """
+    method = optax.scale_by_adam()
 
     def init(parameters, data):
         return _fresh(loss, parameters, data, (method.init(parameters), jax.tree.map(jnp.zeros_like, parameters)))
@@ -165,7 +168,9 @@ def adam(loss: Loss, *, learning_rate: float = 1e-2) -> Optimizer:
         (value, terms), gradient = jax.value_and_grad(loss, has_aux=True)(trial, data)
         evaluations = state.evaluations + 1
         finite = _all_finite(value, gradient)
-        update, moments = method.update(gradient, moments, trial)
+        direction, moments = method.update(gradient, moments, trial)
+        rate = learning_rate(data) if callable(learning_rate) else learning_rate
+        update = jax.tree.map(lambda leaf: -rate * leaf, direction)
         found = State(trial, value, terms, evaluations, state.failed_at, state.stuck, (moments, update))
         kept = state._replace(evaluations=evaluations, failed_at=evaluations)
         return jax.tree.map(lambda new, old: jnp.where(finite, new, old), found, kept)
@@ -226,24 +231,125 @@ def run(
       `Outcome`. Ctrl-C ends the run after the chunk at hand (a second one ends the program).
     """
     rows = list(progress or [])
-    advance = _advance(optimizer.step)
-    began = time.monotonic() - (rows[-1].seconds if rows else 0.0)
-    deadline = time.monotonic() + seconds
+    options = {"seconds": seconds, "window": window, "chunk": chunk, "began": rows[-1].seconds if rows else 0.0}
+    state, [reason] = _drive(
+        _advance(optimizer.step), state, data, [rows], evaluations=[evaluations], tolerance=[tolerance], each=lambda state: [state],
+        pack=lambda counts: jnp.int32(counts[0]), on_chunk=lambda state, rows: on_chunk(state, rows[0]), **options,
+    )
+    return Outcome(state, reason, rows)
+
+
+def run_batch(
+    optimizer: Optimizer,
+    states: State,
+    data: Any,
+    *,
+    evaluations: Sequence[int],
+    tolerance: Sequence[float],
+    together: bool,
+    mesh: jax.sharding.Mesh | None = None,
+    size: int = 0,
+    seconds: float = float("inf"),
+    window: int = 100,
+    chunk: int = 25,
+    on_chunk: Callable[[State, list[list[Progress]]], None] = lambda states, rows: None,
+) -> list[Outcome]:
+    """`run` for n runs of one optimiser at once. One that is done, stuck or not finite stands still and disturbs no other.
+
+    Args:
+      optimizer: its step is compiled once for all.
+      states, data: every leaf [n, ...].
+      evaluations, tolerance: n each; see `run`.
+      together: one step of all runs at a time (vmap), which fills an accelerator; else one run after the other in the same
+        program, which on a CPU is as fast and rounds as `run` does.
+      mesh: of one axis; its devices share the runs.
+      size: compiles for so many runs, for another batch of that size later. Where there are fewer, or they do not divide among
+        the devices, copies that stand still fill the places.
+      seconds, window, chunk: see `run`; the clock is of the batch.
+      on_chunk: called after each chunk with the states and the rows of every run so far.
+    Returns:
+      An `Outcome` for each run; their seconds are of the batch.
+    """
+    count = len(evaluations)
+    devices = mesh.size if mesh else 1
+    places = -(-max(count, size) // devices) * devices
+    of_runs = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*mesh.axis_names)) if mesh else None
+    if places > count:
+        fill = np.minimum(np.arange(places), count - 1)
+        states, data = jax.tree.map(lambda leaf: jnp.asarray(leaf)[fill], (states, data))
+    states, data = jax.device_put((states, data), of_runs)
+    rows = [[] for _ in range(count)]
+
+    def each(states):
+        # By way of NumPy: a slice of an array on the device is a program for every index.
+        states = jax.device_get(states)
+        return [jax.tree.map(lambda leaf: leaf[index], states) for index in range(count)]
+
+    def pack(counts):
+        return jax.device_put(np.array([*counts, *[0] * (places - count)], np.int32), of_runs)
+
+    states, reasons = _drive(
+        _advance(optimizer.step, "together" if together else "in turn", mesh), states, data, rows, evaluations=evaluations, tolerance=tolerance,
+        each=each, pack=pack, on_chunk=on_chunk, seconds=seconds, window=window, chunk=chunk,
+    )
+    return [Outcome(*outcome) for outcome in zip(each(states), reasons, rows, strict=True)]
+
+
+def batch_bytes(optimizer: Optimizer, parameters: Parameters, data: Any, *, runs: int) -> int:
+    """Memory that `run_batch` takes of one device for so many runs together, by the compiler's own account; it compiles, and runs nothing.
+
+    parameters, data: of one run.
+    """
+    one = jax.eval_shape(optimizer.init, parameters, data), jax.eval_shape(lambda data: data, data), jax.ShapeDtypeStruct((), jnp.int32)
+    shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((runs, *leaf.shape), leaf.dtype), one)
+    found = _advance(optimizer.step, "together").lower(*shapes).compile().memory_analysis()
+    return found.argument_size_in_bytes + found.output_size_in_bytes + found.temp_size_in_bytes - found.alias_size_in_bytes
+
+
+def _drive(
+    advance: Callable[[State, Any, jax.Array], State],
+    state: State,
+    data: Any,
+    rows: list[list[Progress]],
+    *,
+    evaluations: Sequence[int],
+    tolerance: Sequence[float],
+    each: Callable[[State], list[State]],
+    pack: Callable[[list[int]], jax.Array],
+    on_chunk: Callable[[State, list[list[Progress]]], None],
+    seconds: float,
+    window: int,
+    chunk: int,
+    began: float = 0.0,
+) -> tuple[State, list[str]]:
+    """Chunk after chunk until every run has a reason to stop; adds to the rows. each: the runs' states; pack: of their counts."""
+    start, deadline = time.monotonic() - began, time.monotonic() + seconds
     with _Interrupts() as interrupts:
+        seen = _seen(each, state)
         while True:
-            reason = _reason_to_stop(state, rows, evaluations=evaluations, tolerance=tolerance, window=window)
-            if reason is None and rows and interrupts.seen:
-                reason = "interrupted"
-            if reason is None and rows and time.monotonic() > deadline:
-                reason = "seconds"
-            if reason is not None:
-                return Outcome(state, reason, rows)
+            runs = list(zip(seen, rows, evaluations, tolerance, strict=True))
+            reasons = [_reason_to_stop(one, of_one, evaluations=budget, tolerance=least, window=window) for one, of_one, budget, least in runs]
+            # Not before the first chunk: the parameters of a start have no value yet.
+            if any(rows):
+                outside = "interrupted" if interrupts.seen else "seconds" if time.monotonic() > deadline else None
+                reasons = [reason or outside for reason in reasons]
+            if None not in reasons:
+                return state, reasons
             # Chunks end at multiples of their length, wherever a run begins: one that goes on sees the same ends.
-            spent = int(state.evaluations)
-            state = advance(state, data, jnp.int32(min(chunk - spent % chunk, evaluations - spent)))
-            terms = {name: float(term) for name, term in state.terms.items()}
-            rows.append(Progress(int(state.evaluations), time.monotonic() - began, float(state.value), terms))
+            spent = [int(one.evaluations) for one in seen]
+            counts = [0 if reason else min(chunk - done % chunk, budget - done) for reason, done, budget in zip(reasons, spent, evaluations, strict=True)]
+            state = advance(state, data, pack(counts))
+            seen, now = _seen(each, state), time.monotonic() - start
+            for one, of_one, count in zip(seen, rows, counts, strict=True):
+                if count:
+                    terms = {name: float(term) for name, term in one.terms.items()}
+                    of_one.append(Progress(int(one.evaluations), now, float(one.value), terms))
             on_chunk(state, rows)
+
+
+def _seen(each: Callable[[State], list[State]], state: State) -> list[State]:
+    """What is looked at between chunks, of every run; what is large stays on the device."""
+    return each(jax.device_get(state._replace(parameters=None, internal=None)))
 
 
 def _reason_to_stop(state: State, rows: list[Progress], *, evaluations: int, tolerance: float, window: int) -> str | None:
@@ -260,16 +366,24 @@ def _reason_to_stop(state: State, rows: list[Progress], *, evaluations: int, tol
 
 
 @functools.lru_cache(maxsize=8)
-def _advance(step: Callable[[State, Any], State]) -> Callable[[State, Any, jax.Array], State]:
-    """Up to `count` steps in one compiled loop; `count` is an argument, so that a shorter last chunk compiles nothing."""
+def _advance(step: Callable[[State, Any], State], batch: str = "", mesh: jax.sharding.Mesh | None = None) -> Callable[[State, Any, jax.Array], State]:
+    """Up to `count` steps in one compiled loop; `count` is an argument, so that a shorter last chunk compiles nothing.
 
-    @functools.partial(jax.jit, donate_argnums=0)
+    batch: "together" or "in turn" where the arguments are those of several runs; mesh: of the devices that share them.
+    """
+
     def advance(state, data, count):
         end = state.evaluations + count
         going = lambda state: (state.evaluations < end) & (state.failed_at == 0) & ~state.stuck
         return jax.lax.while_loop(going, lambda state: step(state, data), state)
 
-    return advance
+    ways = {"": advance, "together": jax.vmap(advance), "in turn": lambda *runs: jax.lax.map(lambda run: advance(*run), runs)}
+    way = ways[batch]
+    if mesh:
+        # shard_map: no device waits for another, where sharded inputs alone would add a reduction to the loop's condition.
+        of_runs = jax.sharding.PartitionSpec(*mesh.axis_names)
+        way = jax.shard_map(way, mesh=mesh, in_specs=of_runs, out_specs=of_runs, check_vma=False)
+    return jax.jit(way, donate_argnums=0)
 
 
 class _Interrupts:

@@ -65,8 +65,9 @@ class View:
         return f"{bands}@{self.window_ms!r}/{self.hop_ms!r}:{widths}" + (f"*{self.weight!r}" if self.weight != 1 else "")
 
 
-def _choice(default, unit_and_meaning: str, options: Sequence[str] = ()):
-    return dataclasses.field(default=default, metadata={"help": unit_and_meaning, "options": tuple(options)})
+def _choice(default, unit_and_meaning: str, options: Sequence[str] = (), *, enters: str = "program"):
+    """enters: the compiled "program"; its "data", as a number that changes no shape; or "neither", used outside of it."""
+    return dataclasses.field(default=default, metadata={"help": unit_and_meaning, "options": tuple(options), "enters": enters})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,12 +79,12 @@ class Recipe:
     # The sound as it is modelled.
     canvas: str = _choice("waveform", "What is optimised.", ["waveform", "spectrogram"])
     sample_rate: int = _choice(0, "Rate the sound is modelled at, in Hz; 0 is the input's own, up to 48000.")
-    level: float = _choice(0.1, "Level (RMS) the reference is brought to before it is compressed; 0 leaves it as recorded.")
+    level: float = _choice(0.1, "Level (RMS) the reference is brought to before it is compressed; 0 leaves it as recorded.", enters="neither")
     views: tuple[View, ...] = _choice((), "Views, separated by blanks: bins@32/8:1,3 is all bins, a window of 32 ms every 8 ms, kernels of 1 and 3 frames; mel24@32/8:2,8*0.5 has 24 mel bands and half the weight.")
     compression: str = _choice("relative", "Logarithm of magnitudes: the authors' fixed log1p(x) / 7, or relative to each bin's mean in the reference; real-imaginary: tanh relative to the peak.", ["relative", "fixed", "peak"])
-    sharpness: float = _choice(4.0, "Relative compression is logarithmic down to a bin's mean divided by this, linear below.")
+    sharpness: float = _choice(4.0, "Relative compression is logarithmic down to a bin's mean divided by this, linear below.", enters="data")
     standardised: bool = _choice(True, "Whether every bin is brought to mean 0 and deviation 1 by the reference's.")
-    smoothing_hz: float = _choice(2.0, "Waveform canvas: width over which the reference's long-term spectrum is averaged, in Hz.")
+    smoothing_hz: float = _choice(2.0, "Waveform canvas: width over which the reference's long-term spectrum is averaged, in Hz.", enters="neither")
     gain_bands: int = _choice(24, "Waveform canvas: mel bands of the gains over time that shape the noise; 0 has none.")
     gain_window_ms: float = _choice(32.0, "Waveform canvas: window of the gains, in ms; they change every quarter of it.")
     start: str = _choice("standard", "Spectrogram canvas: normal in units of the reference's deviation about its mean, or the authors' uniform over 0 to 0.1.", ["standard", "uniform"])
@@ -99,22 +100,22 @@ class Recipe:
     padding: str = _choice("valid", "What an explicit network's kernels see beyond the ends.", ["valid", "same"])
     # The loss.
     statistic: str = _choice("gram", "What is matched of the networks' features: their Gram; 2-D: that of every bin, or Gaussians' optimal transport.", ["gram", "bin-grams", "transport"])
-    autocorrelation_weight: float = _choice(0.0, "Explicit 1-D networks: weight of the features' autocorrelation.")
-    diversity_weight: float = _choice(0.0, "Explicit 1-D networks: weight of the term that is large near a copy.")
+    autocorrelation_weight: float = _choice(0.0, "Explicit 1-D networks: weight of the features' autocorrelation.", enters="data")
+    diversity_weight: float = _choice(0.0, "Explicit 1-D networks: weight of the term that is large near a copy.", enters="data")
     normalised_by: str = _choice("target", "What each style distance is divided by: the target's own size, the distance at the start, or nothing.", ["target", "start", "nothing"])
-    style_weight: float = _choice(1.0, "Weight of the style distance.")
-    auditory_weight: float = _choice(0.0, "Waveform canvas: weight of the distance of the ear's envelope statistics.")
-    patches_weight: float = _choice(0.0, "Waveform canvas: weight of the sliced optimal transport between log-mel patches.")
-    rhythm_weight: float = _choice(0.0, "Waveform canvas: weight of the distance of the onset strength's statistics.")
+    style_weight: float = _choice(1.0, "Weight of the style distance.", enters="data")
+    auditory_weight: float = _choice(0.0, "Waveform canvas: weight of the distance of the ear's envelope statistics.", enters="data")
+    patches_weight: float = _choice(0.0, "Waveform canvas: weight of the sliced optimal transport between log-mel patches.", enters="data")
+    rhythm_weight: float = _choice(0.0, "Waveform canvas: weight of the distance of the onset strength's statistics.", enters="data")
     rhythm_seconds: float = _choice(2.0, "Longest lag of the onset strength's autocorrelation, in seconds.")
-    bound_weight: float = _choice(0.0, "Spectrogram canvas: weight of the penalty on values outside [0, 1].")
+    bound_weight: float = _choice(0.0, "Spectrogram canvas: weight of the penalty on values outside [0, 1].", enters="data")
     block_seconds: float = _choice(5.0, "Longest stretch whose statistics are matched by itself, in seconds; longer canvases are cut in such blocks.")
     # The optimiser.
     optimizer: str = _choice("lbfgs", "Optimiser.", ["lbfgs", "adam"])
     history: int = _choice(10, "Pairs of steps and gradients L-BFGS remembers.")
-    learning_rate: float = _choice(0.01, "Adam's learning rate.")
-    evaluations: int = _choice(250, "Budget: evaluations of the loss and its gradient.")
-    tolerance: float = _choice(0.0, "Stops when the loss fell by less than this share over the last 100 evaluations; 0 never.")
+    learning_rate: float = _choice(0.01, "Adam's learning rate.", enters="data")
+    evaluations: int = _choice(250, "Budget: evaluations of the loss and its gradient.", enters="neither")
+    tolerance: float = _choice(0.0, "Stops when the loss fell by less than this share over the last 100 evaluations; 0 never.", enters="neither")
     # Phase recovery, of the spectrogram canvas.
     phase_start: str = _choice("spsi", "Phases to start Griffin-Lim from.", ["spsi", "random"])
     phase_iterations: int = _choice(50, "Iterations of Griffin-Lim.")
@@ -166,6 +167,20 @@ class Recipe:
     def longest_field(self, view: View) -> int:
         """Frames that the widest network of a view sees."""
         return max(receptive_field(self.layers(width)) for width in view.widths)
+
+    def numbers(self) -> dict[str, np.ndarray]:
+        """The choices that enter compiled programs as data: those that change no shape, float32."""
+        return {field.name: np.float32(getattr(self, field.name)) for field in dataclasses.fields(self) if field.metadata.get("enters") == "data"}
+
+    def structure(self) -> "Recipe":
+        """What is left to decide which program is compiled: of `numbers`, whether they are 0; of what is used outside, nothing."""
+        erased = {"name": "", "summary": ""}
+        for field in dataclasses.fields(self):
+            if field.metadata.get("enters") == "data":
+                erased[field.name] = float(getattr(self, field.name) != 0)
+            elif field.metadata.get("enters") == "neither":
+                erased[field.name] = field.default
+        return dataclasses.replace(self, **erased)
 
     def to_json(self) -> dict[str, Any]:
         """Plain types only; views in their text form."""

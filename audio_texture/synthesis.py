@@ -7,7 +7,7 @@ canvas parameters -> the same -> distance -> optimiser -> parameters -> wave, at
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -32,19 +32,37 @@ FINE, FINE_SHARPNESS, ONSET_STEP = View(24, (1, 8, 32), 32.0, 8.0), 30.0, 2
 DIRECTIONS = 64
 
 
+class Programs(NamedTuple):
+    """What is compiled for a recipe, and serves every problem of the same `shape_of`: numbers and samples enter as arguments.
+
+    Attributes:
+      shape: what decides about the programs.
+      fit: (waves, weights, numbers) -> target.
+      loss: (parameters, data) -> (value, terms).
+      to_wave: (key, parameters, constants) -> wave [C, N] at the modelled rate.
+    """
+
+    shape: Hashable
+    fit: Callable[..., Any]
+    loss: optimize.Loss
+    to_wave: Callable[[jax.Array, Any, Any], jax.Array]
+
+
 class Problem(NamedTuple):
     """A recipe applied to references.
 
     Attributes:
       optimizer: over the canvas's parameters.
-      begin: key -> (parameters to start from, data that the loss needs beside them: targets, constants).
+      begin: key -> (parameters to start from, data that the loss needs beside them: targets, constants, the recipe's numbers).
       finish: (key, parameters) -> (wave [C, samples] at the references' rate and level, dB its level was lowered by lest
         it clip).
+      programs: what it shares with problems prepared like it.
     """
 
     optimizer: optimize.Optimizer
     begin: Callable[[jax.Array], tuple[Any, Any]]
     finish: Callable[[jax.Array, Any], tuple[np.ndarray, float]]
+    programs: Programs
 
 
 class Texture(NamedTuple):
@@ -53,6 +71,20 @@ class Texture(NamedTuple):
     wave: np.ndarray
     lowered_db: float
     outcome: optimize.Outcome
+
+
+class Batch(NamedTuple):
+    """Textures made at once: as `Texture`, a row a run, and what their losses [n] and terms (name -> [n]) ended at.
+
+    waves: [n, C, samples] float32. lowered_db: [n]. outcomes: n; seconds in their progress are of the whole batch where its
+    runs were made together.
+    """
+
+    waves: np.ndarray
+    lowered_db: np.ndarray
+    losses: np.ndarray
+    terms: dict[str, np.ndarray]
+    outcomes: list[optimize.Outcome]
 
 
 def modelled_rate(recipe: Recipe, sample_rate: int) -> int:
@@ -100,6 +132,12 @@ def fitted(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int
     return dataclasses.replace(recipe, views=tuple(views))
 
 
+def shape_of(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int, seconds: float) -> Hashable:
+    """What decides which programs a run is compiled to: runs of one shape can share them, and be batched."""
+    structure = fitted(recipe, references, sample_rate=sample_rate).structure()
+    return structure, sample_rate, round(seconds * sample_rate), tuple(wave.shape for wave in references)
+
+
 def prepare(
     recipe: Recipe,
     references: Sequence[np.ndarray],
@@ -107,6 +145,7 @@ def prepare(
     sample_rate: int,
     seconds: float,
     weights: Sequence[float] | None = None,
+    like: Problem | None = None,
 ) -> Problem:
     """Fits the targets and lays out the canvas. Kernels too long for the shortest reference are left out.
 
@@ -116,35 +155,53 @@ def prepare(
       sample_rate: theirs and the result's, in Hz.
       seconds: length of the result.
       weights: of the references; equal by default.
+      like: a problem of the same `shape_of`, whose compiled programs serve this one too: nothing is traced or compiled again.
     Raises:
       ValueError: a reference that is silent, constant or shorter than every kernel; a length out of range; a view that does
-        not fit the rate.
+        not fit the rate; `like` of another shape.
     """
     recipe, modelled, weights, level = as_modelled(recipe, references, sample_rate=sample_rate, weights=weights)
+    shape = shape_of(recipe, references, sample_rate=sample_rate, seconds=check_seconds(seconds))
     rate = modelled_rate(recipe, sample_rate)
-    wanted = round(check_seconds(seconds) * sample_rate)
+    wanted = round(seconds * sample_rate)
     samples = math.ceil(wanted * rate / sample_rate)
     lay_out = _waveform_canvas if recipe.canvas == "waveform" else _spectrogram_canvas
     sketch, as_rendered, to_wave = lay_out(recipe, modelled, weights, rate, samples)
-    style = style_objective(recipe, rate, weights)
-    target = jax.jit(lambda waves: style.fit([as_rendered(wave) for wave in waves]))(modelled)
-
-    def loss(parameters, data):
-        total, terms = style.distance(data["target"], sketch.render(parameters, data["constants"]))
-        return total * data["scale"], {name: term * data["scale"] for name, term in terms.items()}
+    if like and like.programs.shape != shape:
+        raise ValueError(f"a problem of {seconds:g} s by the recipe {recipe.name} has not the shape of the problem that it should be like.")
+    programs = like.programs if like else _programs(recipe, rate, shape, sketch.render, as_rendered, to_wave)
+    numbers, shares = recipe.numbers(), np.asarray(weights, np.float32)
+    target = programs.fit(modelled, shares, numbers)
 
     def begin(key):
         parameters = sketch.init(key)
-        data = {"target": target, "constants": sketch.constants, "scale": jnp.float32(1)}
+        data = {"target": target, "constants": sketch.constants, "weights": shares, "numbers": numbers, "scale": jnp.float32(1)}
         if recipe.normalised_by == "start":
-            data["scale"] = 1 / jax.jit(loss)(parameters, data)[0]
+            data["scale"] = 1 / programs.loss(parameters, data)[0]
         return parameters, data
 
     def finish(key, parameters):
-        wave = audio.resample(np.asarray(to_wave(key, parameters)), rate, sample_rate)
+        wave = audio.resample(np.asarray(programs.to_wave(key, parameters, sketch.constants)), rate, sample_rate)
         return audio.match_level(wave[:, :wanted], level)
 
-    return Problem(optimizer_of(recipe, loss), begin, finish)
+    learning_rate = lambda data: data["numbers"]["learning_rate"]
+    optimizer = like.optimizer if like else optimizer_of(recipe, programs.loss, learning_rate=learning_rate)
+    return Problem(optimizer, begin, finish, programs)
+
+
+def _programs(recipe: Recipe, rate: int, shape: Hashable, render: Callable, as_rendered: Callable, to_wave: Callable) -> Programs:
+    def style(weights, numbers):
+        return style_objective(recipe, rate, weights, numbers=numbers)
+
+    def fit(waves, weights, numbers):
+        return style(weights, numbers).fit([as_rendered(wave) for wave in waves])
+
+    def loss(parameters, data):
+        rendered = render(parameters, data["constants"])
+        total, terms = style(data["weights"], data["numbers"]).distance(data["target"], rendered)
+        return total * data["scale"], {name: term * data["scale"] for name, term in terms.items()}
+
+    return Programs(shape, *map(jax.jit, (fit, loss, to_wave)))
 
 
 def run(
@@ -200,6 +257,95 @@ def run(
     return Texture(wave, lowered_db, outcome)
 
 
+def prepare_batch(
+    recipes: Sequence[Recipe],
+    references: Sequence[Sequence[np.ndarray]],
+    *,
+    sample_rate: int,
+    seconds: float,
+    weights: Sequence[Sequence[float] | None] | None = None,
+) -> list[Problem]:
+    """`prepare` for n runs of one `shape_of`: recipes, references (a sequence of waves each) and weights of each, n of them.
+
+    Raises ValueError where two shapes differ, and where `prepare` does.
+    """
+    problems: list[Problem] = []
+    for recipe, waves, shares in zip(recipes, references, weights or [None] * len(recipes), strict=True):
+        like = problems[0] if problems else None
+        problems.append(prepare(recipe, waves, sample_rate=sample_rate, seconds=seconds, weights=shares, like=like))
+    return problems
+
+
+def run_batch(
+    problems: Sequence[Problem],
+    recipes: Sequence[Recipe],
+    keys: jax.Array,
+    *,
+    together: bool | None = None,
+    mesh: jax.sharding.Mesh | None = None,
+    size: int = 0,
+    max_seconds: float = math.inf,
+    on_chunk: Callable[[list[list[optimize.Progress]]], None] = lambda rows: None,
+) -> Batch:
+    """Makes n textures by one compiled program; each is, up to rounding, what `run` makes of its problem, recipe and key.
+
+    A run that converged, or whose loss is not finite, stands still and disturbs no other.
+
+    Args:
+      problems: of `prepare_batch`, n; the same one again where runs differ in their key alone.
+      recipes: those they were prepared with, n; budgets and tolerances may differ.
+      keys: PRNG keys [n].
+      together: see `optimize.run_batch`; by default on every device but a CPU, where a batch is no faster than one run after
+        the other, which has the very samples of `run`.
+      mesh, size: see `optimize.run_batch`.
+      max_seconds: wall-clock budget of the optimisation, of every run where they are made in turn.
+      on_chunk: called after each chunk with the rows of every run so far.
+    Raises:
+      ValueError: no runs; numbers of problems, recipes and keys that differ; problems that were not prepared alike.
+    """
+    if not problems or not len(problems) == len(recipes) == len(keys):
+        raise ValueError(f"a batch needs as many problems as recipes and keys, and one at least; got {len(problems)}, {len(recipes)} and {len(keys)}.")
+    if any(problem.optimizer is not problems[0].optimizer for problem in problems):
+        raise ValueError("the problems of a batch must be prepared alike, by prepare_batch or prepare(..., like=).")
+    together = jax.default_backend() != "cpu" if together is None else together
+    if not together and mesh is None:
+        textures, rows = [], [[] for _ in keys]
+        for number, (problem, recipe, key) in enumerate(zip(problems, recipes, keys, strict=True)):
+            after_chunk = lambda of_one, number=number: (rows.__setitem__(number, of_one), on_chunk(rows))
+            textures.append(run(problem, recipe, key, max_seconds=max_seconds, on_chunk=after_chunk))
+        waves, lowered_db, outcomes = zip(*textures, strict=True)
+    else:
+        start_keys, phase_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
+        parameters, data = _stacked([problem.begin(key) for problem, key in zip(problems, start_keys, strict=True)])
+        outcomes = optimize.run_batch(
+            problems[0].optimizer,
+            jax.vmap(problems[0].optimizer.init)(parameters, data),
+            data,
+            evaluations=[recipe.evaluations for recipe in recipes],
+            tolerance=[recipe.tolerance for recipe in recipes],
+            together=together,
+            mesh=mesh,
+            size=size,
+            seconds=max_seconds,
+            on_chunk=lambda _, rows: on_chunk(rows),
+        )
+        finished = [problem.finish(key, outcome.state.parameters) for problem, key, outcome in zip(problems, phase_keys, outcomes, strict=True)]
+        waves, lowered_db = zip(*finished, strict=True)
+    values = [float(outcome.state.value) for outcome in outcomes]
+    terms = {name: np.array([float(outcome.state.terms[name]) for outcome in outcomes], np.float32) for name in outcomes[0].state.terms}
+    return Batch(np.stack(waves), np.array(lowered_db), np.array(values, np.float32), terms, list(outcomes))
+
+
+def fitting_batch(problem: Problem, runs: int, *, memory: int) -> int:
+    """How many of so many runs of a problem's shape, together, a device of that much memory in bytes holds; at least 1."""
+    needed = optimize.batch_bytes(problem.optimizer, *problem.begin(jax.random.key(0)), runs=runs)
+    return max(1, min(runs, runs * memory // needed))
+
+
+def _stacked(trees: Sequence[Any]) -> Any:
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+
 def as_modelled(
     recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int, weights: Sequence[float] | None = None
 ) -> tuple[Recipe, list[np.ndarray], list[float], float]:
@@ -225,19 +371,22 @@ def as_modelled(
     return recipe, [one(wave) for wave in references], weights, level
 
 
-def style_objective(recipe: Recipe, rate: int, weights: Sequence[float], *, circular: bool = False) -> objective.Objective:
+def style_objective(
+    recipe: Recipe, rate: int, weights: Sequence[float] | jax.Array, *, numbers: dict[str, Any] | None = None, circular: bool = False
+) -> objective.Objective:
     """The recipe's style distance of what the canvas renders to several references at once: fit takes their sequence.
 
+    numbers: in place of the recipe's own; traced, as the weights may be, they make one program serve all that differ in them.
     circular: judges a wave whose end is followed by its beginning, every moment of it alike; of that, only `distance` is of use.
     """
-    return objective.mixture(_style(recipe, rate, circular), weights)
+    return objective.mixture(_style(recipe, rate, recipe.numbers() if numbers is None else numbers, circular), weights)
 
 
-def optimizer_of(recipe: Recipe, loss: optimize.Loss) -> optimize.Optimizer:
-    """The recipe's optimiser of a loss."""
+def optimizer_of(recipe: Recipe, loss: optimize.Loss, *, learning_rate: Callable[[Any], jax.Array] | None = None) -> optimize.Optimizer:
+    """The recipe's optimiser of a loss. learning_rate: of the loss's data, in place of the recipe's own."""
     if recipe.optimizer == "lbfgs":
         return optimize.lbfgs(loss, history=recipe.history)
-    return optimize.adam(loss, learning_rate=recipe.learning_rate)
+    return optimize.adam(loss, learning_rate=learning_rate or recipe.learning_rate)
 
 
 def field_samples(recipe: Recipe, rate: int, *, places: int = 1) -> int:
@@ -273,10 +422,8 @@ def _waveform_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: 
         references, weights, sample_rate=rate, samples=length, smoothing_hz=recipe.smoothing_hz, equaliser=equaliser_of(recipe, rate)
     )
 
-    render = jax.jit(sketch.render)
-
-    def to_wave(_, parameters):
-        return render(parameters, sketch.constants)[:, margin : margin + samples]
+    def to_wave(_, parameters, constants):
+        return sketch.render(parameters, constants)[:, margin : margin + samples]
 
     return sketch, lambda wave: wave, to_wave
 
@@ -297,7 +444,7 @@ def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weight
         mean, deviation = (jnp.average(jnp.stack(values), axis=0, weights=jnp.asarray(weights)) for values in zip(*moments, strict=True))
         sketch = canvas.standard_spectrogram_canvas(frames, mean, deviation)
 
-    def to_wave(key, parameters):
+    def to_wave(key, parameters, constants):
         def channel_wave(compressed):
             magnitude = spectrogram.expand(compressed)
             # The same start for all channels keeps them in phase where they are alike.
@@ -313,20 +460,20 @@ def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weight
                 momentum=recipe.phase_momentum,
             )
 
-        rendered = sketch.render(parameters, sketch.constants)
+        rendered = sketch.render(parameters, constants)
         return jnp.stack([channel_wave(compressed)[:samples] for compressed in jnp.split(rendered, channels, axis=1)])
 
-    return sketch, as_rendered, jax.jit(to_wave)
+    return sketch, as_rendered, to_wave
 
 
-def _style(recipe: Recipe, rate: int, circular: bool = False) -> objective.Objective:
-    """The style distance, and the bounds where there are any, on what the canvas renders."""
+def _style(recipe: Recipe, rate: int, numbers: dict[str, Any], circular: bool = False) -> objective.Objective:
+    """The style distance, and the bounds where there are any, on what the canvas renders. numbers: of the recipe, maybe traced."""
     parts = {}
     block_frames = lambda view, overlap: max(round(1000 * recipe.block_seconds / view.hop_ms), 2 * overlap + 1)
     total_weight = sum(view.weight for view in recipe.views)
     for number, view in enumerate(recipe.views):
         # Filters belong to the recipe: the same in every run of it, whatever its seed.
-        networks = functools.partial(_networks, recipe, view, jax.random.key(number))
+        networks = functools.partial(_networks, recipe, view, jax.random.key(number), numbers)
         overlap = recipe.longest_field(view) - 1
         one = objective.in_blocks(networks(), frames=block_frames(view, overlap), overlap=overlap, circular=networks(circular=True) if circular else None)
         if recipe.standardised:
@@ -334,25 +481,25 @@ def _style(recipe: Recipe, rate: int, circular: bool = False) -> objective.Objec
         if recipe.compression == "peak":
             one = objective.peak_compressed(one)
         elif recipe.compression == "relative":
-            one = objective.relatively_compressed(one, sharpness=recipe.sharpness)
+            one = objective.relatively_compressed(one, sharpness=numbers["sharpness"])
         elif recipe.canvas == "waveform":
             one = objective.seen_through(spectrogram.compress, one)
         looks = {"spectrogram": _view_of_spectrogram, "waveform": functools.partial(_view_of_wave, circular=circular)}
         look = functools.partial(_parts_of_wave, circular=circular) if recipe.representation == "real-imaginary" else looks[recipe.canvas]
         one = objective.seen_through(functools.partial(look, view=view, rate=rate), one)
-        parts[str(view)] = (recipe.style_weight * view.weight / total_weight, one)
+        parts[str(view)] = (numbers["style_weight"] * (view.weight / total_weight), one)
     if recipe.auditory_weight:
         block = round(recipe.block_seconds * rate)
         around = objective.auditory_statistics(rate, circular=True) if circular else None
         one = objective.in_blocks(objective.auditory_statistics(rate), frames=block, overlap=block // 10, circular=around)
-        parts["auditory"] = (recipe.auditory_weight, objective.seen_through(jnp.transpose, one))
+        parts["auditory"] = (numbers["auditory_weight"], objective.seen_through(jnp.transpose, one))
     fine = {}
     if recipe.patches_weight:
         one = objective.standardised(objective.sliced_transport(widths=FINE.widths, directions=DIRECTIONS))
-        fine["patches"] = (recipe.patches_weight, one)
+        fine["patches"] = (numbers["patches_weight"], one)
     if recipe.rhythm_weight:
         one = objective.onset_statistics(step=ONSET_STEP, lags=round(1000 * recipe.rhythm_seconds / FINE.hop_ms))
-        fine["rhythm"] = (recipe.rhythm_weight, one)
+        fine["rhythm"] = (numbers["rhythm_weight"], one)
     for name, (weight, one) in fine.items():
         overlap = max(FINE.widths) - 1
         around = objective.seen_through(lambda x: jnp.concatenate([x, x[:ONSET_STEP]]), one) if circular else None
@@ -360,11 +507,11 @@ def _style(recipe: Recipe, rate: int, circular: bool = False) -> objective.Objec
         one = objective.relatively_compressed(one, sharpness=FINE_SHARPNESS)
         parts[name] = (weight, objective.seen_through(functools.partial(_view_of_wave, view=FINE, rate=rate, circular=circular), one))
     if recipe.bound_weight and recipe.canvas == "spectrogram":
-        parts["bounds"] = (recipe.bound_weight, objective.bounds())
+        parts["bounds"] = (numbers["bound_weight"], objective.bounds())
     return objective.weighted_sum(parts)
 
 
-def _networks(recipe: Recipe, view: View, key: jax.Array, *, circular: bool = False) -> objective.Objective:
+def _networks(recipe: Recipe, view: View, key: jax.Array, numbers: dict[str, Any], *, circular: bool = False) -> objective.Objective:
     """The networks of a view, one for each kernel width, on a spectrogram; circular: one whose end its beginning follows."""
     relative = recipe.normalised_by == "target"
     stacks = [recipe.layers(width) for width in view.widths]
@@ -388,9 +535,9 @@ def _networks(recipe: Recipe, view: View, key: jax.Array, *, circular: bool = Fa
     others = {}
     if recipe.autocorrelation_weight:
         lags = tuple(max(1, round(seconds * 1000 / view.hop_ms)) for seconds in AUTOCORRELATION_LAGS)
-        others["autocorrelation"] = (recipe.autocorrelation_weight, objective.feature_autocorrelation(lags=lags))
+        others["autocorrelation"] = (numbers["autocorrelation_weight"], objective.feature_autocorrelation(lags=lags))
     if recipe.diversity_weight:
-        others["diversity"] = (recipe.diversity_weight, objective.diversity())
+        others["diversity"] = (numbers["diversity_weight"], objective.diversity())
     if others:
         statistic = objective.weighted_sum({"gram": (1.0, statistic), **others})
     return objective.of_network(init, features, key, statistic)

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import glob
 import hashlib
 import json
@@ -88,9 +89,9 @@ def define_recipe_flags() -> None:
             flags.DEFINE_string(field.name, None, text)
 
 
-def recipe_from_flags() -> recipes.Recipe:
-    """The named recipe with the fields that flags were given for. `--recipe=help` prints the list and ends."""
-    values = flags.FLAGS.flag_values_dict()
+def recipe_from_flags(values: dict[str, Any] | None = None) -> recipes.Recipe:
+    """The named recipe with the fields that flags (or values in their place) were given for. `--recipe=help` prints the list and ends."""
+    values = flags.FLAGS.flag_values_dict() if values is None else values
     if values["recipe"] == "help":
         for recipe in recipes.RECIPES.values():
             print(f"{recipe.name:16} {recipe.summary}")
@@ -115,8 +116,8 @@ def define_input_flags() -> None:
     flags.DEFINE_float("input_seconds", 10.0, "How much of the file to use at the most, in seconds.", lower_bound=0.01, upper_bound=30)
 
 
-def run_config(path: str | None) -> dict[str, Any]:
-    """All that decides about a run's samples: from another run's config.json, or from the flags."""
+def run_config(path: str | None, values: dict[str, Any] | None = None) -> dict[str, Any]:
+    """All that decides about a run's samples: from another run's config.json, or from the flags (or values in their place)."""
     if path is not None:
         with naming("config"):
             config = read_json(path)
@@ -125,16 +126,16 @@ def run_config(path: str | None) -> dict[str, Any]:
                 if not isinstance(config, dict) or not isinstance(config.get(name), kind):
                     raise ValueError(f"{path!r} is no run's configuration: {name!r} is missing or of another type.")
             return {**config, "recipe": recipes.Recipe.from_json(config["recipe"]).to_json(), "versions": versions()}
-    values = flags.FLAGS.flag_values_dict()
-    recipe = recipe_from_flags()
-    inputs, weights = inputs_from_flags()
+    values = flags.FLAGS.flag_values_dict() if values is None else values
+    recipe = recipe_from_flags(values)
+    inputs, weights = inputs_from_flags(values)
     plain = {name: values[name] for name in ("seconds", "seed", "samples", "output_format")}
     return {"inputs": inputs, "weights": weights, **plain, "recipe": recipe.to_json(), "versions": versions()}
 
 
-def inputs_from_flags() -> tuple[list[dict[str, Any]], list[float]]:
+def inputs_from_flags(values: dict[str, Any] | None = None) -> tuple[list[dict[str, Any]], list[float]]:
     """The flags' sounds as a configuration holds them, and a weight for each."""
-    values = flags.FLAGS.flag_values_dict()
+    values = flags.FLAGS.flag_values_dict() if values is None else values
     inputs = [{"source": source, "start": values["input_start"], "seconds": values["input_seconds"]} for source in values["input"]]
     with naming("input"):
         inputs = [{**entry, "sha256": digest(entry["source"])} for entry in inputs]
@@ -154,6 +155,7 @@ def _weights(texts: Sequence[str] | None, inputs: int) -> list[float]:
     return weights
 
 
+@functools.cache
 def digest(source: str) -> str | None:
     """SHA-256 of a sound file, by which a run made again knows that its input is the same; None for an embedded sound."""
     if source.startswith(EMBEDDED):
@@ -164,6 +166,7 @@ def digest(source: str) -> str | None:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@functools.lru_cache(maxsize=8)
 def read_sound(source: str, *, start: float, seconds: float) -> tuple[np.ndarray, int]:
     """A sound file's or embedded sound's wave [C, N] and rate, without digital silence at its ends. ValueError otherwise."""
     if source.startswith(EMBEDDED):
@@ -312,6 +315,7 @@ def write_json(path: str, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     """Versions of what decides about samples."""
     return {name: metadata.version(name) for name in VERSIONS} | {"python": sys.version.split()[0]}

@@ -11,8 +11,11 @@ Ctrl-C ends the optimisation after the evaluations at hand and writes what there
 """
 
 import os
+from collections.abc import Hashable, Sequence
+from typing import Any
 
 import jax
+import numpy as np
 from absl import flags
 
 from audio_texture import audio, checkpoint, recipes, synthesis
@@ -36,18 +39,36 @@ _RESUME = flags.DEFINE_bool("resume", False, "Whether to finish the run in --out
 FILES = ("config.json", "metrics.jsonl", "report.html", "texture.*", "texture_*.*", "checkpoint")
 
 
+def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]:
+    """A configuration's recipe, its references and their rate. UserError where a reference or the length will not do."""
+    recipe = recipes.Recipe.from_json(config["recipe"])
+    references, rate = cli.read_inputs(config["inputs"], lambda wave, rate, name: synthesis.check_reference(recipe, wave, sample_rate=rate, name=name))
+    with cli.naming("seconds"):
+        synthesis.check_seconds(config["seconds"])
+    return recipe, references, rate
+
+
+def shape_of(config: dict[str, Any], recipe: recipes.Recipe, references: Sequence[np.ndarray], rate: int) -> Hashable:
+    """What decides which compiled programs a run needs."""
+    return synthesis.shape_of(recipe, references, sample_rate=rate, seconds=config["seconds"])
+
+
+def prepare(
+    config: dict[str, Any], recipe: recipes.Recipe, references: Sequence[np.ndarray], rate: int, like: synthesis.Problem | None = None
+) -> synthesis.Problem:
+    """The configuration's problem. UserError where a view does not fit the rate. like: see `synthesis.prepare`."""
+    with cli.naming("views"):
+        return synthesis.prepare(recipe, references, sample_rate=rate, seconds=config["seconds"], weights=config["weights"], like=like)
+
+
 def main() -> int:
     config = cli.run_config(_CONFIG.value)
     folder = _OUTPUT_DIR.value
     cli.check_output_folder(folder, overwrite=_OVERWRITE.value or _RESUME.value)
     if _RESUME.value:
         cli.check_resumable(folder, config)
-    recipe = recipes.Recipe.from_json(config["recipe"])
-    references, rate = cli.read_inputs(config["inputs"], lambda wave, rate, name: synthesis.check_reference(recipe, wave, sample_rate=rate, name=name))
-    with cli.naming("seconds"):
-        synthesis.check_seconds(config["seconds"])
-    with cli.naming("views"):
-        problem = synthesis.prepare(recipe, references, sample_rate=rate, seconds=config["seconds"], weights=config["weights"])
+    recipe, references, rate = read(config)
+    problem = prepare(config, recipe, references, rate)
 
     fitted = synthesis.fitted(recipe, references, sample_rate=rate)
     if fitted != recipe:
