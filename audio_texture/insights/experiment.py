@@ -13,15 +13,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import scipy.stats
 
-from audio_texture import audio, quality, sounds, synthesis
+from audio_texture import audio, constant_q, objective, quality, sounds, spectrogram, synthesis
+from audio_texture.layer import Description, Layer
 from audio_texture.recipes import Recipe
 
 # Procedural and real sounds are both taken at this rate: the experiments are many small runs.
 RATE = 8000
+# Of spectrograms whose axis of frequency varies: window and hop in samples, mel bands, rows an octave and lowest row in Hz of constant Q.
+SCALES = ("linear", "mel", "log", "cqt")
+_FFT, _HOP, _BANDS, _PER_OCTAVE, _LOWEST = 512, 128, 64, 24, 125.0
 # A bootstrap goes through all resamples of so few values, and draws so many of more.
 _EXACT, _RESAMPLES = 6, 20_000
 
@@ -143,7 +148,42 @@ def recorded(settings: Settings, seed: int, count: int, seconds: float) -> dict[
     return found
 
 
+def on_scale(wave: np.ndarray, scale: str) -> jax.Array:
+    """A wave [N] at RATE as a compressed spectrogram [T, F] every 16 ms, its rows of one of SCALES: bins, mel bands, the authors' log map, constant Q."""
+    if scale == "cqt":
+        frames = len(wave) // _HOP
+        axis = {"sample_rate": RATE, "samples": len(wave), "bins_per_octave": _PER_OCTAVE, "f_min": _LOWEST}
+        every = -(-constant_q.plan(**axis).frames // frames)
+        plan = constant_q.plan(**axis, frames=every * frames)
+        # A row of constant Q has a sinusoid's amplitude, which a window of that length has times a quarter of it.
+        magnitude = jnp.abs(constant_q.cqt(wave, plan))[:, plan.first_row : -1] * (_FFT / 4)
+        return spectrogram.compress(jnp.mean(magnitude.reshape(frames, every, -1), axis=1))
+    magnitude = jnp.abs(spectrogram.stft(wave, n_fft=_FFT, hop_length=_HOP, center=False))
+    if scale == "mel":
+        return spectrogram.compress(magnitude @ spectrogram.mel_filters(RATE, _FFT, _BANDS))
+    bins = spectrogram.compress(magnitude)
+    return bins if scale == "linear" else bins @ constant_q.log_map(_FFT, lowest=round(_LOWEST * _FFT / RATE)).forward
+
+
 # --- runs
+
+def random_gram(kind: str, layer: Layer, key: jax.Array) -> objective.Objective:
+    """Gram distance of one layer of random filters, of a kind of layer.KINDS, on spectrograms [T, F]."""
+    # Flax takes a second to import, which judging and drawing need not wait for.
+    from audio_texture import networks
+
+    description = Description(kind, (layer,), padding="valid")
+    return objective.of_network(networks.build(description).init, networks.features(description, ["relu_1"]), key, objective.gram())
+
+
+def distance_of(make: Callable[[jax.Array], objective.Objective]) -> Callable[[jax.Array, jax.Array, jax.Array], jax.Array]:
+    """(key of the filters, x, y) -> distance of y from the target x, compiled, of the objective that `make` gives for a key."""
+
+    def distance(key, x, y):
+        one = make(key)
+        return one.distance(one.fit(x), y)[0]
+
+    return jax.jit(distance)
 
 
 def textures(recipe: Recipe, references: Sequence[np.ndarray], seeds: Sequence[int], *, seconds: float | None = None) -> np.ndarray:
@@ -164,13 +204,13 @@ def likeness(candidate: np.ndarray, reference: np.ndarray) -> float:
 # --- figures
 
 
-def curve(axis: plt.Axes, rows: Sequence[Mapping[str, Any]], x: str, y: str, *, label: str, **where: Any) -> None:
+def curve(panel: plt.Axes, rows: Sequence[Mapping[str, Any]], x: str, y: str, *, label: str, **where: Any) -> None:
     """Means over seeds against a number that rows have, with their intervals as a band."""
     chosen = [row for row in rows if all(row[field] == value for field, value in where.items())]
     places = sorted(distinct(chosen, x))
     found = np.array([interval(per_seed(chosen, y, **{x: place})) for place in places])
-    (line,) = axis.plot(places, found[:, 0], marker="o", markersize=4, label=label)
-    axis.fill_between(places, found[:, 1], found[:, 2], color=line.get_color(), alpha=0.2, linewidth=0)
+    (line,) = panel.plot(places, found[:, 0], marker="o", markersize=4, label=label)
+    panel.fill_between(places, found[:, 1], found[:, 2], color=line.get_color(), alpha=0.2, linewidth=0)
 
 
 def bars(axis: plt.Axes, groups: Sequence[str], series: Mapping[str, Sequence[Interval]]) -> None:
@@ -187,5 +227,5 @@ def octaves(axis: plt.Axes, places: Sequence[float], name: str = "x") -> None:
     """A logarithmic axis with these ticks, written as numbers, and no others."""
     (axis.set_xscale if name == "x" else axis.set_yscale)("log")
     ticks = axis.xaxis if name == "x" else axis.yaxis
-    ticks.set_ticks(list(places), [f"{place:.3g}" for place in places])
+    ticks.set_ticks(list(places), [f"{place:.4g}" for place in places])
     ticks.set_ticks([], minor=True)

@@ -8,8 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from audio_texture import objective, sounds, spectrogram, synthesis
-from audio_texture.insights.experiment import RATE, Numbers, Settings, Verdict, curve, decided, distinct, interval, likeness, octaves, per_seed, procedural, recorded, textures
-from audio_texture.layer import Description, Layer
+from audio_texture.insights.experiment import RATE, Numbers, Settings, Verdict, curve, decided, distance_of, distinct, interval, likeness, octaves, per_seed, procedural, random_gram, recorded, textures
+from audio_texture.layer import Layer
 from audio_texture.recipes import Recipe, View
 
 _FFT, _HOP, _WIDTH = 256, 64, 11
@@ -38,7 +38,9 @@ def measure(settings: Settings) -> Numbers:
         (1.0, 40, (16, 64, 256, 1024), (16, 128, 1024)) if settings.quick else (4.0, 200, (16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192), (16, 64, 256, 1024, 4096))
     )
     kinds = {"rain": sounds.rain, "fire": sounds.fire, "crickets": sounds.crickets}
-    distances = _distances(pair_counts)
+    explicit = lambda filters: lambda key: objective.standardised(random_gram("1d-frequency", Layer(_WIDTH, filters=filters), key))
+    distances = {filters: distance_of(explicit(filters)) for filters in pair_counts}
+    distances[INFINITE] = distance_of(lambda _: objective.standardised(objective.infinite_gram([(Layer(_WIDTH),)])))
     rows: list[dict[str, Any]] = []
     made: list[dict[str, Any]] = []
     for seed in settings.seeds:
@@ -92,14 +94,14 @@ def draw(numbers: Numbers) -> plt.Figure:
     panels[0].plot(counts, first * np.sqrt(counts[0] / np.array(counts)), color="black", linestyle=":", label="1 / sqrt(filters)")
     panels[0].set(yscale="log", ylabel="error of the distance (RMS of its logarithm)", title="distances between given sounds")
     octaves(panels[0], counts[:: 1 + len(counts) // 6])
-    names = {"distance": "log10 of the closed form's distance", "likeness": "likeness (1: as the reference's halves)"}
+    names = {"distance": "log10 of the closed form's distance", "likeness": "likeness (1: the reference's halves)"}
     finite = [row for row in made if row["filters"] != INFINITE]
     for axis, (measured, name) in zip(panels[1:], names.items(), strict=True):
         curve(axis, finite, "filters", measured, label="random filters")
         exact = interval(per_seed(made, measured, filters=INFINITE))
         axis.axhline(exact.mean, color="C1", linestyle="--", label="infinitely many")
         axis.axhspan(exact.low, exact.high, color="C1", alpha=0.2, linewidth=0)
-        axis.set(ylabel=f"{name}; lower is nearer", title="textures")
+        axis.set(ylabel=name, title="textures; lower is nearer")
         octaves(axis, distinct(finite, "filters"))
     for axis in panels:
         axis.set_xlabel("filters")
@@ -109,27 +111,6 @@ def draw(numbers: Numbers) -> plt.Figure:
 
 def _spectrum(wave: np.ndarray) -> jax.Array:
     return spectrogram.compress(jax.numpy.abs(spectrogram.stft(wave, n_fft=_FFT, hop_length=_HOP, center=False)))
-
-
-def _distances(counts: tuple[int, ...]) -> dict[int, Any]:
-    """filters -> compiled (key of the filters, x, y) -> distance of y from x; INFINITE is the closed form."""
-    from audio_texture import networks
-
-    def explicit(filters):
-        description = Description("1d-frequency", (Layer(_WIDTH, filters=filters),), padding="valid")
-        net, features = networks.build(description), networks.features(description, ["relu_1"])
-        return lambda key: objective.of_network(net.init, features, key, objective.gram())
-
-    ways = {INFINITE: lambda key: objective.infinite_gram([(Layer(_WIDTH),)]), **{filters: explicit(filters) for filters in counts}}
-
-    def compiled(way):
-        def distance(key, x, y):
-            style = objective.standardised(way(key))
-            return style.distance(style.fit(x), y)[0]
-
-        return jax.jit(distance)
-
-    return {filters: compiled(way) for filters, way in ways.items()}
 
 
 def _closed_form() -> tuple[Any, Any]:

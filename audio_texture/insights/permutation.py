@@ -69,12 +69,12 @@ def draw(numbers: Numbers) -> plt.Figure:
     for number, width in enumerate(WIDTHS):
         curve(axis, rows, "ms", "share", label=f"style: Gram of kernels of {width} frames", distance=f"gram {width}")
         axis.axvline(width * hop, color=f"C{number}", linestyle="--", linewidth=1)
-        axis.annotate(f" kernel of\n {width * hop:.0f} ms", (width * hop, 0.02), xycoords=("data", "axes fraction"), color=f"C{number}", fontsize="small")
+        axis.annotate(f" kernel of\n {width * hop:.0f} ms", (width * hop, 0.92), xycoords=("data", "axes fraction"), color=f"C{number}", fontsize="small")
     curve(axis, rows, "ms", "share", label="rhythm: autocorrelation of onsets, 0.1 to 1 s", distance="rhythm")
     octaves(axis, [block * hop for block in BLOCKS])
-    axis.set(xlabel="length of the blocks put in random order (ms)", ylabel="distance from the original (1: no order left)", ylim=(0, None))
+    axis.set(xlabel="length of the blocks put in random order (ms)", ylabel="distance from the original\n(1 and above: no order left)", ylim=(0, None))
     axis.set_title("Order beyond the kernel: rhythm to the ear, nothing to the Gram")
-    axis.legend(fontsize="small")
+    figure.legend(loc="outside lower center", ncols=3, fontsize="small")
     return figure
 
 
