@@ -96,21 +96,11 @@ def inline(picture: bytes, alternative: str) -> str:
 
 def spectrogram_figure(sounds: Sequence[Sound], *, range_db: float = 80.0, bands: int = 128) -> plt.Figure:
     """Mel spectrograms side by side, on the same scales of time, frequency and level (dB of the loudest point of all)."""
-    n_fft = 2048
-    images, lengths, tops = [], [], []
     lowest_rate = min(48_000, *(rate for _, _, rate in sounds))
-    for _, wave, rate in sounds:
-        mono = audio.resample(np.mean(wave, axis=0), rate, lowest_rate)
-        lengths.append(len(mono) / lowest_rate)
-        hop = max(1, min(n_fft // 4, len(mono) // 400))
-        mono = np.pad(mono, (0, max(0, n_fft - len(mono))))
-        # SciPy's transform here: a picture should not compile a program for each length of sound.
-        _, times, spectrum = scipy.signal.stft(mono, nperseg=n_fft, noverlap=n_fft - hop)
-        spectrum = spectrum[:, times <= round(lengths[-1] * lowest_rate)]
-        filters = spectrogram.mel_filters(lowest_rate, n_fft, bands)
-        images.append(10 * np.log10(np.maximum(filters.T @ np.abs(spectrum) ** 2, 1e-14)))
-        tops.append(images[-1].max())
-    top = max(tops)
+    waves = [audio.resample(np.mean(wave, axis=0), rate, lowest_rate) for _, wave, rate in sounds]
+    images = [_mel_picture(wave, lowest_rate, bands) for wave in waves]
+    lengths = [len(wave) / lowest_rate for wave in waves]
+    top = max(picture.max() for picture in images)
     figure, axes = plt.subplots(1, len(sounds), figsize=(6 * len(sounds), 3.6), sharey=True, squeeze=False, layout="constrained")
     nyquist_mel = float(spectrogram.mel_frequencies(np.array(lowest_rate / 2)))
     ticks = [hertz for hertz in (200, 500, 1000, 2000, 5000, 10000, 20000) if hertz < lowest_rate / 2]
@@ -123,6 +113,23 @@ def spectrogram_figure(sounds: Sequence[Sound], *, range_db: float = 80.0, bands
     axes[0, 0].set_ylabel("frequency (kHz, mel scale)")
     figure.colorbar(shown, ax=axes[0].tolist(), label="dB", pad=0.01)
     return figure
+
+
+def write_picture(path: str, wave: np.ndarray, sample_rate: int, *, range_db: float = 80.0, bands: int = 64) -> None:
+    """A small mel spectrogram of a wave [C, N] as a PNG without axes, for pages of many."""
+    picture = _mel_picture(np.mean(wave, axis=0), sample_rate, bands, columns=160)
+    plt.imsave(path, picture, origin="lower", cmap="magma", vmin=picture.max() - range_db, vmax=picture.max())
+
+
+def _mel_picture(mono: np.ndarray, sample_rate: int, bands: int, columns: int = 400) -> np.ndarray:
+    """Mel spectrogram in dB of a wave [N]: [bands, about so many columns]."""
+    n_fft = 2048
+    hop = max(1, min(n_fft // 4, len(mono) // columns))
+    padded = np.pad(mono, (0, max(0, n_fft - len(mono))))
+    # SciPy's transform here: a picture should not compile a program for each length of sound.
+    _, times, spectrum = scipy.signal.stft(padded, nperseg=n_fft, noverlap=n_fft - hop)
+    spectrum = spectrum[:, times <= len(mono)]
+    return 10 * np.log10(np.maximum(spectrogram.mel_filters(sample_rate, n_fft, bands).T @ np.abs(spectrum) ** 2, 1e-14))
 
 
 def loss_figure(rows: Sequence[Mapping[str, Any]]) -> plt.Figure:

@@ -36,6 +36,7 @@ _MAX_SECONDS = flags.DEFINE_float("max_seconds", float("inf"), "Wall-clock budge
 _CHECKPOINT_EVERY = flags.DEFINE_integer("checkpoint_every", 0, "Evaluations between checkpoints in --output_dir; 0 keeps one on Ctrl-C alone.", lower_bound=0)
 _RESUME = flags.DEFINE_bool("resume", False, "Whether to finish the run in --output_dir, from its last checkpoint.")
 
+SOUND = "texture"
 FILES = ("config.json", "metrics.jsonl", "report.html", "texture.*", "texture_*.*", "checkpoint")
 
 
@@ -78,7 +79,7 @@ def main() -> int:
     metrics = cli.Metrics(os.path.join(folder, "metrics.jsonl"))
     made, reason = [], None
     for sample in range(config["samples"]):
-        path = os.path.join(folder, f"texture{f'_{sample}' if config['samples'] > 1 else ''}.{config['output_format']}")
+        path = os.path.join(folder, f"{SOUND}{f'_{sample}' if config['samples'] > 1 else ''}.{config['output_format']}")
         checkpoints = os.path.join(folder, "checkpoint", str(sample))
         if not (_RESUME.value and os.path.exists(path) and not os.path.exists(checkpoints)):
             bar = cli.ProgressBar(recipe.evaluations, os.path.basename(path))

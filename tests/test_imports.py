@@ -20,6 +20,7 @@ ALLOWED = {
     "recipes": {"audio", "layer"},
     **dict.fromkeys(ENDS, BASE | STAGES | JUDGES | {"recipes"}),
     "streaming": BASE | STAGES | JUDGES | {"recipes", "synthesis"},
+    "gallery": {"report"},
 }
 MODULES = sorted(path.stem for path in LIBRARY.glob("*.py") if path.stem != "__init__")
 
