@@ -106,8 +106,9 @@ def write_page(folder: str, config: dict[str, Any]) -> None:
     from audio_texture import report
 
     found = [cli.read_json(os.path.join(folder, f"{name}.json")) for name in NAMES if os.path.exists(os.path.join(folder, f"{name}.json"))]
+    style = "<style>.verdicts td, .verdicts th { text-align: left; vertical-align: top; }</style>"
     table = report.table([[f"{each['claim_number']}. {each['claim']}", each["verdict"], each["sentence"]] for each in found], ["claim", "verdict", "numbers: mean over seeds [95 % interval]"])
-    sections = [("Verdicts", f'<div class="verdicts">{table}</div>')]
+    sections = [("Verdicts", f'{style}<div class="verdicts">{table}</div>')]
     for each in found:
         with open(os.path.join(folder, f"{each['figure']}.png"), "rb") as file:
             picture = report.inline(file.read(), f"figure {each['figure']}")
@@ -117,7 +118,7 @@ def write_page(folder: str, config: dict[str, Any]) -> None:
         sections.append((f"{each['claim_number']}. {each['figure']}", "".join(lines) + picture + verdict + f"<details><summary>numbers</summary>{intervals}</details>"))
     sounds = "procedural sounds and recordings" if config["data"] else "procedural sounds"
     minutes = sum(each["seconds"] for each in found) / 60
-    summary = f"{'Quick' if config['quick'] else 'Full'} run over {config['seeds']} seeds, on {sounds}; {minutes:.1f} minutes. Rules were written down before the numbers were seen."
+    summary = f"{'Quick' if config['quick'] else 'Full'} run over {config['seeds']} seeds, on {sounds}; {minutes:.1f} minutes. Each verdict follows from its numbers by the rule that stands with it."
     page = report.page("What the paper concludes, as experiments", summary, [*sections, ("Configuration", report.configuration(config))])
     cli.write_text(os.path.join(folder, "insights.html"), page)
 

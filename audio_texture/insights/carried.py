@@ -42,7 +42,7 @@ def measure(settings: Settings) -> Numbers:
     notes and textures alike. Explained variance: how much of the known property a line through the estimate explains over all
     sounds of a seed, adjusted so that an estimate that has nothing to do with it has 0 on average.
     """
-    seconds, count, evaluations = (2.0, 12, 60) if settings.quick else (4.0, 24, 200)
+    seconds, count, evaluations = (2.0, 12, 60) if settings.quick else (4.0, 24, 100)
     recipe = dataclasses.replace(RECIPE, evaluations=evaluations)
     rows: list[dict[str, Any]] = []
     sounds_found: list[dict[str, Any]] = []

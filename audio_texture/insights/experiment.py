@@ -1,8 +1,8 @@
 """What the experiments share: settings, sounds, intervals over seeds, verdicts and the look of figures.
 
 An experiment is three functions. `measure(settings)` returns numbers as plain types, rows with a seed each; `judge(numbers)`
-weighs them by a rule that its docstring states, and that was written before the numbers were seen; `draw(numbers)` makes the
-figure. So a JSON file with the numbers is enough for the verdict and the figure. Everything that varies from run to run
+weighs them by the rule that its docstring states; `draw(numbers)` makes the figure. So a JSON file with the numbers is enough for
+both. Everything that varies from run to run
 (sounds, filters, starts, permutations) is drawn from the seed, hence the mean over a seed's rows is one independent draw.
 """
 

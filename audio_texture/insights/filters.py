@@ -35,7 +35,7 @@ def measure(settings: Settings) -> Numbers:
     sound, judged by the closed form's distance, which is the limit of what the filters measure, and by likeness (quality.py).
     """
     seconds, evaluations, pair_counts, texture_counts = (
-        (1.0, 40, (16, 64, 256, 1024), (16, 128, 1024)) if settings.quick else (4.0, 200, (16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192), (16, 64, 256, 1024, 4096))
+        (1.0, 40, (16, 64, 256, 1024), (16, 128, 1024)) if settings.quick else (2.0, 100, (16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192), (16, 64, 256, 1024, 4096))
     )
     kinds = {"rain": sounds.rain, "fire": sounds.fire, "crickets": sounds.crickets}
     explicit = lambda filters: lambda key: objective.standardised(random_gram("1d-frequency", Layer(_WIDTH, filters=filters), key))

@@ -28,7 +28,7 @@ def measure(settings: Settings) -> Numbers:
     wrong frequencies, as error of third-octave levels in dB; harmonics torn apart, as the share of a note's power, between one and ten times
     its pitch, that lies within a twentieth of an octave of its harmonics, as log2 of that of the reference.
     """
-    seconds, evaluations, filters = (1.2, 40, 32) if settings.quick else (3.0, 200, 128)
+    seconds, evaluations, filters = (1.2, 40, 32) if settings.quick else (2.0, 120, 64)
     references = []
     for seed in settings.seeds:
         found = {"notes": procedural(sounds.notes, seed, seconds, pitch_hz=PITCH), "rain": procedural(sounds.rain, seed, seconds), **recorded(settings, seed, 1, seconds)}

@@ -25,7 +25,7 @@ def measure(settings: Settings) -> Numbers:
     third to twice the period. Regularity is the highest normalised autocorrelation of the onset strength within a tenth of the
     period, as a share of the reference's own. The knee is the field over period from which on it is above half.
     """
-    seconds, evaluations, widths = (3.0, 60, (6, 12)) if settings.quick else (6.0, 150, (6, 12, 24))
+    seconds, evaluations, widths = (3.0, 60, (6, 12)) if settings.quick else (5.0, 100, (6, 12, 24))
     rows: list[dict[str, Any]] = []
     for width in widths:
         field = (WINDOW_MS + (width - 1) * HOP_MS) / 1000
