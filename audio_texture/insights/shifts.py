@@ -78,7 +78,7 @@ def draw(numbers: Numbers) -> plt.Figure:
     axis.axhline(0, color="black", linewidth=0.8)
     axis.tick_params(axis="x", labelsize="small")
     axis.set(ylabel="log2 of the Gram distance\n(0: a sound of another class)", title="random networks, a shift of an eighth of the axis")
-    axis.legend(fontsize="small", loc="lower right")
+    axis.legend(fontsize="small", loc="upper right")
     return figure
 
 
