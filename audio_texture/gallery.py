@@ -30,7 +30,15 @@ const compare = (name, a, b) => numeric[name] ? number(a) - number(b) : String(a
 const shown = value => value == null ? '' : typeof value === 'number' && !Number.isInteger(value) ? value.toPrecision(4) : String(value);
 const make = (tag, parent, text) => { const one = parent.appendChild(document.createElement(tag)); if (text !== undefined) one.textContent = text; return one; };
 const path = (row, file) => encodeURI(row.run) + '/' + encodeURI(file);
-const told = row => swept.map(name => name + ' ' + row[name]).join(', ');
+// Paths without the folders that all of them share.
+const shared = Object.fromEntries(swept.map(name => {
+  const folders = rows.map(row => String(row[name] ?? '').split('/').slice(0, -1));
+  let length = 0;
+  while (folders.length && folders.every(one => length < one.length && one[length] === folders[0][length])) length += 1;
+  return [name, length];
+}));
+const brief = (name, value) => name in shared ? String(value ?? '').split('/').slice(shared[name]).join('/') : shown(value);
+const told = row => swept.map(name => name + ' ' + brief(name, row[name])).join(', ');
 
 function play(row, element) {
   const audio = document.querySelector('#player audio');
@@ -51,7 +59,7 @@ function table() {
   for (const row of sorted) {
     const line = make('tr', body), first = make('td', line);
     if (row.sound) make('button', first, '\\u25b6').onclick = () => play(row, line);
-    for (const name of columns) make('td', line, shown(row[name])).className = name;
+    for (const name of columns) make('td', line, brief(name, row[name])).className = name;
   }
 }
 for (const name of columns) {
@@ -85,16 +93,17 @@ function draw() {
     return one;
   };
   chart.replaceChildren();
-  const left = 140, step = Math.max(14, Math.min(80, 800 / xs.length)), width = left + step * xs.length + 30;
-  const few = Math.ceil(xs.length / Math.floor(step * xs.length / 60 + 1)), tall = pair ? 26 * ys.length : 220;
+  const longest = name => 7 * Math.max(...values(name).map(value => brief(name, value).length));
+  const label = longest(across.value) + 10, step = Math.max(14, Math.min(Math.max(60, label), 800 / xs.length)), few = Math.ceil(label / step);
+  const left = pair ? longest(down.value) + 7 * down.value.length + 20 : 80, width = left + step * xs.length + label / 2, tall = pair ? 26 * ys.length : 220;
   const root = svg('svg', chart, {viewBox: `0 0 ${width} ${tall + 60}`, width, role: 'img'});
   const cells = (pair ? ys : [null]).map(y => xs.map(x => mean(row => row[across.value] === x && (!pair || row[down.value] === y))));
   const every = cells.flat().filter(cell => cell.count), low = Math.min(...every.map(cell => pair ? cell.mean : cell.low)), high = Math.max(...every.map(cell => pair ? cell.mean : cell.high));
   const share = value => high > low ? (value - low) / (high - low) : 0.5;
-  xs.forEach((x, i) => i % few || svg('text', root, {x: left + step * (i + 0.5), y: tall + 18, 'text-anchor': 'middle'}, String(x).split('/').pop()));
+  xs.forEach((x, i) => i % few || svg('text', root, {x: left + step * (i + 0.5), y: tall + 18, 'text-anchor': 'middle'}, brief(across.value, x)));
   svg('text', root, {x: left + step * xs.length / 2, y: tall + 42, 'text-anchor': 'middle'}, across.value);
   if (pair) {
-    ys.forEach((y, j) => svg('text', root, {x: left - 8, y: 26 * j + 18, 'text-anchor': 'end'}, `${down.value} ${String(y).split('/').pop()}`));
+    ys.forEach((y, j) => svg('text', root, {x: left - 8, y: 26 * j + 18, 'text-anchor': 'end'}, `${down.value} ${brief(down.value, y)}`));
     cells.forEach((line, j) => line.forEach((cell, i) => {
       if (!cell.count) return;
       const at = share(cell.mean), box = svg('rect', root, {x: left + step * i, y: 26 * j, width: step - 1, height: 25, fill: `hsl(${260 - 200 * at} 70% ${25 + 45 * at}%)`});

@@ -305,9 +305,11 @@ class ProgressBar:
 
 def write_text(path: str, text: str) -> None:
     """Writes a file whole or not at all."""
-    with open(path + ".partial", "w", encoding="utf-8") as file:
+    # A name of its own: jobs of one sweep write the same table.
+    partial = f"{path}.{os.urandom(4).hex()}.partial"
+    with open(partial, "w", encoding="utf-8") as file:
         file.write(text)
-    os.replace(path + ".partial", path)
+    os.replace(partial, path)
 
 
 def write_json(path: str, value: Any) -> None:

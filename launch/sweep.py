@@ -37,10 +37,10 @@ import numpy as np
 import tqdm
 from absl import flags
 
-from audio_texture import audio, quality, recipes, synthesis
+from audio_texture import audio, optimize, quality, recipes, synthesis
 from launch import cli, texture
 
-# A program that can be swept has run_config's flags and read, shape_of and prepare, and says what it calls its sound.
+# A program that can be swept has configure, read, shape_of and prepare, and says what it calls its result and which flags name sounds.
 PROGRAMS = {"texture": texture}
 
 _SWEEP = flags.DEFINE_multi_string("sweep", None, "NAME=VALUES: a flag and the values it takes; repeat for several. seed=0:3 if nothing else is swept.")
@@ -49,7 +49,7 @@ _PROGRAM = flags.DEFINE_enum("program", "texture", list(PROGRAMS), "What each ru
 _MIXTURE = flags.DEFINE_bool("mixture", False, "Whether all --input are mixed in every run, in place of a run each.")
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Whether to print the plan and stop.")
 _BATCH = flags.DEFINE_integer("batch", 0, "Runs made at once; 0 is as many as fit into an accelerator's memory, on a CPU one a device.", lower_bound=0)
-_QUALITY = flags.DEFINE_bool("quality", True, "Whether to judge each result against its input, as launch.evaluate does; at least 1 s of both.")
+_QUALITY = flags.DEFINE_bool("quality", True, "Whether to judge each result against its input, as launch.evaluate does; at least 1 s of both, and no mixtures.")
 _SHARD = flags.DEFINE_string("shard", None, "I/N: makes the Ith of N shares of the runs, I from 0 to N - 1, for jobs that share --output_dir and know nothing of one another.")
 _DISTRIBUTED = flags.DEFINE_bool("distributed", False, "Whether this is one of several processes that share the runs (jax.distributed; SLURM, Open MPI, Kubernetes and TPU pods are found).")
 _COORDINATOR = flags.DEFINE_string("coordinator", None, "Distributed: HOST:PORT of the first process, where it is not found.")
@@ -61,6 +61,7 @@ FIXED = ("config", "output_dir", "overwrite", "max_seconds", "checkpoint_every",
 RESULTS = ("sweep.json", "sweep.csv", "sweep.html")
 MOST_FAILED = 120
 MEMORY_SHARE = 0.8
+LONGEST_WAIT_MS = 7 * 24 * 3600 * 1000
 
 
 class Run(NamedTuple):
@@ -129,7 +130,7 @@ def swept(text: str, allowed: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def sources(patterns: Sequence[str]) -> list[str]:
-    """The sounds that --input names, patterns matched against what there is. ValueError where one matches nothing."""
+    """The sounds that a flag names, patterns matched against what there is. ValueError where one matches nothing."""
     found: list[str] = []
     for pattern in patterns:
         if any(mark in pattern for mark in "*?[") and not os.path.exists(pattern) and not pattern.startswith(cli.EMBEDDED):
@@ -142,19 +143,24 @@ def sources(patterns: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def parameters() -> dict[str, list[str]]:
-    """What is swept, in order: inputs first, so that a recording is read once."""
-    module = PROGRAMS[_PROGRAM.value]
-    allowed = sorted(flag.name for flag in flags.FLAGS.get_key_flags_for_module(module) if flag.name not in FIXED)
-    found: dict[str, list[str]] = {}
-    with cli.naming("input"):
-        inputs = sources(flags.FLAGS["input"].value)
-    if len(inputs) > 1 and not _MIXTURE.value:
-        found["input"] = inputs
+def sounds_of(program: Any) -> dict[str, list[str]]:
+    """The files of each flag that names sounds."""
+    found = {}
+    for name in program.SOURCES:
+        value = flags.FLAGS[name].value
+        with cli.naming(name):
+            found[name] = sources(value if isinstance(value, list) else [value])
+    return found
+
+
+def parameters(program: Any) -> dict[str, list[str]]:
+    """What is swept, in order: sounds first, so that a recording is read once."""
+    allowed = sorted(flag.name for flag in flags.FLAGS.get_key_flags_for_module(program) if flag.name not in FIXED)
+    found = {name: files for name, files in sounds_of(program).items() if len(files) > 1 and not _MIXTURE.value}
     for text in _SWEEP.value or ([] if found else ["seed=0:3"]):
         with cli.naming("sweep"):
             name, values = swept(text, allowed)
-            if name == "input":
+            if name in program.SOURCES:
                 values = sources(values)
             if name in found:
                 raise ValueError(f"{name!r} is swept twice.")
@@ -162,20 +168,19 @@ def parameters() -> dict[str, list[str]]:
     return found
 
 
-def plan(found: dict[str, list[str]]) -> list[Run]:
+def plan(found: dict[str, list[str]], program: Any) -> list[Run]:
     """All runs. UserError, naming flag and value, where a value or a combination will not do."""
     lengths = {len(values) for values in found.values()}
     if _MODE.value == "zip" and len(lengths) > 1:
         raise cli.UserError(f"--sweep_mode: zip needs as many values of each; there are {', '.join(f'{len(values)} of {name}' for name, values in found.items())}.")
     combined = zip(*found.values(), strict=True) if _MODE.value == "zip" else itertools.product(*found.values())
     base = flags.FLAGS.flag_values_dict()
-    with cli.naming("input"):
-        base["input"] = sources(base["input"])
-    parsed = {name: {text: _parsed(name, text) for text in texts} for name, texts in found.items()}
+    base |= {name: files if isinstance(base[name], list) else files[0] for name, files in sounds_of(program).items()}
+    parsed = {name: {text: [text] if isinstance(base[name], list) and name in program.SOURCES else _parsed(name, text) for text in texts} for name, texts in found.items()}
     runs = []
     for number, texts in enumerate(combined):
         values = dict(zip(found, texts, strict=True))
-        config = cli.run_config(None, base | {name: parsed[name][text] for name, text in values.items()})
+        config = program.configure(base | {name: parsed[name][text] for name, text in values.items()})
         digest = hashlib.sha256(json.dumps({**config, "versions": None}, sort_keys=True).encode()).hexdigest()
         runs.append(Run(f"{number:05d}-{digest[:8]}", values, config, digest))
     return runs
@@ -183,8 +188,6 @@ def plan(found: dict[str, list[str]]) -> list[Run]:
 
 def _parsed(name: str, text: str) -> Any:
     """A flag's value, as the flag itself would take it."""
-    if name == "input":
-        return [text]
     with cli.naming("sweep"):
         try:
             return flags.FLAGS[name].parser.parse(text)
@@ -222,7 +225,8 @@ def describe(found: dict[str, list[str]], groups: dict[Hashable, list[Run]], fai
         one = group[0].config
         varied = [name for name in found if len({run.values[name] for run in group}) > 1]
         over = f", over {', '.join(varied)}" if varied else ""
-        lines.append(f"program {number + 1}: {len(group)} runs of {one['seconds']:g} s by the recipe {one['recipe']['name']}{over}")
+        length = f" of {one['seconds']:g} s" if "seconds" in one else ""
+        lines.append(f"program {number + 1}: {len(group)} runs{length} by the recipe {one['recipe']['name']}{over}")
     return "\n".join([*lines, *(f"run {name} cannot be made: {message}" for name, message in failures.items())])
 
 
@@ -254,6 +258,12 @@ class Progress:
         left = passed / self._done * (self._total - self._done)
         cli.say(f"{self._done}/{self._total} runs, {60 * self._done / passed:.1f} a minute, {left:.0f} s left, {self._failed} failed")
 
+    def show(self, rows: Sequence[Sequence[optimize.Progress]]) -> None:
+        """On a terminal, how far a batch has come. rows: of its runs so far."""
+        if self._bar is not None:
+            begun = [of_one[-1] for of_one in rows if of_one]
+            self._bar.set_postfix_str(f"{self._failed} failed; evaluation {max(row.evaluations for row in begun)}, loss {min(row.loss for row in begun):.3g}")
+
     def close(self) -> None:
         """Clears the bar away."""
         if self._bar is not None:
@@ -284,10 +294,12 @@ def make(
     mesh: jax.sharding.Mesh | None,
     done: Callable[[Run, synthesis.Texture, float], None],
     failed: Callable[[Run, str], None],
+    on_chunk: Callable[[list[list[optimize.Progress]]], None] = lambda rows: None,
 ) -> bool:
     """Makes a group's runs in batches; False where Ctrl-C ended it. A batch that does not fit into memory is halved.
 
-    done: called with each run that was made, and its seconds. failed: with each that was not, and why.
+    done: called with each run that was made, and its seconds. failed: with each that was not, and why. on_chunk: as of
+    `synthesis.run_batch`.
     """
     problems, left, size = Problems(program), list(group), 0
     while left:
@@ -307,7 +319,7 @@ def make(
         keys = jnp.stack([jax.random.key(run.config["seed"]) for run in runs])
         began = time.monotonic()
         try:
-            made = synthesis.run_batch(prepared, chosen, keys, mesh=mesh, size=size, max_seconds=flags.FLAGS.max_seconds)
+            made = synthesis.run_batch(prepared, chosen, keys, mesh=mesh, size=size, max_seconds=flags.FLAGS.max_seconds, on_chunk=on_chunk)
         except (jax.errors.JaxRuntimeError, MemoryError) as error:
             if out_of_memory(error) and len(runs) > 1:
                 size, left = math.ceil(len(runs) / 2), [*runs, *left]
@@ -336,7 +348,8 @@ def batch_size(runs: int, problem: synthesis.Problem, mesh: jax.sharding.Mesh | 
     if not _BATCH.value and jax.default_backend() != "cpu":
         of_device = math.ceil(runs / devices)
         memory = jax.local_devices()[0].memory_stats()
-        free = memory["bytes_limit"] - memory["bytes_in_use"]
+        # Where a device does not tell, all are tried, and halved if they do not fit.
+        free = memory["bytes_limit"] - memory["bytes_in_use"] if memory else sys.maxsize
         most = devices * synthesis.fitting_batch(problem, of_device, memory=int(MEMORY_SHARE * free))
     return math.ceil(runs / math.ceil(runs / most))
 
@@ -351,9 +364,10 @@ def write_run(folder: str, run: Run, program: Any, texture: synthesis.Texture, s
 
     last, name = texture.outcome.progress[-1], program.SOUND
     row = {"loss": last.loss, **{f"loss {term}": value for term, value in last.terms.items()}}
-    row |= {"evaluations": last.evaluations, "seconds": round(seconds, 3), "sound": f"{name}.{run.config['output_format']}"}
+    # Other names than the flags', which have columns of their own.
+    row |= {"spent_evaluations": last.evaluations, "spent_seconds": round(seconds, 3), "sound": f"{name}.{run.config['output_format']}"}
     _, references, rate = program.read(run.config)
-    if _QUALITY.value:
+    if _QUALITY.value and len(references) == 1:
         row |= _measures(texture.wave, references[0], rate)
     if texture.outcome.reason == "not finite":
         row["error"] = f"the loss was not finite at evaluation {int(texture.outcome.state.failed_at)}"
@@ -433,7 +447,9 @@ def claim(folder: str, runs: Sequence[Run], found: dict[str, list[str]], *, goes
             earlier = cli.read_json(path)
         if not isinstance(earlier, dict) or earlier.get("digest") != told["digest"]:
             raise cli.UserError(f"--output_dir: {folder!r} holds another sweep; name another folder or give --overwrite.")
-    # Jobs of one sweep find the folder that the first of them made.
+        # Jobs of one sweep find the folder that the first of them made.
+        if not goes_on:
+            raise cli.UserError(f"--output_dir: {folder!r} already holds this sweep; give --resume to go on with it, or --overwrite.")
     cli.check_output_folder(folder, overwrite=flags.FLAGS.overwrite or goes_on, marker="sweep.json")
     if _DRY_RUN.value:
         return
@@ -447,8 +463,6 @@ def share_of_flags() -> Share:
     if _SHARD.value and _DISTRIBUTED.value:
         raise cli.UserError("--shard: give it or --distributed, not both.")
     if _DISTRIBUTED.value:
-        # gloo carries what processes on CPUs have to say to each other; accelerators have their own.
-        jax.config.update("jax_cpu_collectives_implementation", "gloo")
         with cli.naming("distributed"):
             jax.distributed.initialize(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
         return Share(jax.process_index(), jax.process_count(), together=True)
@@ -464,19 +478,21 @@ def main() -> int:
     values, folder, program = flags.FLAGS, flags.FLAGS.output_dir, PROGRAMS[_PROGRAM.value]
     if values.config is not None or values["samples"].present or values["checkpoint_every"].present:
         raise cli.UserError("--config, --samples, --checkpoint_every: a sweep has none of them; sweep --seed for several samples.")
-    found = parameters()
-    runs = plan(found)
+    if values.overwrite and (values.resume or _SHARD.value or _DISTRIBUTED.value):
+        raise cli.UserError("--overwrite: not with --resume, --shard or --distributed, where it would remove what others made.")
+    # First of all, as JAX asks that processes meet before it computes anything.
+    share = share_of_flags()
+    goes_on = values.resume or share.count > 1
+    found = parameters(program)
+    runs = plan(found, program)
     groups, failures = grouped(runs, program)
     if not groups:
         raise cli.UserError(next(iter(failures.values())))
-    share = share_of_flags()
-    goes_on = values.resume or share.count > 1
-    if goes_on and values.overwrite:
-        raise cli.UserError("--overwrite: not with --resume, --shard or --distributed, where it would remove what others made.")
     claim(folder, runs, found, goes_on=goes_on)
-    cli.say(describe(found, groups, failures))
     if _DRY_RUN.value:
+        print(describe(found, groups, failures))
         return 0
+    cli.say(describe(found, groups, failures))
 
     parts = own_share(groups, share)
     there = {name for name, row in finished(folder, runs).items() if "error" not in row}
@@ -487,10 +503,10 @@ def main() -> int:
                 write_failure(folder, run, failures[run.name])
     status = _make_all(folder, parts, program, failed=len(failures) if share.index == 0 else 0)
     if share.together:
-        # A function of its own package, which only this needs.
-        from jax.experimental import multihost_utils
+        # Through the coordinator, not the devices: collectives give up on those who are late by minutes.
+        from orbax.checkpoint import multihost
 
-        multihost_utils.sync_global_devices("sweep")
+        multihost.get_barrier_sync_fn()(key="sweep", timeout_ms=LONGEST_WAIT_MS)
     if not share.together or share.index == 0:
         merge(folder, runs, found)
         cli.say(f"{os.path.join(folder, 'sweep.html')}: table, players, pictures; sweep.csv: the same as text")
@@ -513,10 +529,11 @@ def _make_all(folder: str, parts: Sequence[Sequence[Run]], program: Any, failed:
         nonlocal failed
         failed += 1
         write_failure(folder, run, message)
+        cli.say(f"{run.name} failed: {message}")
         progress.add(failed=True)
 
     try:
-        complete = all(make(part, program, mesh, done, gave_up) for part in parts)
+        complete = all(make(part, program, mesh, done, gave_up, progress.show) for part in parts)
     except KeyboardInterrupt:
         complete = False
     progress.close()

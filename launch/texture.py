@@ -36,8 +36,14 @@ _MAX_SECONDS = flags.DEFINE_float("max_seconds", float("inf"), "Wall-clock budge
 _CHECKPOINT_EVERY = flags.DEFINE_integer("checkpoint_every", 0, "Evaluations between checkpoints in --output_dir; 0 keeps one on Ctrl-C alone.", lower_bound=0)
 _RESUME = flags.DEFINE_bool("resume", False, "Whether to finish the run in --output_dir, from its last checkpoint.")
 
-SOUND = "texture"
+# What the result is called, and which flags name sounds.
+SOUND, SOURCES = "texture", ("input",)
 FILES = ("config.json", "metrics.jsonl", "report.html", "texture.*", "texture_*.*", "checkpoint")
+
+
+def configure(values: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of a run whose flags have these values."""
+    return cli.run_config(None, values)
 
 
 def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]:

@@ -114,6 +114,17 @@ def test_problems_alike_compile_nothing():
     assert not compiled
 
 
+def test_memory_decides_the_size_of_a_batch():
+    """By the compiler's account, which grows with the runs; a device that holds half as much gets half as many."""
+    one = jnp.zeros(12), {"at": jnp.ones(12), "bad": jnp.float32(0)}
+    few, many = (optimize.batch_bytes(METHODS["lbfgs"], *one, runs=runs) for runs in (2, 64))
+    assert 4 * few < many < 64 * few
+    problem = varied()[2][0]._replace(optimizer=METHODS["lbfgs"], begin=lambda key: one)
+    assert synthesis.fitting_batch(problem, 64, memory=10 * many) == 64
+    assert synthesis.fitting_batch(problem, 64, memory=many // 2) in (31, 32)
+    assert synthesis.fitting_batch(problem, 64, memory=1) == 1
+
+
 CHANGES = {
     "a weight that was 0": ({"rhythm_weight": 0.01}, 6000, 0.5),
     "another kernel": ({"views": (View(8, (2, 5), 16.0, 4.0),)}, 6000, 0.5),

@@ -133,3 +133,14 @@ def test_tables_and_titles_are_text():
     Balance(report.page("<t>", "<s>", [("<h>", found)]))
     assert "<h>" not in report.page("<t>", "<s>", [("<h>", "")])
     assert "</pre><b>" not in report.configuration({"a": "</pre><b>"})
+
+
+def test_a_small_picture_has_no_frame(tmp_path):
+    """As many rows as bands, the loud half bright and the silent one black: catches an axis, a flip or an empty image."""
+    wave = np.concatenate([0.5 * np.sin(np.arange(8000) * 0.9), np.zeros(8000)])[None].astype(np.float32)
+    report.write_picture(str(tmp_path / "small.png"), wave, 8000)
+    picture = report.plt.imread(tmp_path / "small.png")[..., :3].sum(axis=2)
+    assert picture.shape[0] == 64 and 100 <= picture.shape[1] <= 400
+    columns = picture.max(axis=0)
+    assert columns[: len(columns) // 3].min() > 1.5 and columns[-len(columns) // 3 :].max() < 0.1
+    assert picture[:, 5].argmax() < 40, "the tone stands in the upper bands, which are the picture's first rows"
