@@ -1,7 +1,7 @@
 """What is optimised: a compressed spectrogram, or white noise that is shaped into a waveform.
 
 A canvas's `init(key)` draws the parameters to start from; `render(parameters, constants)` makes of them what the objective
-sees. Constants are handed over rather than closed over, so that one compiled program serves every reference.
+sees, and `invert(signal, constants)` parameters that render it, to start from a sound. Constants are handed over rather than closed over, so that one compiled program serves every reference.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,11 +16,12 @@ from audio_texture import spectrogram
 
 
 class Canvas(NamedTuple):
-    """init: key -> parameters. render: (parameters, constants) -> signal. constants: pytree of arrays."""
+    """init: key -> parameters. render: (parameters, constants) -> signal. constants: pytree of arrays. invert: of render, where there is one."""
 
     init: Callable[[jax.Array], Any]
     render: Callable[[Any, Any], jax.Array]
     constants: Any
+    invert: Callable[[jax.Array, Any], Any] | None = None
 
 
 def spectrogram_canvas(frames: int, bins: int) -> Canvas:
@@ -29,6 +30,7 @@ def spectrogram_canvas(frames: int, bins: int) -> Canvas:
         init=lambda key: jax.random.uniform(key, (frames, bins), maxval=0.1),
         render=lambda parameters, _: parameters,
         constants=(),
+        invert=lambda signal, _: signal,
     )
 
 
@@ -41,6 +43,7 @@ def standard_spectrogram_canvas(frames: int, mean: jax.Array, deviation: jax.Arr
         init=lambda key: jax.random.normal(key, (frames, len(mean))),
         render=lambda parameters, constants: constants[0][None] + constants[1][None] * parameters,
         constants=(mean, deviation),
+        invert=lambda signal, constants: (signal - constants[0][None]) / constants[1][None],
     )
 
 
@@ -93,7 +96,10 @@ def waveform_canvas(
     def render(parameters, colour):
         return equalised(coloured(parameters["noise"], colour), parameters["gain"], sample_rate=sample_rate, equaliser=equaliser)
 
-    return Canvas(init, render, jnp.asarray(colour))
+    def invert(wave, colour):
+        return {"noise": whitened(wave, colour), "gain": jnp.zeros(gains)}
+
+    return Canvas(init, render, jnp.asarray(colour), invert)
 
 
 def loop_canvas(colour: np.ndarray, *, sample_rate: int, samples: int, equaliser: Equaliser) -> Canvas:
@@ -165,6 +171,37 @@ def coloured(noise: jax.Array, colour: jax.Array) -> jax.Array:
     """irfft(A rfft(noise)), A mixing the channels at every frequency. [C, N], [N // 2 + 1, C, C] -> [C, N]."""
     spectrum = jnp.einsum("fdc,cf->df", colour, jnp.fft.rfft(noise, axis=-1))
     return jnp.fft.irfft(spectrum, n=noise.shape[-1], axis=-1)
+
+
+def whitened(wave: jax.Array, colour: jax.Array) -> jax.Array:
+    """Inverse of `coloured` but where the colour is 80 dB under its mean: what little a wave has there is not blown up."""
+    diagonal = jnp.abs(jnp.diagonal(colour, axis1=1, axis2=2))
+    lifted = jnp.maximum(1e-4 * jnp.sqrt(jnp.mean(diagonal**2)) - diagonal, 0.0)
+    full = colour + lifted[:, :, None] * jnp.eye(len(wave))[None]
+    spectrum = jnp.fft.rfft(wave, axis=-1).T[:, :, None]
+    white = jax.lax.linalg.triangular_solve(full.astype(spectrum.dtype), spectrum, left_side=True, lower=True)
+    return jnp.fft.irfft(white[:, :, 0].T, n=wave.shape[-1], axis=-1)
+
+
+def recoloured(wave: np.ndarray, other: np.ndarray, *, sample_rate: int, bands: int = 32) -> np.ndarray:
+    """A wave filtered, without shifting phases, to another's long-term level in each mel band: [C, N], [C, M] -> [C, N] float32.
+
+    Within a band it keeps its own spectrum, and with it its tones. What lies 50 dB under its mean is not raised.
+    """
+    filters = _interpolation(spectrogram.mel_filters(sample_rate, 2048, bands))
+
+    def band_powers(wave):
+        density = spectral_density(wave, sample_rate=sample_rate, samples=2048, smoothing_hz=sample_rate / 2048)
+        power = np.trace(density, axis1=1, axis2=2).real
+        return power @ filters / filters.sum(axis=0)
+
+    own, wanted = band_powers(wave), band_powers(other)
+    gains = np.sqrt(wanted / np.maximum(own, 1e-5 * np.mean(own) + np.finfo(np.float64).tiny))
+    spectrum = np.fft.rfft(wave)
+    # In decibels, as bands may lie far apart.
+    curve = np.exp(filters @ np.log(gains + 1e-6 * np.max(gains)))
+    found = np.fft.irfft(spectrum * np.interp(np.fft.rfftfreq(wave.shape[1]), np.fft.rfftfreq(2048), curve), n=wave.shape[1])
+    return found.astype(np.float32)
 
 
 def spectral_density(wave: np.ndarray, *, sample_rate: int, samples: int, smoothing_hz: float) -> np.ndarray:

@@ -79,15 +79,32 @@ def content_distance(x: jax.Array, content: jax.Array, layers: Sequence[Layer]) 
     """
     if x.shape != content.shape:
         raise ValueError(f"x and content must have the same shape, got {x.shape} and {content.shape}.")
+    if all(layer.pool == 1 for layer in layers):
+        return _content_distance_on_diagonal(x, content, layers)
     x_kernel = self_kernel(frame_products(x, x), layers)
     content_kernel = self_kernel(frame_products(content, content), layers)
     cross = cross_kernel(frame_products(x, content), x_kernel.variances, content_kernel.variances, layers)
     return jnp.mean(jnp.diagonal(x_kernel.values) - 2 * jnp.diagonal(cross) + jnp.diagonal(content_kernel.values))
 
 
+def _content_distance_on_diagonal(x: jax.Array, content: jax.Array, layers: Sequence[Layer]) -> jax.Array:
+    """Frame t of a layer without pooling needs of the last one's kernel only the diagonal: T F operations, no [T, T]."""
+    own, cross, other = (jnp.mean(product, axis=1) for product in (x * x, x * content, content * content))
+    for layer in layers:
+        own, cross, other = (2 * _running_mean(values, layer) for values in (own, cross, other))
+        size = jnp.sqrt(jnp.maximum(own, SILENT)) * jnp.sqrt(jnp.maximum(other, SILENT))
+        # J(1) = pi: of a frame with itself k is half the variance.
+        own, cross, other = own / 2, _relu_product(cross, size), other / 2
+    return jnp.mean(own - 2 * cross + other)
+
+
 def relu_covariance(covariance: jax.Array, x_variance: jax.Array, y_variance: jax.Array) -> jax.Array:
     """E[relu(u) relu(v)] of jointly Gaussian u, v. [Tx, Ty] and the variances of u [Tx] and v [Ty] -> [Tx, Ty]."""
     size = jnp.sqrt(jnp.maximum(x_variance, SILENT))[:, None] * jnp.sqrt(jnp.maximum(y_variance, SILENT))[None]
+    return _relu_product(covariance, size)
+
+
+def _relu_product(covariance: jax.Array, size: jax.Array) -> jax.Array:
     # Rounding takes the cosine of a frame with itself past one.
     return size * arc_cosine(jnp.clip(covariance / size, -1.0, 1.0)) / (2 * np.pi)
 
@@ -139,6 +156,14 @@ def _diagonal_mean(values: jax.Array, layer: Layer) -> jax.Array:
             run = run[:-shift, :-shift] + run[shift:, shift:]
             taps *= 2
     return total / layer.width
+
+
+def _running_mean(values: jax.Array, layer: Layer) -> jax.Array:
+    """mean_{i < width} values[t + i d]: [T] -> [T - (width - 1) d]; `_diagonal_mean` of the diagonal alone."""
+    places = len(values) - (layer.width - 1) * layer.dilation
+    if places < 1:
+        raise ValueError(f"{len(values)} frames are fewer than the {len(values) - places + 1} that a kernel spans.")
+    return sum(values[i * layer.dilation : i * layer.dilation + places] for i in range(layer.width)) / layer.width
 
 
 def _mean_pool(values: jax.Array, pool: int) -> jax.Array:

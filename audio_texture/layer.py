@@ -45,6 +45,13 @@ def receptive_field(layers: Sequence[Layer]) -> int:
     return field
 
 
+def cut_to(layers: Sequence[Layer], tap: str) -> tuple[Layer, ...]:
+    """The layers up to a tap relu_i or pool_i, which is what the closed form of a tap is made of."""
+    stage, _, number = tap.partition("_")
+    *before, last = layers[: int(number)]
+    return (*before, dataclasses.replace(last, pool=last.pool if stage == "pool" else 1))
+
+
 # What a network's kernels slide along; networks.py says what each is.
 KINDS = ("1d-frequency", "1d-time", "2d", "vgg19-grey", "vgg19-random")
 _VGG_BLOCKS = (2, 2, 4, 4, 4)

@@ -28,18 +28,22 @@ class Objective(NamedTuple):
     distance: Callable[[Target, Any], tuple[jax.Array, Terms]]
 
 
-def infinite_gram(networks: Sequence[Sequence[Layer]], *, relative: bool = True, circular: bool = False) -> Objective:
+def infinite_gram(
+    networks: Sequence[Sequence[Layer]], *, weights: Sequence[float] | None = None, relative: bool = True, circular: bool = False
+) -> Objective:
     """Gram distance of 1-D CNNs with infinitely many filters, averaged over several networks side by side.
 
     Separate one-layer networks of different widths do better than one deep network (Antognini, Hoffman & Weiss 2019).
 
     Args:
       networks: each a sequence of layers; the Gram is that of the last one's output.
+      weights: of the networks in the mean; equal by default.
       relative: divides each network's distance by the mean square of the target's own Gram.
       circular: whether x's last frame is followed by its first, of which each network then sees what it reaches; a reference
         has its ends.
     """
     reaches = [receptive_field(layers) - 1 if circular else 0 for layers in networks]
+    shares = _shares(weights or [1.0] * len(networks))
 
     def fit(reference):
         products = infinite_width.frame_products(reference, reference)
@@ -57,22 +61,61 @@ def infinite_gram(networks: Sequence[Sequence[Layer]], *, relative: bool = True,
         products = infinite_width.frame_products(x, x)
         cross_products = infinite_width.frame_products(x, target["frames"])
         total = 0.0
-        for layers, reach, variances, size in zip(networks, reaches, target["variances"], target["sizes"], strict=True):
+        for layers, share, reach, variances, size in zip(networks, shares, reaches, target["variances"], target["sizes"], strict=True):
             seen = frames + reach
             kernel = infinite_width.self_kernel(products[:seen, :seen], layers)
             cross = infinite_width.cross_kernel(cross_products[:seen], kernel.variances, variances, layers)
-            total += statistics.kernel_gram_distance(kernel.values, cross, size) / (size if relative else 1.0)
-        total = total / len(networks)
+            total += share * statistics.kernel_gram_distance(kernel.values, cross, size) / (size if relative else 1.0)
         return total, {"gram": total}
 
     return Objective(fit, distance)
 
 
+def _shares(weights: Sequence[float]) -> list[float]:
+    return [weight / sum(weights) for weight in weights]
+
+
+def infinite_content(networks: Sequence[Sequence[Layer]], *, weights: Sequence[float] | None = None, relative: bool = True) -> Objective:
+    """How far activations are from the content's at every moment, of 1-D CNNs with infinitely many filters, averaged over the networks.
+
+    `infinite_width.content_distance`; x has as many frames as the content. networks, weights: as of `infinite_gram`.
+    relative: divides by the mean square of the content's own activations.
+    """
+    shares = _shares(weights or [1.0] * len(networks))
+
+    def distance(target, x):
+        total = 0.0
+        for layers, share in zip(networks, shares, strict=True):
+            # Of silence, whose activations are all zero, the distance is theirs: their mean square.
+            size = infinite_width.content_distance(jnp.zeros_like(target), target, layers) if relative else 1.0
+            total += share * infinite_width.content_distance(x, target, layers) / size
+        return total, {"content": total}
+
+    return Objective(lambda content: content, distance)
+
+
+def content(*, relative: bool = True) -> Objective:
+    """Mean squared difference of features, place by place (Gatys, Ecker & Bethge 2016, Eq. 1, as a mean).
+
+    relative: divides by the mean square of the content's own.
+    """
+
+    def distance(target, x):
+        if x.shape != target.shape:
+            raise ValueError(f"x and content must have the same shape, got {x.shape} and {target.shape}.")
+        total = jnp.mean((x - target) ** 2) / (jnp.mean(target**2) if relative else 1.0)
+        return total, {"content": total}
+
+    return Objective(lambda y: y, distance)
+
+
 def of_network(
     init: Callable[[jax.Array, jax.Array], Any],
-    features: Callable[[Any, jax.Array], Mapping[str, jax.Array]],
+    features: Callable[[Any, jax.Array], Mapping[str, Any]],
     key: jax.Array,
     statistic: Objective,
+    *,
+    weights: Mapping[str, float] | None = None,
 ) -> Objective:
     """A statistic of an explicit network's taps, averaged over the taps.
 
@@ -83,37 +126,42 @@ def of_network(
       features: (weights, x [T, F]) -> the taps to match, name -> [..., C], the channels last.
       key: PRNG key of the weights.
       statistic: objective on features [..., C], such as `gram()`.
+      weights: of the taps in the mean; equal by default.
     """
 
     def fit(reference):
-        weights = init(key, reference)
-        return {"weights": weights, "taps": {name: statistic.fit(y) for name, y in features(weights, reference).items()}}
+        variables = init(key, reference)
+        return {"weights": variables, "taps": {name: statistic.fit(y) for name, y in features(variables, reference).items()}}
 
     def distance(target, x):
         found = features(target["weights"], x)
-        each = [statistic.distance(tap, found[name]) for name, tap in target["taps"].items()]
-        return sum(total for total, _ in each) / len(each), {name: sum(terms[name] for _, terms in each) / len(each) for name in each[0][1]}
+        names = list(target["taps"])
+        shares = _shares([weights[name] if weights else 1.0 for name in names])
+        return _mean([statistic.distance(target["taps"][name], found[name]) for name in names], shares)
 
     return Objective(fit, distance)
 
 
-def gram(*, relative: bool = True, form: str = "auto") -> Objective:
+def gram(*, relative: bool = True, form: str = "auto", shift: float = 0.0) -> Objective:
     """Gram distance of features [..., C] (Gatys, Ecker & Bethge 2015).
 
     Args:
       relative: divides the distance by the mean square of the target's own Gram.
+      shift: added to the features: -1 in Novak & Nikulin 2016, lest a Gram of ReLU's many zeros be sparse.
       form: "direct" compares Grams [C, C], "frames" frames by frames, "auto" whichever costs less at the target's length.
     """
     if form not in ("auto", "direct", "frames"):
         raise ValueError(f"form must be auto, direct or frames, got {form!r}.")
 
     def fit(y):
+        y = y + shift
         positions = y.size // y.shape[-1]
         if form == "frames" or (form == "auto" and statistics.frames_are_cheaper(positions, positions, y.shape[-1])):
             return {"size": statistics.kernel_gram_size(statistics.feature_kernel(y, y)), "features": y}
         return {"size": jnp.mean(statistics.gram(y) ** 2), "gram": statistics.gram(y)}
 
     def distance(target, x):
+        x = x + shift
         if "features" in target:
             kernel, cross = statistics.feature_kernel(x, x), statistics.feature_kernel(x, target["features"])
             total = statistics.kernel_gram_distance(kernel, cross, target["size"])
@@ -123,6 +171,31 @@ def gram(*, relative: bool = True, form: str = "auto") -> Objective:
         return total, {"gram": total}
 
     return Objective(fit, distance)
+
+
+def chained_gram(*, relative: bool = True, shift: float = 0.0) -> Objective:
+    """Distance of the products of one layer's features with the next one's, a pair of features [..., C] and [..., D] (Novak & Nikulin 2016).
+
+    Which patterns of the one stand in which of the other, where a layer's own Gram says which stand side by side. The finer
+    features are averaged over the places that one of the coarser stands for. relative, shift: as of `gram`.
+    """
+
+    def products(pair):
+        fine, coarse = pair
+        # Places at the ends, which a kernel without padding does not reach, have no counterpart.
+        for axis, places in enumerate(coarse.shape[:-1]):
+            pool = max(fine.shape[axis] // places, 1)
+            begin = (fine.shape[axis] - pool * places) // 2
+            fine = jax.lax.slice_in_dim(fine, begin, begin + pool * places, axis=axis)
+            fine = jnp.mean(fine.reshape(*fine.shape[:axis], places, pool, *fine.shape[axis + 1 :]), axis=axis + 1)
+        a, b = (y.reshape(-1, y.shape[-1]) + shift for y in (fine, coarse))
+        return jnp.matmul(a.T, b, precision=jax.lax.Precision.HIGHEST) / len(a)
+
+    def distance(target, x):
+        total = jnp.mean((products(x) - target) ** 2) / (jnp.mean(target**2) if relative else 1.0)
+        return total, {"gram": total}
+
+    return Objective(products, distance)
 
 
 def bin_grams() -> Objective:
@@ -315,6 +388,72 @@ def bounds(low: float = 0.0, high: float = 1.0) -> Objective:
     return Objective(lambda _: (), distance)
 
 
+def total_variation() -> Objective:
+    """Mean squared difference of neighbours of x [T, F] along both axes (Mahendran & Vedaldi 2015, Eq. 4 with beta = 2)."""
+
+    def distance(_, x):
+        total = jnp.mean((x[1:] - x[:-1]) ** 2) + jnp.mean((x[:, 1:] - x[:, :-1]) ** 2)
+        return total, {"variation": total}
+
+    return Objective(lambda _: (), distance)
+
+
+def sixth_power() -> Objective:
+    """Mean of x^6, which keeps values in range (Mahendran & Vedaldi 2015: the alpha-norm, alpha = 6)."""
+
+    def distance(_, x):
+        total = jnp.mean(x**6)
+        return total, {"power": total}
+
+    return Objective(lambda _: (), distance)
+
+
+def envelope(axis: str) -> Objective:
+    """Relative squared difference of the envelopes of x [T, F] over "time" or "frequency": means over the other axis (Verma & Smith 2018).
+
+    A Gram forgets how energy runs in time. Over time, sounds of other lengths are compared as far as the shorter one goes.
+    """
+    over = {"time": 1, "frequency": 0}[axis]
+
+    def distance(target, x):
+        found = jnp.mean(x, axis=over)
+        common = min(len(found), len(target))
+        total = jnp.sum((found[:common] - target[:common]) ** 2) / jnp.maximum(jnp.sum(target[:common] ** 2), jnp.finfo(jnp.float32).tiny)
+        return total, {axis: total}
+
+    return Objective(lambda y: jnp.mean(y, axis=over), distance)
+
+
+def guided(objective: Objective, *, levels: int, bands: int) -> Objective:
+    """The objective region by region, averaged: guided Grams G_r = (T_r F)(T_r F)^T, Gatys et al. 2017, Eq. 5; fit takes (content, style).
+
+    The style of the style's loud moments goes to the content's loud moments, that of its quiet ones to the quiet ones, and
+    each band's to the same band. Masks T_r are 1 in a region and 0 elsewhere and multiply what the networks see, so that a
+    kernel at a border sees zeros beyond it; in the paper, what they give.
+
+    Args:
+      levels: regions in time: moments by rank of their level, as many of the content as of the style.
+      bands: regions in frequency, equal numbers of bins.
+    """
+
+    def masks(x):
+        level = jnp.mean(x, axis=1)
+        rank = jnp.sum(level[None] < level[:, None], axis=1)
+        moments = rank * levels // len(level)
+        places = np.arange(x.shape[1]) * bands // x.shape[1]
+        return [((moments == i)[:, None] & (places == j)[None]).astype(jnp.float32) for i in range(levels) for j in range(bands)]
+
+    def fit(pair):
+        content, style = pair
+        return {"masks": masks(content), "targets": [objective.fit(style * mask) for mask in masks(style)]}
+
+    def distance(target, x):
+        found = [objective.distance(one, x * mask) for one, mask in zip(target["targets"], target["masks"], strict=True)]
+        return _mean(found, _shares([1.0] * len(found)))
+
+    return Objective(fit, distance)
+
+
 def seen_through(transform: Callable[[Any], Any], objective: Objective) -> Objective:
     """The objective on a fixed differentiable transform of what it is given, the reference and x alike."""
     return Objective(
@@ -413,8 +552,7 @@ def weighted_sum(parts: Mapping[str, tuple[float, Objective]]) -> Objective:
 
 def mixture(objective: Objective, weights: Sequence[float]) -> Objective:
     """One objective against several references at once: their distances' mean under the weights; fit takes a sequence."""
-    total_weight = sum(weights)
-    shares = [weight / total_weight for weight in weights]
+    shares = _shares(weights)
 
     def fit(references):
         if len(references) != len(shares):
@@ -422,11 +560,42 @@ def mixture(objective: Objective, weights: Sequence[float]) -> Objective:
         return [objective.fit(reference) for reference in references]
 
     def distance(targets, x):
-        found = [objective.distance(target, x) for target in targets]
-        mean = lambda values: sum(share * value for share, value in zip(shares, values, strict=True))
-        return mean([total for total, _ in found]), {name: mean([terms[name] for _, terms in found]) for name in found[0][1]}
+        return _mean([objective.distance(target, x) for target in targets], shares)
 
     return Objective(fit, distance)
+
+
+def _mean(found: Sequence[tuple[jax.Array, Terms]], shares: Sequence[float]) -> tuple[jax.Array, Terms]:
+    """Weighted mean of distances and of each of their terms."""
+    mean = lambda values: sum(share * value for share, value in zip(shares, values, strict=True))
+    return mean([total for total, _ in found]), {name: mean([terms[name] for _, terms in found]) for name in found[0][1]}
+
+
+def between(seen: Callable[[Objective], Objective], objective: Objective) -> Objective:
+    """The objective between two sounds that are each seen in units of their own; its and this one's fit take (content, style).
+
+    x is seen in the style's units. So what the content is, in units of its own means and deviations, x is to be in units of the
+    style's: the one's pattern in time, under the other's spectrum and depth. `seen` puts a view, compression and
+    standardisation around an objective.
+    """
+    # Around an objective that says what it is given, all that is fitted are the units.
+    units = seen(Objective(lambda _: (), lambda _, x: x))
+
+    def fit(pair):
+        found = [units.fit(sound) for sound in pair]
+        return {"units": found[1], "target": objective.fit([units.distance(own, sound) for own, sound in zip(found, pair, strict=True)])}
+
+    return Objective(fit, lambda target, x: objective.distance(target["target"], units.distance(target["units"], x)))
+
+
+def of_first(objective: Objective) -> Objective:
+    """The objective fitted to the first of the sounds that its own fit takes: the content."""
+    return objective._replace(fit=lambda sounds: objective.fit(sounds[0]))
+
+
+def of_last(objective: Objective) -> Objective:
+    """The objective fitted to the last of the sounds: the style."""
+    return objective._replace(fit=lambda sounds: objective.fit(sounds[-1]))
 
 
 def scaled(objective: Objective, scale: jax.Array) -> Objective:

@@ -58,6 +58,12 @@ MEANINGS = {
     "clicks": "jumps a second unlike any in the reference; good is 0",
     "clipping": "share of samples stuck at full scale; good is 0",
 }
+KEPT_MEANINGS = {
+    "onsets_kept": "correlation with the content's onset strength; 1 = the content's own, 0 = none of it",
+    "chroma_kept": "correlation with the content's pitch classes, moment by moment; read as onsets_kept, but noise of its spectrum has some",
+    "pitch_kept": "correlation with the content's pitch contour where it is voiced; read as onsets_kept",
+    "loudness_kept": "correlation with the content's loudness contour; read as onsets_kept",
+}
 
 # The median of each term between the two halves of a recording (128 clips of ESC-10 in nine classes that are not mostly
 # silence, halves of 2.5 s): what makes terms count alike. The auditory groups have theirs in auditory.UNITS.
@@ -73,7 +79,7 @@ def meaning(measure: str) -> str:
     """What a measure says and what is good, in a line; `heldout_` measures are those of `held_out`."""
     if measure.startswith("heldout_"):
         return f"{measure.removeprefix('heldout_')} on the half kept back; 1 = what the reference itself scores, lower is nearer"
-    return MEANINGS[measure]
+    return (MEANINGS | KEPT_MEANINGS)[measure]
 
 
 def describe(rows: list[dict]) -> str:
@@ -199,18 +205,23 @@ def _modulation(view: np.ndarray, frame_rate: float) -> np.ndarray:
     return np.stack([np.log(np.mean(power[band], axis=0) + 1e-3) for band in bands if np.any(band)])
 
 
+def onset_strength(wave: np.ndarray, *, sample_rate: int) -> np.ndarray:
+    """Mean over 32 mel bands of the rise in dB over 16 ms (spectral flux, half-wave rectified), every 8 ms: [N] -> [T]."""
+    frame, hop, bands = _VIEWS["8ms"]
+    view = 4.34 * log_mel(wave, sample_rate=sample_rate, frame=frame, hop=hop, bands=bands)
+    return np.mean(np.maximum(view[2:] - view[:-2], 0), axis=1)
+
+
 def onsets(wave: np.ndarray, *, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
     """Moments and heights of the onsets of a sound.
 
-    The onset strength is the mean over 32 mel bands of the rise in dB over 16 ms (spectral flux, half-wave rectified);
-    onsets are its peaks that stand out by at least 1 dB and are 30 ms apart.
+    Onsets are the peaks of `onset_strength` that stand out by at least 1 dB and are 30 ms apart.
 
     Returns:
       Seconds [n] and heights in dB [n].
     """
-    frame, hop, bands = _VIEWS["8ms"]
-    view = 4.34 * log_mel(wave, sample_rate=sample_rate, frame=frame, hop=hop, bands=bands)
-    strength = np.mean(np.maximum(view[2:] - view[:-2], 0), axis=1)
+    frame, hop, _ = _VIEWS["8ms"]
+    strength = onset_strength(wave, sample_rate=sample_rate)
     peaks, found = scipy.signal.find_peaks(strength, distance=round(0.03 / hop), prominence=1.0)
     return (peaks + 1) * hop + frame / 2, found["prominences"]
 
@@ -314,6 +325,127 @@ def held_out(candidate, first_half, second_half, *, sample_rate: int, candidate_
     own = distances(judge(first[:length]), target)
     found = [distances(judge(piece), target) for piece in _pieces(candidate, length)]
     return {m: float(np.mean([d[m] for d in found])) / max(own[m], FLOOR) for m in MEASURES}
+
+
+# ---------------------------------------------------------------- content
+
+_CONTOUR = (0.064, 0.016)  # window and hop of pitch and loudness, seconds
+_PITCHES = (70.0, 1600.0)  # Hz
+_VOICED = 0.6  # of the energy, at the period's lag
+_FEWEST_VOICED = 12  # frames, 0.2 s
+
+
+def kept(candidate: np.ndarray, content: np.ndarray, *, sample_rate: int, candidate_rate: int | None = None) -> dict[str, float | None]:
+    """How much of a content is kept in a transfer, moment by moment from the beginning of both: correlations, 1 for the content itself.
+
+    Args:
+      candidate, content: [N] or [C, N], at least 1 s; compared over the shorter one's length.
+      sample_rate: of the content, Hz. candidate_rate: of the candidate, Hz; None means the same.
+    Returns:
+      {measure: value}, in the order and with the meaning of KEPT_MEANINGS; None where the content has nothing of the kind: no pitch
+      that moves, no chroma that stands out, a constant loudness.
+    Raises:
+      ValueError: see `check`.
+    """
+    candidate_rate = candidate_rate or sample_rate
+    rate = min(sample_rate, candidate_rate, WORKING_RATE)
+    a = prepare(candidate, sample_rate=candidate_rate, rate=rate, name="the candidate")
+    b = prepare(content, sample_rate=sample_rate, rate=rate, name="the content")
+    a, b = (wave[: min(len(a), len(b))] for wave in (a, b))
+    strengths = (scipy.ndimage.gaussian_filter1d(onset_strength(wave, sample_rate=rate), 2.0) for wave in (a, b))
+    return {
+        "onsets_kept": _correlation(*strengths),
+        "chroma_kept": _chroma_kept(a, b, rate),
+        "pitch_kept": _pitch_kept(a, b, rate),
+        "loudness_kept": _correlation(loudness(a, sample_rate=rate), loudness(b, sample_rate=rate)),
+    }
+
+
+def judge_transfer(candidate, content, style, *, sample_rate: int) -> dict[str, float | None]:
+    """What a transfer has of its style, as textures are judged (`evaluate`), and what it kept of its content (`kept`)."""
+    found = evaluate(candidate, style, sample_rate=sample_rate)
+    of_style = {measure: found[measure] for measure in (*MEASURES, "copied", "spectrum_db", "clicks", "clipping")}
+    return {**of_style, **kept(candidate, content, sample_rate=sample_rate)}
+
+
+def _correlation(a: np.ndarray, b: np.ndarray, weights: np.ndarray | None = None) -> float | None:
+    """Pearson's, under weights; None where b is constant, 0 where a alone is."""
+    a, b = (x - np.average(x, weights=weights) for x in (a, b))
+    mean = lambda x: np.average(x, weights=weights)
+    if mean(b * b) < 1e-12:
+        return None
+    return float(mean(a * b) / np.sqrt(max(mean(a * a), 1e-12) * mean(b * b)))
+
+
+def loudness(wave: np.ndarray, *, sample_rate: int) -> np.ndarray:
+    """Level in dB of 64 ms every 16 ms, at least 60 dB under the loudest: [N] -> [T]."""
+    window, hop = (round(seconds * sample_rate) for seconds in _CONTOUR)
+    level = 10 * np.log10(np.mean(_frames(wave, window, hop) ** 2, axis=1) + 1e-20)
+    return np.maximum(level, np.max(level) - 60)
+
+
+def chroma(wave: np.ndarray, *, sample_rate: int) -> np.ndarray:
+    """Magnitude by pitch class, from spectra of 128 ms between 130 and 4200 Hz (C3 to C8), every 32 ms: [N] -> [T, 12]."""
+    frame, hop, _ = _VIEWS["32ms"]
+    n_fft = round(frame * sample_rate)
+    magnitude = np.abs(scipy.fft.rfft(_frames(wave, n_fft, round(hop * sample_rate)) * np.hanning(n_fft).astype(np.float32)))
+    frequencies = scipy.fft.rfftfreq(n_fft, 1 / sample_rate)
+    inside = (frequencies >= 130) & (frequencies <= min(4200, _CUT * sample_rate))
+    classes = 12 * np.log2(frequencies[inside] / 440) % 12
+    # A bin belongs to its two nearest classes; those of a class are averaged, as high classes hold more bins.
+    shares = np.maximum(0, 1 - np.abs((classes[:, None] - np.arange(12) + 6) % 12 - 6))
+    return magnitude[:, inside] @ (shares / np.sum(shares, axis=0)).astype(np.float32)
+
+
+def _chroma_kept(a: np.ndarray, b: np.ndarray, rate: int) -> float | None:
+    """Mean over time, by the content's energy in chroma, of the correlation of the two sounds' twelve pitch classes."""
+    a, b = (values - np.mean(values, axis=1, keepdims=True) for values in (chroma(wave, sample_rate=rate) for wave in (a, b)))
+    sizes = [np.linalg.norm(values, axis=1) for values in (a, b)]
+    if np.sum(sizes[1]) < 1e-9:
+        return None
+    correlations = np.sum(a * b, axis=1) / np.maximum(sizes[0] * sizes[1], 1e-12)
+    return float(np.average(correlations, weights=sizes[1]))
+
+
+def pitch(wave: np.ndarray, *, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pitch and how voiced the sound is, of 64 ms every 16 ms.
+
+    The pitch is the shortest lag whose normalised autocorrelation has a peak within a tenth of the highest between 70 and 1600 Hz
+    (after Boersma 1993, without his octave costs), the lag refined by a parabola.
+
+    Returns:
+      Octaves over 1 Hz [T] and the autocorrelation there, at most about 1 [T].
+    """
+    window, hop = (round(seconds * sample_rate) for seconds in _CONTOUR)
+    shape = np.hanning(window + 2)[1:-1]
+    frames = _frames(wave, window, hop)
+    frames = (frames - np.mean(frames, axis=1, keepdims=True)) * shape
+    # Four lags a sample: between samples the peaks of high tones are lower than those of their multiples that meet one.
+    finer = 4 * sample_rate
+    lags = np.arange(int(finer / _PITCHES[1]), int(finer / _PITCHES[0]) + 2)
+    own = scipy.fft.irfft(np.abs(scipy.fft.rfft(np.stack([*frames, shape]), 2 * window)) ** 2, 8 * window)[:, : lags[-1] + 1]
+    own = own / np.maximum(own[:, :1], 1e-12)
+    found = (own[:-1] / own[-1])[:, lags]
+    inner = found[:, 1:-1]
+    peaks = (inner >= found[:, :-2]) & (inner >= found[:, 2:])
+    high = np.where(peaks, inner, 0.0)
+    best = np.argmax(high >= 0.9 * np.max(high, axis=1, keepdims=True), axis=1)
+    rows = np.arange(len(found))
+    left, middle, right = (found[rows, best + i] for i in range(3))
+    bend = left - 2 * middle + right
+    shift = np.clip(0.5 * (left - right) / np.minimum(bend, -1e-9), -0.5, 0.5)
+    return np.log2(finer / (lags[1] + best + shift)), high[rows, best]
+
+
+def _pitch_kept(a: np.ndarray, b: np.ndarray, rate: int) -> float | None:
+    """Correlation of the pitch contours, in octaves, where the content is voiced and loud."""
+    (found, _), (wanted, voiced) = (pitch(wave, sample_rate=rate) for wave in (a, b))
+    level = loudness(b, sample_rate=rate)
+    where = (voiced > _VOICED) & (level > np.max(level) - 30)
+    # A contour that moves by less than a quarter tone has nothing to correlate with.
+    if np.sum(where) < _FEWEST_VOICED or np.std(wanted[where]) < 1 / 24:
+        return None
+    return _correlation(found[where], wanted[where])
 
 
 # ---------------------------------------------------------------- copying

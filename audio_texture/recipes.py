@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from audio_texture import audio
-from audio_texture.layer import INITIALISATIONS, Layer, receptive_field
+from audio_texture.layer import AUTHORS_LAYERS, INITIALISATIONS, KINDS, Description, Layer, cut_after, receptive_fields
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +65,42 @@ class View:
         return f"{bands}@{self.window_ms!r}/{self.hop_ms!r}:{widths}" + (f"*{self.weight!r}" if self.weight != 1 else "")
 
 
+@dataclasses.dataclass(frozen=True)
+class Tap:
+    """An output of a network that is matched. name: as of `layer.receptive_fields`. weight: in the mean over the taps."""
+
+    name: str
+    weight: float = 1.0
+
+    def __post_init__(self):
+        if not 0 < self.weight < math.inf:
+            raise ValueError(f"a layer's weight must be above 0, got {self.weight:g} for {self.name}.")
+
+    @classmethod
+    def parse(cls, text: str) -> "Tap":
+        """`relu_1`, or `relu_1*0.5`."""
+        name, times, weight = text.strip().partition("*")
+        try:
+            return cls(name, float(weight) if times else 1.0)
+        except ValueError as error:
+            raise ValueError(f"layer {text!r} must look like relu_1 or relu_1*0.5: {error}") from error
+
+    def __str__(self) -> str:
+        return self.name + (f"*{self.weight!r}" if self.weight != 1 else "")
+
+
+# How fields that are no plain values are written, and what stands between several of them.
+_PARSED = {"views": (View, None), "content_views": (View, None), "style_layers": (Tap, ","), "content_layers": (Tap, ",")}
+
+
+def parsed(name: str, value: Any) -> Any:
+    """A field's value from that of its flag: views are text between blanks, layers between commas."""
+    if name not in _PARSED:
+        return value
+    kind, separator = _PARSED[name]
+    return tuple(map(kind.parse, value.split(separator))) if value.strip() else ()
+
+
 def _choice(default, unit_and_meaning: str, options: Sequence[str] = (), *, enters: str = "program"):
     """enters: the compiled "program"; its "data", as a number that changes no shape; or "neither", used outside of it."""
     return dataclasses.field(default=default, metadata={"help": unit_and_meaning, "options": tuple(options), "enters": enters})
@@ -76,6 +112,7 @@ class Recipe:
 
     name: str
     summary: str
+    task: str = _choice("texture", "What is made: more of one sound, or one sound's content in another's style.", ["texture", "transfer"])
     # The sound as it is modelled.
     canvas: str = _choice("waveform", "What is optimised.", ["waveform", "spectrogram"])
     sample_rate: int = _choice(0, "Rate the sound is modelled at, in Hz; 0 is the input's own, up to 48000.")
@@ -90,8 +127,10 @@ class Recipe:
     start: str = _choice("standard", "Spectrogram canvas: normal in units of the reference's deviation about its mean, or the authors' uniform over 0 to 0.1.", ["standard", "uniform"])
     representation: str = _choice("magnitude", "Waveform canvas: what networks see of the transform; real-imaginary is for 2-D networks.", ["magnitude", "real-imaginary"])
     # The networks.
-    network: str = _choice("1d-frequency", "What kernels slide along: frames, with bins as channels, or both (2d).", ["1d-frequency", "2d"])
+    network: str = _choice("1d-frequency", "What kernels slide along: frames, with bins as channels, or both (2d, and VGG-19, whose layers are given).", [kind for kind in KINDS if kind != "1d-time"])
+    weights_file: str = _choice("", "File of an explicit network's weights, of launch.train or of VGG-19, whose network, views and rate are then the recipe's. Empty draws them at random.")
     filters: int = _choice(0, "Random filters a layer; 0 is infinitely many, in closed form.")
+    growth: int = _choice(1, "Factor by which each layer has more filters than the one before.")
     depth: int = _choice(1, "Layers of each network.")
     dilation: int = _choice(1, "Frames between a kernel's taps.")
     pool: int = _choice(1, "Frames pooled into one after each layer.")
@@ -99,17 +138,33 @@ class Recipe:
     initialisation: str = _choice("normal", "Distribution of an explicit network's weights.", INITIALISATIONS)
     padding: str = _choice("valid", "What an explicit network's kernels see beyond the ends.", ["valid", "same"])
     # The loss.
-    statistic: str = _choice("gram", "What is matched of the networks' features: their Gram; 2-D: that of every bin, or Gaussians' optimal transport.", ["gram", "bin-grams", "transport"])
+    style_layers: tuple[Tap, ...] = _choice((), "Layers whose statistics are the style, between commas, each with its weight: relu_1,relu_2*0.5. Empty is the last.")
+    content_layers: tuple[Tap, ...] = _choice((), "Transfer: layers whose activations are the content. Empty is the last.")
+    content_views: tuple[View, ...] = _choice((), "Transfer: views the content is seen in. Empty is those of the style.")
+    statistic: str = _choice("gram", "What is matched of the networks' features: their Gram, or that of each style layer with the next; 2-D: that of every bin, or Gaussians' optimal transport.", ["gram", "chained-gram", "bin-grams", "transport"])
+    gram_shift: float = _choice(0.0, "Explicit networks: what is added to features before their Gram.")
     autocorrelation_weight: float = _choice(0.0, "Explicit 1-D networks: weight of the features' autocorrelation.", enters="data")
     diversity_weight: float = _choice(0.0, "Explicit 1-D networks: weight of the term that is large near a copy.", enters="data")
     normalised_by: str = _choice("target", "What each style distance is divided by: the target's own size, the distance at the start, or nothing.", ["target", "start", "nothing"])
     style_weight: float = _choice(1.0, "Weight of the style distance.", enters="data")
+    content_weight: float = _choice(1.0, "Transfer: weight of the content distance.")
+    balanced: bool = _choice(True, "Transfer: whether style and content distances are divided by what each is for noise of the style's spectrum, so that equal weights are a compromise.")
+    guide_levels: int = _choice(1, "Transfer: parts that moments are told apart in by how loud they are, each with a style of its own.")
+    guide_bands: int = _choice(1, "Transfer: parts that bins are told apart in by frequency, each with a style of its own.")
+    envelope_of: str = _choice("style", "Transfer: whose envelopes the two weights below are for.", ["style", "content"])
+    loudness_weight: float = _choice(0.0, "Transfer: weight of the distance of the envelope in time.")
+    spectrum_weight: float = _choice(0.0, "Transfer: weight of the distance of the envelope in frequency.")
     auditory_weight: float = _choice(0.0, "Waveform canvas: weight of the distance of the ear's envelope statistics.", enters="data")
     patches_weight: float = _choice(0.0, "Waveform canvas: weight of the sliced optimal transport between log-mel patches.", enters="data")
     rhythm_weight: float = _choice(0.0, "Waveform canvas: weight of the distance of the onset strength's statistics.", enters="data")
     rhythm_seconds: float = _choice(2.0, "Longest lag of the onset strength's autocorrelation, in seconds.")
     bound_weight: float = _choice(0.0, "Spectrogram canvas: weight of the penalty on values outside [0, 1].", enters="data")
+    variation_weight: float = _choice(0.0, "Spectrogram canvas: weight of the squared differences of neighbours.")
+    power_weight: float = _choice(0.0, "Spectrogram canvas: weight of the values' sixth powers.")
     block_seconds: float = _choice(5.0, "Longest stretch whose statistics are matched by itself, in seconds; longer canvases are cut in such blocks.")
+    start_content: float = _choice(0.0, "Transfer: share of the content in what is started from; the rest is noise. 1 is the content, 0 noise of the style's spectrum.")
+    start_recoloured: bool = _choice(False, "Transfer: whether the content is started from with the style's long-term level in each band.")
+    start_shape: float = _choice(0.0, "Transfer, waveform canvas: how far the content's gains over time shape what is started from: 0 not, 1 as they are.")
     # The optimiser.
     optimizer: str = _choice("lbfgs", "Optimiser.", ["lbfgs", "adam"])
     history: int = _choice(10, "Pairs of steps and gradients L-BFGS remembers.")
@@ -122,13 +177,21 @@ class Recipe:
     phase_momentum: float = _choice(0.0, "Momentum of Griffin-Lim: 0 is the classical form, 0.99 the fast one.")
 
     def __post_init__(self):
-        at_least = {"evaluations": 1, "filters": 0, "depth": 1, "dilation": 1, "pool": 1, "history": 1, "phase_iterations": 0, "sample_rate": 0, "level": 0, "tolerance": 0, "bound_weight": 0, "auditory_weight": 0, "patches_weight": 0, "rhythm_weight": 0, "autocorrelation_weight": 0, "diversity_weight": 0, "gain_bands": 0}
+        at_least = {"evaluations": 1, "filters": 0, "depth": 1, "dilation": 1, "pool": 1, "growth": 1, "guide_levels": 1, "guide_bands": 1, "loudness_weight": 0, "spectrum_weight": 0, "variation_weight": 0, "power_weight": 0, "content_weight": 0, "start_content": 0, "start_shape": 0, "history": 1, "phase_iterations": 0, "sample_rate": 0, "level": 0, "tolerance": 0, "bound_weight": 0, "auditory_weight": 0, "patches_weight": 0, "rhythm_weight": 0, "autocorrelation_weight": 0, "diversity_weight": 0, "gain_bands": 0}
         for name, least in at_least.items():
             if not getattr(self, name) >= least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}.")
-        for name in ("learning_rate", "smoothing_hz", "style_weight", "block_seconds", "rhythm_seconds", "sharpness", "gain_window_ms"):
+        if self.task == "transfer" and not (0 <= self.style_weight < math.inf and self.style_weight + self.content_weight > 0):
+            raise ValueError(f"style_weight must be at least 0 and not 0 with content_weight, got {self.style_weight:g}.")
+        if self.task == "texture" and not 0 < self.style_weight < math.inf:
+            raise ValueError(f"style_weight must be above 0, got {self.style_weight:g}.")
+        for name in ("learning_rate", "smoothing_hz", "block_seconds", "rhythm_seconds", "sharpness", "gain_window_ms"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name):g}.")
+        if self.start_content > 1:
+            raise ValueError(f"start_content must be from 0 to 1, got {self.start_content:g}.")
+        if self.start_shape and (self.canvas != "waveform" or not self.gain_bands):
+            raise ValueError("start_shape must be 0 without a waveform canvas and its gain_bands.")
         if not 0 <= self.phase_momentum < 1:
             raise ValueError(f"phase_momentum must be from 0 to below 1, got {self.phase_momentum:g}.")
         if self.sample_rate and not audio.LOWEST_RATE <= self.sample_rate <= audio.HIGHEST_RATE:
@@ -137,6 +200,8 @@ class Recipe:
             options = field.metadata.get("options")
             if options and getattr(self, field.name) not in options:
                 raise ValueError(f"{field.name} must be one of {', '.join(options)}, got {getattr(self, field.name)!r}.")
+        if self.task == "transfer" and not self.views and not self.content_views and self.content_weight + self.loudness_weight + self.spectrum_weight:
+            raise ValueError("views or content_views must hold at least one view where content_weight, loudness_weight or spectrum_weight is above 0.")
         of_waves = self.auditory_weight + self.patches_weight + self.rhythm_weight
         if not self.views and not of_waves:
             raise ValueError("views must hold at least one view where auditory_weight, patches_weight and rhythm_weight are 0.")
@@ -144,29 +209,58 @@ class Recipe:
             raise ValueError("auditory_weight, patches_weight and rhythm_weight must be 0 on a spectrogram canvas: they are heard in a waveform.")
         if self.canvas == "spectrogram" and len({(view.window_ms, view.hop_ms) for view in self.views}) > 1:
             raise ValueError("views on a spectrogram canvas must share one window and hop.")
+        if self.canvas == "waveform" and self.variation_weight + self.power_weight:
+            raise ValueError("variation_weight and power_weight must be 0 on a waveform canvas: they are of spectrograms.")
         if self.canvas == "spectrogram" and self.compression != "fixed":
             raise ValueError("compression must be fixed on a spectrogram canvas, which holds compressed values itself.")
-        if self.filters == 0 and (self.network == "2d" or self.autocorrelation_weight or self.diversity_weight):
-            raise ValueError("filters must be above 0 with network=2d, autocorrelation_weight or diversity_weight: those have no closed form here.")
-        if self.network == "2d" and (self.autocorrelation_weight or self.diversity_weight):
-            raise ValueError("autocorrelation_weight and diversity_weight must be 0 with network=2d: they are of features over frames.")
-        if self.network != "2d" and (self.statistic != "gram" or any(isinstance(width, tuple) for view in self.views for width in view.widths)):
+        if self.filters == 0 and (self.network != "1d-frequency" or self.autocorrelation_weight or self.diversity_weight):
+            raise ValueError("filters must be above 0 with network=2d or VGG-19, autocorrelation_weight or diversity_weight: those have no closed form here.")
+        if self.network != "1d-frequency" and (self.autocorrelation_weight or self.diversity_weight):
+            raise ValueError("autocorrelation_weight and diversity_weight must be 0 with network=2d or VGG-19: they are of features over frames.")
+        if self.network != "2d" and (self.statistic in ("bin-grams", "transport") or any(isinstance(width, tuple) for view in self.views for width in view.widths)):
             raise ValueError("network must be 2d where statistic is not gram or widths have bins.")
         if self.representation == "real-imaginary" and (self.canvas, self.network, self.compression, self.standardised, any(view.bands for view in self.views)) != ("waveform", "2d", "peak", False, False):
             raise ValueError("representation=real-imaginary must go with a waveform canvas, network=2d, compression=peak, no standardisation and views of bins.")
         if self.compression == "peak" and self.representation != "real-imaginary":
             raise ValueError("compression=peak is for signed values: representation must be real-imaginary.")
+        for view in (*self.views, *self.content_views):
+            for width in view.widths:
+                self.description(width)
+        if self.statistic == "chained-gram" and (not self.filters or len(self.style_layers) < 2):
+            raise ValueError("style_layers must be at least two, of a network with filters, for statistic=chained-gram.")
+        closed = [tap.name for tap in (*self.style_layers, *self.content_layers) if self.filters == 0 and not tap.name.startswith(("relu", "pool"))]
+        if closed:
+            raise ValueError(f"layers must be relu_ or pool_ with infinitely many filters, got {closed[0]!r}.")
         if self.filters == 0 and self.pooling == "max" and self.pool > 1:
             raise ValueError("pooling must be mean with infinitely many filters: max pooling has no closed form.")
 
-    def layers(self, width: int | tuple[int, int]) -> tuple[Layer, ...]:
-        """The network of one kernel width."""
+    def description(self, width: int | tuple[int, int]) -> Description:
+        """The network of one kernel width, to its last layer that is matched."""
         frames, bins = width if isinstance(width, tuple) else (width, 0)
-        return (Layer(frames, self.dilation, self.pool, max(self.filters, 1), bins),) * self.depth
+        filters = [max(self.filters, 1) * self.growth**i for i in range(self.depth)]
+        layers = AUTHORS_LAYERS.get(self.network) if self.network.startswith("vgg19") else tuple(Layer(frames, self.dilation, self.pool, count, bins) for count in filters)
+        whole = Description(self.network, layers, self.initialisation, self.padding, self.pooling)
+        asked = self._asked()
+        names = [tap.name for layers in asked for tap in layers]
+        cut = cut_after(whole, names) if names else whole
+        return cut if all(asked) else whole
+
+    def layers(self, width: int | tuple[int, int]) -> tuple[Layer, ...]:
+        """Of `description`."""
+        return self.description(width).layers
+
+    def _asked(self) -> list[tuple[Tap, ...]]:
+        return [self.style_layers, self.content_layers][: 2 if self.task == "transfer" else 1]
+
+    def taps(self, which: str) -> tuple[Tap, ...]:
+        """The layers that are matched of a network: which is "style" or "content"."""
+        return {"style": self.style_layers, "content": self.content_layers}[which] or (Tap(list(receptive_fields(self.description(1)))[-1]),)
 
     def longest_field(self, view: View) -> int:
         """Frames that the widest network of a view sees."""
-        return max(receptive_field(self.layers(width)) for width in view.widths)
+        fields = [receptive_fields(self.description(width)) for width in view.widths]
+        names = {tap.name for which in ("style", "content")[: len(self._asked())] for tap in self.taps(which)}
+        return max(int(field[name].frames) for field in fields for name in names)
 
     def numbers(self) -> dict[str, np.ndarray]:
         """The choices that enter compiled programs as data: those that change no shape, float32."""
@@ -183,8 +277,8 @@ class Recipe:
         return dataclasses.replace(self, **erased)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain types only; views in their text form."""
-        return {**dataclasses.asdict(self), "views": [str(view) for view in self.views]}
+        """Plain types only; views and layers in their text form."""
+        return {**dataclasses.asdict(self), **{name: [str(entry) for entry in getattr(self, name)] for name in _PARSED}}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Recipe":
@@ -195,10 +289,28 @@ class Recipe:
         missing = {"name", "summary", "views"} - set(values)
         if missing:
             raise ValueError(f"the recipe lacks the field {sorted(missing)[0]!r}.")
-        return cls(**{**values, "views": tuple(View.parse(text) for text in values["views"])})
+        texts = {name: tuple(map(kind.parse, values[name])) for name, (kind, _) in _PARSED.items() if name in values}
+        return cls(**{**values, **texts})
 
 
 _PAPER_WINDOW, _PAPER_HOP = 1000 * 1024 / 22050, 1000 * 256 / 22050
+# The paper's transfers: its spectrograms and weights, started from the content. The weight 1e7 is for Grams as means over 4096^2 entries.
+_PAPER_TRANSFER = {
+    "task": "transfer",
+    "canvas": "spectrogram",
+    "sample_rate": 22050,
+    "level": 0.0,
+    "compression": "fixed",
+    "standardised": False,
+    "start": "uniform",
+    "start_content": 1.0,
+    "bound_weight": 1e-3,
+    "evaluations": 500,
+    "phase_start": "random",
+    "phase_iterations": 500,
+}
+_AUTHORS_NETWORK = {"depth": 3, "pool": 2, "pooling": "max", "padding": "same", "initialisation": "uniform", "style_layers": (Tap("relu_1"),), "content_layers": (Tap("relu_3"),)}
+_VGG_LAYERS = tuple(f"relu{block}_{number}" for block, count in enumerate((2, 2, 4, 4, 4), start=1) for number in range(1, count + 1))
 
 RECIPES = {
     recipe.name: recipe
@@ -217,6 +329,17 @@ RECIPES = {
             summary="The default's networks alone, in fewer steps: for sounds without sparse events.",
             views=(View(0, (1, 3), 32.0, 8.0), View(24, (2, 8, 16), 32.0, 8.0)),
             evaluations=80,
+        ),
+        Recipe(
+            name="transfer",
+            task="transfer",
+            summary="The default of transfers: wide networks, the ear's statistics, onsets; from the content, seen in units of its own.",
+            views=(View(0, (1, 3), 32.0, 8.0), View(24, (2, 8, 16), 32.0, 8.0)),
+            auditory_weight=0.01,
+            rhythm_weight=0.03,
+            start_content=1.0,
+            start_recoloured=True,
+            evaluations=70,
         ),
         Recipe(
             name="mcdermott-simoncelli",
@@ -300,8 +423,149 @@ RECIPES = {
             bound_weight=1e-3,
             evaluations=500,
         ),
+        Recipe(
+            name="ustyuzhaninov",
+            summary="Ustyuzhaninov, Brendel, Gatys & Bethge 2016: shallow random 2-D nets of eight sizes; Grams of each by itself.",
+            canvas="spectrogram",
+            sample_rate=22050,
+            level=0.0,
+            views=(View(0, (3, 5, 7, 11, 15, 23, 37, 55), _PAPER_WINDOW, _PAPER_HOP),),
+            compression="fixed",
+            standardised=False,
+            start="uniform",
+            network="2d",
+            filters=128,
+            bound_weight=1e-3,
+            evaluations=4000,
+        ),
+        Recipe(
+            name="paper-transfer-1d",
+            summary="Huzaifah & Wyse 2019: 3 layers of 4096 filters over frames, style at relu_1, content at relu_3; an accelerator's work.",
+            **_PAPER_TRANSFER,
+            **_AUTHORS_NETWORK,
+            views=(View(0, (11,), _PAPER_WINDOW, _PAPER_HOP),),
+            filters=4096,
+            normalised_by="nothing",
+            balanced=False,
+            style_weight=1e7,
+        ),
+        Recipe(
+            name="paper-transfer-2d",
+            summary="Huzaifah & Wyse 2019: 18, 36 and 72 square filters over frames and bins; weights are balanced, 1e7 is for 4096 filters.",
+            **_PAPER_TRANSFER,
+            **_AUTHORS_NETWORK,
+            views=(View(0, (11,), _PAPER_WINDOW, _PAPER_HOP),),
+            network="2d",
+            filters=18,
+            growth=2,
+        ),
+        Recipe(
+            name="paper-transfer-vgg19",
+            summary="Huzaifah & Wyse 2019: VGG-19 (--weights_file) behind a random first layer; layers as in Gatys et al. 2016, balanced.",
+            **_PAPER_TRANSFER,
+            views=(View(0, (3,), _PAPER_WINDOW, _PAPER_HOP),),
+            network="vgg19-random",
+            filters=64,
+            pooling="max",
+            style_layers=tuple(Tap(f"relu{block}_1") for block in range(1, 6)),
+            content_layers=(Tap("relu4_2"),),
+        ),
+        # Their sums, 1e-2 sum dF^2 + sum dG^2, as our means, of features a seventh in size: 49 x 100 x 4096 filters / 420 frames.
+        Recipe(
+            name="ulyanov-lebedev",
+            summary="Ulyanov & Lebedev 2016: 4096 random filters of width 11, content weight 1e-2, from noise (theirs smaller).",
+            **_PAPER_TRANSFER | {"start_content": 0.0, "bound_weight": 0.0, "evaluations": 300},
+            views=(View(0, (11,), 1000 * 2048 / 22050, 1000 * 512 / 22050),),
+            filters=4096,
+            normalised_by="nothing",
+            balanced=False,
+            style_weight=46677.0,
+        ),
+        Recipe(
+            name="grinstein",
+            summary="Grinstein, Duong, Ozerov & Perez 2018: starts from the content, style alone, few steps; random net, or --weights_file.",
+            **_PAPER_TRANSFER | {"evaluations": 100},
+            views=(View(0, (11,), 1000 * 2048 / 22050, 1000 * 512 / 22050),),
+            filters=4096,
+            content_weight=0.0,
+        ),
+        Recipe(
+            name="grinstein-auditory",
+            summary="The same by the ear's statistics (McDermott & Simoncelli 2011), on a waveform.",
+            task="transfer",
+            views=(),
+            auditory_weight=1.0,
+            gain_bands=0,
+            content_weight=0.0,
+            start_content=1.0,
+            evaluations=100,
+        ),
+        Recipe(
+            name="verma-smith",
+            summary="Verma & Smith 2018: small 2-D filters, energy over time and over frequency; random, theirs was trained.",
+            **_PAPER_TRANSFER | {"sample_rate": 16000, "start_content": 0.0},
+            views=(View(0, (3,), 32.0, 10.0),),
+            network="2d",
+            filters=32,
+            growth=2,
+            depth=3,
+            pool=2,
+            pooling="max",
+            padding="same",
+            style_layers=(Tap("relu_1"), Tap("relu_2"), Tap("relu_3")),
+            content_layers=(Tap("relu_3"),),
+            loudness_weight=1.0,
+            spectrum_weight=1.0,
+        ),
+        Recipe(
+            name="novak-nikulin",
+            summary="Novak & Nikulin 2016: all of VGG-19 (--weights_file), each layer with the next, features less 1, weights in powers of 2.",
+            **_PAPER_TRANSFER,
+            views=(View(0, (3,), _PAPER_WINDOW, _PAPER_HOP),),
+            network="vgg19-grey",
+            filters=64,
+            pooling="max",
+            statistic="chained-gram",
+            gram_shift=-1.0,
+            style_layers=tuple(Tap(name, 2.0 ** (15 - i)) for i, name in enumerate(_VGG_LAYERS)),
+            content_layers=tuple(Tap(name, 2.0**i) for i, name in enumerate(_VGG_LAYERS)),
+        ),
+        Recipe(
+            name="gatys-control",
+            summary="Gatys et al. 2017: style by regions, loud and quiet, low and high, and the content's loudness; the default's networks.",
+            task="transfer",
+            views=(View(0, (1, 3), 32.0, 8.0), View(24, (2, 8, 16), 32.0, 8.0)),
+            guide_levels=2,
+            guide_bands=2,
+            envelope_of="content",
+            loudness_weight=1.0,
+            start_content=1.0,
+            start_recoloured=True,
+            evaluations=100,
+        ),
+        Recipe(
+            name="mahendran-vedaldi",
+            summary="Mahendran & Vedaldi 2015: what a layer keeps of a content: from noise to the same activations, no style.",
+            **_PAPER_TRANSFER | {"start_content": 0.0, "bound_weight": 0.0, "evaluations": 400},
+            views=(View(0, (11,), _PAPER_WINDOW, _PAPER_HOP),),
+            filters=512,
+            depth=3,
+            pool=2,
+            pooling="max",
+            padding="same",
+            content_layers=(Tap("relu_3"),),
+            style_weight=0.0,
+            balanced=False,
+            variation_weight=1.0,
+            power_weight=0.1,
+        ),
     )
 }
+
+
+def names(task: str) -> list[str]:
+    """Of the recipes for a task."""
+    return [recipe.name for recipe in RECIPES.values() if recipe.task == task]
 
 
 def named(name: str) -> Recipe:

@@ -4,7 +4,7 @@ import base64
 import html
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -56,6 +56,35 @@ def texture_page(originals: Sequence[Sound], results: Sequence[Sound], metrics: 
         ("Configuration", configuration(config)),
     ]
     return page(f"Texture of {' and '.join(title.removeprefix('input: ') for title, _, _ in originals)}", summary, sections)
+
+
+def transfer_page(
+    content: Sound,
+    style: Sound,
+    results: Sequence[Sound],
+    measures: Sequence[Mapping[str, Any]],
+    metrics: Sequence[Mapping[str, Any]],
+    config: Mapping[str, Any],
+    meaning: Callable[[str], str],
+) -> str:
+    """The page of launch.transfer: a strip from the content over the results to the style, their measures, the loss, the configuration.
+
+    measures: of quality.json, a row a result, the content and the style themselves among them; may be empty. meaning: of a measure, in words.
+    """
+    strip = [content, *results, style]
+    seconds = max(row["seconds"] for row in metrics)
+    summary = f"By the recipe {config['recipe']['name']}, seed {config['seed']}; the optimiser took {seconds:.1f} s a result."
+    names = [name for name in measures[0] if name not in ("candidate", "style_weight")] if measures else []
+    shown = lambda value: "none" if value is None else value
+    rows = [[name, *(shown(row[name]) for row in measures), meaning(name)] for name in names]
+    sections = [
+        ("Listen, from the content to the style", players(strip)),
+        ("Spectrograms, on one scale", "".join(image(spectrogram_figure([content, one, style]), one[0]) for one in results[:8])),
+        ("Measures", table(rows, ["", *(row["candidate"] for row in measures), "what is good"]) if measures else "<p>Sounds under a second are not judged.</p>"),
+        ("Loss", image(loss_figure(metrics), "loss against evaluations")),
+        ("Configuration", configuration(config)),
+    ]
+    return page(f"{content[0].removeprefix('content: ')} in the style of {style[0].removeprefix('style: ')}", summary, sections)
 
 
 def players(sounds: Sequence[Sound]) -> str:

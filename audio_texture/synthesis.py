@@ -16,7 +16,7 @@ import numpy as np
 import scipy.fft
 
 from audio_texture import audio, canvas, checkpoint, objective, optimize, phase, spectrogram
-from audio_texture.layer import Description, receptive_field
+from audio_texture.layer import Layer, cut_after, cut_to, receptive_field, receptive_fields
 from audio_texture.recipes import Recipe, View
 
 # Nothing above half of this is heard; faster recordings are modelled at this rate and the result is brought back to theirs.
@@ -63,6 +63,22 @@ class Problem(NamedTuple):
     begin: Callable[[jax.Array], tuple[Any, Any]]
     finish: Callable[[jax.Array, Any], tuple[np.ndarray, float]]
     programs: Programs
+
+
+class Layout(NamedTuple):
+    """A canvas for waves of a length.
+
+    Attributes:
+      sketch: the canvas.
+      as_rendered: wave [C, N] -> what a canvas of it would render.
+      framed: wave of the length -> the longer one that the canvas holds, continued by its mirror image.
+      to_wave: (key, parameters) -> wave of the length.
+    """
+
+    sketch: canvas.Canvas
+    as_rendered: Callable[[jax.Array], jax.Array]
+    framed: Callable[[np.ndarray], np.ndarray]
+    to_wave: Callable[[jax.Array, Any], jax.Array]
 
 
 class Texture(NamedTuple):
@@ -165,8 +181,7 @@ def prepare(
     rate = modelled_rate(recipe, sample_rate)
     wanted = round(seconds * sample_rate)
     samples = math.ceil(wanted * rate / sample_rate)
-    lay_out = _waveform_canvas if recipe.canvas == "waveform" else _spectrogram_canvas
-    sketch, as_rendered, to_wave = lay_out(recipe, modelled, weights, rate, samples)
+    sketch, as_rendered, _, to_wave = lay_out(recipe, modelled, weights, rate, samples)
     if like and like.programs.shape != shape:
         raise ValueError(f"a problem of {seconds:g} s by the recipe {recipe.name} has not the shape of the problem that it should be like.")
     programs = like.programs if like else _programs(recipe, rate, shape, sketch.render, as_rendered, to_wave)
@@ -202,6 +217,89 @@ def _programs(recipe: Recipe, rate: int, shape: Hashable, render: Callable, as_r
         return total * data["scale"], {name: term * data["scale"] for name, term in terms.items()}
 
     return Programs(shape, *map(jax.jit, (fit, loss, to_wave)))
+
+
+def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, sample_rate: int) -> Problem:
+    """Fits style and content and lays out a canvas of the content's length. The result has the content's level.
+
+    With `recipe.balanced` both distances are divided by what they are for noise of the style's spectrum, which has nothing of
+    the content and of the style the spectrum alone: of either sound's level or length they then know nothing.
+
+    Args:
+      recipe: the choices.
+      content, style: waves [C, N] and [C, M] of one rate and number of channels.
+      sample_rate: theirs and the result's, in Hz.
+    Raises:
+      ValueError: as `prepare`.
+    """
+    shape = shape_of(recipe, [content, style], sample_rate=sample_rate, seconds=check_seconds(content.shape[1] / sample_rate))
+    recipe, (content_wave, style_wave), even, _ = as_modelled(recipe, [content, style], sample_rate=sample_rate)
+    rate = modelled_rate(recipe, sample_rate)
+    wanted = content.shape[1]
+    started = canvas.recoloured(content_wave, style_wave, sample_rate=rate) if recipe.start_recoloured else content_wave
+    layout = lay_out(recipe, [started, style_wave], even, rate, math.ceil(wanted * rate / sample_rate))
+    kept, started = layout.framed(content_wave), layout.framed(started)
+    colour = canvas.spectral_colour(
+        canvas.spectral_density(style_wave, sample_rate=rate, samples=kept.shape[1], smoothing_hz=recipe.smoothing_hz)
+    )
+    distances, weights = _transfer_distances(recipe, rate)
+    others = objective.weighted_sum(_regularisers(recipe, recipe.numbers()))
+    as_rendered = jax.jit(layout.as_rendered)
+
+    def fit(pair):
+        return {name: distance.fit(pair) for name, distance in distances.items()}
+
+    def values(targets, x):
+        return {name: distance.distance(targets[name], x)[0] for name, distance in distances.items()}
+
+    def loss(parameters, data):
+        x = layout.sketch.render(parameters, data["constants"])
+        terms = jax.tree.map(jnp.multiply, data["weights"], values(data["targets"], x)) | others.distance(data["others"], x)[1]
+        return sum(terms.values()), terms
+
+    programs, values_of = Programs(("transfer", shape), *map(jax.jit, (fit, loss, layout.to_wave))), jax.jit(values)
+    targets = programs.fit((as_rendered(kept), as_rendered(style_wave)))
+
+    def begin(key):
+        noise_key, start_key = jax.random.split(key)
+        noise = canvas.coloured(jax.random.normal(noise_key, kept.shape), colour)
+        shares = jax.tree.map(jnp.float32, weights)
+        if recipe.balanced:
+            shares = jax.tree.map(jnp.divide, shares, values_of(targets, as_rendered(noise)))
+        if recipe.start == "uniform" and recipe.canvas == "spectrogram" and not recipe.start_content:
+            parameters = layout.sketch.init(start_key)
+        else:
+            share = recipe.start_content
+            parameters = layout.sketch.invert(as_rendered(share * started + math.sqrt(1 - share**2) * noise), layout.sketch.constants)
+        if recipe.start_shape:
+            parameters["gain"] = recipe.start_shape * canvas.gains_of(kept, sample_rate=rate, equaliser=equaliser_of(recipe, rate))
+        return parameters, {"targets": targets, "constants": layout.sketch.constants, "others": others.fit(()), "weights": shares}
+
+    def finish(key, parameters):
+        wave = audio.resample(np.asarray(programs.to_wave(key, parameters, layout.sketch.constants)), rate, sample_rate)
+        return audio.match_level(wave[:, :wanted], audio.rms(content))
+
+    return Problem(optimizer_of(recipe, programs.loss), begin, finish, programs)
+
+
+def _transfer_distances(recipe: Recipe, rate: int) -> tuple[dict[str, objective.Objective], dict[str, float]]:
+    """The distances of a transfer that have a weight, each of which is fitted to the pair (content, style), and the weights."""
+    weights = {"style": recipe.style_weight, "content": recipe.content_weight, "loudness": recipe.loudness_weight, "spectrum": recipe.spectrum_weight}
+    # Its weight comes last, on the sum of all that judges a style; the bounds are of no sound.
+    style = _guided_style(dataclasses.replace(recipe, style_weight=1.0, bound_weight=0.0), rate)
+    distances = {"style": style, "content": _content(recipe, rate), **_envelopes(recipe, rate)}
+    return {name: distance for name, distance in distances.items() if weights[name]}, {name: weight for name, weight in weights.items() if weight}
+
+
+def reweighted(problem: Problem, **factors: float) -> Problem:
+    """A transfer with its distances' weights multiplied, by name; it shares with the other what it compiles."""
+
+    def begin(key):
+        parameters, data = problem.begin(key)
+        weights = {name: weight * jnp.float32(factors.get(name, 1.0)) for name, weight in data["weights"].items()}
+        return parameters, {**data, "weights": weights}
+
+    return problem._replace(begin=begin)
 
 
 def run(
@@ -382,6 +480,51 @@ def style_objective(
     return objective.mixture(_style(recipe, rate, recipe.numbers() if numbers is None else numbers, circular), weights)
 
 
+def lay_out(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int) -> Layout:
+    """The recipe's canvas for waves of so many samples, preconditioned by the references [C, N_i]."""
+    make = _waveform_canvas if recipe.canvas == "waveform" else _spectrogram_canvas
+    return make(recipe, references, weights, rate, samples)
+
+
+def of_weights(recipe: Recipe, path: str) -> Recipe:
+    """The recipe with the network of a file of weights and, where it was trained here, the spectrograms it was trained on.
+
+    Raises ValueError: see `weights.load`.
+    """
+    from audio_texture import weights
+
+    kind = recipe.network if recipe.network.startswith("vgg19") else "vgg19-grey"
+    description, _ = weights.load(path, kind=kind)
+    layer = description.layers[0]
+    network = {"network": description.kind, "initialisation": description.initialisation, "padding": description.padding, "pooling": description.pooling}
+    if description.kind.startswith("vgg19"):
+        view = dataclasses.replace(recipe.views[0] if recipe.views else FINE, bands=0, widths=(layer.width,))
+        seen = {"filters": layer.filters}
+    else:
+        front = weights.notes(path)["front_end"]
+        window, hop = (1000 * front[name] / front["sample_rate"] for name in ("n_fft", "hop_length"))
+        view = View(front["bands"], (layer.width,), window, hop)
+        seen = {"filters": layer.filters, "depth": len(description.layers), "dilation": layer.dilation, "pool": layer.pool, "sample_rate": front["sample_rate"]}
+    return dataclasses.replace(recipe, weights_file=path, views=(view,), content_views=(), compression="fixed", standardised=False, **network, **seen)
+
+
+def fields_of(recipe: Recipe, rate: int) -> list[str]:
+    """A line for each network of a recipe on how much one output of each of its layers sees: milliseconds, and hertz where not all bins.
+
+    rate: that the sound is modelled at, in Hz.
+    """
+    lines = []
+    for view in dict.fromkeys([*recipe.views, *recipe.content_views]):
+        sizes = view.sizes(rate)
+        for width in view.widths:
+            fields = receptive_fields(dataclasses.replace(recipe, style_layers=(), content_layers=()).description(width)).items()
+            shown = [(name, field) for name, field in fields if recipe.filters or name.startswith(("relu", "pool"))]
+            hertz = lambda field: "" if math.isinf(field.bins) or view.bands else f" x {field.hertz(sample_rate=rate, n_fft=sizes['n_fft']):.0f} Hz"
+            each = (f"{name} {field.milliseconds(sample_rate=rate, **sizes):.0f} ms{hertz(field)}" for name, field in shown)
+            lines.append(f"{dataclasses.replace(view, widths=(width,), weight=1.0)}: {', '.join(each)}")
+    return lines
+
+
 def optimizer_of(recipe: Recipe, loss: optimize.Loss, *, learning_rate: Callable[[Any], jax.Array] | None = None) -> optimize.Optimizer:
     """The recipe's optimiser of a loss. learning_rate: of the loss's data, in place of the recipe's own."""
     if recipe.optimizer == "lbfgs":
@@ -413,8 +556,7 @@ def _only(recipe: Recipe, view: View, width: int) -> Recipe:
     return dataclasses.replace(recipe, views=(dataclasses.replace(view, widths=(width,)),))
 
 
-def _waveform_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int):
-    """The canvas, what it renders of a wave, and how parameters become a wave."""
+def _waveform_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int) -> Layout:
     # A window's length is added at both ends and cut off again, so that whole windows reach every sample that stays.
     margin = longest_window(recipe, rate)
     length = scipy.fft.next_fast_len(max(samples + 2 * margin, field_samples(recipe, rate)), real=True)
@@ -425,11 +567,14 @@ def _waveform_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: 
     def to_wave(_, parameters, constants):
         return sketch.render(parameters, constants)[:, margin : margin + samples]
 
-    return sketch, lambda wave: wave, to_wave
+    def framed(wave):
+        return np.pad(wave, ((0, 0), (margin, length - margin - samples)), "reflect")
+
+    return Layout(sketch, lambda wave: wave, framed, to_wave)
 
 
-def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int):
-    """The canvas, what it renders of a wave, and how parameters become a wave. Channels stand side by side: [T, C * F]."""
+def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int) -> Layout:
+    """Channels stand side by side: [T, C * F]."""
     channels = len(references[0])
     sizes = recipe.views[0].sizes(rate)
     frames = max(1 + math.ceil(samples / sizes["hop_length"]), max(recipe.longest_field(view) for view in recipe.views))
@@ -463,30 +608,20 @@ def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weight
         rendered = sketch.render(parameters, constants)
         return jnp.stack([channel_wave(compressed)[:samples] for compressed in jnp.split(rendered, channels, axis=1)])
 
-    return sketch, as_rendered, to_wave
+    def framed(wave):
+        # Frame t of a canvas is centred on sample t * hop_length, those of `as_rendered` begin there.
+        before = sizes["n_fft"] // 2
+        return np.pad(wave, ((0, 0), (before, sizes["n_fft"] + (frames - 1) * sizes["hop_length"] - before - samples)), "reflect")
+
+    return Layout(sketch, as_rendered, framed, to_wave)
 
 
 def _style(recipe: Recipe, rate: int, numbers: dict[str, Any], circular: bool = False) -> objective.Objective:
     """The style distance, and the bounds where there are any, on what the canvas renders. numbers: of the recipe, maybe traced."""
     parts = {}
-    block_frames = lambda view, overlap: max(round(1000 * recipe.block_seconds / view.hop_ms), 2 * overlap + 1)
     total_weight = sum(view.weight for view in recipe.views)
     for number, view in enumerate(recipe.views):
-        # Filters belong to the recipe: the same in every run of it, whatever its seed.
-        networks = functools.partial(_networks, recipe, view, jax.random.key(number), numbers)
-        overlap = recipe.longest_field(view) - 1
-        one = objective.in_blocks(networks(), frames=block_frames(view, overlap), overlap=overlap, circular=networks(circular=True) if circular else None)
-        if recipe.standardised:
-            one = objective.standardised(one)
-        if recipe.compression == "peak":
-            one = objective.peak_compressed(one)
-        elif recipe.compression == "relative":
-            one = objective.relatively_compressed(one, sharpness=numbers["sharpness"])
-        elif recipe.canvas == "waveform":
-            one = objective.seen_through(spectrogram.compress, one)
-        looks = {"spectrogram": _view_of_spectrogram, "waveform": functools.partial(_view_of_wave, circular=circular)}
-        look = functools.partial(_parts_of_wave, circular=circular) if recipe.representation == "real-imaginary" else looks[recipe.canvas]
-        one = objective.seen_through(functools.partial(look, view=view, rate=rate), one)
+        one = _seen(recipe, view, rate, numbers, _blocks_of_networks(recipe, view, number, numbers, circular), circular=circular)
         parts[str(view)] = (numbers["style_weight"] * (view.weight / total_weight), one)
     if recipe.auditory_weight:
         block = round(recipe.block_seconds * rate)
@@ -503,35 +638,142 @@ def _style(recipe: Recipe, rate: int, numbers: dict[str, Any], circular: bool = 
     for name, (weight, one) in fine.items():
         overlap = max(FINE.widths) - 1
         around = objective.seen_through(lambda x: jnp.concatenate([x, x[:ONSET_STEP]]), one) if circular else None
-        one = objective.in_blocks(one, frames=block_frames(FINE, overlap), overlap=overlap, circular=around)
+        one = objective.in_blocks(one, frames=_block_frames(recipe, FINE, overlap), overlap=overlap, circular=around)
         one = objective.relatively_compressed(one, sharpness=FINE_SHARPNESS)
         parts[name] = (weight, objective.seen_through(functools.partial(_view_of_wave, view=FINE, rate=rate, circular=circular), one))
+    return objective.weighted_sum(parts | _regularisers(recipe, numbers))
+
+
+def _blocks_of_networks(recipe: Recipe, view: View, number: int, numbers: dict[str, Any], circular: bool = False) -> objective.Objective:
+    # Filters belong to the recipe: the same in every run of it, whatever its seed.
+    networks = functools.partial(_networks, recipe, view, jax.random.key(number), numbers)
+    overlap = recipe.longest_field(view) - 1
+    frames = _block_frames(recipe, view, overlap)
+    return objective.in_blocks(networks(), frames=frames, overlap=overlap, circular=networks(circular=True) if circular else None)
+
+
+def _block_frames(recipe: Recipe, view: View, overlap: int) -> int:
+    return max(round(1000 * recipe.block_seconds / view.hop_ms), 2 * overlap + 1)
+
+
+def _guided_style(recipe: Recipe, rate: int) -> objective.Objective:
+    """The style distance of a transfer: fit takes the pair of content and style, of which the first guides, if anything does."""
+    if recipe.guide_levels * recipe.guide_bands == 1:
+        return objective.of_last(_style(recipe, rate, recipe.numbers()))
+    parts = {}
+    if recipe.auditory_weight + recipe.patches_weight + recipe.rhythm_weight:
+        unguided = dataclasses.replace(recipe, views=(), content_weight=0.0, loudness_weight=0.0, spectrum_weight=0.0)
+        parts["unguided"] = (1.0, objective.of_last(_style(unguided, rate, unguided.numbers())))
+    total_weight = sum(view.weight for view in recipe.views)
+    for number, view in enumerate(recipe.views):
+        one = objective.guided(_blocks_of_networks(recipe, view, number, recipe.numbers()), levels=recipe.guide_levels, bands=recipe.guide_bands)
+        parts[str(view)] = (view.weight / total_weight, objective.between(functools.partial(_seen, recipe, view, rate, recipe.numbers()), one))
+    return objective.weighted_sum(parts)
+
+
+def _envelopes(recipe: Recipe, rate: int) -> dict[str, objective.Objective]:
+    """Distances of the envelopes, in the first view: fit takes the pair of content and style."""
+    axes = {"loudness": "time", "spectrum": "frequency"}
+    of = {"style": objective.of_last, "content": objective.of_first}[recipe.envelope_of]
+    views = recipe.content_views or recipe.views
+    if not views:
+        return {}
+    seen = functools.partial(_seen, recipe, views[0], rate, recipe.numbers())
+    return {name: objective.between(seen, of(objective.envelope(axis))) for name, axis in axes.items()}
+
+
+def _seen(recipe: Recipe, view: View, rate: int, numbers: dict[str, Any], one: objective.Objective, *, circular: bool = False) -> objective.Objective:
+    """The objective on what the canvas renders, through a view, the recipe's compression and its standardisation."""
+    if recipe.standardised:
+        one = objective.standardised(one)
+    if recipe.compression == "peak":
+        one = objective.peak_compressed(one)
+    elif recipe.compression == "relative":
+        one = objective.relatively_compressed(one, sharpness=numbers["sharpness"])
+    elif recipe.canvas == "waveform":
+        one = objective.seen_through(spectrogram.compress, one)
+    looks = {"spectrogram": _view_of_spectrogram, "waveform": functools.partial(_view_of_wave, circular=circular)}
+    look = functools.partial(_parts_of_wave, circular=circular) if recipe.representation == "real-imaginary" else looks[recipe.canvas]
+    return objective.seen_through(functools.partial(look, view=view, rate=rate), one)
+
+
+def _content(recipe: Recipe, rate: int) -> objective.Objective:
+    """The content distance on what the canvas renders: fit takes the pair of content and style."""
+    views = recipe.content_views or recipe.views
+    total_weight = sum(view.weight for view in views)
+    parts = {}
+    for number, view in enumerate(views):
+        networks = _content_networks(recipe, view, jax.random.key(number))
+        parts[str(view)] = (view.weight / total_weight, objective.between(functools.partial(_seen, recipe, view, rate, recipe.numbers()), objective.of_first(networks)))
+    return objective.weighted_sum(parts)
+
+
+def _content_networks(recipe: Recipe, view: View, key: jax.Array) -> objective.Objective:
+    """How far the networks' activations, one for each kernel width, are from the content's at every moment."""
+    relative = recipe.normalised_by == "target"
+    if recipe.filters == 0:
+        stacks, weights = _closed(recipe, view, "content")
+        return objective.infinite_content(stacks, weights=weights, relative=relative)
+    return _of_explicit(recipe, view, key, objective.content(relative=relative), "content")
+
+
+def _regularisers(recipe: Recipe, numbers: dict[str, Any]) -> dict[str, tuple[float, objective.Objective]]:
+    """Terms, with their weights, that no sound is fitted for."""
+    parts = {}
     if recipe.bound_weight and recipe.canvas == "spectrogram":
         parts["bounds"] = (numbers["bound_weight"], objective.bounds())
-    return objective.weighted_sum(parts)
+    if recipe.variation_weight:
+        parts["variation"] = (recipe.variation_weight, objective.total_variation())
+    if recipe.power_weight:
+        parts["power"] = (recipe.power_weight, objective.sixth_power())
+    return parts
+
+
+def _closed(recipe: Recipe, view: View, which: str) -> tuple[list[tuple[Layer, ...]], list[float]]:
+    """The networks in closed form whose last layers are the taps of a view's networks, and their weights."""
+    taps = [(width, tap) for width in view.widths for tap in recipe.taps(which)]
+    return [cut_to(recipe.layers(width), tap.name) for width, tap in taps], [tap.weight for _, tap in taps]
+
+
+def _of_explicit(recipe: Recipe, view: View, key: jax.Array, statistic: objective.Objective, which: str, *, circular: bool = False) -> objective.Objective:
+    """A statistic of the taps of a view's networks, one for each kernel width, whose filters are drawn."""
+    # Flax takes a second to import, which runs in closed form need not wait for.
+    from audio_texture import networks
+
+    taps = recipe.taps(which)
+    descriptions, given = [recipe.description(width) for width in view.widths], None
+    if recipe.weights_file:
+        from audio_texture import weights as files
+
+        kept, given = files.load(recipe.weights_file, kind=recipe.network if recipe.network.startswith("vgg19") else "vgg19-grey")
+        descriptions = [cut_after(kept, [tap.name for tap in taps])]
+    nets = [networks.build(description) for description in descriptions]
+    weights = {f"{i} {tap.name}": tap.weight for i in range(len(nets)) for tap in taps}
+
+    def init(key, x):
+        return [given] if given else [net.init(key, x) for net, key in zip(nets, jax.random.split(key, len(nets)), strict=True)]
+
+    def features(variables, x):
+        found = {}
+        for i, (net, variable, description) in enumerate(zip(nets, variables, descriptions, strict=True)):
+            reach = receptive_field(description.layers) - 1 if circular else 0
+            outputs = net.apply(variable, jnp.concatenate([x, x[:reach]]))
+            if which == "style" and recipe.statistic == "chained-gram":
+                found |= {f"{i} {tap.name}": (outputs[tap.name], outputs[following.name]) for tap, following in zip(taps[:-1], taps[1:])}
+            else:
+                found |= {f"{i} {tap.name}": outputs[tap.name] for tap in taps}
+        return found
+
+    return objective.of_network(init, features, key, statistic, weights=weights)
 
 
 def _networks(recipe: Recipe, view: View, key: jax.Array, numbers: dict[str, Any], *, circular: bool = False) -> objective.Objective:
     """The networks of a view, one for each kernel width, on a spectrogram; circular: one whose end its beginning follows."""
     relative = recipe.normalised_by == "target"
-    stacks = [recipe.layers(width) for width in view.widths]
     if recipe.filters == 0:
-        return objective.infinite_gram(stacks, relative=relative, circular=circular)
-    # Flax takes a second to import, which runs in closed form need not wait for.
-    from audio_texture import networks
-
-    nets = [networks.build(Description(recipe.network, layers, recipe.initialisation, recipe.padding, recipe.pooling)) for layers in stacks]
-    last = f"{'pool' if recipe.pool > 1 else 'relu'}_{recipe.depth}"
-
-    def init(key, x):
-        return [net.init(key, x) for net, key in zip(nets, jax.random.split(key, len(nets)), strict=True)]
-
-    def features(weights, x):
-        reaches = [receptive_field(layers) - 1 if circular else 0 for layers in stacks]
-        around = [jnp.concatenate([x, x[:reach]]) for reach in reaches]
-        return {str(i): net.apply(weight, seen)[last] for i, (net, weight, seen) in enumerate(zip(nets, weights, around, strict=True))}
-
-    statistic = {"gram": objective.gram(relative=relative), "bin-grams": objective.bin_grams(), "transport": objective.gaussian_transport()}[recipe.statistic]
+        stacks, weights = _closed(recipe, view, "style")
+        return objective.infinite_gram(stacks, weights=weights, relative=relative, circular=circular)
+    statistic = {"gram": objective.gram(relative=relative, shift=recipe.gram_shift), "chained-gram": objective.chained_gram(relative=relative, shift=recipe.gram_shift), "bin-grams": objective.bin_grams(), "transport": objective.gaussian_transport()}[recipe.statistic]
     others = {}
     if recipe.autocorrelation_weight:
         lags = tuple(max(1, round(seconds * 1000 / view.hop_ms)) for seconds in AUTOCORRELATION_LAGS)
@@ -540,7 +782,7 @@ def _networks(recipe: Recipe, view: View, key: jax.Array, numbers: dict[str, Any
         others["diversity"] = (numbers["diversity_weight"], objective.diversity())
     if others:
         statistic = objective.weighted_sum({"gram": (1.0, statistic), **others})
-    return objective.of_network(init, features, key, statistic)
+    return _of_explicit(recipe, view, key, statistic, "style", circular=circular)
 
 
 def _magnitude(wave: jax.Array, sizes: dict[str, int]) -> jax.Array:

@@ -19,7 +19,7 @@ import numpy as np
 import tqdm
 from absl import app, flags
 
-from audio_texture import audio, optimize, recipes, sounds, synthesis
+from audio_texture import audio, checkpoint, optimize, recipes, sounds, synthesis
 
 EMBEDDED = "sound:"
 VERSIONS = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "soundfile")
@@ -70,14 +70,23 @@ def run(main: Callable[[], int | None]) -> None:
     app.run(guarded, flags_parser=parse)
 
 
-def define_recipe_flags() -> None:
-    """A flag for each field of `recipes.Recipe`; left out, a flag keeps the recipe's own value."""
-    flags.DEFINE_string("recipe", "texture", "Named choices to start from; 'help' lists them.")
+# What is no choice of a user's.
+FIXED = ("name", "summary", "task")
+
+
+def define_recipe_flags(default: str = "texture", *, several: Sequence[str] = ()) -> None:
+    """A flag for each field of `recipes.Recipe`; left out, a flag keeps the recipe's own value.
+
+    default: the recipe's name. several: fields that take several values.
+    """
+    flags.DEFINE_string("recipe", default, "Named choices to start from; 'help' lists them.")
     for field in dataclasses.fields(recipes.Recipe):
-        if field.name in ("name", "summary"):
+        if field.name in FIXED:
             continue
         text, options = field.metadata["help"] + " Default: the recipe's.", field.metadata["options"]
-        if options:
+        if field.name in several:
+            flags.DEFINE_list(field.name, None, f"{text} Several, between commas, make several results.")
+        elif options:
             flags.DEFINE_enum(field.name, None, list(options), text)
         elif field.type in ("bool", bool):
             flags.DEFINE_bool(field.name, None, text)
@@ -89,23 +98,45 @@ def define_recipe_flags() -> None:
             flags.DEFINE_string(field.name, None, text)
 
 
-def recipe_from_flags(values: dict[str, Any] | None = None) -> recipes.Recipe:
-    """The named recipe with the fields that flags (or values in their place) were given for. `--recipe=help` prints the list and ends."""
+def recipe_from_flags(values: dict[str, Any] | None = None, *, task: str = "texture") -> recipes.Recipe:
+    """The named recipe with the fields that flags (or values in their place) of one value were given for. `--recipe=help` prints the list and ends.
+
+    A recipe of another task is refused, but that a style may be made of any texture's distance: 1 is then its weight.
+    """
     values = flags.FLAGS.flag_values_dict() if values is None else values
     if values["recipe"] == "help":
-        for recipe in recipes.RECIPES.values():
-            print(f"{recipe.name:16} {recipe.summary}")
+        for recipe in sorted(recipes.RECIPES.values(), key=lambda recipe: recipe.task != task):
+            if recipe.task in (task, "texture"):
+                print(f"{recipe.name:20} {recipe.summary}")
         sys.exit(0)
     with naming("recipe"):
         recipe = recipes.named(values["recipe"])
+        if recipe.task != task:
+            if task != "transfer":
+                raise ValueError(f"{recipe.name!r} is for launch.transfer; for this program there are {', '.join(recipes.names(task))}.")
+            recipe = dataclasses.replace(recipe, task=task, style_weight=1.0)
+    if values["weights_file"]:
+        with naming("weights_file"):
+            recipe = synthesis.of_weights(recipe, values["weights_file"])
     for field in dataclasses.fields(recipe):
         value = values.get(field.name)
-        if value is None or field.name in ("name", "summary"):
+        if value is None or field.name in FIXED or isinstance(value, list):
             continue
         with naming(field.name):
-            value = tuple(map(recipes.View.parse, value.split())) if field.name == "views" else value
-            recipe = dataclasses.replace(recipe, **{field.name: value})
+            recipe = dataclasses.replace(recipe, **{field.name: recipes.parsed(field.name, value)})
     return recipe
+
+
+def define_run_flags(program: str, seeds: str) -> None:
+    """Flags of every program that optimises. program: its name. seeds: what another seed makes."""
+    flags.DEFINE_integer("seed", 0, f"Seed of the start; {seeds}.", lower_bound=0, upper_bound=2**31 - 1)
+    flags.DEFINE_enum("output_format", "wav", ["wav", "flac", "ogg"], "Format of the results.")
+    flags.DEFINE_string("config", None, "A run's config.json, to make it again; flags it has values for are ignored.")
+    flags.DEFINE_string("output_dir", f"output/{program}", "Folder for the results.")
+    flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --output_dir may be replaced.")
+    flags.DEFINE_float("max_seconds", float("inf"), "Wall-clock budget of a sample's optimisation, in seconds.", lower_bound=0)
+    flags.DEFINE_integer("checkpoint_every", 0, "Evaluations between checkpoints in --output_dir; 0 keeps one on Ctrl-C alone.", lower_bound=0)
+    flags.DEFINE_bool("resume", False, "Whether to finish the run in --output_dir, from its last checkpoint.")
 
 
 def define_input_flags() -> None:
@@ -119,18 +150,26 @@ def define_input_flags() -> None:
 def run_config(path: str | None, values: dict[str, Any] | None = None) -> dict[str, Any]:
     """All that decides about a run's samples: from another run's config.json, or from the flags (or values in their place)."""
     if path is not None:
-        with naming("config"):
-            config = read_json(path)
-            kinds = {"inputs": list, "weights": list, "seconds": (int, float), "seed": int, "samples": int, "output_format": str, "recipe": dict}
-            for name, kind in kinds.items():
-                if not isinstance(config, dict) or not isinstance(config.get(name), kind):
-                    raise ValueError(f"{path!r} is no run's configuration: {name!r} is missing or of another type.")
-            return {**config, "recipe": recipes.Recipe.from_json(config["recipe"]).to_json(), "versions": versions()}
+        kinds = {"inputs": list, "weights": list, "seconds": (int, float), "seed": int, "samples": int, "output_format": str, "recipe": dict}
+        return config_of_file(path, kinds)
     values = flags.FLAGS.flag_values_dict() if values is None else values
     recipe = recipe_from_flags(values)
     inputs, weights = inputs_from_flags(values)
     plain = {name: values[name] for name in ("seconds", "seed", "samples", "output_format")}
     return {"inputs": inputs, "weights": weights, **plain, "recipe": recipe.to_json(), "versions": versions()}
+
+
+def config_of_file(path: str, kinds: dict[str, Any], *, task: str = "texture") -> dict[str, Any]:
+    """Another run's configuration, with the versions of now. kinds: types of what it must hold."""
+    with naming("config"):
+        config = read_json(path)
+        for name, kind in kinds.items():
+            if not isinstance(config, dict) or not isinstance(config.get(name), kind):
+                raise ValueError(f"{path!r} is no run's configuration: {name!r} is missing or of another type.")
+        recipe = recipes.Recipe.from_json(config["recipe"])
+        if recipe.task != task:
+            raise ValueError(f"{path!r} is of a {recipe.task}, not of a {task}.")
+        return {**config, "recipe": recipe.to_json(), "versions": versions()}
 
 
 def inputs_from_flags(values: dict[str, Any] | None = None) -> tuple[list[dict[str, Any]], list[float]]:
@@ -177,14 +216,16 @@ def read_sound(source: str, *, start: float, seconds: float) -> tuple[np.ndarray
     return audio.trim_silence(wave), rate
 
 
-def read_inputs(inputs: Sequence[dict[str, Any]], check: Callable[[np.ndarray, int, str], None]) -> tuple[list[np.ndarray], int]:
+def read_inputs(
+    inputs: Sequence[dict[str, Any]], check: Callable[[np.ndarray, int, str], None], *, named: Sequence[str] = ()
+) -> tuple[list[np.ndarray], int]:
     """The inputs of a configuration, all brought to the first one's rate and number of channels.
 
-    check: called with each wave, its rate and its name; raises ValueError where it will not do.
+    check: called with each wave, its rate and its name; raises ValueError where it will not do. named: the flags they came by.
     """
     waves, rates = [], []
-    for entry in inputs:
-        with naming("input"):
+    for flag, entry in zip(named or ["input"] * len(inputs), inputs, strict=True):
+        with naming(flag):
             if entry.get("sha256") != digest(entry["source"]):
                 raise ValueError(f"{entry['source']!r} is not the file that the configuration was made with.")
             wave, rate = read_sound(entry["source"], start=entry["start"], seconds=entry["seconds"])
@@ -192,6 +233,15 @@ def read_inputs(inputs: Sequence[dict[str, Any]], check: Callable[[np.ndarray, i
         waves.append(wave)
         rates.append(rate)
     return [audio.with_channels(audio.resample(wave, rate, rates[0]), len(waves[0])) for wave, rate in zip(waves, rates, strict=True)], rates[0]
+
+
+def checked_folder(config: dict[str, Any]) -> str:
+    """--output_dir, where this run may be written or, with --resume, gone on with; UserError otherwise."""
+    folder, resume = flags.FLAGS.output_dir, flags.FLAGS.resume
+    check_output_folder(folder, overwrite=flags.FLAGS.overwrite or resume)
+    if resume:
+        check_resumable(folder, config)
+    return folder
 
 
 def check_resumable(path: str, config: dict[str, Any]) -> None:
@@ -269,6 +319,50 @@ def describe(texture: synthesis.Texture) -> str:
     if texture.lowered_db:
         text += f"; its level is {texture.lowered_db:.1f} dB below the input's, lest it clip"
     return text
+
+
+def make_sounds(
+    folder: str, config: dict[str, Any], recipe: recipes.Recipe, rate: int, jobs: Sequence[tuple[str, synthesis.Problem, int]], *, clears: Sequence[str]
+) -> tuple[list[str], Metrics, int]:
+    """Runs jobs one after the other into a folder, by the flags of `define_run_flags`: sounds, config.json, metrics.jsonl, checkpoints.
+
+    Args:
+      jobs: (name of the file without its ending, problem, seed).
+      clears: patterns of an earlier run's files.
+    Returns:
+      The files made, the metrics, and the exit status: 0, 130 after Ctrl-C, 1 where a loss was not finite.
+    """
+    values = flags.FLAGS.flag_values_dict()
+    make_output_folder(folder, earlier=() if values["resume"] else clears)
+    write_json(os.path.join(folder, "config.json"), config)
+    metrics = Metrics(os.path.join(folder, "metrics.jsonl"))
+    made, reason = [], None
+    for sample, (name, problem, seed) in enumerate(jobs):
+        path = os.path.join(folder, f"{name}.{config['output_format']}")
+        checkpoints = os.path.join(folder, "checkpoint", str(sample))
+        if not (values["resume"] and os.path.exists(path) and not os.path.exists(checkpoints)):
+            bar = ProgressBar(recipe.evaluations, os.path.basename(path))
+            texture = synthesis.run(
+                problem,
+                recipe,
+                jax.random.key(seed),
+                max_seconds=values["max_seconds"],
+                checkpoint_folder=checkpoints,
+                checkpoint_every=values["checkpoint_every"],
+                resume=values["resume"],
+                on_chunk=lambda rows: (metrics.write(sample, rows), bar.show(rows[-1])),
+            )
+            bar.close()
+            reason = texture.outcome.reason
+            audio.write(path, texture.wave, rate)
+            say(f"{path}: {describe(texture)}")
+        made.append(path)
+        if reason == "interrupted":
+            break
+        checkpoint.remove(checkpoints)
+    else:
+        checkpoint.remove(os.path.join(folder, "checkpoint"))
+    return made, metrics, {"interrupted": 130, "not finite": 1}.get(reason, 0)
 
 
 def write_report(folder: str, config: dict[str, Any], references: Sequence[np.ndarray], rate: int, made: Sequence[str], metrics: Metrics) -> None:

@@ -197,3 +197,38 @@ def test_spectrogram_canvas_starts_as_the_authors():
     x = np.asarray(sketch.init(jax.random.key(0)))
     assert x.shape == (200, 33) and 0 <= x.min() < 1e-3 and 0.099 < x.max() < 0.1
     assert sketch.render(x, sketch.constants) is x
+
+
+# --- starting from a sound
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_invert_is_the_inverse_of_render(channels):
+    """With and without gains; the second channel is nearly the first, where the colour is nearly singular."""
+    wave = resonant(3000) if channels == 1 else correlated(3000, 0.99, make=lambda samples, count, seed: np.concatenate([resonant(samples, seed + i) for i in range(count)]))
+    for bands in (0, 8):
+        sketch = sketched([wave, noise(2000, channels, seed=7)], 3000, smoothing_hz=5.0, bands=bands)
+        parameters = sketch.invert(jnp.asarray(wave), sketch.constants)
+        assert relative_error(sketch.render(parameters, sketch.constants), wave) < 1e-3
+        # Preconditioned: no frequency of the noise is far from white.
+        spectrum = np.abs(np.fft.rfft(parameters["noise"]))
+        assert np.max(spectrum) < 50 * np.sqrt(np.mean(spectrum**2))
+
+
+def test_standard_spectrograms_invert():
+    sketch = canvas.standard_spectrogram_canvas(5, jnp.arange(4.0), 1.0 + jnp.arange(4.0))
+    signal = jnp.asarray(np.random.default_rng(0).random((5, 4)), jnp.float32)
+    assert relative_error(sketch.render(sketch.invert(signal, sketch.constants), sketch.constants), signal) < 1e-6
+
+
+def test_recoloured_has_the_others_levels_and_its_own_course():
+    """Levels in bands within 2 dB; a tone stays a tone, a silence a silence; what is not there is not raised."""
+    wave = resonant(8000) * np.repeat([1.0, 0.0, 1.0, 0.3], 2000).astype(np.float32)
+    other = noise(6000, seed=5)
+    found = canvas.recoloured(wave, other, sample_rate=RATE)
+    levels = [welch_db(sound[0])[4:-8].reshape(-1, 9).mean(axis=1) for sound in (found, other)]
+    assert np.max(np.abs(levels[0] - levels[1])) < 2 and found.dtype == np.float32
+    assert np.sqrt(np.mean(found[0, 2200:3800] ** 2)) < 0.01 * np.sqrt(np.mean(found**2))
+    tone = np.sin(2 * np.pi * 1000 * np.arange(8000) / RATE, dtype=np.float32)[None]
+    alone = np.abs(np.fft.rfft(canvas.recoloured(tone, other, sample_rate=RATE)[0] * np.hanning(8000)))
+    assert np.sum(alone[990:1011] ** 2) > 0.98 * np.sum(alone**2)

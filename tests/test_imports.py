@@ -18,7 +18,7 @@ ALLOWED = {
     **dict.fromkeys(STAGES, BASE),
     **dict.fromkeys(JUDGES | NETWORKS, BASE | STAGES),
     "recipes": {"audio", "layer"},
-    **dict.fromkeys(ENDS, BASE | STAGES | JUDGES | {"recipes"}),
+    **dict.fromkeys(ENDS, BASE | STAGES | JUDGES | {"recipes", "weights"}),
     "streaming": BASE | STAGES | JUDGES | {"recipes", "synthesis"},
     "gallery": {"report"},
 }

@@ -207,12 +207,13 @@ def test_explicit_content_converges_to_the_closed_form():
 # --- content, gradients, silence
 
 
-def test_content_distance_is_its_definition():
-    layers = (Layer(3, 1, 2),)
+@pytest.mark.parametrize("layers", [(Layer(3, 1, 2),), (Layer(3),), (Layer(3, 2), Layer(2))])
+def test_content_distance_is_its_definition(layers):
+    """With pooling through frames by frames, without it on their diagonal alone."""
     found = float(content_distance(X, Y, layers))
     whole = kernel_by_definition(X, layers), kernel_by_definition(Y, layers)
     both = kernel_by_definition(np.concatenate([X, Y]), layers)
-    crossed = np.diagonal(both, 40 // 2)[: len(whole[0])]
+    crossed = np.diagonal(both, 40 // layers[0].pool)[: len(whole[0])]
     expected = np.mean(np.diagonal(whole[0]) - 2 * crossed + np.diagonal(whole[1]))
     assert found == pytest.approx(expected, rel=1e-4)
     assert abs(float(content_distance(X, X, layers))) < 1e-6 * expected

@@ -419,3 +419,91 @@ def test_scaled_scales_all():
     found, plain = value_and_gradient(objective.scaled(MEAN, 4.0), X), value_and_gradient(MEAN, X)
     assert found[0] == pytest.approx(4 * plain[0], rel=1e-6) and found[2]["mean"] == found[0]
     np.testing.assert_allclose(found[1], 4 * plain[1], rtol=1e-5)
+
+
+# --- transfers
+
+
+OF_Y = Y[:36]
+
+
+def value(one, reference, x):
+    return float(distance_of(one, compiled(one)[0](reference), x)[0])
+
+
+def test_content_in_closed_form_is_that_of_many_filters():
+    """Two widths with unequal weights; explicit networks come within a few percent at 4096 filters."""
+    layers = [[Layer(2, 1, 1, 4096)], [Layer(5, 1, 1, 4096)]]
+    nets = [networks.FrequencyAsChannels(stack, "normal", "valid") for stack in layers]
+    init = lambda key, x: [net.init(key, x) for net in nets]
+    taps = lambda variables, x: {str(i): net.apply(one, x)["relu_1"] for i, (net, one) in enumerate(zip(nets, variables))}
+    explicit = objective.of_network(init, taps, jax.random.key(0), objective.content(), weights={"0": 3.0, "1": 1.0})
+    closed = objective.infinite_content(layers, weights=[3.0, 1.0])
+    assert value(closed, X, OF_Y) == pytest.approx(value(explicit, X, OF_Y), rel=0.05)
+    assert value(closed, X, X) == pytest.approx(0, abs=1e-6) and value(closed, X, 0 * X) == pytest.approx(1, rel=1e-4)
+    assert not np.isclose(value(closed, X, OF_Y), value(objective.infinite_content(layers), X, OF_Y), rtol=1e-3)
+
+
+def test_content_of_another_length_is_refused():
+    with pytest.raises(ValueError, match="x and content must have the same shape"):
+        objective.content().distance(Y, X)
+
+
+def test_between_sees_each_sound_in_units_of_its_own():
+    """The content's pattern under the style's means and deviations has no distance; the content as it is has some."""
+    one = objective.between(objective.standardised, objective.of_first(objective.content()))
+    style = 5 + 3 * OF_Y
+    moved = (X - X.mean(axis=0)) / X.std(axis=0) * style.std(axis=0) + style.mean(axis=0)
+    assert value(one, (X, style), moved) == pytest.approx(0, abs=1e-4)
+    assert value(one, (X, style), X) > 0.1 and value(one, (X, X), X) == pytest.approx(0, abs=1e-6)
+    # of_last is the style distance itself, whatever the content
+    last = objective.between(lambda inner: inner, objective.of_last(MEAN))
+    assert value(last, (X, Y), X) == pytest.approx(value(MEAN, Y, X))
+
+
+def test_guides_keep_regions_apart():
+    """Without regions it is the objective; with them loud frames must be like loud frames, which a mean over all does not see."""
+    assert value(objective.guided(MEAN, levels=1, bands=1), (X, Y), X) == pytest.approx(value(MEAN, Y, X))
+    level = np.sort(np.random.default_rng(0).random(36).astype(np.float32))[:, None]
+    style, swapped = level * np.ones((1, 6), np.float32), level[::-1] * np.ones((1, 6), np.float32)
+    assert value(MEAN, style, swapped) == pytest.approx(0, abs=1e-9)
+    by_level = objective.guided(MEAN, levels=2, bands=1)
+    assert value(by_level, (style, style), style) == pytest.approx(0, abs=1e-9)
+    assert value(by_level, (style, style), swapped) > 1e-3
+    tilted = np.concatenate([style[:, :3] + 1, style[:, 3:] - 1], axis=1)
+    by_band = objective.guided(objective.seen_through(lambda x: jnp.mean(x, axis=1, keepdims=True), MEAN), levels=1, bands=2)
+    assert value(by_band, (style, style), tilted) > 0.1
+
+
+def test_chained_gram_is_the_products_of_two_layers():
+    """In float64; the finer layer has twice the places and one more at the end, which the coarser does not see."""
+    rng = np.random.default_rng(3)
+    pairs = [(rng.standard_normal((13, 9, 4)).astype(np.float32), rng.standard_normal((6, 4, 5)).astype(np.float32)) for _ in range(2)]
+
+    def by_definition(pair):
+        fine = pair[0][:12, :8].astype(np.float64).reshape(6, 2, 4, 2, 4).mean(axis=(1, 3)) - 1
+        return np.einsum("tfc,tfd->cd", fine, pair[1] - 1.0) / 24
+
+    found = value(objective.chained_gram(shift=-1.0), *pairs)
+    wanted, other = map(by_definition, pairs)
+    assert found == pytest.approx(np.mean((wanted - other) ** 2) / np.mean(wanted**2), rel=1e-4)
+    assert value(objective.gram(shift=-1.0, form="direct"), X, OF_Y) == pytest.approx(value(objective.gram(form="direct"), X - 1, OF_Y - 1), rel=1e-4)
+
+
+@pytest.mark.parametrize("axis, over", [("time", 1), ("frequency", 0)])
+def test_envelopes(axis, over):
+    """Zero where the other axis is shuffled, the relative square of the means' difference else."""
+    one = objective.envelope(axis)
+    shuffled = np.flip(X, axis=over)
+    assert value(one, X, shuffled) == pytest.approx(0, abs=1e-6)
+    wanted, found = X.mean(axis=over), OF_Y.mean(axis=over)
+    assert value(one, X, OF_Y) == pytest.approx(np.sum((found - wanted) ** 2) / np.sum(wanted**2), rel=1e-4)
+    if axis == "time":
+        assert np.isfinite(value(one, Y, X)), "lengths may differ"
+
+
+def test_regularisers_of_inversion():
+    """Flat costs nothing, a step its square; sixth powers."""
+    flat, step = np.full((4, 3), 2.0, np.float32), np.repeat(np.float32([0, 0, 1, 1]), 3).reshape(4, 3)
+    assert value(objective.total_variation(), (), flat) == 0 and value(objective.total_variation(), (), step) == pytest.approx(1 / 3)
+    assert value(objective.sixth_power(), (), flat) == pytest.approx(64)

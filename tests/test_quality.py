@@ -280,3 +280,69 @@ def _sounds_throughout(path):
     wave, rate = audio.read(str(path))
     blocks = wave[0, : wave.shape[1] // (rate // 10) * (rate // 10)].reshape(-1, rate // 10)
     return np.mean(np.max(np.abs(blocks), axis=1) < 1e-3 * np.max(np.abs(wave))) < 0.02
+
+
+# --- what is kept of a content
+
+
+def call(seed=0, semitones=0.0, seconds=3.0):
+    """Four gliding calls with harmonics, at moments and in glides of the seed's, over faint noise."""
+    rng = np.random.default_rng(seed)
+    wave = 0.002 * np.random.default_rng(99).standard_normal(round(seconds * RATE))
+    for start in seconds / 7 * (rng.permutation(7)[:4] + rng.uniform(0, 0.5, 4)):
+        time = np.arange(round(0.2 * RATE)) / RATE
+        pitch = 2 ** (semitones / 12) * rng.uniform(250, 500) * 2 ** (rng.uniform(-1, 1) * time)
+        phase = 2 * np.pi * np.cumsum(pitch) / RATE
+        tone = sum(np.sin(n * phase) / n for n in range(1, 6)) * np.exp(-4 * time) * np.minimum(1, time / 0.005)
+        first = round(start * RATE)
+        wave[first : first + len(tone)] += 0.1 * tone
+    return wave.astype(np.float32)
+
+
+def test_a_content_is_all_of_itself():
+    kept = quality.kept(0.2 * call(), call(), sample_rate=RATE)
+    assert list(kept) == list(quality.KEPT_MEANINGS)
+    assert list(kept.values()) == pytest.approx([1, 1, 1, 1], abs=1e-3)
+
+
+def test_nothing_of_it_is_in_another_sound():
+    """Mean over several: one pair may agree by chance."""
+    found = [quality.kept(call(seed), call(0), sample_rate=RATE) for seed in range(1, 7)]
+    for measure in quality.KEPT_MEANINGS:
+        assert abs(np.mean([row[measure] for row in found])) < 0.3, measure
+
+
+def test_shifted_pitch_keeps_onsets_and_contour_but_no_chroma():
+    """Two and a half semitones up: the contour's form is the same, the pitch classes are others."""
+    kept = quality.kept(call(semitones=2.5), call(), sample_rate=RATE)
+    assert min(kept["onsets_kept"], kept["loudness_kept"], kept["pitch_kept"]) > 0.85
+    assert kept["chroma_kept"] < 0.3
+
+
+def test_noise_in_its_gains_keeps_onsets_but_no_pitch():
+    """A vocoder's noise band: what a transfer to rain can keep."""
+    envelope = np.sqrt(np.convolve(call() ** 2, np.hanning(160) / 80, "same"))
+    kept = quality.kept(envelope * noise(5, 3.0), call(), sample_rate=RATE)
+    assert min(kept["onsets_kept"], kept["loudness_kept"]) > 0.7
+    assert abs(kept["pitch_kept"]) < 0.3 and kept["chroma_kept"] < 0.3
+
+
+def test_what_a_content_has_not_is_not_judged():
+    """Noise has no pitch that could be kept; lengths and rates may differ."""
+    kept = quality.kept(call(), noise(1, 2.0)[::2], sample_rate=RATE // 2, candidate_rate=RATE)
+    assert kept["pitch_kept"] is None and abs(kept["onsets_kept"]) < 0.4
+
+
+@pytest.mark.parametrize("hertz", [90.0, 220.0, 700.0, 1500.0])
+def test_pitch_is_that_of_a_tone(hertz):
+    """Within three cents, with harmonics: neither an octave above nor below."""
+    tone = sum(np.sin(2 * np.pi * n * hertz * np.arange(RATE) / RATE) / n for n in range(1, 4))
+    pitch, voiced = quality.pitch(tone, sample_rate=RATE)
+    assert np.max(np.abs(pitch - np.log2(hertz))) < 0.003 and np.min(voiced) > 0.9
+
+
+def test_a_transfer_is_judged_against_both():
+    """As textures against the style, by contours against the content."""
+    found = quality.judge_transfer(impulses(1), call(seconds=4.0), impulses(0), sample_rate=RATE)
+    assert ratios(found) == pytest.approx(ratios(quality.evaluate(impulses(1), impulses(0), sample_rate=RATE)))
+    assert found["onsets_kept"] == quality.kept(impulses(1), call(seconds=4.0), sample_rate=RATE)["onsets_kept"]

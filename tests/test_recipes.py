@@ -143,9 +143,9 @@ def test_sizes_are_even_and_leave_no_gaps(rate, window_ms, hop_ms):
         ({"patches_weight": -1.0}, "patches_weight must be at least 0"),
         ({"rhythm_weight": math.nan}, "rhythm_weight must be at least 0"),
         ({"rhythm_seconds": 0.0}, "rhythm_seconds must be above 0"),
-        ({"network": "2d"}, "filters must be above 0 with network=2d"),
-        ({"autocorrelation_weight": 1.0}, "filters must be above 0 with network=2d, autocorrelation_weight"),
-        ({"network": "2d", "filters": 4, "diversity_weight": 1.0}, "must be 0 with network=2d"),
+        ({"network": "2d"}, "filters must be above 0 with network=2d or VGG-19"),
+        ({"autocorrelation_weight": 1.0}, "filters must be above 0 with network=2d or VGG-19, autocorrelation_weight"),
+        ({"network": "2d", "filters": 4, "diversity_weight": 1.0}, "must be 0 with network=2d or VGG-19"),
         ({"statistic": "bin-grams", "filters": 4}, "network must be 2d where statistic is not gram"),
         ({"views": (View(0, ((2, 3),), 32.0, 8.0),), "filters": 4}, "network must be 2d where statistic is not gram or widths have bins"),
         ({"representation": "real-imaginary", "network": "2d", "filters": 4}, "must go with a waveform canvas, network=2d, compression=peak"),
@@ -173,6 +173,16 @@ def test_bad_choices_are_named(choices, message):
 @pytest.mark.parametrize("choices", [{"pooling": "max"}, {"pooling": "max", "pool": 2, "filters": 8}, {"canvas": "spectrogram", "compression": "fixed", "views": (VIEW, View(24, (5,), 32.0, 8.0))}, {"level": 0.0, "tolerance": 0.01}, {"views": (), "auditory_weight": 1.0}, {"views": (), "rhythm_weight": 0.1}])
 def test_choices_that_go_together(choices):
     assert Recipe.from_json(some(**choices).to_json()) == some(**choices)
+
+
+def test_layers_survive_their_text():
+    """With and without weights; a star without a weight is a slip, as is a weight of nothing."""
+    assert recipes.parsed("style_layers", "relu_1, relu_2*0.5") == (recipes.Tap("relu_1"), recipes.Tap("relu_2", 0.5))
+    assert [str(tap) for tap in recipes.parsed("style_layers", "relu_1,relu_2*0.5")] == ["relu_1", "relu_2*0.5"]
+    assert recipes.parsed("content_layers", "") == () and recipes.parsed("filters", 3) == 3
+    for text in ("relu_1*", "relu_1*x", "relu_1*0", "relu_1*inf"):
+        with pytest.raises(ValueError, match="layer"):
+            recipes.Tap.parse(text)
 
 
 def test_unknown_fields_are_refused():

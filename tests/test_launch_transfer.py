@@ -1,0 +1,112 @@
+"""launch.transfer as a user runs it: a subprocess, files in a folder, one line for every mistake."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import crackle, noise
+
+from audio_texture import audio, quality
+
+ROOT = Path(__file__).resolve().parent.parent
+# Small enough that a run is mostly start-up.
+SMALL = ("--views=bins@32/16:1,2", "--auditory_weight=0", "--rhythm_weight=0", "--evaluations=30")
+
+
+def run(*arguments: str, program: str = "transfer") -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", f"launch.{program}", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A content of loud and quiet, stereo at 16 kHz, 1.2 s; a style, mono at 8 kHz, 1.5 s."""
+    path = tmp_path_factory.mktemp("transfer")
+    envelope = np.repeat([0.02, 1.0, 0.1, 1.0, 0.02, 0.1, 1.0, 0.02], 2400)
+    soundfile.write(path / "content.flac", (envelope * noise(19200, 2, seed=4, level=0.1)).T, 16000)
+    soundfile.write(path / "style.wav", crackle(12000).T, 8000)
+    soundfile.write(path / "short.wav", crackle(300).T, 8000)
+    return path
+
+
+@pytest.fixture(scope="module")
+def strip(folder) -> Path:
+    done = run(f"--content={folder}/content.flac", f"--style={folder}/style.wav", "--style_weight=0.01,1,100", f"--output_dir={folder}/strip", *SMALL)
+    assert done.returncode == 0, done.stderr
+    assert "bins@32.0/16.0:2: relu_1 48 ms" in done.stderr
+    return folder / "strip"
+
+
+def test_a_strip_from_content_to_style(strip):
+    """Several weights: the content's rate, channels and length; of the content ever less, of the style ever more, as its measures say."""
+    assert {path.name for path in strip.iterdir()} == {"config.json", "metrics.jsonl", "quality.json", "report.html", *(f"transfer_{i}.wav" for i in range(3))}
+    for i in range(3):
+        wave, rate = audio.read(str(strip / f"transfer_{i}.wav"))
+        assert (wave.shape, rate) == ((2, 19200), 16000)
+    rows = json.loads((strip / "quality.json").read_text())
+    assert [row["candidate"] for row in rows] == ["content", "transfer_0.wav", "transfer_1.wav", "transfer_2.wav", "style"]
+    assert [row["style_weight"] for row in rows] == [None, 0.01, 1.0, 100.0, None]
+    kept, likeness = ([row[name] for row in rows[1:4]] for name in ("loudness_kept", "patches"))
+    assert rows[0]["loudness_kept"] == pytest.approx(1) and kept[0] > 0.8 and kept[0] > kept[1] > kept[2]
+    assert likeness[0] > likeness[1] > likeness[2] > rows[4]["patches"] == 0.5
+    assert set(rows[1]) == {"candidate", "style_weight", *quality.MEASURES, "copied", "spectrum_db", "clicks", "clipping", *quality.KEPT_MEANINGS}
+    metrics = [json.loads(line) for line in (strip / "metrics.jsonl").read_text().splitlines()]
+    assert {row["sample"] for row in metrics} == {0, 1, 2} and set(metrics[0]["terms"]) == {"style", "content"}
+    page = (strip / "report.html").read_text()
+    assert page.count("<audio") == 5 and "onsets_kept" in page
+
+
+def test_config_makes_it_again(strip, folder):
+    done = run(f"--config={strip}/config.json", f"--output_dir={folder}/again")
+    assert done.returncode == 0, done.stderr
+    assert all((folder / f"again/transfer_{i}.wav").read_bytes() == (strip / f"transfer_{i}.wav").read_bytes() for i in range(3))
+
+
+@pytest.mark.slow
+def test_without_flags_but_for_the_budget(tmp_path):
+    """The default recipe on the embedded sounds: all of its terms, all files."""
+    done = run("--evaluations=3", f"--output_dir={tmp_path}/out")
+    assert done.returncode == 0, done.stderr
+    assert audio.read(f"{tmp_path}/out/transfer.wav")[0].shape == (1, 110250)
+
+
+def test_sounds_too_short_to_be_judged(folder):
+    """Are transferred all the same, and the page says so."""
+    done = run(f"--content={folder}/content.flac", "--content_seconds=0.4", f"--style={folder}/style.wav", "--evaluations=2", f"--output_dir={folder}/brief", *SMALL[:3])
+    assert done.returncode == 0, done.stderr
+    assert json.loads((folder / "brief/quality.json").read_text()) == []
+    assert "not judged" in (folder / "brief/report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        (["--content=none.wav"], "--content: 'none.wav' does not exist"),
+        (["--style={folder}/short.wav"], "--style: '{folder}/short.wav' lasts 0.0375 s; the shortest kernel must fit"),
+        (["--style_weight=1,two"], "--style_weight: '1,two' must be numbers separated by commas"),
+        (["--style_weight=0", "--content_weight=0"], "--style_weight: style_weight must be at least 0 and not 0 with content_weight"),
+        (["--style_layers=relu_9"], "--style_layers: 'relu_9' is no layer of this network; there are conv_1, relu_1"),
+        (["--recipe=paper-transfer-1d", "--content_layers=fc_1"], "there are conv_1, batchnorm_1, relu_1, pool_1, conv_2"),
+        (["--weights_file={folder}/none.safetensors"], "--weights_file: '{folder}/none.safetensors' cannot be read as weights"),
+        (["--config={folder}/style.wav"], "--config: "),
+    ],
+)
+def test_one_line_for_every_mistake(folder, tmp_path, flags, message):
+    """Exit status 2, the flag, the value and the rule, and nothing written."""
+    done = run(*(flag.format(folder=folder) for flag in flags), f"--output_dir={tmp_path}/out")
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("error: ") and message.format(folder=folder) in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_recipes_of_transfers_are_told_from_those_of_textures(folder, tmp_path):
+    """launch.texture has no content to give; launch.transfer takes the style distance of any texture's recipe."""
+    done = run("--recipe=ulyanov-lebedev", f"--output_dir={tmp_path}/out", program="texture")
+    assert done.returncode == 2 and "--recipe: 'ulyanov-lebedev' is for launch.transfer; for this program there are texture, texture-fast" in done.stderr
+    done = run("--recipe=texture-fast", f"--content={folder}/content.flac", f"--style={folder}/style.wav", *SMALL, f"--output_dir={tmp_path}/fast")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "fast/config.json").read_text())["style_weights"] == [1.0]
