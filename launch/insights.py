@@ -20,7 +20,7 @@ from audio_texture import training
 from launch import cli
 
 # Known without an import of the experiments, which takes seconds that --help and bad input need not wait for.
-NAMES = ("shifts", "networks", "permutation", "carried", "receptive-field", "transposition", "filters", "phases")
+NAMES = ("shifts", "networks", "permutation", "carried", "inversion", "receptive-field", "transposition", "filters", "starts", "phases")
 
 _FIGURE = flags.DEFINE_multi_enum("figure", None, NAMES, "Experiment to run; repeat for several. Default: all.")
 _QUICK = flags.DEFINE_bool("quick", False, "Whether to run everything small: short sounds, few evaluations.")

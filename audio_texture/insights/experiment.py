@@ -165,7 +165,8 @@ def on_scale(wave: np.ndarray, scale: str) -> jax.Array:
     return bins if scale == "linear" else bins @ constant_q.log_map(_FFT, lowest=round(_LOWEST * _FFT / RATE)).forward
 
 
-# --- runs
+# --- networks and runs
+
 
 def random_gram(kind: str, layer: Layer, key: jax.Array) -> objective.Objective:
     """Gram distance of one layer of random filters, of a kind of layer.KINDS, on spectrograms [T, F]."""
@@ -193,6 +194,14 @@ def textures(recipe: Recipe, references: Sequence[np.ndarray], seeds: Sequence[i
     problems = synthesis.prepare_batch(recipes, [[wave[None]] for wave in references], sample_rate=RATE, seconds=seconds)
     keys = jax.vmap(jax.random.key)(np.asarray(seeds, np.uint32))
     return synthesis.run_batch(problems, recipes, keys).waves[:, 0]
+
+
+def transfers(recipe: Recipe, content: np.ndarray, style: np.ndarray, seed: int, factors: Sequence[Mapping[str, float]] = ({},)) -> synthesis.Batch:
+    """A content [N] at RATE in a style's texture, as one batch for several factors of the recipe's weights. seed: of the start, the same for all."""
+    problem = synthesis.prepare_transfer(recipe, content[None], style[None], sample_rate=RATE)
+    problems = [synthesis.reweighted(problem, **factor) for factor in factors]
+    keys = jax.vmap(jax.random.key)(np.full(len(problems), seed, np.uint32))
+    return synthesis.run_batch(problems, [recipe] * len(problems), keys)
 
 
 def likeness(candidate: np.ndarray, reference: np.ndarray) -> float:
