@@ -156,14 +156,14 @@ def _starts(by_start, by_term):
     return {"rows": [{"seed": s, "content": "notes", "start": start, "weight": weight, "kept": kept + 0.01 * s * (start == "noise"), "likeness": 0.2} for s in SEEDS for (start, weight), kept in level.items()]}
 
 
-def _inverted(pitch, rhythm):
-    levels = {"pitch": pitch, "rhythm": rhythm, "timbre": 0.9, "left": 1e-3}
-    return {"rows": [{"seed": s, "layer": layer, **{name: value + 0.02 * s for name, value in levels.items()}} for s in SEEDS for layer in inversion.LAYERS]}
+def _inverted(pitch, rhythm, left):
+    levels = {"pitch": pitch, "rhythm": rhythm, "timbre": 0.9, "left": left}
+    return {"rows": [{"seed": s, "layer": layer, **{name: value * (1 + 0.02 * s) for name, value in levels.items()}} for s in SEEDS for layer in inversion.LAYERS]}
 
 
 MADE_UP = {
     "starts": {"supports": _starts(0.8, 0.2), "contradicts": _starts(0.2, 0.8), "undecided": _starts(0.52, 0.5)},
-    "inversion": {"supports": _inverted(0.8, 0.8), "contradicts": _inverted(0.8, 0.1), "undecided": _inverted(0.8, 0.46)},
+    "inversion": {"supports": _inverted(0.8, 0.8, 1e-2), "contradicts": _inverted(0.8, 0.1, 1e-6), "undecided": _inverted(0.8, 0.1, 1e-2)},
     "permutation": {"supports": _permuted(0.03, 1.2), "contradicts": _permuted(0.7, 1.2), "undecided": _permuted(0.03, 0.45)},
     "carried": {"supports": _carried(0.85, 0.05), "contradicts": _carried(0.85, 0.8), "undecided": _carried(0.44, 0.05)},
     "receptive-field": {"supports": _knees(1.1), "contradicts": _knees(0.4), "undecided": _knees(1.0, spread=0.9)},
