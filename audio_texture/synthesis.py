@@ -32,6 +32,10 @@ FINE, FINE_SHARPNESS, ONSET_STEP = View(24, (1, 8, 32), 32.0, 8.0), 30.0, 2
 DIRECTIONS = 64
 
 
+# A recipe's numbers by the names of their fields, maybe traced.
+Numbers = dict[str, Any]
+
+
 class Programs(NamedTuple):
     """What is compiled for a recipe, and serves every problem of the same `shape_of`: numbers and samples enter as arguments.
 
@@ -72,13 +76,13 @@ class Layout(NamedTuple):
       sketch: the canvas.
       as_rendered: wave [C, N] -> what a canvas of it would render.
       framed: wave of the length -> the longer one that the canvas holds, continued by its mirror image.
-      to_wave: (key, parameters) -> wave of the length.
+      to_wave: (key, parameters, constants) -> wave of the length.
     """
 
     sketch: canvas.Canvas
     as_rendered: Callable[[jax.Array], jax.Array]
     framed: Callable[[np.ndarray], np.ndarray]
-    to_wave: Callable[[jax.Array, Any], jax.Array]
+    to_wave: Callable[[jax.Array, Any, Any], jax.Array]
 
 
 class Texture(NamedTuple):
@@ -181,10 +185,11 @@ def prepare(
     rate = modelled_rate(recipe, sample_rate)
     wanted = round(seconds * sample_rate)
     samples = math.ceil(wanted * rate / sample_rate)
-    sketch, as_rendered, _, to_wave = lay_out(recipe, modelled, weights, rate, samples)
+    layout = lay_out(recipe, modelled, weights, rate, samples)
+    sketch = layout.sketch
     if like and like.programs.shape != shape:
         raise ValueError(f"a problem of {seconds:g} s by the recipe {recipe.name} has not the shape of the problem that it should be like.")
-    programs = like.programs if like else _programs(recipe, rate, shape, sketch.render, as_rendered, to_wave)
+    programs = like.programs if like else _programs(recipe, rate, shape, layout)
     numbers, shares = recipe.numbers(), np.asarray(weights, np.float32)
     target = programs.fit(modelled, shares, numbers)
 
@@ -199,96 +204,103 @@ def prepare(
         wave = audio.resample(np.asarray(programs.to_wave(key, parameters, sketch.constants)), rate, sample_rate)
         return audio.match_level(wave[:, :wanted], level)
 
-    learning_rate = lambda data: data["numbers"]["learning_rate"]
-    optimizer = like.optimizer if like else optimizer_of(recipe, programs.loss, learning_rate=learning_rate)
-    return Problem(optimizer, begin, finish, programs)
+    return Problem(_optimizer_like(like, recipe, programs), begin, finish, programs)
 
 
-def _programs(recipe: Recipe, rate: int, shape: Hashable, render: Callable, as_rendered: Callable, to_wave: Callable) -> Programs:
+def _programs(recipe: Recipe, rate: int, shape: Hashable, layout: Layout) -> Programs:
     def style(weights, numbers):
         return style_objective(recipe, rate, weights, numbers=numbers)
 
     def fit(waves, weights, numbers):
-        return style(weights, numbers).fit([as_rendered(wave) for wave in waves])
+        return style(weights, numbers).fit([layout.as_rendered(wave) for wave in waves])
 
     def loss(parameters, data):
-        rendered = render(parameters, data["constants"])
+        rendered = layout.sketch.render(parameters, data["constants"])
         total, terms = style(data["weights"], data["numbers"]).distance(data["target"], rendered)
         return total * data["scale"], {name: term * data["scale"] for name, term in terms.items()}
 
-    return Programs(shape, *map(jax.jit, (fit, loss, to_wave)))
+    return Programs(shape, *map(jax.jit, (fit, loss, layout.to_wave)))
 
 
-def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, sample_rate: int) -> Problem:
+def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, sample_rate: int, like: Problem | None = None) -> Problem:
     """Fits style and content and lays out a canvas of the content's length. The result has the content's level.
 
-    With `recipe.balanced` both distances are divided by what they are for noise of the style's spectrum, which has nothing of
-    the content and of the style the spectrum alone: of either sound's level or length they then know nothing.
+    With `recipe.balanced` the distances are divided by what they are for noise of the style's spectrum, which has nothing of the
+    content and of the style the spectrum alone: of either sound's level or length they then know nothing.
 
     Args:
       recipe: the choices.
       content, style: waves [C, N] and [C, M] of one rate and number of channels.
       sample_rate: theirs and the result's, in Hz.
+      like: see `prepare`.
     Raises:
       ValueError: as `prepare`.
     """
-    shape = shape_of(recipe, [content, style], sample_rate=sample_rate, seconds=check_seconds(content.shape[1] / sample_rate))
     recipe, (content_wave, style_wave), even, _ = as_modelled(recipe, [content, style], sample_rate=sample_rate)
     rate = modelled_rate(recipe, sample_rate)
     wanted = content.shape[1]
+    shape = shape_of(recipe, [content, style], sample_rate=sample_rate, seconds=check_seconds(wanted / sample_rate))
+    samples = math.ceil(wanted * rate / sample_rate)
     started = canvas.recoloured(content_wave, style_wave, sample_rate=rate) if recipe.start_recoloured else content_wave
-    layout = lay_out(recipe, [started, style_wave], even, rate, math.ceil(wanted * rate / sample_rate))
+    layout = lay_out(recipe, [started, style_wave], even, rate, samples)
+    sketch = layout.sketch
     kept, started = layout.framed(content_wave), layout.framed(started)
+    if like and like.programs.shape != shape:
+        raise ValueError(f"a transfer of {wanted / sample_rate:g} s by the recipe {recipe.name} has not the shape of the problem that it should be like.")
+    programs = like.programs if like else _transfer_programs(recipe, rate, shape, layout)
+    numbers = recipe.numbers()
+    targets = programs.fit((kept, style_wave), numbers)
+    weights = {name: numbers[f"{name}_weight"] for name in targets}
     colour = canvas.spectral_colour(
         canvas.spectral_density(style_wave, sample_rate=rate, samples=kept.shape[1], smoothing_hz=recipe.smoothing_hz)
     )
-    distances, weights = _transfer_distances(recipe, rate)
-    others = objective.weighted_sum(_regularisers(recipe, recipe.numbers()))
-    as_rendered = jax.jit(layout.as_rendered)
-
-    def fit(pair):
-        return {name: distance.fit(pair) for name, distance in distances.items()}
-
-    def values(targets, x):
-        return {name: distance.distance(targets[name], x)[0] for name, distance in distances.items()}
-
-    def loss(parameters, data):
-        x = layout.sketch.render(parameters, data["constants"])
-        terms = jax.tree.map(jnp.multiply, data["weights"], values(data["targets"], x)) | others.distance(data["others"], x)[1]
-        return sum(terms.values()), terms
-
-    programs, values_of = Programs(("transfer", shape), *map(jax.jit, (fit, loss, layout.to_wave))), jax.jit(values)
-    targets = programs.fit((as_rendered(kept), as_rendered(style_wave)))
 
     def begin(key):
         noise_key, start_key = jax.random.split(key)
         noise = canvas.coloured(jax.random.normal(noise_key, kept.shape), colour)
-        shares = jax.tree.map(jnp.float32, weights)
+        held = lambda wave: sketch.invert(layout.as_rendered(wave), sketch.constants)
+        data = {"targets": targets, "constants": sketch.constants, "numbers": numbers, "weights": weights}
         if recipe.balanced:
-            shares = jax.tree.map(jnp.divide, shares, values_of(targets, as_rendered(noise)))
+            sizes = programs.loss(held(noise), {**data, "weights": dict.fromkeys(weights, np.float32(1))})[1]
+            data["weights"] = {name: weight / sizes[name] for name, weight in weights.items()}
         if recipe.start == "uniform" and recipe.canvas == "spectrogram" and not recipe.start_content:
-            parameters = layout.sketch.init(start_key)
+            parameters = sketch.init(start_key)
         else:
-            share = recipe.start_content
-            parameters = layout.sketch.invert(as_rendered(share * started + math.sqrt(1 - share**2) * noise), layout.sketch.constants)
+            parameters = held(recipe.start_content * started + math.sqrt(1 - recipe.start_content**2) * noise)
         if recipe.start_shape:
             parameters["gain"] = recipe.start_shape * canvas.gains_of(kept, sample_rate=rate, equaliser=equaliser_of(recipe, rate))
-        return parameters, {"targets": targets, "constants": layout.sketch.constants, "others": others.fit(()), "weights": shares}
+        return parameters, data
 
     def finish(key, parameters):
-        wave = audio.resample(np.asarray(programs.to_wave(key, parameters, layout.sketch.constants)), rate, sample_rate)
+        wave = audio.resample(np.asarray(programs.to_wave(key, parameters, sketch.constants)), rate, sample_rate)
         return audio.match_level(wave[:, :wanted], audio.rms(content))
 
-    return Problem(optimizer_of(recipe, programs.loss), begin, finish, programs)
+    return Problem(_optimizer_like(like, recipe, programs), begin, finish, programs)
 
 
-def _transfer_distances(recipe: Recipe, rate: int) -> tuple[dict[str, objective.Objective], dict[str, float]]:
-    """The distances of a transfer that have a weight, each of which is fitted to the pair (content, style), and the weights."""
+def _transfer_programs(recipe: Recipe, rate: int, shape: Hashable, layout: Layout) -> Programs:
     weights = {"style": recipe.style_weight, "content": recipe.content_weight, "loudness": recipe.loudness_weight, "spectrum": recipe.spectrum_weight}
-    # Its weight comes last, on the sum of all that judges a style; the bounds are of no sound.
-    style = _guided_style(dataclasses.replace(recipe, style_weight=1.0, bound_weight=0.0), rate)
-    distances = {"style": style, "content": _content(recipe, rate), **_envelopes(recipe, rate)}
-    return {name: distance for name, distance in distances.items() if weights[name]}, {name: weight for name, weight in weights.items() if weight}
+
+    def distances(numbers):
+        found = {"style": _guided_style(recipe, rate, numbers), "content": _content(recipe, rate, numbers), **_envelopes(recipe, rate, numbers)}
+        return {name: distance for name, distance in found.items() if weights[name]}
+
+    def fit(pair, numbers):
+        rendered = tuple(map(layout.as_rendered, pair))
+        return {name: distance.fit(rendered) for name, distance in distances(numbers).items()}
+
+    def loss(parameters, data):
+        x, numbers = layout.sketch.render(parameters, data["constants"]), data["numbers"]
+        terms = {name: data["weights"][name] * distance.distance(data["targets"][name], x)[0] for name, distance in distances(numbers).items()}
+        others = objective.weighted_sum(_regularisers(recipe, numbers))
+        terms |= others.distance(others.fit(()), x)[1]
+        return sum(terms.values()), terms
+
+    return Programs(shape, *map(jax.jit, (fit, loss, layout.to_wave)))
+
+
+def _optimizer_like(like: Problem | None, recipe: Recipe, programs: Programs) -> optimize.Optimizer:
+    return like.optimizer if like else optimizer_of(recipe, programs.loss, learning_rate=lambda data: data["numbers"]["learning_rate"])
 
 
 def reweighted(problem: Problem, **factors: float) -> Problem:
@@ -470,7 +482,7 @@ def as_modelled(
 
 
 def style_objective(
-    recipe: Recipe, rate: int, weights: Sequence[float] | jax.Array, *, numbers: dict[str, Any] | None = None, circular: bool = False
+    recipe: Recipe, rate: int, weights: Sequence[float] | jax.Array, *, numbers: Numbers | None = None, circular: bool = False
 ) -> objective.Objective:
     """The recipe's style distance of what the canvas renders to several references at once: fit takes their sequence.
 
@@ -613,15 +625,15 @@ def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weight
         before = sizes["n_fft"] // 2
         return np.pad(wave, ((0, 0), (before, sizes["n_fft"] + (frames - 1) * sizes["hop_length"] - before - samples)), "reflect")
 
-    return Layout(sketch, as_rendered, framed, to_wave)
+    return Layout(sketch, jax.jit(as_rendered), framed, to_wave)
 
 
-def _style(recipe: Recipe, rate: int, numbers: dict[str, Any], circular: bool = False) -> objective.Objective:
+def _style(recipe: Recipe, rate: int, numbers: Numbers, circular: bool = False) -> objective.Objective:
     """The style distance, and the bounds where there are any, on what the canvas renders. numbers: of the recipe, maybe traced."""
     parts = {}
     total_weight = sum(view.weight for view in recipe.views)
     for number, view in enumerate(recipe.views):
-        one = _seen(recipe, view, rate, numbers, _blocks_of_networks(recipe, view, number, numbers, circular), circular=circular)
+        one = _seen(recipe, view, rate, _blocks_of_networks(recipe, view, number, numbers, circular), numbers=numbers, circular=circular)
         parts[str(view)] = (numbers["style_weight"] * (view.weight / total_weight), one)
     if recipe.auditory_weight:
         block = round(recipe.block_seconds * rate)
@@ -644,7 +656,7 @@ def _style(recipe: Recipe, rate: int, numbers: dict[str, Any], circular: bool = 
     return objective.weighted_sum(parts | _regularisers(recipe, numbers))
 
 
-def _blocks_of_networks(recipe: Recipe, view: View, number: int, numbers: dict[str, Any], circular: bool = False) -> objective.Objective:
+def _blocks_of_networks(recipe: Recipe, view: View, number: int, numbers: Numbers, circular: bool = False) -> objective.Objective:
     # Filters belong to the recipe: the same in every run of it, whatever its seed.
     networks = functools.partial(_networks, recipe, view, jax.random.key(number), numbers)
     overlap = recipe.longest_field(view) - 1
@@ -656,33 +668,34 @@ def _block_frames(recipe: Recipe, view: View, overlap: int) -> int:
     return max(round(1000 * recipe.block_seconds / view.hop_ms), 2 * overlap + 1)
 
 
-def _guided_style(recipe: Recipe, rate: int) -> objective.Objective:
+def _guided_style(recipe: Recipe, rate: int, numbers: Numbers) -> objective.Objective:
     """The style distance of a transfer: fit takes the pair of content and style, of which the first guides, if anything does."""
+    # Its weight is that of the whole distance.
+    alone, numbers = dataclasses.replace(recipe, bound_weight=0.0, variation_weight=0.0, power_weight=0.0), {**numbers, "style_weight": 1.0}
     if recipe.guide_levels * recipe.guide_bands == 1:
-        return objective.of_last(_style(recipe, rate, recipe.numbers()))
+        return objective.of_last(_style(alone, rate, numbers))
     parts = {}
     if recipe.auditory_weight + recipe.patches_weight + recipe.rhythm_weight:
-        unguided = dataclasses.replace(recipe, views=(), content_weight=0.0, loudness_weight=0.0, spectrum_weight=0.0)
-        parts["unguided"] = (1.0, objective.of_last(_style(unguided, rate, unguided.numbers())))
+        parts["unguided"] = (1.0, objective.of_last(_style(dataclasses.replace(alone, views=(), content_weight=0.0, loudness_weight=0.0, spectrum_weight=0.0), rate, numbers)))
     total_weight = sum(view.weight for view in recipe.views)
     for number, view in enumerate(recipe.views):
-        one = objective.guided(_blocks_of_networks(recipe, view, number, recipe.numbers()), levels=recipe.guide_levels, bands=recipe.guide_bands)
-        parts[str(view)] = (view.weight / total_weight, objective.between(functools.partial(_seen, recipe, view, rate, recipe.numbers()), one))
+        one = objective.guided(_blocks_of_networks(recipe, view, number, numbers), levels=recipe.guide_levels, bands=recipe.guide_bands)
+        parts[str(view)] = (view.weight / total_weight, objective.between(functools.partial(_seen, recipe, view, rate, numbers=numbers), one))
     return objective.weighted_sum(parts)
 
 
-def _envelopes(recipe: Recipe, rate: int) -> dict[str, objective.Objective]:
+def _envelopes(recipe: Recipe, rate: int, numbers: Numbers) -> dict[str, objective.Objective]:
     """Distances of the envelopes, in the first view: fit takes the pair of content and style."""
     axes = {"loudness": "time", "spectrum": "frequency"}
     of = {"style": objective.of_last, "content": objective.of_first}[recipe.envelope_of]
     views = recipe.content_views or recipe.views
     if not views:
         return {}
-    seen = functools.partial(_seen, recipe, views[0], rate, recipe.numbers())
+    seen = functools.partial(_seen, recipe, views[0], rate, numbers=numbers)
     return {name: objective.between(seen, of(objective.envelope(axis))) for name, axis in axes.items()}
 
 
-def _seen(recipe: Recipe, view: View, rate: int, numbers: dict[str, Any], one: objective.Objective, *, circular: bool = False) -> objective.Objective:
+def _seen(recipe: Recipe, view: View, rate: int, one: objective.Objective, *, numbers: Numbers, circular: bool = False) -> objective.Objective:
     """The objective on what the canvas renders, through a view, the recipe's compression and its standardisation."""
     if recipe.standardised:
         one = objective.standardised(one)
@@ -697,14 +710,15 @@ def _seen(recipe: Recipe, view: View, rate: int, numbers: dict[str, Any], one: o
     return objective.seen_through(functools.partial(look, view=view, rate=rate), one)
 
 
-def _content(recipe: Recipe, rate: int) -> objective.Objective:
+def _content(recipe: Recipe, rate: int, numbers: Numbers) -> objective.Objective:
     """The content distance on what the canvas renders: fit takes the pair of content and style."""
     views = recipe.content_views or recipe.views
     total_weight = sum(view.weight for view in views)
     parts = {}
     for number, view in enumerate(views):
         networks = _content_networks(recipe, view, jax.random.key(number))
-        parts[str(view)] = (view.weight / total_weight, objective.between(functools.partial(_seen, recipe, view, rate, recipe.numbers()), objective.of_first(networks)))
+        seen = functools.partial(_seen, recipe, view, rate, numbers=numbers)
+        parts[str(view)] = (view.weight / total_weight, objective.between(seen, objective.of_first(networks)))
     return objective.weighted_sum(parts)
 
 
@@ -717,15 +731,15 @@ def _content_networks(recipe: Recipe, view: View, key: jax.Array) -> objective.O
     return _of_explicit(recipe, view, key, objective.content(relative=relative), "content")
 
 
-def _regularisers(recipe: Recipe, numbers: dict[str, Any]) -> dict[str, tuple[float, objective.Objective]]:
+def _regularisers(recipe: Recipe, numbers: Numbers) -> dict[str, tuple[float, objective.Objective]]:
     """Terms, with their weights, that no sound is fitted for."""
     parts = {}
     if recipe.bound_weight and recipe.canvas == "spectrogram":
         parts["bounds"] = (numbers["bound_weight"], objective.bounds())
     if recipe.variation_weight:
-        parts["variation"] = (recipe.variation_weight, objective.total_variation())
+        parts["variation"] = (numbers["variation_weight"], objective.total_variation())
     if recipe.power_weight:
-        parts["power"] = (recipe.power_weight, objective.sixth_power())
+        parts["power"] = (numbers["power_weight"], objective.sixth_power())
     return parts
 
 
@@ -767,7 +781,7 @@ def _of_explicit(recipe: Recipe, view: View, key: jax.Array, statistic: objectiv
     return objective.of_network(init, features, key, statistic, weights=weights)
 
 
-def _networks(recipe: Recipe, view: View, key: jax.Array, numbers: dict[str, Any], *, circular: bool = False) -> objective.Objective:
+def _networks(recipe: Recipe, view: View, key: jax.Array, numbers: Numbers, *, circular: bool = False) -> objective.Objective:
     """The networks of a view, one for each kernel width, on a spectrogram; circular: one whose end its beginning follows."""
     relative = recipe.normalised_by == "target"
     if recipe.filters == 0:

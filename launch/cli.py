@@ -99,7 +99,7 @@ def define_recipe_flags(default: str = "texture", *, several: Sequence[str] = ()
 
 
 def recipe_from_flags(values: dict[str, Any] | None = None, *, task: str = "texture") -> recipes.Recipe:
-    """The named recipe with the fields that flags (or values in their place) of one value were given for. `--recipe=help` prints the list and ends.
+    """The named recipe with the fields that flags of one value (or values in their place) were given for. `--recipe=help` prints the list and ends.
 
     A recipe of another task is refused, but that a style may be made of any texture's distance: 1 is then its weight.
     """

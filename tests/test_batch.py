@@ -160,6 +160,6 @@ def test_structures_keep_what_decides_the_program(name):
     """A recipe's structure is a valid recipe, its own structure, and blind to numbers and to nothing else."""
     recipe = recipes.named(name)
     assert recipe.structure() == recipe.structure().structure()
-    louder = dataclasses.replace(recipe, sharpness=9.0, style_weight=2.0, evaluations=7, learning_rate=0.3)
+    louder = dataclasses.replace(recipe, sharpness=9.0, style_weight=2 * recipe.style_weight, evaluations=7, learning_rate=0.3)
     assert louder.structure() == recipe.structure() != dataclasses.replace(recipe, block_seconds=1.0).structure()
-    assert set(recipe.numbers()) == {"sharpness", "style_weight", "auditory_weight", "patches_weight", "rhythm_weight", "bound_weight", "autocorrelation_weight", "diversity_weight", "learning_rate"}
+    assert set(recipe.numbers()) == {"sharpness", "style_weight", "auditory_weight", "patches_weight", "rhythm_weight", "bound_weight", "autocorrelation_weight", "diversity_weight", "learning_rate", "content_weight", "loudness_weight", "spectrum_weight", "power_weight", "variation_weight"}

@@ -111,7 +111,7 @@ def test_levels_do_not_matter():
 @pytest.mark.parametrize("start, kept", [({"start_content": 1.0}, 0.999), ({"start_content": 0.0}, 0.0), ({"start_content": 0.6}, 0.5), ({"start_content": 0.0, "start_shape": 1.0}, 0.7)])
 def test_where_it_starts(start, kept):
     """The content itself, noise with none of its course, a blend, noise in its gains."""
-    problem = prepared(small(**start, views=ONE["views"]))
+    problem = prepared(small(**start, start_recoloured=False, views=ONE["views"]))
     parameters, _ = problem.begin(jax.random.key(0))
     wave, _ = problem.finish(jax.random.key(1), parameters)
     course = followed(wave)
