@@ -133,13 +133,16 @@ def procedural(sound: Callable[..., np.ndarray], seed: int, seconds: float, **pa
 
 
 def recorded(settings: Settings, seed: int, count: int, seconds: float) -> dict[str, np.ndarray]:
-    """Stretches of so many recordings, name -> wave [N] at RATE, others for other seeds; those that are too short, or silent for long, are passed over."""
+    """Stretches of so many recordings, name -> wave [N] at RATE, others for other seeds; those that cannot be read, are too short, or are silent for long, are passed over."""
     found = {}
     for index in np.random.default_rng(seed).permutation(len(settings.recordings)):
         if len(found) == count:
             break
         path = settings.recordings[index]
-        wave, rate = audio.read(path, seconds=max(2 * seconds, 5.0))
+        try:
+            wave, rate = audio.read(path, seconds=max(2 * seconds, 5.0))
+        except ValueError:
+            continue
         wave = audio.resample(audio.with_channels(wave, 1)[0], rate, RATE)[: round(seconds * RATE)]
         # Data sets fill up short clips with zeros: a quarter without any sound is no texture.
         quarters = np.array_split(wave, 4)

@@ -35,7 +35,7 @@ def measure(settings: Settings) -> Numbers:
     """
     per_class, epochs, filters = (9, 16, 16) if settings.quick else (24, 40, 128)
     data = {"procedural": lambda seed: _procedural_clips(seed, per_class)}
-    if len({path.split("/")[-2] for path in settings.recordings}) > 1:
+    if len(_classes(settings.recordings)) > 1:
         data["recordings"] = lambda seed: _recorded_clips(settings.recordings, seed, per_class)
     rows: list[dict[str, Any]] = []
     for name, clips_of in data.items():
@@ -100,14 +100,26 @@ def _procedural_clips(seed: int, per_class: int) -> tuple[list[training.Clip], d
 
 
 def _recorded_clips(paths: Sequence[str], seed: int, per_class: int) -> tuple[list[training.Clip], dict[str, np.ndarray]]:
-    """The same of recordings, whose folder is their class and whose names begin with the fold, folds 1 to 3 being used."""
-    classes = sorted({path.split("/")[-2] for path in paths})
-    clips = []
-    for label, name in enumerate(classes):
-        ours = [path for path in paths if path.split("/")[-2] == name and path.split("/")[-1][0] in "123"]
-        chosen = np.random.default_rng([seed, label]).permutation(ours)[:per_class]
-        clips += [training.Clip(str(path), label, int(path.split("/")[-1][0])) for path in chosen]
-    return clips, _spectra({clip.path: training.read_clip(clip.path, FRONT) for clip in clips})
+    """The same of recordings: as many of each class, those that cannot be read left out."""
+    clips, waves = [], {}
+    for label, (_, folds) in enumerate(_classes(paths).items()):
+        for path in np.random.default_rng([seed, label]).permutation(sorted(folds))[:per_class]:
+            try:
+                waves[str(path)] = training.read_clip(str(path), FRONT)
+            except ValueError:
+                continue
+            clips.append(training.Clip(str(path), label, folds[str(path)]))
+    return clips, _spectra(waves)
+
+
+def _classes(paths: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Class -> path -> fold, of folds 1 to 3, for classes that have clips in the first and in another; a clip's folder is its class."""
+    found: dict[str, dict[str, int]] = {}
+    for path in paths:
+        *_, folder, name = path.split("/")
+        if name[0] in "123":
+            found.setdefault(folder, {})[path] = int(name[0])
+    return {folder: folds for folder, folds in sorted(found.items()) if 1 in folds.values() and len(set(folds.values())) > 1}
 
 
 def _spectra(waves: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
