@@ -1,5 +1,9 @@
 """The experiments: their statistics and estimates against known truth, their rules on numbers made up for every verdict, and one in full."""
 
+import dataclasses
+import os
+import signal
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -213,14 +217,23 @@ def test_the_knee_is_found():
 # --- through the library
 
 
-def test_textures_of_a_batch():
-    """One start a seed: the same for the same, another for another; nothing of an experiment runs outside the library's batches."""
+def test_textures_of_a_batch(monkeypatch):
+    """One start a seed: the same for the same, another for another; Ctrl-C ends the batch at once, and no texture of it is judged."""
     reference = experiment.procedural(sounds.notes, 0, 0.5)
     recipe = networks.recipe_of("1d-frequency", 4, 3)
     made = experiment.textures(recipe, [reference] * 3, [0, 1, 0])
     assert made.shape == (3, 4000) and np.all(np.isfinite(made))
     np.testing.assert_array_equal(made[0], made[2])
     assert np.max(np.abs(made[0] - made[1])) > 0.01
+
+
+    finish = experiment.synthesis.run_batch
+    once = iter([True])
+    interrupt = lambda rows: os.kill(os.getpid(), signal.SIGINT) if next(once, False) else None
+    long = dataclasses.replace(recipe, evaluations=10_000)
+    monkeypatch.setattr(experiment.synthesis, "run_batch", lambda *arguments: finish(*arguments, on_chunk=interrupt))
+    with pytest.raises(KeyboardInterrupt):
+        experiment.textures(long, [reference] * 3, [0, 1, 2])
 
 
 @pytest.mark.slow

@@ -196,7 +196,7 @@ def textures(recipe: Recipe, references: Sequence[np.ndarray], seeds: Sequence[i
     recipes = [recipe] * len(references)
     problems = synthesis.prepare_batch(recipes, [[wave[None]] for wave in references], sample_rate=RATE, seconds=seconds)
     keys = jax.vmap(jax.random.key)(np.asarray(seeds, np.uint32))
-    return synthesis.run_batch(problems, recipes, keys).waves[:, 0]
+    return _whole(synthesis.run_batch(problems, recipes, keys)).waves[:, 0]
 
 
 def transfers(recipe: Recipe, content: np.ndarray, style: np.ndarray, seed: int, factors: Sequence[Mapping[str, float]] = ({},)) -> synthesis.Batch:
@@ -204,7 +204,14 @@ def transfers(recipe: Recipe, content: np.ndarray, style: np.ndarray, seed: int,
     problem = synthesis.prepare_transfer(recipe, content[None], style[None], sample_rate=RATE)
     problems = [synthesis.reweighted(problem, **factor) for factor in factors]
     keys = jax.vmap(jax.random.key)(np.full(len(problems), seed, np.uint32))
-    return synthesis.run_batch(problems, [recipe] * len(problems), keys)
+    return _whole(synthesis.run_batch(problems, [recipe] * len(problems), keys))
+
+
+def _whole(batch: synthesis.Batch) -> synthesis.Batch:
+    """The batch, none of whose runs Ctrl-C cut short: an experiment must not be drawn from those, and ends."""
+    if any(outcome.reason == "interrupted" for outcome in batch.outcomes):
+        raise KeyboardInterrupt
+    return batch
 
 
 def likeness(candidate: np.ndarray, reference: np.ndarray) -> float:
