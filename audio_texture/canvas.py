@@ -15,6 +15,10 @@ import scipy.ndimage
 from audio_texture import spectrogram
 
 
+# Colours of the noise along a morph, between which it fades.
+KNOTS = 5
+
+
 class Canvas(NamedTuple):
     """init: key -> parameters. render: (parameters, constants) -> signal. constants: pytree of arrays. invert: of render, where there is one."""
 
@@ -63,6 +67,7 @@ def waveform_canvas(
     samples: int,
     smoothing_hz: float,
     equaliser: Equaliser,
+    morph_to: Sequence[float] | None = None,
 ) -> Canvas:
     """White noise, shaped by the references' long-term spectrum and then by gains over time and frequency into a wave.
 
@@ -81,11 +86,15 @@ def waveform_canvas(
       samples: length of the canvas.
       smoothing_hz: width over which a power spectrum is averaged; narrow keeps tones, and must.
       equaliser: the grid of the gains; no bands, no gains.
+      morph_to: weights at the end, which the noise's colour fades to.
     """
     densities = [
         spectral_density(wave, sample_rate=sample_rate, samples=samples, smoothing_hz=smoothing_hz) for wave in references
     ]
-    colour = spectral_colour(np.average(densities, axis=0, weights=weights))
+    knots = np.linspace(0, 1, 1 if morph_to is None else KNOTS)
+    ends = [np.divide(shares, sum(shares)) for shares in (weights, morph_to or weights)]
+    colours = [spectral_colour(mixed_density(densities, (1 - knot) * ends[0] + knot * ends[1])) for knot in knots]
+    fades = np.stack([np.interp(np.linspace(0, 1, samples), knots, row) for row in np.eye(len(knots))]).astype(np.float32)[:, None]
     sizes = {"n_fft": equaliser.n_fft, "hop_length": equaliser.hop_length}
     channels = len(references[0])
     gains = (channels, spectrogram.frame_count(samples, **sizes), equaliser.bands)
@@ -93,13 +102,14 @@ def waveform_canvas(
     def init(key):
         return {"noise": jax.random.normal(key, (channels, samples)), "gain": jnp.zeros(gains)}
 
-    def render(parameters, colour):
-        return equalised(coloured(parameters["noise"], colour), parameters["gain"], sample_rate=sample_rate, equaliser=equaliser)
+    def render(parameters, colours):
+        wave = sum(fade * coloured(parameters["noise"], colour) for fade, colour in zip(fades, colours, strict=True))
+        return equalised(wave, parameters["gain"], sample_rate=sample_rate, equaliser=equaliser)
 
-    def invert(wave, colour):
-        return {"noise": whitened(wave, colour), "gain": jnp.zeros(gains)}
+    def invert(wave, colours):
+        return {"noise": whitened(wave, colours[0]), "gain": jnp.zeros(gains)}
 
-    return Canvas(init, render, jnp.asarray(colour), invert)
+    return Canvas(init, render, [jnp.asarray(colour) for colour in colours], invert if morph_to is None else None)
 
 
 def loop_canvas(colour: np.ndarray, *, sample_rate: int, samples: int, equaliser: Equaliser) -> Canvas:
@@ -231,6 +241,26 @@ def spectral_density(wave: np.ndarray, *, sample_rate: int, samples: int, smooth
         for column in range(channels):
             density[:, row, column] = np.interp(to_grid, from_grid, smooth[row, column])
     return density
+
+
+def mixed_density(densities: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
+    """The density between several [F, C, C]: at every frequency their powers' geometric mean, as spectra are compared by their logarithm.
+
+    Where one is silent the other fades to 30 dB less at equal weights: powers count from 60 dB under their mean.
+    """
+    shares = np.divide(weights, sum(weights))
+    mean = np.average(densities, axis=0, weights=shares)
+    powers = [np.trace(density, axis1=1, axis2=2).real for density in densities]
+    floored = [power + 1e-6 * np.mean(power) + np.finfo(np.float64).tiny for power in powers]
+    geometric = np.exp(sum(share * np.log(power) for share, power in zip(shares, floored, strict=True)))
+    arithmetic = sum(share * power for share, power in zip(shares, floored, strict=True))
+    return mean * (geometric / arithmetic)[:, None, None]
+
+
+def lost_level(densities: Sequence[np.ndarray], weights: Sequence[float]) -> float:
+    """How far `mixed_density` lies below the references' mean power, as a factor of amplitude up to 1: two sounds of other bands leave little between."""
+    power = lambda density: float(np.sum(np.trace(density, axis1=1, axis2=2).real))
+    return np.sqrt(power(mixed_density(densities, weights)) / power(np.average(densities, axis=0, weights=weights)))
 
 
 def spectral_colour(density: np.ndarray) -> np.ndarray:

@@ -73,6 +73,12 @@ def _centres(sample_rate: int, bins_per_octave: int, f_min: float) -> np.ndarray
     return np.concatenate([f_min * np.arange(linear) / linear, f_min * 2 ** (np.arange(rows) / bins_per_octave), [nyquist]])
 
 
+def widest_row(*, sample_rate: int, bins_per_octave: int, f_min: float) -> float:
+    """From the row below to the row above it, in Hz: as many frames a second, and a few in all, are the fewest for an exact inverse."""
+    centres = _centres(sample_rate, bins_per_octave, f_min)
+    return float(np.max(centres[2:] - centres[:-2]))
+
+
 def plan(*, sample_rate: int, samples: int, bins_per_octave: int, f_min: float = C1_HZ, frames: int | None = None) -> Plan:
     """Lays out a constant-Q transform of a wave of so many samples.
 

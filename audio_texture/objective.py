@@ -354,7 +354,9 @@ def autocorrelation(*, lags: int) -> Objective:
     return Objective(found_in, distance)
 
 
-def onset_statistics(*, step: int, lags: int, widths: Sequence[int] = (1, 4, 16), directions: int = 16) -> Objective:
+def onset_statistics(
+    *, step: int, lags: int, widths: Sequence[int] = (1, 4, 16), directions: int = 16, weights: Sequence[float] | None = None
+) -> Objective:
     """Statistics of the onset strength of compressed spectrograms [T, F]: how high onsets are, what shapes they have, how they follow.
 
     Onset strength is the mean over bins of how much each rises within `step` frames (half-wave rectified spectral flux,
@@ -365,6 +367,7 @@ def onset_statistics(*, step: int, lags: int, widths: Sequence[int] = (1, 4, 16)
       step: frames.
       lags: longest of the autocorrelation, in frames.
       widths, directions: see `sliced_transport`.
+      weights: of several references, see `mixture`.
     """
 
     def strength(x):
@@ -372,7 +375,8 @@ def onset_statistics(*, step: int, lags: int, widths: Sequence[int] = (1, 4, 16)
         return 0.1 + jnp.mean(jnp.maximum(x[step:] - x[:-step], 0.0), axis=1)[:, None]
 
     parts = {"patches": (1.0, sliced_transport(widths=widths, directions=directions)), "autocorrelation": (1.0, autocorrelation(lags=lags))}
-    return seen_through(strength, standardised(weighted_sum(parts)))
+    both = weighted_sum(parts)
+    return seen_through(strength, standardised(both if weights is None else mixture(both, weights), weights))
 
 
 def bounds(low: float = 0.0, high: float = 1.0) -> Objective:
@@ -455,48 +459,73 @@ def guided(objective: Objective, *, levels: int, bands: int) -> Objective:
 
 
 def seen_through(transform: Callable[[Any], Any], objective: Objective) -> Objective:
-    """The objective on a fixed differentiable transform of what it is given, the reference and x alike."""
+    """The objective on a fixed differentiable transform of what it is given, of every reference and of x alike."""
     return Objective(
-        lambda reference: objective.fit(transform(reference)),
+        lambda references: objective.fit(_each(transform, references)),
         lambda target, x: objective.distance(target, transform(x)),
     )
 
 
-def standardised(objective: Objective) -> Objective:
-    """The objective on spectrograms whose bins have, in the reference, mean 0 and deviation 1 over time (less under the floor)."""
+def standardised(objective: Objective, weights: Sequence[float] | None = None) -> Objective:
+    """The objective on spectrograms whose bins have, in the reference, mean 0 and deviation 1 over time (less under the floor).
 
-    def fit(reference):
-        mean, deviation = spectrogram.standardisation(reference)
-        standard = spectrogram.standardise(reference, mean, deviation)
-        return {"mean": mean, "deviation": deviation, "target": objective.fit(standard)}
+    weights: of several references, each seen in its own units and x in the units between them, means and deviations alike. What is
+    between two recordings then has a spectrum and depth between theirs. (In units that all share, the Grams' mean is that of
+    a sound which is now the one and now the other, farther from both than they are from each other.)
+    """
+
+    def fit(references):
+        units = _each(spectrogram.standardisation, references)
+        standard = _each(lambda reference, own: spectrogram.standardise(reference, *own), references, units)
+        return {"units": units, "target": objective.fit(standard)}
 
     def distance(target, x):
-        return objective.distance(target["target"], spectrogram.standardise(x, target["mean"], target["deviation"]))
+        units = target["units"] if weights is None else jax.tree.map(lambda *values: _mean_of(values, weights), *target["units"])
+        return objective.distance(target["target"], spectrogram.standardise(x, *units))
 
     return Objective(fit, distance)
 
 
-def relatively_compressed(objective: Objective, *, sharpness: float) -> Objective:
-    """The objective on magnitudes [T, F] compressed relative to each bin's mean in the reference."""
+def relatively_compressed(objective: Objective, *, sharpness: float, weights: Sequence[float] | None = None) -> Objective:
+    """The objective on magnitudes [T, F] compressed relative to each bin's mean in the reference; weights: see `standardised`."""
 
-    def fit(reference):
-        scale = spectrogram.loudness_scale(reference)
-        return {"scale": scale, "target": objective.fit(spectrogram.compress_relative(reference, scale, sharpness=sharpness))}
+    def fit(references):
+        scale = _each(spectrogram.loudness_scale, references)
+        compressed = _each(lambda reference, own: spectrogram.compress_relative(reference, own, sharpness=sharpness), references, scale)
+        return {"scale": scale, "target": objective.fit(compressed)}
 
     def distance(target, x):
-        return objective.distance(target["target"], spectrogram.compress_relative(x, target["scale"], sharpness=sharpness))
+        scale = target["scale"] if weights is None else _between(target["scale"], weights)
+        return objective.distance(target["target"], spectrogram.compress_relative(x, scale, sharpness=sharpness))
 
     return Objective(fit, distance)
 
 
-def peak_compressed(objective: Objective) -> Objective:
+def peak_compressed(objective: Objective, weights: Sequence[float] | None = None) -> Objective:
     """The objective on tanh(15 x / the reference's largest value), for signed x (2 sigmoid(30 z) - 1: Caracalla & Roebel 2020)."""
 
-    def fit(reference):
-        scale = 15 / jnp.maximum(jnp.max(jnp.abs(reference)), jnp.finfo(jnp.float32).tiny)
-        return {"scale": scale, "target": objective.fit(jnp.tanh(scale * reference))}
+    def fit(references):
+        scale = _each(lambda reference: 15 / jnp.maximum(jnp.max(jnp.abs(reference)), jnp.finfo(jnp.float32).tiny), references)
+        return {"scale": scale, "target": objective.fit(_each(lambda reference, own: jnp.tanh(own * reference), references, scale))}
 
-    return Objective(fit, lambda target, x: objective.distance(target["target"], jnp.tanh(target["scale"] * x)))
+    def distance(target, x):
+        scale = target["scale"] if weights is None else _between(target["scale"], weights)
+        return objective.distance(target["target"], jnp.tanh(scale * x))
+
+    return Objective(fit, distance)
+
+
+def _each(function: Callable, references: Any, *others: Any) -> Any:
+    """A function of one reference, or of each of a list."""
+    return [function(*values) for values in zip(references, *others, strict=True)] if isinstance(references, list) else function(references, *others)
+
+
+def _mean_of(values: Sequence[jax.Array], weights: Sequence[float]) -> jax.Array:
+    return sum(weight * value for weight, value in zip(weights, values, strict=True)) / sum(weights)
+
+
+def _between(scales: Sequence[jax.Array], weights: Sequence[float]) -> jax.Array:
+    return jnp.exp(_mean_of([jnp.log(scale) for scale in scales], weights))
 
 
 def in_blocks(objective: Objective, *, frames: int, overlap: int, circular: Objective | None = None) -> Objective:
@@ -550,17 +579,23 @@ def weighted_sum(parts: Mapping[str, tuple[float, Objective]]) -> Objective:
     return Objective(fit, distance)
 
 
-def mixture(objective: Objective, weights: Sequence[float]) -> Objective:
-    """One objective against several references at once: their distances' mean under the weights; fit takes a sequence."""
-    shares = _shares(weights)
+def mixture(objective: Objective | Sequence[Objective], weights: Sequence[float]) -> Objective:
+    """An objective against several references at once: the distances' mean under the weights; fit takes a list.
+
+    Of distances between Grams it is, but for a constant, the distance to the Grams' mean: their barycentre. See `standardised` for
+    the units the references are seen in.
+
+    objective: one for all references, or one for each. weights: may be traced.
+    """
+    each = [objective] * len(weights) if isinstance(objective, Objective) else list(objective)
 
     def fit(references):
-        if len(references) != len(shares):
-            raise ValueError(f"{len(shares)} weights for {len(references)} references.")
-        return [objective.fit(reference) for reference in references]
+        if len(references) != len(weights):
+            raise ValueError(f"{len(weights)} weights for {len(references)} references.")
+        return [objective.fit(reference) for objective, reference in zip(each, references, strict=True)]
 
     def distance(targets, x):
-        return _mean([objective.distance(target, x) for target in targets], shares)
+        return _mean([objective.distance(target, x) for objective, target in zip(each, targets, strict=True)], _shares(weights))
 
     return Objective(fit, distance)
 
@@ -596,6 +631,32 @@ def of_first(objective: Objective) -> Objective:
 def of_last(objective: Objective) -> Objective:
     """The objective fitted to the last of the sounds: the style."""
     return objective._replace(fit=lambda sounds: objective.fit(sounds[-1]))
+
+
+def morph(
+    mixed: Callable[[Sequence[float]], Objective], weights: Sequence[float], morph_to: Sequence[float], *, size: int, overlap: int, axis: int
+) -> Objective:
+    """A mixture whose weights pass evenly from one to another set over time: guided statistics, block by block.
+
+    x is cut along its axis of time, each block judged by the mixture with the weights of its place, the first by those of the beginning,
+    the last by those of the end. (Gatys et al. 2017 guide statistics over all of x by masks; of masks that overlap each would
+    be asked for one reference's statistics where half is the other's.)
+
+    Args:
+      mixed: weights -> `mixture`.
+      size, overlap, axis: of the blocks, see `blocks`.
+    """
+    ends = [jnp.asarray(shares, jnp.float32) / sum(shares) for shares in (weights, morph_to)]
+
+    def distance(target, x):
+        length, starts = blocks(x.shape[axis], frames=size, overlap=overlap)
+        places = np.linspace(0, 1, len(starts), dtype=np.float32)[:, None]
+        cut = jnp.stack([jax.lax.slice_in_dim(x, start, start + length, axis=axis) for start in starts])
+        one_block = jax.checkpoint(lambda block: mixed(list(block[0])).distance(target, block[1]))
+        totals, terms = jax.lax.map(one_block, ((1 - places) * ends[0][None] + places * ends[1][None], cut))
+        return jnp.mean(totals), {name: jnp.mean(values) for name, values in terms.items()}
+
+    return Objective(mixed(weights).fit, distance)
 
 
 def scaled(objective: Objective, scale: jax.Array) -> Objective:

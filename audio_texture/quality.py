@@ -19,6 +19,7 @@ N samples, T frames, B bands, W windows, S random directions.
 """
 
 import functools
+from collections.abc import Sequence
 
 import jax
 import numpy as np
@@ -303,6 +304,48 @@ def likeness(candidate: np.ndarray, reference: np.ndarray, *, sample_rate: int) 
     own = distances(*halves)
     found = [distances(piece, half) for piece in pieces for half in halves]
     return {m: float(np.mean([d[m] for d in found])) / max(own[m], FLOOR) for m in MEASURES}
+
+
+def over_time(
+    candidate: np.ndarray,
+    references: Sequence[np.ndarray],
+    *,
+    sample_rate: int,
+    bands: Sequence[tuple[float, float]] | None = None,
+    measures: Sequence[str] = ("auditory", "patches"),
+    seconds: float = 2.0,
+    most: int = 24,
+) -> tuple[np.ndarray, np.ndarray]:
+    """How like a sound is to each of several references, stretch by stretch: what a mixture or morph is made of, and when.
+
+    Args:
+      candidate, references: [N] or [C, N].
+      sample_rate: of all, Hz.
+      bands: (from, to) in Hz for each reference, in which alone the two are compared.
+      measures: whose geometric mean is taken.
+      seconds: length of a stretch, or a third of the sound where that is less, but at least SHORTEST.
+      most: how many stretches.
+    Returns:
+      Middles of the stretches in seconds [P], and ratios [P, R] as of `likeness`.
+    Raises:
+      ValueError: see `prepare`.
+    """
+    rate = min(sample_rate, WORKING_RATE)
+    check(candidate, sample_rate=sample_rate, name="the candidate")
+    duration = candidate.shape[-1] / sample_rate
+    length = max(SHORTEST, min(seconds, duration / 3))
+    starts = np.linspace(0, duration - length, min(most, max(1, round(2 * duration / length) - 1)))
+    ratios = np.empty((len(starts), len(references)))
+    for column, reference in enumerate(references):
+        low, high = bands[column] if bands else (0.0, np.inf)
+        seen, heard = (np.asarray(spectrogram.band(wave, sample_rate=sample_rate, low=low, high=high)) if bands else wave for wave in (candidate, reference))
+        heard = prepare(heard, sample_rate=sample_rate, rate=rate, name="a reference")
+        for row, start in enumerate(starts):
+            first = round(start * sample_rate)
+            piece = prepare(seen[..., first : first + round(length * sample_rate)], sample_rate=sample_rate, rate=rate, name="a stretch")
+            found = likeness(piece, heard, sample_rate=rate)
+            ratios[row, column] = np.exp(np.mean([np.log(max(found[measure], 1e-3)) for measure in measures]))
+    return starts + length / 2, ratios
 
 
 def held_out(candidate, first_half, second_half, *, sample_rate: int, candidate_rate: int | None = None) -> dict[str, float]:

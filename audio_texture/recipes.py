@@ -12,8 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from audio_texture import audio
-from audio_texture.layer import AUTHORS_LAYERS, INITIALISATIONS, KINDS, Description, Layer, cut_after, receptive_fields
+from audio_texture import audio, spectrogram
+from audio_texture.layer import AUTHORS_LAYERS, INITIALISATIONS, KINDS, Description, Layer, cut_after, receptive_field, receptive_fields
+
+
+# What a view's rows are spaced by: equally, in mels, or by their logarithm, as rows of an STFT or of a constant-Q transform.
+SCALES = ("linear", "mel", "log", "cqt")
+# Rows and window in ms that a view of bins has on another scale: the authors' 90 rows an octave; and a constant Q from 139 Hz up.
+ON_SCALE = {"linear": (0, None), "mel": (64, None), "log": (90, None), "cqt": (24, 500.0)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,10 +27,12 @@ class View:
     """One look at the sound: a spectrogram and the kernel widths of the networks over it.
 
     Attributes:
-      bands: mel bands; 0 keeps all bins of the transform.
-      widths: frames the kernels span, a network each; (frames, bins) where 2-D kernels are not square.
-      window_ms, hop_ms: of the transform, in milliseconds, whatever the rate.
+      bands: mel bands; rows an octave of log and cqt; 0 keeps all bins of the transform, and of log every row.
+      widths: frames the kernels span, a network each; (frames, bins) where kernels slide along bins and are not square.
+      window_ms, hop_ms: of the transform, in milliseconds, whatever the rate. Of cqt, whose windows grow towards low
+        frequencies, the longest one.
       weight: of this view in the style distance.
+      scale: one of SCALES; by default linear where bands is 0, else mel.
     """
 
     bands: int
@@ -32,37 +40,68 @@ class View:
     window_ms: float
     hop_ms: float
     weight: float = 1.0
+    scale: str = ""
 
     def __post_init__(self):
+        object.__setattr__(self, "scale", self.scale or ("mel" if self.bands else "linear"))
         if self.bands < 0 or not self.widths or min(np.ravel(width).min() for width in self.widths) < 1:
             raise ValueError(f"a view needs bands >= 0 and widths of at least one frame, got {self.bands} and {self.widths}.")
         if not 0 < self.hop_ms <= self.window_ms / 2:
             raise ValueError(f"a view's hop must be above 0 and at most half its window of {self.window_ms:g} ms, got {self.hop_ms:g} ms.")
         if not self.weight > 0:
             raise ValueError(f"a view's weight must be above 0, got {self.weight:g}.")
+        if self.scale not in SCALES or (self.scale == "linear" and self.bands) or (self.scale in ("mel", "cqt") and not self.bands):
+            raise ValueError(f"a view's scale must be linear or log without bands, or mel, log or cqt with a number of them, got {self.scale} and {self.bands}.")
 
     def sizes(self, sample_rate: int) -> dict[str, int]:
         """n_fft and hop_length in samples; n_fft is even, as phase recovery and fast transforms want it."""
         n_fft = 2 * max(1, round(self.window_ms * sample_rate / 2000))
         return {"n_fft": n_fft, "hop_length": min(max(1, round(self.hop_ms * sample_rate / 1000)), n_fft // 2)}
 
+    def milliseconds(self, frames: int, sample_rate: int) -> float:
+        """What so many frames see, from the first window's beginning to the last one's end; of cqt the hops alone, as most windows are shorter."""
+        sizes = self.sizes(sample_rate)
+        window = sizes["hop_length" if self.scale == "cqt" else "n_fft"]
+        return 1000 * ((frames - 1) * sizes["hop_length"] + window) / sample_rate
+
+    def rows_in(self, amount: float, unit: str, sample_rate: int) -> float:
+        """How many rows make so many "hz" or "oct". Mel bands are hertz below 1 kHz and octaves above. ValueError where rows are of neither."""
+        if self.scale == "mel":
+            mels = float(spectrogram.mel_frequencies(np.array(1000 * 2**amount)) - 15 if unit == "oct" else spectrogram.mel_frequencies(np.array(500.0)) * amount / 500)
+            return mels * (self.bands + 1) / float(spectrogram.mel_frequencies(np.array(sample_rate / 2)))
+        if (unit == "oct") == (self.scale == "linear"):
+            raise ValueError(f"{amount:g}{unit}: rows of a view of {self.scale} scale are {'hertz' if self.scale == 'linear' else 'octaves'} apart.")
+        n_fft = self.sizes(sample_rate)["n_fft"]
+        if unit == "hz":
+            return amount * n_fft / sample_rate
+        # Every row of the log map: neighbours are a bin apart at the top.
+        return amount * (self.bands or np.log(2) * (n_fft // 2 + 1))
+
+    def height(self, rows: int, sample_rate: int) -> str:
+        """What so many rows span, in Hz or octaves, for humans."""
+        unit = {"linear": "hz", "mel": "hz"}.get(self.scale, "oct")
+        return f"{rows / self.rows_in(1.0, unit, sample_rate):.3g} {'Hz' if unit == 'hz' else 'octaves'}"
+
     @classmethod
     def parse(cls, text: str) -> "View":
-        """`bins@32/8:1,3` or `mel24@32/8:2,8,16*0.5`: bands @ window / hop in ms : widths in frames, or frames x bins, * weight."""
-        found = re.fullmatch(r"(bins|mel(\d+))@([\d.e+-]+)/([\d.e+-]+):([\dx,]+)(?:\*([\d.e+-]+))?", text.strip())
+        """`bins@32/8:1,3` or `mel24@32/8:2,8,16*0.5`: bands @ window / hop in ms : widths in frames, or frames x bins, * weight.
+
+        In the place of bins: mel24 (bands in all), log or log90 (every row, or so many an octave), cqt24 (an octave).
+        """
+        found = re.fullmatch(r"(bins|mel(?=\d)|log|cqt(?=\d))((?<!bins)\d+)?@([\d.e+-]+)/([\d.e+-]+):([\dx,]+)(?:\*([\d.e+-]+))?", text.strip())
         if not found:
             raise ValueError(f"view {text!r} must look like bins@32/8:1,3 or mel24@32/8:2,8,16*0.5.")
-        _, bands, window, hop, widths, weight = found.groups()
+        scale, bands, window, hop, widths, weight = found.groups()
         try:
             sizes = tuple(tuple(map(int, width.split("x", 1))) if "x" in width else int(width) for width in widths.split(","))
-            return cls(int(bands or 0), sizes, float(window), float(hop), float(weight or 1))
+            return cls(int(bands or 0), sizes, float(window), float(hop), float(weight or 1), "linear" if scale == "bins" else scale)
         except ValueError as error:
             raise ValueError(f"view {text!r}: {error}") from error
 
     def __str__(self) -> str:
-        bands = f"mel{self.bands}" if self.bands else "bins"
+        rows = f"{'bins' if self.scale == 'linear' else self.scale}{self.bands or ''}"
         widths = ",".join("x".join(map(str, width)) if isinstance(width, tuple) else str(width) for width in self.widths)
-        return f"{bands}@{self.window_ms!r}/{self.hop_ms!r}:{widths}" + (f"*{self.weight!r}" if self.weight != 1 else "")
+        return f"{rows}@{self.window_ms!r}/{self.hop_ms!r}:{widths}" + (f"*{self.weight!r}" if self.weight != 1 else "")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,16 +128,24 @@ class Tap:
         return self.name + (f"*{self.weight!r}" if self.weight != 1 else "")
 
 
+def number(value: str | float) -> float:
+    """One of several numbers that a flag takes."""
+    try:
+        return float(value)
+    except ValueError as error:
+        raise ValueError(f"{value!r} must be numbers separated by commas.") from error
+
+
 # How fields that are no plain values are written, and what stands between several of them.
-_PARSED = {"views": (View, None), "content_views": (View, None), "style_layers": (Tap, ","), "content_layers": (Tap, ",")}
+_PARSED = {"views": (View.parse, None), "content_views": (View.parse, None), "style_layers": (Tap.parse, ","), "content_layers": (Tap.parse, ","), "time_scale": (number, ",")}
 
 
 def parsed(name: str, value: Any) -> Any:
     """A field's value from that of its flag: views are text between blanks, layers between commas."""
     if name not in _PARSED:
         return value
-    kind, separator = _PARSED[name]
-    return tuple(map(kind.parse, value.split(separator))) if value.strip() else ()
+    parse, separator = _PARSED[name]
+    return tuple(map(parse, value.split(separator))) if value.strip() else ()
 
 
 def _choice(default, unit_and_meaning: str, options: Sequence[str] = (), *, enters: str = "program"):
@@ -117,7 +164,10 @@ class Recipe:
     canvas: str = _choice("waveform", "What is optimised.", ["waveform", "spectrogram"])
     sample_rate: int = _choice(0, "Rate the sound is modelled at, in Hz; 0 is the input's own, up to 48000.")
     level: float = _choice(0.1, "Level (RMS) the reference is brought to before it is compressed; 0 leaves it as recorded.", enters="neither")
-    views: tuple[View, ...] = _choice((), "Views, separated by blanks: bins@32/8:1,3 is all bins, a window of 32 ms every 8 ms, kernels of 1 and 3 frames; mel24@32/8:2,8*0.5 has 24 mel bands and half the weight.")
+    views: tuple[View, ...] = _choice((), "Views, separated by blanks: bins@32/8:1,3 is all bins, a window of 32 ms every 8 ms, kernels of 1 and 3 frames; mel24@32/8:2,8*0.5 has 24 mel bands and half the weight; log90 and cqt24 have so many rows an octave, log all.")
+    scale: str = _choice("views", "Scale of frequency of the views of bins, in place of their own: log is the authors' map of bins, cqt a constant-Q transform.", ["views", *SCALES])
+    time_scale: tuple[float, ...] = _choice((), "What the kernels of each view see, in milliseconds, a network each, separated by commas, in place of the views' widths. Events shorter than the longest are kept whole, rhythms longer than it are lost.")
+    frequency_scale: str = _choice("", "What kernels that slide along frequency see of it, such as 200hz, or 0.5oct on a log, cqt or mel scale, in place of the views' widths.")
     compression: str = _choice("relative", "Logarithm of magnitudes: the authors' fixed log1p(x) / 7, or relative to each bin's mean in the reference; real-imaginary: tanh relative to the peak.", ["relative", "fixed", "peak"])
     sharpness: float = _choice(4.0, "Relative compression is logarithmic down to a bin's mean divided by this, linear below.", enters="data")
     standardised: bool = _choice(True, "Whether every bin is brought to mean 0 and deviation 1 by the reference's.")
@@ -127,7 +177,7 @@ class Recipe:
     start: str = _choice("standard", "Spectrogram canvas: normal in units of the reference's deviation about its mean, or the authors' uniform over 0 to 0.1.", ["standard", "uniform"])
     representation: str = _choice("magnitude", "Waveform canvas: what networks see of the transform; real-imaginary is for 2-D networks.", ["magnitude", "real-imaginary"])
     # The networks.
-    network: str = _choice("1d-frequency", "What kernels slide along: frames, with bins as channels, or both (2d, and VGG-19, whose layers are given).", [kind for kind in KINDS if kind != "1d-time"])
+    network: str = _choice("1d-frequency", "What kernels slide along: frames, with bins as channels; bins, with frames as channels (1d-time, widths are frames x bins); or both (2d, and VGG-19, whose layers are given).", KINDS)
     weights_file: str = _choice("", "File of an explicit network's weights, of launch.train or of VGG-19, whose network, views and rate are then the recipe's. Empty draws them at random.")
     filters: int = _choice(0, "Random filters a layer; 0 is infinitely many, in closed form.")
     growth: int = _choice(1, "Factor by which each layer has more filters than the one before.")
@@ -209,17 +259,29 @@ class Recipe:
             raise ValueError("auditory_weight, patches_weight and rhythm_weight must be 0 on a spectrogram canvas: they are heard in a waveform.")
         if self.canvas == "spectrogram" and len({(view.window_ms, view.hop_ms) for view in self.views}) > 1:
             raise ValueError("views on a spectrogram canvas must share one window and hop.")
+        if self.canvas == "spectrogram" and len({(view.scale, view.bands) if view.scale in ("log", "cqt") else None for view in self.views}) > 1:
+            raise ValueError("views on a spectrogram canvas must share one scale where one is log or cqt, which the canvas then has.")
+        if self.canvas == "spectrogram" and self.task == "transfer" and "cqt" in (self.scale, *(view.scale for view in self.views)):
+            raise ValueError("scale must not be cqt for a transfer on a spectrogram canvas: use canvas=waveform, or another scale.")
         if self.canvas == "waveform" and self.variation_weight + self.power_weight:
             raise ValueError("variation_weight and power_weight must be 0 on a waveform canvas: they are of spectrograms.")
         if self.canvas == "spectrogram" and self.compression != "fixed":
             raise ValueError("compression must be fixed on a spectrogram canvas, which holds compressed values itself.")
         if self.filters == 0 and (self.network != "1d-frequency" or self.autocorrelation_weight or self.diversity_weight):
-            raise ValueError("filters must be above 0 with network=2d or VGG-19, autocorrelation_weight or diversity_weight: those have no closed form here.")
+            raise ValueError(f"filters must be above 0 with network={self.network}, autocorrelation_weight or diversity_weight: only the Gram of 1d-frequency has a closed form here.")
         if self.network != "1d-frequency" and (self.autocorrelation_weight or self.diversity_weight):
-            raise ValueError("autocorrelation_weight and diversity_weight must be 0 with network=2d or VGG-19: they are of features over frames.")
-        if self.network != "2d" and (self.statistic in ("bin-grams", "transport") or any(isinstance(width, tuple) for view in self.views for width in view.widths)):
-            raise ValueError("network must be 2d where statistic is not gram or widths have bins.")
-        if self.representation == "real-imaginary" and (self.canvas, self.network, self.compression, self.standardised, any(view.bands for view in self.views)) != ("waveform", "2d", "peak", False, False):
+            raise ValueError(f"autocorrelation_weight and diversity_weight must be 0 with network={self.network}: they are of features over frames.")
+        if self.network != "2d" and self.statistic in ("bin-grams", "transport"):
+            raise ValueError(f"network must be 2d with statistic={self.statistic}.")
+        if self.network not in ("2d", "1d-time") and any(isinstance(width, tuple) for view in self.views for width in view.widths):
+            raise ValueError("network must be 2d or 1d-time where widths have bins.")
+        if not all(0 < scale < math.inf for scale in self.time_scale):
+            raise ValueError(f"time_scale must be milliseconds above 0, got {', '.join(f'{scale:g}' for scale in self.time_scale)}.")
+        if self.frequency_scale:
+            if self.network not in ("2d", "1d-time"):
+                raise ValueError(f"frequency_scale={self.frequency_scale} is for networks that slide along frequency: network must be 2d or 1d-time.")
+            _amount(self.frequency_scale)
+        if self.representation == "real-imaginary" and (self.canvas, self.network, self.compression, self.standardised, self.scale in ("views", "linear") and all(view.scale == "linear" for view in self.views)) != ("waveform", "2d", "peak", False, True):
             raise ValueError("representation=real-imaginary must go with a waveform canvas, network=2d, compression=peak, no standardisation and views of bins.")
         if self.compression == "peak" and self.representation != "real-imaginary":
             raise ValueError("compression=peak is for signed values: representation must be real-imaginary.")
@@ -237,6 +299,8 @@ class Recipe:
     def description(self, width: int | tuple[int, int]) -> Description:
         """The network of one kernel width, to its last layer that is matched."""
         frames, bins = width if isinstance(width, tuple) else (width, 0)
+        if self.network == "1d-time":
+            frames, bins = bins or frames, 0
         filters = [max(self.filters, 1) * self.growth**i for i in range(self.depth)]
         layers = AUTHORS_LAYERS.get(self.network) if self.network.startswith("vgg19") else tuple(Layer(frames, self.dilation, self.pool, count, bins) for count in filters)
         whole = Description(self.network, layers, self.initialisation, self.padding, self.pooling)
@@ -256,11 +320,16 @@ class Recipe:
         """The layers that are matched of a network: which is "style" or "content"."""
         return {"style": self.style_layers, "content": self.content_layers}[which] or (Tap(list(receptive_fields(self.description(1)))[-1]),)
 
+    def field(self, width: int | tuple[int, int]) -> int:
+        """Frames that the network of one kernel width sees."""
+        if self.network == "1d-time":
+            return int(np.ravel(width)[0])
+        fields = receptive_fields(self.description(width))
+        return max(int(fields[tap.name].frames) for which in ("style", "content")[: len(self._asked())] for tap in self.taps(which))
+
     def longest_field(self, view: View) -> int:
         """Frames that the widest network of a view sees."""
-        fields = [receptive_fields(self.description(width)) for width in view.widths]
-        names = {tap.name for which in ("style", "content")[: len(self._asked())] for tap in self.taps(which)}
-        return max(int(field[name].frames) for field in fields for name in names)
+        return max(map(self.field, view.widths))
 
     def numbers(self) -> dict[str, np.ndarray]:
         """The choices that enter compiled programs as data: those that change no shape, float32."""
@@ -278,7 +347,7 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         """Plain types only; views and layers in their text form."""
-        return {**dataclasses.asdict(self), **{name: [str(entry) for entry in getattr(self, name)] for name in _PARSED}}
+        return {**dataclasses.asdict(self), **{name: [entry if isinstance(entry, float) else str(entry) for entry in getattr(self, name)] for name in _PARSED}}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Recipe":
@@ -289,10 +358,91 @@ class Recipe:
         missing = {"name", "summary", "views"} - set(values)
         if missing:
             raise ValueError(f"the recipe lacks the field {sorted(missing)[0]!r}.")
-        texts = {name: tuple(map(kind.parse, values[name])) for name, (kind, _) in _PARSED.items() if name in values}
+        texts = {name: tuple(map(parse, values[name])) for name, (parse, _) in _PARSED.items() if name in values}
         return cls(**{**values, **texts})
 
 
+def at_scales(recipe: Recipe, sample_rate: int) -> Recipe:
+    """The recipe with the views that its scale, time_scale and frequency_scale ask for at a (modelled) rate in Hz.
+
+    Each view gets a network for every time scale that holds its window, and one kernel height instead of several where a
+    frequency scale is given; what is not given stays. Kernels are as wide as comes nearest, at the recipe's depth and pools;
+    in closed form the width costs nothing, explicit kernels wider than WIDEST are dilated instead. The onset strength's
+    autocorrelation reaches to the longest time scale.
+    Raises:
+      ValueError: a time scale that is shorter than every view's window, a frequency scale in units that a view's rows do not have.
+    """
+    views = tuple(_on_scale(view, recipe.scale) for view in recipe.views)
+    times = {view: [_frames(view, milliseconds, sample_rate) for milliseconds in recipe.time_scale] for view in views}
+    for number, milliseconds in enumerate(recipe.time_scale):
+        if views and not any(frames[number] for frames in times.values()):
+            shortest = min(view.milliseconds(1, sample_rate) for view in views)
+            raise ValueError(f"{milliseconds:g} ms is shorter than the shortest window of the views, {shortest:.3g} ms.")
+    if recipe.filters and recipe.time_scale and recipe.network != "1d-time":
+        longest = max(max(frames) for frames in times.values())
+        recipe = dataclasses.replace(recipe, dilation=max(recipe.dilation, math.ceil((longest - 1) / (recipe.depth * (WIDEST - 1)))))
+    if recipe.time_scale:
+        recipe = dataclasses.replace(recipe, rhythm_seconds=max(recipe.time_scale) / 1000)
+
+    def widths(view):
+        frames, bins = [], [None]
+        if recipe.time_scale:
+            frames = [field if recipe.network == "1d-time" else _taps(recipe, field) for field in times[view] if field]
+        if recipe.frequency_scale:
+            bins = [_taps(recipe, max(1, round(view.rows_in(*_amount(recipe.frequency_scale), sample_rate))))]
+        both = [(int(np.ravel(width)[0]), int(np.ravel(width)[-1])) for width in view.widths]
+        pairs = [(new or old[0], height or old[1]) for old in both for new in (frames or [None]) for height in bins]
+        if recipe.network == "1d-frequency":
+            return tuple(dict.fromkeys(frame for frame, _ in pairs))
+        return tuple(dict.fromkeys(pairs))
+
+    if recipe.time_scale or recipe.frequency_scale:
+        views = tuple(dataclasses.replace(view, widths=widths(view)) for view in views if not recipe.time_scale or any(times[view]))
+    return dataclasses.replace(recipe, views=views)
+
+
+def scales(recipe: Recipe, sample_rate: int) -> str:
+    """What each view's kernels see at a rate in Hz, for humans: `mel24 40, 88 ms`; where they slide along frequency, how many rows."""
+
+    def of_width(view, width):
+        text = f"{view.milliseconds(recipe.field(width), sample_rate):.4g}"
+        if recipe.network == "1d-frequency":
+            return text
+        upright = [dataclasses.replace(layer, width=layer.bins or layer.width) for layer in recipe.layers(width)]
+        return f"{text} x {view.height(receptive_field(upright), sample_rate)}"
+
+    return "; ".join(f"{str(view).split(':')[0]} {', '.join(of_width(view, width) for width in view.widths)} ms" for view in recipe.views)
+
+
+def _on_scale(view: View, scale: str) -> View:
+    if view.scale != "linear" or scale == "views":
+        return view
+    bands, window_ms = ON_SCALE[scale]
+    return dataclasses.replace(view, bands=bands, scale=scale, window_ms=window_ms or view.window_ms)
+
+
+def _frames(view: View, milliseconds: float, sample_rate: int) -> int:
+    """Frames that see so much; 0 where not even one's window fits in."""
+    hop = view.milliseconds(2, sample_rate) - view.milliseconds(1, sample_rate)
+    return max(0, 1 + round((milliseconds - view.milliseconds(1, sample_rate)) / hop))
+
+
+def _taps(recipe: Recipe, field: int) -> int:
+    """The kernel width whose network comes nearest to seeing so many frames, or rows."""
+    least, more = (receptive_field((Layer(width, recipe.dilation, recipe.pool),) * recipe.depth) for width in (1, 2))
+    return 1 + max(0, round((field - least) / (more - least)))
+
+
+def _amount(text: str) -> tuple[float, str]:
+    """200hz -> (200.0, "hz"); 0.5oct -> (0.5, "oct")."""
+    found = re.fullmatch(r"(\d+\.?\d*|\.\d+)(hz|oct)", text.strip().lower())
+    if not found or not float(found[1]) > 0:
+        raise ValueError(f"frequency_scale must be hertz or octaves above 0, such as 200hz or 0.5oct, got {text!r}.")
+    return float(found[1]), found[2]
+
+
+# Frames that an explicit kernel spans at most before it is dilated: as many as Antognini, Hoffman & Weiss 2019 have.
+WIDEST = 64
 _PAPER_WINDOW, _PAPER_HOP = 1000 * 1024 / 22050, 1000 * 256 / 22050
 # The paper's transfers: its spectrograms and weights, started from the content. The weight 1e7 is for Grams as means over 4096^2 entries.
 _PAPER_TRANSFER = {

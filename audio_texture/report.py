@@ -41,10 +41,10 @@ def page(title: str, summary: str, sections: Sequence[tuple[str, str]]) -> str:
     )
 
 
-def texture_page(originals: Sequence[Sound], results: Sequence[Sound], metrics: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> str:
+def texture_page(originals: Sequence[Sound], results: Sequence[Sound], metrics: Sequence[Mapping[str, Any]], config: Mapping[str, Any], more: Sequence[tuple[str, str]] = ()) -> str:
     """The page of launch.texture: inputs and results side by side, the loss, the configuration.
 
-    metrics: rows with sample, evaluations, seconds, loss and terms. config: as in config.json.
+    metrics: rows with sample, evaluations, seconds, loss and terms. config: as in config.json. more: further sections.
     """
     shown = results[:8]
     seconds = max(row["seconds"] for row in metrics)
@@ -52,6 +52,7 @@ def texture_page(originals: Sequence[Sound], results: Sequence[Sound], metrics: 
     sections = [
         ("Listen", players([*originals, *results])),
         ("Spectrograms, on one scale", "".join(image(spectrogram_figure([*originals[:2], one]), one[0]) for one in shown)),
+        *more,
         ("Loss", image(loss_figure(metrics), "loss against evaluations")),
         ("Configuration", configuration(config)),
     ]
@@ -172,6 +173,18 @@ def loss_figure(rows: Sequence[Mapping[str, Any]]) -> plt.Figure:
             values = [row["terms"][name] or np.nan for row in of_sample]
             axis.plot(evaluations, values, color=f"C{number}", linewidth=1, label=name if sample == 0 else None)
     axis.set(xlabel="evaluations", ylabel="loss", yscale="log")
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize="small")
+    return figure
+
+
+def likeness_figure(times: np.ndarray, ratios: np.ndarray, names: Sequence[str]) -> plt.Figure:
+    """How like a sound is to each ingredient over time: [P] in seconds, [P, R] ratios as of `quality.over_time`, and R names."""
+    figure, axis = plt.subplots(figsize=(8, 3), layout="constrained")
+    for name, values in zip(names, ratios.T, strict=True):
+        axis.plot(times, values, marker="o", markersize=3, label=name)
+    axis.axhline(1, color="black", linewidth=0.8, linestyle=":")
+    axis.set(xlabel="time (s)", ylabel="distance; 1 = the recording's own halves", yscale="log")
     axis.grid(alpha=0.3)
     axis.legend(fontsize="small")
     return figure

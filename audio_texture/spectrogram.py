@@ -123,6 +123,21 @@ def _overlap_add_constant(shape: np.ndarray, frames: int, hop_length: int) -> np
     return total.reshape(-1).astype(np.float32)
 
 
+def band(wave: jax.Array, *, sample_rate: int, low: float, high: float) -> jax.Array:
+    """What of a wave [..., N] lies between two frequencies in Hz; 0 and infinity leave a side open.
+
+    Edges are a 24th of an octave wide and add up to one with those of the band beyond. Without a shift of phase; time is circular.
+    """
+    frequency = np.fft.rfftfreq(wave.shape[-1], 1 / sample_rate)
+
+    def above(edge):
+        octaves = np.log2(np.maximum(frequency, 1e-9) / edge) if edge else np.full(len(frequency), np.inf)
+        return np.sin(np.pi / 2 * np.clip(24 * octaves + 0.5, 0, 1)) ** 2
+
+    passed = (above(low) - (above(high) if np.isfinite(high) else 0)).astype(np.float32)
+    return jnp.fft.irfft(jnp.fft.rfft(wave) * passed.reshape((1,) * (wave.ndim - 1) + (-1,)), n=wave.shape[-1])
+
+
 def compress(magnitude: jax.Array) -> jax.Array:
     """log1p(magnitude) / 7, the authors' scale: [0, 1] for any wave in [-1, 1] under a Hann window of up to 2048."""
     return jnp.log1p(magnitude) / CEILING

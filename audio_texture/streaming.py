@@ -17,6 +17,7 @@ On a canvas with ends, loud moments gathered there: kernels see less of them, an
 C channels, N samples of a block, S emitted, H of context, B of a blend.
 """
 
+import functools
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -29,14 +30,16 @@ import safetensors
 import safetensors.numpy
 import scipy.fft
 
-from audio_texture import canvas, optimize, synthesis
+from audio_texture import audio, canvas, objective, optimize, synthesis
 from audio_texture.recipes import Recipe
 
 # Above this share of full scale peaks are rounded off: what is emitted cannot be lowered when a louder moment comes.
 KNEE = 0.9
 # Mean length, in frames of a quarter of a window, of the pieces of the gains that blocks start from: as an event lasts.
 PIECE = 16
-FORMAT = "audio-texture style 1"
+FORMAT = "audio-texture style 2"
+# Of a style, what goes into JSON as it is.
+PLAIN = ("sample_rate", "levels", "weights", "lengths", "morph_to")
 
 
 class Style(NamedTuple):
@@ -45,22 +48,46 @@ class Style(NamedTuple):
     Attributes:
       recipe: the choices, without kernels too long for the references.
       sample_rate: Hz; what it is modelled at and streams are written at.
-      level: RMS of the references.
+      levels: RMS of the references.
       weights: of the references.
       lengths: of the references, in samples.
-      density: [F, C, C] complex128, cross-spectral density on a grid of frequencies from 0 to Nyquist.
-      gains: [C, R, G] float32, those that noise of that density would follow the references by, one after the other.
+      morph_to: weights at a stream's end, or None.
+      bands: (from, to) in Hz for each reference, or None.
+      densities: [R, F, C, C] complex128, cross-spectral density of each, or of their bands together, on a grid of frequencies from
+        0 to Nyquist.
+      gains: [C, T, G] float32, those that noise of that density would follow the references by, one after the other.
       target: of `synthesis.style_objective`.
     """
 
     recipe: Recipe
     sample_rate: int
-    level: float
+    levels: list[float]
     weights: list[float]
     lengths: list[int]
-    density: np.ndarray
+    morph_to: list[float] | None
+    bands: list[tuple[float, float]] | None
+    densities: np.ndarray
     gains: np.ndarray
     target: Any
+
+    @property
+    def channels(self) -> int:
+        return self.densities.shape[-1]
+
+    def weights_at(self, place: float) -> np.ndarray:
+        """Weights at a place between 0, a stream's beginning, and 1, its end; they add up to one. [R] float32"""
+        ends = [np.divide(weights, sum(weights)) for weights in (self.weights, self.morph_to or self.weights)]
+        return ((1 - place) * ends[0] + place * ends[1]).astype(np.float32)
+
+    def gain_at(self, place: float) -> float:
+        """What brings the modelled wave to the references' level there."""
+        weights = self.weights_at(place)
+        lost = 1.0 if self.bands else canvas.lost_level(self.densities, weights)
+        return float(np.sqrt(np.average(np.square(self.levels), weights=weights))) / (lost * self.recipe.level) if self.recipe.level else 1.0 / lost
+
+    def density_at(self, place: float) -> np.ndarray:
+        """Cross-spectral density [F, C, C] there."""
+        return canvas.mixed_density(self.densities, [1.0] if self.bands else self.weights_at(place))
 
 
 class State(NamedTuple):
@@ -83,14 +110,29 @@ class Block(NamedTuple):
 
 
 class Stream(NamedTuple):
-    """A style laid out in blocks; `samples` of each are emitted."""
+    """A style laid out in blocks.
+
+    Attributes:
+      samples: of each that are emitted.
+      length: of a block, in samples.
+      context, blend: see above, in samples.
+      total: samples that a morph takes; 0 without one.
+      start: (key, block's number, gains) -> parameters to start it from.
+    """
 
     style: Style
     samples: int
+    length: int
     context: int
     blend: int
+    total: int
     sketch: canvas.Canvas
     optimizer: optimize.Optimizer
+    start: Callable[[jax.Array, int, np.ndarray], Any]
+
+    def place(self, block: int) -> float:
+        """Where a block stands in a morph, from 0 for the first one to 1 for the last."""
+        return min(1.0, block * self.samples / max(1, self.total - self.samples)) if self.total else 0.0
 
 
 class Loop(NamedTuple):
@@ -109,27 +151,54 @@ def check_recipe(recipe: Recipe) -> None:
         raise ValueError("normalised_by must be target or nothing in a stream, whose blocks start from each other.")
 
 
-def fit(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int, weights: Sequence[float] | None = None) -> Style:
+def fit(
+    recipe: Recipe,
+    references: Sequence[np.ndarray],
+    *,
+    sample_rate: int,
+    weights: Sequence[float] | None = None,
+    morph_to: Sequence[float] | None = None,
+    bands: Sequence[tuple[float, float]] | None = None,
+) -> Style:
     """Fits a style; arguments and errors as of `synthesis.prepare`."""
     check_recipe(recipe)
-    recipe, waves, weights, level = synthesis.as_modelled(recipe, references, sample_rate=sample_rate, weights=weights)
     rate = synthesis.modelled_rate(recipe, sample_rate)
+    synthesis.check_mixture(recipe, len(references), rate=rate, weights=weights, morph_to=morph_to, bands=bands)
+    recipe, waves, weights, _ = synthesis.as_modelled(recipe, references, sample_rate=sample_rate, weights=weights, bands=bands)
     # On the grid of a block's length; loops of other lengths are interpolated from it.
     samples = round(recipe.block_seconds * rate)
-    densities = [canvas.spectral_density(wave, sample_rate=rate, samples=samples, smoothing_hz=recipe.smoothing_hz) for wave in waves]
-    target = jax.jit(synthesis.style_objective(recipe, rate, weights).fit)(waves)
-    density = np.average(densities, axis=0, weights=weights)
+    shown, shares = synthesis.for_canvas(waves, weights, bands)
+    densities = [canvas.spectral_density(wave, sample_rate=rate, samples=samples, smoothing_hz=recipe.smoothing_hz) for wave in shown]
     equaliser = synthesis.equaliser_of(recipe, rate)
-    gains = [canvas.gains_of(wave, sample_rate=rate, equaliser=equaliser) for wave, weight in zip(waves, weights, strict=True) if weight]
-    return Style(recipe, rate, level, weights, [wave.shape[1] for wave in waves], density, np.concatenate(gains, axis=1), target)
+    used = [wave for wave, *both in zip(shown, shares, morph_to or shares, strict=True) if any(both)]
+    style = Style(
+        recipe=recipe,
+        sample_rate=rate,
+        levels=[audio.rms(wave) for wave in references],
+        weights=weights,
+        lengths=[wave.shape[1] for wave in waves],
+        morph_to=morph_to and list(morph_to),
+        bands=bands and list(bands),
+        densities=np.stack(densities),
+        gains=np.concatenate([canvas.gains_of(wave, sample_rate=rate, equaliser=equaliser) for wave in used], axis=1),
+        target=None,
+    )
+    return style._replace(target=jax.jit(_objective(style).fit)(waves))
+
+
+def _objective(style: Style, weights: list[Any] | None = None, *, circular: bool = False) -> objective.Objective:
+    """The distance to a style under other weights than its own, which may be traced."""
+    return synthesis.style_objective(style.recipe, style.sample_rate, weights or style.weights, circular=circular, bands=style.bands)
 
 
 def save(path: str, style: Style) -> None:
     """Writes a style as one file of safetensors: its target and density, and the rest as JSON in the metadata."""
     names, leaves = _named(style.target)
     arrays = {name: np.asarray(leaf) for name, leaf in zip(names, leaves, strict=True)}
-    arrays |= {"density.real": style.density.real, "density.imag": style.density.imag, "gains": style.gains}
-    rest = {"recipe": style.recipe.to_json(), "sample_rate": style.sample_rate, "level": style.level, "weights": style.weights, "lengths": style.lengths}
+    arrays |= {"densities.real": style.densities.real, "densities.imag": style.densities.imag, "gains": style.gains}
+    rest = {name: getattr(style, name) for name in PLAIN} | {"recipe": style.recipe.to_json()}
+    # JSON knows no infinity.
+    rest["bands"] = style.bands and [[low, high if np.isfinite(high) else None] for low, high in style.bands]
     _write(path, arrays, {"format": FORMAT, "style": json.dumps(rest)})
 
 
@@ -139,19 +208,19 @@ def load(path: str) -> Style:
     if metadata.get("format") != FORMAT:
         raise ValueError(f"{path!r} holds no style: its format is {metadata.get('format')!r}, not {FORMAT!r}.")
     rest = json.loads(metadata["style"])
-    recipe = Recipe.from_json(rest.pop("recipe"))
-    density = arrays.pop("density.real") + 1j * arrays.pop("density.imag")
-    gains = arrays.pop("gains")
-    waves = [jax.ShapeDtypeStruct((density.shape[1], length), np.float32) for length in rest["lengths"]]
-    expected = jax.eval_shape(synthesis.style_objective(recipe, rest["sample_rate"], rest["weights"]).fit, waves)
+    rest["recipe"] = Recipe.from_json(rest["recipe"])
+    rest["bands"] = rest["bands"] and [(low, np.inf if high is None else high) for low, high in rest["bands"]]
+    densities = arrays.pop("densities.real") + 1j * arrays.pop("densities.imag")
+    style = Style(densities=densities, gains=arrays.pop("gains"), target=None, **rest)
+    waves = [jax.ShapeDtypeStruct((style.channels, length), np.float32) for length in style.lengths]
+    expected = jax.eval_shape(_objective(style).fit, waves)
     names, leaves = _named(expected)
     wanted = {name: (leaf.shape, leaf.dtype) for name, leaf in zip(names, leaves, strict=True)}
     found = {name: (array.shape, array.dtype) for name, array in arrays.items()}
     if found != wanted:
         differing = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
         raise ValueError(f"{path!r} is a style of another configuration: its array {differing[0]!r} is not what its recipe makes.")
-    target = jax.tree.unflatten(jax.tree.structure(expected), [jnp.asarray(arrays[name]) for name in names])
-    return Style(recipe=recipe, density=density, gains=gains, target=target, **rest)
+    return style._replace(target=jax.tree.unflatten(jax.tree.structure(expected), [jnp.asarray(arrays[name]) for name in names]))
 
 
 def save_state(path: str, state: State) -> None:
@@ -193,8 +262,13 @@ def _named(tree: Any) -> tuple[list[str], list[Any]]:
     return [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in paths], [leaf for _, leaf in paths]
 
 
-def prepare(style: Style) -> Stream:
-    """Lays out blocks of `block_seconds`. Raises ValueError where those leave nothing to emit."""
+def prepare(style: Style, *, seconds: float | None = None) -> Stream:
+    """Lays out blocks of `block_seconds`.
+
+    seconds: length of the stream, which a morph must know. Raises ValueError where it does not, and where blocks leave nothing to emit.
+    """
+    if style.morph_to and not seconds:
+        raise ValueError("a morph needs a stream that ends.")
     recipe, rate = style.recipe, style.sample_rate
     equaliser = synthesis.equaliser_of(recipe, rate)
     context, blend = _field(recipe, rate), synthesis.longest_window(recipe, rate)
@@ -204,8 +278,7 @@ def prepare(style: Style) -> Stream:
     emitted = samples - 2 * context - 3 * blend
     if emitted < context + blend:
         raise ValueError(f"block_seconds={recipe.block_seconds:g} is too short: a block must hold the longest kernel thrice and a window four times, {(3 * context + 4 * blend) / rate:.3g} s.")
-    noise = canvas.loop_canvas(_colour(style, samples), sample_rate=rate, samples=samples, equaliser=equaliser)
-    distance = synthesis.style_objective(recipe, rate, style.weights, circular=True).distance
+    noise = canvas.loop_canvas(_colour(style.density_at(0.0), samples), sample_rate=rate, samples=samples, equaliser=equaliser)
 
     def render(parameters, constants):
         wave = noise.render(parameters, constants["colour"])
@@ -214,17 +287,20 @@ def prepare(style: Style) -> Stream:
         return jnp.concatenate([fade * frozen + (1 - fade) * wave[:, :held], wave[:, held:]], axis=1)
 
     def loss(parameters, data):
-        return distance(data["target"], render(parameters, data["constants"]))
+        return _objective(style, list(data["weights"]), circular=True).distance(data["target"], render(parameters, data["constants"]))
 
     sketch = canvas.Canvas(noise.init, jax.jit(render), {"colour": noise.constants})
     optimizer = synthesis.optimizer_of(recipe, loss)
-    # Compiled, lest the loss be traced for every block.
-    return Stream(style, emitted, context, blend, sketch, optimizer._replace(init=jax.jit(optimizer.init)))
+    # Compiled, all of it: what is traced anew for every block is time lost, and memory that Python gives back late or never.
+    start = jax.jit(functools.partial(_start, noise, emitted))
+    total = round(seconds * rate) if style.morph_to else 0
+    compiled = optimizer._replace(init=jax.jit(optimizer.init))
+    return Stream(style, emitted, samples, context, blend, total, sketch, compiled, start)
 
 
 def begin(stream: Stream) -> State:
     """The state before the first block."""
-    return State(0, np.zeros((stream.style.density.shape[1], stream.context + 2 * stream.blend), np.float32))
+    return State(0, np.zeros((stream.style.channels, stream.context + 2 * stream.blend), np.float32))
 
 
 def step(stream: Stream, key: jax.Array, state: State) -> tuple[State, Block]:
@@ -237,11 +313,13 @@ def step(stream: Stream, key: jax.Array, state: State) -> tuple[State, Block]:
     """
     style, fall = stream.style, np.cos(np.pi / 2 * (np.arange(stream.blend) + 0.5) / stream.blend) ** 2
     fade = np.concatenate([fall[::-1], np.ones(stream.context), fall]).astype(np.float32)
-    constants = stream.sketch.constants | {"frozen": jnp.asarray(state.frozen), "fade": jnp.asarray(fade if state.block else 0 * fade)}
-    data = {"target": style.target, "constants": constants}
+    place, following = stream.place(state.block), stream.place(state.block + 1)
+    colour = {"colour": jnp.asarray(_colour(style.density_at(place), stream.length))} if style.morph_to else {}
+    constants = stream.sketch.constants | colour | {"frozen": jnp.asarray(state.frozen), "fade": jnp.asarray(fade if state.block else 0 * fade)}
+    data = {"target": style.target, "constants": constants, "weights": jnp.asarray(style.weights_at(place))}
     outcome = optimize.run(
         stream.optimizer,
-        stream.optimizer.init(_start(stream, key, state.block), data),
+        stream.optimizer.init(stream.start(key, state.block, style.gains), data),
         data,
         evaluations=style.recipe.evaluations,
         tolerance=style.recipe.tolerance,
@@ -249,16 +327,17 @@ def step(stream: Stream, key: jax.Array, state: State) -> tuple[State, Block]:
     wave = np.asarray(stream.sketch.render(outcome.state.parameters, constants))
     first = stream.blend + stream.context
     emitted = wave[:, first : first + stream.samples]
-    return State(state.block + 1, wave[:, stream.samples :][:, : len(fade)].copy()), Block(_at_level(style, emitted), outcome)
+    gain = np.linspace(style.gain_at(place), style.gain_at(following), stream.samples, dtype=np.float32)
+    return State(state.block + 1, wave[:, stream.samples :][:, : len(fade)].copy()), Block(_at_level(emitted, gain), outcome)
 
 
-def _start(stream: Stream, key: jax.Array, block: int) -> dict[str, jax.Array]:
+def _start(sketch: canvas.Canvas, emitted: int, key: jax.Array, block: jax.Array, gains: jax.Array) -> dict[str, jax.Array]:
     """Noise that runs on from block to block, so that tones are in phase where they meet, under shuffled gains."""
-    parameters = stream.sketch.init(key)
+    parameters = sketch.init(key)
     channels, samples = parameters["noise"].shape
-    pieces = [jax.random.normal(jax.random.fold_in(key, 2 * (block + i)), (channels, stream.samples)) for i in range(-(-samples // stream.samples))]
+    pieces = [jax.random.normal(jax.random.fold_in(key, 2 * (block + i)), (channels, emitted)) for i in range(-(-samples // emitted))]
     gain_key = jax.random.fold_in(key, 2 * block + 1)
-    return {"noise": jnp.concatenate(pieces, axis=1)[:, :samples], "gain": shuffled(gain_key, stream.style.gains, parameters["gain"].shape[1])}
+    return {"noise": jnp.concatenate(pieces, axis=1)[:, :samples], "gain": shuffled(gain_key, gains, parameters["gain"].shape[1])}
 
 
 def shuffled(key: jax.Array, gains: np.ndarray, frames: int) -> jax.Array:
@@ -279,12 +358,14 @@ def shuffled(key: jax.Array, gains: np.ndarray, frames: int) -> jax.Array:
 def prepare_loop(style: Style, *, seconds: float) -> Loop:
     """Lays out a loop. Raises ValueError for a length out of range or shorter than the longest kernel."""
     recipe, rate = style.recipe, style.sample_rate
+    if style.morph_to:
+        raise ValueError("a loop has no end to morph to.")
     samples = round(synthesis.check_seconds(seconds) * rate)
     least = max(_field(recipe, rate), 2 * synthesis.longest_window(recipe, rate))
     if samples < least:
         raise ValueError(f"a loop of {seconds:g} s is shorter than the longest kernel or two windows, {least / rate:.3g} s.")
-    sketch = canvas.loop_canvas(_colour(style, samples), sample_rate=rate, samples=samples, equaliser=synthesis.equaliser_of(recipe, rate))
-    distance = synthesis.style_objective(recipe, rate, style.weights, circular=True).distance
+    sketch = canvas.loop_canvas(_colour(style.density_at(0.0), samples), sample_rate=rate, samples=samples, equaliser=synthesis.equaliser_of(recipe, rate))
+    distance = _objective(style, circular=True).distance
 
     def loss(parameters, data):
         return distance(data["target"], sketch.render(parameters, data["constants"]))
@@ -302,7 +383,7 @@ def make_loop(loop: Loop, key: jax.Array, *, on_chunk: Callable[[optimize.State,
     state = loop.optimizer.init(parameters, data)
     outcome = optimize.run(loop.optimizer, state, data, evaluations=recipe.evaluations, tolerance=recipe.tolerance, on_chunk=on_chunk)
     wave = loop.sketch.render(outcome.state.parameters, loop.sketch.constants)
-    return Block(_at_level(loop.style, np.asarray(wave)), outcome)
+    return Block(_at_level(np.asarray(wave), np.float32([loop.style.gain_at(0.0)])), outcome)
 
 
 def _field(recipe: Recipe, rate: int) -> int:
@@ -310,21 +391,21 @@ def _field(recipe: Recipe, rate: int) -> int:
     return max(synthesis.field_samples(recipe, rate), synthesis.longest_window(recipe, rate))
 
 
-def _colour(style: Style, samples: int) -> np.ndarray:
-    """The filter of a canvas of another length: each of its frequencies has the mean density around it."""
+def _colour(density: np.ndarray, samples: int) -> np.ndarray:
+    """The filter of a canvas of another length: each of its frequencies has the mean density [F, C, C] around it."""
     # Sums over both grids agree, however few frequencies the shorter canvas has: interpolated are running sums.
-    grid, edges = np.linspace(0, 0.5, len(style.density)), (np.arange(samples // 2 + 2) - 0.5) / samples
-    running = np.concatenate([0 * style.density[:1], np.cumsum((style.density[1:] + style.density[:-1]) / 2, axis=0)]) * grid[1]
+    grid, edges = np.linspace(0, 0.5, len(density)), (np.arange(samples // 2 + 2) - 0.5) / samples
+    running = np.concatenate([0 * density[:1], np.cumsum((density[1:] + density[:-1]) / 2, axis=0)]) * grid[1]
     clipped = np.clip(edges, 0, 0.5)
     flat = running.reshape(len(grid), -1)
     at_edges = np.stack([np.interp(clipped, grid, column) for column in flat.T], axis=1)
     mean = np.diff(at_edges, axis=0) / np.diff(clipped)[:, None]
-    return canvas.spectral_colour(mean.reshape(-1, *style.density.shape[1:]))
+    return canvas.spectral_colour(mean.reshape(-1, *density.shape[1:]))
 
 
-def _at_level(style: Style, wave: np.ndarray) -> np.ndarray:
-    """The modelled wave at the references' level, linear up to `KNEE` and rounded off between it and full scale."""
-    wave = wave * (style.level / style.recipe.level if style.recipe.level else 1.0)
+def _at_level(wave: np.ndarray, gain: np.ndarray) -> np.ndarray:
+    """The modelled wave at the references' level by a gain (one for all or for each sample), linear up to `KNEE` and rounded off between it and full scale."""
+    wave = wave * gain[None]
     size = np.abs(wave)
     rounded = KNEE + (1 - KNEE) * np.tanh((size - KNEE) / (1 - KNEE))
     # Just under 1, so that rounding to integers cannot pass full scale.

@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.fft
 
-from audio_texture import audio, canvas, checkpoint, objective, optimize, phase, spectrogram
-from audio_texture.layer import Layer, cut_after, cut_to, receptive_field, receptive_fields
-from audio_texture.recipes import Recipe, View
+from audio_texture import audio, canvas, checkpoint, constant_q, objective, optimize, phase, spectrogram
+from audio_texture.layer import Layer, cut_after, cut_to, receptive_fields
+from audio_texture.recipes import Recipe, View, at_scales
 
 # Nothing above half of this is heard; faster recordings are modelled at this rate and the result is brought back to theirs.
 HIGHEST_MODELLED_RATE = 48_000
@@ -30,6 +30,10 @@ AUTOCORRELATION_LAGS = (0.2, 2.0)
 # begin; onsets are rises within 16 ms.
 FINE, FINE_SHARPNESS, ONSET_STEP = View(24, (1, 8, 32), 32.0, 8.0), 30.0, 2
 DIRECTIONS = 64
+# Blocks that a morph's weights change between, within `block_seconds`.
+MORPH_STEPS = 4
+# Of constant-Q rows: a sinusoid then has the magnitude that it has in the STFT of 1024 the fixed compression is for.
+CONSTANT_Q_GAIN = 256
 
 
 # A recipe's numbers by the names of their fields, maybe traced.
@@ -123,39 +127,45 @@ def check_reference(recipe: Recipe, wave: np.ndarray, *, sample_rate: int, name:
     """Raises ValueError, naming the sound, when it is silent, constant or too short for the recipe's shortest kernel."""
     audio.check_audible(wave, name)
     rate = modelled_rate(recipe, sample_rate)
-    least = SHORTEST_SECONDS
+    recipe, least = at_scales(recipe, rate), SHORTEST_SECONDS
     if recipe.views:
-        least = min(field_samples(_only(recipe, view, width), rate, places=FEWEST_PATCHES) for view in recipe.views for width in view.widths) / rate
+        least = min(_least_samples(recipe, view, width, rate) for view in recipe.views for width in view.widths) / rate
     if recipe.patches_weight or recipe.rhythm_weight:
         least = max(least, (FINE.window_ms + (ONSET_STEP + FEWEST_PATCHES) * FINE.hop_ms) / 1000)
     if wave.shape[1] / sample_rate < least:
-        raise ValueError(f"{name} lasts {wave.shape[1] / sample_rate:.3g} s; the shortest kernel must fit {FEWEST_PATCHES} times, hop by hop, which takes {least:.3g} s.")
+        raise ValueError(f"{name} lasts {wave.shape[1] / sample_rate:.3g} s; the shortest kernel must fit {FEWEST_PATCHES} times, hop by hop, and {FEWEST_APART} times side by side, which takes {least:.3g} s.")
 
 
 def fitted(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int) -> Recipe:
-    """The recipe without those kernels that are too long for the shortest reference to hold several patches of.
+    """The recipe at its scales, without those kernels that are too long for the shortest reference to hold several patches of.
 
     What a kernel sees once or twice is no texture: matched over a longer result it can only be repeated, or missed.
     """
     rate = modelled_rate(recipe, sample_rate)
+    recipe = at_scales(recipe, rate)
     samples = min(wave.shape[1] for wave in references) / sample_rate * rate
-
-    def fits(view, width):
-        one = _only(recipe, view, width)
-        return max(field_samples(one, rate, places=FEWEST_PATCHES), FEWEST_APART * field_samples(one, rate)) <= samples
 
     views = []
     for view in recipe.views:
-        widths = tuple(width for width in view.widths if fits(view, width))
+        widths = tuple(width for width in view.widths if _least_samples(recipe, view, width, rate) <= samples)
         if widths:
             views.append(dataclasses.replace(view, widths=widths))
     return dataclasses.replace(recipe, views=tuple(views))
 
 
-def shape_of(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int, seconds: float) -> Hashable:
+def shape_of(
+    recipe: Recipe,
+    references: Sequence[np.ndarray],
+    *,
+    sample_rate: int,
+    seconds: float,
+    morph_to: Sequence[float] | None = None,
+    bands: Sequence[tuple[float, float]] | None = None,
+) -> Hashable:
     """What decides which programs a run is compiled to: runs of one shape can share them, and be batched."""
     structure = fitted(recipe, references, sample_rate=sample_rate).structure()
-    return structure, sample_rate, round(seconds * sample_rate), tuple(wave.shape for wave in references)
+    mixture = (morph_to and tuple(morph_to), bands and tuple(map(tuple, bands)))
+    return structure, sample_rate, round(seconds * sample_rate), tuple(wave.shape for wave in references), *mixture
 
 
 def prepare(
@@ -165,6 +175,8 @@ def prepare(
     sample_rate: int,
     seconds: float,
     weights: Sequence[float] | None = None,
+    morph_to: Sequence[float] | None = None,
+    bands: Sequence[tuple[float, float]] | None = None,
     like: Problem | None = None,
 ) -> Problem:
     """Fits the targets and lays out the canvas. Kernels too long for the shortest reference are left out.
@@ -175,23 +187,29 @@ def prepare(
       sample_rate: theirs and the result's, in Hz.
       seconds: length of the result.
       weights: of the references; equal by default.
+      morph_to: weights at the end, which they pass to evenly over the length.
+      bands: (from, to) in Hz for each reference, of which it then decides alone; together they make up all frequencies.
       like: a problem of the same `shape_of`, whose compiled programs serve this one too: nothing is traced or compiled again.
     Raises:
       ValueError: a reference that is silent, constant or shorter than every kernel; a length out of range; a view that does
-        not fit the rate; `like` of another shape.
+        not fit the rate; weights that do not fit, a morph on a spectrogram canvas, bands that overlap or leave a gap; `like` of
+        another shape.
     """
-    recipe, modelled, weights, level = as_modelled(recipe, references, sample_rate=sample_rate, weights=weights)
-    shape = shape_of(recipe, references, sample_rate=sample_rate, seconds=check_seconds(seconds))
+    check_mixture(recipe, len(references), rate=modelled_rate(recipe, sample_rate), weights=weights, morph_to=morph_to, bands=bands)
+    recipe, modelled, weights, level = as_modelled(recipe, references, sample_rate=sample_rate, weights=weights, bands=bands)
+    shape = shape_of(recipe, references, sample_rate=sample_rate, seconds=check_seconds(seconds), morph_to=morph_to, bands=bands)
     rate = modelled_rate(recipe, sample_rate)
     wanted = round(seconds * sample_rate)
     samples = math.ceil(wanted * rate / sample_rate)
-    layout = lay_out(recipe, modelled, weights, rate, samples)
+    layout = lay_out(recipe, *for_canvas(modelled, weights, bands), rate, samples, morph_to)
     sketch = layout.sketch
     if like and like.programs.shape != shape:
         raise ValueError(f"a problem of {seconds:g} s by the recipe {recipe.name} has not the shape of the problem that it should be like.")
-    programs = like.programs if like else _programs(recipe, rate, shape, layout)
+    style = functools.partial(style_objective, recipe, rate, morph_to=morph_to, bands=bands)
+    programs = like.programs if like else _programs(style, shape, layout)
     numbers, shares = recipe.numbers(), np.asarray(weights, np.float32)
     target = programs.fit(modelled, shares, numbers)
+    along = None if morph_to is None else _levels_along(references, modelled, rate, weights, morph_to)
 
     def begin(key):
         parameters = sketch.init(key)
@@ -201,22 +219,23 @@ def prepare(
         return parameters, data
 
     def finish(key, parameters):
-        wave = audio.resample(np.asarray(programs.to_wave(key, parameters, sketch.constants)), rate, sample_rate)
-        return audio.match_level(wave[:, :wanted], level)
+        wave = audio.resample(np.asarray(programs.to_wave(key, parameters, sketch.constants)), rate, sample_rate)[:, :wanted]
+        if morph_to is None:
+            return audio.match_level(wave, level)
+        levels, lost = (np.interp(np.linspace(0, 1, wanted), np.linspace(0, 1, canvas.KNOTS), values).astype(np.float32) for values in along)
+        # All was modelled at one level.
+        return audio.match_level(wave * (levels / lost)[None] if recipe.level else wave / lost[None], audio.rms(levels))
 
     return Problem(_optimizer_like(like, recipe, programs), begin, finish, programs)
 
 
-def _programs(recipe: Recipe, rate: int, shape: Hashable, layout: Layout) -> Programs:
-    def style(weights, numbers):
-        return style_objective(recipe, rate, weights, numbers=numbers)
-
+def _programs(style: Callable[..., objective.Objective], shape: Hashable, layout: Layout) -> Programs:
     def fit(waves, weights, numbers):
-        return style(weights, numbers).fit([layout.as_rendered(wave) for wave in waves])
+        return style(weights, numbers=numbers).fit([layout.as_rendered(wave) for wave in waves])
 
     def loss(parameters, data):
         rendered = layout.sketch.render(parameters, data["constants"])
-        total, terms = style(data["weights"], data["numbers"]).distance(data["target"], rendered)
+        total, terms = style(data["weights"], numbers=data["numbers"]).distance(data["target"], rendered)
         return total * data["scale"], {name: term * data["scale"] for name, term in terms.items()}
 
     return Programs(shape, *map(jax.jit, (fit, loss, layout.to_wave)))
@@ -367,6 +386,55 @@ def run(
     return Texture(wave, lowered_db, outcome)
 
 
+def check_weights(weights: Sequence[float], references: int) -> None:
+    """Raises ValueError unless there is one for each reference, none below 0 and not all 0."""
+    if len(weights) != references or min(weights) < 0 or not 0 < sum(weights) < math.inf:
+        raise ValueError(f"weights must be one for each of the {references} references, none below 0 and not all 0, got {list(weights)}.")
+
+
+def check_mixture(
+    recipe: Recipe,
+    references: int,
+    *,
+    rate: int,
+    weights: Sequence[float] | None = None,
+    morph_to: Sequence[float] | None = None,
+    bands: Sequence[tuple[float, float]] | None = None,
+) -> None:
+    """Raises ValueError where references cannot be mixed so; arguments as of `prepare`, rate: the modelled one, in Hz."""
+    if morph_to is not None or bands is not None:
+        if recipe.canvas != "waveform":
+            raise ValueError(f"the recipe {recipe.name!r} has a {recipe.canvas} canvas; morphs and bands need a waveform canvas, such as texture-fast has.")
+        if morph_to is not None and bands is not None:
+            raise ValueError("a mixture by bands has no weights to morph.")
+    if morph_to is not None:
+        check_weights(morph_to, references)
+    if bands is not None:
+        if weights is not None and len(set(weights)) > 1:
+            raise ValueError("references that have a band each need no weights.")
+        edges = sorted(bands)
+        together = [low for low, _ in edges[1:]] == [high for _, high in edges[:-1]] and (edges[0][0], edges[-1][1]) == (0, math.inf)
+        if len(bands) != references or not together or not all(low < high for low, high in bands):
+            raise ValueError(f"bands must be one for each of the {references} references and make up all frequencies without a gap or overlap, got {list(bands)}.")
+        if len(bands) > 1 and not edges[-1][0] < rate / 2:
+            raise ValueError(f"bands must meet below half the rate, {rate / 2:g} Hz, got {edges[-1][0]:g} Hz.")
+
+
+def level_of(references: Sequence[np.ndarray], weights: Sequence[float]) -> float:
+    """Level (RMS) of a mixture."""
+    return math.sqrt(np.average([audio.rms(wave) ** 2 for wave in references], weights=weights))
+
+
+def _levels_along(
+    references: Sequence[np.ndarray], modelled: Sequence[np.ndarray], rate: int, weights: Sequence[float], morph_to: Sequence[float]
+) -> tuple[list[float], list[float]]:
+    """Level (RMS) of a morph at the canvas's knots, and the share of it that sounds between others have."""
+    densities = [canvas.spectral_density(wave, sample_rate=rate, samples=4096, smoothing_hz=rate / 1024) for wave in modelled]
+    ends = [np.divide(shares, sum(shares)) for shares in (weights, morph_to)]
+    each = [(1 - place) * ends[0] + place * ends[1] for place in np.linspace(0, 1, canvas.KNOTS)]
+    return [level_of(references, shares) for shares in each], [canvas.lost_level(densities, shares) for shares in each]
+
+
 def prepare_batch(
     recipes: Sequence[Recipe],
     references: Sequence[Sequence[np.ndarray]],
@@ -459,7 +527,12 @@ def _stacked(trees: Sequence[Any]) -> Any:
 
 
 def as_modelled(
-    recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int, weights: Sequence[float] | None = None
+    recipe: Recipe,
+    references: Sequence[np.ndarray],
+    *,
+    sample_rate: int,
+    weights: Sequence[float] | None = None,
+    bands: Sequence[tuple[float, float]] | None = None,
 ) -> tuple[Recipe, list[np.ndarray], list[float], float]:
     """What is made of references before anything is fitted to them; arguments and errors as of `prepare`.
 
@@ -468,36 +541,69 @@ def as_modelled(
       weight for each; and the level (RMS) that they had.
     """
     weights = list(weights or [1.0] * len(references))
-    if len(weights) != len(references) or min(weights) < 0 or not 0 < sum(weights) < math.inf:
-        raise ValueError(f"weights must be one for each of the {len(references)} references, none below 0 and not all 0, got {weights}.")
+    check_weights(weights, len(references))
     rate = modelled_rate(recipe, sample_rate)
     for wave in references:
         check_reference(recipe, wave, sample_rate=sample_rate)
     recipe = fitted(recipe, references, sample_rate=sample_rate)
-    level = math.sqrt(np.average([audio.rms(wave) ** 2 for wave in references], weights=weights))
 
-    def one(wave):
+    def one(wave, low, high):
         wave = audio.resample(wave - np.mean(wave, axis=1, keepdims=True), sample_rate, rate)
-        return wave * np.float32(recipe.level / audio.rms(wave)) if recipe.level else wave
+        wave = wave * np.float32(recipe.level / audio.rms(wave)) if recipe.level else wave
+        return np.asarray(spectrogram.band(wave, sample_rate=rate, low=low, high=high)) if bands else wave
 
-    return recipe, [one(wave) for wave in references], weights, level
+    modelled = [one(wave, *edges) for wave, edges in zip(references, bands or [(0, math.inf)] * len(references), strict=True)]
+    for wave in modelled:
+        audio.check_audible(wave, "a reference's band")
+    return recipe, modelled, weights, level_of(references, weights)
+
+
+def for_canvas(
+    modelled: Sequence[np.ndarray], weights: Sequence[float], bands: Sequence[tuple[float, float]] | None
+) -> tuple[Sequence[np.ndarray], Sequence[float]]:
+    """The references and weights that a canvas is preconditioned by: bands that come from several make up one."""
+    if bands is None:
+        return modelled, weights
+    length = min(wave.shape[1] for wave in modelled)
+    return [sum(wave[:, :length] for wave in modelled)], [1.0]
 
 
 def style_objective(
-    recipe: Recipe, rate: int, weights: Sequence[float] | jax.Array, *, numbers: Numbers | None = None, circular: bool = False
+    recipe: Recipe,
+    rate: int,
+    weights: Sequence[float] | jax.Array,
+    *,
+    numbers: Numbers | None = None,
+    circular: bool = False,
+    morph_to: Sequence[float] | None = None,
+    bands: Sequence[tuple[float, float]] | None = None,
 ) -> objective.Objective:
     """The recipe's style distance of what the canvas renders to several references at once: fit takes their sequence.
 
-    numbers: in place of the recipe's own; traced, as the weights may be, they make one program serve all that differ in them.
-    circular: judges a wave whose end is followed by its beginning, every moment of it alike; of that, only `distance` is of use.
+    numbers: in place of the recipe's own; traced, as the weights may be, they make one program serve all that differ in them. circular: judges a wave whose end is followed by its beginning, every moment of it alike; of that, only
+    `distance` is of use. morph_to, bands: see `prepare`; with bands, fit takes what `as_modelled` made of the references.
     """
-    return objective.mixture(_style(recipe, rate, recipe.numbers() if numbers is None else numbers, circular), weights)
+    numbers = recipe.numbers() if numbers is None else numbers
+    if bands is not None:
+        one = _style(recipe, rate, [1.0], numbers, circular)
+        inside = lambda low, high: objective.seen_through(functools.partial(spectrogram.band, sample_rate=rate, low=low, high=high), one)
+        # The references hold nothing but their bands already.
+        each = [objective.Objective(lambda reference: one.fit([reference]), inside(*edges).distance) for edges in bands]
+        return objective.mixture(each, weights)
+    if morph_to is None:
+        return _style(recipe, rate, weights, numbers, circular)
+    overlap = field_samples(recipe, rate)
+    size = max(round(recipe.block_seconds * rate / MORPH_STEPS), 2 * overlap)
+    return objective.morph(lambda weights: _style(recipe, rate, weights, numbers), weights, morph_to, size=size, overlap=overlap, axis=1)
 
 
-def lay_out(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int) -> Layout:
-    """The recipe's canvas for waves of so many samples, preconditioned by the references [C, N_i]."""
-    make = _waveform_canvas if recipe.canvas == "waveform" else _spectrogram_canvas
-    return make(recipe, references, weights, rate, samples)
+def lay_out(
+    recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int, morph_to: Sequence[float] | None = None
+) -> Layout:
+    """The recipe's canvas for waves of so many samples, preconditioned by the references [C, N_i]; morph_to: of the waveform canvas."""
+    if recipe.canvas == "waveform":
+        return _waveform_canvas(recipe, references, weights, rate, samples, morph_to)
+    return _spectrogram_canvas(recipe, references, weights, rate, samples)
 
 
 def of_weights(recipe: Recipe, path: str) -> Recipe:
@@ -533,7 +639,7 @@ def fields_of(recipe: Recipe, rate: int) -> list[str]:
         for width in view.widths:
             fields = receptive_fields(dataclasses.replace(recipe, style_layers=(), content_layers=()).description(width)).items()
             shown = [(name, field) for name, field in fields if recipe.filters or name.startswith(("relu", "pool"))]
-            hertz = lambda field: "" if math.isinf(field.bins) or view.bands else f" x {field.hertz(sample_rate=rate, n_fft=sizes['n_fft']):.0f} Hz"
+            hertz = lambda field: "" if math.isinf(field.bins) or view.scale != "linear" else f" x {field.hertz(sample_rate=rate, n_fft=sizes['n_fft']):.0f} Hz"
             each = (f"{name} {field.milliseconds(sample_rate=rate, **sizes):.0f} ms{hertz(field)}" for name, field in shown)
             lines.append(f"{dataclasses.replace(view, widths=(width,), weight=1.0)}: {', '.join(each)}")
     return lines
@@ -566,16 +672,29 @@ def longest_window(recipe: Recipe, rate: int) -> int:
     return max(equaliser_of(recipe, rate).n_fft, *(view.sizes(rate)["n_fft"] for view in recipe.views), 0)
 
 
+def _least_samples(recipe: Recipe, view: View, width: int, rate: int) -> int:
+    """The shortest reference that one kernel is matched on."""
+    one = _only(recipe, view, width)
+    return max(field_samples(one, rate, places=FEWEST_PATCHES), FEWEST_APART * field_samples(one, rate))
+
+
 def _only(recipe: Recipe, view: View, width: int) -> Recipe:
     return dataclasses.replace(recipe, views=(dataclasses.replace(view, widths=(width,)),))
 
 
-def _waveform_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int) -> Layout:
+def _waveform_canvas(
+    recipe: Recipe,
+    references: Sequence[np.ndarray],
+    weights: Sequence[float],
+    rate: int,
+    samples: int,
+    morph_to: Sequence[float] | None = None,
+) -> Layout:
     # A window's length is added at both ends and cut off again, so that whole windows reach every sample that stays.
     margin = longest_window(recipe, rate)
     length = scipy.fft.next_fast_len(max(samples + 2 * margin, field_samples(recipe, rate)), real=True)
     sketch = canvas.waveform_canvas(
-        references, weights, sample_rate=rate, samples=length, smoothing_hz=recipe.smoothing_hz, equaliser=equaliser_of(recipe, rate)
+        references, weights, sample_rate=rate, samples=length, smoothing_hz=recipe.smoothing_hz, equaliser=equaliser_of(recipe, rate), morph_to=morph_to
     )
 
     def to_wave(_, parameters, constants):
@@ -590,80 +709,98 @@ def _waveform_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: 
 def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int) -> Layout:
     """Channels stand side by side: [T, C * F]."""
     channels = len(references[0])
-    sizes = recipe.views[0].sizes(rate)
-    frames = max(1 + math.ceil(samples / sizes["hop_length"]), max(recipe.longest_field(view) for view in recipe.views))
+    view = dataclasses.replace(recipe.views[0], widths=(1,))
+    if view.scale == "mel":
+        view = dataclasses.replace(view, scale="linear", bands=0)
+    hop = view.sizes(rate)["hop_length"]
+    frames = max(1 + math.ceil(samples / hop), max(recipe.longest_field(view) for view in recipe.views))
+    if view.scale == "cqt":
+        # Circular: a window's length keeps the end away from the beginning.
+        plan = constant_q_plan(view, rate, max(samples, frames * hop) + view.sizes(rate)["n_fft"])
+        frames = plan.frames
 
     def as_rendered(wave):
-        return jnp.concatenate([spectrogram.compress(_magnitude(channel, sizes)) for channel in wave], axis=1)
+        return jnp.concatenate([_compressed(channel, view, rate) for channel in wave], axis=1)
 
     if recipe.start == "uniform":
-        sketch = canvas.spectrogram_canvas(frames, channels * (sizes["n_fft"] // 2 + 1))
+        bins = jax.eval_shape(as_rendered, references[0]).shape[1]
+        sketch = canvas.spectrogram_canvas(frames, bins)
     else:
         moments = [jax.jit(lambda wave: spectrogram.standardisation(as_rendered(wave)))(wave) for wave in references]
         mean, deviation = (jnp.average(jnp.stack(values), axis=0, weights=jnp.asarray(weights)) for values in zip(*moments, strict=True))
         sketch = canvas.standard_spectrogram_canvas(frames, mean, deviation)
 
     def to_wave(key, parameters, constants):
-        def channel_wave(compressed):
-            magnitude = spectrogram.expand(compressed)
+        recover = {"iterations": recipe.phase_iterations, "momentum": recipe.phase_momentum}
+
+        def started(magnitude, single_pass):
             # The same start for all channels keeps them in phase where they are alike.
-            if recipe.phase_start == "spsi":
-                start = phase.spsi(magnitude, hop_length=sizes["hop_length"])
-            else:
-                start = phase.random_phase(key, magnitude)
-            return phase.griffin_lim(
-                magnitude,
-                start,
-                hop_length=sizes["hop_length"],
-                iterations=recipe.phase_iterations,
-                momentum=recipe.phase_momentum,
-            )
+            return single_pass() if recipe.phase_start == "spsi" else phase.random_phase(key, magnitude)
+
+        def channel_wave(compressed):
+            if view.scale == "cqt":
+                magnitude = spectrogram.expand(compressed) / CONSTANT_Q_GAIN
+                start = started(magnitude, lambda: phase.constant_q_phase(magnitude, plan))
+                return phase.constant_q_griffin_lim(magnitude, start, plan, **recover)
+            magnitude = spectrogram.expand(compressed @ _log_map(view, rate).inverse if view.scale == "log" else compressed)
+            start = started(magnitude, lambda: phase.spsi(magnitude, hop_length=hop))
+            return phase.griffin_lim(magnitude, start, hop_length=hop, **recover)
 
         rendered = sketch.render(parameters, constants)
         return jnp.stack([channel_wave(compressed)[:samples] for compressed in jnp.split(rendered, channels, axis=1)])
 
     def framed(wave):
         # Frame t of a canvas is centred on sample t * hop_length, those of `as_rendered` begin there.
-        before = sizes["n_fft"] // 2
-        return np.pad(wave, ((0, 0), (before, sizes["n_fft"] + (frames - 1) * sizes["hop_length"] - before - samples)), "reflect")
+        n_fft = view.sizes(rate)["n_fft"]
+        return np.pad(wave, ((0, 0), (n_fft // 2, n_fft + (frames - 1) * hop - n_fft // 2 - samples)), "reflect")
 
     return Layout(sketch, jax.jit(as_rendered), framed, to_wave)
 
 
-def _style(recipe: Recipe, rate: int, numbers: Numbers, circular: bool = False) -> objective.Objective:
-    """The style distance, and the bounds where there are any, on what the canvas renders. numbers: of the recipe, maybe traced."""
+def _style(recipe: Recipe, rate: int, weights: Sequence[float] | jax.Array | None, numbers: Numbers, circular: bool = False) -> objective.Objective:
+    """The style distance to a mixture of references, and the bounds where there are any, on what the canvas renders.
+
+    weights: of the references, whose list fit takes; None where fit takes the one reference. numbers: of the recipe. Both may be traced.
+    """
     parts = {}
     total_weight = sum(view.weight for view in recipe.views)
     for number, view in enumerate(recipe.views):
-        one = _seen(recipe, view, rate, _blocks_of_networks(recipe, view, number, numbers, circular), numbers=numbers, circular=circular)
+        one = _seen(recipe, view, rate, _blocks_of_networks(recipe, view, number, weights, numbers, circular), weights=weights, numbers=numbers, circular=circular)
         parts[str(view)] = (numbers["style_weight"] * (view.weight / total_weight), one)
     if recipe.auditory_weight:
         block = round(recipe.block_seconds * rate)
-        around = objective.auditory_statistics(rate, circular=True) if circular else None
-        one = objective.in_blocks(objective.auditory_statistics(rate), frames=block, overlap=block // 10, circular=around)
+        around = _mixed(objective.auditory_statistics(rate, circular=True), weights) if circular else None
+        one = objective.in_blocks(_mixed(objective.auditory_statistics(rate), weights), frames=block, overlap=block // 10, circular=around)
         parts["auditory"] = (numbers["auditory_weight"], objective.seen_through(jnp.transpose, one))
     fine = {}
     if recipe.patches_weight:
-        one = objective.standardised(objective.sliced_transport(widths=FINE.widths, directions=DIRECTIONS))
+        one = objective.standardised(_mixed(objective.sliced_transport(widths=FINE.widths, directions=DIRECTIONS), weights), weights)
         fine["patches"] = (numbers["patches_weight"], one)
     if recipe.rhythm_weight:
-        one = objective.onset_statistics(step=ONSET_STEP, lags=round(1000 * recipe.rhythm_seconds / FINE.hop_ms))
+        one = objective.onset_statistics(step=ONSET_STEP, lags=round(1000 * recipe.rhythm_seconds / FINE.hop_ms), weights=weights)
         fine["rhythm"] = (numbers["rhythm_weight"], one)
     for name, (weight, one) in fine.items():
         overlap = max(FINE.widths) - 1
         around = objective.seen_through(lambda x: jnp.concatenate([x, x[:ONSET_STEP]]), one) if circular else None
         one = objective.in_blocks(one, frames=_block_frames(recipe, FINE, overlap), overlap=overlap, circular=around)
-        one = objective.relatively_compressed(one, sharpness=FINE_SHARPNESS)
+        one = objective.relatively_compressed(one, sharpness=FINE_SHARPNESS, weights=weights)
         parts[name] = (weight, objective.seen_through(functools.partial(_view_of_wave, view=FINE, rate=rate, circular=circular), one))
     return objective.weighted_sum(parts | _regularisers(recipe, numbers))
 
 
-def _blocks_of_networks(recipe: Recipe, view: View, number: int, numbers: Numbers, circular: bool = False) -> objective.Objective:
+def _blocks_of_networks(
+    recipe: Recipe, view: View, number: int, weights: Sequence[float] | jax.Array | None, numbers: Numbers, circular: bool = False
+) -> objective.Objective:
     # Filters belong to the recipe: the same in every run of it, whatever its seed.
     networks = functools.partial(_networks, recipe, view, jax.random.key(number), numbers)
     overlap = recipe.longest_field(view) - 1
     frames = _block_frames(recipe, view, overlap)
-    return objective.in_blocks(networks(), frames=frames, overlap=overlap, circular=networks(circular=True) if circular else None)
+    around = _mixed(networks(circular=True), weights) if circular else None
+    return objective.in_blocks(_mixed(networks(), weights), frames=frames, overlap=overlap, circular=around)
+
+
+def _mixed(one: objective.Objective, weights: Sequence[float] | jax.Array | None) -> objective.Objective:
+    return one if weights is None else objective.mixture(one, weights)
 
 
 def _block_frames(recipe: Recipe, view: View, overlap: int) -> int:
@@ -675,13 +812,13 @@ def _guided_style(recipe: Recipe, rate: int, numbers: Numbers) -> objective.Obje
     # Its weight is that of the whole distance.
     alone, numbers = dataclasses.replace(recipe, bound_weight=0.0, variation_weight=0.0, power_weight=0.0), {**numbers, "style_weight": 1.0}
     if recipe.guide_levels * recipe.guide_bands == 1:
-        return objective.of_last(_style(alone, rate, numbers))
+        return objective.of_last(_style(alone, rate, None, numbers))
     parts = {}
     if recipe.auditory_weight + recipe.patches_weight + recipe.rhythm_weight:
-        parts["unguided"] = (1.0, objective.of_last(_style(dataclasses.replace(alone, views=(), content_weight=0.0, loudness_weight=0.0, spectrum_weight=0.0), rate, numbers)))
+        parts["unguided"] = (1.0, objective.of_last(_style(dataclasses.replace(alone, views=(), content_weight=0.0, loudness_weight=0.0, spectrum_weight=0.0), rate, None, numbers)))
     total_weight = sum(view.weight for view in recipe.views)
     for number, view in enumerate(recipe.views):
-        one = objective.guided(_blocks_of_networks(recipe, view, number, numbers), levels=recipe.guide_levels, bands=recipe.guide_bands)
+        one = objective.guided(_blocks_of_networks(recipe, view, number, None, numbers), levels=recipe.guide_levels, bands=recipe.guide_bands)
         parts[str(view)] = (view.weight / total_weight, objective.between(functools.partial(_seen, recipe, view, rate, numbers=numbers), one))
     return objective.weighted_sum(parts)
 
@@ -697,14 +834,23 @@ def _envelopes(recipe: Recipe, rate: int, numbers: Numbers) -> dict[str, objecti
     return {name: objective.between(seen, of(objective.envelope(axis))) for name, axis in axes.items()}
 
 
-def _seen(recipe: Recipe, view: View, rate: int, one: objective.Objective, *, numbers: Numbers, circular: bool = False) -> objective.Objective:
-    """The objective on what the canvas renders, through a view, the recipe's compression and its standardisation."""
+def _seen(
+    recipe: Recipe,
+    view: View,
+    rate: int,
+    one: objective.Objective,
+    *,
+    weights: Sequence[float] | jax.Array | None = None,
+    numbers: Numbers,
+    circular: bool = False,
+) -> objective.Objective:
+    """The objective on what the canvas renders, through a view, the recipe's compression and its standardisation; weights: see `_style`."""
     if recipe.standardised:
-        one = objective.standardised(one)
+        one = objective.standardised(one, weights)
     if recipe.compression == "peak":
-        one = objective.peak_compressed(one)
+        one = objective.peak_compressed(one, weights)
     elif recipe.compression == "relative":
-        one = objective.relatively_compressed(one, sharpness=numbers["sharpness"])
+        one = objective.relatively_compressed(one, sharpness=numbers["sharpness"], weights=weights)
     elif recipe.canvas == "waveform":
         one = objective.seen_through(spectrogram.compress, one)
     looks = {"spectrogram": _view_of_spectrogram, "waveform": functools.partial(_view_of_wave, circular=circular)}
@@ -766,14 +912,27 @@ def _of_explicit(recipe: Recipe, view: View, key: jax.Array, statistic: objectiv
     nets = [networks.build(description) for description in descriptions]
     weights = {f"{i} {tap.name}": tap.weight for i in range(len(nets)) for tap in taps}
 
+    fields = [recipe.field(width) for width in view.widths]
+
+    def seen(x, field):
+        """What a network sees of x: all of it, or if its channels are frames, pieces of as many frames as it has."""
+        x = jnp.concatenate([x, x[: field - 1]]) if circular else x
+        if recipe.network != "1d-time":
+            return x
+        starts = np.linspace(0, len(x) - field, 1 + -(-2 * (len(x) - field) // field)).round().astype(int)
+        return jnp.stack([x[start : start + field] for start in starts])
+
     def init(key, x):
-        return [given] if given else [net.init(key, x) for net, key in zip(nets, jax.random.split(key, len(nets)), strict=True)]
+        if given:
+            return [given]
+        example = lambda field: seen(x, field)[0] if recipe.network == "1d-time" else x
+        return [net.init(key, example(field)) for net, field, key in zip(nets, fields, jax.random.split(key, len(nets)), strict=True)]
 
     def features(variables, x):
         found = {}
-        for i, (net, variable, description) in enumerate(zip(nets, variables, descriptions, strict=True)):
-            reach = receptive_field(description.layers) - 1 if circular else 0
-            outputs = net.apply(variable, jnp.concatenate([x, x[:reach]]))
+        for i, (net, variable, field) in enumerate(zip(nets, variables, fields, strict=True)):
+            apply = jax.vmap(net.apply, in_axes=(None, 0)) if recipe.network == "1d-time" else net.apply
+            outputs = apply(variable, seen(x, field))
             if which == "style" and recipe.statistic == "chained-gram":
                 found |= {f"{i} {tap.name}": (outputs[tap.name], outputs[following.name]) for tap, following in zip(taps[:-1], taps[1:])}
             else:
@@ -811,13 +970,71 @@ def _view_of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = Fa
     Magnitudes of the channels alone would leave open how they add up, and with it the width and place of the image.
     circular: as many frames as hops, the last ones reaching over the end into the beginning.
     """
-    sizes = view.sizes(rate)
-    wave = _prolonged(wave, sizes) if circular else wave
     streams = [*wave]
     for left, right in zip(wave[:-1], wave[1:]):
         streams += [(left + right) / np.sqrt(2), (left - right) / np.sqrt(2)]
-    magnitudes = [_magnitude(stream, sizes) for stream in streams]
-    return jnp.concatenate([_banded(magnitude, view, rate) for magnitude in magnitudes], axis=1)
+    if view.scale == "cqt":
+        found = [_constant_q(stream, view, rate) for stream in streams]
+        pooled = [jnp.mean(magnitude.reshape(len(magnitude) // _frames_per_hop(view, rate), -1, magnitude.shape[1]), axis=1) for magnitude in found]
+        # Without those frames whose window sees the end and the beginning.
+        edge = 0 if circular else _edge(view, rate)
+        return jnp.concatenate([magnitude[edge : len(magnitude) - edge] for magnitude in pooled], axis=1)
+    sizes = view.sizes(rate)
+    if circular:
+        streams = [_prolonged(stream[None], sizes)[0] for stream in streams]
+    return jnp.concatenate([_banded(_magnitude(stream, sizes), view, rate) for stream in streams], axis=1)
+
+
+def _edge(view: View, rate: int) -> int:
+    """Hops that half a window reaches over."""
+    sizes = view.sizes(rate)
+    return -(-sizes["n_fft"] // (2 * sizes["hop_length"]))
+
+
+def _constant_q(wave: jax.Array, view: View, rate: int) -> jax.Array:
+    """Magnitudes [T, F] of the constant-Q transform of a circular wave [N], several frames a hop."""
+    return CONSTANT_Q_GAIN * jnp.abs(constant_q.cqt(wave, constant_q_plan(view, rate, len(wave))))
+
+
+@functools.lru_cache(maxsize=16)
+def constant_q_plan(view: View, rate: int, samples: int) -> constant_q.Plan:
+    """The transform of a cqt view: constant Q down to the frequency where a row's window is the view's, linear below.
+
+    A row's window is Hann over two spacings, f ln 2 / bands each, and so reaches in time as far as a Hann window of 4 over its width.
+    """
+    hops = max(1, round(samples / view.sizes(rate)["hop_length"]))
+    return constant_q.plan(samples=samples, frames=hops * _frames_per_hop(view, rate), **_constant_q_axis(view, rate))
+
+
+def _constant_q_axis(view: View, rate: int) -> dict[str, Any]:
+    f_min = 2 * view.bands * rate / (np.log(2) * view.sizes(rate)["n_fft"])
+    if f_min > rate / 4:
+        raise ValueError(f"{str(view)!r}: {view.bands} rows an octave need a window of at least {8000 * view.bands / (np.log(2) * rate):.4g} ms at {rate} Hz.")
+    return {"sample_rate": rate, "bins_per_octave": view.bands, "f_min": f_min}
+
+
+def _frames_per_hop(view: View, rate: int) -> int:
+    # A tenth more than the widest row holds: whatever the length, and one number for all lengths.
+    return 1 + int(1.1 * constant_q.widest_row(**_constant_q_axis(view, rate)) * view.sizes(rate)["hop_length"] / rate)
+
+
+def _log_map(view: View, rate: int) -> constant_q.LogMap:
+    n_fft = view.sizes(rate)["n_fft"]
+    if not view.bands:
+        return constant_q.log_map(n_fft, exact=True)
+    every = len(constant_q.log_map(n_fft).position)
+    octaves = np.log2((n_fft // 2 + 1) / constant_q.log_map(n_fft).position[0])
+    return constant_q.log_map(n_fft, rows=min(every, round(view.bands * octaves)))
+
+
+def _compressed(wave: jax.Array, view: View, rate: int) -> jax.Array:
+    """What a spectrogram canvas of a view's scale holds of a wave [N]: [T, rows], of cqt several frames a hop."""
+    if view.scale == "cqt":
+        edge = _edge(view, rate) * _frames_per_hop(view, rate)
+        magnitude = _constant_q(wave, view, rate)
+        return spectrogram.compress(magnitude[edge : len(magnitude) - edge])
+    compressed = spectrogram.compress(_magnitude(wave, view.sizes(rate)))
+    return compressed @ _log_map(view, rate).forward if view.scale == "log" else compressed
 
 
 def _prolonged(wave: jax.Array, sizes: dict[str, int]) -> jax.Array:
@@ -835,15 +1052,21 @@ def _parts_of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = F
 
 
 def _view_of_spectrogram(compressed: jax.Array, *, view: View, rate: int) -> jax.Array:
-    """A view's bands of a compressed spectrogram, channel by channel: [T, C * F] -> [T, C * bands]."""
-    if not view.bands:
+    """A view's bands of a compressed spectrogram, channel by channel: [T, C * F] -> [T, C * bands]; of cqt a frame a hop."""
+    if view.scale in ("linear", "log"):
         return compressed
+    magnitude = spectrogram.expand(compressed)
+    if view.scale == "cqt":
+        per_hop = _frames_per_hop(view, rate)
+        return spectrogram.compress(jnp.mean(magnitude.reshape(len(magnitude) // per_hop, per_hop, -1), axis=1))
     channels = compressed.shape[1] // (view.sizes(rate)["n_fft"] // 2 + 1)
-    magnitudes = jnp.split(spectrogram.expand(compressed), channels, axis=1)
-    return jnp.concatenate([spectrogram.compress(_banded(magnitude, view, rate)) for magnitude in magnitudes], axis=1)
+    return jnp.concatenate([spectrogram.compress(_banded(one, view, rate)) for one in jnp.split(magnitude, channels, axis=1)], axis=1)
 
 
 def _banded(magnitude: jax.Array, view: View, rate: int) -> jax.Array:
-    if not view.bands:
+    if view.scale == "linear":
         return magnitude
+    if view.scale == "log":
+        # As the authors, on compressed values; between bins the interpolation passes below zero.
+        return spectrogram.expand(spectrogram.compress(magnitude) @ _log_map(view, rate).forward)
     return magnitude @ spectrogram.mel_filters(rate, view.sizes(rate)["n_fft"], view.bands)

@@ -5,9 +5,11 @@ import dataclasses
 import functools
 import glob
 import hashlib
+import html
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +24,7 @@ from absl import app, flags
 from audio_texture import audio, checkpoint, optimize, recipes, sounds, synthesis
 
 EMBEDDED = "sound:"
+CROSSOVER_HZ = ["1000"]
 VERSIONS = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "soundfile")
 
 
@@ -118,13 +121,17 @@ def recipe_from_flags(values: dict[str, Any] | None = None, *, task: str = "text
     if values["weights_file"]:
         with naming("weights_file"):
             recipe = synthesis.of_weights(recipe, values["weights_file"])
-    for field in dataclasses.fields(recipe):
-        value = values.get(field.name)
-        if value is None or field.name in FIXED or isinstance(value, list):
-            continue
-        with naming(field.name):
-            recipe = dataclasses.replace(recipe, **{field.name: recipes.parsed(field.name, value)})
-    return recipe
+    given = {field.name: values.get(field.name) for field in dataclasses.fields(recipe) if field.name not in FIXED}
+    given = {name: value for name, value in given.items() if value is not None and not isinstance(value, list)}
+    for name, value in given.items():
+        with naming(name):
+            given[name] = recipes.parsed(name, value)
+    try:
+        return dataclasses.replace(recipe, **given)
+    except ValueError as error:
+        # Choices go together or not: the flag to name is one that the complaint speaks of.
+        named = next((name for name in given if re.search(rf"\b{name}\b", str(error))), list(given)[-1])
+        raise UserError(f"--{named}: {' '.join(str(error).split())}") from error
 
 
 def define_run_flags(program: str, seeds: str) -> None:
@@ -147,6 +154,14 @@ def define_input_flags() -> None:
     flags.DEFINE_float("input_seconds", 10.0, "How much of the file to use at the most, in seconds.", lower_bound=0.01, upper_bound=30)
 
 
+def define_mixture_flags() -> None:
+    """Flags for how several inputs make one sound."""
+    flags.DEFINE_list("weights", None, "Shares of the inputs in a mixture, separated by commas; equal if left out.")
+    flags.DEFINE_list("morph_to", None, "Shares of the inputs at the end, which --weights pass to evenly; not morphed if left out.")
+    flags.DEFINE_list("bands", None, "A sound for each band of frequencies, in place of --input: low:FILE,high:FILE or low:FILE,mid:FILE,high:FILE.")
+    flags.DEFINE_list("crossover_hz", None, f"Where bands meet, in Hz: {CROSSOVER_HZ[0]} if left out; two values, rising, where there are three bands.")
+
+
 def run_config(path: str | None, values: dict[str, Any] | None = None) -> dict[str, Any]:
     """All that decides about a run's samples: from another run's config.json, or from the flags (or values in their place)."""
     if path is not None:
@@ -154,9 +169,9 @@ def run_config(path: str | None, values: dict[str, Any] | None = None) -> dict[s
         return config_of_file(path, kinds)
     values = flags.FLAGS.flag_values_dict() if values is None else values
     recipe = recipe_from_flags(values)
-    inputs, weights = inputs_from_flags(values)
+    mixture = mixture_from_flags(values)
     plain = {name: values[name] for name in ("seconds", "seed", "samples", "output_format")}
-    return {"inputs": inputs, "weights": weights, **plain, "recipe": recipe.to_json(), "versions": versions()}
+    return {**mixture, **plain, "recipe": recipe.to_json(), "versions": versions()}
 
 
 def config_of_file(path: str, kinds: dict[str, Any], *, task: str = "texture") -> dict[str, Any]:
@@ -172,14 +187,80 @@ def config_of_file(path: str, kinds: dict[str, Any], *, task: str = "texture") -
         return {**config, "recipe": recipe.to_json(), "versions": versions()}
 
 
-def inputs_from_flags(values: dict[str, Any] | None = None) -> tuple[list[dict[str, Any]], list[float]]:
-    """The flags' sounds as a configuration holds them, and a weight for each."""
+def mixture_from_flags(values: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The flags' (or values') sounds, weights and, in a morph, weights at the end, as a configuration holds them. A band is part of its input."""
     values = flags.FLAGS.flag_values_dict() if values is None else values
-    inputs = [{"source": source, "start": values["input_start"], "seconds": values["input_seconds"]} for source in values["input"]]
-    with naming("input"):
+    sources, bands = values["input"], [None] * len(values["input"])
+    if values["crossover_hz"] and not values["bands"]:
+        raise UserError("--crossover_hz: is for --bands, which were not given.")
+    if values["bands"]:
+        for other in ("input", "weights", "morph_to"):
+            if flags.FLAGS[other].present:
+                raise UserError(f"--bands: each sound decides about its own band alone; leave --{other} out.")
+        sources, bands = _bands(values["bands"], values["crossover_hz"] or CROSSOVER_HZ)
+    inputs = [{"source": source, "start": values["input_start"], "seconds": values["input_seconds"], "band": band} for source, band in zip(sources, bands, strict=True)]
+    with naming("bands" if values["bands"] else "input"):
         inputs = [{**entry, "sha256": digest(entry["source"])} for entry in inputs]
     with naming("weights"):
-        return inputs, _weights(values["weights"], len(inputs))
+        weights = _weights(values["weights"], len(inputs))
+    with naming("morph_to"):
+        return {"inputs": inputs, "weights": weights, "morph_to": values["morph_to"] and _weights(values["morph_to"], len(inputs))}
+
+
+def _bands(texts: Sequence[str], crossovers: Sequence[str]) -> tuple[list[str], list[list[float | None]]]:
+    """low:rain.wav and so on -> the sounds from low to high, and from where to where each reaches, in Hz; None is as far as there is."""
+    named = [text.partition(":")[::2] for text in texts]
+    names = [name for name, _ in named]
+    with naming("bands"):
+        for text, (name, source) in zip(texts, named, strict=True):
+            if name not in ("low", "mid", "high") or not source:
+                raise ValueError(f"{text!r} must be low:FILE, mid:FILE or high:FILE.")
+        if len(set(names)) < len(names):
+            raise ValueError(f"{','.join(names)} overlap: each band may stand once.")
+        if not {"low", "high"} <= set(names):
+            raise ValueError(f"{','.join(names)} leave frequencies out: low and high must both stand.")
+    with naming("crossover_hz"):
+        edges = list(map(recipes.number, crossovers))
+        if len(edges) != len(names) - 1 or edges != sorted(set(edges)) or not 0 < edges[0] <= edges[-1] < float("inf"):
+            raise ValueError(f"{','.join(crossovers)} must be {len(names) - 1} rising frequencies above 0, as there are {len(names)} bands.")
+    sources = dict(named)
+    return [sources[name] for name in ("low", "mid", "high") if name in sources], [list(pair) for pair in zip([0.0, *edges], [*edges, None], strict=True)]
+
+
+def reference_check(recipe: recipes.Recipe) -> Callable[[np.ndarray, int, str], None]:
+    """What `read_inputs` checks for a recipe: that its scales fit the rate, and the sound the recipe."""
+
+    def check(wave, rate, name):
+        modelled = synthesis.modelled_rate(recipe, rate)
+        with naming("time_scale"):
+            recipes.at_scales(dataclasses.replace(recipe, frequency_scale=""), modelled)
+        with naming("frequency_scale"):
+            recipes.at_scales(recipe, modelled)
+        synthesis.check_reference(recipe, wave, sample_rate=rate, name=name)
+
+    return check
+
+
+def mixture_of(config: dict[str, Any]) -> dict[str, Any]:
+    """What the library's `prepare` and `fit` are told of a configuration's mixture."""
+    bands = [entry.get("band") for entry in config["inputs"]]
+    bands = [(low, float("inf") if high is None else high) for low, high in bands] if bands and all(bands) else None
+    return {"weights": config["weights"], "morph_to": config.get("morph_to"), "bands": bands}
+
+
+def check_mixture(config: dict[str, Any], recipe: recipes.Recipe, rate: int) -> None:
+    """UserError where the recipe cannot mix a configuration's inputs so; rate: of the inputs, in Hz."""
+    mixture = mixture_of(config)
+    with naming("bands" if mixture["bands"] else "morph_to" if mixture["morph_to"] else "weights"):
+        synthesis.check_mixture(recipe, len(config["inputs"]), rate=synthesis.modelled_rate(recipe, rate), **mixture)
+
+
+def say_scales(asked: recipes.Recipe, kept: recipes.Recipe, rate: int) -> None:
+    """Lines on what the kernels see, and on those too long for the inputs; rate: the modelled one, in Hz."""
+    if kept.views != recipes.at_scales(asked, rate).views:
+        say(f"Kernels too long for the input are left out; views: {' '.join(map(str, kept.views)) or 'none'}")
+    if kept.views:
+        say(f"What kernels see: {recipes.scales(kept, rate)}")
 
 
 def _weights(texts: Sequence[str] | None, inputs: int) -> list[float]:
@@ -365,6 +446,39 @@ def make_sounds(
     return made, metrics, {"interrupted": 130, "not finite": 1}.get(reason, 0)
 
 
+def likeness_section(config: dict[str, Any], references: Sequence[np.ndarray], result: np.ndarray, rate: int) -> list[tuple[str, str]]:
+    """A section of a report on how like a mixture is to each ingredient over time; none where that cannot be told."""
+    from audio_texture import quality, report
+
+    if len(references) < 2:
+        return []
+    try:
+        times, ratios = quality.over_time(result, references, sample_rate=rate, bands=mixture_of(config)["bands"])
+    except ValueError as error:
+        return [("Likeness over time", f"<p>Not told: {html.escape(str(error))}</p>")]
+    names = [os.path.basename(entry["source"]) for entry in config["inputs"]]
+    return [("Likeness over time", report.image(report.likeness_figure(times, ratios, names), "likeness to each input over time"))]
+
+
+def copying_section(config: dict[str, Any], references: Sequence[np.ndarray], result: np.ndarray, rate: int) -> list[tuple[str, str]]:
+    """A line and a section of a report on how much of a result is copied, where the user chose what kernels see."""
+    from audio_texture import quality, report
+
+    if not config["recipe"]["time_scale"]:
+        return []
+    rows = []
+    for entry, reference in zip(config["inputs"], references, strict=True):
+        name, working = os.path.basename(entry["source"]), min(rate, quality.WORKING_RATE)
+        try:
+            seen = [quality.prepare(wave, sample_rate=rate, rate=working) for wave in (result, reference)]
+        except ValueError as error:
+            return [("Copying", f"<p>Not told: {html.escape(str(error))}</p>")]
+        rows.append((name, quality.copying(*seen, sample_rate=working)["copied"]))
+        if rows[-1][1] > 0:
+            say(f"{rows[-1][1]:.0%} of the quarter seconds are taken from {name}: kernels of --time_scale see so much of it that they repeat it.")
+    return [("Copying", f"<p>{html.escape(quality.meaning('copied'))}.</p>{report.table(rows, ('input', 'copied'))}")]
+
+
 def write_report(folder: str, config: dict[str, Any], references: Sequence[np.ndarray], rate: int, made: Sequence[str], metrics: Metrics) -> None:
     """report.html: what went in beside what came out."""
     # Matplotlib takes a second to import, which nobody waits for before the sound is written.
@@ -372,7 +486,8 @@ def write_report(folder: str, config: dict[str, Any], references: Sequence[np.nd
 
     originals = [(f"input: {os.path.basename(entry['source'])}", wave, rate) for entry, wave in zip(config["inputs"], references, strict=True)]
     results = [(os.path.basename(path), *audio.read(path)) for path in made]
-    write_text(os.path.join(folder, "report.html"), report.texture_page(originals, results, metrics.rows, config))
+    sections = [*likeness_section(config, references, results[0][1], rate), *copying_section(config, references, results[0][1], rate)]
+    write_text(os.path.join(folder, "report.html"), report.texture_page(originals, results, metrics.rows, config, sections))
     say(f"{os.path.join(folder, 'report.html')}: players, spectrograms and the loss")
 
 

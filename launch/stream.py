@@ -5,6 +5,7 @@
     python -m launch.stream --input=rain.wav --seconds=3600 --output_dir=output/rain --resume  # after a kill: no gap, no seam
     python -m launch.stream --input=rain.wav --seconds=0 --output=- | aplay -t raw -f S16_LE -c 1 -r 22050    # until Ctrl-C
     python -m launch.stream --input=rain.wav --seconds=8 --loop --output_dir=output/loop
+    python -m launch.stream --input=rain.wav --input=fire.wav --weights=1,0 --morph_to=0,1 --seconds=600 --output_dir=output/morph
     python -m launch.stream --input=rain.wav --save_target=rain.safetensors --output_dir=output/rain
     python -m launch.stream --target=rain.safetensors --seconds=600 --output_dir=output/more   # no recording needed
 
@@ -29,8 +30,8 @@ from launch import cli
 cli.define_recipe_flags()
 flags.FLAGS.set_default("recipe", "texture-fast")
 cli.define_input_flags()
+cli.define_mixture_flags()
 flags.adopt_module_key_flags(cli)
-flags.DEFINE_list("weights", None, "Shares of the inputs in a mixture, separated by commas; equal if left out.")
 _SECONDS = flags.DEFINE_float("seconds", 30.0, "Length, in seconds; 0 goes on until interrupted.")
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the noise; another seed makes another stream.", lower_bound=0, upper_bound=2**31 - 1)
 _LOOP = flags.DEFINE_bool("loop", False, "Whether to make one loop of --seconds, whose end flows into its beginning.")
@@ -45,6 +46,8 @@ _RESUME = flags.DEFINE_bool("resume", False, "Whether to go on with the stream i
 FREE = ("evaluations", "optimizer", "history", "learning_rate", "tolerance", "block_seconds")
 FILES = ("config.json", "metrics.jsonl", "report.html", "state.safetensors", "*.partial")
 SHOWN_SECONDS = 10
+# Of a longer mixture's beginning the report tells what it is like: all of it is read at once.
+LONGEST_JUDGED = 900
 
 
 def main() -> int:
@@ -55,7 +58,8 @@ def main() -> int:
         wanted = _samples_wanted(style, seconds, piped)
         loop = streaming.prepare_loop(style, seconds=seconds) if _LOOP.value else None
     with cli.naming("block_seconds"):
-        stream = None if loop else streaming.prepare(style)
+        stream = None if loop else streaming.prepare(style, seconds=wanted / style.sample_rate)
+    cli.say_scales(style.recipe if _TARGET.value else recipes.Recipe.from_json(config["recipe"]), style.recipe, style.sample_rate)
     if not piped:
         cli.make_output_folder(folder, earlier=() if _RESUME.value else (*FILES, _OUTPUT.value))
         cli.write_json(os.path.join(folder, "config.json"), config)
@@ -79,8 +83,9 @@ def _check_flags(seconds: float, folder: str, piped: bool) -> None:
     given = lambda name: flags.FLAGS[name].present
     if not (seconds == 0 or synthesis.SHORTEST_SECONDS <= seconds < float("inf")):
         raise cli.UserError(f"--seconds: {seconds:g} s must be 0 (until interrupted) or at least {synthesis.SHORTEST_SECONDS:g} s.")
-    if _TARGET.value and (given("input") or given("weights")):
-        raise cli.UserError(f"--target: {_TARGET.value!r} holds a fitted style; leave --input and --weights out.")
+    for name in ("input", "weights", "morph_to", "bands", "crossover_hz"):
+        if _TARGET.value and given(name):
+            raise cli.UserError(f"--target: {_TARGET.value!r} holds a fitted style; leave --{name} out.")
     if _RESUME.value and (piped or _LOOP.value):
         raise cli.UserError("--resume: only a stream in a file can be gone on with, no loop and no pipe.")
     if not piped and os.path.splitext(_OUTPUT.value)[1] != ".wav" or os.path.dirname(_OUTPUT.value):
@@ -97,7 +102,8 @@ def _style() -> tuple[streaming.Style, dict[str, Any], list[np.ndarray]]:
 
     def checked(config):
         if _RESUME.value:
-            cli.check_resumable(_OUTPUT_DIR.value, {name: value for name, value in config.items() if name != "seconds"})
+            # A morph of another length is another morph.
+            cli.check_resumable(_OUTPUT_DIR.value, {name: value for name, value in config.items() if name != "seconds" or config.get("morph_to")})
         return config
 
     if _TARGET.value:
@@ -109,13 +115,13 @@ def _style() -> tuple[streaming.Style, dict[str, Any], list[np.ndarray]]:
     recipe = cli.recipe_from_flags()
     with cli.naming("recipe"):
         streaming.check_recipe(recipe)
-    inputs, weights = cli.inputs_from_flags()
-    config = checked({"inputs": inputs, "weights": weights, "target": None, "recipe": recipe.to_json(), **plain})
-    references, rate = cli.read_inputs(inputs, lambda wave, rate, name: synthesis.check_reference(recipe, wave, sample_rate=rate, name=name))
+    config = checked({**cli.mixture_from_flags(), "target": None, "recipe": recipe.to_json(), **plain})
+    if config["morph_to"] and (_LOOP.value or not _SECONDS.value):
+        raise cli.UserError("--morph_to: a morph needs an end, and so --seconds above 0 and no --loop.")
+    references, rate = cli.read_inputs(config["inputs"], cli.reference_check(recipe))
+    cli.check_mixture(config, recipe, rate)
     with cli.naming("views"):
-        style = streaming.fit(recipe, references, sample_rate=rate, weights=weights)
-    if style.recipe != recipe:
-        cli.say(f"Kernels too long for the input are left out; views: {' '.join(map(str, style.recipe.views)) or 'none'}")
+        style = streaming.fit(recipe, references, sample_rate=rate, **cli.mixture_of(config))
     return style, config, [audio.resample(wave, rate, style.sample_rate) for wave in references]
 
 
@@ -134,7 +140,7 @@ def _with_free_flags(recipe: recipes.Recipe) -> recipes.Recipe:
 def _samples_wanted(style: streaming.Style, seconds: float, piped: bool) -> int:
     """How many samples to write; of a stream without end, as many as the format counts."""
     # A wav file counts its bytes in 32 bits.
-    most = 2**62 if piped else (2**32 - 4096) // (3 * style.density.shape[1])
+    most = 2**62 if piped else (2**32 - 4096) // (3 * style.channels)
     if seconds * style.sample_rate > most:
         raise ValueError(f"{seconds:g} s is more than a wav file holds, {most / style.sample_rate:.0f} s.")
     return round(seconds * style.sample_rate) or most
@@ -177,7 +183,7 @@ class _Pipe:
 
     def __init__(self, style: streaming.Style):
         self.rate, self.samples = style.sample_rate, 0
-        cli.say(f"raw PCM: signed 16-bit little-endian, {style.density.shape[1]} channels interleaved, {self.rate} Hz")
+        cli.say(f"raw PCM: signed 16-bit little-endian, {style.channels} channels interleaved, {self.rate} Hz")
 
     def resumed(self, start: streaming.State, block_samples: int) -> streaming.State:
         return start
@@ -240,9 +246,13 @@ def _report(folder: str, config: dict[str, Any], references: list[np.ndarray], s
     for start in sorted({0.0, max(length - SHOWN_SECONDS, 0.0)}):
         wave, rate = audio.read(sink.path, start=start, seconds=SHOWN_SECONDS)
         shown.append((f"from {start:.1f} s on", wave, rate))
+    likeness = []
+    if len(references) > 1:
+        likeness = cli.likeness_section(config, references, audio.read(sink.path, start=0.0, seconds=min(length, LONGEST_JUDGED))[0], sink.rate)
     sections = [
         ("Listen", report.players(shown)),
         ("Spectrograms, on one scale", report.image(report.spectrogram_figure(shown), "spectrograms")),
+        *likeness,
         ("Configuration", report.configuration(config)),
     ]
     summary = f"{length:.1f} s by the recipe {config['recipe']['name']}, seed {config['seed']}{', a loop' if config['loop'] else ''}."

@@ -4,6 +4,10 @@
     python -m launch.texture --input=rain.wav --seconds=20 --output_dir=output/rain
     python -m launch.texture --input=rain.wav --recipe=infinite-width     # a quick draft
     python -m launch.texture --input=rain.wav --input=wind.wav --weights=2,1                # two thirds rain
+    python -m launch.texture --input=rain.wav --input=fire.wav --weights=1,0 --morph_to=0,1 --seconds=20    # from rain to fire
+    python -m launch.texture --bands=low:rain.wav,high:birds.wav --crossover_hz=2000        # rain below, birds above
+    python -m launch.texture --input=clock.wav --time_scale=40,700        # kernels of 40 and 700 ms: ticks whole, and their beat
+    python -m launch.texture --input=bells.wav --scale=cqt                # on an axis of constant Q
     python -m launch.texture --config=output/rain/config.json --output_dir=output/again    # the same samples again
 
 Writes texture.wav (texture_0.wav ... for several samples), config.json, metrics.jsonl and report.html into --output_dir.
@@ -21,7 +25,7 @@ from launch import cli
 
 cli.define_recipe_flags()
 cli.define_input_flags()
-flags.DEFINE_list("weights", None, "Shares of the inputs in a mixture, separated by commas; equal if left out.")
+cli.define_mixture_flags()
 flags.DEFINE_float("seconds", 5.0, f"Length of the result, in seconds: {synthesis.SHORTEST_SECONDS:g} to {synthesis.LONGEST_SECONDS:g}.")
 flags.DEFINE_integer("samples", 1, "Textures to make, of the seeds --seed, --seed + 1, ...", lower_bound=1, upper_bound=10_000)
 cli.define_run_flags("texture", "another seed makes another texture")
@@ -40,7 +44,7 @@ def configure(values: dict[str, Any]) -> dict[str, Any]:
 def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]:
     """A configuration's recipe, its references and their rate. UserError where a reference or the length will not do."""
     recipe = recipes.Recipe.from_json(config["recipe"])
-    references, rate = cli.read_inputs(config["inputs"], lambda wave, rate, name: synthesis.check_reference(recipe, wave, sample_rate=rate, name=name))
+    references, rate = cli.read_inputs(config["inputs"], cli.reference_check(recipe))
     with cli.naming("seconds"):
         synthesis.check_seconds(config["seconds"])
     return recipe, references, rate
@@ -48,15 +52,17 @@ def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]
 
 def shape_of(config: dict[str, Any], recipe: recipes.Recipe, references: Sequence[np.ndarray], rate: int) -> Hashable:
     """What decides which compiled programs a run needs."""
-    return synthesis.shape_of(recipe, references, sample_rate=rate, seconds=config["seconds"])
+    mixture = cli.mixture_of(config)
+    return synthesis.shape_of(recipe, references, sample_rate=rate, seconds=config["seconds"], morph_to=mixture["morph_to"], bands=mixture["bands"])
 
 
 def prepare(
     config: dict[str, Any], recipe: recipes.Recipe, references: Sequence[np.ndarray], rate: int, like: synthesis.Problem | None = None
 ) -> synthesis.Problem:
     """The configuration's problem. UserError where a view does not fit the rate. like: see `synthesis.prepare`."""
+    cli.check_mixture(config, recipe, rate)
     with cli.naming("views"):
-        return synthesis.prepare(recipe, references, sample_rate=rate, seconds=config["seconds"], weights=config["weights"], like=like)
+        return synthesis.prepare(recipe, references, sample_rate=rate, seconds=config["seconds"], **cli.mixture_of(config), like=like)
 
 
 def main() -> int:
@@ -65,9 +71,7 @@ def main() -> int:
     recipe, references, rate = read(config)
     problem = prepare(config, recipe, references, rate)
 
-    fitted = synthesis.fitted(recipe, references, sample_rate=rate)
-    if fitted != recipe:
-        cli.say(f"Kernels too long for the input are left out; views: {' '.join(map(str, fitted.views)) or 'none'}")
+    cli.say_scales(recipe, synthesis.fitted(recipe, references, sample_rate=rate), synthesis.modelled_rate(recipe, rate))
     names = [f"{SOUND}{f'_{sample}' if config['samples'] > 1 else ''}" for sample in range(config["samples"])]
     jobs = [(name, problem, config["seed"] + sample) for sample, name in enumerate(names)]
     made, metrics, status = cli.make_sounds(folder, config, recipe, rate, jobs, clears=FILES)

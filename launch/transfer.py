@@ -62,7 +62,7 @@ def _config() -> dict:
         return cli.config_of_file(values["config"], _KINDS, task="transfer")
     recipe = cli.recipe_from_flags(task="transfer")
     with cli.naming("style_weight"):
-        weights = _numbers(values["style_weight"]) if values["style_weight"] else [recipe.style_weight]
+        weights = list(map(recipes.number, values["style_weight"])) if values["style_weight"] else [recipe.style_weight]
         for weight in weights:
             dataclasses.replace(recipe, style_weight=weight)
     sounds = {}
@@ -72,13 +72,6 @@ def _config() -> dict:
     plain = {name: values[name] for name in ("seed", "output_format")}
     plain["weights_sha256"] = cli.digest(recipe.weights_file) if recipe.weights_file else None
     return {**sounds, "style_weights": weights, **plain, "recipe": recipe.to_json(), "versions": cli.versions()}
-
-
-def _numbers(texts: list[str]) -> list[float]:
-    try:
-        return [float(text) for text in texts]
-    except ValueError as error:
-        raise ValueError(f"{','.join(texts)!r} must be numbers separated by commas.") from error
 
 
 def _write_report(folder, config, content, style, rate, made, metrics) -> None:

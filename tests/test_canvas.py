@@ -131,13 +131,25 @@ def test_no_phase_of_the_reference_survives():
         assert highest_correlation(shaped([reference], 16000, smoothing_hz=smoothing_hz)[0], reference[0]) < 1.7 * independent
 
 
-def test_references_are_mixed_by_power():
-    low, high = (scipy.signal.sosfilt(scipy.signal.butter(8, 2000, kind, fs=RATE, output="sos"), noise(16000, seed=seed)) for seed, kind in enumerate(("lowpass", "highpass")))
-    alone = shaped([low], 16000)
-    np.testing.assert_allclose(shaped([low, high], 16000, weights=[1, 0]), alone, atol=1e-6)
-    found = welch_db(shaped([low, high], 16000, weights=[0.9, 0.1])[0])
-    apart = np.mean(found[8:50]) - np.mean(found[-50:-8])
-    assert apart == pytest.approx(10 * np.log10(9), abs=1)
+def low_and_high():
+    return [scipy.signal.sosfilt(scipy.signal.butter(2, 2000, kind, fs=RATE, output="sos"), noise(16000, seed=seed)) for seed, kind in enumerate(("lowpass", "highpass"))]
+
+
+def test_references_are_mixed_between_their_levels():
+    """In every band the decibels are the weighted mean of the references'; 1 : 0 is the first alone."""
+    low, high = low_and_high()
+    alone = [welch_db(shaped([wave], 16000)[0]) for wave in (low, high)]
+    np.testing.assert_allclose(shaped([low, high], 16000, weights=[1, 0]), shaped([low], 16000), atol=1e-6)
+    found = welch_db(shaped([low, high], 16000, weights=[0.7, 0.3])[0])
+    np.testing.assert_allclose(found[8:-8], (0.7 * alone[0] + 0.3 * alone[1])[8:-8], atol=1.5)
+
+
+def test_a_morph_begins_as_one_and_ends_as_the_other():
+    low, high = low_and_high()
+    sketch = canvas.waveform_canvas([low, high], [1, 0], sample_rate=RATE, samples=16000, smoothing_hz=100.0, equaliser=canvas.Equaliser(256, 64, 0), morph_to=[0, 1])
+    wave = np.asarray(sketch.render(sketch.init(jax.random.key(0)), sketch.constants))[0]
+    slopes = [np.mean(bands[-50:-8]) - np.mean(bands[8:50]) for bands in map(welch_db, np.split(wave, 5))]
+    assert np.all(np.diff(slopes) > 3) and slopes[0] < -12 and slopes[-1] > 12
 
 
 def test_start_is_white_and_belongs_to_the_key():

@@ -188,6 +188,15 @@ def test_plans_that_cannot_be_are_refused(changes, message):
         constant_q.plan(**{**SMALL, **changes})
 
 
+@pytest.mark.parametrize("samples", [4000, 16000, 31999])
+def test_the_widest_row_tells_how_many_frames_are_needed(samples):
+    axis = {"sample_rate": 8000, "bins_per_octave": 12, "f_min": 200.0}
+    least = constant_q.widest_row(**axis) * samples / 8000
+    constant_q.plan(samples=samples, frames=int(least) + 3, **axis)
+    with pytest.raises(ValueError, match="frames must be at least"):
+        constant_q.plan(samples=samples, frames=int(least) - 3, **axis)
+
+
 def test_other_shapes_than_the_plans_are_refused():
     plan = constant_q.plan(**SMALL)
     with pytest.raises(ValueError, match=r"for a wave \[4000\], got shape \(3999,\)"):

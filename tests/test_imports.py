@@ -11,13 +11,13 @@ STAGES = {"canvas", "phase", "networks", "infinite_width", "auditory", "statisti
 JUDGES = {"objective", "quality"}
 NETWORKS = {"weights", "training"}
 ENDS = {"synthesis", "report"}
-# Choices need no more than the words they are made of.
+# Choices need no more than the words they are made of, and what a kernel's width is in hertz.
 ALLOWED = {
     **dict.fromkeys(BASE - {"constant_q"}, set()),
     "constant_q": {"spectrogram"},
     **dict.fromkeys(STAGES, BASE),
     **dict.fromkeys(JUDGES | NETWORKS, BASE | STAGES),
-    "recipes": {"audio", "layer"},
+    "recipes": {"audio", "layer", "spectrogram"},
     **dict.fromkeys(ENDS, BASE | STAGES | JUDGES | {"recipes", "weights"}),
     "streaming": BASE | STAGES | JUDGES | {"recipes", "synthesis"},
     "gallery": {"report"},

@@ -128,6 +128,16 @@ def test_a_loop(folder):
     assert audio.read(f"{folder}/loop/stream.wav")[0].shape == (1, 4000)
 
 
+def test_a_morph(folder):
+    """From one to the other; of another length it is another morph, which no run can go on with."""
+    arguments = (f"--input={folder}/mono.wav", "--input=sound:rain", "--weights=1,0", "--morph_to=0,1", f"--output_dir={folder}/morph", *SMALL)
+    done = run(*arguments, "--seconds=2", text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Likeness over time" in (folder / "morph/report.html").read_text()
+    other = run(*arguments, "--seconds=3", "--resume", text=True)
+    assert other.returncode == 2 and "--resume" in other.stderr and "seconds differs" in other.stderr
+
+
 # Imports once and forks a child a case.
 FORKS = """
 import json, os, sys
@@ -155,6 +165,10 @@ def test_bad_input(straight, folder, tmp_path):
         ([sound, "--block_seconds=0.1"], "--block_seconds.*0.1 is too short"),
         ([sound, "--recipe=paper-1d"], "--recipe.*waveform canvas"),
         ([sound, style], "--target.*leave --input"),
+        ([style, "--morph_to=1"], "--target.*leave --morph_to"),
+        ([sound, sound, "--morph_to=1,0", "--seconds=0"], "--morph_to.*needs an end"),
+        ([sound, sound, "--morph_to=1,0", "--loop"], "--morph_to.*no --loop"),
+        ([sound, "--bands=low:sound:rain,high:sound:fire"], "--bands.*leave --input out"),
         ([style, "--recipe=texture"], "--target.*texture-fast.*texture"),
         ([style, "--views=mel8@16/4:2"], "--target.*--views"),
         ([f"--target={folder}/mono.wav"], "--target.*mono.wav"),

@@ -130,6 +130,30 @@ def test_mixture(folder):
 
 
 @pytest.mark.slow
+def test_a_morph_at_the_users_time_scale(folder):
+    """The scales in use are printed, copying and likeness over time reported; config.json makes it again."""
+    inputs = (f"--input={folder}/mono.wav", f"--input={folder}/slow.wav", "--weights=1,0", "--morph_to=0,1")
+    done = run(*inputs, "--recipe=texture-fast", "--views=mel8@32/16:1", "--time_scale=48,100", "--evaluations=5", "--seconds=1.2", f"--output_dir={folder}/morph")
+    assert done.returncode == 0, done.stderr
+    assert "What kernels see: mel8@32.0/16.0 48, 96 ms" in done.stderr
+    page = (folder / "morph/report.html").read_text()
+    assert "Likeness over time" in page and "Copying" in page
+    again = run(f"--config={folder}/morph/config.json", f"--output_dir={folder}/morph-again")
+    assert again.returncode == 0, again.stderr
+    assert (folder / "morph-again/texture.wav").read_bytes() == (folder / "morph/texture.wav").read_bytes()
+
+
+@pytest.mark.slow
+def test_bands_on_a_constant_q_axis(folder):
+    bands = ("--bands=high:sound:crickets,low:sound:rain", "--crossover_hz=2000")
+    done = run(*bands, "--recipe=texture-fast", "--views=bins@32/16:1", "--scale=cqt", "--sample_rate=8000", "--evaluations=5", "--seconds=1", f"--output_dir={folder}/bands")
+    assert done.returncode == 0, done.stderr
+    assert "What kernels see: cqt24@500.0/16.0" in done.stderr
+    entries = json.loads((folder / "bands/config.json").read_text())["inputs"]
+    assert [(entry["source"], entry["band"]) for entry in entries] == [("sound:rain", [0.0, 2000.0]), ("sound:crickets", [2000.0, None])]
+
+
+@pytest.mark.slow
 def test_interrupted_and_resumed(folder):
     """Ctrl-C writes what there is; --resume ends up at the very samples of a run that was left alone."""
     flags = (f"--input={folder}/mono.wav", "--views=bins@32/16:1,2", "--seconds=0.3", "--evaluations=3000")
@@ -205,6 +229,22 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
         "too many bands": ([*fine, "--views=mel500@32/8:1"], "--views.*500"),
         "max pooling in closed form": ([*fine, "--pool=2", "--pooling=max"], "pool.*closed form"),
         "weights": ([*fine, "--weights=1,2"], "--weights.*2 weights.*1 inputs"),
+        "negative weights": ([*fine, *fine, "--weights=2,-1"], "--weights.*negative"),
+        "weights of zero": ([*fine, *fine, "--weights=0,0"], "--weights.*all zero"),
+        "weights at the end": ([*fine, *fine, "--morph_to=1"], "--morph_to.*1 weights.*2 inputs"),
+        "a morph of a spectrogram": ([*fine, *fine, "--morph_to=1,0", "--recipe=infinite-width"], "--morph_to.*waveform canvas"),
+        "bands that overlap": (["--bands=low:sound:rain,low:sound:fire"], "--bands.*overlap"),
+        "bands that miss": (["--bands=low:sound:rain,mid:sound:fire"], "--bands.*leave frequencies out"),
+        "no band": (["--bands=sound:rain"], "--bands.*must be low:FILE"),
+        "bands and inputs": ([*fine, "--bands=low:sound:rain,high:sound:fire"], "--bands.*leave --input out"),
+        "crossovers": (["--bands=low:sound:rain,high:sound:fire", "--crossover_hz=2000,1000"], "--crossover_hz.*1 rising"),
+        "a crossover too high": (["--bands=low:sound:rain,high:sound:fire", "--crossover_hz=12000"], "--bands.*half the rate"),
+        "a crossover of nothing": ([*fine, "--crossover_hz=500"], "--crossover_hz.*--bands"),
+        "a time scale under a window": ([*fine, "--time_scale=5"], "--time_scale: 5 ms is shorter"),
+        "no time scale": ([*fine, "--time_scale=long"], "--time_scale.*'long' must be numbers"),
+        "a frequency scale of no network": ([*fine, "--frequency_scale=200hz"], "--frequency_scale.*slide along frequency"),
+        "octaves on a linear axis": ([*fine, "--recipe=caracalla-roebel", "--frequency_scale=0.5oct"], "--frequency_scale: 0.5oct.*hertz apart"),
+        "no scale": ([*fine, "--scale=bark"], "scale.*bark"),
         "unwritable": ([*fine, f"--output_dir={folder}/file/out"], "--output_dir.*file/out"),
         "config": ([f"--config={folder}/other.json"], "--config.*'inputs' is missing"),
         "nothing to resume": ([*fine, "--resume"], "--resume"),

@@ -415,6 +415,30 @@ def test_mixture_of_other_numbers_is_refused():
         objective.mixture(MEAN, [1, 1]).fit([X, Y, X])
 
 
+@pytest.mark.parametrize("wrap", [objective.standardised, lambda one, weights=None: objective.relatively_compressed(one, sharpness=4.0, weights=weights), objective.peak_compressed], ids=["standardised", "relative", "peak"])
+def test_units_of_a_mixture(wrap):
+    """At 1 : 0 those of the first reference, by value and gradient; between two that differ by a gain alone, the gain between is at home."""
+    alone, mixed = value_and_gradient(wrap(MEAN), X, Y), value_and_gradient(wrap(objective.mixture(MEAN, [1.0, 0.0]), [1.0, 0.0]), X, [Y, 3 * X])
+    assert mixed[0] == pytest.approx(alone[0], rel=1e-4) and relative_error(mixed[1], alone[1]) < 1e-4
+    distance = lambda gain: value_and_gradient(wrap(objective.mixture(MEAN, [1.0, 1.0]), [1.0, 1.0]), gain * Y, [Y, 4 * Y])[0]
+    # Means and deviations pass evenly, scales of a logarithm by factors.
+    between = 2.5 if wrap is objective.standardised else 2.0
+    assert distance(between) < 1e-6 < 1e-3 < min(distance(1.0), distance(4.0))
+
+
+def test_a_morph_judges_each_moment_by_its_own_weights():
+    """Near to nothing where x turns from one reference to the other in time, and far the other way round."""
+    low, high = np.zeros((40, 6), np.float32), np.ones((40, 6), np.float32)
+    one = objective.morph(lambda weights: objective.mixture(MEAN, weights), [3.0, 0.0], [0.0, 5.0], size=10, overlap=2, axis=0)
+    rising = np.linspace(0, 1, 42, dtype=np.float32)[:, None] * np.ones((1, 6), np.float32)
+    forth, back, even = (value_and_gradient(one, x, [low, high])[0] for x in (rising, rising[::-1], 0 * rising + 0.5))
+    # What is left is the blocks' own length, and that a mixture is nowhere nearer than its references are to each other.
+    assert forth < 0.2 < even < back
+    # The ends have the weights given: a step in the middle of the first block is seen by the first reference alone.
+    found = compiled(one)[1](one.fit([low, high]), rising)[1]
+    assert np.all(np.asarray(found)[:5] > 0) and np.all(np.asarray(found)[-5:] < 0)
+
+
 def test_scaled_scales_all():
     found, plain = value_and_gradient(objective.scaled(MEAN, 4.0), X), value_and_gradient(MEAN, X)
     assert found[0] == pytest.approx(4 * plain[0], rel=1e-6) and found[2]["mean"] == found[0]

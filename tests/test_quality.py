@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from audio_texture import audio, quality, sounds
+from audio_texture import audio, quality, sounds, spectrogram
 
 RATE = 16_000
 RECORDINGS = {
@@ -280,6 +280,21 @@ def _sounds_throughout(path):
     wave, rate = audio.read(str(path))
     blocks = wave[0, : wave.shape[1] // (rate // 10) * (rate // 10)].reshape(-1, rate // 10)
     return np.mean(np.max(np.abs(blocks), axis=1) < 1e-3 * np.max(np.abs(wave))) < 0.02
+
+
+def test_over_time_tells_what_a_sound_is_made_of_and_when():
+    """A sound that turns from rain to a clock: nearer to the one at its beginning, to the other at its end; in bands, to each in its own."""
+    rain, clock = (sounds.make(name, jax.random.key(0), 4.0, 8000)[None] for name in ("rain", "clock"))
+    turning = np.concatenate([rain[:, :12000], clock[:, :12000]], axis=1)
+    times, ratios = quality.over_time(turning, [rain, clock], sample_rate=8000)
+    assert np.all(np.diff(times) > 0) and 0 < times[0] < times[-1] < 3 and ratios.shape == (len(times), 2)
+    assert ratios[0, 0] < 2 < ratios[0, 1] and ratios[-1, 1] < 2 < ratios[-1, 0]
+    edges = [(0.0, 1000.0), (1000.0, np.inf)]
+    fire = sounds.make("fire", jax.random.key(0), 4.0, 8000)[None]
+    both = sum(np.asarray(spectrogram.band(wave, sample_rate=8000, low=low, high=high)) for wave, (low, high) in zip((rain, fire), edges))
+    assert np.all(quality.over_time(both, [rain, fire], sample_rate=8000, bands=edges)[1] < 2)
+    with pytest.raises(ValueError, match="the candidate lasts 0.5 s"):
+        quality.over_time(rain[:, :4000], [rain], sample_rate=8000)
 
 
 # --- what is kept of a content

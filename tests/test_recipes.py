@@ -69,6 +69,12 @@ def test_views_survive_their_text(bands, widths, window_ms, share, weight):
     assert View.parse(str(view)) == view
 
 
+@pytest.mark.parametrize("text", ["log@32.0/8.0:1,3", "log90@32.0/8.0:2x5*0.5", "cqt24@500.0/8.0:3", "mel24@32.0/8.0:2"])
+def test_views_of_other_scales(text):
+    view = View.parse(text)
+    assert str(view) == text and View.parse(str(view)) == view and text.startswith(view.scale)
+
+
 def test_views_as_people_write_them():
     assert View.parse("bins@32/8:1,3") == View(0, (1, 3), 32.0, 8.0)
     assert View.parse("bins@32/16:2x101,3") == View(0, ((2, 101), 3), 32.0, 16.0) and str(View(0, ((2, 101), 3), 32.0, 16.0)) == "bins@32.0/16.0:2x101,3"
@@ -76,7 +82,7 @@ def test_views_as_people_write_them():
     assert str(View(24, (2, 8), 32.0, 8.0)) == "mel24@32.0/8.0:2,8"
 
 
-@pytest.mark.parametrize("text", ["", "bins", "bins@32:1", "bins@32/8", "mel@32/8:1", "bins@32/8:", "bins@1.2.3/8:1", "bins@32/8:1,,2", "bins@32/8:1*", "bins@32/8:1.5", "mel-3@32/8:1", "bins@32/8:2x", "bins@32/8:2x3x4", "bins@32/8:0x3", "bins@32/8:-1"])
+@pytest.mark.parametrize("text", ["", "bins", "bins@32:1", "bins@32/8", "mel@32/8:1", "bins@32/8:", "bins@1.2.3/8:1", "bins@32/8:1,,2", "bins@32/8:1*", "bins@32/8:1.5", "mel-3@32/8:1", "bins@32/8:2x", "bins@32/8:2x3x4", "bins@32/8:0x3", "bins@32/8:-1", "cqt@32/8:1", "bins24@32/8:1", "log0x@32/8:1"])
 def test_views_that_cannot_be_read_are_quoted(text):
     with pytest.raises(ValueError, match=re.escape(repr(text))):
         View.parse(text)
@@ -143,14 +149,14 @@ def test_sizes_are_even_and_leave_no_gaps(rate, window_ms, hop_ms):
         ({"patches_weight": -1.0}, "patches_weight must be at least 0"),
         ({"rhythm_weight": math.nan}, "rhythm_weight must be at least 0"),
         ({"rhythm_seconds": 0.0}, "rhythm_seconds must be above 0"),
-        ({"network": "2d"}, "filters must be above 0 with network=2d or VGG-19"),
-        ({"autocorrelation_weight": 1.0}, "filters must be above 0 with network=2d or VGG-19, autocorrelation_weight"),
-        ({"network": "2d", "filters": 4, "diversity_weight": 1.0}, "must be 0 with network=2d or VGG-19"),
-        ({"statistic": "bin-grams", "filters": 4}, "network must be 2d where statistic is not gram"),
-        ({"views": (View(0, ((2, 3),), 32.0, 8.0),), "filters": 4}, "network must be 2d where statistic is not gram or widths have bins"),
+        ({"network": "2d"}, "filters must be above 0 with network=2d"),
+        ({"autocorrelation_weight": 1.0}, "filters must be above 0 with network=1d-frequency, autocorrelation_weight"),
+        ({"network": "2d", "filters": 4, "diversity_weight": 1.0}, "must be 0 with network=2d"),
+        ({"statistic": "bin-grams", "filters": 4}, "network must be 2d with statistic="),
+        ({"views": (View(0, ((2, 3),), 32.0, 8.0),), "filters": 4}, "network must be 2d or 1d-time where widths have bins"),
         ({"representation": "real-imaginary", "network": "2d", "filters": 4}, "must go with a waveform canvas, network=2d, compression=peak"),
         ({"compression": "peak"}, "representation must be real-imaginary"),
-        ({"network": "3d"}, "network must be one of 1d-frequency, 2d"),
+        ({"network": "3d"}, "network must be one of 1d-frequency, 1d-time, 2d"),
         ({"statistic": "moments"}, "statistic must be one of gram"),
         ({"canvas": "spectrogram", "compression": "fixed", "auditory_weight": 1.0}, "must be 0 on a spectrogram canvas"),
         ({"canvas": "spectrogram", "compression": "fixed", "rhythm_weight": 1.0}, "must be 0 on a spectrogram canvas"),
@@ -202,3 +208,61 @@ def test_configurations_that_lack_a_field_are_refused(lost):
 def test_longest_field():
     recipe = some(depth=2, dilation=2, pool=3)
     assert recipe.longest_field(View(0, (2, 3), 32.0, 8.0)) >= 5 + 2 + 4 * 3
+
+
+# --- scales
+
+
+@pytest.mark.parametrize("rate", [8000, 22050, 44100])
+@pytest.mark.parametrize("choices", [{}, {"depth": 2, "pool": 2}, {"filters": 8, "dilation": 2}, {"filters": 8, "network": "2d"}, {"filters": 8, "network": "1d-time"}], ids=str)
+@pytest.mark.parametrize("hop_ms", [2.0, 8.0, 13.7])
+def test_time_scales_whatever_hop_and_rate(rate, choices, hop_ms):
+    """Kernels see what is asked for, to within what a tap more or less makes; explicit ones do not grow without bound."""
+    recipe = some(views=(View(0, (3, 5), 32.0, hop_ms), View(24, (2,), 64.0, hop_ms)), time_scale=(90.0, 1500.0), **choices)
+    found = recipes.at_scales(recipe, rate)
+    step = hop_ms * found.dilation * found.depth * found.pool ** (found.depth - 1) + 1
+    for view in found.views:
+        seen = sorted({view.milliseconds(found.field(width), rate) for width in view.widths})
+        assert all(any(milliseconds == pytest.approx(asked, abs=step) for asked in recipe.time_scale) for milliseconds in seen)
+        if recipe.filters and recipe.network != "1d-time":
+            assert max(layer.width for width in view.widths for layer in found.layers(width)) <= recipes.WIDEST + 1
+    assert len(found.views) == 2 and found.rhythm_seconds == 1.5
+
+
+def test_time_scales_shorter_than_a_window_leave_the_view_out():
+    """A long window cannot see so short a moment; where none can, that is said."""
+    views = (VIEW, View(8, (4,), 64.0, 32.0))
+    assert recipes.at_scales(some(views=views, time_scale=(40.0,)), 8000).views == (View(0, (2,), 32.0, 8.0),)
+    with pytest.raises(ValueError, match="20 ms is shorter than the shortest window of the views, 32 ms"):
+        recipes.at_scales(some(views=views, time_scale=(40.0, 20.0)), 8000)
+
+
+@pytest.mark.parametrize("text, view, rows", [("250hz", VIEW, 8), ("0.5oct", View(24, (3,), 500.0, 8.0, scale="cqt"), 12), ("1OCT", View(12, (3,), 32.0, 8.0, scale="log"), 12), ("0.5oct", View(26, (3,), 32.0, 8.0), 4)])
+def test_frequency_scales(text, view, rows):
+    found = recipes.at_scales(some(views=(view,), frequency_scale=text, network="2d", filters=4), 8000)
+    assert found.views[0].widths == ((3, rows),)
+    assert recipes.scales(found, 8000).startswith(str(view).split(":")[0])
+
+
+def test_scales_that_cannot_be_are_refused():
+    for text in ("5", "hz", "-3hz", "0oct", "3khz", "1e3hz"):
+        with pytest.raises(ValueError, match=f"frequency_scale must be hertz or octaves above 0, such as 200hz or 0.5oct, got '{text}'"):
+            some(frequency_scale=text, network="2d", filters=4)
+    with pytest.raises(ValueError, match="frequency_scale=200hz is for networks that slide along frequency"):
+        some(frequency_scale="200hz")
+    with pytest.raises(ValueError, match="time_scale must be milliseconds above 0, got 3, -1"):
+        some(time_scale=(3.0, -1.0))
+    for text, view in (("0.5oct", VIEW), ("200hz", View(24, (3,), 500.0, 8.0, scale="cqt"))):
+        with pytest.raises(ValueError, match="apart"):
+            recipes.at_scales(some(views=(view,), frequency_scale=text, network="2d", filters=4), 8000)
+
+
+def test_scale_replaces_views_of_bins_alone():
+    views = (VIEW, View(24, (2,), 32.0, 8.0))
+    for scale, first in (("views", VIEW), ("linear", VIEW), ("mel", View(64, (3,), 32.0, 8.0)), ("log", View(90, (3,), 32.0, 8.0, scale="log")), ("cqt", View(24, (3,), 500.0, 8.0, scale="cqt"))):
+        assert recipes.at_scales(some(views=views, scale=scale), 8000).views == (first, views[1])
+
+
+def test_one_canvas_has_one_scale():
+    with pytest.raises(ValueError, match="must share one scale"):
+        some(canvas="spectrogram", compression="fixed", views=(VIEW, View(90, (3,), 32.0, 8.0, scale="log")))

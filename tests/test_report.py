@@ -116,6 +116,14 @@ def test_spectrogram_figure_shows_the_tone_where_it_is():
     plt.close(figure)
 
 
+def test_likeness_figure():
+    """A line for each ingredient, by its name."""
+    figure = report.likeness_figure(np.array([1.0, 2.0, 3.0]), np.array([[1.0, 5.0], [2.0, 2.0], [5.0, 1.0]]), ["rain.wav", "fire.wav"])
+    lines = {line.get_label(): list(line.get_ydata()) for line in figure.axes[0].lines}
+    assert lines["rain.wav"] == [1, 2, 5] and lines["fire.wav"] == [5, 2, 1]
+    plt.close(figure)
+
+
 def test_loss_figure():
     """Terms of zero, which a logarithmic axis has no place for, are left out; samples lie over one another."""
     figure = report.loss_figure(ROWS)

@@ -198,6 +198,17 @@ def test_standardisation_does_not_blow_up_empty_bins():
     assert np.all(np.isfinite(spectrogram.standardise(constant, *spectrogram.standardisation(constant))))
 
 
+def test_bands_add_up_and_hold_their_tones():
+    """Together they are the wave; a tone stands in the band of its frequency alone."""
+    wave = np.random.default_rng(0).standard_normal((2, 4001)).astype(np.float32)
+    edges = [(0.0, 500.0), (500.0, 1500.0), (1500.0, np.inf)]
+    parts = [np.asarray(spectrogram.band(wave, sample_rate=8000, low=low, high=high)) for low, high in edges]
+    np.testing.assert_allclose(sum(parts), wave, atol=1e-5)
+    tone = np.sin(2 * np.pi * 1000 / 8000 * np.arange(8000)).astype(np.float32)
+    energies = [float(np.mean(spectrogram.band(tone, sample_rate=8000, low=low, high=high) ** 2)) for low, high in edges]
+    np.testing.assert_allclose(energies, [0, 0.5, 0], atol=1e-6)
+
+
 @pytest.mark.parametrize("size", [1, 2, 7, 400, 1001])
 def test_complex_transforms(size):
     parts = np.random.default_rng(size).normal(size=(2, 3, size))

@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.signal
 from conftest import correlated, correlation_of, crackle, highest_correlation, noise, relative_error
 
-from audio_texture import audio, recipes, synthesis
+from audio_texture import audio, recipes, sounds, spectrogram, synthesis
 from audio_texture.recipes import View
 
 RATE, SECONDS = 8000, 0.5
@@ -36,8 +37,8 @@ def small(name="texture-fast", **choices):
     return dataclasses.replace(recipes.named(name), **{**SMALL[name], **choices})
 
 
-def prepared(recipe, references=(REFERENCE,), *, rate=RATE, seconds=SECONDS, weights=None):
-    return synthesis.prepare(recipe, list(references), sample_rate=rate, seconds=seconds, weights=weights)
+def prepared(recipe, references=(REFERENCE,), *, rate=RATE, seconds=SECONDS, **mixture):
+    return synthesis.prepare(recipe, list(references), sample_rate=rate, seconds=seconds, **mixture)
 
 
 @functools.cache
@@ -205,6 +206,155 @@ def test_an_offset_changes_nothing():
     shifted = make(small(evaluations=5), [REFERENCE + np.float32(0.25)]).wave
     assert abs(np.mean(shifted)) < 1e-3
     assert relative_error(shifted / audio.rms(shifted), (lambda wave: wave / audio.rms(wave))(make(small(evaluations=5)).wave)) < 0.05
+
+
+# --- scales
+
+
+CQT = View(12, (2,), 64.0, 8.0, scale="cqt")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name, choices",
+    [
+        ("texture-fast", {"views": (CQT,)}),
+        ("texture-fast", {"views": (View(12, (2,), 16.0, 4.0, scale="log"),)}),
+        ("infinite-width", {"views": (CQT,)}),
+        ("infinite-width", {"views": (View(0, (2,), 16.0, 4.0, scale="log"),)}),
+        ("texture-fast", {"views": (View(0, ((4, 3),), 16.0, 4.0),), "network": "1d-time", "filters": 16}),
+    ],
+    ids=["cqt", "log", "cqt spectrogram", "log spectrogram", "time as channels"],
+)
+def test_other_axes_of_frequency(name, choices):
+    """On either canvas: the loss falls, and the sound has the reference's spectrum, which an axis undone wrongly would not leave it."""
+    recipe = small(name, **choices, evaluations=20)
+    problem = prepared(recipe)
+    start, texture = start_value(problem, recipe), synthesis.run(problem, recipe, jax.random.key(0))
+    assert texture.wave.shape == (1, 4000) and first_and_last(texture)[1] < 0.9 * start
+    bands = [10 * np.log10(np.add.reduceat(np.abs(np.fft.rfft(wave)) ** 2, [len(wave) // 32, len(wave) // 8, len(wave) // 4]) / np.sum(wave**2)) for wave in (texture.wave[0], REFERENCE[0, :4000])]
+    np.testing.assert_allclose(*bands, atol=4.5)
+
+
+def test_cqt_views_leave_out_what_a_circle_would_close():
+    """A reference's end does not meet its beginning: a click at its very beginning stays unseen at the end."""
+    look = lambda wave, circular: np.asarray(synthesis._view_of_wave(jnp.asarray(wave[None]), view=CQT, rate=RATE, circular=circular))
+    wave = np.zeros(4000, np.float32)
+    wave[3] = 1
+    assert look(wave, False)[-1].max() < 0.15 * look(wave, True)[-1].max()
+    # Turned by whole hops, a circle is seen turned.
+    turned = look(np.roll(crackle(4032)[0], 640), True)
+    np.testing.assert_allclose(turned, np.roll(look(crackle(4032)[0], True), 10, axis=0), atol=2e-3 * np.max(turned))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network, filters", [("1d-time", 64), ("2d", 16)])
+def test_nets_along_frequency_know_a_transposed_sound_on_a_constant_q_axis(esc10, network, filters):
+    """A rooster a fifth higher: next to no other statistics on an axis of constant Q, where one in Hz has stretched its harmonics."""
+    wave, rate = audio.read(f"{esc10}/rooster/1-26806-A.ogg", seconds=2.0)
+    rooster, higher = (audio.resample(wave, rate, to) for to in (RATE, RATE * 2 // 3))
+    found = {}
+    for view in (View(0, ((4, 7),), 32.0, 8.0), View(24, ((4, 7),), 250.0, 8.0, scale="cqt")):
+        recipe = dataclasses.replace(recipes.named("texture-fast"), views=(view,), network=network, filters=filters, compression="fixed", standardised=False)
+        style = synthesis.style_objective(recipe, RATE, [1.0])
+        apart = jax.jit(lambda x, y: style.distance(style.fit([y]), x)[0])
+        found[view.scale] = float(apart(*(0.1 * one / audio.rms(one) for one in (higher, rooster))))
+    assert found["cqt"] < 0.3 * found["linear"]
+
+
+@pytest.mark.slow
+def test_rhythm_returns_as_the_time_scale_grows():
+    """A clock of half a second: kernels of 50 ms keep its ticks and lose its beat, kernels of 700 ms bring the beat back."""
+    clock = sounds.make("clock", jax.random.key(0), 4.0, 4000)[None]
+    level = lambda wave: np.sqrt(np.mean(wave[0, : wave.shape[1] // 20 * 20].reshape(-1, 20) ** 2, axis=1))
+
+    def beat(wave):
+        """Autocorrelation of the level at the period, to within 5 %."""
+        found = level(wave) - np.mean(level(wave))
+        return max(np.mean(found[:-lag] * found[lag:]) / np.mean(found**2) for lag in range(190, 211))
+
+    made = {}
+    for scale in (50.0, 700.0):
+        recipe = small(views=(View(12, (1,), 32.0, 8.0),), time_scale=(scale,), evaluations=80)
+        made[scale] = make(recipe, [clock], rate=4000, seconds=3.0).wave
+        # Ticks, where noise has a kurtosis of 3.
+        assert kurtosis(made[scale]) > 10
+    assert beat(clock) > 0.8 and beat(made[50.0]) < 0.2 < 0.35 < beat(made[700.0])
+
+
+# --- mixtures over time and by bands
+
+
+def dull_and_sharp():
+    """Two sounds told apart by their spectrum alone."""
+    return [np.ascontiguousarray(scipy.signal.lfilter(*scipy.signal.butter(1, 500, kind, fs=RATE), noise(8000, seed=seed))).astype(np.float32) for seed, kind in enumerate(("low", "high"))]
+
+
+def slope(wave):
+    """dB of what lies above 1 kHz, over what lies below."""
+    power = np.abs(np.fft.rfft(wave[0])) ** 2
+    middle = len(power) // 4
+    return float(10 * np.log10(np.sum(power[middle:]) / np.sum(power[:middle])))
+
+
+def test_a_morph_passes_from_one_to_the_other():
+    """Monotone in spectrum, at the references' own at either end, and in level."""
+    dull, sharp = dull_and_sharp()
+    recipe = small(views=(View(8, (1, 3), 16.0, 4.0),), block_seconds=1.0, evaluations=30)
+    wave = make(recipe, [dull, 0.25 * sharp], seconds=1.5, weights=[1.0, 0.0], morph_to=[0.0, 2.0]).wave
+    parts = np.split(wave, 5, axis=1)
+    slopes = [slope(part) for part in parts]
+    assert np.all(np.diff(slopes) > 0)
+    assert slopes[0] == pytest.approx(slope(dull), abs=5) and slopes[-1] == pytest.approx(slope(sharp), abs=5)
+    assert np.all(np.diff([audio.rms(part) for part in parts]) < 0)
+
+
+def test_between_two_sounds_lie_a_mixtures_statistics():
+    dull, sharp = dull_and_sharp()
+    recipe = small(views=(View(8, (1, 3), 16.0, 4.0),), evaluations=30)
+    wave = make(recipe, [dull, sharp], seconds=1.0, weights=[1.0, 1.0]).wave
+    middle = (slope(dull) + slope(sharp)) / 2
+    assert slope(wave) == pytest.approx(middle, abs=0.2 * (slope(sharp) - slope(dull)))
+
+
+def test_bands_come_from_one_sound_each():
+    """Noise and ticks, below and above 1 kHz: what stands below is steady, what stands above ticks."""
+    steady, ticks = noise(8000), crackle(8000)
+    recipe = small(views=(View(0, (1, 3), 16.0, 4.0),), evaluations=40)
+    wave = make(recipe, [steady, ticks], seconds=1.0, bands=[(0.0, 1000.0), (1000.0, np.inf)]).wave
+    part = lambda low, high, wave: np.asarray(spectrogram.band(wave, sample_rate=RATE, low=low, high=high))
+    below, above = kurtosis(part(0.0, 1000.0, wave)), kurtosis(part(1000.0, np.inf, wave))
+    assert below < 4 and above > 1.5 * below
+
+
+INF = float("inf")
+
+
+@pytest.mark.parametrize(
+    "mixture, said",
+    [
+        ({"morph_to": [1.0]}, "weights must be one for each"),
+        ({"morph_to": [0.0, 0.0]}, "not all 0"),
+        ({"morph_to": [-1.0, 2.0]}, "none below 0"),
+        ({"bands": [(0.0, 900.0), (1000.0, INF)]}, "without a gap or overlap"),
+        ({"bands": [(0.0, 1100.0), (1000.0, INF)]}, "without a gap or overlap"),
+        ({"bands": [(0.0, 900.0), (900.0, 2000.0)]}, "without a gap or overlap"),
+        ({"bands": [(0.0, INF)]}, "one for each of the 2 references"),
+        ({"bands": [(0.0, 4000.0), (4000.0, INF)]}, "half the rate, 4000 Hz, got 4000"),
+        ({"bands": [(0.0, 900.0), (900.0, INF)], "weights": [1.0, 2.0]}, "need no weights"),
+        ({"bands": [(0.0, 900.0), (900.0, INF)], "morph_to": [1.0, 2.0]}, "no weights to morph"),
+    ],
+    ids=str,
+)
+def test_mixtures_that_cannot_be_are_refused(mixture, said):
+    with pytest.raises(ValueError, match=said):
+        synthesis.prepare(small(), [REFERENCE, REFERENCE], sample_rate=RATE, seconds=0.5, **mixture)
+
+
+def test_mixtures_over_time_need_a_waveform():
+    for mixture in ({"morph_to": [0.0, 1.0]}, {"bands": [(0.0, 900.0), (900.0, INF)]}):
+        with pytest.raises(ValueError, match="'infinite-width' has a spectrogram canvas; morphs and bands need a waveform"):
+            synthesis.prepare(small("infinite-width"), [REFERENCE, REFERENCE], sample_rate=RATE, seconds=0.5, **mixture)
 
 
 # --- interruption and checkpoints
