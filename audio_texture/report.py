@@ -108,10 +108,20 @@ def player(wave: np.ndarray, sample_rate: int) -> str:
 
 def image(figure: plt.Figure, alternative: str) -> str:
     """An HTML image with the figure inside; closes the figure."""
+    return inline(png(figure), alternative)
+
+
+def png(figure: plt.Figure) -> bytes:
+    """The figure as a PNG file; closes the figure."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
     plt.close(figure)
-    return f'<img alt="{html.escape(alternative)}" src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
+    return buffer.getvalue()
+
+
+def inline(picture: bytes, alternative: str) -> str:
+    """An HTML image with a PNG file inside."""
+    return f'<img alt="{html.escape(alternative)}" src="data:image/png;base64,{base64.b64encode(picture).decode()}">'
 
 
 def spectrogram_figure(sounds: Sequence[Sound], *, range_db: float = 80.0, bands: int = 128) -> plt.Figure:

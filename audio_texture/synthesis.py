@@ -493,7 +493,9 @@ def run_batch(
         textures, rows = [], [[] for _ in keys]
         for number, (problem, recipe, key) in enumerate(zip(problems, recipes, keys, strict=True)):
             after_chunk = lambda of_one, number=number: (rows.__setitem__(number, of_one), on_chunk(rows))
-            textures.append(run(problem, recipe, key, max_seconds=max_seconds, on_chunk=after_chunk))
+            # Ctrl-C is for the batch: what is left of it gets a chunk each.
+            cut = any(texture.outcome.reason == "interrupted" for texture in textures)
+            textures.append(run(problem, recipe, key, max_seconds=0.0 if cut else max_seconds, on_chunk=after_chunk))
         waves, lowered_db, outcomes = zip(*textures, strict=True)
     else:
         start_keys, phase_keys = jax.vmap(jax.random.split, out_axes=1)(keys)

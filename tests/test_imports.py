@@ -23,6 +23,7 @@ ALLOWED = {
     "gallery": {"report"},
 }
 MODULES = sorted(path.stem for path in LIBRARY.glob("*.py") if path.stem != "__init__")
+INSIGHTS = sorted(f"insights/{path.stem}" for path in (LIBRARY / "insights").glob("*.py"))
 
 
 def imports(module):
@@ -45,7 +46,16 @@ def test_imports_point_one_way(module):
     assert own <= ALLOWED[module], f"{module} may not import {', '.join(sorted(own - ALLOWED[module]))}."
 
 
-@pytest.mark.parametrize("module", [*MODULES, "__init__"])
+@pytest.mark.parametrize("module", INSIGHTS)
+def test_experiments_stand_at_the_end(module):
+    """Catches an experiment that another needs: they share experiment.py alone, which needs none; and a module that needs an experiment."""
+    own = {name.split(".")[2] for name in imports(module) if name.startswith("audio_texture.insights.")}
+    everything = {each.split("/")[1] for each in INSIGHTS}
+    assert own <= {"__init__": everything, "experiment": set()}.get(module.split("/")[1], {"experiment"})
+    assert not any(name.startswith("audio_texture.insights") for each in MODULES for name in imports(each))
+
+
+@pytest.mark.parametrize("module", [*MODULES, *INSIGHTS, "__init__"])
 def test_the_library_knows_no_flags(module):
     outside = {name.split(".")[0] for name in imports(module)}
     assert not outside & {"absl", "argparse", "launch", "tests"}
