@@ -1,7 +1,10 @@
 """What all tests share: strictness, a cache of compiled programs, small sounds, real recordings where there are any."""
 
+import json
 import os
 import pathlib
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -14,7 +17,8 @@ jax.config.update("jax_disable_most_optimizations", True)
 # So do the programs that tests start.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 
-ESC10 = pathlib.Path(__file__).parents[2] / "shared" / "esc10"
+ROOT = pathlib.Path(__file__).parents[1]
+ESC10 = ROOT.parent / "shared" / "esc10"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -69,3 +73,30 @@ def relative_error(found, expected) -> float:
     found, expected = np.asarray(found, np.complex128), np.asarray(expected, np.complex128)
     assert found.shape == expected.shape
     return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+
+
+# Imports once and forks a child a case, before JAX has threads: so many starts of Python and JAX would take minutes.
+_FORKS = """
+import importlib, json, os, sys
+from launch import cli
+name, path = sys.argv[1:]
+sys.argv = [f"launch.{name}"]
+program = importlib.import_module(f"launch.{name}")
+for number, arguments in enumerate(json.load(open(path))):
+    child = os.fork()
+    if child == 0:
+        os.dup2(os.open(f"{path}.{number}", os.O_WRONLY | os.O_CREAT), 2)
+        sys.argv = [f"launch.{name}", *arguments]
+        cli.run(program.main)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def complaints(program: str, cases: list[list[str]], folder: pathlib.Path) -> list[tuple[int, list[str]]]:
+    """What launch.PROGRAM says of each list of arguments: its exit status and the lines on standard error. folder: for notes."""
+    path = folder / "complaints"
+    path.write_text(json.dumps([list(map(str, arguments)) for arguments in cases]))
+    command = [sys.executable, "-W", "ignore", "-c", _FORKS, program, str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400, check=True)
+    return [(int(status), (folder / f"complaints.{number}").read_text().splitlines()) for number, status in enumerate(done.stdout.split())]

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import crackle
+from conftest import complaints, crackle
 
 ROOT = Path(__file__).resolve().parent.parent
 # Small enough that a sweep is mostly start-up.
@@ -187,18 +187,10 @@ BAD = {
     "program": (["--program=stream"], "program"),
 }
 
-# Imports once and forks a child a case, before JAX has threads; then what can be looked at without a process of its own.
+# What can be looked at without a process of its own.
 SCRIPT = """
-import json, os, sys, time
-from launch import cli, sweep
-for number, arguments in enumerate(json.load(open(sys.argv[1]))):
-    child = os.fork()
-    if child == 0:
-        os.dup2(os.open(f"{sys.argv[1]}.{number}", os.O_WRONLY | os.O_CREAT), 2)
-        sys.argv = ["launch.sweep", *arguments]
-        cli.run(sweep.main)
-        os._exit(0)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+import json, time
+from launch import cli, sweep, texture
 
 import jax
 from absl import flags
@@ -209,10 +201,9 @@ def planned(*arguments):
     for name in ("sweep", "shard"):
         flags.FLAGS[name].unparse()
     flags.FLAGS(["launch.sweep", *arguments])
-    program = sweep.PROGRAMS["texture"]
-    found = sweep.parameters(program)
-    runs = sweep.plan(found, program)
-    return found, runs, *sweep.grouped(runs, program)
+    found = sweep.parameters(texture)
+    runs = sweep.plan(found, texture)
+    return found, runs, *sweep.grouped(runs, texture)
 
 planned("--seconds=0.3", "--sweep=seed=0:1")
 began = time.perf_counter()
@@ -234,50 +225,48 @@ def short_of_memory(problems, recipes, keys, **options):
     return run_batch(problems, recipes, keys, **options)
 synthesis.run_batch = short_of_memory
 (group,), made, lost = groups.values(), [], []
-complete = sweep.make(group, sweep.PROGRAMS["texture"], None, lambda run, texture, seconds: made.append(run.values["seed"]), lambda run, message: lost.append((run.values["seed"], message)))
+complete = sweep.make(group, texture, None, lambda run, texture, seconds: made.append(run.values["seed"]), lambda run, message: lost.append((run.values["seed"], message)))
 print(json.dumps({"thousand": thousand, "several": several, "zipped": zipped, "memory": [complete, sizes, made, lost]}))
 """
 
 
 @pytest.fixture(scope="module")
-def scripted(folder) -> tuple[list[str], dict]:
-    """Exit statuses of the bad inputs, and what the script found of plans and memory."""
-    (folder / "cases").write_text(json.dumps([["--seconds=0.3", f"--output_dir={folder}/bad-{number}", *flags] for number, (flags, _) in enumerate(BAD.values())]))
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", SCRIPT, folder / "cases"], cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
+def scripted() -> dict:
+    """What the script found of plans and memory."""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stderr
-    *statuses, last = done.stdout.splitlines()
-    return statuses, json.loads(last)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.mark.slow
-def test_bad_input(scripted, folder):
+def test_bad_input(folder, tmp_path):
     """One line that names flag, value and rule; exit status 2; nothing written, not even the folder."""
-    for number, (what, (_, said)) in enumerate(BAD.items()):
-        lines = (folder / f"cases.{number}").read_text().splitlines()
+    asked = [["--seconds=0.3", f"--output_dir={tmp_path}/{number}", *flags] for number, (flags, _) in enumerate(BAD.values())]
+    for number, ((what, (_, said)), (status, lines)) in enumerate(zip(BAD.items(), complaints("sweep", asked, tmp_path), strict=True)):
         assert len(lines) == 1 and re.search(said, lines[0]), f"{what}: {lines}"
-        assert scripted[0][number] == "2", what
-        assert not (folder / f"bad-{number}").exists(), what
+        assert status == 2, what
+        assert not (tmp_path / str(number)).exists(), what
 
 
 def test_a_thousand_runs_are_planned_at_once(scripted):
     """In under 2 s on an idle machine; catches sounds read and recipes laid out once a run. Twice that, as others may be at work."""
-    found = scripted[1]["thousand"]
+    found = scripted["thousand"]
     assert (found["runs"], found["programs"], found["names"]) == (1000, 1, 1000) and found["seconds"] < 4
     np.testing.assert_allclose(np.array(found["sharpness"], float), np.geomspace(1, 16, 10), rtol=1e-5)
 
 
 def test_plans_group_by_program(scripted):
     """Views and a weight that is 0 make programs; seeds, budgets and other weights do not. Shares hold every run once."""
-    several = scripted[1]["several"]
+    several = scripted["several"]
     assert several["runs"] == 24 and several["groups"] == [4, 4, 8, 8]
     assert sum(sum(share) for share in several["shares"]) == 24
     assert all(4 <= sum(share) <= 5 for share in several["shares"])
-    assert scripted[1]["zipped"] == [{"seed": "1", "sharpness": "2"}, {"seed": "2", "sharpness": "4"}]
+    assert scripted["zipped"] == [{"seed": "1", "sharpness": "2"}, {"seed": "2", "sharpness": "4"}]
 
 
 def test_batches_shrink_until_they_fit(scripted):
     """Catches a run that is lost when its batch is halved, and a batch of one that is tried for ever."""
-    complete, sizes, made, lost = scripted[1]["memory"]
+    complete, sizes, made, lost = scripted["memory"]
     assert complete and made == [str(seed) for seed in range(6)]
     assert [seed for seed, _ in lost] == ["6"] and "RESOURCE_EXHAUSTED" in lost[0][1]
     assert sizes[0] == 4 and max(sizes[1:]) <= 4 and sizes[-1] == 1

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from conftest import complaints
 
 from audio_texture import audio, recipes
 
@@ -254,21 +255,6 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
     }
 
 
-# Imports once and forks a child a case: thirty starts of Python and JAX would take a minute.
-FORKS = """
-import json, os, sys
-from launch import cli, texture
-for number, arguments in enumerate(json.load(open(sys.argv[1]))):
-    child = os.fork()
-    if child == 0:
-        os.dup2(os.open(f"{sys.argv[1]}.{number}", os.O_WRONLY | os.O_CREAT), 2)
-        sys.argv = ["launch.texture", *arguments]
-        cli.run(texture.main)
-        os._exit(0)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-"""
-
-
 @pytest.mark.slow
 def test_bad_input(folder, tmp_path):
     """One line that names flag, value and rule; exit status 2; nothing written, not even the folder."""
@@ -277,12 +263,9 @@ def test_bad_input(folder, tmp_path):
     for number, (flags, _) in enumerate(cases.values()):
         target = [] if any(flag.startswith("--output_dir") for flag in flags) else [f"--output_dir={tmp_path}/{number}"]
         asked.append(["--seconds=0.3", "--evaluations=2", *flags, *target])
-    (tmp_path / "cases").write_text(json.dumps(asked))
-    done = subprocess.run([sys.executable, "-c", FORKS, tmp_path / "cases"], cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
-    for number, (what, (_, said)) in enumerate(cases.items()):
-        lines = (tmp_path / f"cases.{number}").read_text().splitlines()
+    for number, ((what, (_, said)), (status, lines)) in enumerate(zip(cases.items(), complaints("texture", asked, tmp_path), strict=True)):
         assert len(lines) == 1 and re.search(said, lines[0]), f"{what}: {lines}"
-        assert done.stdout.split()[number] == "2", what
+        assert status == 2, what
         assert not (tmp_path / str(number)).exists(), what
 
 

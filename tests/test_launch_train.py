@@ -13,6 +13,7 @@ import jax
 import numpy as np
 import pytest
 import soundfile
+from conftest import complaints
 
 from audio_texture import networks, weights
 from audio_texture.layer import Layer
@@ -147,21 +148,6 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
     }
 
 
-# Imports once and forks a child a case: so many starts of Python and JAX would take a minute.
-FORKS = """
-import json, os, sys
-from launch import cli, train
-for number, arguments in enumerate(json.load(open(sys.argv[1]))):
-    child = os.fork()
-    if child == 0:
-        os.dup2(os.open(f"{sys.argv[1]}.{number}", os.O_WRONLY | os.O_CREAT), 2)
-        sys.argv = ["launch.train", *arguments]
-        cli.run(train.main)
-        os._exit(0)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-"""
-
-
 @pytest.mark.slow
 def test_bad_input(first_run, folder, tmp_path):
     """One line that names flag, value and rule, after those on skipped clips; exit status 2; nothing written."""
@@ -171,11 +157,9 @@ def test_bad_input(first_run, folder, tmp_path):
     for number, (flags, _) in enumerate(cases.values()):
         target = [] if any(flag.startswith("--output_dir") for flag in flags) else [f"--output_dir={tmp_path}/{number}"]
         asked.append([*SMALL, f"--cache_dir={folder}/cache", *flags, *target])
-    (tmp_path / "cases").write_text(json.dumps(asked))
-    done = subprocess.run([sys.executable, "-c", FORKS, tmp_path / "cases"], cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
-    for number, (what, (_, said)) in enumerate(cases.items()):
-        lines = [line for line in (tmp_path / f"cases.{number}").read_text().splitlines() if "skipped" not in line and "left out" not in line]
+    for number, ((what, (_, said)), (status, lines)) in enumerate(zip(cases.items(), complaints("train", asked, tmp_path), strict=True)):
+        lines = [line for line in lines if "skipped" not in line and "left out" not in line]
         assert len(lines) == 1 and re.search(said, lines[0]), f"{what}: {lines}"
-        assert done.stdout.split()[number] == "2", what
+        assert status == 2, what
         assert not os.path.exists(tmp_path / str(number)), what
     assert {path.name: path.read_bytes() for path in (folder / "first").iterdir()} == before
