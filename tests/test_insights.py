@@ -108,7 +108,7 @@ def test_recordings_that_cannot_be_read_are_passed_over(tmp_path):
     (tmp_path / "1-no-sound.wav").write_text("no sound")
     assert experiment.recorded(experiment.Settings(recordings=(str(tmp_path / "1-no-sound.wav"),)), 0, 1, 0.5) == {}
     paths = ["rain/1-a.wav", "rain/2-a.wav", "fire/1-b.wav", "wind/2-c.wav", "wind/4-c.wav"]
-    assert shifts._classes(paths) == {"rain": {"rain/1-a.wav": 1, "rain/2-a.wav": 2}}
+    assert experiment.classes_of(paths) == {"rain": {"rain/1-a.wav": 1, "rain/2-a.wav": 2}}
 
 
 # --- rules and figures: for each figure, numbers of which the verdict is known

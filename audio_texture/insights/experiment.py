@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import scipy.stats
 
-from audio_texture import audio, constant_q, objective, quality, sounds, spectrogram, synthesis
+from audio_texture import audio, constant_q, objective, quality, sounds, spectrogram, synthesis, training
 from audio_texture.layer import Description, Layer
 from audio_texture.recipes import Recipe
 
@@ -27,6 +27,8 @@ RATE = 8000
 # Of spectrograms whose axis of frequency varies: window and hop in samples, mel bands, rows an octave and lowest row in Hz of constant Q.
 SCALES = ("linear", "mel", "log", "cqt")
 _FFT, _HOP, _BANDS, _PER_OCTAVE, _LOWEST = 512, 128, 64, 24, 125.0
+# Procedural sounds that classifiers are to tell apart.
+CLASSES = ("bubbles", "clock", "crickets", "fire", "rain", "wind")
 # A bootstrap goes through all resamples of so few values, and draws so many of more.
 _EXACT, _RESAMPLES = 6, 20_000
 
@@ -166,6 +168,53 @@ def on_scale(wave: np.ndarray, scale: str) -> jax.Array:
         return spectrogram.compress(magnitude @ spectrogram.mel_filters(RATE, _FFT, _BANDS))
     bins = spectrogram.compress(magnitude)
     return bins if scale == "linear" else bins @ constant_q.log_map(_FFT, lowest=round(_LOWEST * _FFT / RATE)).forward
+
+
+# --- classifiers
+
+
+def procedural_clips(seed: int, per_class: int, front: training.FrontEnd) -> tuple[list[training.Clip], dict[str, np.ndarray]]:
+    """Clips of CLASSES in three folds and their spectrograms by path."""
+    clips = [training.Clip(f"{name}/{take}", label, 1 + take % 3) for label, name in enumerate(CLASSES) for take in range(per_class)]
+    take_of = lambda clip: 1000 * seed + int(clip.path.split("/")[1])
+    waves = {clip.path: procedural(sounds.SOUNDS[CLASSES[clip.label]], take_of(clip), front.seconds) for clip in clips}
+    return clips, _spectra(waves, front)
+
+
+def recorded_clips(paths: Sequence[str], seed: int, per_class: int, front: training.FrontEnd) -> tuple[list[training.Clip], dict[str, np.ndarray]]:
+    """The same of recordings: as many of each class, those that cannot be read left out."""
+    clips, waves = [], {}
+    for label, (_, folds) in enumerate(classes_of(paths).items()):
+        for path in np.random.default_rng([seed, label]).permutation(sorted(folds))[:per_class]:
+            try:
+                waves[str(path)] = training.read_clip(str(path), front)
+            except ValueError:
+                continue
+            clips.append(training.Clip(str(path), label, folds[str(path)]))
+    return clips, _spectra(waves, front)
+
+
+def classes_of(paths: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Class -> path -> fold, of folds 1 to 3, for classes that have clips in the first and in another; a clip's folder is its class."""
+    found: dict[str, dict[str, int]] = {}
+    for path in paths:
+        *_, folder, name = path.split("/")
+        if name[0] in "123":
+            found.setdefault(folder, {})[path] = int(name[0])
+    return {folder: folds for folder, folds in sorted(found.items()) if 1 in folds.values() and len(set(folds.values())) > 1}
+
+
+def _spectra(waves: Mapping[str, np.ndarray], front: training.FrontEnd) -> dict[str, np.ndarray]:
+    return {path: training.transform(wave, front).spectrogram for path, wave in waves.items()}
+
+
+def learnt(
+    train: training.Trainer, clips: Sequence[training.Clip], spectra: Mapping[str, np.ndarray], settings: training.Settings, seed: int
+) -> tuple[training.State, float]:
+    """A classifier of all folds but the first, and its accuracy on the first."""
+    for state, rows in training.cross_validate(clips, np.zeros(len(clips)), lambda clip: spectra[clip.path], train, settings, [1], seed=seed):
+        pass
+    return state, rows[-1]["accuracy"]
 
 
 # --- networks and runs
