@@ -10,7 +10,7 @@ import pytest
 import scipy.stats
 
 from audio_texture import insights, sounds
-from audio_texture.insights import carried, experiment, filters, inversion, networks, permutation, phases, receptive_field, shifts, starts, transposition
+from audio_texture.insights import carried, experiment, filters, inversion, networks, permutation, phases, receptive_field, shifts, starts, transposition, weights
 
 SEEDS = range(5)
 
@@ -172,7 +172,16 @@ def _inverted(pitch, rhythm, left):
     return {"rows": [{"seed": s, "layer": layer, **{name: value * (1 + 0.02 * s) for name, value in levels.items()}} for s in SEEDS for layer in inversion.LAYERS]}
 
 
+def _weighted(nearer, kept, vgg=()):
+    """nearer: of trained weights over random ones, in octaves of likeness; kept: how much more."""
+    cases = [(s, network, kind) for s in SEEDS for network in ("1-D", "2-D", *vgg) for kind in ("random", weights._trained(network))]
+    rows = [{"seed": s, "network": n, "weights": k, "layer": place, "sound": "rain", "likeness": 1.0 - (nearer + 0.01 * s) * (k != "random")} for s, n, k in cases for place in ("early", "late")]
+    contents = [{"seed": s, "network": n, "weights": k, "sound": "notes", "kept": 0.4 + (kept + 0.01 * s) * (k != "random"), "left": 0.1} for s, n, k in cases]
+    return {"textures": rows, "contents": contents, "accuracies": [{"seed": s, "network": n, "weights": "trained", "accuracy": 0.9, "chance": 1 / 6} for s in SEEDS for n in ("1-D", "2-D")]}
+
+
 MADE_UP = {
+    "weights": {"supports": _weighted(0.1, 0.3), "contradicts": _weighted(0.5, 0.3), "undecided": _weighted(0.1, -0.02)},
     "starts": {"supports": _starts(0.8, 0.2), "contradicts": _starts(0.2, 0.8), "undecided": _starts(0.52, 0.5)},
     "inversion": {"supports": _inverted(0.8, 0.8, 1e-2), "contradicts": _inverted(0.8, 0.1, 1e-6), "undecided": _inverted(0.8, 0.1, 1e-2)},
     "permutation": {"supports": _permuted(0.03, 1.2), "contradicts": _permuted(0.7, 1.2), "undecided": _permuted(0.03, 0.45)},
@@ -197,6 +206,17 @@ def test_rules_and_figures(name):
         assert any(f"{found.mean:.2f}" in verdict.sentence or str(found) in verdict.sentence for found in verdict.intervals.values())
     drawn = figure.draw(MADE_UP[name]["supports"])
     assert all(axis.get_xlabel() or axis.get_xticklabels() for axis in drawn.axes) and any(axis.get_ylabel() for axis in drawn.axes)
+    plt.close(drawn)
+
+
+def test_weights_that_were_not_run_are_told():
+    """ImageNet's count where they were run, and the sentence says so where they were not; content kept worse everywhere contradicts."""
+    absent, present = (weights.judge(_weighted(0.1, 0.3, vgg)) for vgg in ((), ("VGG-19",)))
+    assert "ImageNet weights were not run" in absent.sentence and "ImageNet" not in present.sentence
+    assert present.intervals.keys() - absent.intervals.keys() == {"likeness: VGG-19, early layer", "likeness: VGG-19, late layer", "kept: VGG-19"}
+    assert weights.judge(_weighted(0.1, -0.3)).verdict == "contradicts"
+    drawn = weights.draw(_weighted(0.1, 0.3, ("VGG-19",)))
+    assert "trained weights (VGG-19: ImageNet)" in [text.get_text() for text in drawn.legends[0].get_texts()]
     plt.close(drawn)
 
 

@@ -36,11 +36,14 @@ Numbers = Mapping[str, Any]
 
 
 class Settings(NamedTuple):
-    """seeds: of the draws, at least five. quick: small sizes. recordings: paths of real sounds; without any, procedural ones alone."""
+    """seeds: of the draws, at least five. quick: small sizes. recordings: paths of real sounds; without any, procedural ones alone. vgg19: path of
+    the weights of VGG-19; without any, ImageNet weights are not run.
+    """
 
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     quick: bool = False
     recordings: tuple[str, ...] = ()
+    vgg19: str = ""
 
 
 class Interval(NamedTuple):
@@ -239,10 +242,10 @@ def distance_of(make: Callable[[jax.Array], objective.Objective]) -> Callable[[j
     return jax.jit(distance)
 
 
-def textures(recipe: Recipe, references: Sequence[np.ndarray], seeds: Sequence[int], *, seconds: float | None = None) -> np.ndarray:
-    """A texture of each reference [N] at RATE, by a recipe and as one batch: [n, samples]. seeds: of the starts, n."""
+def textures(recipe: Recipe | Sequence[Recipe], references: Sequence[np.ndarray], seeds: Sequence[int], *, seconds: float | None = None) -> np.ndarray:
+    """A texture of each reference [N] at RATE, by a recipe, or one each of a single shape, as one batch: [n, samples]. seeds: of the starts, n."""
     seconds = len(references[0]) / RATE if seconds is None else seconds
-    recipes = [recipe] * len(references)
+    recipes = [recipe] * len(references) if isinstance(recipe, Recipe) else recipe
     problems = synthesis.prepare_batch(recipes, [[wave[None]] for wave in references], sample_rate=RATE, seconds=seconds)
     keys = jax.vmap(jax.random.key)(np.asarray(seeds, np.uint32))
     return _whole(synthesis.run_batch(problems, recipes, keys)).waves[:, 0]
@@ -256,6 +259,14 @@ def transfers(recipe: Recipe, content: np.ndarray, style: np.ndarray, seed: int,
     return _whole(synthesis.run_batch(problems, [recipe] * len(problems), keys))
 
 
+def inversions(recipes: Sequence[Recipe], contents: Sequence[np.ndarray], seeds: Sequence[int]) -> synthesis.Batch:
+    """Contents [N] at RATE made again by recipes of a single shape without a style, as one batch. seeds: of the starts, n."""
+    problems: list[synthesis.Problem] = []
+    for recipe, content in zip(recipes, contents, strict=True):
+        problems.append(synthesis.prepare_transfer(recipe, content[None], content[None], sample_rate=RATE, like=problems[0] if problems else None))
+    return _whole(synthesis.run_batch(problems, recipes, jax.vmap(jax.random.key)(np.asarray(seeds, np.uint32))))
+
+
 def _whole(batch: synthesis.Batch) -> synthesis.Batch:
     """The batch, none of whose runs Ctrl-C cut short: an experiment must not be drawn from those, and ends."""
     if any(outcome.reason == "interrupted" for outcome in batch.outcomes):
@@ -267,6 +278,12 @@ def likeness(candidate: np.ndarray, reference: np.ndarray) -> float:
     """Mean of the four measures of quality.py for waves [N] at RATE: 1 is as like as the reference's halves, above is less like."""
     prepared = (quality.prepare(wave, sample_rate=RATE, rate=RATE) for wave in (candidate, reference))
     return float(np.mean(list(quality.likeness(*prepared, sample_rate=RATE).values())))
+
+
+def kept(candidate: np.ndarray, content: np.ndarray) -> float:
+    """Mean correlation of onset strength and of loudness of waves [N] at RATE, moment by moment: 1 is all of the content."""
+    found = quality.kept(candidate, content, sample_rate=RATE)
+    return float(np.mean([found[measure] for measure in ("onsets_kept", "loudness_kept")]))
 
 
 # --- figures
