@@ -28,7 +28,7 @@ h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.1rem; margin-top: 
 .sounds { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem; }
 audio { width: 100%; } img { max-width: 100%; background: white; border-radius: 4px; }
 table { border-collapse: collapse; } td, th { text-align: right; padding: .2rem .8rem; border-bottom: 1px solid #8884; }
-td:first-child, th:first-child { text-align: left; } pre { overflow-x: auto; }
+td:first-child, th:first-child { text-align: left; } .words td, .words th { text-align: left; vertical-align: top; } pre { overflow-x: auto; }
 """
 
 
@@ -105,7 +105,7 @@ def training_page(found: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], s
         ("Accuracy by epoch", image(training_figure(rows, found["chance"], found["baseline"]), "accuracy and loss against epochs")),
         ("By fold held out", table(folds, ["fold", "accuracy", "training accuracy", "loss", "seconds"])),
         ("What is taken for what", image(confusion_figure(found["confusion"], found["classes"]), "confusion matrix")),
-        ("Settings", table(settings, ["", "value", "meaning"])),
+        ("Settings", f'<div class="words">{table(settings, ["", "value", "meaning"])}</div>'),
         ("Configuration", configuration(config)),
     ]
     return page(f"A {config['network']['kind']} network that tells {len(found['classes'])} classes of sounds", summary, sections)
@@ -221,13 +221,14 @@ def training_figure(rows: Sequence[Mapping[str, Any]], chance: float, baseline: 
         epochs = [row["epoch"] for row in of_fold]
         style = {"color": f"C{number}", "marker": "o", "markersize": 3}
         left.plot(epochs, [row["accuracy"] for row in of_fold], label=f"fold {fold}", **style)
-        left.plot(epochs, [row["fitted"] for row in of_fold], label="training clips" if number == 0 else None, linestyle=":", linewidth=1, color=f"C{number}")
+        left.plot(epochs, [row["fitted"] for row in of_fold], linestyle=":", linewidth=1, color=f"C{number}")
         right.plot(epochs, [row["loss"] for row in of_fold], **style)
+    left.plot([], [], linestyle=":", linewidth=1, color="black", label="training clips")
     left.axhline(baseline, color="black", linewidth=0.8, linestyle="--", label="nearest class mean")
-    left.axhline(chance, color="black", linewidth=0.8, linestyle=":", label="chance")
+    left.axhline(chance, color="black", linewidth=0.8, linestyle="-.", label="chance")
     left.set(xlabel="epoch", ylabel="accuracy on the fold held out", ylim=(0, 1.02))
-    left.legend(fontsize="small")
-    right.set(xlabel="epoch", ylabel="training loss", yscale="log")
+    figure.legend(loc="outside right center", fontsize="small")
+    right.set(xlabel="epoch", ylabel="training loss")
     for axis in (left, right):
         axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
         axis.grid(alpha=0.3)

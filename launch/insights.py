@@ -121,9 +121,8 @@ def write_page(folder: str, config: dict[str, Any]) -> None:
     from audio_texture import report
 
     found = [cli.read_json(os.path.join(folder, f"{name}.json")) for name in NAMES if os.path.exists(os.path.join(folder, f"{name}.json"))]
-    style = "<style>.verdicts td, .verdicts th { text-align: left; vertical-align: top; }</style>"
     table = report.table([[f"{each['claim_number']}. {each['claim']}", each["verdict"], each["sentence"]] for each in found], ["claim", "verdict", "numbers: mean over seeds [95 % interval]"])
-    sections = [("Verdicts", f'{style}<div class="verdicts">{table}</div>')]
+    sections = [("Verdicts", f'<div class="words">{table}</div>')]
     for each in found:
         with open(os.path.join(folder, f"{each['figure']}.png"), "rb") as file:
             picture = report.inline(file.read(), f"figure {each['figure']}")

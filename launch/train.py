@@ -161,7 +161,8 @@ def write_report(folder: str, found: dict[str, Any], rows: Sequence[Mapping[str,
         **config["front_end"],
         **config["settings"],
     }
-    settings = [[name, value, flags.FLAGS[name].help] for name, value in values.items()]
+    # The help of a choice begins with its options.
+    settings = [[name, value, flags.FLAGS[name].help.rpartition(">: ")[2]] for name, value in values.items()]
     cli.write_text(os.path.join(folder, "report.html"), report.training_page(found, rows, settings, config))
 
 
