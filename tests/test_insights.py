@@ -265,3 +265,19 @@ def test_permuted_frames_end_to_end():
     assert len(numbers["rows"]) == 2 * 3 * 3 * len(permutation.BLOCKS)
     assert np.all(experiment.per_seed(numbers["rows"], "share", block=1, distance="gram 3") == 1)
     assert np.all(experiment.per_seed(numbers["rows"], "share", block=permutation.JUDGED, distance="gram 3") < 0.2)
+
+
+@pytest.mark.slow
+def test_weights_end_to_end(monkeypatch):
+    """Every case once: random and trained files of one network; training is learnt from, other weights keep other things, as does another seed. Textures, tested above, are their references here."""
+    asked = []
+    monkeypatch.setattr(weights, "QUICK_FILTERS", {"1-D": (6, 6, 6)})
+    monkeypatch.setattr(weights, "textures", lambda recipes, references, seeds: asked.append((recipes, list(seeds))) or np.stack(references))
+    numbers = weights.measure(experiment.Settings(seeds=(0, 1), quick=True))
+    files = [recipe.weights_file for recipe in asked[0][0]]
+    assert len(files) == 8 and len(set(files)) == 4 and all(seeds == [0, 0, 0, 0, 1, 1, 1, 1] for _, seeds in asked)
+    assert [{tap.name for recipe in recipes for tap in recipe.style_layers} for recipes, _ in asked] == [{"relu_1"}, {"relu_3"}]
+    assert [tuple(row.values())[:5] for row in numbers["textures"]] == [(s, "1-D", kind, place, sound) for place in ("early", "late") for s in (0, 1) for kind in ("random", "trained") for sound in ("notes", "rain")]
+    assert len({row["kept"] for row in numbers["contents"]}) == 4 and all(0 < row["left"] < 1 for row in numbers["contents"])
+    assert all(row["accuracy"] > 0.5 > row["chance"] for row in numbers["accuracies"])
+    assert weights.judge(numbers).intervals.keys() == {"likeness: 1-D, early layer", "likeness: 1-D, late layer", "kept: 1-D"}
