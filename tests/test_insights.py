@@ -4,13 +4,17 @@ import dataclasses
 import os
 import signal
 
+import jax
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import scipy.stats
 
-from audio_texture import insights, sounds
+import audio_texture.networks
+import audio_texture.weights
+from audio_texture import insights, sounds, synthesis, training
 from audio_texture.insights import carried, experiment, filters, inversion, networks, permutation, phases, receptive_field, shifts, starts, transposition, weights
+from audio_texture.layer import AUTHORS_LAYERS, Description
 
 SEEDS = range(5)
 
@@ -281,3 +285,30 @@ def test_weights_end_to_end(monkeypatch):
     assert len({row["kept"] for row in numbers["contents"]}) == 4 and all(0 < row["left"] < 1 for row in numbers["contents"])
     assert all(row["accuracy"] > 0.5 > row["chance"] for row in numbers["accuracies"])
     assert weights.judge(numbers).intervals.keys() == {"likeness: 1-D, early layer", "likeness: 1-D, late layer", "kept: 1-D"}
+
+
+def test_imagenet_weights_share_the_random_ones_program(monkeypatch):
+    """Catches a whole VGG-19 beside a cut one; of two layers here. Its weights are those of the file, the random ones differ by seed."""
+    layers = Description("vgg19-grey", AUTHORS_LAYERS["vgg19-grey"][:2])
+    given = audio_texture.networks.build(layers).init(jax.random.key(9), np.zeros((8, 8), np.float32))
+    shapes, first = set(), []
+
+    def noted(recipes, contents, seeds):
+        files = [audio_texture.weights.load(recipe.weights_file)[1] for recipe in recipes]
+        first.append([np.asarray(variables["params"]["conv1_1"]["kernel"]) for variables in files])
+        shapes.update(synthesis.shape_of(recipe, [content[None]], sample_rate=experiment.RATE, seconds=1.7) for recipe, content in zip(recipes, contents, strict=True))
+        return synthesis.Batch(np.stack(contents)[:, None], np.zeros(len(contents)), np.zeros(len(contents)), {}, [])
+
+    monkeypatch.setattr(weights, "QUICK_FILTERS", {})
+    monkeypatch.setattr(weights, "_VGG_LAYERS", 2)
+    monkeypatch.setattr(weights, "inversions", noted)
+    monkeypatch.setattr(weights, "textures", lambda recipes, references, seeds: np.stack(references))
+    monkeypatch.setattr(weights, "procedural_clips", lambda *_: ([training.Clip("", 0, 1)], {}))
+    load = audio_texture.weights.load
+    monkeypatch.setattr(audio_texture.weights, "load", lambda path, **options: (layers, given) if path == "vgg19.pth" else load(path, **options))
+    numbers = weights.measure(experiment.Settings(seeds=(0, 1), quick=True, vgg19="vgg19.pth"))
+    assert [row["weights"] for row in numbers["contents"]] == ["random", "ImageNet"] * 2 and len(shapes) == 1
+    one, imagenet, other, again = first[0]
+    np.testing.assert_array_equal(imagenet, given["params"]["conv1_1"]["kernel"])
+    np.testing.assert_array_equal(imagenet, again)
+    assert not np.allclose(one, other) and not np.allclose(one, imagenet)

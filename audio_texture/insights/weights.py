@@ -174,8 +174,11 @@ def _cases(settings: Settings, folder: str) -> tuple[list[Case], list[dict[str, 
             state, accuracy = learnt(train, *clips[seed], learning, seed)
             add(seed, network, "trained", description, training.network_variables(state))
             accuracies.append({**cases[-1].named(), "accuracy": accuracy, "chance": 1 / classes})
-    for seed in settings.seeds if settings.vgg19 else ():
+    if settings.vgg19:
         description = Description(KINDS["VGG-19"], AUTHORS_LAYERS[KINDS["VGG-19"]][:_VGG_LAYERS])
-        add(seed, "VGG-19", "random", description, networks.build(description).init(jax.random.key(seed), np.zeros(FRONT.shape, np.float32)))
-        cases.append(Case(seed, "VGG-19", "ImageNet", settings.vgg19))
+        _, given = weights.load(settings.vgg19)
+        for seed in settings.seeds:
+            drawn = networks.build(description).init(jax.random.key(seed), np.zeros(FRONT.shape, np.float32))
+            add(seed, "VGG-19", "random", description, drawn)
+            add(seed, "VGG-19", "ImageNet", description, {**given, "params": {name: given["params"][name] for name in drawn["params"]}})
     return cases, accuracies
