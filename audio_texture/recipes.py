@@ -461,6 +461,17 @@ _PAPER_TRANSFER = {
 }
 _AUTHORS_NETWORK = {"depth": 3, "pool": 2, "pooling": "max", "padding": "same", "initialisation": "uniform", "style_layers": (Tap("relu_1"),), "content_layers": (Tap("relu_3"),)}
 _VGG_LAYERS = tuple(f"relu{block}_{number}" for block, count in enumerate((2, 2, 4, 4, 4), start=1) for number in range(1, count + 1))
+# 2-D networks on real and imaginary parts, as in Caracalla & Roebel 2020.
+_REAL_IMAGINARY = {
+    "sample_rate": 16000,
+    "representation": "real-imaginary",
+    "compression": "peak",
+    "standardised": False,
+    "gain_bands": 0,
+    "network": "2d",
+    "filters": 128,
+    "evaluations": 400,
+}
 
 RECIPES = {
     recipe.name: recipe
@@ -516,32 +527,18 @@ RECIPES = {
         Recipe(
             name="caracalla-roebel",
             summary="Caracalla & Roebel 2020: 2-D random nets on real and imaginary parts, a Gram for every bin; a waveform.",
-            sample_rate=16000,
+            **_REAL_IMAGINARY,
             views=(View(0, (3, 5, 7, 11, 15, 19, 23, 27), 32.0, 16.0),),
-            representation="real-imaginary",
-            compression="peak",
-            standardised=False,
-            gain_bands=0,
-            network="2d",
-            filters=128,
             statistic="bin-grams",
-            evaluations=400,
         ),
         Recipe(
             name="gaussian-ot",
             summary="Gaussian optimal transport between maps of 2-D random nets on real and imaginary parts; a waveform.",
-            sample_rate=16000,
+            **_REAL_IMAGINARY,
             views=(View(0, ((2, 101), (3, 53), (5, 11), 3, 7, 11, 19, 27), 32.0, 16.0),),
-            representation="real-imaginary",
-            compression="peak",
-            standardised=False,
-            gain_bands=0,
-            network="2d",
-            filters=128,
             initialisation="narrow",
             statistic="transport",
             history=25,
-            evaluations=400,
         ),
         Recipe(
             name="infinite-width",

@@ -1,5 +1,6 @@
 """What all tests share: strictness, a cache of compiled programs, small sounds, real recordings where there are any."""
 
+import os
 import pathlib
 
 import jax
@@ -10,6 +11,8 @@ import scipy.signal
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # The programs of tests run for milliseconds and are compiled for seconds: LLVM's passes are left out, XLA's are not.
 jax.config.update("jax_disable_most_optimizations", True)
+# So do the programs that tests start.
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 
 ESC10 = pathlib.Path(__file__).parents[2] / "shared" / "esc10"
 

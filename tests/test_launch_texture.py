@@ -14,8 +14,9 @@ import soundfile
 from audio_texture import audio, recipes
 
 ROOT = Path(__file__).resolve().parent.parent
-# Small enough that a run is mostly start-up.
-SMALL = ("--views=bins@32/16:1,2", "--evaluations=30", "--seconds=0.3")
+# Small enough that a run is mostly start-up; the default recipe compiles three times as long.
+DEFAULT = ("--views=bins@32/16:1,2", "--evaluations=30", "--seconds=0.3")
+SMALL = ("--recipe=texture-fast", *DEFAULT)
 
 
 def command(*arguments: str) -> list[str]:
@@ -45,7 +46,7 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def first_run(folder) -> Path:
-    done = run(f"--input={folder}/mono.wav", f"--output_dir={folder}/first", *SMALL)
+    done = run(f"--input={folder}/mono.wav", f"--output_dir={folder}/first", *DEFAULT)
     assert done.returncode == 0, done.stderr
     return folder / "first"
 
@@ -80,7 +81,7 @@ def test_config_makes_it_again(first_run, folder):
 def test_an_earlier_run_is_kept(first_run, folder):
     """Without --overwrite nothing of it changes; with it, it is replaced, and files of the user's own stay."""
     before = (first_run / "texture.wav").read_bytes()
-    done = run(f"--input={folder}/mono.wav", f"--output_dir={first_run}", *SMALL)
+    done = run(f"--input={folder}/mono.wav", f"--output_dir={first_run}", *DEFAULT)
     assert done.returncode == 2 and "--overwrite" in done.stderr
     assert (first_run / "texture.wav").read_bytes() == before
     kept = folder / "overwritten"
@@ -93,7 +94,7 @@ def test_an_earlier_run_is_kept(first_run, folder):
 
 def test_samples_are_seeds(first_run, folder):
     """Sample i is what seed + i makes alone: one of many can be made again by itself. And they differ."""
-    done = run(f"--input={folder}/mono.wav", f"--output_dir={folder}/two", "--samples=2", *SMALL)
+    done = run(f"--input={folder}/mono.wav", f"--output_dir={folder}/two", "--samples=2", *DEFAULT)
     assert done.returncode == 0, done.stderr
     zero, one = ((folder / f"two/texture_{i}.wav").read_bytes() for i in (0, 1))
     assert zero == (first_run / "texture.wav").read_bytes() != one
@@ -156,7 +157,7 @@ def test_bands_on_a_constant_q_axis(folder):
 @pytest.mark.slow
 def test_interrupted_and_resumed(folder):
     """Ctrl-C writes what there is; --resume ends up at the very samples of a run that was left alone."""
-    flags = (f"--input={folder}/mono.wav", "--views=bins@32/16:1,2", "--seconds=0.3", "--evaluations=3000")
+    flags = ("--recipe=texture-fast", f"--input={folder}/mono.wav", "--views=bins@32/16:1,2", "--seconds=0.3", "--evaluations=3000")
     out = folder / "interrupted"
     process = subprocess.Popen(command(*flags, f"--output_dir={out}"), cwd=ROOT, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:

@@ -88,7 +88,7 @@ def test_sounds_too_short_to_be_judged(folder):
     [
         (["--content=none.wav"], "--content: 'none.wav' does not exist"),
         (["--style={folder}/short.wav"], "--style: '{folder}/short.wav' lasts 0.0375 s; the shortest kernel must fit"),
-        (["--style_weight=1,two"], "--style_weight: '1,two' must be numbers separated by commas"),
+        (["--style_weight=1,two"], "--style_weight: 'two' must be numbers separated by commas"),
         (["--style_weight=0", "--content_weight=0"], "--style_weight: style_weight must be at least 0 and not 0 with content_weight"),
         (["--style_layers=relu_9"], "--style_layers: 'relu_9' is no layer of this network; there are conv_1, relu_1"),
         (["--recipe=paper-transfer-1d", "--content_layers=fc_1"], "there are conv_1, batchnorm_1, relu_1, pool_1, conv_2"),
