@@ -11,6 +11,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import matplotlib.ticker
 import numpy as np
 import scipy.signal
 import soundfile
@@ -27,7 +28,7 @@ h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.1rem; margin-top: 
 .sounds { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem; }
 audio { width: 100%; } img { max-width: 100%; background: white; border-radius: 4px; }
 table { border-collapse: collapse; } td, th { text-align: right; padding: .2rem .8rem; border-bottom: 1px solid #8884; }
-td:first-child, th:first-child { text-align: left; } pre { overflow-x: auto; }
+td:first-child, th:first-child { text-align: left; } .words td, .words th { text-align: left; vertical-align: top; } pre { overflow-x: auto; }
 """
 
 
@@ -86,6 +87,28 @@ def transfer_page(
         ("Configuration", configuration(config)),
     ]
     return page(f"{content[0].removeprefix('content: ')} in the style of {style[0].removeprefix('style: ')}", summary, sections)
+
+
+def training_page(found: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], settings: Sequence[Sequence[Any]], config: Mapping[str, Any]) -> str:
+    """The page of launch.train: accuracy by epoch and fold, which class is taken for which, the settings, the configuration.
+
+    found: of accuracy.json. rows: of metrics.jsonl. settings: name, value and meaning of each.
+    """
+    summary = (
+        f"Accuracy {found['accuracy']:.3f} over {len(found['folds'])} folds of {found['clips']} clips; nearest class mean {found['baseline']:.3f}, chance {found['chance']:.3f}."
+        + (f" Left out as unreadable: {found['skipped']}." if found["skipped"] else "")
+    )
+    last = {row["fold"]: row for row in rows}
+    seconds = lambda fold: sum(row["seconds"] for row in rows if row["fold"] == fold)
+    folds = [[fold, row["accuracy"], row["fitted"], row["loss"], seconds(fold)] for fold, row in last.items()]
+    sections = [
+        ("Accuracy by epoch", image(training_figure(rows, found["chance"], found["baseline"]), "accuracy and loss against epochs")),
+        ("By fold held out", table(folds, ["fold", "accuracy", "training accuracy", "loss", "seconds"])),
+        ("What is taken for what", image(confusion_figure(found["confusion"], found["classes"]), "confusion matrix")),
+        ("Settings", f'<div class="words">{table(settings, ["", "value", "meaning"])}</div>'),
+        ("Configuration", configuration(config)),
+    ]
+    return page(f"A {config['network']['kind']} network that tells {len(found['classes'])} classes of sounds", summary, sections)
 
 
 def players(sounds: Sequence[Sound]) -> str:
@@ -187,6 +210,46 @@ def likeness_figure(times: np.ndarray, ratios: np.ndarray, names: Sequence[str])
     axis.set(xlabel="time (s)", ylabel="distance; 1 = the recording's own halves", yscale="log")
     axis.grid(alpha=0.3)
     axis.legend(fontsize="small")
+    return figure
+
+
+def training_figure(rows: Sequence[Mapping[str, Any]], chance: float, baseline: float) -> plt.Figure:
+    """Accuracy on the fold held out and on the training clips, and the loss, by epoch; a colour a fold. rows: of metrics.jsonl of launch.train."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+    for number, fold in enumerate(dict.fromkeys(row["fold"] for row in rows)):
+        of_fold = [row for row in rows if row["fold"] == fold]
+        epochs = [row["epoch"] for row in of_fold]
+        style = {"color": f"C{number}", "marker": "o", "markersize": 3}
+        left.plot(epochs, [row["accuracy"] for row in of_fold], label=f"fold {fold}", **style)
+        left.plot(epochs, [row["fitted"] for row in of_fold], linestyle=":", linewidth=1, color=f"C{number}")
+        right.plot(epochs, [row["loss"] for row in of_fold], **style)
+    left.plot([], [], linestyle=":", linewidth=1, color="black", label="training clips")
+    left.axhline(baseline, color="black", linewidth=0.8, linestyle="--", label="nearest class mean")
+    left.axhline(chance, color="black", linewidth=0.8, linestyle="-.", label="chance")
+    left.set(xlabel="epoch", ylabel="accuracy on the fold held out", ylim=(0, 1.02))
+    figure.legend(loc="outside right center", fontsize="small")
+    right.set(xlabel="epoch", ylabel="training loss")
+    for axis in (left, right):
+        axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
+        axis.grid(alpha=0.3)
+    return figure
+
+
+def confusion_figure(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> plt.Figure:
+    """Clips of each class (rows) by the class they are taken for (columns); colours are shares of the row, numbers are clips."""
+    counts = np.asarray(confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = 2.5 + 0.35 * len(classes)
+    figure, axis = plt.subplots(figsize=(side + 1, side), layout="constrained")
+    shown = axis.imshow(shares, cmap="magma", vmin=0, vmax=1)
+    places = np.arange(len(classes))
+    axis.set_xticks(places, classes, rotation=90)
+    axis.set_yticks(places, classes)
+    axis.set(xlabel="taken for", ylabel="class")
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            axis.text(column, row, str(count), ha="center", va="center", fontsize="small", color="black" if shares[row, column] > 0.6 else "white")
+    figure.colorbar(shown, label="share of the class's clips", shrink=0.8)
     return figure
 
 

@@ -7,6 +7,7 @@ canvas parameters -> the same -> distance -> optimiser -> parameters -> wave, at
 import dataclasses
 import functools
 import math
+import os
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ import numpy as np
 import scipy.fft
 
 from audio_texture import audio, canvas, checkpoint, constant_q, objective, optimize, phase, spectrogram
-from audio_texture.layer import Layer, cut_after, cut_to, receptive_fields
+from audio_texture.layer import Description, Layer, cut_after, cut_to, receptive_fields
 from audio_texture.recipes import Recipe, View, at_scales
 
 # Nothing above half of this is heard; faster recordings are modelled at this rate and the result is brought back to theirs.
@@ -36,7 +37,7 @@ MORPH_STEPS = 4
 CONSTANT_Q_GAIN = 256
 
 
-# A recipe's numbers by the names of their fields, maybe traced.
+# A recipe's numbers by the names of their fields, and the variables of a network from a file as "network"; maybe traced.
 Numbers = dict[str, Any]
 
 
@@ -164,6 +165,9 @@ def shape_of(
 ) -> Hashable:
     """What decides which programs a run is compiled to: runs of one shape can share them, and be batched."""
     structure = fitted(recipe, references, sample_rate=sample_rate).structure()
+    if recipe.weights_file:
+        # Files of one network share programs, to which its weights are data.
+        structure = dataclasses.replace(structure, weights_file=repr(_of_file(recipe)[0]))
     mixture = (morph_to and tuple(morph_to), bands and tuple(map(tuple, bands)))
     return structure, sample_rate, round(seconds * sample_rate), tuple(wave.shape for wave in references), *mixture
 
@@ -208,7 +212,7 @@ def prepare(
     style = functools.partial(style_objective, recipe, rate, morph_to=morph_to, bands=bands)
     programs = like.programs if like else _programs(style, shape, layout)
     numbers, shares = recipe.numbers(), np.asarray(weights, np.float32)
-    target = programs.fit(modelled, shares, numbers)
+    target = programs.fit(modelled, shares, numbers | _given_weights(recipe))
     along = None if morph_to is None else _levels_along(references, modelled, rate, weights, morph_to)
 
     def begin(key):
@@ -271,7 +275,7 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
         raise ValueError(f"a transfer of {wanted / sample_rate:g} s by the recipe {recipe.name} has not the shape of the problem that it should be like.")
     programs = like.programs if like else _transfer_programs(recipe, rate, shape, layout)
     numbers = recipe.numbers()
-    targets = programs.fit((kept, style_wave), numbers)
+    targets = programs.fit((kept, style_wave), numbers | _given_weights(recipe))
     weights = {name: numbers[f"{name}_weight"] for name in targets}
     colour = canvas.spectral_colour(
         canvas.spectral_density(style_wave, sample_rate=rate, samples=kept.shape[1], smoothing_hz=recipe.smoothing_hz)
@@ -616,8 +620,7 @@ def of_weights(recipe: Recipe, path: str) -> Recipe:
     """
     from audio_texture import weights
 
-    kind = recipe.network if recipe.network.startswith("vgg19") else "vgg19-grey"
-    description, _ = weights.load(path, kind=kind)
+    description, _ = _of_file(dataclasses.replace(recipe, weights_file=path))
     layer = description.layers[0]
     network = {"network": description.kind, "initialisation": description.initialisation, "padding": description.padding, "pooling": description.pooling}
     if description.kind.startswith("vgg19"):
@@ -629,6 +632,25 @@ def of_weights(recipe: Recipe, path: str) -> Recipe:
         view = View(front["bands"], (layer.width,), window, hop)
         seen = {"filters": layer.filters, "depth": len(description.layers), "dilation": layer.dilation, "pool": layer.pool, "sample_rate": front["sample_rate"]}
     return dataclasses.replace(recipe, weights_file=path, views=(view,), content_views=(), compression="fixed", standardised=False, **network, **seen)
+
+
+def _of_file(recipe: Recipe) -> tuple[Description, Any]:
+    """The network of a recipe's file of weights, and its variables."""
+    path = recipe.weights_file
+    return _loaded(path, recipe.network if recipe.network.startswith("vgg19") else "vgg19-grey", os.path.getmtime(path) if os.path.exists(path) else None)
+
+
+# A preparation asks several times, a sweep for every run; VGG-19 takes a third of a second.
+@functools.lru_cache(maxsize=2)
+def _loaded(path: str, kind: str, changed: float | None) -> tuple[Description, Any]:
+    from audio_texture import weights
+
+    return weights.load(path, kind=kind)
+
+
+def _given_weights(recipe: Recipe) -> Numbers:
+    """What `_of_explicit` takes a network's variables from, where they come from a file."""
+    return {"network": _of_file(recipe)[1]} if recipe.weights_file else {}
 
 
 def fields_of(recipe: Recipe, rate: int) -> list[str]:
@@ -867,19 +889,19 @@ def _content(recipe: Recipe, rate: int, numbers: Numbers) -> objective.Objective
     total_weight = sum(view.weight for view in views)
     parts = {}
     for number, view in enumerate(views):
-        networks = _content_networks(recipe, view, jax.random.key(number))
+        networks = _content_networks(recipe, view, jax.random.key(number), numbers)
         seen = functools.partial(_seen, recipe, view, rate, numbers=numbers)
         parts[str(view)] = (view.weight / total_weight, objective.between(seen, objective.of_first(networks)))
     return objective.weighted_sum(parts)
 
 
-def _content_networks(recipe: Recipe, view: View, key: jax.Array) -> objective.Objective:
+def _content_networks(recipe: Recipe, view: View, key: jax.Array, numbers: Numbers) -> objective.Objective:
     """How far the networks' activations, one for each kernel width, are from the content's at every moment."""
     relative = recipe.normalised_by == "target"
     if recipe.filters == 0:
         stacks, weights = _closed(recipe, view, "content")
         return objective.infinite_content(stacks, weights=weights, relative=relative)
-    return _of_explicit(recipe, view, key, objective.content(relative=relative), "content")
+    return _of_explicit(recipe, view, key, objective.content(relative=relative), "content", numbers)
 
 
 def _regularisers(recipe: Recipe, numbers: Numbers) -> dict[str, tuple[float, objective.Objective]]:
@@ -900,17 +922,16 @@ def _closed(recipe: Recipe, view: View, which: str) -> tuple[list[tuple[Layer, .
     return [cut_to(recipe.layers(width), tap.name) for width, tap in taps], [tap.weight for _, tap in taps]
 
 
-def _of_explicit(recipe: Recipe, view: View, key: jax.Array, statistic: objective.Objective, which: str, *, circular: bool = False) -> objective.Objective:
-    """A statistic of the taps of a view's networks, one for each kernel width, whose filters are drawn."""
+def _of_explicit(recipe: Recipe, view: View, key: jax.Array, statistic: objective.Objective, which: str, numbers: Numbers, *, circular: bool = False) -> objective.Objective:
+    """A statistic of the taps of a view's networks, one for each kernel width, whose filters are drawn, or given as the number "network"."""
     # Flax takes a second to import, which runs in closed form need not wait for.
     from audio_texture import networks
 
     taps = recipe.taps(which)
     descriptions, given = [recipe.description(width) for width in view.widths], None
     if recipe.weights_file:
-        from audio_texture import weights as files
-
-        kept, given = files.load(recipe.weights_file, kind=recipe.network if recipe.network.startswith("vgg19") else "vgg19-grey")
+        kept, given = _of_file(recipe)
+        given = numbers.get("network", given)
         descriptions = [cut_after(kept, [tap.name for tap in taps])]
     nets = [networks.build(description) for description in descriptions]
     weights = {f"{i} {tap.name}": tap.weight for i in range(len(nets)) for tap in taps}
@@ -960,7 +981,7 @@ def _networks(recipe: Recipe, view: View, key: jax.Array, numbers: Numbers, *, c
         others["diversity"] = (numbers["diversity_weight"], objective.diversity())
     if others:
         statistic = objective.weighted_sum({"gram": (1.0, statistic), **others})
-    return _of_explicit(recipe, view, key, statistic, "style", circular=circular)
+    return _of_explicit(recipe, view, key, statistic, "style", numbers, circular=circular)
 
 
 def _magnitude(wave: jax.Array, sizes: dict[str, int]) -> jax.Array:

@@ -3,6 +3,7 @@
     python -m launch.insights --quick                              # all of them small, on procedural sounds: under ten minutes
     python -m launch.insights --data=esc10 --output_dir=output/insights-full        # at length, real recordings too
     python -m launch.insights --figure=filters --figure=receptive-field --seeds=10
+    python -m launch.insights --figure=weights --vgg19=vgg19.pth   # ImageNet weights too, from a file of yours
 
 Writes NAME.png and NAME.json (numbers, intervals, verdict, settings) of each figure as soon as it is done, and insights.html with
 all that are there, into --output_dir. Ctrl-C loses the figure at hand alone: --resume goes on with those that are missing.
@@ -20,12 +21,13 @@ from audio_texture import training
 from launch import cli
 
 # Known without an import of the experiments, which takes seconds that --help and bad input need not wait for.
-NAMES = ("shifts", "networks", "permutation", "carried", "inversion", "receptive-field", "transposition", "filters", "starts", "phases")
+NAMES = ("shifts", "networks", "permutation", "carried", "inversion", "weights", "receptive-field", "transposition", "filters", "starts", "phases")
 
 _FIGURE = flags.DEFINE_multi_enum("figure", None, NAMES, "Experiment to run; repeat for several. Default: all.")
 _QUICK = flags.DEFINE_bool("quick", False, "Whether to run everything small: short sounds, few evaluations.")
 _SEEDS = flags.DEFINE_integer("seeds", 5, "Seeds of sounds, filters and starts that intervals are taken over.", lower_bound=5, upper_bound=1000)
 _DATA = flags.DEFINE_string("data", None, "Folder of recordings, as of launch.train, such as ESC-10; procedural sounds alone if left out.")
+_VGG19 = flags.DEFINE_string("vgg19", None, "File of ImageNet weights of VGG-19 (.pth, .safetensors, .npz, .h5) for the figure weights; left out there if not given.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "output/insights", "Folder for the results.")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --output_dir may be replaced.")
 _RESUME = flags.DEFINE_bool("resume", False, "Whether to keep the figures that are in --output_dir and add those that are missing.")
@@ -39,12 +41,15 @@ def main() -> int:
     if _DATA.value:
         with cli.naming("data"):
             clips, _ = training.list_clips(_DATA.value)
+    if _VGG19.value:
+        check_vgg19(_VGG19.value)
     recordings = tuple(clip.path for clip in clips)
     config = {
         "quick": _QUICK.value,
         "seeds": _SEEDS.value,
         "data": _DATA.value,
         "recordings": hashlib.sha256("\n".join(os.path.relpath(path, _DATA.value) for path in recordings).encode()).hexdigest() if recordings else None,
+        "vgg19": _VGG19.value and cli.digest(_VGG19.value),
         "versions": cli.versions(),
     }
     folder = _OUTPUT_DIR.value
@@ -56,7 +61,7 @@ def main() -> int:
 
     from audio_texture import insights
 
-    settings = insights.Settings(tuple(range(_SEEDS.value)), _QUICK.value, recordings)
+    settings = insights.Settings(tuple(range(_SEEDS.value)), _QUICK.value, recordings, _VGG19.value or "")
     for number, name in enumerate(figures, start=1):
         if os.path.exists(os.path.join(folder, f"{name}.json")):
             cli.say(f"{name}: done before")
@@ -72,6 +77,16 @@ def main() -> int:
     write_page(folder, config)
     cli.say(f"{os.path.join(folder, 'insights.html')}: claims, figures, numbers and verdicts")
     return 0
+
+
+def check_vgg19(path: str) -> None:
+    """Ends the program where the file holds no weights of VGG-19."""
+    from audio_texture import weights
+
+    with cli.naming("vgg19"):
+        description, _ = weights.load(path)
+        if not description.kind.startswith("vgg19"):
+            raise ValueError(f"{path!r} holds weights of a {description.kind} network, and must hold those of VGG-19.")
 
 
 def run(name: str, experiment: Any, settings: Any, config: dict[str, Any], folder: str) -> dict[str, Any]:
@@ -106,9 +121,8 @@ def write_page(folder: str, config: dict[str, Any]) -> None:
     from audio_texture import report
 
     found = [cli.read_json(os.path.join(folder, f"{name}.json")) for name in NAMES if os.path.exists(os.path.join(folder, f"{name}.json"))]
-    style = "<style>.verdicts td, .verdicts th { text-align: left; vertical-align: top; }</style>"
     table = report.table([[f"{each['claim_number']}. {each['claim']}", each["verdict"], each["sentence"]] for each in found], ["claim", "verdict", "numbers: mean over seeds [95 % interval]"])
-    sections = [("Verdicts", f'{style}<div class="verdicts">{table}</div>')]
+    sections = [("Verdicts", f'<div class="words">{table}</div>')]
     for each in found:
         with open(os.path.join(folder, f"{each['figure']}.png"), "rb") as file:
             picture = report.inline(file.read(), f"figure {each['figure']}")

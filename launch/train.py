@@ -5,14 +5,16 @@
     python -m launch.train --data=ESC-50-master --network=2d --folds=5      # one fold held out, as the authors
 
 --data is laid out as ESC-50 (audio/ and meta/esc50.csv) or has a folder a class, with files' names that begin with their
-fold's number. Writes accuracy.json, weights.safetensors (of the network that held out the last fold), metrics.jsonl (a
-line an epoch) and config.json into --output_dir. Ctrl-C keeps a checkpoint, from which --resume goes on.
+fold's number. Writes accuracy.json, report.html (both of all folds), weights.safetensors (of the network that held out the
+last fold), metrics.jsonl (a line an epoch) and config.json into --output_dir. Ctrl-C keeps a checkpoint, from which --resume goes on.
 """
 
 import dataclasses
 import json
 import os
 import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -59,7 +61,7 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --
 _CHECKPOINT_EVERY = flags.DEFINE_integer("checkpoint_every", 0, "Epochs between checkpoints; 0 keeps one on Ctrl-C alone.", lower_bound=0)
 _RESUME = flags.DEFINE_bool("resume", False, "Whether to finish the run in --output_dir, from its last checkpoint.")
 
-FILES = ("config.json", "metrics.jsonl", "accuracy.json", "weights.safetensors", "checkpoint")
+FILES = ("config.json", "metrics.jsonl", "accuracy.json", "report.html", "weights.safetensors", "checkpoint")
 
 
 def main() -> int:
@@ -130,15 +132,38 @@ def main() -> int:
     except FloatingPointError as error:
         raise cli.UserError(f"--learning_rate: {error}") from error
     bar.close()
-    found = training.summary(clips, classes, profiles, rows)
-    cli.write_json(os.path.join(folder, "accuracy.json"), {**found, "skipped": skipped, "config": config})
+    found = {**training.summary(clips, classes, profiles, rows), "skipped": skipped}
+    write_report(folder, found, rows, config)
+    cli.write_json(os.path.join(folder, "accuracy.json"), {**found, "config": config})
     notes = {name: config[name] for name in ("front_end", "settings", "seed")}
     notes |= {"classes": classes, "held_out": folds[-1], "accuracy": found["folds"][str(folds[-1])]}
     weights.save(os.path.join(folder, "weights.safetensors"), description, training.network_variables(state), notes)
     checkpoint.remove(os.path.join(folder, "checkpoint"))
     cli.say(f"accuracy {found['accuracy']:.3f} over {len(folds)} folds; nearest class mean {found['baseline']:.3f}, chance {found['chance']:.3f}")
+    cli.say(f"{os.path.join(folder, 'report.html')}: accuracy by epoch, confusion matrix and settings")
     cli.say(f"{os.path.join(folder, 'accuracy.json')}, weights.safetensors: of the network that held out fold {folds[-1]}")
     return 0
+
+
+def write_report(folder: str, found: dict[str, Any], rows: Sequence[Mapping[str, Any]], config: dict[str, Any]) -> None:
+    """report.html: how the training went and what came of it; settings by the flags they came by."""
+    from audio_texture import report
+
+    layers = config["network"]["layers"]
+    values = {
+        "data": config["data"] or "procedural sounds",
+        "network": config["network"]["kind"],
+        "filters": ",".join(str(layer["filters"]) for layer in layers),
+        "width": layers[0]["width"],
+        "pool": layers[0]["pool"],
+        "folds": ",".join(map(str, config["folds"])),
+        "seed": config["seed"],
+        **config["front_end"],
+        **config["settings"],
+    }
+    # The help of a choice begins with its options.
+    settings = [[name, value, flags.FLAGS[name].help.rpartition(">: ")[2]] for name, value in values.items()]
+    cli.write_text(os.path.join(folder, "report.html"), report.training_page(found, rows, settings, config))
 
 
 def _from_flags(kind):

@@ -4,13 +4,17 @@ import dataclasses
 import os
 import signal
 
+import jax
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import scipy.stats
 
-from audio_texture import insights, sounds
-from audio_texture.insights import carried, experiment, filters, inversion, networks, permutation, phases, receptive_field, shifts, starts, transposition
+import audio_texture.networks
+import audio_texture.weights
+from audio_texture import insights, sounds, synthesis, training
+from audio_texture.insights import carried, experiment, filters, inversion, networks, permutation, phases, receptive_field, shifts, starts, transposition, weights
+from audio_texture.layer import AUTHORS_LAYERS, Description
 
 SEEDS = range(5)
 
@@ -108,7 +112,7 @@ def test_recordings_that_cannot_be_read_are_passed_over(tmp_path):
     (tmp_path / "1-no-sound.wav").write_text("no sound")
     assert experiment.recorded(experiment.Settings(recordings=(str(tmp_path / "1-no-sound.wav"),)), 0, 1, 0.5) == {}
     paths = ["rain/1-a.wav", "rain/2-a.wav", "fire/1-b.wav", "wind/2-c.wav", "wind/4-c.wav"]
-    assert shifts._classes(paths) == {"rain": {"rain/1-a.wav": 1, "rain/2-a.wav": 2}}
+    assert experiment.classes_of(paths) == {"rain": {"rain/1-a.wav": 1, "rain/2-a.wav": 2}}
 
 
 # --- rules and figures: for each figure, numbers of which the verdict is known
@@ -172,7 +176,16 @@ def _inverted(pitch, rhythm, left):
     return {"rows": [{"seed": s, "layer": layer, **{name: value * (1 + 0.02 * s) for name, value in levels.items()}} for s in SEEDS for layer in inversion.LAYERS]}
 
 
+def _weighted(nearer, kept, vgg=()):
+    """nearer: of trained weights over random ones, in octaves of likeness; kept: how much more."""
+    cases = [(s, network, kind) for s in SEEDS for network in ("1-D", "2-D", *vgg) for kind in ("random", weights._trained(network))]
+    rows = [{"seed": s, "network": n, "weights": k, "layer": place, "sound": "rain", "likeness": 1.0 - (nearer + 0.01 * s) * (k != "random")} for s, n, k in cases for place in ("early", "late")]
+    contents = [{"seed": s, "network": n, "weights": k, "sound": "notes", "kept": 0.4 + (kept + 0.01 * s) * (k != "random"), "left": 0.1} for s, n, k in cases]
+    return {"textures": rows, "contents": contents, "accuracies": [{"seed": s, "network": n, "weights": "trained", "accuracy": 0.9, "chance": 1 / 6} for s in SEEDS for n in ("1-D", "2-D")]}
+
+
 MADE_UP = {
+    "weights": {"supports": _weighted(0.1, 0.3), "contradicts": _weighted(0.5, 0.3), "undecided": _weighted(0.1, -0.02)},
     "starts": {"supports": _starts(0.8, 0.2), "contradicts": _starts(0.2, 0.8), "undecided": _starts(0.52, 0.5)},
     "inversion": {"supports": _inverted(0.8, 0.8, 1e-2), "contradicts": _inverted(0.8, 0.1, 1e-6), "undecided": _inverted(0.8, 0.1, 1e-2)},
     "permutation": {"supports": _permuted(0.03, 1.2), "contradicts": _permuted(0.7, 1.2), "undecided": _permuted(0.03, 0.45)},
@@ -197,6 +210,17 @@ def test_rules_and_figures(name):
         assert any(f"{found.mean:.2f}" in verdict.sentence or str(found) in verdict.sentence for found in verdict.intervals.values())
     drawn = figure.draw(MADE_UP[name]["supports"])
     assert all(axis.get_xlabel() or axis.get_xticklabels() for axis in drawn.axes) and any(axis.get_ylabel() for axis in drawn.axes)
+    plt.close(drawn)
+
+
+def test_weights_that_were_not_run_are_told():
+    """ImageNet's count where they were run, and the sentence says so where they were not; content kept worse everywhere contradicts."""
+    absent, present = (weights.judge(_weighted(0.1, 0.3, vgg)) for vgg in ((), ("VGG-19",)))
+    assert "ImageNet weights were not run" in absent.sentence and "ImageNet" not in present.sentence
+    assert present.intervals.keys() - absent.intervals.keys() == {"likeness: VGG-19, early layer", "likeness: VGG-19, late layer", "kept: VGG-19"}
+    assert weights.judge(_weighted(0.1, -0.3)).verdict == "contradicts"
+    drawn = weights.draw(_weighted(0.1, 0.3, ("VGG-19",)))
+    assert "trained weights (VGG-19: ImageNet)" in [text.get_text() for text in drawn.legends[0].get_texts()]
     plt.close(drawn)
 
 
@@ -245,3 +269,46 @@ def test_permuted_frames_end_to_end():
     assert len(numbers["rows"]) == 2 * 3 * 3 * len(permutation.BLOCKS)
     assert np.all(experiment.per_seed(numbers["rows"], "share", block=1, distance="gram 3") == 1)
     assert np.all(experiment.per_seed(numbers["rows"], "share", block=permutation.JUDGED, distance="gram 3") < 0.2)
+
+
+@pytest.mark.slow
+def test_weights_end_to_end(monkeypatch):
+    """Every case once: random and trained files of one network; training is learnt from, other weights keep other things, as does another seed. Textures, tested above, are their references here."""
+    asked = []
+    monkeypatch.setattr(weights, "QUICK_FILTERS", {"1-D": (6, 6, 6)})
+    monkeypatch.setattr(weights, "textures", lambda recipes, references, seeds: asked.append((recipes, list(seeds))) or np.stack(references))
+    numbers = weights.measure(experiment.Settings(seeds=(0, 1), quick=True))
+    files = [recipe.weights_file for recipe in asked[0][0]]
+    assert len(files) == 8 and len(set(files)) == 4 and all(seeds == [0, 0, 0, 0, 1, 1, 1, 1] for _, seeds in asked)
+    assert [{tap.name for recipe in recipes for tap in recipe.style_layers} for recipes, _ in asked] == [{"relu_1"}, {"relu_3"}]
+    assert [tuple(row.values())[:5] for row in numbers["textures"]] == [(s, "1-D", kind, place, sound) for place in ("early", "late") for s in (0, 1) for kind in ("random", "trained") for sound in ("notes", "rain")]
+    assert len({row["kept"] for row in numbers["contents"]}) == 4 and all(0 < row["left"] < 1 for row in numbers["contents"])
+    assert all(row["accuracy"] > 0.5 > row["chance"] for row in numbers["accuracies"])
+    assert weights.judge(numbers).intervals.keys() == {"likeness: 1-D, early layer", "likeness: 1-D, late layer", "kept: 1-D"}
+
+
+def test_imagenet_weights_share_the_random_ones_program(monkeypatch):
+    """Catches a whole VGG-19 beside a cut one; of two layers here. Its weights are those of the file, the random ones differ by seed."""
+    layers = Description("vgg19-grey", AUTHORS_LAYERS["vgg19-grey"][:2])
+    given = audio_texture.networks.build(layers).init(jax.random.key(9), np.zeros((8, 8), np.float32))
+    shapes, first = set(), []
+
+    def noted(recipes, contents, seeds):
+        files = [audio_texture.weights.load(recipe.weights_file)[1] for recipe in recipes]
+        first.append([np.asarray(variables["params"]["conv1_1"]["kernel"]) for variables in files])
+        shapes.update(synthesis.shape_of(recipe, [content[None]], sample_rate=experiment.RATE, seconds=1.7) for recipe, content in zip(recipes, contents, strict=True))
+        return synthesis.Batch(np.stack(contents)[:, None], np.zeros(len(contents)), np.zeros(len(contents)), {}, [])
+
+    monkeypatch.setattr(weights, "QUICK_FILTERS", {})
+    monkeypatch.setattr(weights, "_VGG_LAYERS", 2)
+    monkeypatch.setattr(weights, "inversions", noted)
+    monkeypatch.setattr(weights, "textures", lambda recipes, references, seeds: np.stack(references))
+    monkeypatch.setattr(weights, "procedural_clips", lambda *_: ([training.Clip("", 0, 1)], {}))
+    load = audio_texture.weights.load
+    monkeypatch.setattr(audio_texture.weights, "load", lambda path, **options: (layers, given) if path == "vgg19.pth" else load(path, **options))
+    numbers = weights.measure(experiment.Settings(seeds=(0, 1), quick=True, vgg19="vgg19.pth"))
+    assert [row["weights"] for row in numbers["contents"]] == ["random", "ImageNet"] * 2 and len(shapes) == 1
+    one, imagenet, other, again = first[0]
+    np.testing.assert_array_equal(imagenet, given["params"]["conv1_1"]["kernel"])
+    np.testing.assert_array_equal(imagenet, again)
+    assert not np.allclose(one, other) and not np.allclose(one, imagenet)

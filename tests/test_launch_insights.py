@@ -62,6 +62,7 @@ def test_resume_keeps_what_is_done(folder):
     [
         (["--figure=everything"], "figure"),
         (["--seeds=4"], "seeds"),
+        (["--vgg19=nowhere.pth"], "--vgg19: 'nowhere.pth' cannot be read as weights"),
         (["--data=nowhere"], "--data: 'nowhere' is not a folder"),
         (["--output_dir={folder}"], "--output_dir: .*already holds a run"),
         (["--output_dir={folder}", "--resume"], "--resume: .*another configuration: quick"),

@@ -56,7 +56,7 @@ def first_run(folder) -> subprocess.CompletedProcess:
 def test_files_of_a_run(first_run, folder):
     """The contract: accuracy with its confusion matrix, baseline and chance, settings; a line an epoch; a skipped clip is told."""
     out = folder / "first"
-    assert {path.name for path in out.iterdir()} == {"accuracy.json", "weights.safetensors", "metrics.jsonl", "config.json"}
+    assert {path.name for path in out.iterdir()} == {"accuracy.json", "report.html", "weights.safetensors", "metrics.jsonl", "config.json"}
     found = json.loads((out / "accuracy.json").read_text())
     assert found["accuracy"] == pytest.approx(np.mean(list(found["folds"].values()))) and set(found["folds"]) == {"1", "2"}
     assert found["accuracy"] > 0.9 and found["baseline"] > 0.9 and found["chance"] == 0.5
@@ -68,6 +68,18 @@ def test_files_of_a_run(first_run, folder):
     assert rows[5]["loss"] < rows[0]["loss"]
     assert re.search("skipped: .*2-broken.wav.* not a sound file", first_run.stderr)
     assert "1 of 13 clips cannot be read" in first_run.stderr
+
+
+def test_report_of_a_run(first_run, folder):
+    """One page that needs no other file: both figures, each fold's accuracy as in accuracy.json, every setting with its value."""
+    page = (folder / "first" / "report.html").read_text()
+    found = json.loads((folder / "first" / "accuracy.json").read_text())
+    assert page.count("data:image/png") == 2 and "src=" not in page.replace('src="data:', "") and "<script" not in page
+    assert f"Accuracy {found['accuracy']:.3f} over 2 folds of 12 clips" in page and "Left out as unreadable: 1." in page
+    for fold, accuracy in found["folds"].items():
+        assert f"<tr><td>{fold}</td><td>{accuracy:.4g}</td>" in page
+    for name, value in {"network": "1d-frequency", "filters": "4", "epochs": "6", "learning_rate": "0.03", "bands": "12", "secondary_classes": "2"}.items():
+        assert re.search(f"<tr><td>{name}</td><td>{value}</td><td>.{{8,}}?</td></tr>", page), name
 
 
 def test_weights_are_a_network(first_run, folder):

@@ -135,6 +135,22 @@ def test_loss_figure():
     plt.close(figure)
 
 
+def test_training_figures():
+    """Accuracies of each fold by its epochs; of the confusion matrix classes are rows, as shares of their own clips, and empty cells have no number."""
+    rows = [{"fold": fold, "epoch": epoch, "loss": 1 / epoch, "fitted": 0.9, "accuracy": 0.1 * fold * epoch} for fold in (1, 3) for epoch in (1, 2)]
+    figure = report.training_figure(rows, 0.5, 0.6)
+    lines = {line.get_label(): line.get_xydata() for line in figure.axes[0].lines}
+    np.testing.assert_allclose(lines["fold 3"], [[1, 0.3], [2, 0.6]])
+    assert lines["chance"][0][1] == 0.5 and lines["nearest class mean"][0][1] == 0.6
+    plt.close(figure)
+    figure = report.confusion_figure([[3, 1], [0, 0]], ["fire", "rain"])
+    axis = figure.axes[0]
+    np.testing.assert_allclose(axis.images[0].get_array(), [[0.75, 0.25], [0, 0]])
+    assert [(text.get_position(), text.get_text()) for text in axis.texts] == [((0, 0), "3"), ((1, 0), "1")]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["fire", "rain"] and axis.get_ylabel() == "class"
+    plt.close(figure)
+
+
 def test_tables_and_titles_are_text():
     found = report.table([["<script>", 0.123456, 3]], ["a & b", "c", "d"])
     assert "<script>" not in found and "0.1235" in found and "a &amp; b" in found

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 
 import jax
 import numpy as np
@@ -170,9 +171,12 @@ def test_fields_are_those_of_the_layers():
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """Weights as launch.train writes them, of two layers over 8 mel bands."""
-    path = str(tmp_path_factory.mktemp("weights") / "weights.safetensors")
+    return saved(str(tmp_path_factory.mktemp("weights") / "weights.safetensors"), 5)
+
+
+def saved(path, seed):
     description = Description("1d-frequency", (Layer(3, 1, 2, 6), Layer(3, 1, 2, 6)), "uniform", channels=8)
-    variables = networks.build(description).init(jax.random.key(5), np.zeros((40, 8), np.float32))
+    variables = networks.build(description).init(jax.random.key(seed), np.zeros((40, 8), np.float32))
     weights.save(path, description, variables, {"front_end": {"sample_rate": RATE, "n_fft": 128, "hop_length": 32, "bands": 8}})
     return path
 
@@ -184,6 +188,20 @@ def test_networks_from_a_file(trained):
     layered = dataclasses.replace(recipe, style_layers=(Tap("relu_1"),), content_layers=(Tap("batchnorm_2"),))
     found = [synthesis.run(prepared(one), one, jax.random.key(0)).wave for one in (layered, dataclasses.replace(layered, weights_file=""))]
     assert np.all(np.isfinite(found[0])) and not np.allclose(*found)
+
+
+def test_files_of_one_network_share_programs(trained, tmp_path):
+    """Weights are data: a second file compiles nothing, and makes what it makes by itself; a file written anew is read anew."""
+    path = saved(str(tmp_path / "other.safetensors"), 6)
+    one, other = (synthesis.of_weights(small("grinstein", content_weight=1.0), file) for file in (trained, path))
+    first = prepared(one)
+    second, alone = synthesis.prepare_transfer(other, CONTENT, STYLE, sample_rate=RATE, like=first), prepared(other)
+    assert second.programs is first.programs
+    found = [synthesis.run(problem, recipe, jax.random.key(0)).wave for problem, recipe in ((second, other), (alone, other), (first, one))]
+    np.testing.assert_array_equal(found[0], found[1])
+    assert not np.allclose(found[0], found[2])
+    os.utime(saved(path, 5), (1, 1))
+    np.testing.assert_array_equal(synthesis.run(prepared(other), other, jax.random.key(0)).wave, found[2])
 
 
 def test_a_file_of_another_network_is_refused(trained):

@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import scipy.stats
 
-from audio_texture import audio, constant_q, objective, quality, sounds, spectrogram, synthesis
+from audio_texture import audio, constant_q, objective, quality, sounds, spectrogram, synthesis, training
 from audio_texture.layer import Description, Layer
 from audio_texture.recipes import Recipe
 
@@ -27,6 +27,8 @@ RATE = 8000
 # Of spectrograms whose axis of frequency varies: window and hop in samples, mel bands, rows an octave and lowest row in Hz of constant Q.
 SCALES = ("linear", "mel", "log", "cqt")
 _FFT, _HOP, _BANDS, _PER_OCTAVE, _LOWEST = 512, 128, 64, 24, 125.0
+# Procedural sounds that classifiers are to tell apart.
+CLASSES = ("bubbles", "clock", "crickets", "fire", "rain", "wind")
 # A bootstrap goes through all resamples of so few values, and draws so many of more.
 _EXACT, _RESAMPLES = 6, 20_000
 
@@ -34,11 +36,14 @@ Numbers = Mapping[str, Any]
 
 
 class Settings(NamedTuple):
-    """seeds: of the draws, at least five. quick: small sizes. recordings: paths of real sounds; without any, procedural ones alone."""
+    """seeds: of the draws, at least five. quick: small sizes. recordings: paths of real sounds; without any, procedural ones alone. vgg19: path of
+    the weights of VGG-19; without any, ImageNet weights are not run.
+    """
 
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     quick: bool = False
     recordings: tuple[str, ...] = ()
+    vgg19: str = ""
 
 
 class Interval(NamedTuple):
@@ -168,6 +173,53 @@ def on_scale(wave: np.ndarray, scale: str) -> jax.Array:
     return bins if scale == "linear" else bins @ constant_q.log_map(_FFT, lowest=round(_LOWEST * _FFT / RATE)).forward
 
 
+# --- classifiers
+
+
+def procedural_clips(seed: int, per_class: int, front: training.FrontEnd) -> tuple[list[training.Clip], dict[str, np.ndarray]]:
+    """Clips of CLASSES in three folds and their spectrograms by path."""
+    clips = [training.Clip(f"{name}/{take}", label, 1 + take % 3) for label, name in enumerate(CLASSES) for take in range(per_class)]
+    take_of = lambda clip: 1000 * seed + int(clip.path.split("/")[1])
+    waves = {clip.path: procedural(sounds.SOUNDS[CLASSES[clip.label]], take_of(clip), front.seconds) for clip in clips}
+    return clips, _spectra(waves, front)
+
+
+def recorded_clips(paths: Sequence[str], seed: int, per_class: int, front: training.FrontEnd) -> tuple[list[training.Clip], dict[str, np.ndarray]]:
+    """The same of recordings: as many of each class, those that cannot be read left out."""
+    clips, waves = [], {}
+    for label, (_, folds) in enumerate(classes_of(paths).items()):
+        for path in np.random.default_rng([seed, label]).permutation(sorted(folds))[:per_class]:
+            try:
+                waves[str(path)] = training.read_clip(str(path), front)
+            except ValueError:
+                continue
+            clips.append(training.Clip(str(path), label, folds[str(path)]))
+    return clips, _spectra(waves, front)
+
+
+def classes_of(paths: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Class -> path -> fold, of folds 1 to 3, for classes that have clips in the first and in another; a clip's folder is its class."""
+    found: dict[str, dict[str, int]] = {}
+    for path in paths:
+        *_, folder, name = path.split("/")
+        if name[0] in "123":
+            found.setdefault(folder, {})[path] = int(name[0])
+    return {folder: folds for folder, folds in sorted(found.items()) if 1 in folds.values() and len(set(folds.values())) > 1}
+
+
+def _spectra(waves: Mapping[str, np.ndarray], front: training.FrontEnd) -> dict[str, np.ndarray]:
+    return {path: training.transform(wave, front).spectrogram for path, wave in waves.items()}
+
+
+def learnt(
+    train: training.Trainer, clips: Sequence[training.Clip], spectra: Mapping[str, np.ndarray], settings: training.Settings, seed: int
+) -> tuple[training.State, float]:
+    """A classifier of all folds but the first, and its accuracy on the first."""
+    for state, rows in training.cross_validate(clips, np.zeros(len(clips)), lambda clip: spectra[clip.path], train, settings, [1], seed=seed):
+        pass
+    return state, rows[-1]["accuracy"]
+
+
 # --- networks and runs
 
 
@@ -190,10 +242,10 @@ def distance_of(make: Callable[[jax.Array], objective.Objective]) -> Callable[[j
     return jax.jit(distance)
 
 
-def textures(recipe: Recipe, references: Sequence[np.ndarray], seeds: Sequence[int], *, seconds: float | None = None) -> np.ndarray:
-    """A texture of each reference [N] at RATE, by a recipe and as one batch: [n, samples]. seeds: of the starts, n."""
+def textures(recipe: Recipe | Sequence[Recipe], references: Sequence[np.ndarray], seeds: Sequence[int], *, seconds: float | None = None) -> np.ndarray:
+    """A texture of each reference [N] at RATE, by a recipe, or one each of a single shape, as one batch: [n, samples]. seeds: of the starts, n."""
     seconds = len(references[0]) / RATE if seconds is None else seconds
-    recipes = [recipe] * len(references)
+    recipes = [recipe] * len(references) if isinstance(recipe, Recipe) else recipe
     problems = synthesis.prepare_batch(recipes, [[wave[None]] for wave in references], sample_rate=RATE, seconds=seconds)
     keys = jax.vmap(jax.random.key)(np.asarray(seeds, np.uint32))
     return _whole(synthesis.run_batch(problems, recipes, keys)).waves[:, 0]
@@ -207,6 +259,14 @@ def transfers(recipe: Recipe, content: np.ndarray, style: np.ndarray, seed: int,
     return _whole(synthesis.run_batch(problems, [recipe] * len(problems), keys))
 
 
+def inversions(recipes: Sequence[Recipe], contents: Sequence[np.ndarray], seeds: Sequence[int]) -> synthesis.Batch:
+    """Contents [N] at RATE made again by recipes of a single shape without a style, as one batch. seeds: of the starts, n."""
+    problems: list[synthesis.Problem] = []
+    for recipe, content in zip(recipes, contents, strict=True):
+        problems.append(synthesis.prepare_transfer(recipe, content[None], content[None], sample_rate=RATE, like=problems[0] if problems else None))
+    return _whole(synthesis.run_batch(problems, recipes, jax.vmap(jax.random.key)(np.asarray(seeds, np.uint32))))
+
+
 def _whole(batch: synthesis.Batch) -> synthesis.Batch:
     """The batch, none of whose runs Ctrl-C cut short: an experiment must not be drawn from those, and ends."""
     if any(outcome.reason == "interrupted" for outcome in batch.outcomes):
@@ -218,6 +278,12 @@ def likeness(candidate: np.ndarray, reference: np.ndarray) -> float:
     """Mean of the four measures of quality.py for waves [N] at RATE: 1 is as like as the reference's halves, above is less like."""
     prepared = (quality.prepare(wave, sample_rate=RATE, rate=RATE) for wave in (candidate, reference))
     return float(np.mean(list(quality.likeness(*prepared, sample_rate=RATE).values())))
+
+
+def kept(candidate: np.ndarray, content: np.ndarray) -> float:
+    """Mean correlation of onset strength and of loudness of waves [N] at RATE, moment by moment: 1 is all of the content."""
+    found = quality.kept(candidate, content, sample_rate=RATE)
+    return float(np.mean([found[measure] for measure in ("onsets_kept", "loudness_kept")]))
 
 
 # --- figures

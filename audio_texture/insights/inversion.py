@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from audio_texture import quality, recipes, sounds
-from audio_texture.insights.experiment import RATE, Numbers, Settings, Verdict, bars, decided, distinct, interval, per_seed, procedural, transfers
+from audio_texture.insights.experiment import RATE, Numbers, Settings, Verdict, bars, decided, distinct, interval, inversions, per_seed, procedural
 from audio_texture.recipes import Tap
 
 LAYERS = ("relu_1", "relu_2", "relu_3")
@@ -32,15 +32,15 @@ def measure(settings: Settings) -> Numbers:
     seconds, evaluations, filters = (2.8, 60, 256) if settings.quick else (4.0, 150, 512)
     choices = {"sample_rate": 4000, "evaluations": evaluations, "filters": filters, "variation_weight": 0.0, "power_weight": 0.0, "phase_start": "spsi", "phase_iterations": 50, "phase_momentum": 0.99}
     rows: list[dict[str, Any]] = []
-    for seed in settings.seeds:
-        melody = melody_of(seed, seconds)
-        for layer in LAYERS:
-            recipe = dataclasses.replace(recipes.named("mahendran-vedaldi"), content_layers=(Tap(layer),), **choices)
-            made = transfers(recipe, melody, melody, seed)
-            kept = quality.kept(made.waves[0, 0], melody, sample_rate=RATE)
-            levels = [quality.band_levels(wave, sample_rate=RATE)[1][:_BANDS] for wave in (made.waves[0, 0], melody)]
+    melodies = [melody_of(seed, seconds) for seed in settings.seeds]
+    for layer in LAYERS:
+        recipe = dataclasses.replace(recipes.named("mahendran-vedaldi"), content_layers=(Tap(layer),), **choices)
+        made = inversions([recipe] * len(melodies), melodies, settings.seeds)
+        for seed, melody, wave, left in zip(settings.seeds, melodies, made.waves[:, 0], made.losses, strict=True):
+            kept = quality.kept(wave, melody, sample_rate=RATE)
+            levels = [quality.band_levels(each, sample_rate=RATE)[1][:_BANDS] for each in (wave, melody)]
             found = {"pitch": kept["pitch_kept"] or 0.0, "rhythm": kept["onsets_kept"] or 0.0, "timbre": float(np.corrcoef(*levels)[0, 1])}
-            rows.append({"seed": seed, "layer": layer, **found, "left": float(made.losses[0])})
+            rows.append({"seed": seed, "layer": layer, **found, "left": float(left)})
     return {"rows": rows}
 
 

@@ -9,14 +9,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from audio_texture import sounds, training
-from audio_texture.insights.experiment import RATE, SCALES, Numbers, Settings, Verdict, bars, curve, decided, distance_of, distinct, interval, on_scale, per_seed, procedural, random_gram
+from audio_texture.insights.experiment import (
+    RATE, SCALES, Numbers, Settings, Verdict, bars, classes_of, curve, decided, distance_of, distinct, interval, learnt, on_scale, per_seed, procedural, procedural_clips, random_gram, recorded_clips,
+)  # fmt: skip
 from audio_texture.layer import Description, Layer
 
 SHARES = (0.0, 0.0625, 0.125, 0.25, 0.5)  # of the axis
 JUDGED = 0.25
 KINDS = {"1d-frequency": "1-D, over\nframes", "1d-time": "1-D, over\nbins", "2d": "2-D"}
 FRONT = training.FrontEnd(sample_rate=RATE, n_fft=256, hop_length=128, bands=32, seconds=1.0)
-CLASSES = ("bubbles", "clock", "crickets", "fire", "rain", "wind")
 # Square kernels and pools, and a head that sees every position: nothing in it tells the two axes apart.
 CLASSIFIER = Description("2d", (Layer(5, 1, 3, 8), Layer(3, 1, 2, 16)), initialisation="uniform")
 
@@ -34,9 +35,9 @@ def measure(settings: Settings) -> Numbers:
     that from sounds of other classes, for three kinds of random kernels on four scales.
     """
     per_class, epochs, filters = (9, 16, 16) if settings.quick else (24, 40, 128)
-    data = {"procedural": lambda seed: _procedural_clips(seed, per_class)}
-    if len(_classes(settings.recordings)) > 1:
-        data["recordings"] = lambda seed: _recorded_clips(settings.recordings, seed, per_class)
+    data = {"procedural": lambda seed: procedural_clips(seed, per_class, FRONT)}
+    if len(classes_of(settings.recordings)) > 1:
+        data["recordings"] = lambda seed: recorded_clips(settings.recordings, seed, per_class, FRONT)
     rows: list[dict[str, Any]] = []
     for name, clips_of in data.items():
         for seed in settings.seeds:
@@ -91,48 +92,12 @@ def shifted(x: np.ndarray, share: float, axis: int) -> np.ndarray:
     return moved
 
 
-def _procedural_clips(seed: int, per_class: int) -> tuple[list[training.Clip], dict[str, np.ndarray]]:
-    """Clips in three folds and their spectrograms by path."""
-    clips = [training.Clip(f"{name}/{take}", label, 1 + take % 3) for label, name in enumerate(CLASSES) for take in range(per_class)]
-    take_of = lambda clip: 1000 * seed + int(clip.path.split("/")[1])
-    waves = {clip.path: procedural(sounds.SOUNDS[CLASSES[clip.label]], take_of(clip), FRONT.seconds) for clip in clips}
-    return clips, _spectra(waves)
-
-
-def _recorded_clips(paths: Sequence[str], seed: int, per_class: int) -> tuple[list[training.Clip], dict[str, np.ndarray]]:
-    """The same of recordings: as many of each class, those that cannot be read left out."""
-    clips, waves = [], {}
-    for label, (_, folds) in enumerate(_classes(paths).items()):
-        for path in np.random.default_rng([seed, label]).permutation(sorted(folds))[:per_class]:
-            try:
-                waves[str(path)] = training.read_clip(str(path), FRONT)
-            except ValueError:
-                continue
-            clips.append(training.Clip(str(path), label, folds[str(path)]))
-    return clips, _spectra(waves)
-
-
-def _classes(paths: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Class -> path -> fold, of folds 1 to 3, for classes that have clips in the first and in another; a clip's folder is its class."""
-    found: dict[str, dict[str, int]] = {}
-    for path in paths:
-        *_, folder, name = path.split("/")
-        if name[0] in "123":
-            found.setdefault(folder, {})[path] = int(name[0])
-    return {folder: folds for folder, folds in sorted(found.items()) if 1 in folds.values() and len(set(folds.values())) > 1}
-
-
-def _spectra(waves: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {path: training.transform(wave, FRONT).spectrogram for path, wave in waves.items()}
-
-
 def _accuracies(clips: Sequence[training.Clip], spectra: dict[str, np.ndarray], epochs: int, seed: int) -> list[dict[str, Any]]:
     """A classifier of all folds but the first, judged on the first, shifted."""
     settings = training.Settings(epochs=epochs, batch=12, learning_rate=3e-3)
     classes = 1 + max(clip.label for clip in clips)
     train = training.trainer(CLASSIFIER, FRONT, classes, settings)
-    for state, _ in training.cross_validate(clips, np.zeros(len(clips)), lambda clip: spectra[clip.path], train, settings, [1], seed=seed):
-        pass
+    state, _ = learnt(train, clips, spectra, settings, seed)
     held_out = [clip for clip in clips if clip.fold == 1]
     x, labels = np.stack([spectra[clip.path] for clip in held_out]).astype(np.float32), np.array([clip.label for clip in held_out])
     rows = []

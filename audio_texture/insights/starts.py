@@ -6,11 +6,10 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
-from audio_texture import quality, recipes, sounds
-from audio_texture.insights.experiment import RATE, Numbers, Settings, Verdict, decided, distinct, interval, likeness, octaves, per_seed, procedural, recorded, transfers
+from audio_texture import recipes, sounds
+from audio_texture.insights.experiment import Numbers, Settings, Verdict, decided, distinct, interval, kept, likeness, octaves, per_seed, procedural, recorded, transfers
 
 STARTS = {"the content": 1.0, "noise": 0.0}
-KEPT = ("onsets_kept", "loudness_kept")
 NONE, EVEN = 0.0, 1.0
 _DRAWN_AS_NONE = 0.01
 
@@ -37,8 +36,7 @@ def measure(settings: Settings) -> Numbers:
             for start, share in STARTS.items():
                 made = transfers(dataclasses.replace(recipe, start_content=share), content, style, seed, [{"content": weight} for weight in weights]).waves[:, 0]
                 for weight, wave in zip(weights, made, strict=True):
-                    kept = quality.kept(wave, content, sample_rate=RATE)
-                    found = {"kept": float(np.mean([kept[measure] for measure in KEPT])), "likeness": float(np.log2(likeness(wave, style)))}
+                    found = {"kept": kept(wave, content), "likeness": float(np.log2(likeness(wave, style)))}
                     rows.append({"seed": seed, "content": name, "start": start, "weight": weight, **found})
     return {"rows": rows}
 
@@ -49,8 +47,8 @@ def judge(numbers: Numbers) -> Verdict:
     """
     rows = numbers["rows"]
     content, noise = STARTS
-    kept = {(start, weight): per_seed(rows, "kept", start=start, weight=weight) for start in STARTS for weight in (NONE, EVEN)}
-    by_start, by_term, by_neither, by_both = (kept[case] for case in ((content, NONE), (noise, EVEN), (noise, NONE), (content, EVEN)))
+    found = {(start, weight): per_seed(rows, "kept", start=start, weight=weight) for start in STARTS for weight in (NONE, EVEN)}
+    by_start, by_term, by_neither, by_both = (found[case] for case in ((content, NONE), (noise, EVEN), (noise, NONE), (content, EVEN)))
     gap = interval(by_start - by_term)
     intervals = {"start alone": interval(by_start), "term alone": interval(by_term), "neither": interval(by_neither), "both": interval(by_both), "start less term": gap}
     sentence = f"Kept of the content (1: all): {', '.join(f'{found.mean:.2f} by {name}' for name, found in list(intervals.items())[:-1])}; start less term {gap}."
