@@ -94,6 +94,22 @@ def test_four_devices_are_as_one(swept, folder):
 
 
 @pytest.mark.slow
+def test_transfers_are_swept(folder):
+    """Balances share one program; what is kept of the content is in the table, and a run is what launch.transfer makes of its config.json."""
+    small = ("--recipe=transfer", "--views=mel8@32/8:2", "--auditory_weight=0", "--rhythm_weight=0", "--evaluations=6")
+    sounds = (f"--content={folder}/crackle.wav", "--style=sound:rain", "--style_seconds=1")
+    done = run("--program=transfer", *sounds, *small, "--sweep=style_weight=0.3,3", f"--output_dir={folder}/transfers")
+    assert done.returncode == 0, done.stderr
+    assert "2 runs over 2 of style_weight (grid); programs to compile: 1" in done.stderr
+    rows = rows_of(folder / "transfers")
+    assert [row["style_weight"] for row in rows] == ["0.3", "3"] and all(-1 <= float(row["onsets_kept"]) <= 1 for row in rows)
+    one, again = folder / "transfers" / rows[-1]["run"], folder / "transfer-again"
+    alone = [sys.executable, "-m", "launch.transfer", f"--config={one}/config.json", f"--output_dir={again}"]
+    subprocess.run(alone, cwd=ROOT, capture_output=True, check=True, timeout=300)
+    assert (again / "transfer.wav").read_bytes() == (one / "transfer.wav").read_bytes()
+
+
+@pytest.mark.slow
 def test_two_processes_share_the_runs(swept, folder):
     """On the loopback: each makes half, the first one's table has all, and they are the very runs of one process."""
     with socket.socket() as free:
