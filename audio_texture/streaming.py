@@ -30,7 +30,7 @@ import safetensors
 import safetensors.numpy
 import scipy.fft
 
-from audio_texture import audio, canvas, objective, optimize, synthesis
+from audio_texture import audio, canvas, matching, objective, optimize, synthesis
 from audio_texture.recipes import Recipe
 
 # Above this share of full scale peaks are rounded off: what is emitted cannot be lowered when a louder moment comes.
@@ -56,7 +56,7 @@ class Style(NamedTuple):
       densities: [R, F, C, C] complex128, cross-spectral density of each, or of their bands together, on a grid of frequencies from
         0 to Nyquist.
       gains: [C, T, G] float32, those that noise of that density would follow the references by, one after the other.
-      target: of `synthesis.style_objective`.
+      target: of `matching.style_objective`.
     """
 
     recipe: Recipe
@@ -188,7 +188,7 @@ def fit(
 
 def _objective(style: Style, weights: list[Any] | None = None, *, circular: bool = False) -> objective.Objective:
     """The distance to a style under other weights than its own, which may be traced."""
-    return synthesis.style_objective(style.recipe, style.sample_rate, weights or style.weights, circular=circular, bands=style.bands)
+    return matching.style_objective(style.recipe, style.sample_rate, weights or style.weights, circular=circular, bands=style.bands)
 
 
 def save(path: str, style: Style) -> None:
@@ -388,7 +388,7 @@ def make_loop(loop: Loop, key: jax.Array, *, on_chunk: Callable[[optimize.State,
 
 def _field(recipe: Recipe, rate: int) -> int:
     """Samples that the longest kernel and its windows see."""
-    return max(synthesis.field_samples(recipe, rate), synthesis.longest_window(recipe, rate))
+    return max(matching.field_samples(recipe, rate), synthesis.longest_window(recipe, rate))
 
 
 def _colour(density: np.ndarray, samples: int) -> np.ndarray:

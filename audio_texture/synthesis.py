@@ -7,7 +7,6 @@ canvas parameters -> the same -> distance -> optimiser -> parameters -> wave, at
 import dataclasses
 import functools
 import math
-import os
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.fft
 
-from audio_texture import audio, canvas, checkpoint, constant_q, objective, optimize, phase, spectrogram
-from audio_texture.layer import Description, Layer, cut_after, cut_to, receptive_fields
+from audio_texture import audio, canvas, checkpoint, matching, objective, optimize, phase, spectrogram, views
+from audio_texture.layer import receptive_fields
 from audio_texture.recipes import Recipe, View, at_scales
 
 # Nothing above half of this is heard; faster recordings are modelled at this rate and the result is brought back to theirs.
@@ -25,20 +24,6 @@ HIGHEST_MODELLED_RATE = 48_000
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.05, 600.0
 # One patch has no statistics: a kernel must fit in so many places, hop by hop, and so many times side by side.
 FEWEST_PATCHES, FEWEST_APART = 8, 3
-# Seconds, Antognini, Hoffman & Weiss 2019.
-AUTOCORRELATION_LAGS = (0.2, 2.0)
-# What patches and onsets are seen in: down to 30 dB under a band's mean, for the ground between events and for where they
-# begin; onsets are rises within 16 ms.
-FINE, FINE_SHARPNESS, ONSET_STEP = View(24, (1, 8, 32), 32.0, 8.0), 30.0, 2
-DIRECTIONS = 64
-# Blocks that a morph's weights change between, within `block_seconds`.
-MORPH_STEPS = 4
-# Of constant-Q rows: a sinusoid then has the magnitude that it has in the STFT of 1024 the fixed compression is for.
-CONSTANT_Q_GAIN = 256
-
-
-# A recipe's numbers by the names of their fields, and the variables of a network from a file as "network"; maybe traced.
-Numbers = dict[str, Any]
 
 
 class Programs(NamedTuple):
@@ -132,7 +117,7 @@ def check_reference(recipe: Recipe, wave: np.ndarray, *, sample_rate: int, name:
     if recipe.views:
         least = min(_least_samples(recipe, view, width, rate) for view in recipe.views for width in view.widths) / rate
     if recipe.patches_weight or recipe.rhythm_weight:
-        least = max(least, (FINE.window_ms + (ONSET_STEP + FEWEST_PATCHES) * FINE.hop_ms) / 1000)
+        least = max(least, (matching.FINE.window_ms + (matching.ONSET_STEP + FEWEST_PATCHES) * matching.FINE.hop_ms) / 1000)
     if wave.shape[1] / sample_rate < least:
         raise ValueError(f"{name} lasts {wave.shape[1] / sample_rate:.3g} s; the shortest kernel must fit {FEWEST_PATCHES} times, hop by hop, and {FEWEST_APART} times side by side, which takes {least:.3g} s.")
 
@@ -146,12 +131,12 @@ def fitted(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int
     recipe = at_scales(recipe, rate)
     samples = min(wave.shape[1] for wave in references) / sample_rate * rate
 
-    views = []
+    kept = []
     for view in recipe.views:
         widths = tuple(width for width in view.widths if _least_samples(recipe, view, width, rate) <= samples)
         if widths:
-            views.append(dataclasses.replace(view, widths=widths))
-    return dataclasses.replace(recipe, views=tuple(views))
+            kept.append(dataclasses.replace(view, widths=widths))
+    return dataclasses.replace(recipe, views=tuple(kept))
 
 
 def shape_of(
@@ -167,7 +152,7 @@ def shape_of(
     structure = fitted(recipe, references, sample_rate=sample_rate).structure()
     if recipe.weights_file:
         # Files of one network share programs, to which its weights are data.
-        structure = dataclasses.replace(structure, weights_file=repr(_of_file(recipe)[0]))
+        structure = dataclasses.replace(structure, weights_file=repr(matching.of_file(recipe)[0]))
     mixture = (morph_to and tuple(morph_to), bands and tuple(map(tuple, bands)))
     return structure, sample_rate, round(seconds * sample_rate), tuple(wave.shape for wave in references), *mixture
 
@@ -209,10 +194,10 @@ def prepare(
     sketch = layout.sketch
     if like and like.programs.shape != shape:
         raise ValueError(f"a problem of {seconds:g} s by the recipe {recipe.name} has not the shape of the problem that it should be like.")
-    style = functools.partial(style_objective, recipe, rate, morph_to=morph_to, bands=bands)
+    style = functools.partial(matching.style_objective, recipe, rate, morph_to=morph_to, bands=bands)
     programs = like.programs if like else _programs(style, shape, layout)
     numbers, shares = recipe.numbers(), np.asarray(weights, np.float32)
-    target = programs.fit(modelled, shares, numbers | _given_weights(recipe))
+    target = programs.fit(modelled, shares, numbers | matching.given_weights(recipe))
     along = None if morph_to is None else _levels_along(references, modelled, rate, weights, morph_to)
 
     def begin(key):
@@ -275,7 +260,7 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
         raise ValueError(f"a transfer of {wanted / sample_rate:g} s by the recipe {recipe.name} has not the shape of the problem that it should be like.")
     programs = like.programs if like else _transfer_programs(recipe, rate, shape, layout)
     numbers = recipe.numbers()
-    targets = programs.fit((kept, style_wave), numbers | _given_weights(recipe))
+    targets = programs.fit((kept, style_wave), numbers | matching.given_weights(recipe))
     weights = {name: numbers[f"{name}_weight"] for name in targets}
     colour = canvas.spectral_colour(
         canvas.spectral_density(style_wave, sample_rate=rate, samples=kept.shape[1], smoothing_hz=recipe.smoothing_hz)
@@ -308,7 +293,7 @@ def _transfer_programs(recipe: Recipe, rate: int, shape: Hashable, layout: Layou
     weights = {"style": recipe.style_weight, "content": recipe.content_weight, "loudness": recipe.loudness_weight, "spectrum": recipe.spectrum_weight}
 
     def distances(numbers):
-        found = {"style": _guided_style(recipe, rate, numbers), "content": _content(recipe, rate, numbers), **_envelopes(recipe, rate, numbers)}
+        found = {"style": matching.guided_style(recipe, rate, numbers), "content": matching.content(recipe, rate, numbers), **matching.envelopes(recipe, rate, numbers)}
         return {name: distance for name, distance in found.items() if weights[name]}
 
     def fit(pair, numbers):
@@ -318,7 +303,7 @@ def _transfer_programs(recipe: Recipe, rate: int, shape: Hashable, layout: Layou
     def loss(parameters, data):
         x, numbers = layout.sketch.render(parameters, data["constants"]), data["numbers"]
         terms = {name: data["weights"][name] * distance.distance(data["targets"][name], x)[0] for name, distance in distances(numbers).items()}
-        others = objective.weighted_sum(_regularisers(recipe, numbers))
+        others = objective.weighted_sum(matching.regularisers(recipe, numbers))
         terms |= others.distance(others.fit(()), x)[1]
         return sum(terms.values()), terms
 
@@ -575,35 +560,6 @@ def for_canvas(
     return [sum(wave[:, :length] for wave in modelled)], [1.0]
 
 
-def style_objective(
-    recipe: Recipe,
-    rate: int,
-    weights: Sequence[float] | jax.Array,
-    *,
-    numbers: Numbers | None = None,
-    circular: bool = False,
-    morph_to: Sequence[float] | None = None,
-    bands: Sequence[tuple[float, float]] | None = None,
-) -> objective.Objective:
-    """The recipe's style distance of what the canvas renders to several references at once: fit takes their sequence.
-
-    numbers: in place of the recipe's own; traced, as the weights may be, they make one program serve all that differ in them. circular: judges a wave whose end is followed by its beginning, every moment of it alike; of that, only
-    `distance` is of use. morph_to, bands: see `prepare`; with bands, fit takes what `as_modelled` made of the references.
-    """
-    numbers = recipe.numbers() if numbers is None else numbers
-    if bands is not None:
-        one = _style(recipe, rate, [1.0], numbers, circular)
-        inside = lambda low, high: objective.seen_through(functools.partial(spectrogram.band, sample_rate=rate, low=low, high=high), one)
-        # The references hold nothing but their bands already.
-        each = [objective.Objective(lambda reference: one.fit([reference]), inside(*edges).distance) for edges in bands]
-        return objective.mixture(each, weights)
-    if morph_to is None:
-        return _style(recipe, rate, weights, numbers, circular)
-    overlap = field_samples(recipe, rate)
-    size = max(round(recipe.block_seconds * rate / MORPH_STEPS), 2 * overlap)
-    return objective.morph(lambda weights: _style(recipe, rate, weights, numbers), weights, morph_to, size=size, overlap=overlap, axis=1)
-
-
 def lay_out(
     recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int, morph_to: Sequence[float] | None = None
 ) -> Layout:
@@ -620,11 +576,11 @@ def of_weights(recipe: Recipe, path: str) -> Recipe:
     """
     from audio_texture import weights
 
-    description, _ = _of_file(dataclasses.replace(recipe, weights_file=path))
+    description, _ = matching.of_file(dataclasses.replace(recipe, weights_file=path))
     layer = description.layers[0]
     network = {"network": description.kind, "initialisation": description.initialisation, "padding": description.padding, "pooling": description.pooling}
     if description.kind.startswith("vgg19"):
-        view = dataclasses.replace(recipe.views[0] if recipe.views else FINE, bands=0, widths=(layer.width,))
+        view = dataclasses.replace(recipe.views[0] if recipe.views else matching.FINE, bands=0, widths=(layer.width,))
         seen = {"filters": layer.filters}
     else:
         front = weights.notes(path)["front_end"]
@@ -632,25 +588,6 @@ def of_weights(recipe: Recipe, path: str) -> Recipe:
         view = View(front["bands"], (layer.width,), window, hop)
         seen = {"filters": layer.filters, "depth": len(description.layers), "dilation": layer.dilation, "pool": layer.pool, "sample_rate": front["sample_rate"]}
     return dataclasses.replace(recipe, weights_file=path, views=(view,), content_views=(), compression="fixed", standardised=False, **network, **seen)
-
-
-def _of_file(recipe: Recipe) -> tuple[Description, Any]:
-    """The network of a recipe's file of weights, and its variables."""
-    path = recipe.weights_file
-    return _loaded(path, recipe.network if recipe.network.startswith("vgg19") else "vgg19-grey", os.path.getmtime(path) if os.path.exists(path) else None)
-
-
-# A preparation asks several times, a sweep for every run; VGG-19 takes a third of a second.
-@functools.lru_cache(maxsize=2)
-def _loaded(path: str, kind: str, changed: float | None) -> tuple[Description, Any]:
-    from audio_texture import weights
-
-    return weights.load(path, kind=kind)
-
-
-def _given_weights(recipe: Recipe) -> Numbers:
-    """What `_of_explicit` takes a network's variables from, where they come from a file."""
-    return {"network": _of_file(recipe)[1]} if recipe.weights_file else {}
 
 
 def fields_of(recipe: Recipe, rate: int) -> list[str]:
@@ -677,16 +614,6 @@ def optimizer_of(recipe: Recipe, loss: optimize.Loss, *, learning_rate: Callable
     return optimize.adam(loss, learning_rate=learning_rate or recipe.learning_rate)
 
 
-def field_samples(recipe: Recipe, rate: int, *, places: int = 1) -> int:
-    """Samples that the frames of the longest kernel reach over, when it stands in so many places; 0 where there is none."""
-
-    def of_view(view):
-        sizes = view.sizes(rate)
-        return sizes["n_fft"] + (recipe.longest_field(view) + places - 2) * sizes["hop_length"]
-
-    return max(map(of_view, recipe.views), default=0)
-
-
 def equaliser_of(recipe: Recipe, rate: int) -> canvas.Equaliser:
     """The grid of the waveform canvas's gains."""
     return canvas.Equaliser(**View(0, (1,), recipe.gain_window_ms, recipe.gain_window_ms / 4).sizes(rate), bands=recipe.gain_bands)
@@ -700,7 +627,7 @@ def longest_window(recipe: Recipe, rate: int) -> int:
 def _least_samples(recipe: Recipe, view: View, width: int, rate: int) -> int:
     """The shortest reference that one kernel is matched on."""
     one = _only(recipe, view, width)
-    return max(field_samples(one, rate, places=FEWEST_PATCHES), FEWEST_APART * field_samples(one, rate))
+    return max(matching.field_samples(one, rate, places=FEWEST_PATCHES), FEWEST_APART * matching.field_samples(one, rate))
 
 
 def _only(recipe: Recipe, view: View, width: int) -> Recipe:
@@ -717,7 +644,7 @@ def _waveform_canvas(
 ) -> Layout:
     # A window's length is added at both ends and cut off again, so that whole windows reach every sample that stays.
     margin = longest_window(recipe, rate)
-    length = scipy.fft.next_fast_len(max(samples + 2 * margin, field_samples(recipe, rate)), real=True)
+    length = scipy.fft.next_fast_len(max(samples + 2 * margin, matching.field_samples(recipe, rate)), real=True)
     sketch = canvas.waveform_canvas(
         references, weights, sample_rate=rate, samples=length, smoothing_hz=recipe.smoothing_hz, equaliser=equaliser_of(recipe, rate), morph_to=morph_to
     )
@@ -741,11 +668,11 @@ def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weight
     frames = max(1 + math.ceil(samples / hop), max(recipe.longest_field(view) for view in recipe.views))
     if view.scale == "cqt":
         # Circular: a window's length keeps the end away from the beginning.
-        plan = constant_q_plan(view, rate, max(samples, frames * hop) + view.sizes(rate)["n_fft"])
+        plan = views.constant_q_plan(view, rate, max(samples, frames * hop) + view.sizes(rate)["n_fft"])
         frames = plan.frames
 
     def as_rendered(wave):
-        return jnp.concatenate([_compressed(channel, view, rate) for channel in wave], axis=1)
+        return jnp.concatenate([views.compressed(channel, view, rate) for channel in wave], axis=1)
 
     if recipe.start == "uniform":
         bins = jax.eval_shape(as_rendered, references[0]).shape[1]
@@ -764,10 +691,10 @@ def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weight
 
         def channel_wave(compressed):
             if view.scale == "cqt":
-                magnitude = spectrogram.expand(compressed) / CONSTANT_Q_GAIN
+                magnitude = spectrogram.expand(compressed) / views.CONSTANT_Q_GAIN
                 start = started(magnitude, lambda: phase.constant_q_phase(magnitude, plan))
                 return phase.constant_q_griffin_lim(magnitude, start, plan, **recover)
-            magnitude = spectrogram.expand(compressed @ _log_map(view, rate).inverse if view.scale == "log" else compressed)
+            magnitude = spectrogram.expand(compressed @ views.log_map(view, rate).inverse if view.scale == "log" else compressed)
             start = started(magnitude, lambda: phase.spsi(magnitude, hop_length=hop))
             return phase.griffin_lim(magnitude, start, hop_length=hop, **recover)
 
@@ -780,317 +707,3 @@ def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weight
         return np.pad(wave, ((0, 0), (n_fft // 2, n_fft + (frames - 1) * hop - n_fft // 2 - samples)), "reflect")
 
     return Layout(sketch, jax.jit(as_rendered), framed, to_wave)
-
-
-def _style(recipe: Recipe, rate: int, weights: Sequence[float] | jax.Array | None, numbers: Numbers, circular: bool = False) -> objective.Objective:
-    """The style distance to a mixture of references, and the bounds where there are any, on what the canvas renders.
-
-    weights: of the references, whose list fit takes; None where fit takes the one reference. numbers: of the recipe. Both may be traced.
-    """
-    parts = {}
-    total_weight = sum(view.weight for view in recipe.views)
-    for number, view in enumerate(recipe.views):
-        one = _seen(recipe, view, rate, _blocks_of_networks(recipe, view, number, weights, numbers, circular), weights=weights, numbers=numbers, circular=circular)
-        parts[str(view)] = (numbers["style_weight"] * (view.weight / total_weight), one)
-    if recipe.auditory_weight:
-        block = round(recipe.block_seconds * rate)
-        around = _mixed(objective.auditory_statistics(rate, circular=True), weights) if circular else None
-        one = objective.in_blocks(_mixed(objective.auditory_statistics(rate), weights), frames=block, overlap=block // 10, circular=around)
-        parts["auditory"] = (numbers["auditory_weight"], objective.seen_through(jnp.transpose, one))
-    fine = {}
-    if recipe.patches_weight:
-        one = objective.standardised(_mixed(objective.sliced_transport(widths=FINE.widths, directions=DIRECTIONS), weights), weights)
-        fine["patches"] = (numbers["patches_weight"], one)
-    if recipe.rhythm_weight:
-        one = objective.onset_statistics(step=ONSET_STEP, lags=round(1000 * recipe.rhythm_seconds / FINE.hop_ms), weights=weights)
-        fine["rhythm"] = (numbers["rhythm_weight"], one)
-    for name, (weight, one) in fine.items():
-        overlap = max(FINE.widths) - 1
-        around = objective.seen_through(lambda x: jnp.concatenate([x, x[:ONSET_STEP]]), one) if circular else None
-        one = objective.in_blocks(one, frames=_block_frames(recipe, FINE, overlap), overlap=overlap, circular=around)
-        one = objective.relatively_compressed(one, sharpness=FINE_SHARPNESS, weights=weights)
-        parts[name] = (weight, objective.seen_through(functools.partial(_view_of_wave, view=FINE, rate=rate, circular=circular), one))
-    return objective.weighted_sum(parts | _regularisers(recipe, numbers))
-
-
-def _blocks_of_networks(
-    recipe: Recipe, view: View, number: int, weights: Sequence[float] | jax.Array | None, numbers: Numbers, circular: bool = False
-) -> objective.Objective:
-    # Filters belong to the recipe: the same in every run of it, whatever its seed.
-    networks = functools.partial(_networks, recipe, view, jax.random.key(number), numbers)
-    overlap = recipe.longest_field(view) - 1
-    frames = _block_frames(recipe, view, overlap)
-    around = _mixed(networks(circular=True), weights) if circular else None
-    return objective.in_blocks(_mixed(networks(), weights), frames=frames, overlap=overlap, circular=around)
-
-
-def _mixed(one: objective.Objective, weights: Sequence[float] | jax.Array | None) -> objective.Objective:
-    return one if weights is None else objective.mixture(one, weights)
-
-
-def _block_frames(recipe: Recipe, view: View, overlap: int) -> int:
-    return max(round(1000 * recipe.block_seconds / view.hop_ms), 2 * overlap + 1)
-
-
-def _guided_style(recipe: Recipe, rate: int, numbers: Numbers) -> objective.Objective:
-    """The style distance of a transfer: fit takes the pair of content and style, of which the first guides, if anything does."""
-    # Its weight is that of the whole distance.
-    alone, numbers = dataclasses.replace(recipe, bound_weight=0.0, variation_weight=0.0, power_weight=0.0), {**numbers, "style_weight": 1.0}
-    if recipe.guide_levels * recipe.guide_bands == 1:
-        return objective.of_last(_style(alone, rate, None, numbers))
-    parts = {}
-    if recipe.auditory_weight + recipe.patches_weight + recipe.rhythm_weight:
-        parts["unguided"] = (1.0, objective.of_last(_style(dataclasses.replace(alone, views=(), content_weight=0.0, loudness_weight=0.0, spectrum_weight=0.0), rate, None, numbers)))
-    total_weight = sum(view.weight for view in recipe.views)
-    for number, view in enumerate(recipe.views):
-        one = objective.guided(_blocks_of_networks(recipe, view, number, None, numbers), levels=recipe.guide_levels, bands=recipe.guide_bands)
-        parts[str(view)] = (view.weight / total_weight, objective.between(functools.partial(_seen, recipe, view, rate, numbers=numbers), one))
-    return objective.weighted_sum(parts)
-
-
-def _envelopes(recipe: Recipe, rate: int, numbers: Numbers) -> dict[str, objective.Objective]:
-    """Distances of the envelopes, in the first view: fit takes the pair of content and style."""
-    axes = {"loudness": "time", "spectrum": "frequency"}
-    of = {"style": objective.of_last, "content": objective.of_first}[recipe.envelope_of]
-    views = recipe.content_views or recipe.views
-    if not views:
-        return {}
-    seen = functools.partial(_seen, recipe, views[0], rate, numbers=numbers)
-    return {name: objective.between(seen, of(objective.envelope(axis))) for name, axis in axes.items()}
-
-
-def _seen(
-    recipe: Recipe,
-    view: View,
-    rate: int,
-    one: objective.Objective,
-    *,
-    weights: Sequence[float] | jax.Array | None = None,
-    numbers: Numbers,
-    circular: bool = False,
-) -> objective.Objective:
-    """The objective on what the canvas renders, through a view, the recipe's compression and its standardisation; weights: see `_style`."""
-    if recipe.standardised:
-        one = objective.standardised(one, weights)
-    if recipe.compression == "peak":
-        one = objective.peak_compressed(one, weights)
-    elif recipe.compression == "relative":
-        one = objective.relatively_compressed(one, sharpness=numbers["sharpness"], weights=weights)
-    elif recipe.canvas == "waveform":
-        one = objective.seen_through(spectrogram.compress, one)
-    looks = {"spectrogram": _view_of_spectrogram, "waveform": functools.partial(_view_of_wave, circular=circular)}
-    look = functools.partial(_parts_of_wave, circular=circular) if recipe.representation == "real-imaginary" else looks[recipe.canvas]
-    return objective.seen_through(functools.partial(look, view=view, rate=rate), one)
-
-
-def _content(recipe: Recipe, rate: int, numbers: Numbers) -> objective.Objective:
-    """The content distance on what the canvas renders: fit takes the pair of content and style."""
-    views = recipe.content_views or recipe.views
-    total_weight = sum(view.weight for view in views)
-    parts = {}
-    for number, view in enumerate(views):
-        networks = _content_networks(recipe, view, jax.random.key(number), numbers)
-        seen = functools.partial(_seen, recipe, view, rate, numbers=numbers)
-        parts[str(view)] = (view.weight / total_weight, objective.between(seen, objective.of_first(networks)))
-    return objective.weighted_sum(parts)
-
-
-def _content_networks(recipe: Recipe, view: View, key: jax.Array, numbers: Numbers) -> objective.Objective:
-    """How far the networks' activations, one for each kernel width, are from the content's at every moment."""
-    relative = recipe.normalised_by == "target"
-    if recipe.filters == 0:
-        stacks, weights = _closed(recipe, view, "content")
-        return objective.infinite_content(stacks, weights=weights, relative=relative)
-    return _of_explicit(recipe, view, key, objective.content(relative=relative), "content", numbers)
-
-
-def _regularisers(recipe: Recipe, numbers: Numbers) -> dict[str, tuple[float, objective.Objective]]:
-    """Terms, with their weights, that no sound is fitted for."""
-    parts = {}
-    if recipe.bound_weight and recipe.canvas == "spectrogram":
-        parts["bounds"] = (numbers["bound_weight"], objective.bounds())
-    if recipe.variation_weight:
-        parts["variation"] = (numbers["variation_weight"], objective.total_variation())
-    if recipe.power_weight:
-        parts["power"] = (numbers["power_weight"], objective.sixth_power())
-    return parts
-
-
-def _closed(recipe: Recipe, view: View, which: str) -> tuple[list[tuple[Layer, ...]], list[float]]:
-    """The networks in closed form whose last layers are the taps of a view's networks, and their weights."""
-    taps = [(width, tap) for width in view.widths for tap in recipe.taps(which)]
-    return [cut_to(recipe.layers(width), tap.name) for width, tap in taps], [tap.weight for _, tap in taps]
-
-
-def _of_explicit(recipe: Recipe, view: View, key: jax.Array, statistic: objective.Objective, which: str, numbers: Numbers, *, circular: bool = False) -> objective.Objective:
-    """A statistic of the taps of a view's networks, one for each kernel width, whose filters are drawn, or given as the number "network"."""
-    # Flax takes a second to import, which runs in closed form need not wait for.
-    from audio_texture import networks
-
-    taps = recipe.taps(which)
-    descriptions, given = [recipe.description(width) for width in view.widths], None
-    if recipe.weights_file:
-        kept, given = _of_file(recipe)
-        given = numbers.get("network", given)
-        descriptions = [cut_after(kept, [tap.name for tap in taps])]
-    nets = [networks.build(description) for description in descriptions]
-    weights = {f"{i} {tap.name}": tap.weight for i in range(len(nets)) for tap in taps}
-
-    fields = [recipe.field(width) for width in view.widths]
-
-    def seen(x, field):
-        """What a network sees of x: all of it, or if its channels are frames, pieces of as many frames as it has."""
-        x = jnp.concatenate([x, x[: field - 1]]) if circular else x
-        if recipe.network != "1d-time":
-            return x
-        starts = np.linspace(0, len(x) - field, 1 + -(-2 * (len(x) - field) // field)).round().astype(int)
-        return jnp.stack([x[start : start + field] for start in starts])
-
-    def init(key, x):
-        if given:
-            return [given]
-        example = lambda field: seen(x, field)[0] if recipe.network == "1d-time" else x
-        return [net.init(key, example(field)) for net, field, key in zip(nets, fields, jax.random.split(key, len(nets)), strict=True)]
-
-    def features(variables, x):
-        found = {}
-        for i, (net, variable, field) in enumerate(zip(nets, variables, fields, strict=True)):
-            apply = jax.vmap(net.apply, in_axes=(None, 0)) if recipe.network == "1d-time" else net.apply
-            outputs = apply(variable, seen(x, field))
-            if which == "style" and recipe.statistic == "chained-gram":
-                found |= {f"{i} {tap.name}": (outputs[tap.name], outputs[following.name]) for tap, following in zip(taps[:-1], taps[1:])}
-            else:
-                found |= {f"{i} {tap.name}": outputs[tap.name] for tap in taps}
-        return found
-
-    return objective.of_network(init, features, key, statistic, weights=weights)
-
-
-def _networks(recipe: Recipe, view: View, key: jax.Array, numbers: Numbers, *, circular: bool = False) -> objective.Objective:
-    """The networks of a view, one for each kernel width, on a spectrogram; circular: one whose end its beginning follows."""
-    relative = recipe.normalised_by == "target"
-    if recipe.filters == 0:
-        stacks, weights = _closed(recipe, view, "style")
-        return objective.infinite_gram(stacks, weights=weights, relative=relative, circular=circular)
-    statistic = {"gram": objective.gram(relative=relative, shift=recipe.gram_shift), "chained-gram": objective.chained_gram(relative=relative, shift=recipe.gram_shift), "bin-grams": objective.bin_grams(), "transport": objective.gaussian_transport()}[recipe.statistic]
-    others = {}
-    if recipe.autocorrelation_weight:
-        lags = tuple(max(1, round(seconds * 1000 / view.hop_ms)) for seconds in AUTOCORRELATION_LAGS)
-        others["autocorrelation"] = (numbers["autocorrelation_weight"], objective.feature_autocorrelation(lags=lags))
-    if recipe.diversity_weight:
-        others["diversity"] = (numbers["diversity_weight"], objective.diversity())
-    if others:
-        statistic = objective.weighted_sum({"gram": (1.0, statistic), **others})
-    return _of_explicit(recipe, view, key, statistic, "style", numbers, circular=circular)
-
-
-def _magnitude(wave: jax.Array, sizes: dict[str, int]) -> jax.Array:
-    return jnp.abs(spectrogram.stft(wave, **sizes, center=False))
-
-
-def _view_of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = False) -> jax.Array:
-    """Magnitudes of a wave [C, N] in a view's bands, its channels, sums and differences side by side: [T, S * bands].
-
-    Magnitudes of the channels alone would leave open how they add up, and with it the width and place of the image.
-    circular: as many frames as hops, the last ones reaching over the end into the beginning.
-    """
-    streams = [*wave]
-    for left, right in zip(wave[:-1], wave[1:]):
-        streams += [(left + right) / np.sqrt(2), (left - right) / np.sqrt(2)]
-    if view.scale == "cqt":
-        found = [_constant_q(stream, view, rate) for stream in streams]
-        pooled = [jnp.mean(magnitude.reshape(len(magnitude) // _frames_per_hop(view, rate), -1, magnitude.shape[1]), axis=1) for magnitude in found]
-        # Without those frames whose window sees the end and the beginning.
-        edge = 0 if circular else _edge(view, rate)
-        return jnp.concatenate([magnitude[edge : len(magnitude) - edge] for magnitude in pooled], axis=1)
-    sizes = view.sizes(rate)
-    if circular:
-        streams = [_prolonged(stream[None], sizes)[0] for stream in streams]
-    return jnp.concatenate([_banded(_magnitude(stream, sizes), view, rate) for stream in streams], axis=1)
-
-
-def _edge(view: View, rate: int) -> int:
-    """Hops that half a window reaches over."""
-    sizes = view.sizes(rate)
-    return -(-sizes["n_fft"] // (2 * sizes["hop_length"]))
-
-
-def _constant_q(wave: jax.Array, view: View, rate: int) -> jax.Array:
-    """Magnitudes [T, F] of the constant-Q transform of a circular wave [N], several frames a hop."""
-    return CONSTANT_Q_GAIN * jnp.abs(constant_q.cqt(wave, constant_q_plan(view, rate, len(wave))))
-
-
-@functools.lru_cache(maxsize=16)
-def constant_q_plan(view: View, rate: int, samples: int) -> constant_q.Plan:
-    """The transform of a cqt view: constant Q down to the frequency where a row's window is the view's, linear below.
-
-    A row's window is Hann over two spacings, f ln 2 / bands each, and so reaches in time as far as a Hann window of 4 over its width.
-    """
-    hops = max(1, round(samples / view.sizes(rate)["hop_length"]))
-    return constant_q.plan(samples=samples, frames=hops * _frames_per_hop(view, rate), **_constant_q_axis(view, rate))
-
-
-def _constant_q_axis(view: View, rate: int) -> dict[str, Any]:
-    f_min = 2 * view.bands * rate / (np.log(2) * view.sizes(rate)["n_fft"])
-    if f_min > rate / 4:
-        raise ValueError(f"{str(view)!r}: {view.bands} rows an octave need a window of at least {8000 * view.bands / (np.log(2) * rate):.4g} ms at {rate} Hz.")
-    return {"sample_rate": rate, "bins_per_octave": view.bands, "f_min": f_min}
-
-
-def _frames_per_hop(view: View, rate: int) -> int:
-    # A tenth more than the widest row holds: whatever the length, and one number for all lengths.
-    return 1 + int(1.1 * constant_q.widest_row(**_constant_q_axis(view, rate)) * view.sizes(rate)["hop_length"] / rate)
-
-
-def _log_map(view: View, rate: int) -> constant_q.LogMap:
-    n_fft = view.sizes(rate)["n_fft"]
-    if not view.bands:
-        return constant_q.log_map(n_fft, exact=True)
-    every = len(constant_q.log_map(n_fft).position)
-    octaves = np.log2((n_fft // 2 + 1) / constant_q.log_map(n_fft).position[0])
-    return constant_q.log_map(n_fft, rows=min(every, round(view.bands * octaves)))
-
-
-def _compressed(wave: jax.Array, view: View, rate: int) -> jax.Array:
-    """What a spectrogram canvas of a view's scale holds of a wave [N]: [T, rows], of cqt several frames a hop."""
-    if view.scale == "cqt":
-        edge = _edge(view, rate) * _frames_per_hop(view, rate)
-        magnitude = _constant_q(wave, view, rate)
-        return spectrogram.compress(magnitude[edge : len(magnitude) - edge])
-    compressed = spectrogram.compress(_magnitude(wave, view.sizes(rate)))
-    return compressed @ _log_map(view, rate).forward if view.scale == "log" else compressed
-
-
-def _prolonged(wave: jax.Array, sizes: dict[str, int]) -> jax.Array:
-    """A circular wave with as much of its beginning after its end as gives a frame for every hop."""
-    frames = round(wave.shape[1] / sizes["hop_length"])
-    return jnp.concatenate([wave, wave[:, : sizes["n_fft"] + (frames - 1) * sizes["hop_length"] - wave.shape[1]]], axis=1)
-
-
-def _parts_of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = False) -> jax.Array:
-    """Real and imaginary parts of a wave's [C, N] transform as channels: [T, F, 2 C]; circular: see `_view_of_wave`."""
-    sizes = view.sizes(rate)
-    wave = _prolonged(wave, sizes) if circular else wave
-    spectra = [spectrogram.stft(channel, **sizes, center=False) for channel in wave]
-    return jnp.stack([part for spectrum in spectra for part in (jnp.real(spectrum), jnp.imag(spectrum))], axis=-1)
-
-
-def _view_of_spectrogram(compressed: jax.Array, *, view: View, rate: int) -> jax.Array:
-    """A view's bands of a compressed spectrogram, channel by channel: [T, C * F] -> [T, C * bands]; of cqt a frame a hop."""
-    if view.scale in ("linear", "log"):
-        return compressed
-    magnitude = spectrogram.expand(compressed)
-    if view.scale == "cqt":
-        per_hop = _frames_per_hop(view, rate)
-        return spectrogram.compress(jnp.mean(magnitude.reshape(len(magnitude) // per_hop, per_hop, -1), axis=1))
-    channels = compressed.shape[1] // (view.sizes(rate)["n_fft"] // 2 + 1)
-    return jnp.concatenate([spectrogram.compress(_banded(one, view, rate)) for one in jnp.split(magnitude, channels, axis=1)], axis=1)
-
-
-def _banded(magnitude: jax.Array, view: View, rate: int) -> jax.Array:
-    if view.scale == "linear":
-        return magnitude
-    if view.scale == "log":
-        # As the authors, on compressed values; between bins the interpolation passes below zero.
-        return spectrogram.expand(spectrogram.compress(magnitude) @ _log_map(view, rate).forward)
-    return magnitude @ spectrogram.mel_filters(rate, view.sizes(rate)["n_fft"], view.bands)

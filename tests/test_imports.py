@@ -18,8 +18,10 @@ ALLOWED = {
     **dict.fromkeys(STAGES, BASE),
     **dict.fromkeys(JUDGES | NETWORKS, BASE | STAGES),
     "recipes": {"audio", "layer", "spectrogram"},
-    **dict.fromkeys(ENDS, BASE | STAGES | JUDGES | {"recipes", "weights"}),
-    "streaming": BASE | STAGES | JUDGES | {"recipes", "synthesis"},
+    "views": BASE | {"recipes"},
+    "matching": BASE | STAGES | JUDGES | {"recipes", "views", "weights"},
+    **dict.fromkeys(ENDS, BASE | STAGES | JUDGES | {"recipes", "views", "matching", "weights"}),
+    "streaming": BASE | STAGES | JUDGES | {"recipes", "matching", "synthesis"},
     "gallery": {"report"},
 }
 MODULES = sorted(path.stem for path in LIBRARY.glob("*.py") if path.stem != "__init__")

@@ -10,7 +10,7 @@ import pytest
 import scipy.signal
 from conftest import correlated, correlation_of, crackle, highest_correlation, noise, relative_error
 
-from audio_texture import audio, canvas, quality, recipes, sounds, streaming, synthesis
+from audio_texture import audio, canvas, matching, quality, recipes, sounds, streaming, synthesis
 from audio_texture.recipes import View
 
 RATE = 8000
@@ -226,7 +226,7 @@ def test_circular_distances_know_no_beginning():
     """A turned wave is as far from the style: catches frames or patches at the closure that count twice or not at all."""
     recipe = dataclasses.replace(SMALL, auditory_weight=1.0, block_seconds=1.0)
     style = streaming.fit(recipe, [REFERENCE], sample_rate=RATE)
-    distance = jax.jit(lambda wave: synthesis.style_objective(style.recipe, RATE, style.weights, circular=True).distance(style.target, wave))
+    distance = jax.jit(lambda wave: matching.style_objective(style.recipe, RATE, style.weights, circular=True).distance(style.target, wave))
     wave = crackle(4800, seed=3)
     _, terms = distance(wave)
     for turn in (320, 2240):

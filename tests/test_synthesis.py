@@ -12,7 +12,7 @@ import pytest
 import scipy.signal
 from conftest import correlated, correlation_of, crackle, highest_correlation, noise, relative_error
 
-from audio_texture import audio, recipes, sounds, spectrogram, synthesis
+from audio_texture import audio, matching, recipes, sounds, spectrogram, synthesis, views
 from audio_texture.recipes import View
 
 RATE, SECONDS = 8000, 0.5
@@ -239,7 +239,7 @@ def test_other_axes_of_frequency(name, choices):
 
 def test_cqt_views_leave_out_what_a_circle_would_close():
     """A reference's end does not meet its beginning: a click at its very beginning stays unseen at the end."""
-    look = lambda wave, circular: np.asarray(synthesis._view_of_wave(jnp.asarray(wave[None]), view=CQT, rate=RATE, circular=circular))
+    look = lambda wave, circular: np.asarray(views.of_wave(jnp.asarray(wave[None]), view=CQT, rate=RATE, circular=circular))
     wave = np.zeros(4000, np.float32)
     wave[3] = 1
     assert look(wave, False)[-1].max() < 0.15 * look(wave, True)[-1].max()
@@ -257,7 +257,7 @@ def test_nets_along_frequency_know_a_transposed_sound_on_a_constant_q_axis(esc10
     found = {}
     for view in (View(0, ((4, 7),), 32.0, 8.0), View(24, ((4, 7),), 250.0, 8.0, scale="cqt")):
         recipe = dataclasses.replace(recipes.named("texture-fast"), views=(view,), network=network, filters=filters, compression="fixed", standardised=False)
-        style = synthesis.style_objective(recipe, RATE, [1.0])
+        style = matching.style_objective(recipe, RATE, [1.0])
         apart = jax.jit(lambda x, y: style.distance(style.fit([y]), x)[0])
         found[view.scale] = float(apart(*(0.1 * one / audio.rms(one) for one in (higher, rooster))))
     assert found["cqt"] < 0.3 * found["linear"]
@@ -455,7 +455,7 @@ def test_the_shortest_reference_is_long_enough(choices):
 def test_views_of_stereo_hold_sums_and_differences():
     """A swap of the channels or of one's sign is heard, and so must be seen."""
     view = View(0, (1,), 16.0, 4.0)
-    look = lambda wave: np.asarray(synthesis._view_of_wave(jnp.asarray(wave), view=view, rate=RATE))
+    look = lambda wave: np.asarray(views.of_wave(jnp.asarray(wave), view=view, rate=RATE))
     wave = correlated(1000, 0.8)
     assert look(wave).shape[1] == 4 * look(wave[:1]).shape[1]
     apart = np.max(np.abs(look(wave) - look(wave * np.array([[1], [-1]], np.float32))), axis=0).reshape(4, -1)

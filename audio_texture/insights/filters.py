@@ -7,7 +7,7 @@ import jax
 import matplotlib.pyplot as plt
 import numpy as np
 
-from audio_texture import objective, sounds, spectrogram, synthesis
+from audio_texture import matching, objective, sounds, spectrogram
 from audio_texture.insights.experiment import RATE, Numbers, Settings, Verdict, curve, decided, distance_of, distinct, interval, likeness, octaves, per_seed, procedural, random_gram, recorded, textures
 from audio_texture.layer import Layer
 from audio_texture.recipes import Recipe, View
@@ -115,5 +115,5 @@ def _spectrum(wave: np.ndarray) -> jax.Array:
 
 def _closed_form() -> tuple[Any, Any]:
     """fit and distance of the recipe by infinitely many filters, on waves [N], compiled."""
-    style = synthesis.style_objective(RECIPE, RATE, [1.0])
+    style = matching.style_objective(RECIPE, RATE, [1.0])
     return jax.jit(lambda wave: style.fit([wave[None]])), jax.jit(lambda target, wave: style.distance(target, wave[None])[0])
