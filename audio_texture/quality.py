@@ -370,6 +370,13 @@ def held_out(candidate, first_half, second_half, *, sample_rate: int, candidate_
     return {m: float(np.mean([d[m] for d in found])) / max(own[m], FLOOR) for m in MEASURES}
 
 
+def _both(candidate: np.ndarray, other: np.ndarray, sample_rate: int, candidate_rate: int | None, name: str) -> tuple[np.ndarray, np.ndarray, int]:
+    """Candidate and what it is held against, as `prepare` makes them at the highest rate that suits both, and that rate."""
+    candidate_rate = candidate_rate or sample_rate
+    rate = min(sample_rate, candidate_rate, WORKING_RATE)
+    return prepare(candidate, sample_rate=candidate_rate, rate=rate, name="the candidate"), prepare(other, sample_rate=sample_rate, rate=rate, name=name), rate
+
+
 # ---------------------------------------------------------------- content
 
 _CONTOUR = (0.064, 0.016)  # window and hop of pitch and loudness, seconds
@@ -390,10 +397,7 @@ def kept(candidate: np.ndarray, content: np.ndarray, *, sample_rate: int, candid
     Raises:
       ValueError: see `check`.
     """
-    candidate_rate = candidate_rate or sample_rate
-    rate = min(sample_rate, candidate_rate, WORKING_RATE)
-    a = prepare(candidate, sample_rate=candidate_rate, rate=rate, name="the candidate")
-    b = prepare(content, sample_rate=sample_rate, rate=rate, name="the content")
+    a, b, rate = _both(candidate, content, sample_rate, candidate_rate, "the content")
     a, b = (wave[: min(len(a), len(b))] for wave in (a, b))
     strengths = (scipy.ndimage.gaussian_filter1d(onset_strength(wave, sample_rate=rate), 2.0) for wave in (a, b))
     return {
@@ -668,10 +672,7 @@ def evaluate(candidate, reference, *, sample_rate: int, candidate_rate: int | No
     Raises:
       ValueError: see `prepare`.
     """
-    candidate_rate = candidate_rate or sample_rate
-    rate = min(sample_rate, candidate_rate, WORKING_RATE)
-    a = prepare(candidate, sample_rate=candidate_rate, rate=rate, name="the candidate")
-    b = prepare(reference, sample_rate=sample_rate, rate=rate, name="the reference")
+    a, b, rate = _both(candidate, reference, sample_rate, candidate_rate, "the reference")
     gap = band_levels(a, sample_rate=rate)[1] - band_levels(b, sample_rate=rate)[1]
     return {
         **likeness(a, b, sample_rate=rate),

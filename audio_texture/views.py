@@ -73,6 +73,7 @@ def _frames_per_hop(view: View, rate: int) -> int:
 
 
 def log_map(view: View, rate: int) -> constant_q.LogMap:
+    """The authors' map (`constant_q.log_map`) of a log view at a rate in Hz: every row, nothing lost, or so many an octave as it has bands."""
     n_fft = view.sizes(rate)["n_fft"]
     if not view.bands:
         return constant_q.log_map(n_fft, exact=True)

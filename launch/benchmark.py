@@ -29,7 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
-from audio_texture import audio, infinite_width, objective, phase, sounds, spectrogram, statistics
+from audio_texture import audio, infinite_width, objective, phase, sounds, spectrogram
 from audio_texture.layer import Layer
 from launch import cli
 

@@ -158,7 +158,7 @@ def test_bands_on_a_constant_q_axis(folder):
 @pytest.mark.slow
 def test_interrupted_and_resumed(folder):
     """Ctrl-C writes what there is; --resume ends up at the very samples of a run that was left alone."""
-    flags = ("--recipe=texture-fast", f"--input={folder}/mono.wav", "--views=bins@32/16:1,2", "--seconds=0.3", "--evaluations=3000")
+    flags = (f"--input={folder}/mono.wav", "--views=bins@32/16:1,2", "--seconds=0.3", "--evaluations=3000")
     out = folder / "interrupted"
     process = subprocess.Popen(command(*flags, f"--output_dir={out}"), cwd=ROOT, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
