@@ -1,0 +1,121 @@
+"""Where between several sounds their middle lies: what their weights are multiplied by, lest equal ones make what is like one of them alone.
+
+Likeness counts in units of how much a recording differs from itself (quality.py). Half way between two spectra a result may be three
+times as far from steady rain as rain is from itself, and as near to waves, which come and go, as other waves are. And it must have a
+level: between a sound of few bands and one of many, all bands of the mixture are raised, and with them it draws near to that of many.
+
+So both are foretold from the references: how far a mixture of certain shares is from each of them, in units of how far that one's halves
+are from each other; and the shares found at which all are equal. There are two kinds of distance: of spectra, in every band's deviations;
+and of the ear's statistics, of which the envelopes' means follow the spectrum, and the others can lie elsewhere.
+
+R references, B bands, T frames.
+"""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from audio_texture import audio, auditory, canvas, matching, objective, views
+
+# Halves of fewer frames, or that are heard for less than so many seconds, say nothing about a recording.
+_FEWEST_FRAMES, _SHORTEST = 8, 0.5
+# Deviations of less than a decibel, and halves nearer than those of steady noise, are accidents: in nepers of power, in deviations, in all `auditory.UNITS`.
+_DEVIATION, _OWN, _OWN_HEARD = 0.23, 0.1, 2.4
+# Log of the most that one reference is preferred by.
+_MOST = 4.0
+
+Balance = dict[str, np.ndarray]
+
+
+def balanced(weights: Sequence[float], balance: Mapping[str, Sequence[float]] | None) -> np.ndarray:
+    """Weights, as parts of one, times their spectrum's balance, where there is one: [R] float64. What they pass to evenly in a morph passes evenly."""
+    return np.divide(weights, np.sum(weights)) * (balance["spectrum"] if balance else 1.0)
+
+
+def passed(weights: Sequence[float], morph_to: Sequence[float] | None, place: float) -> np.ndarray:
+    """Weights, as parts of one, at a place from 0 to 1 of a morph; those of the beginning where there is none. [R] float64"""
+    begin, end = (np.divide(each, np.sum(each)) for each in (weights, weights if morph_to is None else morph_to))
+    return (1 - place) * begin + place * end
+
+
+def balance(references: Sequence[np.ndarray], *, sample_rate: int, heard: bool) -> Balance:
+    """What weights are multiplied by, that equal ones make a mixture as like to one reference as to another.
+
+    Args:
+      references: waves [C, N_i].
+      sample_rate: Hz.
+      heard: whether the ear's statistics are matched beside the spectrum.
+    Returns:
+      "spectrum" and "heard", [R] float32 with a geometric mean of 1: of the spectrum and the patterns in it, and of the ear's
+      statistics. All 1 where a reference is too short to be compared with itself.
+    """
+    waves = [wave * np.float32(0.1 / audio.rms(wave)) for wave in references]
+    logs = [_log_bands(wave, sample_rate) for wave in waves]
+    even = np.ones(len(waves), np.float32)
+    if min(map(len, logs)) < 2 * _FEWEST_FRAMES:
+        return {"spectrum": even, "heard": even}
+    densities = [canvas.spectral_density(wave, sample_rate=sample_rate, samples=4096, smoothing_hz=sample_rate / 1024) for wave in waves]
+    means, deviations = (np.stack(moments) for moments in zip(*map(_moments, logs), strict=True))
+    own = np.maximum([_apart(*(_moments(half) for half in np.array_split(log, 2)), deviation) for log, deviation in zip(logs, deviations, strict=True)], _OWN)
+    # What the level of a mixture is raised by, in nepers of power.
+    raised = lambda parts: -2 * np.log(canvas.lost_level(densities, parts))
+
+    def of_spectra(parts):
+        return _apart((parts @ means + raised(parts), parts @ deviations), (means, deviations), deviations) / own
+
+    spectrum = _middle(of_spectra, len(waves))
+    if not heard or min(wave.shape[1] for wave in waves) < 2 * _SHORTEST * sample_rate:
+        return {"spectrum": spectrum, "heard": spectrum}
+    halves = [[_heard(half, sample_rate) for half in (wave[:, : wave.shape[1] // 2], wave[:, -(wave.shape[1] // 2) :])] for wave in waves]
+    groups = [np.stack(values).reshape(len(waves), 2, -1) for values in zip(*(half for pair in halves for half in pair), strict=True)]
+    # A norm a group, as likeness counts them: of their squares, which the objective adds up, levels would be most.
+    own_heard = np.maximum(sum(np.linalg.norm(group[:, 0] - group[:, 1], axis=1) for group in groups), _OWN_HEARD)
+    levels, *others = (np.mean(group, axis=1) for group in groups)
+    placed = spectrum / np.sum(spectrum)
+    # Envelopes are amplitudes to the power of 0.3.
+    shift = 0.15 * raised(placed) / (auditory.UNITS.mean * np.sqrt(levels.shape[1]))
+    gaps = np.linalg.norm(placed @ levels + shift - levels, axis=1)
+
+    def of_statistics(parts):
+        return (gaps + sum(np.linalg.norm(parts @ group - group, axis=1) for group in others)) / own_heard
+
+    return {"spectrum": spectrum, "heard": _middle(of_statistics, len(waves))}
+
+
+def _log_bands(wave: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Log power of a wave [C, N] in the bands that patches are seen in: [T, B], at least 60 dB under the mean."""
+    if wave.shape[1] < matching.FINE.sizes(sample_rate)["n_fft"]:
+        return np.zeros((0, matching.FINE.bands))
+    power = np.square(jax.jit(functools.partial(views.of_wave, view=matching.FINE, rate=sample_rate))(wave))
+    return np.log(power + 1e-6 * np.mean(power))
+
+
+def _moments(log: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of each band: [T, B] -> [B], [B]."""
+    return np.mean(log, axis=0), np.maximum(np.std(log, axis=0), _DEVIATION)
+
+
+def _apart(moments: tuple[np.ndarray, np.ndarray], others: tuple[np.ndarray, np.ndarray], units: np.ndarray) -> np.ndarray:
+    """How far bands are from others, as Gaussians: their 2-Wasserstein distance, in units, as a mean over bands. [..., B] each -> [...]"""
+    return np.sqrt(np.mean(sum(((first - second) / units) ** 2 for first, second in zip(moments, others, strict=True)), axis=-1))
+
+
+@functools.partial(jax.jit, static_argnames="sample_rate")
+def _heard(wave: jax.Array, sample_rate: int) -> list[jax.Array]:
+    """The groups of the ear's statistics of a wave [C, N] as vectors; their squared differences add up to the objective's distance."""
+    found = auditory.comparable(objective.auditory_statistics(sample_rate).fit(wave.T))
+    return [jnp.ravel(values) / (unit * np.sqrt(values.size)) for values, unit in zip(found, auditory.UNITS, strict=True)]
+
+
+def _middle(distances: Callable[[np.ndarray], np.ndarray], count: int) -> np.ndarray:
+    """The shares, but for a factor, at which all distances are the same; distances: shares [R] -> [R]. Of what is too far, more."""
+    logs = np.zeros(count)
+    for _ in range(60):
+        parts = np.exp(logs)
+        found = np.log(np.maximum(distances(parts / np.sum(parts)), 1e-6))
+        logs = logs + 0.5 * (found - np.mean(found))
+        logs = np.clip(logs - np.mean(logs), -_MOST, _MOST)
+    return np.exp(logs).astype(np.float32)
