@@ -22,8 +22,10 @@ from audio_texture import audio, auditory, canvas, matching, objective, views
 
 # Halves of fewer frames, or that are heard for less than so many seconds, say nothing about a recording.
 _FEWEST_FRAMES, _SHORTEST = 8, 0.5
-# Deviations of less than a decibel, and halves nearer than those of steady noise, are accidents: in nepers of power, in deviations, in all `auditory.UNITS`.
-_DEVIATION, _OWN, _OWN_HEARD = 0.23, 0.1, 2.4
+# Deviations of less than a decibel of power, in nepers, are accidents.
+_DEVIATION = 0.23
+# How far halves of 2 s of steady noise are from each other: in deviations, and in all of `auditory.UNITS`.
+_STEADY, _STEADY_HEARD = 0.17, 4.8
 # Log of the most that one reference is preferred by.
 _MOST = 4.0
 
@@ -59,12 +61,12 @@ def balance(references: Sequence[np.ndarray], *, sample_rate: int, heard: bool) 
         return {"spectrum": even, "heard": even}
     densities = [canvas.spectral_density(wave, sample_rate=sample_rate, samples=4096, smoothing_hz=sample_rate / 1024) for wave in waves]
     means, deviations = (np.stack(moments) for moments in zip(*map(_moments, logs), strict=True))
-    own = np.maximum([_apart(*(_moments(half) for half in np.array_split(log, 2)), deviation) for log, deviation in zip(logs, deviations, strict=True)], _OWN)
+    own = np.array([_apart(*(_moments(half) for half in np.array_split(log, 2)), deviation) for log, deviation in zip(logs, deviations, strict=True)])
     # What the level of a mixture is raised by, in nepers of power.
     raised = lambda parts: -2 * np.log(canvas.lost_level(densities, parts))
 
     def of_spectra(parts):
-        return _apart((parts @ means + raised(parts), parts @ deviations), (means, deviations), deviations) / own
+        return _ratios(_apart((parts @ means + raised(parts), parts @ deviations), (means, deviations), deviations), own, _STEADY)
 
     spectrum = _middle(of_spectra, len(waves))
     if not heard or min(wave.shape[1] for wave in waves) < 2 * _SHORTEST * sample_rate:
@@ -72,7 +74,7 @@ def balance(references: Sequence[np.ndarray], *, sample_rate: int, heard: bool) 
     halves = [[_heard(half, sample_rate) for half in (wave[:, : wave.shape[1] // 2], wave[:, -(wave.shape[1] // 2) :])] for wave in waves]
     groups = [np.stack(values).reshape(len(waves), 2, -1) for values in zip(*(half for pair in halves for half in pair), strict=True)]
     # A norm a group, as likeness counts them: of their squares, which the objective adds up, levels would be most.
-    own_heard = np.maximum(sum(np.linalg.norm(group[:, 0] - group[:, 1], axis=1) for group in groups), _OWN_HEARD)
+    own_heard = sum(np.linalg.norm(group[:, 0] - group[:, 1], axis=1) for group in groups)
     levels, *others = (np.mean(group, axis=1) for group in groups)
     placed = spectrum / np.sum(spectrum)
     # Envelopes are amplitudes to the power of 0.3.
@@ -80,7 +82,7 @@ def balance(references: Sequence[np.ndarray], *, sample_rate: int, heard: bool) 
     gaps = np.linalg.norm(placed @ levels + shift - levels, axis=1)
 
     def of_statistics(parts):
-        return (gaps + sum(np.linalg.norm(parts @ group - group, axis=1) for group in others)) / own_heard
+        return _ratios(gaps + sum(np.linalg.norm(parts @ group - group, axis=1) for group in others), own_heard, _STEADY_HEARD)
 
     return {"spectrum": spectrum, "heard": _middle(of_statistics, len(waves))}
 
@@ -101,6 +103,15 @@ def _moments(log: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _apart(moments: tuple[np.ndarray, np.ndarray], others: tuple[np.ndarray, np.ndarray], units: np.ndarray) -> np.ndarray:
     """How far bands are from others, as Gaussians: their 2-Wasserstein distance, in units, as a mean over bands. [..., B] each -> [...]"""
     return np.sqrt(np.mean(sum(((first - second) / units) ** 2 for first, second in zip(moments, others, strict=True)), axis=-1))
+
+
+def _ratios(gaps: np.ndarray, own: np.ndarray, steady: float) -> np.ndarray:
+    """Distances from references' halves, over those of the halves from each other; gaps: from the whole, own: between halves, [R] each.
+
+    A half lies half way to the other off the whole, and is, like a result, some accident of its own.
+    """
+    own = np.maximum(own, steady)
+    return np.sqrt(gaps**2 + own**2 / 4 + 0.75 * steady**2) / own
 
 
 @functools.partial(jax.jit, static_argnames="sample_rate")
