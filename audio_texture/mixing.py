@@ -24,8 +24,9 @@ from audio_texture import audio, auditory, canvas, matching, objective, views
 _FEWEST_FRAMES, _SHORTEST = 8, 0.5
 # Deviations of less than a decibel of power, in nepers, are accidents.
 _DEVIATION = 0.23
-# How far halves of 2 s of steady noise are from each other: in deviations, and in all of `auditory.UNITS`.
-_STEADY, _STEADY_HEARD = 0.17, 4.8
+# What is accident in the distance between halves of 2 s, as there is of steady noise: in deviations, of which a result has less, as it is
+# fitted to them, and in all of `auditory.UNITS`.
+_ACCIDENT, _ACCIDENT_HEARD = 0.1, 4.8
 # Log of the most that one reference is preferred by.
 _MOST = 4.0
 
@@ -62,11 +63,12 @@ def balance(references: Sequence[np.ndarray], *, sample_rate: int, heard: bool) 
     densities = [canvas.spectral_density(wave, sample_rate=sample_rate, samples=4096, smoothing_hz=sample_rate / 1024) for wave in waves]
     means, deviations = (np.stack(moments) for moments in zip(*map(_moments, logs), strict=True))
     own = np.array([_apart(*(_moments(half) for half in np.array_split(log, 2)), deviation) for log, deviation in zip(logs, deviations, strict=True)])
+    brief = np.sqrt([4 * sample_rate / wave.shape[1] for wave in waves])
     # What the level of a mixture is raised by, in nepers of power.
     raised = lambda parts: -2 * np.log(canvas.lost_level(densities, parts))
 
     def of_spectra(parts):
-        return _ratios(_apart((parts @ means + raised(parts), parts @ deviations), (means, deviations), deviations), own, _STEADY)
+        return _ratios(_apart((parts @ means + raised(parts), parts @ deviations), (means, deviations), deviations), own, brief * _ACCIDENT)
 
     spectrum = _middle(of_spectra, len(waves))
     if not heard or min(wave.shape[1] for wave in waves) < 2 * _SHORTEST * sample_rate:
@@ -82,7 +84,7 @@ def balance(references: Sequence[np.ndarray], *, sample_rate: int, heard: bool) 
     gaps = np.linalg.norm(placed @ levels + shift - levels, axis=1)
 
     def of_statistics(parts):
-        return _ratios(gaps + sum(np.linalg.norm(parts @ group - group, axis=1) for group in others), own_heard, _STEADY_HEARD)
+        return _ratios(gaps + sum(np.linalg.norm(parts @ group - group, axis=1) for group in others), own_heard, brief * _ACCIDENT_HEARD)
 
     return {"spectrum": spectrum, "heard": _middle(of_statistics, len(waves))}
 
@@ -105,13 +107,13 @@ def _apart(moments: tuple[np.ndarray, np.ndarray], others: tuple[np.ndarray, np.
     return np.sqrt(np.mean(sum(((first - second) / units) ** 2 for first, second in zip(moments, others, strict=True)), axis=-1))
 
 
-def _ratios(gaps: np.ndarray, own: np.ndarray, steady: float) -> np.ndarray:
-    """Distances from references' halves, over those of the halves from each other; gaps: from the whole, own: between halves, [R] each.
+def _ratios(gaps: np.ndarray, own: np.ndarray, accident: np.ndarray) -> np.ndarray:
+    """Distances from references' halves, over those of the halves from each other; gaps: from the whole, own: between halves, [R] all.
 
     A half lies half way to the other off the whole, and is, like a result, some accident of its own.
     """
-    own = np.maximum(own, steady)
-    return np.sqrt(gaps**2 + own**2 / 4 + 0.75 * steady**2) / own
+    own = np.maximum(own, accident)
+    return np.sqrt(gaps**2 + own**2 / 4 + 0.75 * accident**2) / own
 
 
 @functools.partial(jax.jit, static_argnames="sample_rate")
