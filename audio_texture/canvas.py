@@ -86,7 +86,7 @@ def waveform_canvas(
       samples: length of the canvas.
       smoothing_hz: width over which a power spectrum is averaged; narrow keeps tones, and must.
       equaliser: the grid of the gains; no bands, no gains.
-      morph_to: weights at the end, which the noise's colour fades to.
+      morph_to: weights at the end, which the noise's colour fades to; of weights, and not of their parts of a sum, those between are means.
     """
     densities = [
         spectral_density(wave, sample_rate=sample_rate, samples=samples, smoothing_hz=smoothing_hz) for wave in references

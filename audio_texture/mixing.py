@@ -31,6 +31,8 @@ _ACCIDENT, _ACCIDENT_HEARD = 0.1, 4.8
 _MOST = 4.0
 
 Balance = dict[str, np.ndarray]
+# Shares of a mixture, [R] and as parts of one, -> how far it is from each reference, [R].
+Distances = Callable[[np.ndarray], np.ndarray]
 
 
 def balanced(weights: Sequence[float], balance: Mapping[str, Sequence[float]] | None) -> np.ndarray:
@@ -57,36 +59,49 @@ def balance(references: Sequence[np.ndarray], *, sample_rate: int, heard: bool) 
     """
     waves = [wave * np.float32(0.1 / audio.rms(wave)) for wave in references]
     logs = [_log_bands(wave, sample_rate) for wave in waves]
-    even = np.ones(len(waves), np.float32)
     if min(map(len, logs)) < 2 * _FEWEST_FRAMES:
-        return {"spectrum": even, "heard": even}
+        return dict.fromkeys(("spectrum", "heard"), np.ones(len(waves), np.float32))
     densities = [canvas.spectral_density(wave, sample_rate=sample_rate, samples=4096, smoothing_hz=sample_rate / 1024) for wave in waves]
-    means, deviations = (np.stack(moments) for moments in zip(*map(_moments, logs), strict=True))
-    own = np.array([_apart(*(_moments(half) for half in np.array_split(log, 2)), deviation) for log, deviation in zip(logs, deviations, strict=True)])
-    brief = np.sqrt([4 * sample_rate / wave.shape[1] for wave in waves])
-    # What the level of a mixture is raised by, in nepers of power.
     raised = lambda parts: -2 * np.log(canvas.lost_level(densities, parts))
-
-    def of_spectra(parts):
-        return _ratios(_apart((parts @ means + raised(parts), parts @ deviations), (means, deviations), deviations), own, brief * _ACCIDENT)
-
-    spectrum = _middle(of_spectra, len(waves))
+    brief = np.sqrt([4 * sample_rate / wave.shape[1] for wave in waves])
+    spectrum = _middle(_by_spectrum(logs, raised, brief), len(waves))
     if not heard or min(wave.shape[1] for wave in waves) < 2 * _SHORTEST * sample_rate:
         return {"spectrum": spectrum, "heard": spectrum}
-    halves = [[_heard(half, sample_rate) for half in (wave[:, : wave.shape[1] // 2], wave[:, -(wave.shape[1] // 2) :])] for wave in waves]
-    groups = [np.stack(values).reshape(len(waves), 2, -1) for values in zip(*(half for pair in halves for half in pair), strict=True)]
+    return {"spectrum": spectrum, "heard": _middle(_by_ear(waves, sample_rate, spectrum / np.sum(spectrum), raised, brief), len(waves))}
+
+
+def _by_spectrum(logs: Sequence[np.ndarray], raised: Callable[[np.ndarray], float], brief: np.ndarray) -> Distances:
+    """Of levels and their deviations, band by band.
+
+    Args:
+      logs: of `_log_bands`, R of them.
+      raised: shares -> what the level of their mixture is raised by, in nepers of power.
+      brief: [R], the root of how often a reference goes into 4 s.
+    """
+    means, deviations = (np.stack(moments) for moments in zip(*map(_moments, logs), strict=True))
+    own = np.array([_apart(*(_moments(half) for half in np.array_split(log, 2)), deviation) for log, deviation in zip(logs, deviations, strict=True)])
+
+    def distances(parts):
+        return _ratios(_apart((parts @ means + raised(parts), parts @ deviations), (means, deviations), deviations), own, brief * _ACCIDENT)
+
+    return distances
+
+
+def _by_ear(waves: Sequence[np.ndarray], sample_rate: int, placed: np.ndarray, raised: Callable[[np.ndarray], float], brief: np.ndarray) -> Distances:
+    """Of the ear's statistics, where the spectrum is that of the shares `placed`, whatever those of the others are; else as of `_by_spectrum`."""
+    halves = [_heard(half, sample_rate) for wave in waves for half in (wave[:, : wave.shape[1] // 2], wave[:, -(wave.shape[1] // 2) :])]
+    groups = [np.stack(values).reshape(len(waves), 2, -1) for values in zip(*halves, strict=True)]
     # A norm a group, as likeness counts them: of their squares, which the objective adds up, levels would be most.
-    own_heard = sum(np.linalg.norm(group[:, 0] - group[:, 1], axis=1) for group in groups)
+    own = sum(np.linalg.norm(group[:, 0] - group[:, 1], axis=1) for group in groups)
     levels, *others = (np.mean(group, axis=1) for group in groups)
-    placed = spectrum / np.sum(spectrum)
     # Envelopes are amplitudes to the power of 0.3.
     shift = 0.15 * raised(placed) / (auditory.UNITS.mean * np.sqrt(levels.shape[1]))
     gaps = np.linalg.norm(placed @ levels + shift - levels, axis=1)
 
-    def of_statistics(parts):
-        return _ratios(gaps + sum(np.linalg.norm(parts @ group - group, axis=1) for group in others), own_heard, brief * _ACCIDENT_HEARD)
+    def distances(parts):
+        return _ratios(gaps + sum(np.linalg.norm(parts @ group - group, axis=1) for group in others), own, brief * _ACCIDENT_HEARD)
 
-    return {"spectrum": spectrum, "heard": _middle(of_statistics, len(waves))}
+    return distances
 
 
 def _log_bands(wave: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -123,8 +138,8 @@ def _heard(wave: jax.Array, sample_rate: int) -> list[jax.Array]:
     return [jnp.ravel(values) / (unit * np.sqrt(values.size)) for values, unit in zip(found, auditory.UNITS, strict=True)]
 
 
-def _middle(distances: Callable[[np.ndarray], np.ndarray], count: int) -> np.ndarray:
-    """The shares, but for a factor, at which all distances are the same; distances: shares [R] -> [R]. Of what is too far, more."""
+def _middle(distances: Distances, count: int) -> np.ndarray:
+    """The shares of so many references, but for a factor, at which all distances are the same: of what is too far, more. [R] float32"""
     logs = np.zeros(count)
     for _ in range(60):
         parts = np.exp(logs)

@@ -175,7 +175,7 @@ def prepare(
       references: waves [C, N_i], all of one rate and number of channels; several are mixed, by their weights.
       sample_rate: theirs and the result's, in Hz.
       seconds: length of the result.
-      weights: of the references; equal by default.
+      weights: of the references; equal by default, which makes a sound about as like to one as to another, see `mixing.balance`.
       morph_to: weights at the end, which they pass to evenly over the length.
       bands: (from, to) in Hz for each reference, of which it then decides alone; together they make up all frequencies.
       like: a problem of the same `shape_of`, whose compiled programs serve this one too: nothing is traced or compiled again.
