@@ -12,6 +12,7 @@ R references, B bands, T frames.
 """
 
 import functools
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 
 import jax
@@ -55,8 +56,18 @@ def balance(references: Sequence[np.ndarray], *, sample_rate: int, heard: bool) 
       heard: whether the ear's statistics are matched beside the spectrum.
     Returns:
       "spectrum" and "heard", [R] float32 with a geometric mean of 1: of the spectrum and the patterns in it, and of the ear's
-      statistics. All 1 where a reference is too short to be compared with itself.
+      statistics. All 1 where a reference is too short to be compared with itself. Of more than two references it is what comes nearest
+      to the balance of every two: one that lies between the others would be left nothing, were all to be as far from the middle.
     """
+    logs = {name: np.zeros(len(references)) for name in ("spectrum", "heard")}
+    for pair in itertools.combinations(range(len(references)), 2):
+        for name, values in _of_two([references[number] for number in pair], sample_rate, heard).items():
+            logs[name][list(pair)] += 2 / len(references) * np.log(values)
+    return {name: np.exp(values).astype(np.float32) for name, values in logs.items()}
+
+
+def _of_two(references: Sequence[np.ndarray], sample_rate: int, heard: bool) -> Balance:
+    """`balance` of two."""
     waves = [wave * np.float32(0.1 / audio.rms(wave)) for wave in references]
     logs = [_log_bands(wave, sample_rate) for wave in waves]
     if min(map(len, logs)) < 2 * _FEWEST_FRAMES:

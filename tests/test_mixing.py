@@ -62,6 +62,15 @@ def test_the_middle_is_as_far_from_each():
         assert distances[2] == pytest.approx(distances[0], rel=1e-3) if last == 1.3 else found[2] < 0.02 * found[0]
 
 
+def test_three_are_balanced_two_by_two(steady_and_wandering):
+    """Three that are two and one of them again: these two count alike, the third as against one. No one is left out."""
+    steady, other = steady_and_wandering
+    two = mixing.balance([steady, other], sample_rate=RATE, heard=False)["spectrum"]
+    three = mixing.balance([steady, other, steady], sample_rate=RATE, heard=False)["spectrum"]
+    assert three[0] == pytest.approx(three[2], rel=1e-3) and np.prod(three) == pytest.approx(1, rel=1e-4)
+    np.testing.assert_allclose(three[0] / three[1], two[0] / two[1], rtol=1e-3)
+
+
 def test_an_empty_spectrum_counts_more():
     """A mixture of full noise and a narrow band has that one's level and lies, band by band, next to the noise, unless the narrow one counts more."""
     narrow = filtered(noise(16000, seed=1), "low", 300) + 1e-3 * noise(16000, seed=2)
