@@ -86,13 +86,13 @@ def waveform_canvas(
       samples: length of the canvas.
       smoothing_hz: width over which a power spectrum is averaged; narrow keeps tones, and must.
       equaliser: the grid of the gains; no bands, no gains.
-      morph_to: weights at the end, which the noise's colour fades to.
+      morph_to: weights at the end, which the noise's colour fades to; of weights, and not of their parts of a sum, those between are means.
     """
     densities = [
         spectral_density(wave, sample_rate=sample_rate, samples=samples, smoothing_hz=smoothing_hz) for wave in references
     ]
     knots = np.linspace(0, 1, 1 if morph_to is None else KNOTS)
-    ends = [np.divide(shares, sum(shares)) for shares in (weights, morph_to or weights)]
+    ends = [np.asarray(shares) for shares in (weights, weights if morph_to is None else morph_to)]
     colours = [spectral_colour(mixed_density(densities, (1 - knot) * ends[0] + knot * ends[1])) for knot in knots]
     fades = np.stack([np.interp(np.linspace(0, 1, samples), knots, row) for row in np.eye(len(knots))]).astype(np.float32)[:, None]
     sizes = {"n_fft": equaliser.n_fft, "hop_length": equaliser.hop_length}

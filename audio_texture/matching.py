@@ -26,7 +26,8 @@ DIRECTIONS = 64
 # Blocks that a morph's weights change between, within `block_seconds`.
 MORPH_STEPS = 4
 
-# A recipe's numbers by the names of their fields, and the variables of a network from a file as "network"; maybe traced.
+# A recipe's numbers by the names of their fields, the variables of a network from a file as "network", and what weights of references
+# are multiplied by as "balance", of `mixing.balance`; maybe traced.
 Numbers = dict[str, Any]
 
 
@@ -42,7 +43,8 @@ def style_objective(
 ) -> objective.Objective:
     """The recipe's style distance of what the canvas renders to several references at once: fit takes their sequence.
 
-    numbers: in place of the recipe's own; traced, as the weights may be, they make one program serve all that differ in them. circular: judges a wave whose end is followed by its beginning, every moment of it alike; of that, only
+    numbers: in place of the recipe's own; traced, as the weights may be, they make one program serve all that differ in them; with their
+    balance, where there is one, weights are multiplied. circular: judges a wave whose end is followed by its beginning, every moment of it alike; of that, only
     `distance` is of use. morph_to, bands: see `prepare`; with bands, fit takes what `as_modelled` made of the references.
     """
     numbers = recipe.numbers() if numbers is None else numbers
@@ -93,6 +95,7 @@ def _style(recipe: Recipe, rate: int, weights: Sequence[float] | jax.Array | Non
 
     weights: of the references, whose list fit takes; None where fit takes the one reference. numbers: of the recipe. Both may be traced.
     """
+    weights, heard = (_balanced(weights, numbers, of) for of in ("spectrum", "heard"))
     parts = {}
     total_weight = sum(view.weight for view in recipe.views)
     for number, view in enumerate(recipe.views):
@@ -100,8 +103,8 @@ def _style(recipe: Recipe, rate: int, weights: Sequence[float] | jax.Array | Non
         parts[str(view)] = (numbers["style_weight"] * (view.weight / total_weight), one)
     if recipe.auditory_weight:
         block = round(recipe.block_seconds * rate)
-        around = _mixed(objective.auditory_statistics(rate, circular=True), weights) if circular else None
-        one = objective.in_blocks(_mixed(objective.auditory_statistics(rate), weights), frames=block, overlap=block // 10, circular=around)
+        around = _mixed(objective.auditory_statistics(rate, circular=True), heard) if circular else None
+        one = objective.in_blocks(_mixed(objective.auditory_statistics(rate), heard), frames=block, overlap=block // 10, circular=around)
         parts["auditory"] = (numbers["auditory_weight"], objective.seen_through(jnp.transpose, one))
     fine = {}
     if recipe.patches_weight:
@@ -132,6 +135,12 @@ def _blocks_of_networks(
 
 def _mixed(one: objective.Objective, weights: Sequence[float] | jax.Array | None) -> objective.Objective:
     return one if weights is None else objective.mixture(one, weights)
+
+
+def _balanced(weights: Sequence[float] | jax.Array | None, numbers: Numbers, of: str) -> Sequence[float] | jax.Array | None:
+    if weights is None or "balance" not in numbers:
+        return weights
+    return [weight * factor for weight, factor in zip(weights, numbers["balance"][of], strict=True)]
 
 
 def _block_frames(recipe: Recipe, view: View, overlap: int) -> int:

@@ -517,7 +517,16 @@ def peak_compressed(objective: Objective, weights: Sequence[float] | None = None
 
 def _each(function: Callable, references: Any, *others: Any) -> Any:
     """A function of one reference, or of each of a list."""
-    return [function(*values) for values in zip(references, *others, strict=True)] if isinstance(references, list) else function(references, *others)
+    return _of_all(function, list(zip(references, *others, strict=True))) if isinstance(references, list) else function(references, *others)
+
+
+def _of_all(function: Callable, arguments: Sequence[tuple]) -> list:
+    """A function's values of each of several tuples of arguments; of tuples alike in shape as one program, however many they are."""
+    described = [jax.tree.map(jnp.shape, entry) for entry in arguments]
+    if len(arguments) == 1 or described[1:] != described[:-1]:
+        return [function(*entry) for entry in arguments]
+    found = jax.vmap(function)(*jax.tree.map(lambda *leaves: jnp.stack(leaves), *arguments))
+    return [jax.tree.map(lambda leaf: leaf[number], found) for number in range(len(arguments))]
 
 
 def _mean_of(values: Sequence[jax.Array], weights: Sequence[float]) -> jax.Array:
@@ -587,15 +596,19 @@ def mixture(objective: Objective | Sequence[Objective], weights: Sequence[float]
 
     objective: one for all references, or one for each. weights: may be traced.
     """
-    each = [objective] * len(weights) if isinstance(objective, Objective) else list(objective)
+    alone = isinstance(objective, Objective)
 
     def fit(references):
         if len(references) != len(weights):
             raise ValueError(f"{len(weights)} weights for {len(references)} references.")
-        return [objective.fit(reference) for objective, reference in zip(each, references, strict=True)]
+        if alone:
+            return _each(objective.fit, list(references))
+        return [one.fit(reference) for one, reference in zip(objective, references, strict=True)]
 
     def distance(targets, x):
-        return _mean([objective.distance(target, x) for objective, target in zip(each, targets, strict=True)], _shares(weights))
+        if alone:
+            return _mean(_each(lambda target: objective.distance(target, x), targets), _shares(weights))
+        return _mean([one.distance(target, x) for one, target in zip(objective, targets, strict=True)], _shares(weights))
 
     return Objective(fit, distance)
 

@@ -30,14 +30,14 @@ import safetensors
 import safetensors.numpy
 import scipy.fft
 
-from audio_texture import audio, canvas, matching, objective, optimize, synthesis, walk
+from audio_texture import audio, canvas, matching, mixing, objective, optimize, synthesis, walk
 from audio_texture.recipes import Recipe
 
 # Above this share of full scale peaks are rounded off: what is emitted cannot be lowered when a louder moment comes.
 KNEE = 0.9
-FORMAT = "audio-texture style 2"
+FORMAT = "audio-texture style 3"
 # Of a style, what goes into JSON as it is.
-PLAIN = ("sample_rate", "levels", "weights", "lengths", "morph_to")
+PLAIN = ("sample_rate", "levels", "weights", "balance", "lengths", "morph_to")
 
 
 class Style(NamedTuple):
@@ -48,6 +48,7 @@ class Style(NamedTuple):
       sample_rate: Hz; what it is modelled at and streams are written at.
       levels: RMS of the references.
       weights: of the references.
+      balance: what they are multiplied by, or None; see `mixing.balance`.
       lengths: of the references, in samples.
       morph_to: weights at a stream's end, or None.
       bands: (from, to) in Hz for each reference, or None.
@@ -61,6 +62,7 @@ class Style(NamedTuple):
     sample_rate: int
     levels: list[float]
     weights: list[float]
+    balance: dict[str, list[float]] | None
     lengths: list[int]
     morph_to: list[float] | None
     bands: list[tuple[float, float]] | None
@@ -74,18 +76,17 @@ class Style(NamedTuple):
 
     def weights_at(self, place: float) -> np.ndarray:
         """Weights at a place between 0, a stream's beginning, and 1, its end; they add up to one. [R] float32"""
-        ends = [np.divide(weights, sum(weights)) for weights in (self.weights, self.morph_to or self.weights)]
-        return ((1 - place) * ends[0] + place * ends[1]).astype(np.float32)
+        return mixing.passed(self.weights, self.morph_to, place).astype(np.float32)
 
     def gain_at(self, place: float) -> float:
         """What brings the modelled wave to the references' level there."""
         weights = self.weights_at(place)
-        lost = 1.0 if self.bands else canvas.lost_level(self.densities, weights)
+        lost = 1.0 if self.bands else canvas.lost_level(self.densities, mixing.balanced(weights, self.balance))
         return float(np.sqrt(np.average(np.square(self.levels), weights=weights))) / (lost * self.recipe.level) if self.recipe.level else 1.0 / lost
 
     def density_at(self, place: float) -> np.ndarray:
         """Cross-spectral density [F, C, C] there."""
-        return canvas.mixed_density(self.densities, [1.0] if self.bands else self.weights_at(place))
+        return canvas.mixed_density(self.densities, [1.0] if self.bands else mixing.balanced(self.weights_at(place), self.balance))
 
 
 class State(NamedTuple):
@@ -171,6 +172,7 @@ def fit(
     # On the grid of a block's length; loops of other lengths are interpolated from it.
     samples = round(recipe.block_seconds * rate)
     shown, shares = synthesis.for_canvas(waves, weights, bands)
+    balance = synthesis.balance_of(recipe, waves, rate, bands)
     densities = [canvas.spectral_density(wave, sample_rate=rate, samples=samples, smoothing_hz=recipe.smoothing_hz) for wave in shown]
     equaliser = synthesis.equaliser_of(recipe, rate)
     used = [wave for wave, *both in zip(shown, shares, morph_to or shares, strict=True) if any(both)]
@@ -179,6 +181,7 @@ def fit(
         sample_rate=rate,
         levels=[audio.rms(wave) for wave in references],
         weights=weights,
+        balance=balance and {name: values.tolist() for name, values in balance.items()},
         lengths=[wave.shape[1] for wave in waves],
         morph_to=morph_to and list(morph_to),
         bands=bands and list(bands),
@@ -191,7 +194,8 @@ def fit(
 
 def _objective(style: Style, weights: list[Any] | None = None, *, circular: bool = False) -> objective.Objective:
     """The distance to a style under other weights than its own, which may be traced."""
-    return matching.style_objective(style.recipe, style.sample_rate, weights or style.weights, circular=circular, bands=style.bands)
+    numbers = style.recipe.numbers() | ({"balance": style.balance} if style.balance else {})
+    return matching.style_objective(style.recipe, style.sample_rate, weights or style.weights, numbers=numbers, circular=circular, bands=style.bands)
 
 
 def save(path: str, style: Style) -> None:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.fft
 
-from audio_texture import audio, canvas, checkpoint, matching, objective, optimize, phase, spectrogram, views, walk
+from audio_texture import audio, canvas, checkpoint, matching, mixing, objective, optimize, phase, spectrogram, views, walk
 from audio_texture.layer import receptive_fields
 from audio_texture.recipes import Recipe, View, at_scales
 
@@ -177,7 +177,7 @@ def prepare(
       references: waves [C, N_i], all of one rate and number of channels; several are mixed, by their weights.
       sample_rate: theirs and the result's, in Hz.
       seconds: length of the result.
-      weights: of the references; equal by default.
+      weights: of the references; equal by default, which makes a sound about as like to one as to another, see `mixing.balance`.
       morph_to: weights at the end, which they pass to evenly over the length.
       bands: (from, to) in Hz for each reference, of which it then decides alone; together they make up all frequencies.
       like: a problem of the same `shape_of`, whose compiled programs serve this one too: nothing is traced or compiled again.
@@ -192,8 +192,10 @@ def prepare(
     rate = modelled_rate(recipe, sample_rate)
     wanted = round(seconds * sample_rate)
     samples = math.ceil(wanted * rate / sample_rate)
-    shaping, shaping_weights = for_canvas(modelled, weights, bands)
-    layout = lay_out(recipe, shaping, shaping_weights, rate, samples, morph_to)
+    balance = balance_of(recipe, modelled, rate, bands)
+    ends = [each and mixing.balanced(each, balance) for each in (weights, morph_to)]
+    shaping, shaping_weights = for_canvas(modelled, ends[0], bands)
+    layout = lay_out(recipe, shaping, shaping_weights, rate, samples, ends[1])
     sketch = layout.sketch
     # A mixture has no order of events: what one of its references did at a moment is not between them.
     walked = [wave for wave, share in zip(shaping, shaping_weights, strict=True) if share > 0]
@@ -202,9 +204,9 @@ def prepare(
         raise ValueError(f"a problem of {seconds:g} s by the recipe {recipe.name} has not the shape of the problem that it should be like.")
     style = functools.partial(matching.style_objective, recipe, rate, morph_to=morph_to, bands=bands)
     programs = like.programs if like else _programs(style, shape, layout)
-    numbers, shares = recipe.numbers(), np.asarray(weights, np.float32)
+    numbers, shares = recipe.numbers() | ({"balance": balance} if balance else {}), np.asarray(weights, np.float32)
     target = programs.fit(modelled, shares, numbers | matching.given_weights(recipe))
-    along = None if morph_to is None else _levels_along(references, modelled, rate, weights, morph_to)
+    along = None if morph_to is None else _levels_along(references, modelled, rate, weights, morph_to, balance)
 
     def begin(key):
         parameters = start(key)
@@ -424,13 +426,17 @@ def level_of(references: Sequence[np.ndarray], weights: Sequence[float]) -> floa
 
 
 def _levels_along(
-    references: Sequence[np.ndarray], modelled: Sequence[np.ndarray], rate: int, weights: Sequence[float], morph_to: Sequence[float]
+    references: Sequence[np.ndarray],
+    modelled: Sequence[np.ndarray],
+    rate: int,
+    weights: Sequence[float],
+    morph_to: Sequence[float],
+    balance: mixing.Balance | None,
 ) -> tuple[list[float], list[float]]:
     """Level (RMS) of a morph at the canvas's knots, and the share of it that sounds between others have."""
     densities = [canvas.spectral_density(wave, sample_rate=rate, samples=4096, smoothing_hz=rate / 1024) for wave in modelled]
-    ends = [np.divide(shares, sum(shares)) for shares in (weights, morph_to)]
-    each = [(1 - place) * ends[0] + place * ends[1] for place in np.linspace(0, 1, canvas.KNOTS)]
-    return [level_of(references, shares) for shares in each], [canvas.lost_level(densities, shares) for shares in each]
+    each = [mixing.passed(weights, morph_to, place) for place in np.linspace(0, 1, canvas.KNOTS)]
+    return [level_of(references, shares) for shares in each], [canvas.lost_level(densities, mixing.balanced(shares, balance)) for shares in each]
 
 
 def prepare_batch(
@@ -554,6 +560,13 @@ def as_modelled(
     for wave in modelled:
         audio.check_audible(wave, "a reference's band")
     return recipe, modelled, weights, level_of(references, weights)
+
+
+def balance_of(recipe: Recipe, modelled: Sequence[np.ndarray], rate: int, bands: Sequence[tuple[float, float]] | None) -> mixing.Balance | None:
+    """What the weights of references are multiplied by; None where there is one alone, or one for each band."""
+    if len(modelled) == 1 or bands is not None:
+        return None
+    return mixing.balance(modelled, sample_rate=rate, heard=recipe.auditory_weight > 0)
 
 
 def for_canvas(

@@ -156,7 +156,7 @@ def define_input_flags() -> None:
 
 def define_mixture_flags() -> None:
     """Flags for how several inputs make one sound."""
-    flags.DEFINE_list("weights", None, "Shares of the inputs in a mixture, separated by commas; equal if left out.")
+    flags.DEFINE_list("weights", None, "Shares of the inputs in a mixture, separated by commas; equal if left out, which makes a sound about as like to one as to another.")
     flags.DEFINE_list("morph_to", None, "Shares of the inputs at the end, which --weights pass to evenly; not morphed if left out.")
     flags.DEFINE_list("bands", None, "A sound for each band of frequencies, in place of --input: low:FILE,high:FILE or low:FILE,mid:FILE,high:FILE.")
     flags.DEFINE_list("crossover_hz", None, f"Where bands meet, in Hz: {CROSSOVER_HZ[0]} if left out; two values, rising, where there are three bands.")

@@ -20,8 +20,9 @@ ALLOWED = {
     "recipes": {"audio", "layer", "spectrogram"},
     "views": BASE | {"recipes"},
     "matching": BASE | STAGES | JUDGES | {"recipes", "views", "weights"},
-    **dict.fromkeys(ENDS, BASE | STAGES | JUDGES | {"recipes", "views", "matching", "weights"}),
-    "streaming": BASE | STAGES | JUDGES | {"recipes", "matching", "synthesis"},
+    "mixing": BASE | STAGES | JUDGES | {"recipes", "views", "matching"},
+    **dict.fromkeys(ENDS, BASE | STAGES | JUDGES | {"recipes", "views", "matching", "mixing", "weights"}),
+    "streaming": BASE | STAGES | JUDGES | {"recipes", "matching", "mixing", "synthesis"},
     "gallery": {"report"},
 }
 MODULES = sorted(path.stem for path in LIBRARY.glob("*.py") if path.stem != "__init__")

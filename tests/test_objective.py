@@ -409,6 +409,17 @@ def test_mixture_is_the_weighted_mean(weights):
     assert found[2].keys() == {"gram"}
 
 
+def test_alike_references_are_one_program():
+    """Traced once however many they are; the value is the mean of each by itself."""
+    traced = []
+    counting = MEAN._replace(distance=lambda target, x: (traced.append(1), MEAN.distance(target, x))[1])
+    references, weights = [Y, Y[::-1] ** 2, 2 * Y], [1.0, 2.0, 5.0]
+    mixed = objective.mixture(counting, weights)
+    total, _ = mixed.distance(mixed.fit(references), X)
+    each = [MEAN.distance(MEAN.fit(reference), X)[0] for reference in references]
+    assert len(traced) == 1 and total == pytest.approx(np.average(each, weights=weights), rel=1e-5)
+
+
 def test_mixture_of_other_numbers_is_refused():
     """Catches references that go unheard."""
     with pytest.raises(ValueError, match="2 weights for 3 references"):

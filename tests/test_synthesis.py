@@ -340,6 +340,17 @@ def test_between_two_sounds_lie_a_mixtures_statistics():
     assert slope(wave) == pytest.approx(middle, abs=0.2 * (slope(sharp) - slope(dull)))
 
 
+def test_the_middle_is_nearer_to_the_steadier_sound():
+    """What wanders itself is like more. By the same programs as another pair, whose balance is data to them."""
+    dull, sharp = dull_and_sharp()
+    recipe = small(views=(View(8, (1, 3), 16.0, 4.0),), evaluations=30)
+    even = prepared(recipe, [dull, sharp], seconds=1.0)
+    wandering = sharp * 10 ** np.sin(np.arange(8000) * 1.3 * np.pi / 8000).astype(np.float32)
+    problem = prepared(recipe, [dull, wandering], seconds=1.0, like=even)
+    steep = slope(synthesis.run(problem, recipe, jax.random.key(0)).wave)
+    assert slope(dull) < steep < 0.7 * slope(dull) + 0.3 * slope(sharp)
+
+
 def test_bands_come_from_one_sound_each():
     """Noise and ticks, below and above 1 kHz: what stands below is steady, what stands above ticks."""
     steady, ticks = noise(8000), crackle(8000)
