@@ -34,12 +34,15 @@ class Programs(NamedTuple):
       fit: (waves, weights, numbers) -> target.
       loss: (parameters, data) -> (value, terms).
       to_wave: (key, parameters, constants) -> wave [C, N] at the modelled rate.
+      start: of transfers, (key, wave [C, N], (share, share of noise), colour, constants) -> (parameters that render noise of
+        the colour, parameters that render the shares of the wave and of that noise).
     """
 
     shape: Hashable
     fit: Callable[..., Any]
     loss: optimize.Loss
     to_wave: Callable[[jax.Array, Any, Any], jax.Array]
+    start: Callable[..., tuple[Any, Any]] | None = None
 
 
 class Problem(NamedTuple):
@@ -199,12 +202,13 @@ def prepare(
     numbers, shares = recipe.numbers(), np.asarray(weights, np.float32)
     target = programs.fit(modelled, shares, numbers | matching.given_weights(recipe))
     along = None if morph_to is None else _levels_along(references, modelled, rate, weights, morph_to)
+    optimizer = _optimizer_like(like, recipe, programs)
 
     def begin(key):
         parameters = sketch.init(key)
         data = {"target": target, "constants": sketch.constants, "weights": shares, "numbers": numbers, "scale": jnp.float32(1)}
         if recipe.normalised_by == "start":
-            data["scale"] = 1 / programs.loss(parameters, data)[0]
+            data["scale"] = 1 / optimize.value_at(optimizer, parameters, data)[0]
         return parameters, data
 
     def finish(key, parameters):
@@ -215,7 +219,7 @@ def prepare(
         # All was modelled at one level.
         return audio.match_level(wave * (levels / lost)[None] if recipe.level else wave / lost[None], audio.rms(levels))
 
-    return Problem(_optimizer_like(like, recipe, programs), begin, finish, programs)
+    return Problem(optimizer, begin, finish, programs)
 
 
 def _programs(style: Callable[..., objective.Objective], shape: Hashable, layout: Layout) -> Programs:
@@ -266,18 +270,18 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
         canvas.spectral_density(style_wave, sample_rate=rate, samples=kept.shape[1], smoothing_hz=recipe.smoothing_hz)
     )
 
+    optimizer = _optimizer_like(like, recipe, programs)
+
     def begin(key):
         noise_key, start_key = jax.random.split(key)
-        noise = canvas.coloured(jax.random.normal(noise_key, kept.shape), colour)
-        held = lambda wave: sketch.invert(layout.as_rendered(wave), sketch.constants)
+        shares = np.float32(recipe.start_content), np.float32(math.sqrt(1 - recipe.start_content**2))
+        noise, parameters = programs.start(noise_key, started, shares, colour, sketch.constants)
         data = {"targets": targets, "constants": sketch.constants, "numbers": numbers, "weights": weights}
         if recipe.balanced:
-            sizes = programs.loss(held(noise), {**data, "weights": dict.fromkeys(weights, np.float32(1))})[1]
+            sizes = optimize.value_at(optimizer, noise, {**data, "weights": dict.fromkeys(weights, np.float32(1))})[1]
             data["weights"] = {name: weight / sizes[name] for name, weight in weights.items()}
         if recipe.start == "uniform" and recipe.canvas == "spectrogram" and not recipe.start_content:
             parameters = sketch.init(start_key)
-        else:
-            parameters = held(recipe.start_content * started + math.sqrt(1 - recipe.start_content**2) * noise)
         if recipe.start_shape:
             parameters["gain"] = recipe.start_shape * canvas.gains_of(kept, sample_rate=rate, equaliser=equaliser_of(recipe, rate))
         return parameters, data
@@ -286,7 +290,7 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
         wave = audio.resample(np.asarray(programs.to_wave(key, parameters, sketch.constants)), rate, sample_rate)
         return audio.match_level(wave[:, :wanted], audio.rms(content))
 
-    return Problem(_optimizer_like(like, recipe, programs), begin, finish, programs)
+    return Problem(optimizer, begin, finish, programs)
 
 
 def _transfer_programs(recipe: Recipe, rate: int, shape: Hashable, layout: Layout) -> Programs:
@@ -307,7 +311,12 @@ def _transfer_programs(recipe: Recipe, rate: int, shape: Hashable, layout: Layou
         terms |= others.distance(others.fit(()), x)[1]
         return sum(terms.values()), terms
 
-    return Programs(shape, *map(jax.jit, (fit, loss, layout.to_wave)))
+    def start(key, wave, shares, colour, constants):
+        noise = canvas.coloured(jax.random.normal(key, wave.shape), colour)
+        held = lambda wave: layout.sketch.invert(layout.as_rendered(wave), constants)
+        return held(noise), held(shares[0] * wave + shares[1] * noise)
+
+    return Programs(shape, *map(jax.jit, (fit, loss, layout.to_wave, start)))
 
 
 def _optimizer_like(like: Problem | None, recipe: Recipe, programs: Programs) -> optimize.Optimizer:
