@@ -118,17 +118,31 @@ def check_reference(recipe: Recipe, wave: np.ndarray, *, sample_rate: int, name:
     rate = modelled_rate(recipe, sample_rate)
     recipe, least = at_scales(recipe, rate), SHORTEST_SECONDS
     if recipe.views:
-        least = min(_least_samples(recipe, view, width, rate) for view in recipe.views for width in view.widths) / rate
+        least = _least_seconds(recipe, rate)
     if recipe.patches_weight or recipe.rhythm_weight:
         least = max(least, (matching.FINE.window_ms + (matching.ONSET_STEP + FEWEST_PATCHES) * matching.FINE.hop_ms) / 1000)
     if wave.shape[1] / sample_rate < least:
-        raise ValueError(f"{name} lasts {wave.shape[1] / sample_rate:.3g} s; the shortest kernel must fit {FEWEST_PATCHES} times, hop by hop, and {FEWEST_APART} times side by side, which takes {least:.3g} s.")
+        raise ValueError(_too_short(name, wave.shape[1] / sample_rate, least))
+
+
+def check_content(recipe: Recipe, content: np.ndarray, *, sample_rate: int) -> None:
+    """Raises ValueError when a kernel of the recipe's content_views is longer than the content, moment by moment of which it is to see."""
+    rate = modelled_rate(recipe, sample_rate)
+    for view in recipe.content_views:
+        longest, seconds = matching.field_samples(dataclasses.replace(recipe, views=(view,)), rate) / rate, content.shape[1] / sample_rate
+        if seconds < longest:
+            raise ValueError(f"the content lasts {seconds:.3g} s; the longest kernel of {str(view)!r} sees {longest:.3g} s of it.")
+
+
+def _too_short(name: str, seconds: float, least: float) -> str:
+    return f"{name} lasts {seconds:.3g} s; the shortest kernel must fit {FEWEST_PATCHES} times, hop by hop, and {FEWEST_APART} times side by side, which takes {least:.3g} s."
 
 
 def fitted(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int) -> Recipe:
     """The recipe at its scales, without those kernels that are too long for the shortest reference to hold several patches of.
 
-    What a kernel sees once or twice is no texture: matched over a longer result it can only be repeated, or missed.
+    What a kernel sees once or twice is no texture: matched over a longer result it can only be repeated, or missed. Raises
+    ValueError, naming the length, where none is left.
     """
     rate = modelled_rate(recipe, sample_rate)
     recipe = at_scales(recipe, rate)
@@ -139,6 +153,8 @@ def fitted(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int
         widths = tuple(width for width in view.widths if _least_samples(recipe, view, width, rate) <= samples)
         if widths:
             kept.append(dataclasses.replace(view, widths=widths))
+    if recipe.views and not kept:
+        raise ValueError(_too_short("the shortest reference", samples / rate, _least_seconds(recipe, rate)))
     return dataclasses.replace(recipe, views=tuple(kept))
 
 
@@ -231,7 +247,7 @@ def _programs(style: Callable[..., objective.Objective], shape: Hashable, layout
         total, terms = style(data["weights"], numbers=data["numbers"]).distance(data["target"], rendered)
         return total * data["scale"], {name: term * data["scale"] for name, term in terms.items()}
 
-    return Programs(shape, *map(jax.jit, (fit, loss, layout.to_wave)))
+    return Programs(shape, _once(fit), *map(jax.jit, (loss, layout.to_wave)))
 
 
 def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, sample_rate: int, like: Problem | None = None) -> Problem:
@@ -251,6 +267,7 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
     """
     # The width of a mono style is none: of stereo contents, whatever lies between the channels would be infinitely far from it.
     style = audio.with_image(style, content, sample_rate=sample_rate)
+    check_content(recipe, content, sample_rate=sample_rate)
     recipe, (content_wave, style_wave), even, _ = as_modelled(recipe, [content, style], sample_rate=sample_rate)
     rate = modelled_rate(recipe, sample_rate)
     wanted = content.shape[1]
@@ -316,7 +333,13 @@ def _transfer_programs(recipe: Recipe, rate: int, shape: Hashable, layout: Layou
         held = lambda wave: layout.sketch.invert(layout.as_rendered(wave), constants)
         return held(noise), held(shares[0] * wave + shares[1] * noise)
 
-    return Programs(shape, *map(jax.jit, (fit, loss, layout.to_wave, start)))
+    return Programs(shape, _once(fit), *map(jax.jit, (loss, layout.to_wave)), _once(start))
+
+
+def _once(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiled for programs that a problem runs once: on a CPU LLVM would spend seconds on milliseconds."""
+    options = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+    return jax.jit(function, compiler_options=options if jax.default_backend() == "cpu" else None)
 
 
 def _optimizer_like(like: Problem | None, recipe: Recipe, programs: Programs) -> optimize.Optimizer:
@@ -631,6 +654,11 @@ def equaliser_of(recipe: Recipe, rate: int) -> canvas.Equaliser:
 def longest_window(recipe: Recipe, rate: int) -> int:
     """Samples of the longest window of the views and the gains."""
     return max(equaliser_of(recipe, rate).n_fft, *(view.sizes(rate)["n_fft"] for view in recipe.views), 0)
+
+
+def _least_seconds(recipe: Recipe, rate: int) -> float:
+    """The shortest reference that any kernel is matched on."""
+    return min(_least_samples(recipe, view, width, rate) for view in recipe.views for width in view.widths) / rate
 
 
 def _least_samples(recipe: Recipe, view: View, width: int, rate: int) -> int:
