@@ -222,7 +222,7 @@ def prepare(
 
     def begin(key):
         parameters = sketch.init(key)
-        data = {"target": target, "constants": sketch.constants, "weights": shares, "numbers": numbers, "scale": jnp.float32(1)}
+        data = {"target": target, "constants": sketch.constants, "weights": shares, "numbers": numbers, "scale": np.float32(1)}
         if recipe.normalised_by == "start":
             data["scale"] = 1 / optimize.value_at(optimizer, parameters, data)[0]
         return parameters, data
@@ -351,7 +351,7 @@ def reweighted(problem: Problem, **factors: float) -> Problem:
 
     def begin(key):
         parameters, data = problem.begin(key)
-        weights = {name: weight * jnp.float32(factors.get(name, 1.0)) for name, weight in data["weights"].items()}
+        weights = {name: weight * np.float32(factors.get(name, 1.0)) for name, weight in data["weights"].items()}
         return parameters, {**data, "weights": weights}
 
     return problem._replace(begin=begin)
@@ -617,7 +617,9 @@ def of_weights(recipe: Recipe, path: str) -> Recipe:
     else:
         front = weights.notes(path)["front_end"]
         window, hop = (1000 * front[name] / front["sample_rate"] for name in ("n_fft", "hop_length"))
-        view = View(front["bands"], (layer.width,), window, hop)
+        # Channels that are frames: it sees pieces of as many as it was trained on.
+        width = (description.channels, layer.width) if description.kind == "1d-time" else layer.width
+        view = View(front["bands"], (width,), window, hop)
         seen = {"filters": layer.filters, "depth": len(description.layers), "dilation": layer.dilation, "pool": layer.pool, "sample_rate": front["sample_rate"]}
     return dataclasses.replace(recipe, weights_file=path, views=(view,), content_views=(), compression="fixed", standardised=False, **network, **seen)
 
