@@ -7,7 +7,7 @@ canvas parameters -> the same -> distance -> optimiser -> parameters -> wave, at
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -214,8 +214,9 @@ def prepare(
     if like and like.programs.shape != shape:
         raise ValueError(f"a problem of {seconds:g} s by the recipe {recipe.name} has not the shape of the problem that it should be like.")
     style = functools.partial(matching.style_objective, recipe, rate, morph_to=morph_to, bands=bands)
-    programs = like.programs if like else _programs(style, shape, layout)
     numbers, shares = recipe.numbers(), np.asarray(weights, np.float32)
+    unscaled = matching.regularisers(recipe, numbers)
+    programs = like.programs if like else _programs(style, shape, layout, unscaled)
     target = programs.fit(modelled, shares, numbers | matching.given_weights(recipe))
     along = None if morph_to is None else _levels_along(references, modelled, rate, weights, morph_to)
     optimizer = _optimizer_like(like, recipe, programs)
@@ -224,7 +225,8 @@ def prepare(
         parameters = sketch.init(key)
         data = {"target": target, "constants": sketch.constants, "weights": shares, "numbers": numbers, "scale": np.float32(1)}
         if recipe.normalised_by == "start":
-            data["scale"] = 1 / optimize.value_at(optimizer, parameters, data)[0]
+            _, terms = optimize.value_at(optimizer, parameters, data)
+            data["scale"] = np.float32(1 / sum(term for name, term in terms.items() if name not in unscaled))
         return parameters, data
 
     def finish(key, parameters):
@@ -238,14 +240,18 @@ def prepare(
     return Problem(optimizer, begin, finish, programs)
 
 
-def _programs(style: Callable[..., objective.Objective], shape: Hashable, layout: Layout) -> Programs:
+def _programs(style: Callable[..., objective.Objective], shape: Hashable, layout: Layout, unscaled: Collection[str]) -> Programs:
+    """unscaled: terms that the loss's scale leaves as they are."""
+
     def fit(waves, weights, numbers):
         return style(weights, numbers=numbers).fit([layout.as_rendered(wave) for wave in waves])
 
     def loss(parameters, data):
         rendered = layout.sketch.render(parameters, data["constants"])
-        total, terms = style(data["weights"], numbers=data["numbers"]).distance(data["target"], rendered)
-        return total * data["scale"], {name: term * data["scale"] for name, term in terms.items()}
+        _, terms = style(data["weights"], numbers=data["numbers"]).distance(data["target"], rendered)
+        # Not the regularisers: beside a distance of 1e-9 that is brought to 1 they would be walls a million times as steep.
+        terms = {name: term if name in unscaled else term * data["scale"] for name, term in terms.items()}
+        return sum(terms.values()), terms
 
     return Programs(shape, _once(fit), *map(jax.jit, (loss, layout.to_wave)))
 
