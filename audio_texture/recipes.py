@@ -174,7 +174,7 @@ class Recipe:
     smoothing_hz: float = _choice(2.0, "Waveform canvas: width over which the reference's long-term spectrum is averaged, in Hz.", enters="neither")
     gain_bands: int = _choice(24, "Waveform canvas: mel bands of the gains over time that shape the noise; 0 has none.")
     gain_window_ms: float = _choice(32.0, "Waveform canvas: window of the gains, in ms; they change every quarter of it.")
-    start: str = _choice("standard", "Spectrogram canvas: normal in units of the reference's deviation about its mean, or the authors' uniform over 0 to 0.1.", ["standard", "uniform"])
+    start: str = _choice("standard", "What is started from. Spectrogram canvas: normal in units of the reference's deviation about its mean, or the authors' uniform over 0 to 0.1. Waveform canvas: noise of the reference's spectrum, or the same in the gains of a random walk through the reference, which keeps its events and their rhythm.", ["standard", "uniform", "walk"])
     representation: str = _choice("magnitude", "Waveform canvas: what networks see of the transform; real-imaginary is for 2-D networks.", ["magnitude", "real-imaginary"])
     # The networks.
     network: str = _choice("1d-frequency", "What kernels slide along: frames, with bins as channels; bins, with frames as channels (1d-time, widths are frames x bins); or both (2d, and VGG-19, whose layers are given).", KINDS)
@@ -242,6 +242,8 @@ class Recipe:
             raise ValueError(f"start_content must be from 0 to 1, got {self.start_content:g}.")
         if self.start_shape and (self.canvas != "waveform" or not self.gain_bands):
             raise ValueError("start_shape must be 0 without a waveform canvas and its gain_bands.")
+        if self.start == "walk" and (self.canvas != "waveform" or not self.gain_bands or self.task == "transfer"):
+            raise ValueError("start must not be walk without a waveform canvas and its gain_bands, nor for a transfer, which starts from its content.")
         if not 0 <= self.phase_momentum < 1:
             raise ValueError(f"phase_momentum must be from 0 to below 1, got {self.phase_momentum:g}.")
         if self.sample_rate and not audio.LOWEST_RATE <= self.sample_rate <= audio.HIGHEST_RATE:
@@ -480,6 +482,7 @@ RECIPES = {
             name="texture",
             summary="The default: infinitely wide networks over standardised bins and mel bands; optimises the waveform.",
             views=(View(0, (1, 3), 32.0, 8.0), View(24, (2, 8, 16), 32.0, 8.0), View(8, (4, 16, 32), 64.0, 32.0)),
+            start="walk",
             auditory_weight=0.01,
             patches_weight=0.1,
             rhythm_weight=0.01,
@@ -487,8 +490,9 @@ RECIPES = {
         ),
         Recipe(
             name="texture-fast",
-            summary="The default's networks alone, in fewer steps: for sounds without sparse events.",
+            summary="The default's networks alone, in fewer steps.",
             views=(View(0, (1, 3), 32.0, 8.0), View(24, (2, 8, 16), 32.0, 8.0)),
+            start="walk",
             evaluations=80,
         ),
         Recipe(

@@ -30,13 +30,11 @@ import safetensors
 import safetensors.numpy
 import scipy.fft
 
-from audio_texture import audio, canvas, matching, objective, optimize, synthesis
+from audio_texture import audio, canvas, matching, objective, optimize, synthesis, walk
 from audio_texture.recipes import Recipe
 
 # Above this share of full scale peaks are rounded off: what is emitted cannot be lowered when a louder moment comes.
 KNEE = 0.9
-# Mean length, in frames of a quarter of a window, of the pieces of the gains that blocks start from: as an event lasts.
-PIECE = 16
 FORMAT = "audio-texture style 2"
 # Of a style, what goes into JSON as it is.
 PLAIN = ("sample_rate", "levels", "weights", "lengths", "morph_to")
@@ -96,10 +94,12 @@ class State(NamedTuple):
     Attributes:
       block: its number.
       frozen: [C, B + H + B] the wave under context and the blends around it.
+      moment: of the references' gains, that it goes on from.
     """
 
     block: int
     frozen: np.ndarray
+    moment: int
 
 
 class Block(NamedTuple):
@@ -117,7 +117,8 @@ class Stream(NamedTuple):
       length: of a block, in samples.
       context, blend: see above, in samples.
       total: samples that a morph takes; 0 without one.
-      start: (key, block's number, gains) -> parameters to start it from.
+      start: (key, block's number, gains [C, T, G]) -> parameters to start it from.
+      where, piece: of the walk through the references' gains, see `synthesis.surveyed`.
     """
 
     style: Style
@@ -129,6 +130,8 @@ class Stream(NamedTuple):
     sketch: canvas.Canvas
     optimizer: optimize.Optimizer
     start: Callable[[jax.Array, int, np.ndarray], Any]
+    where: walk.Map
+    piece: float
 
     def place(self, block: int) -> float:
         """Where a block stands in a morph, from 0 for the first one to 1 for the last."""
@@ -225,15 +228,15 @@ def load(path: str) -> Style:
 
 def save_state(path: str, state: State) -> None:
     """Writes a state over the last one, whole or not at all."""
-    _write(path, {"frozen": state.frozen}, {"block": str(state.block)})
+    _write(path, {"frozen": state.frozen}, {"block": str(state.block), "moment": str(state.moment)})
 
 
 def load_state(path: str, like: State) -> State:
     """Inverse of `save_state`, exact to the bit; `like` is a state of the same stream. Raises ValueError where the file's is of another."""
     arrays, metadata = _read(path)
-    if {name: array.shape for name, array in arrays.items()} != {"frozen": like.frozen.shape} or "block" not in metadata:
+    if {name: array.shape for name, array in arrays.items()} != {"frozen": like.frozen.shape} or not {"block", "moment"} <= metadata.keys():
         raise ValueError(f"{path!r} is no state of this stream.")
-    return State(int(metadata["block"]), arrays["frozen"])
+    return State(int(metadata["block"]), arrays["frozen"], int(metadata["moment"]))
 
 
 def _write(path: str, arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
@@ -295,12 +298,12 @@ def prepare(style: Style, *, seconds: float | None = None) -> Stream:
     start = jax.jit(functools.partial(_start, noise, emitted))
     total = round(seconds * rate) if style.morph_to else 0
     compiled = optimizer._replace(init=jax.jit(optimizer.init))
-    return Stream(style, emitted, samples, context, blend, total, sketch, compiled, start)
+    return Stream(style, emitted, samples, context, blend, total, sketch, compiled, start, *synthesis.surveyed(recipe, style.gains, rate))
 
 
 def begin(stream: Stream) -> State:
     """The state before the first block."""
-    return State(0, np.zeros((stream.style.channels, stream.context + 2 * stream.blend), np.float32))
+    return State(0, np.zeros((stream.style.channels, stream.context + 2 * stream.blend), np.float32), 0)
 
 
 def step(stream: Stream, key: jax.Array, state: State) -> tuple[State, Block]:
@@ -317,9 +320,10 @@ def step(stream: Stream, key: jax.Array, state: State) -> tuple[State, Block]:
     colour = {"colour": jnp.asarray(_colour(style.density_at(place), stream.length))} if style.morph_to else {}
     constants = stream.sketch.constants | colour | {"frozen": jnp.asarray(state.frozen), "fade": jnp.asarray(fade if state.block else 0 * fade)}
     data = {"target": style.target, "constants": constants, "weights": jnp.asarray(style.weights_at(place))}
+    path, following_moment = _path(stream, key, state)
     outcome = optimize.run(
         stream.optimizer,
-        stream.optimizer.init(stream.start(key, state.block, style.gains), data),
+        stream.optimizer.init(stream.start(key, state.block, style.gains[:, path]), data),
         data,
         evaluations=style.recipe.evaluations,
         tolerance=style.recipe.tolerance,
@@ -328,31 +332,28 @@ def step(stream: Stream, key: jax.Array, state: State) -> tuple[State, Block]:
     first = stream.blend + stream.context
     emitted = wave[:, first : first + stream.samples]
     gain = np.linspace(style.gain_at(place), style.gain_at(following), stream.samples, dtype=np.float32)
-    return State(state.block + 1, wave[:, stream.samples :][:, : len(fade)].copy()), Block(_at_level(emitted, gain), outcome)
+    held = wave[:, stream.samples :][:, : len(fade)].copy()
+    return State(state.block + 1, held, following_moment), Block(_at_level(emitted, gain), outcome)
+
+
+def _path(stream: Stream, key: jax.Array, state: State) -> tuple[np.ndarray, int]:
+    """Moments of the references' gains that a block starts from, frame by frame, and the one that the next block goes on from.
+
+    Under no gains all is alike, but for the border: next to a quiet context even plain noise is an onset, and the loudest
+    moments of most blocks grew there. One walk goes on from block to block, and so does its rhythm.
+    """
+    hop = synthesis.equaliser_of(stream.style.recipe, stream.style.sample_rate).hop_length
+    before, frames = round((stream.blend + stream.context) / hop), round(stream.length / hop)
+    path = walk.wander(jax.random.fold_in(key, 2 * state.block + 1), stream.where, frames - before, piece=stream.piece, first=state.moment if state.block else None)
+    return walk.led_to(path, before), int(path[round(stream.samples / hop)])
 
 
 def _start(sketch: canvas.Canvas, emitted: int, key: jax.Array, block: jax.Array, gains: jax.Array) -> dict[str, jax.Array]:
-    """Noise that runs on from block to block, so that tones are in phase where they meet, under shuffled gains."""
+    """Noise that runs on from block to block, so that tones are in phase where they meet, under gains of a walk."""
     parameters = sketch.init(key)
     channels, samples = parameters["noise"].shape
     pieces = [jax.random.normal(jax.random.fold_in(key, 2 * (block + i)), (channels, emitted)) for i in range(-(-samples // emitted))]
-    gain_key = jax.random.fold_in(key, 2 * block + 1)
-    return {"noise": jnp.concatenate(pieces, axis=1)[:, :samples], "gain": shuffled(gain_key, gains, parameters["gain"].shape[1])}
-
-
-def shuffled(key: jax.Array, gains: np.ndarray, frames: int) -> jax.Array:
-    """Gains to start from: pieces of the references' own, each from a moment drawn anew. [C, R, G] -> [C, frames, G].
-
-    Under no gains all is alike, but for the border: next to a quiet context even plain noise is an onset, and the loudest
-    moments of most blocks grew there. Pieces have random lengths lest they do so where all pieces meet.
-    """
-    cut_key, moment_key, turn_key = jax.random.split(key, 3)
-    time = jnp.arange(frames)
-    began = jax.lax.cummax(jnp.where(jax.random.bernoulli(cut_key, 1 / PIECE, (frames,)), time, 0))
-    moments = jax.random.randint(moment_key, (frames,), 0, gains.shape[1])
-    rows = (moments[began] + time - began) % gains.shape[1]
-    # The first piece begins anywhere on the circle.
-    return jnp.asarray(gains)[:, jnp.roll(rows, jax.random.randint(turn_key, (), 0, frames))]
+    return {"noise": jnp.concatenate(pieces, axis=1)[:, :samples], "gain": gains}
 
 
 def prepare_loop(style: Style, *, seconds: float) -> Loop:
@@ -379,7 +380,11 @@ def make_loop(loop: Loop, key: jax.Array, *, on_chunk: Callable[[optimize.State,
     data = {"target": loop.style.target, "constants": loop.sketch.constants}
     noise_key, gain_key = jax.random.split(key)
     parameters = loop.sketch.init(noise_key)
-    parameters["gain"] = shuffled(gain_key, loop.style.gains, parameters["gain"].shape[1])
+    where, piece = synthesis.surveyed(recipe, loop.style.gains, loop.style.sample_rate)
+    walk_key, turn_key = jax.random.split(gain_key)
+    path = walk.wander(walk_key, where, parameters["gain"].shape[1], piece=piece)
+    # The walk ends where it began, anywhere on the circle.
+    parameters["gain"] = jnp.asarray(loop.style.gains[:, np.roll(path, jax.random.randint(turn_key, (), 0, len(path)))])
     state = loop.optimizer.init(parameters, data)
     outcome = optimize.run(loop.optimizer, state, data, evaluations=recipe.evaluations, tolerance=recipe.tolerance, on_chunk=on_chunk)
     wave = loop.sketch.render(outcome.state.parameters, loop.sketch.constants)

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.fft
 
-from audio_texture import audio, canvas, checkpoint, matching, objective, optimize, phase, spectrogram, views
+from audio_texture import audio, canvas, checkpoint, matching, objective, optimize, phase, spectrogram, views, walk
 from audio_texture.layer import receptive_fields
 from audio_texture.recipes import Recipe, View, at_scales
 
@@ -24,6 +24,8 @@ HIGHEST_MODELLED_RATE = 48_000
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.05, 600.0
 # One patch has no statistics: a kernel must fit in so many places, hop by hop, and so many times side by side.
 FEWEST_PATCHES, FEWEST_APART = 8, 3
+# Of a walk through a reference, in seconds: what makes two moments alike around them, the shortest jump, the mean way between jumps.
+WALK_CONTEXT, WALK_APART, WALK_PIECE = 0.5, 0.1, 0.25
 
 
 class Programs(NamedTuple):
@@ -209,8 +211,12 @@ def prepare(
     rate = modelled_rate(recipe, sample_rate)
     wanted = round(seconds * sample_rate)
     samples = math.ceil(wanted * rate / sample_rate)
-    layout = lay_out(recipe, *for_canvas(modelled, weights, bands), rate, samples, morph_to)
+    shaping, shaping_weights = for_canvas(modelled, weights, bands)
+    layout = lay_out(recipe, shaping, shaping_weights, rate, samples, morph_to)
     sketch = layout.sketch
+    # A mixture has no order of events: what one of its references did at a moment is not between them.
+    walked = [wave for wave, share in zip(shaping, shaping_weights, strict=True) if share > 0]
+    start = _walking(recipe, sketch, walked[0], rate) if recipe.start == "walk" and len(walked) == 1 and morph_to is None else sketch.init
     if like and like.programs.shape != shape:
         raise ValueError(f"a problem of {seconds:g} s by the recipe {recipe.name} has not the shape of the problem that it should be like.")
     style = functools.partial(matching.style_objective, recipe, rate, morph_to=morph_to, bands=bands)
@@ -222,7 +228,7 @@ def prepare(
     optimizer = _optimizer_like(like, recipe, programs)
 
     def begin(key):
-        parameters = sketch.init(key)
+        parameters = start(key)
         data = {"target": target, "constants": sketch.constants, "weights": shares, "numbers": numbers, "scale": np.float32(1)}
         if recipe.normalised_by == "start":
             _, terms = optimize.value_at(optimizer, parameters, data)
@@ -701,6 +707,33 @@ def _waveform_canvas(
         return np.pad(wave, ((0, 0), (margin, length - margin - samples)), "reflect")
 
     return Layout(sketch, lambda wave: wave, framed, to_wave)
+
+
+def _walking(recipe: Recipe, sketch: canvas.Canvas, reference: np.ndarray, rate: int) -> Callable[[jax.Array], dict[str, jax.Array]]:
+    """`init` of a waveform canvas whose gains are those of a random walk through a reference [C, N]."""
+    equaliser = equaliser_of(recipe, rate)
+    gains = canvas.gains_of(reference, sample_rate=rate, equaliser=equaliser)
+    where, piece = surveyed(recipe, gains, rate)
+    margin = longest_window(recipe, rate) // equaliser.hop_length
+
+    def init(key):
+        noise_key, walk_key = jax.random.split(key)
+        parameters = sketch.init(noise_key)
+        path = walk.wander(walk_key, where, parameters["gain"].shape[1] - margin, piece=piece)
+        return {**parameters, "gain": jnp.asarray(gains[:, walk.led_to(path, margin)])}
+
+    return init
+
+
+def surveyed(recipe: Recipe, gains: np.ndarray, rate: int) -> tuple[walk.Map, float]:
+    """What walks through gains [C, T, G] go by, and the mean length of their pieces in frames.
+
+    With time scales nothing longer than the longest is kept: neither by the pieces nor by what jumps go by.
+    """
+    moments = lambda seconds: seconds * rate / equaliser_of(recipe, rate).hop_length
+    kept = max(recipe.time_scale, default=math.inf) / 1000
+    where = walk.survey(np.concatenate(list(gains), axis=1), context=round(moments(min(WALK_CONTEXT, kept / 2))), apart=round(moments(WALK_APART)))
+    return where, moments(min(WALK_PIECE, kept / 2))
 
 
 def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int) -> Layout:

@@ -7,7 +7,7 @@ import pytest
 
 LIBRARY = pathlib.Path(__file__).parents[1] / "audio_texture"
 BASE = {"audio", "sounds", "spectrogram", "constant_q", "layer", "optimize"}
-STAGES = {"canvas", "phase", "networks", "infinite_width", "auditory", "statistics", "checkpoint"}
+STAGES = {"canvas", "phase", "networks", "infinite_width", "auditory", "statistics", "checkpoint", "walk"}
 JUDGES = {"objective", "quality"}
 NETWORKS = {"weights", "training"}
 ENDS = {"synthesis", "report"}

@@ -1,0 +1,102 @@
+"""walk.py: what is periodic stays so, every moment has its turn, and no walk is the recording."""
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audio_texture import walk
+
+
+def ticks(moments, period, *, seed=0, features=4):
+    """Faint noise with a pattern of three moments every `period`: [moments, features]."""
+    rng = np.random.default_rng(seed)
+    pattern = 4 + rng.standard_normal((3, features))
+    found = 0.3 * rng.standard_normal((moments, features))
+    for start in range(5, moments - 3, period):
+        found[start : start + 3] += pattern
+    return found.astype(np.float32)
+
+
+def onsets_of(path, features):
+    level = features.mean(axis=1)[path]
+    return np.flatnonzero((level[1:] > 2) & (level[:-1] <= 2)) + 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_keeps_a_period_across_jumps(seed):
+    """Jumps lead to the same place of the period alone, so its beat goes on; jumping anywhere loses it."""
+    features = ticks(400, 50)
+    where = walk.survey(features, context=40, apart=10)
+    path = walk.wander(jax.random.key(seed), where, 1000, piece=25)
+    jumps = np.flatnonzero(np.diff(path) != 1)
+    gaps = np.diff(onsets_of(path, features))
+    assert len(jumps) > 10 and len(gaps) > 15
+    # a jump may fall into a tick, which is then two
+    assert np.mean(gaps == 50) > 0.8, gaps
+    shuffled = walk.Map(np.ones_like(where.costs), where.stride, where.moments)
+    assert np.mean(np.diff(onsets_of(walk.wander(jax.random.key(seed), shuffled, 1000, piece=25), features)) == 50) < 0.6
+
+
+def test_begins_in_step_with_the_recording():
+    features = ticks(400, 50)
+    where = walk.survey(features, context=40, apart=10)
+    firsts = [onsets_of(walk.wander(jax.random.key(seed), where, 300, piece=25), features)[0] for seed in range(5)]
+    assert all(abs(first - 5) <= 1 or abs(first - 55) <= 1 for first in firsts), firsts
+    assert len({walk.wander(jax.random.key(seed), where, 1, piece=25)[0] for seed in range(20)}) > 2, "Every walk began at the same moment."
+
+
+def test_every_moment_has_its_turn():
+    """Of a sound without a pattern, a walk three times as long passes nearly all moments, and none too often."""
+    features = np.random.default_rng(0).standard_normal((200, 6)).astype(np.float32)
+    path = walk.wander(jax.random.key(0), walk.survey(features, context=10, apart=10), 600, piece=20)
+    visits = np.bincount(path, minlength=200)
+    assert np.mean(visits == 0) < 0.05 and visits.max() <= 8, np.bincount(visits)
+
+
+def test_the_same_key_walks_the_same_way():
+    where = walk.survey(ticks(200, 40), context=20, apart=10)
+    first, again, other = (walk.wander(jax.random.key(seed), where, 300, piece=20) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_costs_are_those_of_neighbourhoods():
+    """Against every pair by hand, in float64; jumps that are too short or see one side of a neighbourhood at most lead nowhere."""
+    features, context, apart = ticks(60, 20), 7, 4
+    x = features.astype(np.float64)
+    expected = np.full((60, 60), np.inf)
+    for i in range(60):
+        for j in range(60):
+            offsets = [k for k in range(-context, context + 1) if 0 <= min(i, j) + k and max(i, j) + k < 60]
+            if abs(i - j) >= apart and len(offsets) > context:
+                expected[i, j] = np.mean([np.sum((x[i + k] - x[j + k]) ** 2) for k in offsets])
+    expected /= np.mean(expected[np.isfinite(expected)])
+    np.testing.assert_allclose(walk.survey(features, context=context, apart=apart).costs, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_level_and_scale_do_not_matter():
+    features = ticks(150, 30)
+    one, other = (walk.survey(scale * features + 2 * scale, context=15, apart=5) for scale in (1.0, 4.0))
+    np.testing.assert_allclose(one.costs, other.costs, rtol=1e-3, atol=1e-4)
+
+
+def test_long_recordings_have_fewer_places(monkeypatch):
+    """An hour's distances would not fit into memory; the period still does, as far as places are dense enough."""
+    monkeypatch.setattr(walk, "MOST_PLACES", 128)
+    features = ticks(1000, 50)
+    where = walk.survey(features, context=40, apart=10)
+    assert where.costs.shape == (125, 125) and where.stride == 8
+    path = walk.wander(jax.random.key(0), where, 2000, piece=30)
+    jumps = np.diff(path)[np.diff(path) != 1]
+    assert path.max() < 1000 and np.all((jumps - 1) % 8 == 0), "A jump changed the place between places."
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 90), st.integers(0, 50), st.integers(0, 50), st.floats(0.1, 50.0), st.integers(0, 10**6))
+def test_any_recording_can_be_walked(moments, length, context, apart, piece, seed):
+    """Silence, one moment, a context longer than all of it: a walk has the length asked for, in pieces of the recording."""
+    features = np.zeros((moments, 2), np.float32) if seed % 5 == 0 else np.random.default_rng(seed).standard_normal((moments, 2)).astype(np.float32)
+    path = walk.wander(jax.random.key(seed), walk.survey(features, context=context, apart=apart), length, piece=piece)
+    assert path.shape == (length,) and path.min() >= 0 and path.max() < moments
