@@ -115,8 +115,8 @@ def test_interrupted_and_resumed(folder):
         (["--recipe=paper-transfer-1d", "--content_layers=fc_1"], "there are conv_1, batchnorm_1, relu_1, pool_1, conv_2"),
         (["--weights_file={folder}/none.safetensors"], "--weights_file: '{folder}/none.safetensors' cannot be read as weights"),
         (["--config={folder}/style.wav"], "--config: "),
-        (["--content_seconds=0.3", "--views=mel8@32/16:20"], "--content: '{folder}/content.flac' lasts 0.3 s; the shortest kernel must fit 8 times"),
-        (["--content_seconds=0.3", "--content_views=mel8@32/16:40"], "--content_views: the content lasts 0.3 s; the longest kernel of 'mel8@32.0/16.0:40' sees 0.656 s of it"),
+        (["--content={folder}/content.flac", "--content_seconds=0.3", "--views=mel8@32/16:20"], "--content: '{folder}/content.flac' lasts 0.3 s; the shortest kernel must fit 8 times"),
+        (["--content={folder}/content.flac", "--content_seconds=0.3", "--content_views=mel8@32/16:40"], "--content_views: the content lasts 0.3 s; the longest kernel of 'mel8@32.0/16.0:40' sees 0.656 s of it"),
     ],
 )
 def test_one_line_for_every_mistake(folder, tmp_path, flags, message):
