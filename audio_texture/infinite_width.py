@@ -94,33 +94,37 @@ def _content_distance_on_diagonal(x: jax.Array, content: jax.Array, layers: Sequ
         own, cross, other = (2 * _running_mean(values, layer) for values in (own, cross, other))
         size = jnp.sqrt(jnp.maximum(own, SILENT)) * jnp.sqrt(jnp.maximum(other, SILENT))
         # J(1) = pi: of a frame with itself k is half the variance.
-        own, cross, other = own / 2, _relu_product(cross, size), other / 2
+        own, cross, other = own / 2, relu_product(cross, size), other / 2
     return jnp.mean(own - 2 * cross + other)
 
 
 def relu_covariance(covariance: jax.Array, x_variance: jax.Array, y_variance: jax.Array) -> jax.Array:
     """E[relu(u) relu(v)] of jointly Gaussian u, v. [Tx, Ty] and the variances of u [Tx] and v [Ty] -> [Tx, Ty]."""
     size = jnp.sqrt(jnp.maximum(x_variance, SILENT))[:, None] * jnp.sqrt(jnp.maximum(y_variance, SILENT))[None]
-    return _relu_product(covariance, size)
-
-
-def _relu_product(covariance: jax.Array, size: jax.Array) -> jax.Array:
-    # Rounding takes the cosine of a frame with itself past one.
-    return size * arc_cosine(jnp.clip(covariance / size, -1.0, 1.0)) / (2 * np.pi)
+    return relu_product(covariance, size)
 
 
 @jax.custom_jvp
-def arc_cosine(cosine: jax.Array) -> jax.Array:
-    """J(c) = sqrt(1 - c^2) + (pi - arccos c) c for c in [-1, 1]: from 0 to pi."""
-    return jnp.sqrt(jnp.maximum(1 - cosine * cosine, 0.0)) + _angle(cosine) * cosine
+def relu_product(covariance: jax.Array, size: jax.Array) -> jax.Array:
+    """E[relu(u) relu(v)] = s J(c) / (2 pi) of jointly Gaussian u, v: c = covariance / s, with s, the size, the product of their deviations."""
+    return _relu_product_and_slopes(covariance, size)[0]
 
 
-@arc_cosine.defjvp
-def _arc_cosine_jvp(primals, tangents):
-    (cosine,), (tangent,) = primals, tangents
-    # dJ/dc is exactly pi - arccos c; differentiating the terms one by one gives inf - inf at c = 1.
-    angle = _angle(cosine)
-    return jnp.sqrt(jnp.maximum(1 - cosine * cosine, 0.0)) + angle * cosine, angle * tangent
+@relu_product.defjvp
+def _relu_product_jvp(primals, tangents):
+    value, *slopes = _relu_product_and_slopes(*primals)
+    return value, slopes[0] * tangents[0] + slopes[1] * tangents[1]
+
+
+def _relu_product_and_slopes(covariance: jax.Array, size: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Its slopes are exactly (pi - arccos c) / (2 pi) by the covariance and sqrt(1 - c^2) / (2 pi) by the size.
+
+    Differentiating the terms one by one gives inf - inf at c = 1, and several times as many operations.
+    """
+    # Rounding takes the cosine of a frame with itself past one.
+    cosine = jnp.clip(covariance / size, -1.0, 1.0)
+    angle, root = _angle(cosine) / (2 * np.pi), jnp.sqrt(jnp.maximum(1 - cosine * cosine, 0.0)) / (2 * np.pi)
+    return size * (root + angle * cosine), angle, root
 
 
 def _angle(cosine: jax.Array) -> jax.Array:

@@ -83,15 +83,17 @@ def infinite_content(networks: Sequence[Sequence[Layer]], *, weights: Sequence[f
     """
     shares = _shares(weights or [1.0] * len(networks))
 
+    def fit(content):
+        # Of silence, whose activations are all zero, the distance is theirs: their mean square.
+        sizes = [infinite_width.content_distance(jnp.zeros_like(content), content, layers) for layers in networks]
+        return {"frames": content, "sizes": sizes if relative else [1.0] * len(networks)}
+
     def distance(target, x):
-        total = 0.0
-        for layers, share in zip(networks, shares, strict=True):
-            # Of silence, whose activations are all zero, the distance is theirs: their mean square.
-            size = infinite_width.content_distance(jnp.zeros_like(target), target, layers) if relative else 1.0
-            total += share * infinite_width.content_distance(x, target, layers) / size
+        found = [infinite_width.content_distance(x, target["frames"], layers) for layers in networks]
+        total = sum(share * one / size for share, one, size in zip(shares, found, target["sizes"], strict=True))
         return total, {"content": total}
 
-    return Objective(lambda content: content, distance)
+    return Objective(fit, distance)
 
 
 def content(*, relative: bool = True) -> Objective:

@@ -201,6 +201,16 @@ class Outcome(NamedTuple):
     progress: list[Progress]
 
 
+def value_at(optimizer: Optimizer, parameters: Parameters, data: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The loss at parameters and its terms; NaN where they are not finite.
+
+    By the program that `run` runs, whose first evaluation is that of its start: the loss alone would be compiled by itself, for one number.
+    """
+    state = _advance(optimizer.step)(optimizer.init(parameters, data), data, jnp.int32(1))
+    value, terms, failed_at = jax.device_get((state.value, state.terms, state.failed_at))
+    return jax.tree.map(lambda found: np.float32(np.nan) if failed_at else found, (value, terms))
+
+
 def run(
     optimizer: Optimizer,
     state: State,

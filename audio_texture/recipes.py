@@ -498,11 +498,14 @@ RECIPES = {
         Recipe(
             name="transfer",
             task="transfer",
-            summary="The default of transfers: wide networks, the ear's statistics, onsets; from the content, seen in units of its own.",
+            summary="The default of transfers: wide networks, the ear's statistics, onsets; from content and noise, the content seen in units of its own.",
             views=(View(0, (1, 3), 32.0, 8.0), View(24, (2, 8, 16), 32.0, 8.0)),
             auditory_weight=0.01,
             rhythm_weight=0.03,
-            start_content=1.0,
+            # Five seconds with their margins in one block: half the operations of two, whose forward pass is done twice.
+            block_seconds=6.0,
+            # From all of the content, onsets stay that no statistic sees: more style then does not come nearer to the style's rhythm.
+            start_content=0.7,
             start_recoloured=True,
             evaluations=70,
         ),

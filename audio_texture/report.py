@@ -82,7 +82,7 @@ def transfer_page(
     sections = [
         ("Listen, from the content to the style", players(strip)),
         ("Spectrograms, on one scale", "".join(image(spectrogram_figure([content, one, style]), one[0]) for one in results[:8])),
-        ("Measures", table(rows, ["", *(row["candidate"] for row in measures), "what is good"]) if measures else "<p>Sounds under a second are not judged.</p>"),
+        ("Measures", table(rows, ["", *(row["candidate"] for row in measures), "what is good"]) if measures else "<p>Sounds under a second, or silent in mono, are not judged.</p>"),
         ("Loss", image(loss_figure(metrics), "loss against evaluations")),
         ("Configuration", configuration(config)),
     ]

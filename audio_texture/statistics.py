@@ -4,6 +4,8 @@ T frames, C features. Features [..., C] with several axes of positions (a 2-D ne
 with every position a frame.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -81,8 +83,17 @@ def sorted_projections(x: jax.Array, directions: jax.Array, width: int, *, quant
     """
     patches = jnp.concatenate([x[i : len(x) - width + 1 + i] for i in range(width)], axis=1)
     values = jnp.sort(patches @ directions, axis=0)
-    wanted, present = ((np.arange(count) + 0.5) / count for count in (quantiles, len(values)))
-    return jax.vmap(lambda column: jnp.interp(wanted, present, column), in_axes=1, out_axes=1)(values)
+    return jnp.matmul(_quantile_weights(len(values), quantiles), values, precision=jax.lax.Precision.HIGHEST)
+
+
+@functools.lru_cache(maxsize=32)
+def _quantile_weights(count: int, quantiles: int) -> np.ndarray:
+    """[quantiles, count] that take quantiles from sorted values by linear interpolation, float32.
+
+    A matrix: which values a quantile lies between is known before them, and a gather has a scatter as its gradient.
+    """
+    wanted, present = ((np.arange(number) + 0.5) / number for number in (quantiles, count))
+    return np.stack([np.interp(wanted, present, row) for row in np.eye(count)], axis=1).astype(np.float32)
 
 
 @jax.custom_vjp

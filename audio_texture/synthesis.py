@@ -7,7 +7,7 @@ canvas parameters -> the same -> distance -> optimiser -> parameters -> wave, at
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -36,12 +36,15 @@ class Programs(NamedTuple):
       fit: (waves, weights, numbers) -> target.
       loss: (parameters, data) -> (value, terms).
       to_wave: (key, parameters, constants) -> wave [C, N] at the modelled rate.
+      start: of transfers, (key, wave [C, N], (share, share of noise), colour, constants) -> (parameters that render noise of
+        the colour, parameters that render the shares of the wave and of that noise).
     """
 
     shape: Hashable
     fit: Callable[..., Any]
     loss: optimize.Loss
     to_wave: Callable[[jax.Array, Any, Any], jax.Array]
+    start: Callable[..., tuple[Any, Any]] | None = None
 
 
 class Problem(NamedTuple):
@@ -117,17 +120,31 @@ def check_reference(recipe: Recipe, wave: np.ndarray, *, sample_rate: int, name:
     rate = modelled_rate(recipe, sample_rate)
     recipe, least = at_scales(recipe, rate), SHORTEST_SECONDS
     if recipe.views:
-        least = min(_least_samples(recipe, view, width, rate) for view in recipe.views for width in view.widths) / rate
+        least = _least_seconds(recipe, rate)
     if recipe.patches_weight or recipe.rhythm_weight:
         least = max(least, (matching.FINE.window_ms + (matching.ONSET_STEP + FEWEST_PATCHES) * matching.FINE.hop_ms) / 1000)
     if wave.shape[1] / sample_rate < least:
-        raise ValueError(f"{name} lasts {wave.shape[1] / sample_rate:.3g} s; the shortest kernel must fit {FEWEST_PATCHES} times, hop by hop, and {FEWEST_APART} times side by side, which takes {least:.3g} s.")
+        raise ValueError(_too_short(name, wave.shape[1] / sample_rate, least))
+
+
+def check_content(recipe: Recipe, content: np.ndarray, *, sample_rate: int) -> None:
+    """Raises ValueError when a kernel of the recipe's content_views is longer than the content, moment by moment of which it is to see."""
+    rate = modelled_rate(recipe, sample_rate)
+    for view in recipe.content_views:
+        longest, seconds = matching.field_samples(dataclasses.replace(recipe, views=(view,)), rate) / rate, content.shape[1] / sample_rate
+        if seconds < longest:
+            raise ValueError(f"the content lasts {seconds:.3g} s; the longest kernel of {str(view)!r} sees {longest:.3g} s of it.")
+
+
+def _too_short(name: str, seconds: float, least: float) -> str:
+    return f"{name} lasts {seconds:.3g} s; the shortest kernel must fit {FEWEST_PATCHES} times, hop by hop, and {FEWEST_APART} times side by side, which takes {least:.3g} s."
 
 
 def fitted(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int) -> Recipe:
     """The recipe at its scales, without those kernels that are too long for the shortest reference to hold several patches of.
 
-    What a kernel sees once or twice is no texture: matched over a longer result it can only be repeated, or missed.
+    What a kernel sees once or twice is no texture: matched over a longer result it can only be repeated, or missed. Raises
+    ValueError, naming the length, where none is left.
     """
     rate = modelled_rate(recipe, sample_rate)
     recipe = at_scales(recipe, rate)
@@ -138,6 +155,8 @@ def fitted(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int
         widths = tuple(width for width in view.widths if _least_samples(recipe, view, width, rate) <= samples)
         if widths:
             kept.append(dataclasses.replace(view, widths=widths))
+    if recipe.views and not kept:
+        raise ValueError(_too_short("the shortest reference", samples / rate, _least_seconds(recipe, rate)))
     return dataclasses.replace(recipe, views=tuple(kept))
 
 
@@ -203,16 +222,19 @@ def prepare(
     if like and like.programs.shape != shape:
         raise ValueError(f"a problem of {seconds:g} s by the recipe {recipe.name} has not the shape of the problem that it should be like.")
     style = functools.partial(matching.style_objective, recipe, rate, morph_to=morph_to, bands=bands)
-    programs = like.programs if like else _programs(style, shape, layout)
     numbers, shares = recipe.numbers() | ({"balance": balance} if balance else {}), np.asarray(weights, np.float32)
+    unscaled = matching.regularisers(recipe, numbers)
+    programs = like.programs if like else _programs(style, shape, layout, unscaled)
     target = programs.fit(modelled, shares, numbers | matching.given_weights(recipe))
     along = None if morph_to is None else _levels_along(references, modelled, rate, weights, morph_to, balance)
+    optimizer = _optimizer_like(like, recipe, programs)
 
     def begin(key):
         parameters = start(key)
-        data = {"target": target, "constants": sketch.constants, "weights": shares, "numbers": numbers, "scale": jnp.float32(1)}
+        data = {"target": target, "constants": sketch.constants, "weights": shares, "numbers": numbers, "scale": np.float32(1)}
         if recipe.normalised_by == "start":
-            data["scale"] = 1 / programs.loss(parameters, data)[0]
+            _, terms = optimize.value_at(optimizer, parameters, data)
+            data["scale"] = np.float32(1 / sum(term for name, term in terms.items() if name not in unscaled))
         return parameters, data
 
     def finish(key, parameters):
@@ -223,19 +245,23 @@ def prepare(
         # All was modelled at one level.
         return audio.match_level(wave * (levels / lost)[None] if recipe.level else wave / lost[None], audio.rms(levels))
 
-    return Problem(_optimizer_like(like, recipe, programs), begin, finish, programs)
+    return Problem(optimizer, begin, finish, programs)
 
 
-def _programs(style: Callable[..., objective.Objective], shape: Hashable, layout: Layout) -> Programs:
+def _programs(style: Callable[..., objective.Objective], shape: Hashable, layout: Layout, unscaled: Collection[str]) -> Programs:
+    """unscaled: terms that the loss's scale leaves as they are."""
+
     def fit(waves, weights, numbers):
         return style(weights, numbers=numbers).fit([layout.as_rendered(wave) for wave in waves])
 
     def loss(parameters, data):
         rendered = layout.sketch.render(parameters, data["constants"])
-        total, terms = style(data["weights"], numbers=data["numbers"]).distance(data["target"], rendered)
-        return total * data["scale"], {name: term * data["scale"] for name, term in terms.items()}
+        _, terms = style(data["weights"], numbers=data["numbers"]).distance(data["target"], rendered)
+        # Not the regularisers: beside a distance of 1e-9 that is brought to 1 they would be walls a million times as steep.
+        terms = {name: term if name in unscaled else term * data["scale"] for name, term in terms.items()}
+        return sum(terms.values()), terms
 
-    return Programs(shape, *map(jax.jit, (fit, loss, layout.to_wave)))
+    return Programs(shape, _once(fit), *map(jax.jit, (loss, layout.to_wave)))
 
 
 def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, sample_rate: int, like: Problem | None = None) -> Problem:
@@ -255,6 +281,7 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
     """
     # The width of a mono style is none: of stereo contents, whatever lies between the channels would be infinitely far from it.
     style = audio.with_image(style, content, sample_rate=sample_rate)
+    check_content(recipe, content, sample_rate=sample_rate)
     recipe, (content_wave, style_wave), even, _ = as_modelled(recipe, [content, style], sample_rate=sample_rate)
     rate = modelled_rate(recipe, sample_rate)
     wanted = content.shape[1]
@@ -274,18 +301,18 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
         canvas.spectral_density(style_wave, sample_rate=rate, samples=kept.shape[1], smoothing_hz=recipe.smoothing_hz)
     )
 
+    optimizer = _optimizer_like(like, recipe, programs)
+
     def begin(key):
         noise_key, start_key = jax.random.split(key)
-        noise = canvas.coloured(jax.random.normal(noise_key, kept.shape), colour)
-        held = lambda wave: sketch.invert(layout.as_rendered(wave), sketch.constants)
+        shares = np.float32(recipe.start_content), np.float32(math.sqrt(1 - recipe.start_content**2))
+        noise, parameters = programs.start(noise_key, started, shares, colour, sketch.constants)
         data = {"targets": targets, "constants": sketch.constants, "numbers": numbers, "weights": weights}
         if recipe.balanced:
-            sizes = programs.loss(held(noise), {**data, "weights": dict.fromkeys(weights, np.float32(1))})[1]
+            sizes = optimize.value_at(optimizer, noise, {**data, "weights": dict.fromkeys(weights, np.float32(1))})[1]
             data["weights"] = {name: weight / sizes[name] for name, weight in weights.items()}
         if recipe.start == "uniform" and recipe.canvas == "spectrogram" and not recipe.start_content:
             parameters = sketch.init(start_key)
-        else:
-            parameters = held(recipe.start_content * started + math.sqrt(1 - recipe.start_content**2) * noise)
         if recipe.start_shape:
             parameters["gain"] = recipe.start_shape * canvas.gains_of(kept, sample_rate=rate, equaliser=equaliser_of(recipe, rate))
         return parameters, data
@@ -294,7 +321,7 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
         wave = audio.resample(np.asarray(programs.to_wave(key, parameters, sketch.constants)), rate, sample_rate)
         return audio.match_level(wave[:, :wanted], audio.rms(content))
 
-    return Problem(_optimizer_like(like, recipe, programs), begin, finish, programs)
+    return Problem(optimizer, begin, finish, programs)
 
 
 def _transfer_programs(recipe: Recipe, rate: int, shape: Hashable, layout: Layout) -> Programs:
@@ -315,7 +342,18 @@ def _transfer_programs(recipe: Recipe, rate: int, shape: Hashable, layout: Layou
         terms |= others.distance(others.fit(()), x)[1]
         return sum(terms.values()), terms
 
-    return Programs(shape, *map(jax.jit, (fit, loss, layout.to_wave)))
+    def start(key, wave, shares, colour, constants):
+        noise = canvas.coloured(jax.random.normal(key, wave.shape), colour)
+        held = lambda wave: layout.sketch.invert(layout.as_rendered(wave), constants)
+        return held(noise), held(shares[0] * wave + shares[1] * noise)
+
+    return Programs(shape, _once(fit), *map(jax.jit, (loss, layout.to_wave)), _once(start))
+
+
+def _once(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiled for programs that a problem runs once: on a CPU LLVM would spend seconds on milliseconds."""
+    options = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+    return jax.jit(function, compiler_options=options if jax.default_backend() == "cpu" else None)
 
 
 def _optimizer_like(like: Problem | None, recipe: Recipe, programs: Programs) -> optimize.Optimizer:
@@ -327,7 +365,7 @@ def reweighted(problem: Problem, **factors: float) -> Problem:
 
     def begin(key):
         parameters, data = problem.begin(key)
-        weights = {name: weight * jnp.float32(factors.get(name, 1.0)) for name, weight in data["weights"].items()}
+        weights = {name: weight * np.float32(factors.get(name, 1.0)) for name, weight in data["weights"].items()}
         return parameters, {**data, "weights": weights}
 
     return problem._replace(begin=begin)
@@ -604,7 +642,9 @@ def of_weights(recipe: Recipe, path: str) -> Recipe:
     else:
         front = weights.notes(path)["front_end"]
         window, hop = (1000 * front[name] / front["sample_rate"] for name in ("n_fft", "hop_length"))
-        view = View(front["bands"], (layer.width,), window, hop)
+        # Channels that are frames: it sees pieces of as many as it was trained on.
+        width = (description.channels, layer.width) if description.kind == "1d-time" else layer.width
+        view = View(front["bands"], (width,), window, hop)
         seen = {"filters": layer.filters, "depth": len(description.layers), "dilation": layer.dilation, "pool": layer.pool, "sample_rate": front["sample_rate"]}
     return dataclasses.replace(recipe, weights_file=path, views=(view,), content_views=(), compression="fixed", standardised=False, **network, **seen)
 
@@ -641,6 +681,11 @@ def equaliser_of(recipe: Recipe, rate: int) -> canvas.Equaliser:
 def longest_window(recipe: Recipe, rate: int) -> int:
     """Samples of the longest window of the views and the gains."""
     return max(equaliser_of(recipe, rate).n_fft, *(view.sizes(rate)["n_fft"] for view in recipe.views), 0)
+
+
+def _least_seconds(recipe: Recipe, rate: int) -> float:
+    """The shortest reference that any kernel is matched on."""
+    return min(_least_samples(recipe, view, width, rate) for view in recipe.views for width in view.widths) / rate
 
 
 def _least_samples(recipe: Recipe, view: View, width: int, rate: int) -> int:

@@ -10,7 +10,9 @@ quality.json, config.json, metrics.jsonl and report.html into --output_dir. Ctrl
 at hand and writes what there is (exit status 130).
 """
 
+import concurrent.futures
 import dataclasses
+import importlib
 import os
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -61,6 +63,8 @@ def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]
     sounds, rate = cli.read_inputs([config["content"], config["style"]], cli.reference_check(recipe), named=("content", "style"))
     with cli.naming("content"):
         synthesis.check_seconds(sounds[0].shape[1] / rate)
+    with cli.naming("content_views"):
+        synthesis.check_content(recipe, sounds[0], sample_rate=rate)
     return recipe, sounds, rate
 
 
@@ -97,24 +101,34 @@ def main() -> int:
         cli.say(line)
     names = [f"{SOUND}{f'_{i}' if len(weights) > 1 else ''}" for i in range(len(weights))]
     jobs = [(name, synthesis.reweighted(problem, style=weight), config["seed"]) for name, weight in zip(names, weights, strict=True)]
-    made, metrics, status = cli.make_sounds(folder, config, recipe, rate, jobs, clears=FILES)
-    _write_report(folder, config, *sounds, rate, made, metrics)
+    # The originals are judged while the results are made, which leaves half of two cores idle.
+    with concurrent.futures.ThreadPoolExecutor(1) as beside:
+        judged = beside.submit(_judge_originals, *sounds, rate)
+        made, metrics, status = cli.make_sounds(folder, config, recipe, rate, jobs, clears=FILES)
+        _write_report(folder, config, *sounds, rate, made, metrics, judged.result())
     return status
 
 
-def _write_report(folder, config, content, style, rate, made, metrics) -> None:
-    """quality.json and report.html: the content, what was made of it, and the style."""
-    # Matplotlib takes a second to import, which nobody waits for before the sound is written.
+def _judge_originals(content: np.ndarray, style: np.ndarray, rate: int) -> list[dict[str, Any]]:
+    """Rows of quality.json for the content and the style themselves; none where one cannot be judged: too short, or silent in mono."""
+    # Matplotlib, which the report needs, takes a second to import.
+    importlib.import_module("audio_texture.report")
+    try:
+        return [{"candidate": name, "style_weight": None, **measures(wave, (content, style), rate)} for name, wave in (("content", content), ("style", style))]
+    except ValueError:
+        return []
+
+
+def _write_report(folder, config, content, style, rate, made, metrics, judged) -> None:
+    """quality.json and report.html: the content, what was made of it, and the style; judged: of `_judge_originals`."""
     from audio_texture import report
 
     originals = [(f"{name}: {os.path.basename(config[name]['source'])}", wave, rate) for name, wave in (("content", content), ("style", style))]
     weights = config["style_weights"]
     results = [(f"{os.path.basename(path)}, style {weight:g}", *audio.read(path)) for path, weight in zip(made, weights)]
-    rows = []
-    if min(content.shape[1], style.shape[1]) >= quality.SHORTEST * rate:
-        judged = [(os.path.basename(path), weight, wave) for path, weight, (_, wave, _) in zip(made, weights, results)]
-        for name, weight, wave in [("content", None, content), *judged, ("style", None, style)]:
-            rows.append({"candidate": name, "style_weight": weight, **quality.judge_transfer(wave, content, style, sample_rate=rate)})
+    found = zip(made, weights, results)
+    own = [{"candidate": os.path.basename(path), "style_weight": weight, **measures(wave, (content, style), rate)} for path, weight, (_, wave, _) in found if judged]
+    rows = [*judged[:1], *own, *judged[1:]]
     cli.write_json(os.path.join(folder, "quality.json"), rows)
     cli.write_text(os.path.join(folder, "report.html"), report.transfer_page(originals[0], originals[1], results, rows, metrics.rows, config, quality.meaning))
     cli.say(f"{os.path.join(folder, 'report.html')}: players, spectrograms, measures and the loss")

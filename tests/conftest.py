@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -100,3 +101,14 @@ def complaints(program: str, cases: list[list[str]], folder: pathlib.Path) -> li
     command = [sys.executable, "-W", "ignore", "-c", _FORKS, program, str(path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400, check=True)
     return [(int(status), (folder / f"complaints.{number}").read_text().splitlines()) for number, status in enumerate(done.stdout.split())]
+
+
+def interrupted(command: list[str], at: str) -> tuple[int, str]:
+    """Runs a program and presses Ctrl-C at the line on standard error that holds `at`: its exit status and what it said from there on."""
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            if at in line:
+                process.send_signal(signal.SIGINT)
+                break
+        rest = process.stderr.read()
+        return process.wait(timeout=120), rest

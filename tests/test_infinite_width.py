@@ -56,13 +56,18 @@ def test_relu_covariance_is_the_mean_over_filters():
     assert relative_error(found, activations.T @ activations / len(activations)) < 0.005
 
 
-def test_arc_cosine_and_its_derivative():
-    """J and dJ/dc = pi - arccos c, to the ends, where automatic differentiation gives NaN."""
+@pytest.mark.parametrize("size", [1.0, 2.5])
+def test_relu_product_and_its_slopes(size):
+    """s J(c) / (2 pi), dJ/dc = pi - arccos c and, by the size, sqrt(1 - c^2), to the ends, where automatic differentiation gives NaN."""
     cosine = np.concatenate([np.linspace(-1, 1, 2001), [-1 + 1e-7, 1 - 1e-7]]).astype(np.float32)
     exact = cosine.astype(np.float64)
-    angle = np.pi - np.arccos(exact)
-    np.testing.assert_allclose(infinite_width.arc_cosine(cosine), np.sqrt(1 - exact**2) + angle * exact, atol=2e-6)
-    np.testing.assert_allclose(jax.vmap(jax.grad(infinite_width.arc_cosine))(cosine), angle, atol=2e-6)
+    angle, root = np.pi - np.arccos(exact), np.sqrt(1 - exact**2)
+    sizes = np.full_like(cosine, size)
+    np.testing.assert_allclose(infinite_width.relu_product(size * cosine, sizes), size * (root + angle * exact) / (2 * np.pi), atol=1e-6)
+    slopes = jax.vmap(jax.grad(infinite_width.relu_product, argnums=(0, 1)))(size * cosine, sizes)
+    np.testing.assert_allclose(slopes[0], angle / (2 * np.pi), atol=1e-6)
+    # Near the ends 1 - c^2 has few digits left.
+    np.testing.assert_allclose(slopes[1], root / (2 * np.pi), atol=1e-4)
 
 
 # --- kernels of networks

@@ -2,7 +2,6 @@
 
 import json
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import complaints
+from conftest import complaints, interrupted
 
 from audio_texture import audio, recipes
 
@@ -160,14 +159,8 @@ def test_interrupted_and_resumed(folder):
     """Ctrl-C writes what there is; --resume ends up at the very samples of a run that was left alone."""
     flags = (f"--input={folder}/mono.wav", "--views=bins@32/16:1,2", "--seconds=0.3", "--evaluations=3000")
     out = folder / "interrupted"
-    process = subprocess.Popen(command(*flags, f"--output_dir={out}"), cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    for line in process.stderr:
-        if "75/3000" in line:
-            process.send_signal(signal.SIGINT)
-            break
-    rest = process.stderr.read()
-    process.stderr.close()
-    assert process.wait(timeout=120) == 130, rest
+    status, rest = interrupted(command(*flags, f"--output_dir={out}"), "75/3000")
+    assert status == 130, rest
     assert "interrupted" in rest
     assert audio.read(f"{out}/texture.wav")[0].shape == (1, 4800)
     spent = json.loads((out / "metrics.jsonl").read_text().splitlines()[-1])["evaluations"]

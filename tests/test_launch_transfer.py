@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import crackle, noise
+from conftest import crackle, interrupted, noise
 
 from audio_texture import audio, quality
 
@@ -17,9 +17,12 @@ ROOT = Path(__file__).resolve().parent.parent
 SMALL = ("--views=bins@32/16:1,2", "--auditory_weight=0", "--rhythm_weight=0", "--evaluations=30")
 
 
+def command(*arguments: str, program: str = "transfer") -> list[str]:
+    return [sys.executable, "-m", f"launch.{program}", *map(str, arguments)]
+
+
 def run(*arguments: str, program: str = "transfer") -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", f"launch.{program}", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(command(*arguments, program=program), cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +86,24 @@ def test_sounds_too_short_to_be_judged(folder):
     assert "not judged" in (folder / "brief/report.html").read_text()
 
 
+@pytest.mark.slow
+def test_interrupted_and_resumed(folder):
+    """Ctrl-C in the second of two results writes both; --resume leaves the first alone and ends up at the very samples of a run that was left alone."""
+    flags = (f"--content={folder}/content.flac", "--content_seconds=0.4", f"--style={folder}/style.wav", "--style_weight=1,10", *SMALL[:3], "--evaluations=1000")
+    out = folder / "interrupted"
+    status, rest = interrupted(command(*flags, f"--output_dir={out}"), "transfer_1.wav: 50/1000")
+    assert status == 130 and "interrupted" in rest, rest
+    first, second = ((out / f"transfer_{i}.wav") for i in (0, 1))
+    before = first.stat().st_mtime_ns
+    assert audio.read(str(second))[0].shape == (2, 6400)
+    other = run(*flags, "--style_weight=1,20", f"--output_dir={out}", "--resume")
+    assert other.returncode == 2 and "--resume" in other.stderr and "style_weights differs" in other.stderr
+    resumed, straight = run(*flags, f"--output_dir={out}", "--resume"), run(*flags, f"--output_dir={folder}/straight")
+    assert resumed.returncode == 0 and straight.returncode == 0, resumed.stderr + straight.stderr
+    assert first.stat().st_mtime_ns == before and not (out / "checkpoint").exists()
+    assert all(path.read_bytes() == (folder / "straight" / path.name).read_bytes() for path in (first, second))
+
+
 @pytest.mark.parametrize(
     "flags, message",
     [
@@ -94,6 +115,8 @@ def test_sounds_too_short_to_be_judged(folder):
         (["--recipe=paper-transfer-1d", "--content_layers=fc_1"], "there are conv_1, batchnorm_1, relu_1, pool_1, conv_2"),
         (["--weights_file={folder}/none.safetensors"], "--weights_file: '{folder}/none.safetensors' cannot be read as weights"),
         (["--config={folder}/style.wav"], "--config: "),
+        (["--content={folder}/content.flac", "--content_seconds=0.3", "--views=mel8@32/16:20"], "--content: '{folder}/content.flac' lasts 0.3 s; the shortest kernel must fit 8 times"),
+        (["--content={folder}/content.flac", "--content_seconds=0.3", "--content_views=mel8@32/16:40"], "--content_views: the content lasts 0.3 s; the longest kernel of 'mel8@32.0/16.0:40' sees 0.656 s of it"),
     ],
 )
 def test_one_line_for_every_mistake(folder, tmp_path, flags, message):

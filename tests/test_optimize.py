@@ -289,3 +289,14 @@ def test_second_ctrl_c_ends_the_program():
     with pytest.raises(KeyboardInterrupt):
         worked_off(rosenbrock, jnp.full(10, -1.0), on_chunk=twice)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("method", [optimize.lbfgs, optimize.adam])
+def test_value_at_is_the_loss(method):
+    """At the parameters themselves, not after a step from them; NaN, not infinity, where there is none, lest a weight divided by it be 0."""
+    loss = lambda x, data: (data * jnp.sum(x**2), {"square": data * jnp.sum(x**2)})
+    optimizer = method(loss)
+    value, terms = optimize.value_at(optimizer, jnp.array([1.0, 2.0]), np.float32(3))
+    assert (value, terms["square"]) == (15, 15)
+    value, terms = optimize.value_at(optimizer, jnp.array([1.0, np.inf]), np.float32(3))
+    assert np.isnan(value) and np.isnan(terms["square"])

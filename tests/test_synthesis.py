@@ -158,6 +158,17 @@ def test_choices_run(choices):
         assert start == pytest.approx(1, rel=1e-4)
 
 
+def test_bounds_keep_their_weight_beside_a_distance_brought_to_one():
+    """Scaled with a tiny distance they were walls that stopped every step."""
+    recipe = small("infinite-width", normalised_by="start", style_weight=1e-6, bound_weight=0.5, start="uniform", views=(View(0, (2,), 16.0, 4.0),))
+    problem = prepared(recipe)
+    parameters, data = problem.begin(jax.random.key(0))
+    total, terms = problem.programs.loss(parameters, data)
+    assert total == pytest.approx(1, rel=1e-3) and terms["bounds"] == 0
+    outside = np.asarray(parameters) + 2
+    assert problem.programs.loss(outside, data)[1]["bounds"] == pytest.approx(0.5 * np.linalg.norm(outside - 1), rel=1e-4)
+
+
 def test_random_phases_run():
     recipe = small("infinite-width", phase_start="random", phase_momentum=0.0, evaluations=5, views=(View(0, (2,), 16.0, 4.0), View(8, (4,), 16.0, 4.0)))
     texture = make(recipe)
