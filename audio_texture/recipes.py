@@ -364,6 +364,11 @@ class Recipe:
         return cls(**{**values, **texts})
 
 
+def for_transfer(recipe: Recipe) -> Recipe:
+    """A texture's recipe as one of a transfer whose style is its distance, of weight 1, and which starts from noise."""
+    return dataclasses.replace(recipe, task="transfer", style_weight=1.0, start="standard" if recipe.start == "walk" else recipe.start)
+
+
 def at_scales(recipe: Recipe, sample_rate: int) -> Recipe:
     """The recipe with the views that its scale, time_scale and frequency_scale ask for at a (modelled) rate in Hz.
 
