@@ -503,7 +503,7 @@ RECIPES = {
         Recipe(
             name="transfer",
             task="transfer",
-            summary="The default of transfers: wide networks, the ear's statistics, onsets; from content and noise, the content seen in units of its own.",
+            summary="The default of transfers: wide networks, the ear's statistics, onsets; from content and noise, each in its own units.",
             views=(View(0, (1, 3), 32.0, 8.0), View(24, (2, 8, 16), 32.0, 8.0)),
             auditory_weight=0.01,
             rhythm_weight=0.03,
