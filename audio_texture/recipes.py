@@ -364,6 +364,11 @@ class Recipe:
         return cls(**{**values, **texts})
 
 
+def for_transfer(recipe: Recipe) -> Recipe:
+    """A texture's recipe as one of a transfer whose style is its distance, of weight 1, and which starts from noise."""
+    return dataclasses.replace(recipe, task="transfer", style_weight=1.0, start="standard" if recipe.start == "walk" else recipe.start)
+
+
 def at_scales(recipe: Recipe, sample_rate: int) -> Recipe:
     """The recipe with the views that its scale, time_scale and frequency_scale ask for at a (modelled) rate in Hz.
 
@@ -498,7 +503,7 @@ RECIPES = {
         Recipe(
             name="transfer",
             task="transfer",
-            summary="The default of transfers: wide networks, the ear's statistics, onsets; from content and noise, the content seen in units of its own.",
+            summary="The default of transfers: wide networks, the ear's statistics, onsets; from content and noise, each in its own units.",
             views=(View(0, (1, 3), 32.0, 8.0), View(24, (2, 8, 16), 32.0, 8.0)),
             auditory_weight=0.01,
             rhythm_weight=0.03,

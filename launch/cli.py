@@ -117,7 +117,7 @@ def recipe_from_flags(values: dict[str, Any] | None = None, *, task: str = "text
         if recipe.task != task:
             if task != "transfer":
                 raise ValueError(f"{recipe.name!r} is for launch.transfer; for this program there are {', '.join(recipes.names(task))}.")
-            recipe = dataclasses.replace(recipe, task=task, style_weight=1.0)
+            recipe = recipes.for_transfer(recipe)
     if values["weights_file"]:
         with naming("weights_file"):
             recipe = synthesis.of_weights(recipe, values["weights_file"])

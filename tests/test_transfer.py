@@ -140,7 +140,7 @@ def test_stereo_and_lengths():
 
 def test_a_textures_recipe_transfers():
     """Any style distance will do: with the fields that a texture leaves as they are, it starts from noise."""
-    recipe = dataclasses.replace(recipes.named("texture-fast"), task="transfer", views=ONE["views"], evaluations=30, style_weight=0.1)
+    recipe = dataclasses.replace(recipes.for_transfer(recipes.named("texture-fast")), views=ONE["views"], evaluations=30, style_weight=0.1)
     assert followed(synthesis.run(prepared(recipe), recipe, jax.random.key(0)).wave) > 0.5
 
 
