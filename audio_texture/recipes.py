@@ -211,7 +211,7 @@ class Recipe:
     bound_weight: float = _choice(0.0, "Spectrogram canvas: weight of the penalty on values outside [0, 1].", enters="data")
     variation_weight: float = _choice(0.0, "Spectrogram canvas: weight of the squared differences of neighbours.", enters="data")
     power_weight: float = _choice(0.0, "Spectrogram canvas: weight of the values' sixth powers.", enters="data")
-    block_seconds: float = _choice(5.0, "Longest stretch whose statistics are matched by itself, in seconds; longer canvases are cut in such blocks.")
+    block_seconds: float = _choice(6.0, "Longest stretch whose statistics are matched by itself, in seconds; longer canvases are cut in such blocks.")
     start_content: float = _choice(0.0, "Transfer: share of the content in what is started from; the rest is noise. 1 is the content, 0 noise of the style's spectrum.", enters="neither")
     start_recoloured: bool = _choice(False, "Transfer: whether the content is started from with the style's long-term level in each band.", enters="neither")
     start_shape: float = _choice(0.0, "Transfer, waveform canvas: how far the content's gains over time shape what is started from: 0 not, 1 as they are.", enters="neither")
@@ -508,7 +508,6 @@ RECIPES = {
             auditory_weight=0.01,
             rhythm_weight=0.03,
             # Five seconds with their margins in one block: half the operations of two, whose forward pass is done twice.
-            block_seconds=6.0,
             # From all of the content, onsets stay that no statistic sees: more style then does not come nearer to the style's rhythm.
             start_content=0.7,
             start_recoloured=True,
