@@ -95,6 +95,21 @@ def test_every_block_is_new():
     assert abs(correlation_of(blocks(stream, 1, key=jax.random.key(1))[0][0], wave[: stream.samples])) < 0.3
 
 
+def test_a_clock_keeps_its_beat():
+    """Ticks stay a period apart from block to block, not in each alone: a walk goes on where the block before was left."""
+    period = RATE // 5
+    ticking = 0.01 * noise(2 * RATE)
+    for tick in range(100, 2 * RATE - 100, period):
+        ticking[:, tick : tick + 100] += noise(100, seed=tick)
+    stream = streaming.prepare(streaming.fit(SMALL, [ticking], sample_rate=RATE))
+    level = np.sqrt(np.mean(blocks(stream, 25)[0][0, : 25 * stream.samples // 40 * 40].reshape(-1, 40) ** 2, axis=1))
+    level = np.log(level + 0.1 * level.max())
+    # further apart than a block is long
+    lag = next(count for count in range(1, 100) if count * period > 1.5 * stream.samples) * period // 40
+    around = [np.corrcoef(level[:-shift], level[shift:])[0, 1] for shift in range(lag - 20, lag + 21)]
+    assert max(around[17:24]) > 0.35 and max(around[17:24]) > 3 * max(around[:8] + around[-8:]), np.round(around, 2)
+
+
 @pytest.mark.slow
 def test_flat_over_ten_minutes():
     """Level and spectrum of every half minute, against the reference's and for a slope; what is on the device does not grow."""
