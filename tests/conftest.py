@@ -30,6 +30,15 @@ def compilation_cache(tmp_path_factory):
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
+# The files that take longest, which begin: two processes then end at about the same time.
+LONGEST = ("synthesis", "launch_texture", "launch_transfer", "launch_sweep", "transfer", "streaming", "launch_stream", "objective", "launch_benchmark", "launch_train")
+
+
+def pytest_collection_modifyitems(items):
+    ranks = {f"test_{name}": rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(LONGEST)))
+
+
 @pytest.fixture(scope="session")
 def esc10() -> pathlib.Path:
     """The folder of real recordings (BUILD_NOTES.md), skipped where it is missing."""

@@ -64,7 +64,7 @@ def test_envelopes_equal_a_float64_reference():
     np.testing.assert_allclose(found, reference_envelopes(wave, RATE), atol=2e-5)  # float32 FFT of values about 0.3
 
 
-@pytest.mark.parametrize("samples, rate", [(16001, 8000), (44100, 44100), (9999, 48000)])
+@pytest.mark.parametrize("samples, rate", [(16001, 8000), (9999, 48000)])
 def test_subbands_at_lower_rates_have_the_same_envelopes(samples, rate):
     """Catches a subband cut at the wrong bins, or put down at a rate too low for it: clicks and noise, odd lengths."""
     wave = noise(1, samples)
