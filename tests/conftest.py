@@ -1,11 +1,14 @@
 """What all tests share: strictness, a cache of compiled programs, small sounds, real recordings where there are any."""
 
+import atexit
+import functools
 import json
 import os
 import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 
 import jax
 import numpy as np
@@ -85,31 +88,48 @@ def relative_error(found, expected) -> float:
     return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
 
 
-# Imports once and forks a child a case, before JAX has threads: so many starts of Python and JAX would take minutes.
+# Imports a program once and forks a child for every run of it, before JAX has threads: so many starts of Python and JAX would take minutes.
 _FORKS = """
-import importlib, json, os, sys
+import importlib, json, os, signal, sys
 from launch import cli
-name, path = sys.argv[1:]
+name = sys.argv[1]
 sys.argv = [f"launch.{name}"]
 program = importlib.import_module(f"launch.{name}")
-for number, arguments in enumerate(json.load(open(path))):
+for line in iter(sys.stdin.readline, ""):
+    arguments, files = json.loads(line)
     child = os.fork()
     if child == 0:
-        os.dup2(os.open(f"{path}.{number}", os.O_WRONLY | os.O_CREAT), 2)
+        for number, path in enumerate([os.devnull, *files]):
+            os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), number)
         sys.argv = [f"launch.{name}", *arguments]
+        signal.alarm(400)
         cli.run(program.main)
-        os._exit(0)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        sys.exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-def complaints(program: str, cases: list[list[str]], folder: pathlib.Path) -> list[tuple[int, list[str]]]:
-    """What launch.PROGRAM says of each list of arguments: its exit status and the lines on standard error. folder: for notes."""
-    path = folder / "complaints"
-    path.write_text(json.dumps([list(map(str, arguments)) for arguments in cases]))
-    command = [sys.executable, "-W", "ignore", "-c", _FORKS, program, str(path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400, check=True)
-    return [(int(status), (folder / f"complaints.{number}").read_text().splitlines()) for number, status in enumerate(done.stdout.split())]
+@functools.cache
+def _forking(program: str) -> subprocess.Popen:
+    process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", _FORKS, program], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    atexit.register(process.kill)
+    return process
+
+
+def launched(program: str, *arguments: object) -> subprocess.CompletedProcess:
+    """launch.PROGRAM in a process of its own, with these arguments: its exit status, and what it wrote."""
+    process, command = _forking(program), [str(argument) for argument in arguments]
+    with tempfile.TemporaryDirectory() as folder:
+        files = [os.path.join(folder, name) for name in ("stdout", "stderr")]
+        process.stdin.write(json.dumps([command, files]) + "\n")
+        process.stdin.flush()
+        status = int(process.stdout.readline())
+        return subprocess.CompletedProcess(command, status, *(pathlib.Path(path).read_text() for path in files))
+
+
+def complaints(program: str, cases: list[list[str]]) -> list[tuple[int, list[str]]]:
+    """What launch.PROGRAM says of each list of arguments: its exit status and the lines on standard error."""
+    return [(done.returncode, done.stderr.splitlines()) for done in (launched(program, *arguments) for arguments in cases)]
 
 
 def interrupted(command: list[str], at: str) -> tuple[int, str]:

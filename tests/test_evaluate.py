@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from conftest import launched
 
 from audio_texture import audio, quality
 
@@ -20,7 +21,7 @@ def run(*command, cwd=None):
 
 
 def evaluate(*arguments, cwd=None):
-    return run("-m", "launch.evaluate", *arguments, cwd=cwd)
+    return run("-m", "launch.evaluate", *arguments, cwd=cwd) if cwd else launched("evaluate", *arguments)
 
 
 def noise(seed, seconds=1.5, rate=8000, channels=1):

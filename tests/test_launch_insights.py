@@ -4,20 +4,17 @@ import html
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from conftest import launched
 
 from audio_texture import insights
 from launch.insights import NAMES
 
-ROOT = Path(__file__).resolve().parent.parent
-
 
 def run(*arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "launch.insights", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    return launched("insights", *arguments)
 
 
 def test_names_are_those_of_the_experiments():

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import complaints, crackle
+from conftest import complaints, crackle, launched
 
 ROOT = Path(__file__).resolve().parent.parent
 # Small enough that a sweep is mostly start-up.
@@ -27,6 +27,9 @@ def command(*arguments) -> list[str]:
 
 
 def run(*arguments, **environment) -> subprocess.CompletedProcess:
+    # Which flags there are depends on the program that is swept, and that on the arguments at the import.
+    if not environment and not any(str(argument).startswith("--program=") for argument in arguments):
+        return launched("sweep", *arguments)
     return subprocess.run(command(*arguments), cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=300, check=False)
 
 
@@ -73,8 +76,7 @@ def test_a_run_is_what_launch_texture_makes(swept, folder):
     """To the byte, from the run's config.json: catches numbers of one run that another's program was compiled with."""
     one = sorted(path for path in swept.iterdir() if path.is_dir())[-1]
     again = folder / "again"
-    alone = [sys.executable, "-m", "launch.texture", f"--config={one}/config.json", f"--output_dir={again}"]
-    subprocess.run(alone, cwd=ROOT, capture_output=True, check=True, timeout=300)
+    assert launched("texture", f"--config={one}/config.json", f"--output_dir={again}").returncode == 0
     for name in ("texture.wav", "config.json"):
         assert (again / name).read_bytes() == (one / name).read_bytes()
     assert json.loads((one / "config.json").read_text())["recipe"]["sharpness"] == 8
@@ -104,8 +106,7 @@ def test_transfers_are_swept(folder):
     rows = rows_of(folder / "transfers")
     assert [row["style_weight"] for row in rows] == ["0.3", "3"] and all(-1 <= float(row["onsets_kept"]) <= 1 for row in rows)
     one, again = folder / "transfers" / rows[-1]["run"], folder / "transfer-again"
-    alone = [sys.executable, "-m", "launch.transfer", f"--config={one}/config.json", f"--output_dir={again}"]
-    subprocess.run(alone, cwd=ROOT, capture_output=True, check=True, timeout=300)
+    assert launched("transfer", f"--config={one}/config.json", f"--output_dir={again}").returncode == 0
     assert (again / "transfer.wav").read_bytes() == (one / "transfer.wav").read_bytes()
 
 
@@ -258,7 +259,7 @@ def scripted() -> dict:
 def test_bad_input(folder, tmp_path):
     """One line that names flag, value and rule; exit status 2; nothing written, not even the folder."""
     asked = [["--seconds=0.3", f"--output_dir={tmp_path}/{number}", *flags] for number, (flags, _) in enumerate(BAD.values())]
-    for number, ((what, (_, said)), (status, lines)) in enumerate(zip(BAD.items(), complaints("sweep", asked, tmp_path), strict=True)):
+    for number, ((what, (_, said)), (status, lines)) in enumerate(zip(BAD.items(), complaints("sweep", asked), strict=True)):
         assert len(lines) == 1 and re.search(said, lines[0]), f"{what}: {lines}"
         assert status == 2, what
         assert not (tmp_path / str(number)).exists(), what

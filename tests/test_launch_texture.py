@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import complaints, interrupted
+from conftest import complaints, interrupted, launched
 
 from audio_texture import audio, recipes
 
@@ -24,7 +24,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    return launched("texture", *arguments)
 
 
 def crackle(samples: int, channels: int = 1, seed: int = 0) -> np.ndarray:
@@ -256,7 +256,7 @@ def test_bad_input(folder, tmp_path):
     for number, (flags, _) in enumerate(cases.values()):
         target = [] if any(flag.startswith("--output_dir") for flag in flags) else [f"--output_dir={tmp_path}/{number}"]
         asked.append(["--seconds=0.3", "--evaluations=2", *flags, *target])
-    for number, ((what, (_, said)), (status, lines)) in enumerate(zip(cases.items(), complaints("texture", asked, tmp_path), strict=True)):
+    for number, ((what, (_, said)), (status, lines)) in enumerate(zip(cases.items(), complaints("texture", asked), strict=True)):
         assert len(lines) == 1 and re.search(said, lines[0]), f"{what}: {lines}"
         assert status == 2, what
         assert not (tmp_path / str(number)).exists(), what

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import crackle, interrupted, noise
+from conftest import crackle, interrupted, launched, noise
 
 from audio_texture import audio, quality
 
@@ -22,7 +22,7 @@ def command(*arguments: str, program: str = "transfer") -> list[str]:
 
 
 def run(*arguments: str, program: str = "transfer") -> subprocess.CompletedProcess:
-    return subprocess.run(command(*arguments, program=program), cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    return launched(program, *arguments)
 
 
 @pytest.fixture(scope="module")
