@@ -16,7 +16,7 @@ import numpy as np
 # Places at most: their distances make a matrix.
 MOST_PLACES = 2048
 # Of a jump: how much worse than the best it may be, as a share; what each earlier visit of a place counts beside that.
-TOLERANCE, WEARINESS = 0.1, 3.0
+TOLERANCE, WEARINESS = 0.1, 12.0
 
 
 class Map(NamedTuple):
