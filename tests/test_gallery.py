@@ -39,7 +39,7 @@ def test_failures_and_strange_values():
     assert gallery.page([], swept=["seed"], planned=2)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_browser_opens_a_thousand_runs(tmp_path):
     """The script runs to its end: every run in the table, pictures on demand, a heat map of the first pair."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

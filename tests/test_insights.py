@@ -271,7 +271,7 @@ def test_permuted_frames_end_to_end():
     assert np.all(experiment.per_seed(numbers["rows"], "share", block=permutation.JUDGED, distance="gram 3") < 0.2)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_weights_end_to_end(monkeypatch):
     """Every case once: random and trained files of one network; training is learnt from, other weights keep other things, as does another seed. Textures, tested above, are their references here."""
     asked = []

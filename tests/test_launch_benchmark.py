@@ -18,7 +18,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=ROOT, env=OPTIMISED, capture_output=True, text=True, timeout=600, check=False)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_rows(tmp_path):
     """The machine-readable form that other tools rely on, and figures that make sense; times themselves are not judged."""
     done = run("--cases=phase", f"--output_dir={tmp_path}")

@@ -128,6 +128,7 @@ def test_a_loop(folder):
     assert audio.read(f"{folder}/loop/stream.wav")[0].shape == (1, 4000)
 
 
+@pytest.mark.long
 def test_a_morph(folder):
     """From one to the other; of another length it is another morph, which no run can go on with."""
     arguments = (f"--input={folder}/mono.wav", "--input=sound:rain", "--weights=1,0", "--morph_to=0,1", f"--output_dir={folder}/morph", *SMALL)

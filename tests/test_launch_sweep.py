@@ -82,7 +82,7 @@ def test_a_run_is_what_launch_texture_makes(swept, folder):
     assert json.loads((one / "config.json").read_text())["recipe"]["sharpness"] == 8
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_four_devices_are_as_one(swept, folder):
     """shard_map over four simulated devices, three runs on them and one place filled up; rounding alone may differ."""
     name = sorted(path.name for path in swept.iterdir() if path.is_dir())[0]
@@ -110,7 +110,7 @@ def test_transfers_are_swept(folder):
     assert (again / "transfer.wav").read_bytes() == (one / "transfer.wav").read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_share_the_runs(swept, folder):
     """On the loopback: each makes half, the first one's table has all, and they are the very runs of one process."""
     with socket.socket() as free:

@@ -97,7 +97,7 @@ def test_weights_are_a_network(first_run, folder):
     assert not jax.tree.all(jax.tree.map(lambda leaf: np.all(np.isnan(leaf)), variables))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_interrupted_and_resumed(first_run, folder):
     """Ctrl-C keeps what was learnt; --resume ends at the very weights of a run that was left alone."""
     shutil.copytree(folder / "data", folder / "whole", ignore=shutil.ignore_patterns("*broken*"))

@@ -86,7 +86,7 @@ def test_sounds_too_short_to_be_judged(folder):
     assert "not judged" in (folder / "brief/report.html").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_interrupted_and_resumed(folder):
     """Ctrl-C in the second of two results writes both; --resume leaves the first alone and ends up at the very samples of a run that was left alone."""
     flags = (f"--content={folder}/content.flac", "--content_seconds=0.4", f"--style={folder}/style.wav", "--style_weight=1,10", *SMALL[:3], "--evaluations=300")

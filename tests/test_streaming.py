@@ -271,6 +271,7 @@ def morphing():
     return streaming.prepare(style, seconds=3.0)
 
 
+@pytest.mark.long
 def test_a_morph_passes_through_a_stream(tmp_path):
     """Brighter and quieter from beginning to end, by blocks that share one program; the same from the disk."""
     stream = morphing()

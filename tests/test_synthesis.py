@@ -220,7 +220,7 @@ def test_a_mixture_of_one_is_that_one():
     assert relative_error(make(recipe, [REFERENCE, other], weights=[1.0, 0.0]).wave, alone) < 0.02
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_long_textures_are_as_good_in_every_block():
     """Four times as long as a block: the loss per block ends as low, and no stretch is left silent."""
     recipe = small(views=(View(8, (2, 6), 16.0, 4.0),), block_seconds=0.5, evaluations=50)
