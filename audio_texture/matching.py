@@ -45,7 +45,7 @@ def style_objective(
 
     numbers: in place of the recipe's own; traced, as the weights may be, they make one program serve all that differ in them; with their
     balance, where there is one, weights are multiplied. circular: judges a wave whose end is followed by its beginning, every moment of it alike; of that, only
-    `distance` is of use. morph_to, bands: see `prepare`; with bands, fit takes what `as_modelled` made of the references.
+    `distance` is of use. morph_to, bands: see `synthesis.prepare`; with bands, fit takes what `synthesis.as_modelled` made of the references.
     """
     numbers = recipe.numbers() if numbers is None else numbers
     if bands is not None:

@@ -4,8 +4,6 @@ T frames, C features. Features [..., C] with several axes of positions (a 2-D ne
 with every position a frame.
 """
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -86,14 +84,16 @@ def sorted_projections(x: jax.Array, directions: jax.Array, width: int, *, quant
     return jnp.matmul(_quantile_weights(len(values), quantiles), values, precision=jax.lax.Precision.HIGHEST)
 
 
-@functools.lru_cache(maxsize=32)
-def _quantile_weights(count: int, quantiles: int) -> np.ndarray:
+def _quantile_weights(count: int, quantiles: int) -> jax.Array:
     """[quantiles, count] that take quantiles from sorted values by linear interpolation, float32.
 
-    A matrix: which values a quantile lies between is known before them, and a gather has a scatter as its gradient.
+    A matrix: which values a quantile lies between is known before them, and a gather has a scatter as its gradient. Worked out
+    where it is used, as a constant it would be 60 MB of the program for ten minutes of sound.
     """
-    wanted, present = ((np.arange(number) + 0.5) / number for number in (quantiles, count))
-    return np.stack([np.interp(wanted, present, row) for row in np.eye(count)], axis=1).astype(np.float32)
+    places = np.clip((np.arange(quantiles) + 0.5) / quantiles * count - 0.5, 0, count - 1)[:, None]
+    below = np.floor(places).astype(np.int32)
+    share, index = (places - below).astype(np.float32), jnp.arange(count)[None]
+    return jnp.where(index == below, 1 - share, 0.0) + jnp.where(index == below + 1, share, 0.0)
 
 
 @jax.custom_vjp

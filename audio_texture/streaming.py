@@ -387,7 +387,7 @@ def make_loop(loop: Loop, key: jax.Array, *, on_chunk: Callable[[optimize.State,
     where, piece = synthesis.surveyed(recipe, loop.style.gains, loop.style.sample_rate)
     walk_key, turn_key = jax.random.split(gain_key)
     path = walk.wander(walk_key, where, parameters["gain"].shape[1], piece=piece)
-    # The walk ends where it began, anywhere on the circle.
+    # Where the walk's end meets its beginning is anywhere on the circle.
     parameters["gain"] = jnp.asarray(loop.style.gains[:, np.roll(path, jax.random.randint(turn_key, (), 0, len(path)))])
     state = loop.optimizer.init(parameters, data)
     outcome = optimize.run(loop.optimizer, state, data, evaluations=recipe.evaluations, tolerance=recipe.tolerance, on_chunk=on_chunk)

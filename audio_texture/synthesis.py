@@ -218,7 +218,7 @@ def prepare(
     sketch = layout.sketch
     # A mixture has no order of events: what one of its references did at a moment is not between them.
     walked = [wave for wave, share in zip(shaping, shaping_weights, strict=True) if share > 0]
-    start = _walking(recipe, sketch, walked[0], rate) if recipe.start == "walk" and len(walked) == 1 and morph_to is None else sketch.init
+    start = _walking(recipe, sketch, walked[0], rate) if _walks(recipe) and len(walked) == 1 and morph_to is None else sketch.init
     if like and like.programs.shape != shape:
         raise ValueError(f"a problem of {seconds:g} s by the recipe {recipe.name} has not the shape of the problem that it should be like.")
     style = functools.partial(matching.style_objective, recipe, rate, morph_to=morph_to, bands=bands)
@@ -720,6 +720,11 @@ def _waveform_canvas(
         return np.pad(wave, ((0, 0), (margin, length - margin - samples)), "reflect")
 
     return Layout(sketch, lambda wave: wave, framed, to_wave)
+
+
+def _walks(recipe: Recipe) -> bool:
+    """Whether the recipe starts from a walk: not with time scales shorter than what its jumps go by, beyond which rhythms are to be lost."""
+    return recipe.start == "walk" and max(recipe.time_scale, default=math.inf) >= 1000 * WALK_CONTEXT
 
 
 def _walking(recipe: Recipe, sketch: canvas.Canvas, reference: np.ndarray, rate: int) -> Callable[[jax.Array], dict[str, jax.Array]]:

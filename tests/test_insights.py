@@ -13,7 +13,7 @@ import scipy.stats
 import audio_texture.networks
 import audio_texture.weights
 from audio_texture import insights, sounds, synthesis, training
-from audio_texture.insights import carried, experiment, filters, inversion, networks, permutation, phases, receptive_field, shifts, starts, transposition, weights
+from audio_texture.insights import carried, experiment, filters, inversion, networks, permutation, phases, receptive_field, shifts, transposition, weights
 from audio_texture.layer import AUTHORS_LAYERS, Description
 
 SEEDS = range(5)
