@@ -13,6 +13,7 @@ summands, average pooling averages blocks of k. Max pooling has no closed form. 
 T frames, F bins.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -46,6 +47,19 @@ def frame_products(x: jax.Array, y: jax.Array) -> jax.Array:
     return jnp.matmul(x, y.T, precision=jax.lax.Precision.HIGHEST) / x.shape[1]
 
 
+@jax.custom_vjp
+def own_products(x: jax.Array) -> jax.Array:
+    """`frame_products` of x with itself, whose gradient takes one matmul in the place of two. [T, F] -> [T, T]."""
+    return frame_products(x, x)
+
+
+def _own_products_backward(x, cotangent):
+    return (jnp.matmul(cotangent + cotangent.T, x, precision=jax.lax.Precision.HIGHEST) / x.shape[1],)
+
+
+own_products.defvjp(lambda x: (own_products(x), x), _own_products_backward)
+
+
 def self_kernel(products: jax.Array, layers: Sequence[Layer]) -> Kernel:
     """Kernel of a sound with itself. [T, T] from `frame_products(x, x)` -> `Kernel`."""
     variances = []
@@ -68,6 +82,54 @@ def cross_kernel(
     return values
 
 
+def gram_gap(
+    products: jax.Array, powers: jax.Array, cross_products: jax.Array, y_variances: Sequence[jax.Array], layers: Sequence[Layer]
+) -> jax.Array:
+    """mean_tt' k(x_t, x_t')^2 - 2 mean_tt' k(x_t, y_t')^2: what of the squared distance of two Grams depends on x.
+
+    See `statistics.kernel_gram_distance`.
+
+    Args:
+      products: [Tx, Tx], of `own_products`. powers: [Tx], their diagonal.
+      cross_products, y_variances, layers: as of `cross_kernel`.
+    """
+    if len(layers) == 1 and layers[0].pool == 1:
+        own, cross = (2 * _diagonal_mean(values, layers[0]) for values in (products, cross_products))
+        return _relu_gram_gap(own, 2 * _running_mean(powers, layers[0]), cross, y_variances[0])
+    kernel = self_kernel(products, layers)
+    return jnp.mean(kernel.values**2) - 2 * jnp.mean(cross_kernel(cross_products, kernel.variances, y_variances, layers) ** 2)
+
+
+@jax.custom_vjp
+def _relu_gram_gap(own: jax.Array, x_variance: jax.Array, cross: jax.Array, y_variance: jax.Array) -> jax.Array:
+    """`gram_gap` of one layer: own [Tx, Tx], cross [Tx, Ty] are the covariances before the ReLU, with the variances of x and y.
+
+    Its slopes are written down, half as many compiled kernels as automatic differentiation makes of it; that is most of a run's compilation.
+    """
+    return _relu_gram_gap_forward(own, x_variance, cross, y_variance)[0]
+
+
+def _relu_gram_gap_forward(own, x_variance, cross, y_variance):
+    # The matrix of x with itself is symmetric: by the second variance its slope is that by the first.
+    squares, by_own, by_own_variance, _ = _relu_squares(own, x_variance, x_variance)
+    crossed, by_cross, by_cross_variance, by_y_variance = _relu_squares(cross, x_variance, y_variance)
+    return squares - 2 * crossed, (by_own, 2 * by_own_variance - 2 * by_cross_variance, -2 * by_cross, -2 * by_y_variance)
+
+
+_relu_gram_gap.defvjp(_relu_gram_gap_forward, lambda slopes, cotangent: tuple(cotangent * slope for slope in slopes))
+
+
+def _relu_squares(covariance: jax.Array, x_variance: jax.Array, y_variance: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """Mean square of `relu_covariance`, and its slopes by the three that it takes."""
+    x, y = (jnp.sqrt(jnp.maximum(variance, SILENT)) for variance in (x_variance, y_variance))
+    angle, root, cosine = _slopes(covariance / (x[:, None] * y[None]))
+    value = x[:, None] * y[None] * (root + angle * cosine)
+    by_size = value * root
+    # A variance below the floor has no slope.
+    by_x, by_y = jnp.where(x_variance > SILENT, by_size @ y / x, 0.0), jnp.where(y_variance > SILENT, x @ by_size / y, 0.0)
+    return jnp.mean(value**2), 2 / covariance.size * value * angle, by_x / covariance.size, by_y / covariance.size
+
+
 def content_distance(x: jax.Array, content: jax.Array, layers: Sequence[Layer]) -> jax.Array:
     """Mean squared difference of activations, frame by frame: mean_t k(x_t, x_t) - 2 k(x_t, c_t) + k(c_t, c_t).
 
@@ -81,8 +143,8 @@ def content_distance(x: jax.Array, content: jax.Array, layers: Sequence[Layer]) 
         raise ValueError(f"x and content must have the same shape, got {x.shape} and {content.shape}.")
     if all(layer.pool == 1 for layer in layers):
         return _content_distance_on_diagonal(x, content, layers)
-    x_kernel = self_kernel(frame_products(x, x), layers)
-    content_kernel = self_kernel(frame_products(content, content), layers)
+    x_kernel = self_kernel(own_products(x), layers)
+    content_kernel = self_kernel(own_products(content), layers)
     cross = cross_kernel(frame_products(x, content), x_kernel.variances, content_kernel.variances, layers)
     return jnp.mean(jnp.diagonal(x_kernel.values) - 2 * jnp.diagonal(cross) + jnp.diagonal(content_kernel.values))
 
@@ -121,10 +183,14 @@ def _relu_product_and_slopes(covariance: jax.Array, size: jax.Array) -> tuple[ja
 
     Differentiating the terms one by one gives inf - inf at c = 1, and several times as many operations.
     """
-    # Rounding takes the cosine of a frame with itself past one.
-    cosine = jnp.clip(covariance / size, -1.0, 1.0)
-    angle, root = _angle(cosine) / (2 * np.pi), jnp.sqrt(jnp.maximum(1 - cosine * cosine, 0.0)) / (2 * np.pi)
+    angle, root, cosine = _slopes(covariance / size)
     return size * (root + angle * cosine), angle, root
+
+
+def _slopes(cosine: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Those two, and the cosine, which rounding takes past one for a frame with itself, within its bounds."""
+    cosine = jnp.clip(cosine, -1.0, 1.0)
+    return _angle(cosine) / (2 * np.pi), jnp.sqrt(jnp.maximum(1 - cosine * cosine, 0.0)) / (2 * np.pi), cosine
 
 
 def _angle(cosine: jax.Array) -> jax.Array:
@@ -140,10 +206,12 @@ def _angle(cosine: jax.Array) -> jax.Array:
     return jnp.where(cosine < 0, angle, np.pi - angle)
 
 
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
 def _diagonal_mean(values: jax.Array, layer: Layer) -> jax.Array:
     """mean_{i < width} values[t + i d, t' + i d]: [Tx, Ty] -> [Tx - (width - 1) d, Ty - (width - 1) d].
 
-    By doubling: sums over 1, 2, 4 ... taps, of which the width's binary digits pick theirs; log2(width) additions.
+    By doubling: sums over 1, 2, 4 ... taps, of which the width's binary digits pick theirs; log2(width) additions. Its gradient is
+    the same of the cotangent between zeros.
     """
     span = (layer.width - 1) * layer.dilation
     rows, columns = values.shape[0] - span, values.shape[1] - span
@@ -160,6 +228,12 @@ def _diagonal_mean(values: jax.Array, layer: Layer) -> jax.Array:
             run = run[:-shift, :-shift] + run[shift:, shift:]
             taps *= 2
     return total / layer.width
+
+
+_diagonal_mean.defvjp(
+    lambda values, layer: (_diagonal_mean(values, layer), None),
+    lambda layer, _, cotangent: (_diagonal_mean(jnp.pad(cotangent, (layer.width - 1) * layer.dilation), layer),),
+)
 
 
 def _running_mean(values: jax.Array, layer: Layer) -> jax.Array:

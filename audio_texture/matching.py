@@ -19,7 +19,7 @@ from audio_texture.recipes import Recipe, View
 
 # Seconds, Antognini, Hoffman & Weiss 2019.
 AUTOCORRELATION_LAGS = (0.2, 2.0)
-# What patches and onsets are seen in: down to 30 dB under a band's mean, for the ground between events and for where they
+# What onsets are seen in, and like patches down to 30 dB under a band's mean, for the ground between events and for where they
 # begin; onsets are rises within 16 ms.
 FINE, FINE_SHARPNESS, ONSET_STEP = View(24, (1, 8, 32), 32.0, 8.0), 30.0, 2
 DIRECTIONS = 64
@@ -106,20 +106,28 @@ def _style(recipe: Recipe, rate: int, weights: Sequence[float] | jax.Array | Non
         around = _mixed(objective.auditory_statistics(rate, circular=True), heard) if circular else None
         one = objective.in_blocks(_mixed(objective.auditory_statistics(rate), heard), frames=block, overlap=block // 10, circular=around)
         parts["auditory"] = (numbers["auditory_weight"], objective.seen_through(jnp.transpose, one))
-    fine = {}
+    # A whole that is as it should be may have all that is loud in one half: patches are held against the reference's in shorter stretches.
+    stretch = recipe.stretch_seconds or recipe.block_seconds
+    transports = {str(view): (view.weight, _finely(view, rate, _transport(view, weights), weights, circular, seconds=stretch)) for view in recipe.patches_views}
     if recipe.patches_weight:
-        one = objective.standardised(_mixed(objective.sliced_transport(widths=FINE.widths, directions=DIRECTIONS), weights), weights)
-        fine["patches"] = (numbers["patches_weight"], one)
+        parts["patches"] = (numbers["patches_weight"] / sum(view.weight for view in recipe.patches_views), objective.weighted_sum(transports))
     if recipe.rhythm_weight:
-        one = objective.onset_statistics(step=ONSET_STEP, lags=round(1000 * recipe.rhythm_seconds / FINE.hop_ms), weights=weights)
-        fine["rhythm"] = (numbers["rhythm_weight"], one)
-    for name, (weight, one) in fine.items():
-        overlap = max(FINE.widths) - 1
-        around = objective.seen_through(lambda x: jnp.concatenate([x, x[:ONSET_STEP]]), one) if circular else None
-        one = objective.in_blocks(one, frames=_block_frames(recipe, FINE, overlap), overlap=overlap, circular=around)
-        one = objective.relatively_compressed(one, sharpness=FINE_SHARPNESS, weights=weights)
-        parts[name] = (weight, objective.seen_through(functools.partial(views.of_wave, view=FINE, rate=rate, circular=circular), one))
+        onsets = objective.onset_statistics(step=ONSET_STEP, lags=round(1000 * recipe.rhythm_seconds / FINE.hop_ms), weights=weights)
+        parts["rhythm"] = (numbers["rhythm_weight"], _finely(FINE, rate, onsets, weights, circular, seconds=recipe.block_seconds))
     return objective.weighted_sum(parts | regularisers(recipe, numbers))
+
+
+def _transport(view: View, weights: Sequence[float] | jax.Array | None) -> objective.Objective:
+    return objective.standardised(_mixed(objective.sliced_transport(widths=view.widths, directions=DIRECTIONS), weights), weights)
+
+
+def _finely(view: View, rate: int, one: objective.Objective, weights: Sequence[float] | jax.Array | None, circular: bool, *, seconds: float) -> objective.Objective:
+    """The objective on a wave's magnitudes in a view, compressed down to the ground between events, in blocks of so many seconds."""
+    overlap = max(view.widths) - 1
+    around = objective.seen_through(lambda x: jnp.concatenate([x, x[:ONSET_STEP]]), one) if circular else None
+    one = objective.in_blocks(one, frames=_frames_in(seconds, view, overlap), overlap=overlap, circular=around)
+    one = objective.relatively_compressed(one, sharpness=FINE_SHARPNESS, weights=weights)
+    return objective.seen_through(functools.partial(views.of_wave, view=view, rate=rate, circular=circular), one)
 
 
 def _blocks_of_networks(
@@ -128,7 +136,7 @@ def _blocks_of_networks(
     # Filters belong to the recipe: the same in every run of it, whatever its seed.
     networks = functools.partial(_networks, recipe, view, jax.random.key(number), numbers)
     overlap = recipe.longest_field(view) - 1
-    frames = _block_frames(recipe, view, overlap)
+    frames = _frames_in(recipe.block_seconds, view, overlap)
     around = _mixed(networks(circular=True), weights) if circular else None
     return objective.in_blocks(_mixed(networks(), weights), frames=frames, overlap=overlap, circular=around)
 
@@ -143,8 +151,9 @@ def _balanced(weights: Sequence[float] | jax.Array | None, numbers: Numbers, of:
     return [weight * factor for weight, factor in zip(weights, numbers["balance"][of], strict=True)]
 
 
-def _block_frames(recipe: Recipe, view: View, overlap: int) -> int:
-    return max(round(1000 * recipe.block_seconds / view.hop_ms), 2 * overlap + 1)
+def _frames_in(seconds: float, view: View, overlap: int) -> int:
+    """Frames of a block of a length, which is to be longer than what blocks share."""
+    return max(round(1000 * seconds / view.hop_ms), 2 * overlap + 1)
 
 
 def guided_style(recipe: Recipe, rate: int, numbers: Numbers) -> objective.Objective:

@@ -46,7 +46,7 @@ def infinite_gram(
     shares = _shares(weights or [1.0] * len(networks))
 
     def fit(reference):
-        products = infinite_width.frame_products(reference, reference)
+        products = infinite_width.own_products(reference)
         kernels = [infinite_width.self_kernel(products, layers) for layers in networks]
         return {
             "frames": reference,
@@ -58,14 +58,13 @@ def infinite_gram(
         frames = len(x)
         x = jnp.concatenate([x, x[: max(reaches)]])
         # One matmul each serves all networks: they differ only in how they sum along the diagonals.
-        products = infinite_width.frame_products(x, x)
+        products, powers = infinite_width.own_products(x), jnp.mean(x * x, axis=1)
         cross_products = infinite_width.frame_products(x, target["frames"])
         total = 0.0
         for layers, share, reach, variances, size in zip(networks, shares, reaches, target["variances"], target["sizes"], strict=True):
             seen = frames + reach
-            kernel = infinite_width.self_kernel(products[:seen, :seen], layers)
-            cross = infinite_width.cross_kernel(cross_products[:seen], kernel.variances, variances, layers)
-            total += share * statistics.kernel_gram_distance(kernel.values, cross, size) / (size if relative else 1.0)
+            gap = infinite_width.gram_gap(products[:seen, :seen], powers[:seen], cross_products[:seen], variances, layers)
+            total += share * (gap + size) / (size if relative else 1.0)
         return total, {"gram": total}
 
     return Objective(fit, distance)
@@ -319,23 +318,18 @@ def sliced_transport(*, widths: Sequence[int], directions: int) -> Objective:
 
     Args:
       widths: of the patches, in frames; those longer than half of the reference or of x are left out.
-      directions: random ones that patches are projected on, fixed; one where patches are single numbers.
+      directions: random ones that patches are projected on, fixed.
     """
 
     def found_in(x):
-        found = {}
-        for width in widths:
-            size = width * x.shape[1]
-            along = np.random.default_rng(size).standard_normal((size, directions if size > 1 else 1))
-            if 2 * width <= len(x):
-                along = (along / np.linalg.norm(along, axis=0)).astype(np.float32)
-                found[str(width)] = statistics.sorted_projections(x, along, width)
-        return found
+        sizes = [width * x.shape[1] for width in sorted(widths) if 2 * width <= len(x)]
+        drawn = [np.random.default_rng(size).standard_normal((size, directions)) for size in sizes]
+        return statistics.sorted_projections(x, [(along / np.linalg.norm(along, axis=0)).astype(np.float32) for along in drawn])
 
     def distance(target, x):
         found = found_in(x)
-        gaps = [jnp.mean((found[width] - target[width]) ** 2) for width in sorted(found.keys() & target.keys())]
-        total = sum(gaps) / len(gaps)
+        common = min(len(found), len(target))
+        total = jnp.mean((found[:common] - target[:common]) ** 2)
         return total, {"patches": total}
 
     return Objective(found_in, distance)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -61,17 +62,13 @@ def _fresh(loss: Loss, parameters: Parameters, data: Any, internal: Any) -> Stat
     return jax.tree.map(lambda leaf: jnp.array(leaf, dtype=np.dtype(leaf.dtype), copy=True), state)
 
 
-def _inner(a: Parameters, b: Parameters) -> jax.Array:
-    return sum(jnp.vdot(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
-
-
 def _all_finite(value: jax.Array, gradient: Parameters) -> jax.Array:
-    return jnp.isfinite(value) & jnp.isfinite(_inner(gradient, gradient))
+    return jnp.isfinite(value) & jnp.isfinite(sum(jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(gradient)))
 
 
 class _Search(NamedTuple):
     history: Any
-    direction: Parameters
+    direction: jax.Array
     slope: jax.Array
     length: jax.Array
     backtracks: jax.Array
@@ -86,25 +83,31 @@ def lbfgs(loss: Loss, *, history: int = 10) -> Optimizer:
     curvature restarts the history with the gradient; when not even that leads down, the search is stuck.
     """
     method = optax.scale_by_lbfgs(memory_size=history)
+    # One vector: of several leaves every operation of the search is compiled once for each.
+    flat = lambda tree: jax.flatten_util.ravel_pytree(tree)[0]
 
-    def restarted(parameters, gradient):
-        square = _inner(gradient, gradient)
+    def restarted(place, gradient):
+        square = jnp.vdot(gradient, gradient)
         # A hundredth of the parameters' own size, or where they are zero as optax begins.
-        size = jnp.sqrt(_inner(parameters, parameters))
+        size = jnp.linalg.norm(place)
         norm = jnp.sqrt(jnp.maximum(square, jnp.finfo(square.dtype).tiny))
         length = jnp.where(size > 0, 0.01 * size / norm, jnp.minimum(1.0, 1 / norm))
-        _, history_ = method.update(gradient, method.init(parameters), parameters)
-        return _Search(history_, jax.tree.map(jnp.negative, gradient), -square, length, jnp.int32(0), jnp.bool_(True))
+        # As optax leaves it after a first update.
+        history_ = method.init(place)._replace(count=jnp.int32(1), params=place, updates=gradient)
+        return _Search(history_, -gradient, -square, length, jnp.int32(0), jnp.bool_(True))
 
     def init(parameters, data):
-        zeros = jax.tree.map(jnp.zeros_like, parameters)
-        search = _Search(method.init(parameters), zeros, jnp.float32(0), jnp.float32(0), jnp.int32(0), jnp.bool_(True))
+        zeros = jnp.zeros_like(flat(parameters))
+        search = _Search(method.init(zeros), zeros, jnp.float32(0), jnp.float32(0), jnp.int32(0), jnp.bool_(True))
         return _fresh(loss, parameters, data, search)
 
     def step(state, data):
         search = state.internal
-        trial = jax.tree.map(lambda p, d: p + search.length * d, state.parameters, search.direction)
+        place, unravel = jax.flatten_util.ravel_pytree(state.parameters)
+        place = place + search.length * search.direction
+        trial = unravel(place)
         (value, terms), gradient = jax.value_and_grad(loss, has_aux=True)(trial, data)
+        gradient = flat(gradient)
         evaluations = state.evaluations + 1
         finite = _all_finite(value, gradient)
         # The start itself counts as accepted: its value is compared with infinity. Elsewhere a trial that is not finite was
@@ -113,15 +116,14 @@ def lbfgs(loss: Loss, *, history: int = 10) -> Optimizer:
         accepted = finite & ((value < state.value + SUFFICIENT_DECREASE * search.length * search.slope) | ~started)
 
         def accept(_):
-            toward, history_ = method.update(gradient, search.history, trial)
-            direction = jax.tree.map(jnp.negative, toward)
-            slope = -_inner(gradient, toward)
+            toward, history_ = method.update(gradient, search.history, place)
+            slope = -jnp.vdot(gradient, toward)
             # The last pair's s.y, through the direction it was taken along: the slope must have risen.
-            curved = _inner(gradient, search.direction) > search.slope
+            curved = jnp.vdot(gradient, search.direction) > search.slope
             search_ = jax.lax.cond(
                 (slope < 0) & jnp.isfinite(slope) & curved & started,
-                lambda: _Search(history_, direction, slope, jnp.float32(1), jnp.int32(0), jnp.bool_(False)),
-                lambda: restarted(trial, gradient),
+                lambda: _Search(history_, -toward, slope, jnp.float32(1), jnp.int32(0), jnp.bool_(False)),
+                lambda: restarted(place, gradient),
             )
             return trial, value, terms, jnp.bool_(False), search_
 
@@ -134,7 +136,7 @@ def lbfgs(loss: Loss, *, history: int = 10) -> Optimizer:
             exhausted = shorter.backtracks > LONGEST_BACKTRACK
             # The history's last gradient is that of the state's parameters.
             search_ = jax.lax.cond(
-                exhausted & ~search.steepest, lambda: restarted(state.parameters, search.history.updates), lambda: shorter
+                exhausted & ~search.steepest, lambda: restarted(flat(state.parameters), search.history.updates), lambda: shorter
             )
             return state.parameters, state.value, state.terms, exhausted & search.steepest, search_
 

@@ -137,7 +137,7 @@ def number(value: str | float) -> float:
 
 
 # How fields that are no plain values are written, and what stands between several of them.
-_PARSED = {"views": (View.parse, None), "content_views": (View.parse, None), "style_layers": (Tap.parse, ","), "content_layers": (Tap.parse, ","), "time_scale": (number, ",")}
+_PARSED = {"views": (View.parse, None), "content_views": (View.parse, None), "patches_views": (View.parse, None), "style_layers": (Tap.parse, ","), "content_layers": (Tap.parse, ","), "time_scale": (number, ",")}
 
 
 def parsed(name: str, value: Any) -> Any:
@@ -206,12 +206,14 @@ class Recipe:
     spectrum_weight: float = _choice(0.0, "Transfer: weight of the distance of the envelope in frequency.", enters="data")
     auditory_weight: float = _choice(0.0, "Waveform canvas: weight of the distance of the ear's envelope statistics.", enters="data")
     patches_weight: float = _choice(0.0, "Waveform canvas: weight of the sliced optimal transport between log-mel patches.", enters="data")
+    patches_views: tuple[View, ...] = _choice((View(24, (1, 8, 32), 32.0, 8.0),), "Waveform canvas: views whose patches, as wide as their widths, are transported.")
     rhythm_weight: float = _choice(0.0, "Waveform canvas: weight of the distance of the onset strength's statistics.", enters="data")
     rhythm_seconds: float = _choice(2.0, "Longest lag of the onset strength's autocorrelation, in seconds.")
     bound_weight: float = _choice(0.0, "Spectrogram canvas: weight of the penalty on values outside [0, 1].", enters="data")
     variation_weight: float = _choice(0.0, "Spectrogram canvas: weight of the squared differences of neighbours.", enters="data")
     power_weight: float = _choice(0.0, "Spectrogram canvas: weight of the values' sixth powers.", enters="data")
     block_seconds: float = _choice(6.0, "Longest stretch whose statistics are matched by itself, in seconds; longer canvases are cut in such blocks.")
+    stretch_seconds: float = _choice(0.0, "Waveform canvas: longest stretch whose patches are matched by themselves, in seconds; 0 is about half of the shortest reference.")
     start_content: float = _choice(0.0, "Transfer: share of the content in what is started from; the rest is noise. 1 is the content, 0 noise of the style's spectrum.", enters="neither")
     start_recoloured: bool = _choice(False, "Transfer: whether the content is started from with the style's long-term level in each band.", enters="neither")
     start_shape: float = _choice(0.0, "Transfer, waveform canvas: how far the content's gains over time shape what is started from: 0 not, 1 as they are.", enters="neither")
@@ -227,7 +229,7 @@ class Recipe:
     phase_momentum: float = _choice(0.0, "Momentum of Griffin-Lim: 0 is the classical form, 0.99 the fast one.")
 
     def __post_init__(self):
-        at_least = {"evaluations": 1, "filters": 0, "depth": 1, "dilation": 1, "pool": 1, "growth": 1, "guide_levels": 1, "guide_bands": 1, "loudness_weight": 0, "spectrum_weight": 0, "variation_weight": 0, "power_weight": 0, "content_weight": 0, "start_content": 0, "start_shape": 0, "history": 1, "phase_iterations": 0, "sample_rate": 0, "level": 0, "tolerance": 0, "bound_weight": 0, "auditory_weight": 0, "patches_weight": 0, "rhythm_weight": 0, "autocorrelation_weight": 0, "diversity_weight": 0, "gain_bands": 0}
+        at_least = {"evaluations": 1, "filters": 0, "depth": 1, "dilation": 1, "pool": 1, "growth": 1, "guide_levels": 1, "guide_bands": 1, "loudness_weight": 0, "spectrum_weight": 0, "variation_weight": 0, "power_weight": 0, "content_weight": 0, "start_content": 0, "start_shape": 0, "history": 1, "phase_iterations": 0, "sample_rate": 0, "level": 0, "tolerance": 0, "bound_weight": 0, "auditory_weight": 0, "patches_weight": 0, "rhythm_weight": 0, "stretch_seconds": 0, "autocorrelation_weight": 0, "diversity_weight": 0, "gain_bands": 0}
         for name, least in at_least.items():
             if not getattr(self, name) >= least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}.")
@@ -257,6 +259,8 @@ class Recipe:
         of_waves = self.auditory_weight + self.patches_weight + self.rhythm_weight
         if not self.views and not of_waves:
             raise ValueError("views must hold at least one view where auditory_weight, patches_weight and rhythm_weight are 0.")
+        if self.patches_weight and not self.patches_views:
+            raise ValueError("patches_views must hold at least one view where patches_weight is above 0.")
         if self.canvas == "spectrogram" and of_waves:
             raise ValueError("auditory_weight, patches_weight and rhythm_weight must be 0 on a spectrogram canvas: they are heard in a waveform.")
         if self.canvas == "spectrogram" and len({(view.window_ms, view.hop_ms) for view in self.views}) > 1:
@@ -490,6 +494,7 @@ RECIPES = {
             start="walk",
             auditory_weight=0.01,
             patches_weight=0.1,
+            patches_views=(View(24, (1, 8, 32), 32.0, 8.0), View(48, (1, 8), 128.0, 32.0)),
             rhythm_weight=0.01,
             evaluations=200,
         ),

@@ -24,6 +24,8 @@ HIGHEST_MODELLED_RATE = 48_000
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.05, 600.0
 # One patch has no statistics: a kernel must fit in so many places, hop by hop, and so many times side by side.
 FEWEST_PATCHES, FEWEST_APART = 8, 3
+# Of the shortest reference: stretches whose patches are matched by themselves. A little over half, so that a result as long as it, with its margins, makes two.
+STRETCH = 0.55
 # Of a walk through a reference, in seconds: what makes two moments alike around them, the shortest jump, the mean way between jumps.
 WALK_CONTEXT, WALK_APART, WALK_PIECE = 0.5, 0.1, 0.25
 
@@ -121,8 +123,8 @@ def check_reference(recipe: Recipe, wave: np.ndarray, *, sample_rate: int, name:
     recipe, least = at_scales(recipe, rate), SHORTEST_SECONDS
     if recipe.views:
         least = _least_seconds(recipe, rate)
-    if recipe.patches_weight or recipe.rhythm_weight:
-        least = max(least, (matching.FINE.window_ms + (matching.ONSET_STEP + FEWEST_PATCHES) * matching.FINE.hop_ms) / 1000)
+    fine = [*(recipe.patches_views[:1] if recipe.patches_weight else ()), *([matching.FINE] if recipe.rhythm_weight else ())]
+    least = max([least, *(view.milliseconds(1 + matching.ONSET_STEP + FEWEST_PATCHES, rate) / 1000 for view in fine)])
     if wave.shape[1] / sample_rate < least:
         raise ValueError(_too_short(name, wave.shape[1] / sample_rate, least))
 
@@ -157,7 +159,10 @@ def fitted(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int
             kept.append(dataclasses.replace(view, widths=widths))
     if recipe.views and not kept:
         raise ValueError(_too_short("the shortest reference", samples / rate, _least_seconds(recipe, rate)))
-    return dataclasses.replace(recipe, views=tuple(kept))
+    # Of patches twice as many as they are long; the first view's own are left out by their objective, one by one.
+    seen = [view for view in recipe.patches_views[1:] if view.milliseconds(max(FEWEST_PATCHES, 2 * min(view.widths)), rate) <= 1000 * samples / rate]
+    stretch = min(recipe.stretch_seconds or STRETCH * samples / rate, recipe.block_seconds)
+    return dataclasses.replace(recipe, views=tuple(kept), patches_views=(*recipe.patches_views[:1], *seen), stretch_seconds=stretch)
 
 
 def shape_of(
@@ -679,8 +684,8 @@ def equaliser_of(recipe: Recipe, rate: int) -> canvas.Equaliser:
 
 
 def longest_window(recipe: Recipe, rate: int) -> int:
-    """Samples of the longest window of the views and the gains."""
-    return max(equaliser_of(recipe, rate).n_fft, *(view.sizes(rate)["n_fft"] for view in recipe.views), 0)
+    """Samples of the longest window of the views, the patches and the gains."""
+    return max(equaliser_of(recipe, rate).n_fft, *(view.sizes(rate)["n_fft"] for view in (*recipe.views, *(recipe.patches_views if recipe.patches_weight else ()))), 0)
 
 
 def _least_seconds(recipe: Recipe, rate: int) -> float:
@@ -706,8 +711,9 @@ def _waveform_canvas(
     samples: int,
     morph_to: Sequence[float] | None = None,
 ) -> Layout:
-    # A window's length is added at both ends and cut off again, so that whole windows reach every sample that stays.
-    margin = longest_window(recipe, rate)
+    # A window's length is added at both ends and cut off again, so that whole windows reach every sample that stays. Not of the longest windows, but
+    # of the gains': what is cut off counts in every statistic, and loud moments gathered there.
+    margin = equaliser_of(recipe, rate).n_fft
     length = scipy.fft.next_fast_len(max(samples + 2 * margin, matching.field_samples(recipe, rate)), real=True)
     sketch = canvas.waveform_canvas(
         references, weights, sample_rate=rate, samples=length, smoothing_hz=recipe.smoothing_hz, equaliser=equaliser_of(recipe, rate), morph_to=morph_to
@@ -732,7 +738,7 @@ def _walking(recipe: Recipe, sketch: canvas.Canvas, reference: np.ndarray, rate:
     equaliser = equaliser_of(recipe, rate)
     gains = canvas.gains_of(reference, sample_rate=rate, equaliser=equaliser)
     where, piece = surveyed(recipe, gains, rate)
-    margin = longest_window(recipe, rate) // equaliser.hop_length
+    margin = equaliser.n_fft // equaliser.hop_length
 
     def init(key):
         noise_key, walk_key = jax.random.split(key)

@@ -6,12 +6,14 @@ import functools
 import glob
 import hashlib
 import html
+import importlib
 import json
 import logging
 import os
 import re
 import shutil
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from typing import Any
@@ -417,6 +419,8 @@ def make_sounds(
     make_output_folder(folder, earlier=() if values["resume"] else clears)
     write_json(os.path.join(folder, "config.json"), config)
     metrics = Metrics(os.path.join(folder, "metrics.jsonl"))
+    # Matplotlib, which the report needs, takes a second to import, and compilation leaves Python idle.
+    threading.Thread(target=importlib.import_module, args=("audio_texture.report",)).start()
     made, reason = [], None
     for sample, (name, problem, seed) in enumerate(jobs):
         path = os.path.join(folder, f"{name}.{config['output_format']}")
@@ -481,7 +485,6 @@ def copying_section(config: dict[str, Any], references: Sequence[np.ndarray], re
 
 def write_report(folder: str, config: dict[str, Any], references: Sequence[np.ndarray], rate: int, made: Sequence[str], metrics: Metrics) -> None:
     """report.html: what went in beside what came out."""
-    # Matplotlib takes a second to import, which nobody waits for before the sound is written.
     from audio_texture import report
 
     originals = [(f"input: {os.path.basename(entry['source'])}", wave, rate) for entry, wave in zip(config["inputs"], references, strict=True)]

@@ -12,7 +12,6 @@ at hand and writes what there is (exit status 130).
 
 import concurrent.futures
 import dataclasses
-import importlib
 import os
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -111,8 +110,6 @@ def main() -> int:
 
 def _judge_originals(content: np.ndarray, style: np.ndarray, rate: int) -> list[dict[str, Any]]:
     """Rows of quality.json for the content and the style themselves; none where one cannot be judged: too short, or silent in mono."""
-    # Matplotlib, which the report needs, takes a second to import.
-    importlib.import_module("audio_texture.report")
     try:
         return [{"candidate": name, "style_weight": None, **measures(wave, (content, style), rate)} for name, wave in (("content", content), ("style", style))]
     except ValueError:

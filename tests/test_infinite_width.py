@@ -127,6 +127,36 @@ def test_cross_kernel_is_a_block_of_the_whole(layers):
     np.testing.assert_allclose(cross(X, X, layers), kernel(X, layers).values, rtol=1e-5, atol=1e-7)
 
 
+@of_networks
+def test_what_of_a_grams_distance_depends_on_x(layers):
+    """Of one layer's kernels slopes are written down: value and gradient are those by way of the kernels, silent frames among them."""
+
+    def by_kernels(x):
+        own, other = (self_kernel(frame_products(z, z), layers) for z in (x, Y))
+        across = infinite_width.cross_kernel(frame_products(x, Y), own.variances, other.variances, layers)
+        return jnp.mean(own.values**2) - 2 * jnp.mean(across**2)
+
+    def gap(x):
+        variances = self_kernel(frame_products(Y, Y), layers).variances
+        return infinite_width.gram_gap(infinite_width.own_products(x), jnp.mean(x * x, axis=1), frame_products(x, Y), variances, layers)
+
+    x = np.where(np.arange(40)[:, None] == 7, 0, X)
+    (value, gradient), (expected, wanted) = (jax.jit(jax.value_and_grad(one))(x) for one in (gap, by_kernels))
+    assert value == pytest.approx(float(expected), rel=1e-4)
+    # A frame of silence has a slope only by those beside it.
+    np.testing.assert_allclose(gradient, wanted, atol=2e-4 * np.max(np.abs(wanted)))
+
+
+def test_the_variances_of_a_reference_have_their_slope():
+    """Nobody fits them here, but a slope that is silently zero would be a trap."""
+    layers = (Layer(2),)
+    cross_products, products = frame_products(X, Y), frame_products(X, X)
+    gap = lambda variance: infinite_width.gram_gap(products, jnp.mean(X * X, axis=1), cross_products, [variance], layers)
+    variance = self_kernel(frame_products(Y, Y), layers).variances[0] + 0.05
+    found, step = np.asarray(jax.grad(gap)(variance)), 0.02 * np.asarray(variance)
+    assert float(gap(variance + step) - gap(variance - step)) == pytest.approx(2 * np.vdot(found, step), rel=0.02)
+
+
 @pytest.mark.parametrize("layers", [(Layer(3),), (Layer(2, 2, 2), Layer(2))])
 def test_kernel_grows_with_the_square_of_the_level(layers):
     np.testing.assert_allclose(kernel(3 * X, layers).values, 9 * kernel(X, layers).values, rtol=1e-5)
@@ -231,7 +261,7 @@ def test_content_distance_of_other_shapes_is_refused():
         infinite_width.content_distance(X, Y[:39], [Layer(3)])
 
 
-@pytest.mark.parametrize("layers", [[Layer(2, 2, 2)], [Layer(2), Layer(2, 1, 2)]])
+@pytest.mark.parametrize("layers", [[Layer(3, 2)], [Layer(2, 2, 2)], [Layer(2), Layer(2, 1, 2)]])
 def test_gradients_are_those_of_finite_differences(layers):
     """In float64; the polynomial in place of arccos limits it to 1e-5 or so."""
     with jax.enable_x64(True):

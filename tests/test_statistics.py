@@ -1,6 +1,7 @@
 """statistics.py: Grams in float64, and the form by frames, which must agree with the direct one in value and gradient."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import relative_error
@@ -85,17 +86,30 @@ def test_lags_out_of_range_are_refused(lags):
 
 
 def test_sorted_projections_give_the_wasserstein_distance():
-    """In one dimension and with as many quantiles as patches, exactly; scipy's W1 has no square, so sorted values in float64."""
-    along = np.random.default_rng(3).standard_normal((3 * 7, 5)).astype(np.float32)
-    found = np.asarray(statistics.sorted_projections(X, along, 3, quantiles=28))
-    patches = np.stack([X[i : i + 3].ravel() for i in range(28)]).astype(np.float64) @ along
-    np.testing.assert_allclose(found, np.sort(patches, axis=0), rtol=1e-4, atol=1e-5)
+    """With as many quantiles as patches of the one width, and every third of the patches of the other, exactly; sorted values in float64."""
+    directions = [np.random.default_rng(width).standard_normal((width * 7, 5)).astype(np.float32) for width in (3, 10)]
+    found = np.asarray(statistics.sorted_projections(X, directions, quantiles=7))
+    for along, width, of_width in zip(directions, (3, 10), found, strict=True):
+        count = 30 - width + 1
+        patches = np.stack([X[i : i + width].ravel() for i in range(count)]).astype(np.float64) @ along
+        every = count // 7
+        expected = np.sort(patches, axis=0).reshape(7, every, 5)[:, (every - 1) // 2 : every // 2 + 1].mean(axis=1)
+        np.testing.assert_allclose(of_width, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_sorted_projections_compare_sounds_of_other_lengths():
     """A sound played twice has the same quantiles, up to how finely they are known."""
     long = np.random.default_rng(4).standard_normal((2000, 1)).astype(np.float32)
-    one = np.ones((1, 1), np.float32)
-    np.testing.assert_allclose(statistics.sorted_projections(np.tile(long, (3, 1)), one, 1), statistics.sorted_projections(long, one, 1), atol=0.02)
+    found = lambda x: statistics.sorted_projections(x, [np.ones((1, 1), np.float32)])[0]
+    np.testing.assert_allclose(found(np.tile(long, (3, 1))), found(long), atol=0.02)
     expected = np.quantile(long[:, 0], (np.arange(200) + 0.5) / 200, method="hazen")
-    np.testing.assert_allclose(statistics.sorted_projections(long, one, 1)[:, 0], expected, atol=1e-5)
+    np.testing.assert_allclose(found(long)[:, 0], expected, atol=1e-5)
+
+
+def test_patches_side_by_side_take_no_quantiles_from_each_other():
+    """Catches the rows that fill up the longer patches: neither values nor gradients may know of them."""
+    directions = [np.random.default_rng(width).standard_normal((width * 7, 2)).astype(np.float32) for width in (1, 9)]
+    both = lambda x: jnp.sum(statistics.sorted_projections(x, directions) ** 2)
+    each = lambda x: sum(jnp.sum(statistics.sorted_projections(x, [along]) ** 2) for along in directions)
+    for found, expected in zip(jax.value_and_grad(both)(X), jax.value_and_grad(each)(X), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)

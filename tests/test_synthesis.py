@@ -119,6 +119,26 @@ def kurtosis(wave):
     return float(np.mean(wave**4) / np.mean(wave**2) ** 2)
 
 
+def test_little_of_a_canvas_is_cut_off():
+    """Catches ends as long as the longest window: what is cut off counts in every statistic, and loud moments went there."""
+    recipe = dataclasses.replace(recipes.named("texture"), views=(View(8, (2,), 128.0, 32.0),))
+    layout = synthesis.lay_out(recipe, [REFERENCE], [1.0], RATE, 8000)
+    assert layout.sketch.init(jax.random.key(0))["noise"].shape[1] <= 8000 + 2 * 0.032 * RATE + 200
+
+
+def test_every_stretch_has_its_share():
+    """All that is loud in the first half: the whole has the reference's patches, its halves have not."""
+    alternating, halves = (np.repeat(np.float32(gains), count) for gains, count in (([1.0, 0.1] * 20, 400), ([1.0, 0.1], 8000)))
+    reference, x = noise(16000) * alternating, noise(16000, seed=1) * halves
+
+    def distance(seconds):
+        recipe = dataclasses.replace(recipes.named("texture"), views=(), patches_views=(View(8, (1,), 32.0, 8.0),), patches_weight=1.0, stretch_seconds=seconds)
+        style = matching.style_objective(dataclasses.replace(recipe, **{**ALONE, "patches_weight": 1.0}), RATE, [1.0])
+        return float(jax.jit(lambda y, x: style.distance(style.fit([y]), x)[0])(reference, x))
+
+    assert distance(1.1) > 5 * distance(2.5)
+
+
 def test_events_come_back():
     """Clicks stay clicks, where noise of the same spectrum has none: what the whole thing is for."""
     reference, started = kurtosis(REFERENCE), 3.0
@@ -474,7 +494,11 @@ def test_kernels_longer_than_the_reference_are_left_out():
     recipe = recipes.named("texture")
     short = synthesis.fitted(recipe, [noise(4000), noise(2000)], sample_rate=RATE)
     assert [view.widths for view in short.views] == [(1, 3), (2,)]
-    assert synthesis.fitted(recipe, [noise(26000)], sample_rate=RATE) == recipe
+    assert short.patches_views == recipe.patches_views[:1]
+    whole = synthesis.fitted(recipe, [noise(26000)], sample_rate=RATE)
+    # Stretches are those of the reference's length.
+    assert dataclasses.replace(whole, stretch_seconds=0.0) == recipe and 1.6 < whole.stretch_seconds < 1.9
+    assert synthesis.fitted(whole, [noise(26000), noise(30000)], sample_rate=RATE) == whole
     texture = make(dataclasses.replace(recipe, evaluations=3), [noise(2000)], seconds=0.25)
     assert texture.wave.shape == (1, 2000) and np.isfinite(texture.outcome.progress[-1].loss)
 
