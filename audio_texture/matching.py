@@ -106,14 +106,12 @@ def _style(recipe: Recipe, rate: int, weights: Sequence[float] | jax.Array | Non
         around = _mixed(objective.auditory_statistics(rate, circular=True), heard) if circular else None
         one = objective.in_blocks(_mixed(objective.auditory_statistics(rate), heard), frames=block, overlap=block // 10, circular=around)
         parts["auditory"] = (numbers["auditory_weight"], objective.seen_through(jnp.transpose, one))
-    # A whole that is as it should be may have all that is loud in one half: patches are held against the reference's in shorter stretches.
-    stretch = recipe.stretch_seconds or recipe.block_seconds
-    transports = {str(view): (view.weight, _finely(view, rate, _transport(view, weights), weights, circular, seconds=stretch)) for view in recipe.patches_views}
     if recipe.patches_weight:
+        transports = {str(view): (view.weight, _finely(recipe, view, rate, _transport(view, weights), weights, circular)) for view in recipe.patches_views}
         parts["patches"] = (numbers["patches_weight"] / sum(view.weight for view in recipe.patches_views), objective.weighted_sum(transports))
     if recipe.rhythm_weight:
         onsets = objective.onset_statistics(step=ONSET_STEP, lags=round(1000 * recipe.rhythm_seconds / FINE.hop_ms), weights=weights)
-        parts["rhythm"] = (numbers["rhythm_weight"], _finely(FINE, rate, onsets, weights, circular, seconds=recipe.block_seconds))
+        parts["rhythm"] = (numbers["rhythm_weight"], _finely(recipe, FINE, rate, onsets, weights, circular))
     return objective.weighted_sum(parts | regularisers(recipe, numbers))
 
 
@@ -121,11 +119,14 @@ def _transport(view: View, weights: Sequence[float] | jax.Array | None) -> objec
     return objective.standardised(_mixed(objective.sliced_transport(widths=view.widths, directions=DIRECTIONS), weights), weights)
 
 
-def _finely(view: View, rate: int, one: objective.Objective, weights: Sequence[float] | jax.Array | None, circular: bool, *, seconds: float) -> objective.Objective:
-    """The objective on a wave's magnitudes in a view, compressed down to the ground between events, in blocks of so many seconds."""
+def _finely(recipe: Recipe, view: View, rate: int, one: objective.Objective, weights: Sequence[float] | jax.Array | None, circular: bool) -> objective.Objective:
+    """The objective on a wave's magnitudes in a view, compressed down to the ground between events, in stretches.
+
+    A whole that is as it should be may have all that is loud in one half.
+    """
     overlap = max(view.widths) - 1
     around = objective.seen_through(lambda x: jnp.concatenate([x, x[:ONSET_STEP]]), one) if circular else None
-    one = objective.in_blocks(one, frames=_frames_in(seconds, view, overlap), overlap=overlap, circular=around)
+    one = objective.in_blocks(one, frames=_frames_in(recipe.stretch_seconds or recipe.block_seconds, view, overlap), overlap=overlap, circular=around)
     one = objective.relatively_compressed(one, sharpness=FINE_SHARPNESS, weights=weights)
     return objective.seen_through(functools.partial(views.of_wave, view=view, rate=rate, circular=circular), one)
 

@@ -213,7 +213,7 @@ class Recipe:
     variation_weight: float = _choice(0.0, "Spectrogram canvas: weight of the squared differences of neighbours.", enters="data")
     power_weight: float = _choice(0.0, "Spectrogram canvas: weight of the values' sixth powers.", enters="data")
     block_seconds: float = _choice(6.0, "Longest stretch whose statistics are matched by itself, in seconds; longer canvases are cut in such blocks.")
-    stretch_seconds: float = _choice(0.0, "Waveform canvas: longest stretch whose patches are matched by themselves, in seconds; 0 is about half of the shortest reference.")
+    stretch_seconds: float = _choice(0.0, "Waveform canvas: longest stretch whose patches and onsets are matched by themselves, in seconds; 0 is about half of the shortest reference.")
     start_content: float = _choice(0.0, "Transfer: share of the content in what is started from; the rest is noise. 1 is the content, 0 noise of the style's spectrum.", enters="neither")
     start_recoloured: bool = _choice(False, "Transfer: whether the content is started from with the style's long-term level in each band.", enters="neither")
     start_shape: float = _choice(0.0, "Transfer, waveform canvas: how far the content's gains over time shape what is started from: 0 not, 1 as they are.", enters="neither")
@@ -495,7 +495,7 @@ RECIPES = {
             auditory_weight=0.01,
             patches_weight=0.1,
             patches_views=(View(24, (1, 8, 32), 32.0, 8.0), View(48, (1, 8), 128.0, 32.0)),
-            rhythm_weight=0.01,
+            rhythm_weight=0.03,
             evaluations=200,
         ),
         Recipe(
@@ -512,6 +512,8 @@ RECIPES = {
             views=(View(0, (1, 3), 32.0, 8.0), View(24, (2, 8, 16), 32.0, 8.0)),
             auditory_weight=0.01,
             rhythm_weight=0.03,
+            # Where a content is silent a style has no onsets: over all of it they are the style's.
+            stretch_seconds=6.0,
             # Five seconds with their margins in one block: half the operations of two, whose forward pass is done twice.
             # From all of the content, onsets stay that no statistic sees: more style then does not come nearer to the style's rhythm.
             start_content=0.7,

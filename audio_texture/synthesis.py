@@ -24,7 +24,7 @@ HIGHEST_MODELLED_RATE = 48_000
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.05, 600.0
 # One patch has no statistics: a kernel must fit in so many places, hop by hop, and so many times side by side.
 FEWEST_PATCHES, FEWEST_APART = 8, 3
-# Of the shortest reference: stretches whose patches are matched by themselves. A little over half, so that a result as long as it, with its margins, makes two.
+# Of the shortest reference: stretches whose patches and onsets are matched by themselves. A little over half, so that a result as long as it, with its margins, makes two.
 STRETCH = 0.55
 # Of a walk through a reference, in seconds: what makes two moments alike around them, the shortest jump, the mean way between jumps.
 WALK_CONTEXT, WALK_APART, WALK_PIECE = 0.5, 0.1, 0.25
