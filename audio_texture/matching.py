@@ -125,8 +125,9 @@ def _finely(recipe: Recipe, view: View, rate: int, one: objective.Objective, wei
     A whole that is as it should be may have all that is loud in one half.
     """
     overlap = max(view.widths) - 1
-    around = objective.seen_through(lambda x: jnp.concatenate([x, x[:ONSET_STEP]]), one) if circular else None
-    one = objective.in_blocks(one, frames=_frames_in(recipe.stretch_seconds or recipe.block_seconds, view, overlap), overlap=overlap, circular=around)
+    around = objective.seen_through(lambda x: jnp.concatenate([x, x[:ONSET_STEP]]), one)
+    stretches = functools.partial(objective.in_blocks, one, frames=_frames_in(recipe.stretch_seconds or recipe.block_seconds, view, overlap), overlap=overlap, at_once=True)
+    one = objective.in_blocks(stretches(), frames=_frames_in(recipe.block_seconds, view, overlap), overlap=overlap, circular=stretches(circular=around) if circular else None)
     one = objective.relatively_compressed(one, sharpness=FINE_SHARPNESS, weights=weights)
     return objective.seen_through(functools.partial(views.of_wave, view=view, rate=rate, circular=circular), one)
 

@@ -5,6 +5,7 @@ what the optimiser lowers, with its named parts. What the two take is up to the 
 [C, N] once `seen_through` put a transform before it. A cited system is another objective or another weight, never a loop.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -533,17 +534,18 @@ def _between(scales: Sequence[jax.Array], weights: Sequence[float]) -> jax.Array
     return jnp.exp(_mean_of([jnp.log(scale) for scale in scales], weights))
 
 
-def in_blocks(objective: Objective, *, frames: int, overlap: int, circular: Objective | None = None) -> Objective:
+def in_blocks(objective: Objective, *, frames: int, overlap: int, circular: Objective | None = None, at_once: bool = False) -> Objective:
     """The mean of the objective over blocks of x's frames, each against the whole target.
 
     Time and memory then grow with the length of x rather than with its square, and every stretch of a long texture has
-    the statistics of the reference by itself. Blocks are worked out one after the other and forgotten.
+    the statistics of the reference by itself. Blocks are worked out one after the other and forgotten, or all at once.
 
     Args:
       frames: the most frames a block may have.
       overlap: the least frames that neighbours share; receptive field less one, so that no patch falls between two blocks.
       circular: the objective on all of an x whose last frame is followed by its first, where x is no longer than a block;
         a longer one is cut in blocks that go on past its end into its beginning.
+      at_once: whether blocks are worked out side by side, for which there must be memory.
     """
 
     def distance(target, x):
@@ -552,9 +554,9 @@ def in_blocks(objective: Objective, *, frames: int, overlap: int, circular: Obje
         if circular:
             x = jnp.concatenate([x, x[:overlap]])
         size, starts = blocks(len(x), frames=frames, overlap=overlap)
+        one_block, cut = functools.partial(objective.distance, target), jnp.stack([x[start : start + size] for start in starts])
         # checkpoint: keeps the blocks alone for the gradient, not every matrix of frames by frames.
-        one_block = jax.checkpoint(lambda block: objective.distance(target, block))
-        totals, terms = jax.lax.map(one_block, jnp.stack([x[start : start + size] for start in starts]))
+        totals, terms = jax.vmap(one_block)(cut) if at_once else jax.lax.map(jax.checkpoint(one_block), cut)
         return jnp.mean(totals), {name: jnp.mean(values) for name, values in terms.items()}
 
     return Objective(objective.fit, distance)
