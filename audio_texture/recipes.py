@@ -503,7 +503,7 @@ RECIPES = {
             summary="The default's networks alone, in fewer steps.",
             views=(View(0, (1, 3), 32.0, 8.0), View(24, (2, 8, 16), 32.0, 8.0)),
             start="walk",
-            evaluations=80,
+            evaluations=60,
         ),
         Recipe(
             name="transfer",
