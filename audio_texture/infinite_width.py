@@ -104,7 +104,7 @@ def gram_gap(
 def _relu_gram_gap(own: jax.Array, x_variance: jax.Array, cross: jax.Array, y_variance: jax.Array) -> jax.Array:
     """`gram_gap` of one layer: own [Tx, Tx], cross [Tx, Ty] are the covariances before the ReLU, with the variances of x and y.
 
-    Its slopes are written down, half as many compiled kernels as automatic differentiation makes of it; that is most of a run's compilation.
+    Its slopes are written down: half as many compiled kernels as automatic differentiation makes of it, and their number is what compilation takes.
     """
     return _relu_gram_gap_forward(own, x_variance, cross, y_variance)[0]
 
@@ -188,7 +188,7 @@ def _relu_product_and_slopes(covariance: jax.Array, size: jax.Array) -> tuple[ja
 
 
 def _slopes(cosine: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Those two, and the cosine, which rounding takes past one for a frame with itself, within its bounds."""
+    """Of `relu_product`, by the covariance and by the size, at a cosine; and the cosine in its bounds, past which rounding takes that of a frame with itself."""
     cosine = jnp.clip(cosine, -1.0, 1.0)
     return _angle(cosine) / (2 * np.pi), jnp.sqrt(jnp.maximum(1 - cosine * cosine, 0.0)) / (2 * np.pi), cosine
 

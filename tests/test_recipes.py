@@ -148,6 +148,8 @@ def test_sizes_are_even_and_leave_no_gaps(rate, window_ms, hop_ms):
         ({"auditory_weight": -0.1}, "auditory_weight must be at least 0"),
         ({"patches_weight": -1.0}, "patches_weight must be at least 0"),
         ({"rhythm_weight": math.nan}, "rhythm_weight must be at least 0"),
+        ({"stretch_seconds": -1.0}, "stretch_seconds must be at least 0"),
+        ({"patches_weight": 0.1, "patches_views": ()}, "patches_views must hold at least one view"),
         ({"rhythm_seconds": 0.0}, "rhythm_seconds must be above 0"),
         ({"network": "2d"}, "filters must be above 0 with network=2d"),
         ({"autocorrelation_weight": 1.0}, "filters must be above 0 with network=1d-frequency, autocorrelation_weight"),
