@@ -734,16 +734,18 @@ def _walks(recipe: Recipe) -> bool:
 
 
 def _walking(recipe: Recipe, sketch: canvas.Canvas, reference: np.ndarray, rate: int) -> Callable[[jax.Array], dict[str, jax.Array]]:
-    """`init` of a waveform canvas whose gains are those of a random walk through a reference [C, N]."""
+    """`init` of a waveform canvas whose gains are those of a random walk through a reference [C, N], the likest of several."""
     equaliser = equaliser_of(recipe, rate)
     gains = canvas.gains_of(reference, sample_rate=rate, equaliser=equaliser)
     where, piece = surveyed(recipe, gains, rate)
     margin = equaliser.n_fft // equaliser.hop_length
+    # With time scales, what is longer than the longest is not asked for here either.
+    stretch = round(min(recipe.stretch_seconds, max(recipe.time_scale, default=math.inf) / 1000) * rate / equaliser.hop_length)
 
     def init(key):
         noise_key, walk_key = jax.random.split(key)
         parameters = sketch.init(noise_key)
-        path = walk.wander(walk_key, where, parameters["gain"].shape[1] - margin, piece=piece)
+        path = walk.likest(walk_key, where, parameters["gain"].shape[1] - margin, piece=piece, stretch=stretch)
         return {**parameters, "gain": jnp.asarray(gains[:, walk.led_to(path, margin)])}
 
     return init

@@ -17,14 +17,21 @@ import numpy as np
 MOST_PLACES = 2048
 # Of a jump: how much worse than the best it may be, as a share; what each earlier visit of a place counts beside that.
 TOLERANCE, WEARINESS = 0.1, 12.0
+# Walks of which the likest is taken, and by how many of their stretches; of the patches they are judged by: moments averaged, the share of a
+# stretch that one spans, directions.
+DRAWS, MOST_STRETCHES, POOLED, SPANNED, DIRECTIONS = 32, 8, 4, 0.5, 64
 
 
 class Map(NamedTuple):
-    """How ill each jump would fit. costs: [P, P], infinite where no jump leads; 1 is the mean. stride: moments from place to place. moments: R."""
+    """How ill each jump would fit. costs: [P, P], infinite where no jump leads; 1 is the mean. stride: moments from place to place. features: [R, D], of the recording."""
 
     costs: np.ndarray
     stride: int
-    moments: int
+    features: np.ndarray
+
+    @property
+    def moments(self) -> int:
+        return len(self.features)
 
 
 def survey(features: np.ndarray, *, context: int, apart: int) -> Map:
@@ -53,7 +60,7 @@ def survey(features: np.ndarray, *, context: int, apart: int) -> Map:
         mean = np.where(last - first > context, (running[last] - running[first]) / (last - first), np.inf)
         costs[here, here + lag] = costs[here + lag, here] = mean
     finite = np.isfinite(costs)
-    return Map(costs / np.maximum(np.mean(costs[finite]), np.finfo(np.float32).tiny) if np.any(finite) else costs, stride, len(features))
+    return Map(costs / np.maximum(np.mean(costs[finite]), np.finfo(np.float32).tiny) if np.any(finite) else costs, stride, features)
 
 
 def wander(key: jax.Array, where: Map, length: int, *, piece: float, first: int | None = None) -> np.ndarray:
@@ -74,6 +81,41 @@ def wander(key: jax.Array, where: Map, length: int, *, piece: float, first: int 
         np.add.at(visits, path[-1] // where.stride, 1 / where.stride)
         walked, moment = walked + steps, min(moment + steps, where.moments - 1)
     return np.concatenate(path)
+
+
+def likest(key: jax.Array, where: Map, length: int, *, piece: float, stretch: int) -> np.ndarray:
+    """Of several walks of a length the one whose stretches are most like the recording's, each by itself. [length] int.
+
+    Where in a stretch a period begins, and how loud moments are shared out among stretches, is for chance in one walk, and whatever starts from it keeps
+    that. Likeness is the sliced 1-Wasserstein distance between sets of long patches (Rabin, Peyre, Delon & Bernot 2011), the mean over all pairs of a
+    stretch of the walk and one of the recording.
+
+    Args:
+      piece: see `wander`.
+      stretch: moments; what is shorter is judged as a whole.
+    """
+    features = where.features
+    paths = [wander(each, where, length, piece=piece) for each in jax.random.split(key, DRAWS)]
+    stretch = min(stretch, length, len(features))
+    width = int(SPANNED * stretch) // POOLED
+    if width < 1:
+        return paths[0]
+    directions = np.random.default_rng(0).standard_normal((width * features.shape[1], DIRECTIONS)) / np.sqrt(width * features.shape[1])
+
+    def stretches(moments):
+        starts = np.linspace(0, len(moments) - stretch, min(MOST_STRETCHES, max(1, round(len(moments) / stretch)))).astype(int)
+        return [_quantiles(moments[start : start + stretch], width, directions) for start in starts]
+
+    own = stretches(features)
+    unlikeness = lambda path: np.mean([np.mean(np.abs(found - wanted)) for found in stretches(features[path]) for wanted in own])
+    return min(paths, key=unlikeness)
+
+
+def _quantiles(moments: np.ndarray, width: int, directions: np.ndarray) -> np.ndarray:
+    """Patches of `width` averaged moments along directions, each sorted: [L, D], [width * D, S] -> [L // POOLED - width + 1, S]."""
+    pooled = moments[: len(moments) // POOLED * POOLED].reshape(-1, POOLED, moments.shape[1]).mean(axis=1)
+    patches = np.lib.stride_tricks.sliding_window_view(pooled, width, axis=0).swapaxes(1, 2).reshape(len(pooled) - width + 1, -1)
+    return np.sort(patches @ directions, axis=0)
 
 
 def led_to(path: np.ndarray, before: int) -> np.ndarray:

@@ -1,5 +1,7 @@
 """walk.py: what is periodic stays so, every moment has its turn, and no walk is the recording."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -35,7 +37,7 @@ def test_keeps_a_period_across_jumps(seed):
     assert len(jumps) > 10 and len(gaps) > 15
     # a jump may fall into a tick, which is then two
     assert np.mean(gaps == 50) > 0.8, gaps
-    shuffled = walk.Map(np.ones_like(where.costs), where.stride, where.moments)
+    shuffled = where._replace(costs=np.ones_like(where.costs))
     assert np.mean(np.diff(onsets_of(walk.wander(jax.random.key(seed), shuffled, 1000, piece=25), features)) == 50) < 0.6
 
 
@@ -57,9 +59,25 @@ def test_every_moment_has_its_turn():
 
 def test_the_same_key_walks_the_same_way():
     where = walk.survey(ticks(200, 40), context=20, apart=10)
-    first, again, other = (walk.wander(jax.random.key(seed), where, 300, piece=20) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)
+    for walked in (walk.wander, functools.partial(walk.likest, stretch=100)):
+        first, again, other = (walked(jax.random.key(seed), where=where, length=300, piece=20) for seed in (1, 1, 2))
+        np.testing.assert_array_equal(first, again)
+        assert not np.array_equal(first, other)
+
+
+def test_the_likest_of_several_walks_shares_out_what_is_loud_as_the_recording_does():
+    """A loud moment in each half of the recording, and other noise: in a single walk both may come in one half, or neither."""
+    rng = np.random.default_rng(3)
+    features = rng.standard_normal((200, 4)).astype(np.float32)
+    features[40:60] += 3
+    features[140:160] += 3
+    where = walk.survey(features, context=10, apart=10)
+    loud = lambda path: [int(np.sum(features[half].mean(axis=1) > 1.5)) for half in np.split(path, 2)]
+    uneven = lambda paths: np.mean([abs(np.subtract(*loud(path))) for path in paths])
+    keys = jax.random.split(jax.random.key(0), 12)
+    single = uneven([walk.wander(key, where, 200, piece=20) for key in keys])
+    likest = uneven([walk.likest(key, where, 200, piece=20, stretch=100) for key in keys])
+    assert likest < 0.6 * single, (likest, single)
 
 
 def test_costs_are_those_of_neighbourhoods():
@@ -98,5 +116,9 @@ def test_long_recordings_have_fewer_places(monkeypatch):
 def test_any_recording_can_be_walked(moments, length, context, apart, piece, seed):
     """Silence, one moment, a context longer than all of it: a walk has the length asked for, in pieces of the recording."""
     features = np.zeros((moments, 2), np.float32) if seed % 5 == 0 else np.random.default_rng(seed).standard_normal((moments, 2)).astype(np.float32)
-    path = walk.wander(jax.random.key(seed), walk.survey(features, context=context, apart=apart), length, piece=piece)
-    assert path.shape == (length,) and path.min() >= 0 and path.max() < moments
+    where = walk.survey(features, context=context, apart=apart)
+    for path in (
+        walk.wander(jax.random.key(seed), where, length, piece=piece),
+        walk.likest(jax.random.key(seed), where, length, piece=piece, stretch=1 + seed % 60),
+    ):
+        assert path.shape == (length,) and path.min() >= 0 and path.max() < moments
