@@ -112,6 +112,10 @@ def _style(recipe: Recipe, rate: int, weights: Sequence[float] | jax.Array | Non
     if recipe.rhythm_weight:
         onsets = objective.onset_statistics(step=ONSET_STEP, lags=round(1000 * recipe.rhythm_seconds / FINE.hop_ms), weights=weights)
         parts["rhythm"] = (numbers["rhythm_weight"], _finely(recipe, FINE, rate, onsets, weights, circular))
+    if recipe.levels_weight:
+        one = _mixed(objective.band_levels(), weights)
+        one = objective.in_blocks(one, frames=_frames_in(recipe.block_seconds, FINE, 0), overlap=0, circular=one if circular else None)
+        parts["levels"] = (numbers["levels_weight"], objective.seen_through(functools.partial(views.of_wave, view=FINE, rate=rate, circular=circular), one))
     return objective.weighted_sum(parts | regularisers(recipe, numbers))
 
 
@@ -165,7 +169,7 @@ def guided_style(recipe: Recipe, rate: int, numbers: Numbers) -> objective.Objec
     if recipe.guide_levels * recipe.guide_bands == 1:
         return objective.of_last(_style(alone, rate, None, numbers))
     parts = {}
-    if recipe.auditory_weight + recipe.patches_weight + recipe.rhythm_weight:
+    if recipe.auditory_weight + recipe.patches_weight + recipe.rhythm_weight + recipe.levels_weight:
         parts["unguided"] = (1.0, objective.of_last(_style(dataclasses.replace(alone, views=(), content_weight=0.0, loudness_weight=0.0, spectrum_weight=0.0), rate, None, numbers)))
     total_weight = sum(view.weight for view in recipe.views)
     for number, view in enumerate(recipe.views):

@@ -1,7 +1,7 @@
 """Judging a texture against its reference: is it like it, and is it more than a copy of it?
 
 A wave here is NumPy, float32 [samples] or [channels, samples] (channels are averaged), nominally in [-1, 1]. Every sound
-is brought to the working rate, 16 kHz or the lowest of the rates given, cut at 0.44 of it, and brought to one level. Nothing here needs a gradient;
+is brought to the working rate, 16 kHz or the lowest of the rates given, cut at 20 Hz and at 0.44 of the rate, and brought to one level. Nothing here needs a gradient;
 only the auditory statistics run in JAX.
 
 Likeness comes as ratios in which 1 is the distance between the two halves of the reference itself:
@@ -33,6 +33,7 @@ WORKING_RATE = 16_000
 LEVEL = 0.05  # RMS every sound is brought to
 SHORTEST = 1.0  # seconds
 _CUT = 0.42  # of the working rate: where the slope begins that ends all sounds alike at 0.44
+_LOWEST = (15.0, 25.0)  # Hz: the slope below which nothing is heard
 MEASURES = ("auditory", "patches", "structure", "rhythm")
 FLOOR = 0.3  # of the median distance between halves
 
@@ -112,7 +113,7 @@ def check(wave: np.ndarray, *, sample_rate: int, name: str = "a sound") -> None:
 
 
 def prepare(wave: np.ndarray, *, sample_rate: int, rate: int, name: str = "a sound") -> np.ndarray:
-    """Mono, at the working rate, without DC and what lies above 0.44 of the rate (7 kHz), and at one level.
+    """Mono, at the working rate, without what lies below 20 Hz or above 0.44 of the rate (7 kHz), and at one level.
 
     Args:
       wave: [N] or [C, N] float.
@@ -129,7 +130,8 @@ def prepare(wave: np.ndarray, *, sample_rate: int, rate: int, name: str = "a sou
     # The slope of a resampler's filter is no trait of a texture, and only a sound that was at another rate has it.
     frequency = scipy.fft.rfftfreq(len(wave))
     band = np.cos(np.pi / 2 * np.clip((frequency - _CUT) / 0.02, 0, 1)).astype(np.float32)
-    band[0] = 0
+    # Nor what nobody hears: wind of 5 Hz on a microphone can hold three quarters of the power, and with it the level of all else.
+    band *= np.sin(np.pi / 2 * np.clip((frequency * rate - _LOWEST[0]) / (_LOWEST[1] - _LOWEST[0]), 0, 1)).astype(np.float32)
     wave = scipy.fft.irfft(scipy.fft.rfft(wave) * band, n=len(wave))
     # a sound may lie wholly above the working band: then there is nothing left to bring to a level
     return (wave * (LEVEL / max(audio.rms(wave), 0.1 * audio.SILENCE))).astype(np.float32)
@@ -628,10 +630,11 @@ def band_levels(wave: np.ndarray, *, sample_rate: int) -> tuple[np.ndarray, np.n
 
 
 def _silence(wave: np.ndarray, sample_rate: int) -> float:
-    """Share of 50 ms windows 60 dB below the sound's RMS, a constant in them aside."""
+    """Share of 50 ms windows 60 dB below the sound's RMS, a constant aside. As it is, [N] or [C, N]: `prepare`'s filters ring into short silences."""
+    wave = np.mean(np.atleast_2d(wave), axis=0)
     length = round(0.05 * sample_rate)
     level = np.std(_frames(wave, length, length), axis=1)
-    return float(np.mean(level < 1e-3 * np.sqrt(np.mean(wave**2))))
+    return float(np.mean(level < 1e-3 * np.std(wave)))
 
 
 def _jumps(wave: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -679,7 +682,7 @@ def evaluate(candidate, reference, *, sample_rate: int, candidate_rate: int | No
         **copying(a, b, sample_rate=rate),
         "spectrum_db": float(np.sqrt(np.mean(gap**2))),
         "level_db": 20 * float(np.log10(audio.rms(candidate) / audio.rms(reference))),
-        "silence": max(_silence(a, rate) - _silence(b, rate), 0.0),
+        "silence": max(_silence(candidate, candidate_rate or sample_rate) - _silence(reference, sample_rate), 0.0),
         "clicks": clicks(a, b, sample_rate=rate),
         "clipping": _clipping(np.atleast_2d(candidate)),
     }

@@ -208,6 +208,7 @@ class Recipe:
     patches_weight: float = _choice(0.0, "Waveform canvas: weight of the sliced optimal transport between log-mel patches.", enters="data")
     patches_views: tuple[View, ...] = _choice((View(24, (1, 8, 32), 32.0, 8.0),), "Waveform canvas: views whose patches, as wide as their widths, are transported.")
     rhythm_weight: float = _choice(0.0, "Waveform canvas: weight of the distance of the onset strength's statistics.", enters="data")
+    levels_weight: float = _choice(0.0, "Waveform canvas: weight of the squared differences of the mel bands' mean power, in nepers of power.", enters="data")
     rhythm_seconds: float = _choice(2.0, "Longest lag of the onset strength's autocorrelation, in seconds.")
     bound_weight: float = _choice(0.0, "Spectrogram canvas: weight of the penalty on values outside [0, 1].", enters="data")
     variation_weight: float = _choice(0.0, "Spectrogram canvas: weight of the squared differences of neighbours.", enters="data")
@@ -229,7 +230,7 @@ class Recipe:
     phase_momentum: float = _choice(0.0, "Momentum of Griffin-Lim: 0 is the classical form, 0.99 the fast one.")
 
     def __post_init__(self):
-        at_least = {"evaluations": 1, "filters": 0, "depth": 1, "dilation": 1, "pool": 1, "growth": 1, "guide_levels": 1, "guide_bands": 1, "loudness_weight": 0, "spectrum_weight": 0, "variation_weight": 0, "power_weight": 0, "content_weight": 0, "start_content": 0, "start_shape": 0, "history": 1, "phase_iterations": 0, "sample_rate": 0, "level": 0, "tolerance": 0, "bound_weight": 0, "auditory_weight": 0, "patches_weight": 0, "rhythm_weight": 0, "stretch_seconds": 0, "autocorrelation_weight": 0, "diversity_weight": 0, "gain_bands": 0}
+        at_least = {"evaluations": 1, "filters": 0, "depth": 1, "dilation": 1, "pool": 1, "growth": 1, "guide_levels": 1, "guide_bands": 1, "loudness_weight": 0, "spectrum_weight": 0, "variation_weight": 0, "power_weight": 0, "content_weight": 0, "start_content": 0, "start_shape": 0, "history": 1, "phase_iterations": 0, "sample_rate": 0, "level": 0, "tolerance": 0, "bound_weight": 0, "auditory_weight": 0, "patches_weight": 0, "rhythm_weight": 0, "levels_weight": 0, "stretch_seconds": 0, "autocorrelation_weight": 0, "diversity_weight": 0, "gain_bands": 0}
         for name, least in at_least.items():
             if not getattr(self, name) >= least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}.")
@@ -256,13 +257,13 @@ class Recipe:
                 raise ValueError(f"{field.name} must be one of {', '.join(options)}, got {getattr(self, field.name)!r}.")
         if self.task == "transfer" and not self.views and not self.content_views and self.content_weight + self.loudness_weight + self.spectrum_weight:
             raise ValueError("views or content_views must hold at least one view where content_weight, loudness_weight or spectrum_weight is above 0.")
-        of_waves = self.auditory_weight + self.patches_weight + self.rhythm_weight
+        of_waves = self.auditory_weight + self.patches_weight + self.rhythm_weight + self.levels_weight
         if not self.views and not of_waves:
-            raise ValueError("views must hold at least one view where auditory_weight, patches_weight and rhythm_weight are 0.")
+            raise ValueError("views must hold at least one view where auditory_weight, patches_weight, rhythm_weight and levels_weight are 0.")
         if self.patches_weight and not self.patches_views:
             raise ValueError("patches_views must hold at least one view where patches_weight is above 0.")
         if self.canvas == "spectrogram" and of_waves:
-            raise ValueError("auditory_weight, patches_weight and rhythm_weight must be 0 on a spectrogram canvas: they are heard in a waveform.")
+            raise ValueError("auditory_weight, patches_weight, rhythm_weight and levels_weight must be 0 on a spectrogram canvas: they are heard in a waveform.")
         if self.canvas == "spectrogram" and len({(view.window_ms, view.hop_ms) for view in self.views}) > 1:
             raise ValueError("views on a spectrogram canvas must share one window and hop.")
         if self.canvas == "spectrogram" and len({(view.scale, view.bands) if view.scale in ("log", "cqt") else None for view in self.views}) > 1:
@@ -500,9 +501,10 @@ RECIPES = {
         ),
         Recipe(
             name="texture-fast",
-            summary="The default's networks alone, in fewer steps.",
+            summary="The default's networks and the bands' levels alone, in fewer steps.",
             views=(View(0, (1, 3), 32.0, 8.0), View(24, (2, 8, 16), 32.0, 8.0)),
             start="walk",
+            levels_weight=0.01,
             evaluations=60,
         ),
         Recipe(

@@ -162,4 +162,4 @@ def test_structures_keep_what_decides_the_program(name):
     assert recipe.structure() == recipe.structure().structure()
     louder = dataclasses.replace(recipe, sharpness=9.0, style_weight=2 * recipe.style_weight, evaluations=7, learning_rate=0.3)
     assert louder.structure() == recipe.structure() != dataclasses.replace(recipe, block_seconds=1.0).structure()
-    assert set(recipe.numbers()) == {"sharpness", "style_weight", "auditory_weight", "patches_weight", "rhythm_weight", "bound_weight", "autocorrelation_weight", "diversity_weight", "learning_rate", "content_weight", "loudness_weight", "spectrum_weight", "power_weight", "variation_weight"}
+    assert set(recipe.numbers()) == {"sharpness", "style_weight", "auditory_weight", "patches_weight", "rhythm_weight", "levels_weight", "bound_weight", "autocorrelation_weight", "diversity_weight", "learning_rate", "content_weight", "loudness_weight", "spectrum_weight", "power_weight", "variation_weight"}

@@ -38,6 +38,7 @@ EVERY = {
     "sum": objective.weighted_sum({"gram": (2.0, INFINITE), "mean": (0.5, MEAN), "bounds": (1e-3, objective.bounds(0, 9))}),
     "scaled": objective.scaled(INFINITE, 3.0),
     "onsets": objective.onset_statistics(step=2, lags=12, widths=(1, 4)),
+    "levels": objective.band_levels(),
     "sliced": objective.sliced_transport(widths=(1, 5), directions=8),
     "auditory": objective.auditory_statistics(1200),
     "peak": objective.peak_compressed(MEAN),
@@ -236,6 +237,20 @@ def bursts(times, heights=None, frames=600, bins=5):
 
 
 ONSETS = objective.onset_statistics(step=2, lags=100)
+
+
+def test_band_levels_count_power_whenever_it_comes():
+    """In nepers of power, whatever its order or unit; ticks that networks hardly see count by their power; empty bands do not."""
+    one = objective.band_levels()
+    distance = lambda y, x: float(one.distance(one.fit(y), x)[0])
+    louder = X.astype(np.float64) ** 2
+    expected = np.mean((np.log(louder.mean(axis=0)) - np.log((Y.astype(np.float64) ** 2).mean(axis=0))) ** 2)
+    assert distance(Y, X) == pytest.approx(expected, rel=1e-3)
+    assert distance(10 * Y, 10 * X) == pytest.approx(expected, rel=1e-3)
+    assert distance(Y, 2 * Y) == pytest.approx(np.log(4) ** 2, rel=1e-3)
+    assert distance(Y, Y[::-1]) < 1e-10
+    empty = Y * (np.arange(6) < 5).astype(np.float32)
+    assert distance(empty, empty + np.float32(1e-6) * (np.arange(6) == 5)) < 1e-6
 
 
 def test_onsets_hear_the_period():

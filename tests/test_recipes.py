@@ -162,6 +162,8 @@ def test_sizes_are_even_and_leave_no_gaps(rate, window_ms, hop_ms):
         ({"statistic": "moments"}, "statistic must be one of gram"),
         ({"canvas": "spectrogram", "compression": "fixed", "auditory_weight": 1.0}, "must be 0 on a spectrogram canvas"),
         ({"canvas": "spectrogram", "compression": "fixed", "rhythm_weight": 1.0}, "must be 0 on a spectrogram canvas"),
+        ({"canvas": "spectrogram", "compression": "fixed", "levels_weight": 1.0}, "must be 0 on a spectrogram canvas"),
+        ({"levels_weight": -1.0}, "levels_weight must be at least 0"),
         ({"canvas": "spectrogram", "views": (VIEW, View(0, (1,), 16.0, 8.0))}, "must share one window and hop"),
         ({"compression": "log"}, "compression must be one of relative, fixed, peak"),
         ({"sharpness": 0.0}, "sharpness must be above 0"),
