@@ -9,6 +9,7 @@ import os
 import re
 
 import numpy as np
+import scipy.fft
 import scipy.signal
 import soundfile
 
@@ -16,6 +17,8 @@ LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
 ENDINGS = {".wav": ("WAV", "PCM_24"), ".flac": ("FLAC", "PCM_24"), ".ogg": ("OGG", "VORBIS")}
 # Below this RMS (-100 dB of full scale) a file holds dither at most.
 SILENCE = 1e-5
+# Hz. What lies below counts for no level.
+LOWEST_HEARD = 20.0
 
 
 def read(path: str, *, start: float = 0.0, seconds: float | None = None) -> tuple[np.ndarray, int]:
@@ -207,6 +210,22 @@ def rms(wave: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(wave, dtype=np.float64)))) if wave.size else 0.0
 
 
+def level(wave: np.ndarray, *, sample_rate: float) -> float:
+    """Root mean square of what is heard of a wave [..., N], above `LOWEST_HEARD` Hz; of all of it where nothing is.
+
+    Wind of 5 Hz on a microphone can hold three quarters of the power: brought to one RMS, two sounds that differ in it differ in how loud all else is.
+    """
+    if not wave.size:
+        return 0.0
+    spectrum = scipy.fft.rfft(np.asarray(wave, np.float64))
+    heard = scipy.fft.rfftfreq(wave.shape[-1], 1 / sample_rate) >= LOWEST_HEARD
+    power = np.abs(spectrum) ** 2 * heard
+    # One-sided: all but Nyquist stand for two.
+    total = 2 * np.sum(power) - (np.sum(power[..., -1]) if wave.shape[-1] % 2 == 0 else 0.0)
+    found = math.sqrt(total / wave.shape[-1] / wave.size)
+    return found if found >= SILENCE else rms(wave)
+
+
 def check_audible(wave: np.ndarray, name: str) -> None:
     """Raises ValueError, naming the sound, when it is digital silence or a constant (DC) and so has no texture."""
     if rms(wave) < SILENCE:
@@ -215,13 +234,13 @@ def check_audible(wave: np.ndarray, name: str) -> None:
         raise ValueError(f"{name} is a constant (DC), not a sound.")
 
 
-def match_level(wave: np.ndarray, level: float) -> tuple[np.ndarray, float]:
-    """Scales a wave to a level (RMS), or to the highest one below it at which nothing clips.
+def match_level(wave: np.ndarray, wanted: float, *, sample_rate: float) -> tuple[np.ndarray, float]:
+    """Scales a wave to a level (of `level`), or to the highest one below it at which nothing clips.
 
     Returns:
       The wave, float32, with no sample over full scale, and by how many dB it had to stay below the level (0 mostly).
     """
-    wave = wave * (level / max(rms(wave), np.finfo(np.float32).tiny))
+    wave = wave * (wanted / max(level(wave, sample_rate=sample_rate), np.finfo(np.float32).tiny))
     # Just under 1, so that rounding to integers cannot pass full scale.
     over = max(float(np.max(np.abs(wave), initial=0.0)) / 0.9999, 1.0)
     return (wave / over).astype(np.float32), 20 * math.log10(over)

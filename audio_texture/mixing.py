@@ -13,13 +13,14 @@ R references, B bands, T frames.
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from audio_texture import audio, auditory, canvas, matching, objective, views
+from audio_texture import audio, auditory, canvas, matching, objective, spectrogram, views
 
 # Halves of fewer frames, or that are heard for less than so many seconds, say nothing about a recording.
 _FEWEST_FRAMES, _SHORTEST = 8, 0.5
@@ -68,7 +69,9 @@ def balance(references: Sequence[np.ndarray], *, sample_rate: int, heard: bool) 
 
 def _of_two(references: Sequence[np.ndarray], sample_rate: int, heard: bool) -> Balance:
     """`balance` of two."""
-    waves = [wave * np.float32(0.1 / audio.rms(wave)) for wave in references]
+    # As they are judged: `quality.prepare`.
+    waves = [np.asarray(spectrogram.band(wave, sample_rate=sample_rate, low=audio.LOWEST_HEARD, high=math.inf)) for wave in references]
+    waves = [wave * np.float32(0.1 / max(audio.rms(wave), audio.SILENCE)) for wave in waves]
     logs = [_log_bands(wave, sample_rate) for wave in waves]
     if min(map(len, logs)) < 2 * _FEWEST_FRAMES:
         return dict.fromkeys(("spectrum", "heard"), np.ones(len(waves), np.float32))

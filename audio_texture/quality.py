@@ -33,7 +33,7 @@ WORKING_RATE = 16_000
 LEVEL = 0.05  # RMS every sound is brought to
 SHORTEST = 1.0  # seconds
 _CUT = 0.42  # of the working rate: where the slope begins that ends all sounds alike at 0.44
-_LOWEST = (15.0, 25.0)  # Hz: the slope below which nothing is heard
+_SLOPE = 5.0  # Hz either side of the lowest frequency heard
 MEASURES = ("auditory", "patches", "structure", "rhythm")
 FLOOR = 0.3  # of the median distance between halves
 
@@ -131,7 +131,7 @@ def prepare(wave: np.ndarray, *, sample_rate: int, rate: int, name: str = "a sou
     frequency = scipy.fft.rfftfreq(len(wave))
     band = np.cos(np.pi / 2 * np.clip((frequency - _CUT) / 0.02, 0, 1)).astype(np.float32)
     # Nor what nobody hears: wind of 5 Hz on a microphone can hold three quarters of the power, and with it the level of all else.
-    band *= np.sin(np.pi / 2 * np.clip((frequency * rate - _LOWEST[0]) / (_LOWEST[1] - _LOWEST[0]), 0, 1)).astype(np.float32)
+    band *= np.sin(np.pi / 2 * np.clip((frequency * rate - audio.LOWEST_HEARD) / (2 * _SLOPE) + 0.5, 0, 1)).astype(np.float32)
     wave = scipy.fft.irfft(scipy.fft.rfft(wave) * band, n=len(wave))
     # a sound may lie wholly above the working band: then there is nothing left to bring to a level
     return (wave * (LEVEL / max(audio.rms(wave), 0.1 * audio.SILENCE))).astype(np.float32)
@@ -681,7 +681,7 @@ def evaluate(candidate, reference, *, sample_rate: int, candidate_rate: int | No
         **likeness(a, b, sample_rate=rate),
         **copying(a, b, sample_rate=rate),
         "spectrum_db": float(np.sqrt(np.mean(gap**2))),
-        "level_db": 20 * float(np.log10(audio.rms(candidate) / audio.rms(reference))),
+        "level_db": 20 * float(np.log10(audio.level(candidate, sample_rate=candidate_rate or sample_rate) / audio.level(reference, sample_rate=sample_rate))),
         "silence": max(_silence(candidate, candidate_rate or sample_rate) - _silence(reference, sample_rate), 0.0),
         "clicks": clicks(a, b, sample_rate=rate),
         "clipping": _clipping(np.atleast_2d(candidate)),

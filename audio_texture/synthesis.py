@@ -231,7 +231,7 @@ def prepare(
     unscaled = matching.regularisers(recipe, numbers)
     programs = like.programs if like else _programs(style, shape, layout, unscaled)
     target = programs.fit(modelled, shares, numbers | matching.given_weights(recipe))
-    along = None if morph_to is None else _levels_along(references, modelled, rate, weights, morph_to, balance)
+    along = None if morph_to is None else _levels_along(references, modelled, sample_rate, rate, weights, morph_to, balance)
     optimizer = _optimizer_like(like, recipe, programs)
 
     def begin(key):
@@ -245,10 +245,10 @@ def prepare(
     def finish(key, parameters):
         wave = audio.resample(np.asarray(programs.to_wave(key, parameters, sketch.constants)), rate, sample_rate)[:, :wanted]
         if morph_to is None:
-            return audio.match_level(wave, level)
+            return audio.match_level(wave, level, sample_rate=sample_rate)
         levels, lost = (np.interp(np.linspace(0, 1, wanted), np.linspace(0, 1, canvas.KNOTS), values).astype(np.float32) for values in along)
         # All was modelled at one level.
-        return audio.match_level(wave * (levels / lost)[None] if recipe.level else wave / lost[None], audio.rms(levels))
+        return audio.match_level(wave * (levels / lost)[None] if recipe.level else wave / lost[None], audio.rms(levels), sample_rate=sample_rate)
 
     return Problem(optimizer, begin, finish, programs)
 
@@ -324,7 +324,7 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
 
     def finish(key, parameters):
         wave = audio.resample(np.asarray(programs.to_wave(key, parameters, sketch.constants)), rate, sample_rate)
-        return audio.match_level(wave[:, :wanted], audio.rms(content))
+        return audio.match_level(wave[:, :wanted], audio.level(content, sample_rate=sample_rate), sample_rate=sample_rate)
 
     return Problem(optimizer, begin, finish, programs)
 
@@ -463,23 +463,24 @@ def check_mixture(
             raise ValueError(f"bands must meet below half the rate, {rate / 2:g} Hz, got {edges[-1][0]:g} Hz.")
 
 
-def level_of(references: Sequence[np.ndarray], weights: Sequence[float]) -> float:
-    """Level (RMS) of a mixture."""
-    return math.sqrt(np.average([audio.rms(wave) ** 2 for wave in references], weights=weights))
+def level_of(references: Sequence[np.ndarray], weights: Sequence[float], *, sample_rate: int) -> float:
+    """Level (of `audio.level`) of a mixture."""
+    return math.sqrt(np.average([audio.level(wave, sample_rate=sample_rate) ** 2 for wave in references], weights=weights))
 
 
 def _levels_along(
     references: Sequence[np.ndarray],
     modelled: Sequence[np.ndarray],
+    sample_rate: int,
     rate: int,
     weights: Sequence[float],
     morph_to: Sequence[float],
     balance: mixing.Balance | None,
 ) -> tuple[list[float], list[float]]:
-    """Level (RMS) of a morph at the canvas's knots, and the share of it that sounds between others have."""
+    """Level (of `audio.level`) of a morph at the canvas's knots, and the share of it that sounds between others have."""
     densities = [canvas.spectral_density(wave, sample_rate=rate, samples=4096, smoothing_hz=rate / 1024) for wave in modelled]
     each = [mixing.passed(weights, morph_to, place) for place in np.linspace(0, 1, canvas.KNOTS)]
-    return [level_of(references, shares) for shares in each], [canvas.lost_level(densities, mixing.balanced(shares, balance)) for shares in each]
+    return [level_of(references, shares, sample_rate=sample_rate) for shares in each], [canvas.lost_level(densities, mixing.balanced(shares, balance)) for shares in each]
 
 
 def prepare_batch(
@@ -585,7 +586,7 @@ def as_modelled(
 
     Returns:
       The recipe without kernels that do not fit; the waves at the modelled rate, without DC and at the recipe's level; a
-      weight for each; and the level (RMS) that they had.
+      weight for each; and the level (of `audio.level`) that they had.
     """
     weights = list(weights or [1.0] * len(references))
     check_weights(weights, len(references))
@@ -602,7 +603,7 @@ def as_modelled(
     modelled = [one(wave, *edges) for wave, edges in zip(references, bands or [(0, math.inf)] * len(references), strict=True)]
     for wave in modelled:
         audio.check_audible(wave, "a reference's band")
-    return recipe, modelled, weights, level_of(references, weights)
+    return recipe, modelled, weights, level_of(references, weights, sample_rate=sample_rate)
 
 
 def balance_of(recipe: Recipe, modelled: Sequence[np.ndarray], rate: int, bands: Sequence[tuple[float, float]] | None) -> mixing.Balance | None:

@@ -256,20 +256,35 @@ def test_resampling_is_linear_and_channel_by_channel():
 
 
 def test_match_level_reaches_the_level():
-    wave, lowered = audio.match_level(noise(8000, 2, level=0.01), 0.2)
-    assert audio.rms(wave) == pytest.approx(0.2, rel=1e-6) and lowered == 0 and wave.dtype == np.float32
+    wave, lowered = audio.match_level(noise(8000, 2, level=0.01), 0.2, sample_rate=8000)
+    assert audio.level(wave, sample_rate=8000) == pytest.approx(0.2, rel=1e-6) and lowered == 0 and wave.dtype == np.float32
 
 
 @pytest.mark.parametrize("level", [0.5, 1.0, 100.0])
 def test_match_level_never_clips_and_says_so(level):
     """Catches clipped output, and a level that is lower than asked for without a word."""
-    wave, lowered = audio.match_level(noise(8000, level=1e-3), level)
+    wave, lowered = audio.match_level(noise(8000, level=1e-3), level, sample_rate=8000)
     assert np.max(np.abs(wave)) < 1
-    assert 20 * np.log10(level / audio.rms(wave)) == pytest.approx(lowered, abs=1e-4) and lowered > 0
+    assert 20 * np.log10(level / audio.level(wave, sample_rate=8000)) == pytest.approx(lowered, abs=1e-4) and lowered > 0
+
+
+def test_level_is_of_what_is_heard():
+    """A wind of 5 Hz changes it by nothing, whatever its size; of what is heard it is the RMS, at odd and even lengths; a wind alone has its own."""
+    rate = 8000
+    for samples in (8000, 8001):
+        time = np.arange(samples) / rate
+        tone, wind = (size * np.sin(2 * np.pi * hertz * time)[None].astype(np.float32) for size, hertz in ((0.1, 400), (0.7, 5)))
+        expected = audio.rms(tone)
+        assert audio.level(tone, sample_rate=rate) == pytest.approx(expected, rel=1e-3)
+        assert audio.level(tone + wind, sample_rate=rate) == pytest.approx(expected, rel=1e-2)
+    wind = 0.7 * np.sin(2 * np.pi * 5 * np.arange(8000) / rate)[None]
+    assert audio.level(wind, sample_rate=rate) == pytest.approx(audio.rms(wind), rel=1e-6)
+    assert audio.level(np.zeros((1, 0)), sample_rate=rate) == audio.level(np.zeros((1, 9)), sample_rate=rate) == 0
+    assert audio.level(noise(8000, 2), sample_rate=rate) == pytest.approx(audio.rms(noise(8000, 2)), rel=0.01)
 
 
 def test_match_level_leaves_silence_silent():
-    wave, lowered = audio.match_level(np.zeros((1, 100), np.float32), 0.1)
+    wave, lowered = audio.match_level(np.zeros((1, 100), np.float32), 0.1, sample_rate=8000)
     assert not np.any(wave) and lowered == 0
 
 

@@ -157,7 +157,7 @@ def test_bands_on_a_constant_q_axis(folder):
 @pytest.mark.slow
 def test_interrupted_and_resumed(folder):
     """Ctrl-C writes what there is; --resume ends up at the very samples of a run that was left alone."""
-    flags = (f"--input={folder}/mono.wav", "--views=bins@32/16:1,2", "--seconds=0.3", "--evaluations=400")
+    flags = (f"--input={folder}/mono.wav", "--recipe=texture-fast", "--views=bins@32/16:1,2", "--seconds=0.3", "--evaluations=400")
     out = folder / "interrupted"
     status, rest = interrupted(command(*flags, f"--output_dir={out}"), "75/400")
     assert status == 130, rest

@@ -83,8 +83,8 @@ def test_a_texture_has_length_level_and_rate(name):
     texture = made(name)
     assert texture.wave.shape == (1, round(SECONDS * RATE)) and texture.wave.dtype == np.float32
     assert np.all(np.isfinite(texture.wave)) and np.max(np.abs(texture.wave)) < 1
-    expected = audio.rms(REFERENCE) * 10 ** (-texture.lowered_db / 20)
-    assert audio.rms(texture.wave) == pytest.approx(expected, rel=1e-4)
+    expected = audio.level(REFERENCE, sample_rate=RATE) * 10 ** (-texture.lowered_db / 20)
+    assert audio.level(texture.wave, sample_rate=RATE) == pytest.approx(expected, rel=1e-4)
     assert texture.outcome.reason == "evaluations" and texture.outcome.progress[-1].evaluations == 40
 
 

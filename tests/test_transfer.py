@@ -76,7 +76,7 @@ def test_a_transfer_has_the_contents_length_and_level(name):
     recipe, problem = shared(name)
     transfer = made(name)
     assert transfer.wave.shape == CONTENT.shape and transfer.wave.dtype == np.float32
-    assert audio.rms(transfer.wave) == pytest.approx(audio.rms(CONTENT) * 10 ** (-transfer.lowered_db / 20), rel=1e-4)
+    assert audio.level(transfer.wave, sample_rate=RATE) == pytest.approx(audio.level(CONTENT, sample_rate=RATE) * 10 ** (-transfer.lowered_db / 20), rel=1e-4)
     last = transfer.outcome.progress[-1]
     start = synthesis.run(problem, dataclasses.replace(recipe, evaluations=1), jax.random.key(0)).outcome.progress[-1]
     assert last.loss < 0.9 * start.loss
