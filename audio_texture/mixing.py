@@ -5,8 +5,8 @@ times as far from steady rain as rain is from itself, and as near to waves, whic
 level: between a sound of few bands and one of many, all bands of the mixture are raised, and with them it draws near to that of many.
 
 So both are foretold from the references: how far a mixture of certain shares is from each of them, in units of how far that one's halves
-are from each other; and the shares found at which all are equal. There are two kinds of distance: of spectra, in every band's deviations;
-and of the ear's statistics, of which the envelopes' means follow the spectrum, and the others can lie elsewhere.
+are from each other; and the shares found at which all are equal. There are two kinds of distance: of patches, in every band's deviations, which
+places the spectrum; and of the ear's statistics, of which the envelopes' means follow the spectrum, and the others can lie elsewhere.
 
 R references, B bands, T frames.
 """
@@ -15,20 +15,25 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from audio_texture import audio, auditory, canvas, matching, objective, spectrogram, views
+from audio_texture import audio, auditory, canvas, matching, objective, spectrogram, statistics, views
+from audio_texture.recipes import View
 
+# As quality.py sees them.
+_VIEWS = (View(32, (1, 8, 32), 32.0, 8.0), View(48, (1, 8), 128.0, 32.0))
 # Halves of fewer frames, or that are heard for less than so many seconds, say nothing about a recording.
 _FEWEST_FRAMES, _SHORTEST = 8, 0.5
 # Deviations of less than a decibel of power, in nepers, are accidents.
 _DEVIATION = 0.23
-# What is accident in the distance between halves of 2 s, as there is of steady noise: in deviations, of which a result has less, as it is
-# fitted to them, and in all of `auditory.UNITS`.
+# What is accident in the distance between halves of 2 s, as there is of steady noise: of patches, in deviations, and in all of `auditory.UNITS`.
 _ACCIDENT, _ACCIDENT_HEARD = 0.1, 4.8
+# Of patches along a direction.
+_QUANTILES = 100
 # Log of the most that one reference is preferred by.
 _MOST = 4.0
 
@@ -72,77 +77,87 @@ def _of_two(references: Sequence[np.ndarray], sample_rate: int, heard: bool) -> 
     # As they are judged: `quality.prepare`.
     waves = [np.asarray(spectrogram.band(wave, sample_rate=sample_rate, low=audio.LOWEST_HEARD, high=math.inf)) for wave in references]
     waves = [wave * np.float32(0.1 / max(audio.rms(wave), audio.SILENCE)) for wave in waves]
-    logs = [_log_bands(wave, sample_rate) for wave in waves]
-    if min(map(len, logs)) < 2 * _FEWEST_FRAMES:
-        return dict.fromkeys(("spectrum", "heard"), np.ones(len(waves), np.float32))
     densities = [canvas.spectral_density(wave, sample_rate=sample_rate, samples=4096, smoothing_hz=sample_rate / 1024) for wave in waves]
     raised = lambda parts: -2 * np.log(canvas.lost_level(densities, parts))
-    brief = np.sqrt([4 * sample_rate / wave.shape[1] for wave in waves])
-    spectrum = _middle(_by_spectrum(logs, raised, brief), len(waves))
+    by_patches = _by_patches(waves, sample_rate, raised)
+    if by_patches is None:
+        return dict.fromkeys(("spectrum", "heard"), np.ones(len(waves), np.float32))
+    spectrum = _middle(by_patches, len(waves))
     if not heard or min(wave.shape[1] for wave in waves) < 2 * _SHORTEST * sample_rate:
         return {"spectrum": spectrum, "heard": spectrum}
-    return {"spectrum": spectrum, "heard": _middle(_by_ear(waves, sample_rate, spectrum / np.sum(spectrum), raised, brief), len(waves))}
+    return {"spectrum": spectrum, "heard": _middle(_by_ear(waves, sample_rate, spectrum / np.sum(spectrum), raised), len(waves))}
 
 
-def _by_spectrum(logs: Sequence[np.ndarray], raised: Callable[[np.ndarray], float], brief: np.ndarray) -> Distances:
-    """Of levels and their deviations, band by band.
+class _Seen(NamedTuple):
+    """Patches of a width in the units of one of the references, their quantiles along directions. sides: [R, Q, S] of all. halves: 2 of [Q, S], its own. lift: [S], what a level in nepers adds."""
+
+    sides: np.ndarray
+    halves: list[np.ndarray]
+    lift: np.ndarray
+
+
+def _by_patches(waves: Sequence[np.ndarray], sample_rate: int, raised: Callable[[np.ndarray], float]) -> Distances | None:
+    """Of log-mel patches, whose quantiles along directions lie, between references, between theirs; None where halves are too short to have any.
+
+    So they are judged, and that is where mixtures are found: bands' means and deviations alone foretell another middle.
 
     Args:
-      logs: of `_log_bands`, R of them.
       raised: shares -> what the level of their mixture is raised by, in nepers of power.
-      brief: [R], the root of how often a reference goes into 4 s.
     """
-    means, deviations = (np.stack(moments) for moments in zip(*map(_moments, logs), strict=True))
-    own = np.array([_apart(*(_moments(half) for half in np.array_split(log, 2)), deviation) for log, deviation in zip(logs, deviations, strict=True)])
+    seen = [[] for _ in waves]
+    for view in _VIEWS:
+        logs = [_log_bands(wave, view, sample_rate) for wave in waves]
+        for width in view.widths:
+            if max(2 * width, _FEWEST_FRAMES) <= min(map(len, logs)) // 2:
+                for of_one, log in zip(seen, logs, strict=True):
+                    of_one.append(_seen_by(log, logs, width))
+    if not seen[0]:
+        return None
+    own = [max(np.mean([np.mean(np.abs(np.subtract(*one.halves))) for one in of_one]), _ACCIDENT) for of_one in seen]
 
     def distances(parts):
-        return _ratios(_apart((parts @ means + raised(parts), parts @ deviations), (means, deviations), deviations), own, brief * _ACCIDENT)
+        louder = raised(parts)
+        apart = lambda one: np.mean([np.mean(np.abs(np.tensordot(parts, one.sides, 1) + louder * one.lift[None] - half)) for half in one.halves])
+        return np.array([np.mean(list(map(apart, of_one))) for of_one in seen]) / own
 
     return distances
 
 
-def _by_ear(waves: Sequence[np.ndarray], sample_rate: int, placed: np.ndarray, raised: Callable[[np.ndarray], float], brief: np.ndarray) -> Distances:
-    """Of the ear's statistics, where the spectrum is that of the shares `placed`, whatever those of the others are; else as of `_by_spectrum`."""
+def _seen_by(reference: np.ndarray, logs: Sequence[np.ndarray], width: int) -> _Seen:
+    """What one of the references' log bands [T, B] makes the unit of."""
+    mean, deviation = np.mean(reference, axis=0), np.maximum(np.std(reference, axis=0), _DEVIATION)
+    directions = np.random.default_rng(width).standard_normal((width * len(mean), matching.DIRECTIONS))
+    directions /= np.linalg.norm(directions, axis=0)
+    found = lambda log: statistics.sorted_patches((log - mean) / deviation, directions, quantiles=_QUANTILES)
+    return _Seen(np.stack(list(map(found, logs))), list(map(found, np.array_split(reference, 2))), np.tile(1 / deviation, width) @ directions)
+
+
+def _by_ear(waves: Sequence[np.ndarray], sample_rate: int, placed: np.ndarray, raised: Callable[[np.ndarray], float]) -> Distances:
+    """Of the ear's statistics, where the spectrum is that of the shares `placed`, whatever those of the others are; else as of `_by_patches`."""
     halves = [_heard(half, sample_rate) for wave in waves for half in (wave[:, : wave.shape[1] // 2], wave[:, -(wave.shape[1] // 2) :])]
     groups = [np.stack(values).reshape(len(waves), 2, -1) for values in zip(*halves, strict=True)]
     # A norm a group, as likeness counts them: of their squares, which the objective adds up, levels would be most.
-    own = sum(np.linalg.norm(group[:, 0] - group[:, 1], axis=1) for group in groups)
+    accident = _ACCIDENT_HEARD * np.sqrt([4 * sample_rate / wave.shape[1] for wave in waves])
+    own = np.maximum(sum(np.linalg.norm(group[:, 0] - group[:, 1], axis=1) for group in groups), accident)
     levels, *others = (np.mean(group, axis=1) for group in groups)
     # Envelopes are amplitudes to the power of 0.3.
     shift = 0.15 * raised(placed) / (auditory.UNITS.mean * np.sqrt(levels.shape[1]))
     gaps = np.linalg.norm(placed @ levels + shift - levels, axis=1)
 
     def distances(parts):
-        return _ratios(gaps + sum(np.linalg.norm(parts @ group - group, axis=1) for group in others), own, brief * _ACCIDENT_HEARD)
+        apart = gaps + sum(np.linalg.norm(parts @ group - group, axis=1) for group in others)
+        # From the halves: one lies half way to the other off the whole, and is, like a result, some accident of its own.
+        return np.sqrt(apart**2 + own**2 / 4 + 0.75 * accident**2) / own
 
     return distances
 
 
-def _log_bands(wave: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Log power of a wave [C, N] in the bands that patches are seen in: [T, B], at least 60 dB under the mean."""
-    if wave.shape[1] < matching.FINE.sizes(sample_rate)["n_fft"]:
-        return np.zeros((0, matching.FINE.bands))
-    power = np.square(jax.jit(functools.partial(views.of_wave, view=matching.FINE, rate=sample_rate))(wave))
+def _log_bands(wave: np.ndarray, view: View, sample_rate: int) -> np.ndarray:
+    """Log power of a wave [C, N] in a view's bands: [T, B], at least 60 dB under the mean."""
+    if wave.shape[1] < view.sizes(sample_rate)["n_fft"]:
+        return np.zeros((0, view.bands))
+    power = np.square(jax.jit(functools.partial(views.of_wave, view=view, rate=sample_rate))(wave))
     return np.log(power + 1e-6 * np.mean(power))
-
-
-def _moments(log: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of each band: [T, B] -> [B], [B]."""
-    return np.mean(log, axis=0), np.maximum(np.std(log, axis=0), _DEVIATION)
-
-
-def _apart(moments: tuple[np.ndarray, np.ndarray], others: tuple[np.ndarray, np.ndarray], units: np.ndarray) -> np.ndarray:
-    """How far bands are from others, as Gaussians: their 2-Wasserstein distance, in units, as a mean over bands. [..., B] each -> [...]"""
-    return np.sqrt(np.mean(sum(((first - second) / units) ** 2 for first, second in zip(moments, others, strict=True)), axis=-1))
-
-
-def _ratios(gaps: np.ndarray, own: np.ndarray, accident: np.ndarray) -> np.ndarray:
-    """Distances from references' halves, over those of the halves from each other; gaps: from the whole, own: between halves, [R] all.
-
-    A half lies half way to the other off the whole, and is, like a result, some accident of its own.
-    """
-    own = np.maximum(own, accident)
-    return np.sqrt(gaps**2 + own**2 / 4 + 0.75 * accident**2) / own
 
 
 @functools.partial(jax.jit, static_argnames="sample_rate")

@@ -88,6 +88,19 @@ def sorted_projections(x: jax.Array, directions: Sequence[np.ndarray], *, quanti
     return jnp.matmul(ascending(jnp.stack(filled)), _quantile_weights(np.array(counts), len(x), quantiles), precision=jax.lax.Precision.HIGHEST)
 
 
+def sorted_patches(x: np.ndarray, directions: np.ndarray, *, quantiles: int = 0) -> np.ndarray:
+    """As `sorted_projections`, of one width and in NumPy, for what has no gradient: [T, F], [width * F, S] -> [T - width + 1, S], or so many quantiles."""
+    width = len(directions) // x.shape[1]
+    patches = np.lib.stride_tricks.sliding_window_view(x, width, axis=0).swapaxes(1, 2).reshape(len(x) - width + 1, -1)
+    found = np.sort(patches @ directions, axis=0)
+    if not quantiles:
+        return found
+    places = np.clip((np.arange(quantiles) + 0.5) / quantiles * len(found) - 0.5, 0, len(found) - 1)
+    below = places.astype(int)
+    share = (places - below)[:, None]
+    return (1 - share) * found[below] + share * found[np.minimum(below + 1, len(found) - 1)]
+
+
 @jax.custom_vjp
 def ascending(x: jax.Array) -> jax.Array:
     """float32 values sorted along the last axis; of equal ones each has the slope midway between that of the first and of the last.

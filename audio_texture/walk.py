@@ -13,6 +13,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from audio_texture import statistics
+
 # Places at most: their distances make a matrix.
 MOST_PLACES = 2048
 # Of a jump: how much worse than the best it may be, as a share; what each earlier visit of a place counts beside that.
@@ -103,19 +105,17 @@ def likest(key: jax.Array, where: Map, length: int, *, piece: float, stretch: in
     directions = np.random.default_rng(0).standard_normal((width * features.shape[1], DIRECTIONS)) / np.sqrt(width * features.shape[1])
 
     def stretches(moments):
+        """Sorted projections of the patches of each stretch."""
         starts = np.linspace(0, len(moments) - stretch, min(MOST_STRETCHES, max(1, round(len(moments) / stretch)))).astype(int)
-        return [_quantiles(moments[start : start + stretch], width, directions) for start in starts]
+        return [statistics.sorted_patches(_pooled(moments[start : start + stretch]), directions) for start in starts]
 
     own = stretches(features)
     unlikeness = lambda path: np.mean([np.mean(np.abs(found - wanted)) for found in stretches(features[path]) for wanted in own])
     return min(paths, key=unlikeness)
 
 
-def _quantiles(moments: np.ndarray, width: int, directions: np.ndarray) -> np.ndarray:
-    """Patches of `width` averaged moments along directions, each sorted: [L, D], [width * D, S] -> [L // POOLED - width + 1, S]."""
-    pooled = moments[: len(moments) // POOLED * POOLED].reshape(-1, POOLED, moments.shape[1]).mean(axis=1)
-    patches = np.lib.stride_tricks.sliding_window_view(pooled, width, axis=0).swapaxes(1, 2).reshape(len(pooled) - width + 1, -1)
-    return np.sort(patches @ directions, axis=0)
+def _pooled(moments: np.ndarray) -> np.ndarray:
+    return moments[: len(moments) // POOLED * POOLED].reshape(-1, POOLED, moments.shape[1]).mean(axis=1)
 
 
 def led_to(path: np.ndarray, before: int) -> np.ndarray:

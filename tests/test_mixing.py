@@ -5,7 +5,7 @@ import pytest
 import scipy.signal
 from conftest import crackle, noise
 
-from audio_texture import mixing
+from audio_texture import audio, mixing, quality
 
 RATE = 8000
 BANDS = ("spectrum", "heard")
@@ -43,6 +43,19 @@ def test_even_sounds_stay_even():
         found = mixing.balance(pair, sample_rate=RATE, heard=True)
         for name in BANDS:
             np.testing.assert_allclose(found[name], 1, atol=0.5 if pair[1] is not wave else 1e-3)
+
+
+def test_patches_foretell_what_is_between():
+    """Distances from the references of a sound made to be between them, as quality.py judges it, are those foretold to a fifth."""
+    rng = np.random.default_rng(0)
+    still, moving = noise(32000, seed=1), noise(32000, seed=2) * 10 ** np.repeat(rng.uniform(-1, 0, 40), 800).astype(np.float32)
+    # Half way in decibels, loud moments with loud ones: its level follows the root of the other's.
+    middle = noise(32000, seed=3) * np.sqrt(np.abs(moving / noise(32000, seed=2)))
+    pair = [one / audio.rms(one) for one in (still, moving)]
+    raised = 2 * np.log(0.1 / audio.rms(middle * 0.1 / np.sqrt(audio.rms(still) * audio.rms(moving))))
+    foretold = mixing._by_patches(pair, RATE, lambda parts: raised)(np.array([0.5, 0.5]))
+    judged = [quality.likeness(*(quality.prepare(wave, sample_rate=RATE, rate=RATE) for wave in (middle, one)), sample_rate=RATE)["patches"] for one in pair]
+    np.testing.assert_allclose(foretold / judged, 1, atol=0.25)
 
 
 def test_the_middle_is_as_far_from_each():

@@ -106,6 +106,16 @@ def test_sorted_projections_compare_sounds_of_other_lengths():
     np.testing.assert_allclose(found(long)[0], expected, atol=1e-5)
 
 
+def test_sorted_patches_are_those_of_the_projections():
+    """The two ways to the same: quantiles as `sorted_projections` has them, all values as a loop over patches has them."""
+    along = np.random.default_rng(0).standard_normal((4 * 7, 3)).astype(np.float32)
+    expected = np.sort(np.stack([X[i : i + 4].ravel() for i in range(27)]).astype(np.float64) @ along, axis=0)
+    np.testing.assert_allclose(statistics.sorted_patches(X, along), expected, rtol=1e-4, atol=1e-5)
+    for quantiles in (5, 27, 90):
+        found = statistics.sorted_patches(X, along, quantiles=quantiles)
+        np.testing.assert_allclose(found.T, statistics.sorted_projections(X, [along], quantiles=quantiles)[0], rtol=1e-4, atol=1e-4)
+
+
 def test_patches_side_by_side_take_no_quantiles_from_each_other():
     """Catches the rows that fill up the longer patches: neither values nor gradients may know of them."""
     directions = [np.random.default_rng(width).standard_normal((width * 7, 2)).astype(np.float32) for width in (1, 9)]
