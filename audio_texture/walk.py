@@ -71,7 +71,14 @@ def wander(key: jax.Array, where: Map, length: int, *, piece: float, first: int 
     After pieces of random lengths (geometric, of mean `piece` moments), and at the recording's end, the walk jumps to a place that fits nearly best and was
     seldom passed before.
     """
-    draws = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+    return _wander(_draws(key), where, length, piece=piece, first=first)
+
+
+def _draws(key: jax.Array) -> np.random.Generator:
+    return np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+
+
+def _wander(draws: np.random.Generator, where: Map, length: int, *, piece: float, first: int | None = None) -> np.ndarray:
     ahead = max(1, min(round(piece / where.stride), len(where.costs) // 4))
     visits, path = np.zeros(len(where.costs) + ahead), [np.arange(0)]
     moment, walked = first or 0, 0
@@ -97,7 +104,7 @@ def likest(key: jax.Array, where: Map, length: int, *, piece: float, stretch: in
       stretch: moments; what is shorter is judged as a whole.
     """
     features = where.features
-    paths = [wander(each, where, length, piece=piece) for each in jax.random.split(key, DRAWS)]
+    paths = [_wander(each, where, length, piece=piece) for each in _draws(key).spawn(DRAWS)]
     stretch = min(stretch, length, len(features))
     width = int(SPANNED * stretch) // POOLED
     if width < 1:
