@@ -215,14 +215,13 @@ def level(wave: np.ndarray, *, sample_rate: float) -> float:
 
     Wind of 5 Hz on a microphone can hold three quarters of the power: brought to one RMS, two sounds that differ in it differ in how loud all else is.
     """
-    if not wave.size:
-        return 0.0
-    spectrum = scipy.fft.rfft(np.asarray(wave, np.float64))
-    heard = scipy.fft.rfftfreq(wave.shape[-1], 1 / sample_rate) >= LOWEST_HEARD
-    power = np.abs(spectrum) ** 2 * heard
-    # One-sided: all but Nyquist stand for two.
-    total = 2 * np.sum(power) - (np.sum(power[..., -1]) if wave.shape[-1] % 2 == 0 else 0.0)
-    found = math.sqrt(total / wave.shape[-1] / wave.size)
+    samples, total = wave.shape[-1], 0.0
+    for channel in wave.reshape(-1, samples) if wave.size else ():
+        spectrum = scipy.fft.rfft(channel)[math.ceil(LOWEST_HEARD * samples / sample_rate) :]
+        power = np.square(spectrum.real) + np.square(spectrum.imag)
+        # One-sided: all but Nyquist stand for two.
+        total += 2 * float(np.sum(power, dtype=np.float64)) - (float(power[-1]) if samples % 2 == 0 and power.size else 0.0)
+    found = math.sqrt(total / samples / wave.size) if wave.size else 0.0
     return found if found >= SILENCE else rms(wave)
 
 
