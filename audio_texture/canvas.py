@@ -4,6 +4,7 @@ A canvas's `init(key)` draws the parameters to start from; `render(parameters, c
 sees, and `invert(signal, constants)` parameters that render it, to start from a sound. Constants are handed over rather than closed over, so that one compiled program serves every reference.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.ndimage
 
-from audio_texture import spectrogram
+from audio_texture import audio, spectrogram
 
 
 # Colours of the noise along a morph, between which it fades.
@@ -257,9 +258,13 @@ def mixed_density(densities: Sequence[np.ndarray], weights: Sequence[float]) -> 
     return mean * (geometric / arithmetic)[:, None, None]
 
 
-def lost_level(densities: Sequence[np.ndarray], weights: Sequence[float]) -> float:
-    """How far `mixed_density` lies below the references' mean power, as a factor of amplitude up to 1: two sounds of other bands leave little between."""
-    power = lambda density: float(np.sum(np.trace(density, axis1=1, axis2=2).real))
+def lost_level(densities: Sequence[np.ndarray], weights: Sequence[float], *, sample_rate: float) -> float:
+    """How far `mixed_density` lies below the references' mean power, as a factor of amplitude up to 1: two sounds of other bands leave little between.
+
+    Of what is heard (`audio.level`). sample_rate: of the sounds that densities [F, C, C] are of, in Hz.
+    """
+    first = math.ceil(audio.LOWEST_HEARD / (sample_rate / 2) * (len(densities[0]) - 1))
+    power = lambda density: float(np.sum(np.trace(density[first:], axis1=1, axis2=2).real)) + np.finfo(np.float64).tiny
     return np.sqrt(power(mixed_density(densities, weights)) / power(np.average(densities, axis=0, weights=weights)))
 
 

@@ -13,7 +13,6 @@ R references, B bands, T frames.
 
 import functools
 import itertools
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -21,19 +20,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from audio_texture import audio, auditory, canvas, matching, objective, spectrogram, statistics, views
+from audio_texture import audio, auditory, canvas, matching, objective, statistics, views
 from audio_texture.recipes import View
 
-# As quality.py sees them.
+# About as quality.py sees them.
 _VIEWS = (View(32, (1, 8, 32), 32.0, 8.0), View(48, (1, 8), 128.0, 32.0))
 # Halves of fewer frames, or that are heard for less than so many seconds, say nothing about a recording.
 _FEWEST_FRAMES, _SHORTEST = 8, 0.5
 # Deviations of less than a decibel of power, in nepers, are accidents.
 _DEVIATION = 0.23
-# What is accident in the distance between halves of 2 s, as there is of steady noise: of patches, in deviations, and in all of `auditory.UNITS`.
+# The least distance between halves, by accident, as of steady noise: of patches, in deviations; of 2 s, in all of `auditory.UNITS`.
 _ACCIDENT, _ACCIDENT_HEARD = 0.1, 4.8
-# Of patches along a direction.
-_QUANTILES = 100
+# Of patches along a direction, of at most so many.
+_QUANTILES, _MOST_PATCHES = 100, 4096
 # Log of the most that one reference is preferred by.
 _MOST = 4.0
 
@@ -74,11 +73,10 @@ def balance(references: Sequence[np.ndarray], *, sample_rate: int, heard: bool) 
 
 def _of_two(references: Sequence[np.ndarray], sample_rate: int, heard: bool) -> Balance:
     """`balance` of two."""
-    # As they are judged: `quality.prepare`.
-    waves = [np.asarray(spectrogram.band(wave, sample_rate=sample_rate, low=audio.LOWEST_HEARD, high=math.inf)) for wave in references]
+    waves = [audio.heard(wave, sample_rate=sample_rate) for wave in references]
     waves = [wave * np.float32(0.1 / max(audio.rms(wave), audio.SILENCE)) for wave in waves]
     densities = [canvas.spectral_density(wave, sample_rate=sample_rate, samples=4096, smoothing_hz=sample_rate / 1024) for wave in waves]
-    raised = lambda parts: -2 * np.log(canvas.lost_level(densities, parts))
+    raised = lambda parts: -2 * np.log(canvas.lost_level(densities, parts, sample_rate=sample_rate))
     by_patches = _by_patches(waves, sample_rate, raised)
     if by_patches is None:
         return dict.fromkeys(("spectrum", "heard"), np.ones(len(waves), np.float32))
@@ -126,9 +124,9 @@ def _by_patches(waves: Sequence[np.ndarray], sample_rate: int, raised: Callable[
 def _seen_by(reference: np.ndarray, logs: Sequence[np.ndarray], width: int) -> _Seen:
     """What one of the references' log bands [T, B] makes the unit of."""
     mean, deviation = np.mean(reference, axis=0), np.maximum(np.std(reference, axis=0), _DEVIATION)
-    directions = np.random.default_rng(width).standard_normal((width * len(mean), matching.DIRECTIONS))
+    directions = np.random.default_rng(width).standard_normal((width * len(mean), matching.DIRECTIONS), np.float32)
     directions /= np.linalg.norm(directions, axis=0)
-    found = lambda log: statistics.sorted_patches((log - mean) / deviation, directions, quantiles=_QUANTILES)
+    found = lambda log: statistics.sorted_patches((log - mean) / deviation, directions, quantiles=_QUANTILES, step=-(-len(log) // _MOST_PATCHES))
     return _Seen(np.stack(list(map(found, logs))), list(map(found, np.array_split(reference, 2))), np.tile(1 / deviation, width) @ directions)
 
 
@@ -156,8 +154,12 @@ def _log_bands(wave: np.ndarray, view: View, sample_rate: int) -> np.ndarray:
     """Log power of a wave [C, N] in a view's bands: [T, B], at least 60 dB under the mean."""
     if wave.shape[1] < view.sizes(sample_rate)["n_fft"]:
         return np.zeros((0, view.bands))
-    power = np.square(jax.jit(functools.partial(views.of_wave, view=view, rate=sample_rate))(wave))
+    power = np.square(_magnitudes(wave, view=view, rate=sample_rate))
     return np.log(power + 1e-6 * np.mean(power))
+
+
+# One function, so that what is compiled is kept.
+_magnitudes = jax.jit(views.of_wave, static_argnames=("view", "rate", "circular"))
 
 
 @functools.partial(jax.jit, static_argnames="sample_rate")

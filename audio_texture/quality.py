@@ -27,13 +27,12 @@ import scipy.fft
 import scipy.ndimage
 import scipy.signal
 
-from audio_texture import audio, auditory, spectrogram
+from audio_texture import audio, auditory, spectrogram, statistics
 
 WORKING_RATE = 16_000
 LEVEL = 0.05  # RMS every sound is brought to
 SHORTEST = 1.0  # seconds
 _CUT = 0.42  # of the working rate: where the slope begins that ends all sounds alike at 0.44
-_SLOPE = 5.0  # Hz either side of the lowest frequency heard
 MEASURES = ("auditory", "patches", "structure", "rhythm")
 FLOOR = 0.3  # of the median distance between halves
 
@@ -126,12 +125,11 @@ def prepare(wave: np.ndarray, *, sample_rate: int, rate: int, name: str = "a sou
     """
     wave = np.asarray(wave, np.float32)
     check(wave, sample_rate=sample_rate, name=name)
-    wave = audio.resample(np.mean(np.atleast_2d(wave), axis=0), sample_rate, rate)
+    wave = audio.heard(audio.resample(np.mean(np.atleast_2d(wave), axis=0), sample_rate, rate), sample_rate=rate)
     # The slope of a resampler's filter is no trait of a texture, and only a sound that was at another rate has it.
     frequency = scipy.fft.rfftfreq(len(wave))
     band = np.cos(np.pi / 2 * np.clip((frequency - _CUT) / 0.02, 0, 1)).astype(np.float32)
-    # Nor what nobody hears: wind of 5 Hz on a microphone can hold three quarters of the power, and with it the level of all else.
-    band *= np.sin(np.pi / 2 * np.clip((frequency * rate - audio.LOWEST_HEARD) / (2 * _SLOPE) + 0.5, 0, 1)).astype(np.float32)
+    band[0] = 0
     wave = scipy.fft.irfft(scipy.fft.rfft(wave) * band, n=len(wave))
     # a sound may lie wholly above the working band: then there is nothing left to bring to a level
     return (wave * (LEVEL / max(audio.rms(wave), 0.1 * audio.SILENCE))).astype(np.float32)
@@ -190,12 +188,7 @@ def _projections(view: np.ndarray, width: int) -> np.ndarray:
     The mean absolute difference of two such arrays is the sliced 1-Wasserstein distance of the two sets of patches
     (Rabin, Peyre, Delon & Bernot 2011), with directions that are the same for all.
     """
-    count = len(view) - width + 1
-    directions = _directions(width * view.shape[1]).reshape(width, view.shape[1], -1)
-    total = np.zeros((count, _DIRECTIONS), np.float32)
-    for i in range(width):
-        total += view[i : i + count] @ directions[i]
-    return np.sort(total, axis=0)
+    return statistics.sorted_patches(view, _directions(width * view.shape[1]))
 
 
 def _modulation(view: np.ndarray, frame_rate: float) -> np.ndarray:
@@ -681,7 +674,7 @@ def evaluate(candidate, reference, *, sample_rate: int, candidate_rate: int | No
         **likeness(a, b, sample_rate=rate),
         **copying(a, b, sample_rate=rate),
         "spectrum_db": float(np.sqrt(np.mean(gap**2))),
-        "level_db": 20 * float(np.log10(audio.level(candidate, sample_rate=candidate_rate or sample_rate) / audio.level(reference, sample_rate=sample_rate))),
+        "level_db": 20 * float(np.log10(audio.level(np.atleast_2d(candidate), sample_rate=candidate_rate or sample_rate) / audio.level(np.atleast_2d(reference), sample_rate=sample_rate))),
         "silence": max(_silence(candidate, candidate_rate or sample_rate) - _silence(reference, sample_rate), 0.0),
         "clicks": clicks(a, b, sample_rate=rate),
         "clipping": _clipping(np.atleast_2d(candidate)),

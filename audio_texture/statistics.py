@@ -88,11 +88,21 @@ def sorted_projections(x: jax.Array, directions: Sequence[np.ndarray], *, quanti
     return jnp.matmul(ascending(jnp.stack(filled)), _quantile_weights(np.array(counts), len(x), quantiles), precision=jax.lax.Precision.HIGHEST)
 
 
-def sorted_patches(x: np.ndarray, directions: np.ndarray, *, quantiles: int = 0) -> np.ndarray:
-    """As `sorted_projections`, of one width and in NumPy, for what has no gradient: [T, F], [width * F, S] -> [T - width + 1, S], or so many quantiles."""
+def sorted_patches(x: np.ndarray, directions: np.ndarray, *, step: int = 1, quantiles: int = 0) -> np.ndarray:
+    """As `sorted_projections`, of one width and in NumPy, for what has no gradient.
+
+    Args:
+      x: [T, F]. directions: [width * F, S], frame after frame.
+      step: from patch to patch, in frames.
+      quantiles: how many; 0 is every patch.
+    Returns:
+      [quantiles, S] or [1 + (T - width) // step, S], rising.
+    """
     width = len(directions) // x.shape[1]
-    patches = np.lib.stride_tricks.sliding_window_view(x, width, axis=0).swapaxes(1, 2).reshape(len(x) - width + 1, -1)
-    found = np.sort(patches @ directions, axis=0)
+    count = 1 + (len(x) - width) // step
+    # Frame by frame: patches side by side would be `width` times as much memory.
+    found = sum(x[i : i + 1 + (count - 1) * step : step] @ of_frame for i, of_frame in enumerate(directions.reshape(width, x.shape[1], -1)))
+    found.sort(axis=0)
     if not quantiles:
         return found
     places = np.clip((np.arange(quantiles) + 0.5) / quantiles * len(found) - 0.5, 0, len(found) - 1)

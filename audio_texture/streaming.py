@@ -46,7 +46,7 @@ class Style(NamedTuple):
     Attributes:
       recipe: the choices, without kernels too long for the references.
       sample_rate: Hz; what it is modelled at and streams are written at.
-      levels: RMS of the references.
+      levels: of the references, of `audio.level`.
       weights: of the references.
       balance: what they are multiplied by, or None; see `mixing.balance`.
       lengths: of the references, in samples.
@@ -81,7 +81,7 @@ class Style(NamedTuple):
     def gain_at(self, place: float) -> float:
         """What brings the modelled wave to the references' level there."""
         weights = self.weights_at(place)
-        lost = 1.0 if self.bands else canvas.lost_level(self.densities, mixing.balanced(weights, self.balance))
+        lost = 1.0 if self.bands else canvas.lost_level(self.densities, mixing.balanced(weights, self.balance), sample_rate=self.sample_rate)
         return float(np.sqrt(np.average(np.square(self.levels), weights=weights))) / (lost * self.recipe.level) if self.recipe.level else 1.0 / lost
 
     def density_at(self, place: float) -> np.ndarray:
@@ -179,7 +179,7 @@ def fit(
     style = Style(
         recipe=recipe,
         sample_rate=rate,
-        levels=[audio.rms(wave) for wave in references],
+        levels=[audio.level(wave, sample_rate=sample_rate) for wave in references],
         weights=weights,
         balance=balance and {name: values.tolist() for name, values in balance.items()},
         lengths=[wave.shape[1] for wave in waves],

@@ -480,7 +480,7 @@ def _levels_along(
     """Level (of `audio.level`) of a morph at the canvas's knots, and the share of it that sounds between others have."""
     densities = [canvas.spectral_density(wave, sample_rate=rate, samples=4096, smoothing_hz=rate / 1024) for wave in modelled]
     each = [mixing.passed(weights, morph_to, place) for place in np.linspace(0, 1, canvas.KNOTS)]
-    return [level_of(references, shares, sample_rate=sample_rate) for shares in each], [canvas.lost_level(densities, mixing.balanced(shares, balance)) for shares in each]
+    return [level_of(references, shares, sample_rate=sample_rate) for shares in each], [canvas.lost_level(densities, mixing.balanced(shares, balance), sample_rate=rate) for shares in each]
 
 
 def prepare_batch(
@@ -597,7 +597,7 @@ def as_modelled(
 
     def one(wave, low, high):
         wave = audio.resample(wave - np.mean(wave, axis=1, keepdims=True), sample_rate, rate)
-        wave = wave * np.float32(recipe.level / audio.rms(wave)) if recipe.level else wave
+        wave = wave * np.float32(recipe.level / audio.level(wave, sample_rate=rate)) if recipe.level else wave
         return np.asarray(spectrogram.band(wave, sample_rate=rate, low=low, high=high)) if bands else wave
 
     modelled = [one(wave, *edges) for wave, edges in zip(references, bands or [(0, math.inf)] * len(references), strict=True)]

@@ -19,9 +19,10 @@ from audio_texture import statistics
 MOST_PLACES = 2048
 # Of a jump: how much worse than the best it may be, as a share; what each earlier visit of a place counts beside that.
 TOLERANCE, WEARINESS = 0.1, 12.0
-# Walks of which the likest is taken, and by how many of their stretches; of the patches they are judged by: moments averaged, the share of a
-# stretch that one spans, directions.
-DRAWS, MOST_STRETCHES, POOLED, SPANNED, DIRECTIONS = 32, 8, 4, 0.5, 64
+# Walks of which the likest is taken, of moments in all: of long ones, which are like the recording anyhow, fewer.
+DRAWS, FEWEST_DRAWS, MOST_WALKED = 32, 4, 40_000
+# By how many of their stretches; of the patches they are judged by: moments averaged, the share of a stretch that one spans, directions.
+MOST_STRETCHES, POOLED, SPANNED, DIRECTIONS = 8, 4, 0.5, 64
 
 
 class Map(NamedTuple):
@@ -104,11 +105,11 @@ def likest(key: jax.Array, where: Map, length: int, *, piece: float, stretch: in
       stretch: moments; what is shorter is judged as a whole.
     """
     features = where.features
-    paths = [_wander(each, where, length, piece=piece) for each in _draws(key).spawn(DRAWS)]
     stretch = min(stretch, length, len(features))
     width = int(SPANNED * stretch) // POOLED
     if width < 1:
-        return paths[0]
+        return wander(key, where, length, piece=piece)
+    paths = [_wander(each, where, length, piece=piece) for each in _draws(key).spawn(max(FEWEST_DRAWS, min(DRAWS, MOST_WALKED // length)))]
     directions = np.random.default_rng(0).standard_normal((width * features.shape[1], DIRECTIONS)) / np.sqrt(width * features.shape[1])
 
     def stretches(moments):

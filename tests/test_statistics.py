@@ -111,6 +111,8 @@ def test_sorted_patches_are_those_of_the_projections():
     along = np.random.default_rng(0).standard_normal((4 * 7, 3)).astype(np.float32)
     expected = np.sort(np.stack([X[i : i + 4].ravel() for i in range(27)]).astype(np.float64) @ along, axis=0)
     np.testing.assert_allclose(statistics.sorted_patches(X, along), expected, rtol=1e-4, atol=1e-5)
+    every_fifth = np.sort(np.stack([X[i : i + 4].ravel() for i in range(0, 27, 5)]) @ along, axis=0)
+    np.testing.assert_allclose(statistics.sorted_patches(X, along, step=5), every_fifth, rtol=1e-4, atol=1e-5)
     for quantiles in (5, 27, 90):
         found = statistics.sorted_patches(X, along, quantiles=quantiles)
         np.testing.assert_allclose(found.T, statistics.sorted_projections(X, [along], quantiles=quantiles)[0], rtol=1e-4, atol=1e-4)

@@ -30,14 +30,14 @@ SMALL = {
     "ustyuzhaninov": {"views": (View(0, (3, 5), 16.0, 4.0),), "sample_rate": 8000, "filters": 6, "evaluations": 40, "phase_iterations": 20},
     "paper-1d": {"views": (View(0, (5,), 16.0, 4.0),), "sample_rate": 8000, "filters": 32, "evaluations": 40, "phase_iterations": 20},
 }
-# The networks without the terms beside them.
+# The networks and levels without the terms beside them.
 ALONE = {"auditory_weight": 0.0, "patches_weight": 0.0, "rhythm_weight": 0.0}
 FINITE = {"filters": 24, "depth": 2, "pool": 2}
 of_every = pytest.mark.parametrize("name", recipes.names("texture"))
 
 
 def small(name="texture-fast", **choices):
-    """The default's networks alone where no other recipe is asked for: it compiles in a third of the time."""
+    """The default's networks and levels alone where no other recipe is asked for: it compiles in a third of the time."""
     return dataclasses.replace(recipes.named(name), **{**SMALL[name], **choices})
 
 
@@ -363,6 +363,17 @@ def test_a_morph_passes_from_one_to_the_other():
     assert np.all(np.diff(slopes) > 0)
     assert slopes[0] == pytest.approx(slope(dull), abs=5) and slopes[-1] == pytest.approx(slope(sharp), abs=5)
     assert np.all(np.diff([audio.rms(part) for part in parts]) < 0)
+
+
+def test_a_morphs_levels_are_of_what_is_heard():
+    """Wind of 5 Hz in one of the references, louder than all else in it: the level passes from the one's to the other's as if it were not there."""
+    dull, sharp = dull_and_sharp()
+    dull, sharp = (0.05 * wave / audio.level(wave, sample_rate=RATE) for wave in (dull, sharp))
+    wind = 0.2 * np.sin(1 + 2 * np.pi * 5.37 * np.arange(dull.shape[1]) / RATE)
+    recipe = small(views=(View(8, (1, 3), 16.0, 4.0),), block_seconds=1.0, evaluations=30)
+    wave = make(recipe, [(dull + wind).astype(np.float32), sharp], seconds=1.5, weights=[1.0, 0.0], morph_to=[0.0, 2.0]).wave
+    levels = [20 * np.log10(audio.level(part, sample_rate=RATE) / 0.05) for part in np.split(wave, 5, axis=1)]
+    assert levels[0] == pytest.approx(0, abs=2.5) and levels[-1] == pytest.approx(0, abs=2.5), levels
 
 
 def test_between_two_sounds_lie_a_mixtures_statistics():
