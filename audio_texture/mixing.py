@@ -20,15 +20,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from audio_texture import audio, auditory, canvas, matching, objective, statistics, views
-from audio_texture.recipes import View
+from audio_texture import auditory, canvas, matching, objective, quality, statistics
 
-# About as quality.py sees them.
-_VIEWS = (View(32, (1, 8, 32), 32.0, 8.0), View(48, (1, 8), 128.0, 32.0))
-# Halves of fewer frames, or that are heard for less than so many seconds, say nothing about a recording.
+# Halves of fewer frames say nothing about a recording, nor do recordings of less than so many seconds; to the ear those of less than twice as many.
 _FEWEST_FRAMES, _SHORTEST = 8, 0.5
-# Deviations of less than a decibel of power, in nepers, are accidents.
-_DEVIATION = 0.23
 # The least distance between halves, by accident, as of steady noise: of patches, in deviations; of 2 s, in all of `auditory.UNITS`.
 _ACCIDENT, _ACCIDENT_HEARD = 0.1, 4.8
 # Of patches along a direction, of at most so many.
@@ -73,17 +68,21 @@ def balance(references: Sequence[np.ndarray], *, sample_rate: int, heard: bool) 
 
 def _of_two(references: Sequence[np.ndarray], sample_rate: int, heard: bool) -> Balance:
     """`balance` of two."""
-    waves = [audio.heard(wave, sample_rate=sample_rate) for wave in references]
-    waves = [wave * np.float32(0.1 / max(audio.rms(wave), audio.SILENCE)) for wave in waves]
-    densities = [canvas.spectral_density(wave, sample_rate=sample_rate, samples=4096, smoothing_hz=sample_rate / 1024) for wave in waves]
-    raised = lambda parts: -2 * np.log(canvas.lost_level(densities, parts, sample_rate=sample_rate))
-    by_patches = _by_patches(waves, sample_rate, raised)
+    even = dict.fromkeys(("spectrum", "heard"), np.ones(len(references), np.float32))
+    shortest = min(wave.shape[1] for wave in references) / sample_rate
+    if shortest < _SHORTEST:
+        return even
+    rate = min(sample_rate, quality.WORKING_RATE)
+    waves = [quality.as_judged(wave, sample_rate=sample_rate, rate=rate)[None] for wave in references]
+    densities = [canvas.spectral_density(wave, sample_rate=rate, samples=4096, smoothing_hz=rate / 1024) for wave in waves]
+    raised = lambda parts: -2 * np.log(canvas.lost_level(densities, parts, sample_rate=rate))
+    by_patches = _by_patches([quality.views_of(wave[0], sample_rate=rate) for wave in waves], raised)
     if by_patches is None:
-        return dict.fromkeys(("spectrum", "heard"), np.ones(len(waves), np.float32))
+        return even
     spectrum = _middle(by_patches, len(waves))
-    if not heard or min(wave.shape[1] for wave in waves) < 2 * _SHORTEST * sample_rate:
+    if not heard or shortest < 2 * _SHORTEST:
         return {"spectrum": spectrum, "heard": spectrum}
-    return {"spectrum": spectrum, "heard": _middle(_by_ear(waves, sample_rate, spectrum / np.sum(spectrum), raised), len(waves))}
+    return {"spectrum": spectrum, "heard": _middle(_by_ear(waves, rate, spectrum / np.sum(spectrum), raised), len(waves))}
 
 
 class _Seen(NamedTuple):
@@ -94,18 +93,18 @@ class _Seen(NamedTuple):
     lift: np.ndarray
 
 
-def _by_patches(waves: Sequence[np.ndarray], sample_rate: int, raised: Callable[[np.ndarray], float]) -> Distances | None:
+def _by_patches(views: Sequence[Sequence[np.ndarray]], raised: Callable[[np.ndarray], float]) -> Distances | None:
     """Of log-mel patches, whose quantiles along directions lie, between references, between theirs; None where halves are too short to have any.
 
     So they are judged, and that is where mixtures are found: bands' means and deviations alone foretell another middle.
 
     Args:
+      views: of `quality.views_of`, for each of the R references.
       raised: shares -> what the level of their mixture is raised by, in nepers of power.
     """
-    seen = [[] for _ in waves]
-    for view in _VIEWS:
-        logs = [_log_bands(wave, view, sample_rate) for wave in waves]
-        for width in view.widths:
+    seen = [[] for _ in views]
+    for logs in zip(*views, strict=True):
+        for width in quality.WIDTHS:
             if max(2 * width, _FEWEST_FRAMES) <= min(map(len, logs)) // 2:
                 for of_one, log in zip(seen, logs, strict=True):
                     of_one.append(_seen_by(log, logs, width))
@@ -123,7 +122,7 @@ def _by_patches(waves: Sequence[np.ndarray], sample_rate: int, raised: Callable[
 
 def _seen_by(reference: np.ndarray, logs: Sequence[np.ndarray], width: int) -> _Seen:
     """What one of the references' log bands [T, B] makes the unit of."""
-    mean, deviation = np.mean(reference, axis=0), np.maximum(np.std(reference, axis=0), _DEVIATION)
+    mean, deviation = quality.standard(reference)
     directions = np.random.default_rng(width).standard_normal((width * len(mean), matching.DIRECTIONS), np.float32)
     directions /= np.linalg.norm(directions, axis=0)
     found = lambda log: statistics.sorted_patches((log - mean) / deviation, directions, quantiles=_QUANTILES, step=-(-len(log) // _MOST_PATCHES))
@@ -148,18 +147,6 @@ def _by_ear(waves: Sequence[np.ndarray], sample_rate: int, placed: np.ndarray, r
         return np.sqrt(apart**2 + own**2 / 4 + 0.75 * accident**2) / own
 
     return distances
-
-
-def _log_bands(wave: np.ndarray, view: View, sample_rate: int) -> np.ndarray:
-    """Log power of a wave [C, N] in a view's bands: [T, B], at least 60 dB under the mean."""
-    if wave.shape[1] < view.sizes(sample_rate)["n_fft"]:
-        return np.zeros((0, view.bands))
-    power = np.square(_magnitudes(wave, view=view, rate=sample_rate))
-    return np.log(power + 1e-6 * np.mean(power))
-
-
-# One function, so that what is compiled is kept.
-_magnitudes = jax.jit(views.of_wave, static_argnames=("view", "rate", "circular"))
 
 
 @functools.partial(jax.jit, static_argnames="sample_rate")

@@ -39,7 +39,7 @@ FLOOR = 0.3  # of the median distance between halves
 # Frame and hop in seconds and the bands of the log-mel views, the two for likeness named by their hop
 _VIEWS = {"8ms": (0.032, 0.008, 32), "32ms": (0.128, 0.032, 48)}
 _DETAIL = (0.064, 0.008, 64)
-_WIDTHS = (1, 8, 32)  # frames
+WIDTHS = (1, 8, 32)  # frames
 _DIRECTIONS = 64
 
 # Copying: windows of 1/4 s every 1/8 s; the reference is compared with itself at least 1/2 s away.
@@ -125,6 +125,11 @@ def prepare(wave: np.ndarray, *, sample_rate: int, rate: int, name: str = "a sou
     """
     wave = np.asarray(wave, np.float32)
     check(wave, sample_rate=sample_rate, name=name)
+    return as_judged(wave, sample_rate=sample_rate, rate=rate)
+
+
+def as_judged(wave: np.ndarray, *, sample_rate: int, rate: int) -> np.ndarray:
+    """`prepare` of what need not be judged by itself: also of less than a second."""
     wave = audio.heard(audio.resample(np.mean(np.atleast_2d(wave), axis=0), sample_rate, rate), sample_rate=rate)
     # The slope of a resampler's filter is no trait of a texture, and only a sound that was at another rate has it.
     frequency = scipy.fft.rfftfreq(len(wave))
@@ -158,7 +163,7 @@ def log_mel(wave: np.ndarray, *, sample_rate: int, frame: float, hop: float, ban
     return np.log(power @ filters + 1e-7 * np.sum(window**2) * LEVEL**2)
 
 
-def _standard(view: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def standard(view: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and deviation of each band of the reference; deviations under 1 dB of power are noise of measurement."""
     return np.mean(view, axis=0), np.maximum(np.std(view, axis=0), 0.23)
 
@@ -234,10 +239,10 @@ def features(wave: np.ndarray, standards: list, *, sample_rate: int) -> dict[str
     """
     heard = {name: np.asarray(value) for name, value in _auditory(wave, sample_rate=sample_rate)._asdict().items()}
 
-    views = [(view - mean) / deviation for view, (mean, deviation) in zip(_views(wave, sample_rate), standards)]
+    views = [(view - mean) / deviation for view, (mean, deviation) in zip(views_of(wave, sample_rate=sample_rate), standards)]
     patches = {
         f"{name} x {width}": _projections(view, width)
-        for name, view in zip(_VIEWS, views) for width in _WIDTHS if 2 * width <= len(view)
+        for name, view in zip(_VIEWS, views) for width in WIDTHS if 2 * width <= len(view)
     }
 
     # 8 wide bands of the fine view: patches of 1/2 s and 1 s at 31 frames a second
@@ -261,13 +266,14 @@ def features(wave: np.ndarray, standards: list, *, sample_rate: int) -> dict[str
             "structure": {**structure, "modulation": _modulation(wide, frame_rate)}, "rhythm": rhythm}
 
 
-def _views(wave: np.ndarray, sample_rate: int) -> list[np.ndarray]:
+def views_of(wave: np.ndarray, *, sample_rate: int) -> list[np.ndarray]:
+    """The log-mel views for likeness of a wave [N] at the working rate and level: [T, B] each."""
     return [log_mel(wave, sample_rate=sample_rate, frame=frame, hop=hop, bands=bands) for frame, hop, bands in _VIEWS.values()]
 
 
 def reference_standards(reference: np.ndarray, *, sample_rate: int) -> list:
     """Mean and deviation by band of each log-mel view of the reference."""
-    return [_standard(view) for view in _views(reference, sample_rate)]
+    return [standard(view) for view in views_of(reference, sample_rate=sample_rate)]
 
 
 def distances(a: dict, b: dict) -> dict[str, float]:
@@ -590,7 +596,7 @@ def copying(candidate: np.ndarray, reference: np.ndarray, *, sample_rate: int) -
     """
     frame, hop, bands = _DETAIL
     mel = functools.partial(log_mel, sample_rate=sample_rate, frame=frame, hop=hop, bands=bands)
-    mean, deviation = _standard(mel(reference))
+    mean, deviation = standard(mel(reference))
     by_wave = functools.partial(wave_matches, sample_rate=sample_rate)
     by_detail = functools.partial(detail_matches, frame_rate=1 / hop)
     length = round(_WINDOW * sample_rate)

@@ -53,7 +53,8 @@ def test_patches_foretell_what_is_between():
     middle = noise(32000, seed=3) * np.sqrt(np.abs(moving / noise(32000, seed=2)))
     pair = [one / audio.rms(one) for one in (still, moving)]
     raised = 2 * np.log(0.1 / audio.rms(middle * 0.1 / np.sqrt(audio.rms(still) * audio.rms(moving))))
-    foretold = mixing._by_patches(pair, RATE, lambda parts: raised)(np.array([0.5, 0.5]))
+    views = [quality.views_of(quality.as_judged(one, sample_rate=RATE, rate=RATE), sample_rate=RATE) for one in pair]
+    foretold = mixing._by_patches(views, lambda parts: raised)(np.array([0.5, 0.5]))
     judged = [quality.likeness(*(quality.prepare(wave, sample_rate=RATE, rate=RATE) for wave in (middle, one)), sample_rate=RATE)["patches"] for one in pair]
     np.testing.assert_allclose(foretold / judged, 1, atol=0.25)
 
