@@ -16,6 +16,7 @@ ALLOWED = {
     **dict.fromkeys(BASE - {"constant_q"}, set()),
     "constant_q": {"spectrogram"},
     **dict.fromkeys(STAGES, BASE),
+    "walk": {"statistics"},
     **dict.fromkeys(JUDGES | NETWORKS, BASE | STAGES),
     "recipes": {"audio", "layer", "spectrogram"},
     "views": BASE | {"recipes"},
