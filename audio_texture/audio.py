@@ -7,6 +7,7 @@ after the optimisation. Whatever a user's file can get wrong is found here, as a
 import math
 import os
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import scipy.signal
@@ -16,6 +17,8 @@ LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
 ENDINGS = {".wav": ("WAV", "PCM_24"), ".flac": ("FLAC", "PCM_24"), ".ogg": ("OGG", "VORBIS")}
 # Below this RMS (-100 dB of full scale) a file holds dither at most.
 SILENCE = 1e-5
+# Share of the power (-100 dB) that does not make a channel one of its own.
+INAUDIBLE = 1e-10
 # Hz. What lies below counts for no level.
 LOWEST_HEARD = 20.0
 
@@ -179,6 +182,41 @@ def with_channels(wave: np.ndarray, channels: int) -> np.ndarray:
     return np.repeat(np.mean(wave, axis=0, keepdims=True), channels, axis=0)
 
 
+def fold_channels(waves: Sequence[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:
+    """The channels that are sounds of their own, where others are silent or the same again: mono recorded as stereo, say.
+
+    A channel is left out where it lies 100 dB under the loudest one, or where all but -100 dB of it is another channel
+    times a factor, which may be negative, the same in all waves.
+
+    Args:
+      waves: [C, N_i] each; a constant in them counts for nothing.
+    Returns:
+      The waves [C', N_i], and what gives the channels back [C, C'] float32: factors of those that were kept.
+    """
+    channels = len(waves[0])
+    if channels == 1:
+        return list(waves), np.ones((1, 1), np.float32)
+    covariance = np.zeros((channels, channels))
+    for wave in waves:
+        centred = wave.astype(np.float64) - np.mean(wave, axis=1, keepdims=True)
+        products = centred @ centred.T
+        covariance += products / max(np.trace(products), np.finfo(np.float64).tiny)
+    powers, kept, factors = np.diagonal(covariance), [], np.zeros((channels, channels))
+    for channel in range(channels):
+        if powers[channel] <= INAUDIBLE * np.max(powers):
+            continue
+        for other in kept:
+            factor = covariance[channel, other] / powers[other]
+            if powers[channel] - factor * covariance[channel, other] <= INAUDIBLE * powers[channel]:
+                factors[channel, other] = factor
+                break
+        else:
+            kept.append(channel)
+            factors[channel, channel] = 1.0
+    kept = kept or [0]
+    return [wave[kept] for wave in waves], factors[:, kept].astype(np.float32)
+
+
 def with_image(wave: np.ndarray, like: np.ndarray, *, sample_rate: int) -> np.ndarray:
     """A sound whose channels are all the same, spread as another's are: [C, N], [C, M] -> [C, N] float32. Others come back as they are.
 
@@ -188,6 +226,9 @@ def with_image(wave: np.ndarray, like: np.ndarray, *, sample_rate: int) -> np.nd
     channels, samples = wave.shape
     if channels == 1 or np.any(wave != wave[:1]):
         return wave
+    _, factors = fold_channels([like])
+    if factors.shape[1] == 1 and np.any(factors):
+        return factors / np.sqrt(np.mean(factors**2)) * wave[:1]
     covariance = np.cov(like.astype(np.float64), bias=True)
     covariance /= np.trace(covariance) / channels
     mixing = np.linalg.cholesky(covariance + 1e-9 * np.eye(channels))

@@ -29,10 +29,10 @@ class Canvas(NamedTuple):
     invert: Callable[[jax.Array, Any], Any] | None = None
 
 
-def spectrogram_canvas(frames: int, bins: int) -> Canvas:
-    """A compressed spectrogram [frames, bins], started uniform over [0, 0.1] as the authors' textures are."""
+def spectrogram_canvas(shape: Sequence[int]) -> Canvas:
+    """A compressed spectrogram of a shape [T, C, F], started uniform over [0, 0.1] as the authors' textures are."""
     return Canvas(
-        init=lambda key: jax.random.uniform(key, (frames, bins), maxval=0.1),
+        init=lambda key: jax.random.uniform(key, tuple(shape), maxval=0.1),
         render=lambda parameters, _: parameters,
         constants=(),
         invert=lambda signal, _: signal,
@@ -40,12 +40,12 @@ def spectrogram_canvas(frames: int, bins: int) -> Canvas:
 
 
 def standard_spectrogram_canvas(frames: int, mean: jax.Array, deviation: jax.Array) -> Canvas:
-    """A compressed spectrogram in units of a reference's deviation about its mean in each bin, [F] both; started normal.
+    """A compressed spectrogram [T, C, F] in units of a reference's deviation about its mean in each bin, [C, F] both; started normal.
 
     A preconditioner, as in `waveform_canvas`: loud and faint bins converge alike.
     """
     return Canvas(
-        init=lambda key: jax.random.normal(key, (frames, len(mean))),
+        init=lambda key: jax.random.normal(key, (frames, *mean.shape)),
         render=lambda parameters, constants: constants[0][None] + constants[1][None] * parameters,
         constants=(mean, deviation),
         invert=lambda signal, constants: (signal - constants[0][None]) / constants[1][None],
@@ -73,7 +73,7 @@ def waveform_canvas(
     """White noise, shaped by the references' long-term spectrum and then by gains over time and frequency into a wave.
 
     Parameters: noise z [C, samples], and gains g [C, T, B] in nepers (factors e^g) over frames and mel bands, zero at first.
-    The wave is istft(e^g stft(irfft(A rfft(z)))). Both are preconditioners. Through A, gradients on z are those on the wave
+    The wave is istft(L e^g L^-1 stft(irfft(A rfft(z)))), L the `coupling` of the channels. Both are preconditioners. Through A, gradients on z are those on the wave
     weighted by the spectrum, so that loud and faint bands converge alike. Through g, whole regions grow loud or fall silent
     together and by factors, which sample by sample takes hundreds of steps: quiet between ticks 40 dB louder is 4.6 nepers away.
 
@@ -94,7 +94,9 @@ def waveform_canvas(
     ]
     knots = np.linspace(0, 1, 1 if morph_to is None else KNOTS)
     ends = [np.asarray(shares) for shares in (weights, weights if morph_to is None else morph_to)]
-    colours = [spectral_colour(mixed_density(densities, (1 - knot) * ends[0] + knot * ends[1])) for knot in knots]
+    mixed = [mixed_density(densities, (1 - knot) * ends[0] + knot * ends[1]) for knot in knots]
+    colours = [jnp.asarray(spectral_colour(density)) for density in mixed]
+    coupled = coupling(np.mean(mixed, axis=0), equaliser=equaliser)
     fades = np.stack([np.interp(np.linspace(0, 1, samples), knots, row) for row in np.eye(len(knots))]).astype(np.float32)[:, None]
     sizes = {"n_fft": equaliser.n_fft, "hop_length": equaliser.hop_length}
     channels = len(references[0])
@@ -103,20 +105,25 @@ def waveform_canvas(
     def init(key):
         return {"noise": jax.random.normal(key, (channels, samples)), "gain": jnp.zeros(gains)}
 
-    def render(parameters, colours):
-        wave = sum(fade * coloured(parameters["noise"], colour) for fade, colour in zip(fades, colours, strict=True))
-        return equalised(wave, parameters["gain"], sample_rate=sample_rate, equaliser=equaliser)
+    def render(parameters, constants):
+        faded = zip(fades, constants["colours"], strict=True)
+        wave = sum(fade * coloured(parameters["noise"], colour) for fade, colour in faded)
+        sizes = {"sample_rate": sample_rate, "equaliser": equaliser}
+        return equalised(wave, parameters["gain"], coupled=constants["coupling"], **sizes)
 
-    def invert(wave, colours):
-        return {"noise": whitened(wave, colours[0]), "gain": jnp.zeros(gains)}
+    def invert(wave, constants):
+        return {"noise": whitened(wave, constants["colours"][0]), "gain": jnp.zeros(gains)}
 
-    return Canvas(init, render, [jnp.asarray(colour) for colour in colours], invert if morph_to is None else None)
+    constants = {"colours": colours, "coupling": jnp.asarray(coupled)}
+    return Canvas(init, render, constants, invert if morph_to is None else None)
 
 
-def loop_canvas(colour: np.ndarray, *, sample_rate: int, samples: int, equaliser: Equaliser) -> Canvas:
+def loop_canvas(
+    colour: np.ndarray, coupled: np.ndarray, *, sample_rate: int, samples: int, equaliser: Equaliser
+) -> Canvas:
     """`waveform_canvas` of a known colour that is circular in its gains too: the end flows into the beginning.
 
-    colour: [samples // 2 + 1, C, C] of `spectral_colour`; samples: at least two windows. The gains' frames stand around a circle; past the end the first ones come again. Where the length is no multiple of the
+    colour: [samples // 2 + 1, C, C] of `spectral_colour`; coupled: of `coupling`; samples: at least two windows. The gains' frames stand around a circle; past the end the first ones come again. Where the length is no multiple of the
     hop they come again by up to half a hop off, so that over one window the continuation past the end fades into the beginning.
     """
     n_fft, hop = equaliser.n_fft, equaliser.hop_length
@@ -131,39 +138,106 @@ def loop_canvas(colour: np.ndarray, *, sample_rate: int, samples: int, equaliser
     def init(key):
         return {"noise": jax.random.normal(key, (channels, samples)), "gain": jnp.zeros((channels, frames, equaliser.bands))}
 
-    def render(parameters, colour):
-        wave = coloured(parameters["noise"], colour)
+    def render(parameters, constants):
+        wave = coloured(parameters["noise"], constants["colour"])
         # Slices, whose gradient is slices again.
         wave = jnp.concatenate([wave[:, samples - margin :], wave, wave[:, : 2 * n_fft]], axis=1)
-        wave = equalised(wave, parameters["gain"][:, around], sample_rate=sample_rate, equaliser=equaliser)[:, margin:]
+        wave = equalised(
+            wave, parameters["gain"][:, around], coupled=constants["coupling"], sample_rate=sample_rate, equaliser=equaliser
+        )[:, margin:]
         beginning = fade * wave[:, samples : samples + n_fft] + (1 - fade) * wave[:, :n_fft]
         return jnp.concatenate([beginning, wave[:, n_fft:samples]], axis=1)
 
-    return Canvas(init, render, jnp.asarray(colour))
+    return Canvas(init, render, {"colour": jnp.asarray(colour), "coupling": jnp.asarray(coupled)})
 
 
-def equalised(wave: jax.Array, gain: jax.Array, *, sample_rate: int, equaliser: Equaliser) -> jax.Array:
-    """istft(e^g stft(wave)): gains in nepers over the frames and mel bands of an equaliser. [C, N], [C, T, B] -> [C, N]."""
+def coupling(density: np.ndarray, *, equaliser: Equaliser) -> np.ndarray:
+    """How each channel follows from those before it, at the frequencies of an equaliser's transform.
+
+    The parts that gains act on are the first channel, what the second has that does not follow from the first, and so on.
+    Gains of the channels themselves would have to agree to 0.1 % for a difference at -60 dB; and where two channels are
+    equal, moving one gain alone would make a difference that the recording does not have.
+
+    Args:
+      density: [F', C, C] cross-spectral density on any grid from 0 to Nyquist.
+    Returns:
+      [n_fft // 2 + 1, C, C] complex64, lower triangular with a diagonal of ones: the parts times it are the channels. The
+      unit matrix for one channel.
+    """
+    bins, channels = equaliser.n_fft // 2 + 1, density.shape[-1]
+    # The mean over a bin's width: a phase that turns within it, as with a long delay, couples nothing.
+    edges = (np.arange(bins + 1) - 0.5) / (bins - 1) * (len(density) - 1) + 0.5
+    edges = np.clip(edges, 0, len(density))
+    running = np.concatenate([0 * density[:1], np.cumsum(density, axis=0)]).reshape(len(density) + 1, -1)
+    at_edges = np.stack([np.interp(edges, np.arange(len(running)), column) for column in running.T], axis=1)
+    mean = np.diff(at_edges, axis=0).reshape(bins, channels, channels) / np.diff(edges)[:, None, None]
+    factor = _cholesky(mean)
+    return (factor / np.diagonal(factor, axis1=1, axis2=2)[:, None]).astype(np.complex64)
+
+
+def part_levels(density: np.ndarray) -> np.ndarray:
+    """How loud each of the parts that gains act on is in all channels together, as a share of the loudest: amplitudes [C].
+
+    density: as of `coupling`.
+    """
+    powers = np.sum(np.abs(_cholesky(density)) ** 2, axis=(0, 1))
+    return np.sqrt(powers / np.max(powers)).astype(np.float32)
+
+
+def _split(spectra: Sequence[jax.Array], coupled: jax.Array) -> list[jax.Array]:
+    """Spectra of C channels, [T, F] each -> those of their parts, see `coupling`; by forward substitution."""
+    parts = []
+    for row, spectrum in enumerate(spectra):
+        follows = [coupled[:, row, column][None] * part for column, part in enumerate(parts)]
+        parts.append(spectrum - sum(follows) if follows else spectrum)
+    return parts
+
+
+def _joined(parts: Sequence[jax.Array], coupled: jax.Array) -> list[jax.Array]:
+    """Inverse of `_split`."""
+    return [
+        sum([coupled[:, row, column][None] * parts[column] for column in range(row)], part)
+        for row, part in enumerate(parts)
+    ]
+
+
+def equalised(
+    wave: jax.Array, gain: jax.Array, *, coupled: jax.Array, sample_rate: int, equaliser: Equaliser
+) -> jax.Array:
+    """Gains in nepers over the frames and mel bands of an equaliser, on the parts of a wave. [C, N], [C, T, B] -> [C, N].
+
+    coupled: of `coupling`.
+    """
     if not equaliser.bands:
         return wave
     sizes = {"n_fft": equaliser.n_fft, "hop_length": equaliser.hop_length}
     filters = _interpolation(spectrogram.mel_filters(sample_rate, equaliser.n_fft, equaliser.bands))
+    spectra = jax.vmap(lambda channel: spectrogram.stft(channel, **sizes))(wave)
+    factors = jnp.exp(gain @ filters.T)
+    if len(wave) == 1:
+        spectra = spectra * factors
+    else:
+        parts = [part * factor for part, factor in zip(_split(list(spectra), coupled), factors, strict=True)]
+        spectra = jnp.stack(_joined(parts, coupled))
+    return jax.vmap(lambda spectrum: spectrogram.istft(spectrum, **sizes, length=wave.shape[1]))(spectra)
 
-    def one_channel(channel, gain):
-        spectrum = spectrogram.stft(channel, **sizes) * jnp.exp(gain @ filters.T)
-        return spectrogram.istft(spectrum, **sizes, length=wave.shape[1])
 
-    return jax.vmap(one_channel)(wave, gain)
+def gains_of(wave: np.ndarray, *, coupled: np.ndarray, sample_rate: int, equaliser: Equaliser) -> np.ndarray:
+    """How far the bands of a wave's parts lie above their mean power from window to window, in nepers.
 
-
-def gains_of(wave: np.ndarray, *, sample_rate: int, equaliser: Equaliser) -> np.ndarray:
-    """How far a wave's bands lie above their mean power from window to window, in nepers: [C, N] -> [C, T, B] float32."""
+    Args:
+      wave: [C, N].
+      coupled: of `coupling`.
+    Returns:
+      [C, T, B] float32.
+    """
     sizes = {"n_fft": equaliser.n_fft, "hop_length": equaliser.hop_length}
     frames = spectrogram.frame_count(wave.shape[1], **sizes)
     if not equaliser.bands:
         return np.zeros((len(wave), frames, 0), np.float32)
     filters = _interpolation(spectrogram.mel_filters(sample_rate, equaliser.n_fft, equaliser.bands))
-    powers = np.stack([np.abs(spectrogram.stft(jnp.asarray(channel), **sizes)) ** 2 @ filters for channel in wave])
+    spectra = [np.asarray(spectrogram.stft(jnp.asarray(channel), **sizes)) for channel in wave]
+    powers = np.stack([np.abs(part) ** 2 @ filters for part in _split(spectra, np.asarray(coupled))])
     # Over five frames: noise brings its own fluctuations along.
     powers = scipy.ndimage.uniform_filter1d(powers, 5, axis=1, mode="nearest")
     mean = np.mean(powers, axis=1, keepdims=True)
@@ -279,7 +353,14 @@ def spectral_colour(density: np.ndarray) -> np.ndarray:
     channels = density.shape[-1]
     if channels == 1:
         return np.sqrt(density.real).astype(np.float32)
-    # Equal channels make the density singular; a ridge of -80 dB keeps the factor real.
+    return _cholesky(density).astype(np.complex64)
+
+
+def _cholesky(density: np.ndarray) -> np.ndarray:
+    """Cholesky factor of densities [F, C, C], complex128, whose diagonal is above 0 whatever they are."""
+    channels = density.shape[-1]
+    # Channels that follow from each other make the density singular. A ridge of -120 dB keeps the factor real; of -80 dB
+    # it was a difference between equal channels that the optimiser took for a sound.
     power = np.trace(density, axis1=1, axis2=2).real
-    ridge = 1e-8 * power / channels + 1e-12 * np.mean(power) + np.finfo(np.float64).tiny
-    return np.linalg.cholesky(density + ridge[:, None, None] * np.eye(channels)).astype(np.complex64)
+    ridge = 1e-12 * power / channels + 1e-14 * np.mean(power) + np.finfo(np.float64).tiny
+    return np.linalg.cholesky(density + ridge[:, None, None] * np.eye(channels))

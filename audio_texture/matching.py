@@ -264,6 +264,8 @@ def _of_explicit(recipe: Recipe, view: View, key: jax.Array, statistic: objectiv
         given = numbers.get("network", given)
         descriptions = [cut_after(kept, [tap.name for tap in taps])]
     nets = [networks.build(description) for description in descriptions]
+    # Kernels that slide along frequency stay within a stream: each is an input of its own, whose outputs stand side by side.
+    sliding = recipe.network != "1d-frequency" and recipe.representation == "magnitude"
     weights = {f"{i} {tap.name}": tap.weight for i in range(len(nets)) for tap in taps}
 
     fields = [recipe.field(width) for width in view.widths]
@@ -279,14 +281,26 @@ def _of_explicit(recipe: Recipe, view: View, key: jax.Array, statistic: objectiv
     def init(key, x):
         if given:
             return [given]
+        x = x[:, 0] if sliding else x if recipe.network == "2d" else x.reshape(len(x), -1)
         example = lambda field: seen(x, field)[0] if recipe.network == "1d-time" else x
         return [net.init(key, example(field)) for net, field, key in zip(nets, fields, jax.random.split(key, len(nets)), strict=True)]
+
+    def outputs_of(net, variable, x, field):
+        """Of a network for one stream [T, F]."""
+        apply = jax.vmap(net.apply, in_axes=(None, 0)) if recipe.network == "1d-time" else net.apply
+        return apply(variable, seen(x, field))
 
     def features(variables, x):
         found = {}
         for i, (net, variable, field) in enumerate(zip(nets, variables, fields, strict=True)):
-            apply = jax.vmap(net.apply, in_axes=(None, 0)) if recipe.network == "1d-time" else net.apply
-            outputs = apply(variable, seen(x, field))
+            one_stream = functools.partial(outputs_of, net, variable, field=field)
+            if not sliding:
+                outputs = one_stream(x if recipe.network == "2d" else x.reshape(len(x), -1))
+            elif x.shape[1] == 1:
+                outputs = one_stream(x[:, 0])
+            else:
+                # Before the bins: frames stay first, and what is told bin by bin is told stream by stream.
+                outputs = jax.vmap(one_stream, in_axes=1, out_axes=-3)(x)
             if which == "style" and recipe.statistic == "chained-gram":
                 found |= {f"{i} {tap.name}": (outputs[tap.name], outputs[following.name]) for tap, following in zip(taps[:-1], taps[1:])}
             else:

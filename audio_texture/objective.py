@@ -1,7 +1,8 @@
 """Objectives: a target fitted once to a reference, and a differentiable distance to it.
 
 `fit(reference) -> target` returns a pytree that can be saved and used again; `distance(target, x) -> (scalar, terms)` is
-what the optimiser lowers, with its named parts. What the two take is up to the objective: a spectrogram [T, F], or a wave
+what the optimiser lowers, with its named parts. What the two take is up to the objective: a spectrogram [T, F], or [T, S, F]
+of S streams (where only [T, F] is said, streams count as more bins, but no bin has a neighbour in another stream), or a wave
 [C, N] once `seen_through` put a transform before it. A cited system is another objective or another weight, never a loop.
 """
 
@@ -47,6 +48,7 @@ def infinite_gram(
     shares = _shares(weights or [1.0] * len(networks))
 
     def fit(reference):
+        reference = _flat(reference)
         products = infinite_width.own_products(reference)
         kernels = [infinite_width.self_kernel(products, layers) for layers in networks]
         return {
@@ -56,7 +58,7 @@ def infinite_gram(
         }
 
     def distance(target, x):
-        frames = len(x)
+        frames, x = len(x), _flat(x)
         x = jnp.concatenate([x, x[: max(reaches)]])
         # One matmul each serves all networks: they differ only in how they sum along the diagonals.
         products, powers = infinite_width.own_products(x), jnp.mean(x * x, axis=1)
@@ -69,6 +71,11 @@ def infinite_gram(
         return total, {"gram": total}
 
     return Objective(fit, distance)
+
+
+def _flat(x: jax.Array) -> jax.Array:
+    """All that stands in a frame as one row, streams side by side: [T, ..., F] -> [T, ... * F]."""
+    return x.reshape(len(x), -1)
 
 
 def _shares(weights: Sequence[float]) -> list[float]:
@@ -84,11 +91,13 @@ def infinite_content(networks: Sequence[Sequence[Layer]], *, weights: Sequence[f
     shares = _shares(weights or [1.0] * len(networks))
 
     def fit(content):
+        content = _flat(content)
         # Of silence, whose activations are all zero, the distance is theirs: their mean square.
         sizes = [infinite_width.content_distance(jnp.zeros_like(content), content, layers) for layers in networks]
         return {"frames": content, "sizes": sizes if relative else [1.0] * len(networks)}
 
     def distance(target, x):
+        x = _flat(x)
         found = [infinite_width.content_distance(x, target["frames"], layers) for layers in networks]
         total = sum(share * one / size for share, one, size in zip(shares, found, target["sizes"], strict=True))
         return total, {"content": total}
@@ -201,13 +210,13 @@ def chained_gram(*, relative: bool = True, shift: float = 0.0) -> Objective:
 
 
 def bin_grams() -> Objective:
-    """Distance of the Grams of every bin by itself, features [T, F, C] (Caracalla & Roebel 2019: their H), relative to the target's size.
+    """Distance of the Grams of every bin, features [T, ..., F, C] (Caracalla & Roebel 2019: their H), relative to the target's size.
 
     A 2-D network's Gram over all positions forgets at which frequency a pattern was; this one does not.
     """
 
     def grams(y):
-        return jnp.einsum("tfc,tfd->fcd", y, y, precision=jax.lax.Precision.HIGHEST) / len(y)
+        return jnp.einsum("t...c,t...d->...cd", y, y, precision=jax.lax.Precision.HIGHEST) / len(y)
 
     def distance(target, x):
         total = jnp.sum((grams(x) - target) ** 2) / jnp.sum(target**2)
@@ -255,7 +264,7 @@ def diversity() -> Objective:
 
 
 def gaussian_transport() -> Objective:
-    """Squared 2-Wasserstein distance of Gaussians fitted to a network's maps, features [T, F, C], averaged over maps.
+    """Squared 2-Wasserstein distance of Gaussians fitted to a network's maps, features [T, ..., F, C], averaged over maps.
 
     Each map's frames [T, F] are taken as draws of a Gaussian with one mean for all bins and a covariance of bins by bins; as in
     the optimal transport of features by Vacher et al. 2020 and in later work on sound textures:
@@ -267,7 +276,7 @@ def gaussian_transport() -> Objective:
     """
 
     def moments(y):
-        maps = jnp.moveaxis(y, -1, 0) if y.ndim == 3 else y[None]
+        maps = jnp.moveaxis(y, -1, 0).reshape(y.shape[-1], len(y), -1) if y.ndim > 2 else y[None]
         means = jnp.mean(maps, axis=(1, 2))
         return means, (maps - means[:, None, None]) / np.sqrt(maps.shape[1])
 
@@ -323,6 +332,7 @@ def sliced_transport(*, widths: Sequence[int], directions: int) -> Objective:
     """
 
     def found_in(x):
+        x = _flat(x)
         sizes = [width * x.shape[1] for width in sorted(widths) if 2 * width <= len(x)]
         drawn = [np.random.default_rng(size).standard_normal((size, directions)) for size in sizes]
         return statistics.sorted_projections(x, [(along / np.linalg.norm(along, axis=0)).astype(np.float32) for along in drawn])
@@ -369,7 +379,7 @@ def onset_statistics(
 
     def strength(x):
         # The constant keeps the floor of the deviation above zero for a sound without any rise.
-        return 0.1 + jnp.mean(jnp.maximum(x[step:] - x[:-step], 0.0), axis=1)[:, None]
+        return 0.1 + jnp.mean(_flat(jnp.maximum(x[step:] - x[:-step], 0.0)), axis=1)[:, None]
 
     parts = {"patches": (1.0, sliced_transport(widths=widths, directions=directions)), "autocorrelation": (1.0, autocorrelation(lags=lags))}
     both = weighted_sum(parts)
@@ -412,10 +422,10 @@ def bounds(low: float = 0.0, high: float = 1.0) -> Objective:
 
 
 def total_variation() -> Objective:
-    """Mean squared difference of neighbours of x [T, F] along both axes (Mahendran & Vedaldi 2015, Eq. 4 with beta = 2)."""
+    """Mean squared difference of neighbours of x [T, ..., F] in time and in frequency (Mahendran & Vedaldi 2015, Eq. 4 with beta = 2)."""
 
     def distance(_, x):
-        total = jnp.mean((x[1:] - x[:-1]) ** 2) + jnp.mean((x[:, 1:] - x[:, :-1]) ** 2)
+        total = jnp.mean((x[1:] - x[:-1]) ** 2) + jnp.mean((x[..., 1:] - x[..., :-1]) ** 2)
         return total, {"variation": total}
 
     return Objective(lambda _: (), distance)
@@ -432,19 +442,21 @@ def sixth_power() -> Objective:
 
 
 def envelope(axis: str) -> Objective:
-    """Relative squared difference of the envelopes of x [T, F] over "time" or "frequency": means over the other axis (Verma & Smith 2018).
+    """Relative squared difference of the envelopes of x [T, ..., F] over "time" or "frequency": means over the other axis (Verma & Smith 2018).
 
     A Gram forgets how energy runs in time. Over time, sounds of other lengths are compared as far as the shorter one goes.
     """
-    over = {"time": 1, "frequency": 0}[axis]
+
+    def envelope_of(x):
+        return jnp.mean(_flat(x), axis=1) if axis == "time" else jnp.mean(x, axis=0)
 
     def distance(target, x):
-        found = jnp.mean(x, axis=over)
+        found = envelope_of(x)
         common = min(len(found), len(target))
         total = jnp.sum((found[:common] - target[:common]) ** 2) / jnp.maximum(jnp.sum(target[:common] ** 2), jnp.finfo(jnp.float32).tiny)
         return total, {axis: total}
 
-    return Objective(lambda y: jnp.mean(y, axis=over), distance)
+    return Objective(envelope_of, distance)
 
 
 def guided(objective: Objective, *, levels: int, bands: int) -> Objective:
@@ -456,15 +468,15 @@ def guided(objective: Objective, *, levels: int, bands: int) -> Objective:
 
     Args:
       levels: regions in time: moments by rank of their level, as many of the content as of the style.
-      bands: regions in frequency, equal numbers of bins.
+      bands: regions in frequency, equal numbers of bins, the same in every stream.
     """
 
     def masks(x):
-        level = jnp.mean(x, axis=1)
+        level = jnp.mean(_flat(x), axis=1)
         rank = jnp.sum(level[None] < level[:, None], axis=1)
-        moments = rank * levels // len(level)
-        places = np.arange(x.shape[1]) * bands // x.shape[1]
-        return [((moments == i)[:, None] & (places == j)[None]).astype(jnp.float32) for i in range(levels) for j in range(bands)]
+        frames = (rank * levels // len(level)).reshape((-1,) + (1,) * (x.ndim - 1))
+        bins = (np.arange(x.shape[-1]) * bands // x.shape[-1]).reshape((1,) * (x.ndim - 1) + (-1,))
+        return [((frames == i) & (bins == j)).astype(jnp.float32) for i in range(levels) for j in range(bands)]
 
     def fit(pair):
         content, style = pair

@@ -13,6 +13,8 @@ import scipy.signal
 
 # A Hann window of 1024 sums to 512, so log1p of any magnitude of a wave in [-1, 1] stays under 7: the authors' fixed scale.
 CEILING = 7.0
+# Share of the loudest stream's magnitude in a bin (-26 dB) below which another's is compressed less and less.
+FAINT_STREAM = 0.05
 
 
 def frame_count(samples: int, *, n_fft: int, hop_length: int, center: bool = True) -> int:
@@ -149,11 +151,19 @@ def expand(compressed: jax.Array) -> jax.Array:
 
 
 def loudness_scale(magnitude: jax.Array) -> jax.Array:
-    """Each bin's mean magnitude over time, [T, F] -> [F], by which `compress_relative` takes bins alike, loud or faint.
+    """Each bin's mean magnitude over time, by which `compress_relative` takes bins alike, loud or faint.
 
-    At least -60 dB of the mean of all bins, so that bins without sound are not blown up.
+    At least -60 dB of the mean of all bins, so that bins without sound are not blown up; and, of several streams, at least
+    -26 dB of the loudest one in the same bin: the difference of two channels that are nearly equal is no sound of its own.
+
+    Args:
+      magnitude: [T, F], or [T, S, F] of S streams.
+    Returns:
+      [F] or [S, F].
     """
     mean = jnp.mean(magnitude, axis=0)
+    if mean.ndim == 2:
+        mean = jnp.maximum(mean, FAINT_STREAM * jnp.max(mean, axis=0, keepdims=True))
     return jnp.maximum(mean, 1e-3 * jnp.mean(mean) + jnp.finfo(jnp.float32).tiny)
 
 
@@ -164,7 +174,7 @@ def compress_relative(magnitude: jax.Array, scale: jax.Array, *, sharpness: floa
     under a clock's ticks would not count.
 
     Args:
-      magnitude: [T, F]. scale: [F], of `loudness_scale`.
+      magnitude: [T, ..., F]. scale: [..., F], of `loudness_scale`.
       sharpness: the larger, the more the faint moments count.
     """
     return jnp.log1p(sharpness * magnitude / scale[None])
@@ -207,12 +217,12 @@ def standardisation(spectrogram: jax.Array, *, floor: float = 0.1) -> tuple[jax.
     Without it the mean spectrum drowns the modulations, which the ear goes by.
 
     Args:
-      spectrogram: [T, F], the reference.
+      spectrogram: [T, ..., F], the reference.
       floor: least deviation, as a share of the root mean square deviation of all bins, lest empty bins (beyond a
         recording's cut-off) be blown up; and a hundredth of it of the root mean square mean, lest rounding be, in sounds
         whose frames are all alike.
     Returns:
-      Mean [F] and deviation [F].
+      Mean [..., F] and standard deviation [..., F].
     """
     mean = jnp.mean(spectrogram, axis=0)
     deviation = jnp.std(spectrogram, axis=0)
@@ -221,5 +231,5 @@ def standardisation(spectrogram: jax.Array, *, floor: float = 0.1) -> tuple[jax.
 
 
 def standardise(spectrogram: jax.Array, mean: jax.Array, deviation: jax.Array) -> jax.Array:
-    """(spectrogram - mean) / deviation, bin by bin. [T, F], [F], [F] -> [T, F]."""
+    """(spectrogram - mean) / deviation, bin by bin. [T, ..., F], [..., F], [..., F] -> [T, ..., F]."""
     return (spectrogram - mean[None]) / deviation[None]

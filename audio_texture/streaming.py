@@ -19,6 +19,7 @@ C channels, N samples of a block, S emitted, H of context, B of a blend.
 
 import functools
 import json
+import math
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -33,11 +34,14 @@ import scipy.fft
 from audio_texture import audio, canvas, matching, mixing, objective, optimize, synthesis, walk
 from audio_texture.recipes import Recipe
 
-# Above this share of full scale peaks are rounded off: what is emitted cannot be lowered when a louder moment comes.
+# Above this share of full scale peaks are rounded off: what is emitted cannot be lowered when a louder moment comes. A
+# stream is lowered beforehand so that neither the references' peaks nor those of its first block reach it.
 KNEE = 0.9
-FORMAT = "audio-texture style 3"
+# Just under 1, so that rounding to integers cannot pass full scale.
+FULL = 0.9999
+FORMAT = "audio-texture style 4"
 # Of a style, what goes into JSON as it is.
-PLAIN = ("sample_rate", "levels", "weights", "balance", "lengths", "morph_to")
+PLAIN = ("sample_rate", "levels", "peaks", "weights", "balance", "lengths", "morph_to")
 
 
 class Style(NamedTuple):
@@ -46,7 +50,7 @@ class Style(NamedTuple):
     Attributes:
       recipe: the choices, without kernels too long for the references.
       sample_rate: Hz; what it is modelled at and streams are written at.
-      levels: of the references, of `audio.level`.
+      levels: of the references, of `audio.level`, over the channels that are modelled.
       weights: of the references.
       balance: what they are multiplied by, or None; see `mixing.balance`.
       lengths: of the references, in samples.
@@ -56,6 +60,8 @@ class Style(NamedTuple):
         0 to Nyquist.
       gains: [C, T, G] float32, those that noise of that density would follow the references by, one after the other.
       target: of `matching.style_objective`.
+      factors: [C', C] of the written channels, see `audio.fold_channels`; C are those that are modelled.
+      peaks: of the references.
     """
 
     recipe: Recipe
@@ -69,10 +75,13 @@ class Style(NamedTuple):
     densities: np.ndarray
     gains: np.ndarray
     target: Any
+    factors: np.ndarray
+    peaks: list[float]
 
     @property
     def channels(self) -> int:
-        return self.densities.shape[-1]
+        """Channels that are written."""
+        return len(self.factors)
 
     def weights_at(self, place: float) -> np.ndarray:
         """Weights at a place between 0, a stream's beginning, and 1, its end; they add up to one. [R] float32"""
@@ -96,17 +105,20 @@ class State(NamedTuple):
       block: its number.
       frozen: [C, B + H + B] the wave under context and the blends around it.
       moment: of the references' gains, that it goes on from.
+      lowered_db: by how much all blocks are softer than the references, so that none is clipped; known from the first on.
     """
 
     block: int
     frozen: np.ndarray
     moment: int
+    lowered_db: float
 
 
 class Block(NamedTuple):
-    """wave: [C, S] float32 at the references' level, peaks rounded off. outcome: of the optimiser."""
+    """wave: [C, S] float32. lowered_db: how far it is below the references' level, so that it is not clipped. outcome: of the optimiser."""
 
     wave: np.ndarray
+    lowered_db: float
     outcome: optimize.Outcome
 
 
@@ -168,25 +180,32 @@ def fit(
     check_recipe(recipe)
     rate = synthesis.modelled_rate(recipe, sample_rate)
     synthesis.check_mixture(recipe, len(references), rate=rate, weights=weights, morph_to=morph_to, bands=bands)
-    recipe, waves, weights, _ = synthesis.as_modelled(recipe, references, sample_rate=sample_rate, weights=weights, bands=bands)
+    folded, factors = audio.fold_channels(references)
+    recipe, waves, weights = synthesis.as_modelled(recipe, folded, sample_rate=sample_rate, weights=weights, bands=bands)
     # On the grid of a block's length; loops of other lengths are interpolated from it.
     samples = round(recipe.block_seconds * rate)
     shown, shares = synthesis.for_canvas(waves, weights, bands)
     balance = synthesis.balance_of(recipe, waves, rate, bands)
     densities = [canvas.spectral_density(wave, sample_rate=rate, samples=samples, smoothing_hz=recipe.smoothing_hz) for wave in shown]
     equaliser = synthesis.equaliser_of(recipe, rate)
-    used = [wave for wave, *both in zip(shown, shares, morph_to or shares, strict=True) if any(both)]
+    used = [pair for pair, *ends in zip(zip(shown, densities), shares, morph_to or shares, strict=True) if any(ends)]
+    gains = [
+        canvas.gains_of(wave, coupled=canvas.coupling(density, equaliser=equaliser), sample_rate=rate, equaliser=equaliser)
+        for wave, density in used
+    ]
     style = Style(
         recipe=recipe,
         sample_rate=rate,
-        levels=[audio.level(wave, sample_rate=sample_rate) for wave in references],
+        levels=[audio.level(wave, sample_rate=sample_rate) for wave in folded],
         weights=weights,
         balance=balance and {name: values.tolist() for name, values in balance.items()},
         lengths=[wave.shape[1] for wave in waves],
         morph_to=morph_to and list(morph_to),
         bands=bands and list(bands),
         densities=np.stack(densities),
-        gains=np.concatenate([canvas.gains_of(wave, sample_rate=rate, equaliser=equaliser) for wave in used], axis=1),
+        gains=np.concatenate(gains, axis=1),
+        factors=factors,
+        peaks=[float(np.max(np.abs(wave))) for wave in references],
         target=None,
     )
     return style._replace(target=jax.jit(_objective(style).fit)(waves))
@@ -203,6 +222,7 @@ def save(path: str, style: Style) -> None:
     names, leaves = _named(style.target)
     arrays = {name: np.asarray(leaf) for name, leaf in zip(names, leaves, strict=True)}
     arrays |= {"densities.real": style.densities.real, "densities.imag": style.densities.imag, "gains": style.gains}
+    arrays |= {"factors": style.factors}
     rest = {name: getattr(style, name) for name in PLAIN} | {"recipe": style.recipe.to_json()}
     # JSON knows no infinity.
     rest["bands"] = style.bands and [[low, high if np.isfinite(high) else None] for low, high in style.bands]
@@ -218,8 +238,8 @@ def load(path: str) -> Style:
     rest["recipe"] = Recipe.from_json(rest["recipe"])
     rest["bands"] = rest["bands"] and [(low, np.inf if high is None else high) for low, high in rest["bands"]]
     densities = arrays.pop("densities.real") + 1j * arrays.pop("densities.imag")
-    style = Style(densities=densities, gains=arrays.pop("gains"), target=None, **rest)
-    waves = [jax.ShapeDtypeStruct((style.channels, length), np.float32) for length in style.lengths]
+    style = Style(densities=densities, gains=arrays.pop("gains"), factors=arrays.pop("factors"), target=None, **rest)
+    waves = [jax.ShapeDtypeStruct((style.factors.shape[1], length), np.float32) for length in style.lengths]
     expected = jax.eval_shape(_objective(style).fit, waves)
     names, leaves = _named(expected)
     wanted = {name: (leaf.shape, leaf.dtype) for name, leaf in zip(names, leaves, strict=True)}
@@ -232,15 +252,15 @@ def load(path: str) -> Style:
 
 def save_state(path: str, state: State) -> None:
     """Writes a state over the last one, whole or not at all."""
-    _write(path, {"frozen": state.frozen}, {"block": str(state.block), "moment": str(state.moment)})
+    _write(path, {"frozen": state.frozen}, {"block": str(state.block), "moment": str(state.moment), "lowered_db": repr(state.lowered_db)})
 
 
 def load_state(path: str, like: State) -> State:
     """Inverse of `save_state`, exact to the bit; `like` is a state of the same stream. Raises ValueError where the file's is of another."""
     arrays, metadata = _read(path)
-    if {name: array.shape for name, array in arrays.items()} != {"frozen": like.frozen.shape} or not {"block", "moment"} <= metadata.keys():
+    if {name: array.shape for name, array in arrays.items()} != {"frozen": like.frozen.shape} or not {"block", "moment", "lowered_db"} <= metadata.keys():
         raise ValueError(f"{path!r} is no state of this stream.")
-    return State(int(metadata["block"]), arrays["frozen"], int(metadata["moment"]))
+    return State(int(metadata["block"]), arrays["frozen"], int(metadata["moment"]), float(metadata["lowered_db"]))
 
 
 def _write(path: str, arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
@@ -285,10 +305,10 @@ def prepare(style: Style, *, seconds: float | None = None) -> Stream:
     emitted = samples - 2 * context - 3 * blend
     if emitted < context + blend:
         raise ValueError(f"block_seconds={recipe.block_seconds:g} is too short: a block must hold the longest kernel thrice and a window four times, {(3 * context + 4 * blend) / rate:.3g} s.")
-    noise = canvas.loop_canvas(_colour(style.density_at(0.0), samples), sample_rate=rate, samples=samples, equaliser=equaliser)
+    noise = _circle(style, 0.0, samples)
 
     def render(parameters, constants):
-        wave = noise.render(parameters, constants["colour"])
+        wave = noise.render(parameters, constants["noise"])
         frozen, fade = constants["frozen"], constants["fade"][None]
         held = frozen.shape[1]
         return jnp.concatenate([fade * frozen + (1 - fade) * wave[:, :held], wave[:, held:]], axis=1)
@@ -296,18 +316,23 @@ def prepare(style: Style, *, seconds: float | None = None) -> Stream:
     def loss(parameters, data):
         return _objective(style, list(data["weights"]), circular=True).distance(data["target"], render(parameters, data["constants"]))
 
-    sketch = canvas.Canvas(noise.init, jax.jit(render), {"colour": noise.constants})
+    sketch = canvas.Canvas(noise.init, jax.jit(render), {"noise": noise.constants})
     optimizer = synthesis.optimizer_of(recipe, loss)
     # Compiled, all of it: what is traced anew for every block is time lost, and memory that Python gives back late or never.
     start = jax.jit(functools.partial(_start, noise, emitted))
     total = round(seconds * rate) if style.morph_to else 0
     compiled = optimizer._replace(init=jax.jit(optimizer.init))
-    return Stream(style, emitted, samples, context, blend, total, sketch, compiled, start, *synthesis.surveyed(recipe, style.gains, rate))
+    return Stream(style, emitted, samples, context, blend, total, sketch, compiled, start, *_surveyed(style))
+
+
+def _surveyed(style: Style) -> tuple[walk.Map, float]:
+    levels = canvas.part_levels(style.density_at(0.0))
+    return synthesis.surveyed(style.recipe, style.gains, style.sample_rate, levels=levels)
 
 
 def begin(stream: Stream) -> State:
     """The state before the first block."""
-    return State(0, np.zeros((stream.style.channels, stream.context + 2 * stream.blend), np.float32), 0)
+    return State(0, np.zeros((stream.style.factors.shape[1], stream.context + 2 * stream.blend), np.float32), 0, 0.0)
 
 
 def step(stream: Stream, key: jax.Array, state: State) -> tuple[State, Block]:
@@ -321,8 +346,8 @@ def step(stream: Stream, key: jax.Array, state: State) -> tuple[State, Block]:
     style, fall = stream.style, np.cos(np.pi / 2 * (np.arange(stream.blend) + 0.5) / stream.blend) ** 2
     fade = np.concatenate([fall[::-1], np.ones(stream.context), fall]).astype(np.float32)
     place, following = stream.place(state.block), stream.place(state.block + 1)
-    colour = {"colour": jnp.asarray(_colour(style.density_at(place), stream.length))} if style.morph_to else {}
-    constants = stream.sketch.constants | colour | {"frozen": jnp.asarray(state.frozen), "fade": jnp.asarray(fade if state.block else 0 * fade)}
+    noise = {"noise": _circle(style, place, stream.length).constants} if style.morph_to else {}
+    constants = stream.sketch.constants | noise | {"frozen": jnp.asarray(state.frozen), "fade": jnp.asarray(fade if state.block else 0 * fade)}
     data = {"target": style.target, "constants": constants, "weights": jnp.asarray(style.weights_at(place))}
     path, following_moment = _path(stream, key, state)
     outcome = optimize.run(
@@ -334,10 +359,12 @@ def step(stream: Stream, key: jax.Array, state: State) -> tuple[State, Block]:
     )
     wave = np.asarray(stream.sketch.render(outcome.state.parameters, constants))
     first = stream.blend + stream.context
-    emitted = wave[:, first : first + stream.samples]
     gain = np.linspace(style.gain_at(place), style.gain_at(following), stream.samples, dtype=np.float32)
+    emitted = style.factors @ wave[:, first : first + stream.samples] * gain[None]
     held = wave[:, stream.samples :][:, : len(fade)].copy()
-    return State(state.block + 1, held, following_moment), Block(_at_level(emitted, gain), outcome)
+    lowered_db = state.lowered_db if state.block else _lowered_db(max(*style.peaks, np.max(np.abs(emitted))), KNEE)
+    block = Block(_rounded_off(emitted * np.float32(10 ** (-lowered_db / 20))), lowered_db, outcome)
+    return State(state.block + 1, held, following_moment, lowered_db), block
 
 
 def _path(stream: Stream, key: jax.Array, state: State) -> tuple[np.ndarray, int]:
@@ -369,7 +396,7 @@ def prepare_loop(style: Style, *, seconds: float) -> Loop:
     least = max(_field(recipe, rate), 2 * synthesis.longest_window(recipe, rate))
     if samples < least:
         raise ValueError(f"a loop of {seconds:g} s is shorter than the longest kernel or two windows, {least / rate:.3g} s.")
-    sketch = canvas.loop_canvas(_colour(style.density_at(0.0), samples), sample_rate=rate, samples=samples, equaliser=synthesis.equaliser_of(recipe, rate))
+    sketch = _circle(style, 0.0, samples)
     distance = _objective(style, circular=True).distance
 
     def loss(parameters, data):
@@ -384,15 +411,25 @@ def make_loop(loop: Loop, key: jax.Array, *, on_chunk: Callable[[optimize.State,
     data = {"target": loop.style.target, "constants": loop.sketch.constants}
     noise_key, gain_key = jax.random.split(key)
     parameters = loop.sketch.init(noise_key)
-    where, piece = synthesis.surveyed(recipe, loop.style.gains, loop.style.sample_rate)
+    where, piece = _surveyed(loop.style)
     walk_key, turn_key = jax.random.split(gain_key)
     path = walk.wander(walk_key, where, parameters["gain"].shape[1], piece=piece)
     # Where the walk's end meets its beginning is anywhere on the circle.
     parameters["gain"] = jnp.asarray(loop.style.gains[:, np.roll(path, jax.random.randint(turn_key, (), 0, len(path)))])
     state = loop.optimizer.init(parameters, data)
     outcome = optimize.run(loop.optimizer, state, data, evaluations=recipe.evaluations, tolerance=recipe.tolerance, on_chunk=on_chunk)
-    wave = loop.sketch.render(outcome.state.parameters, loop.sketch.constants)
-    return Block(_at_level(np.asarray(wave), np.float32([loop.style.gain_at(0.0)])), outcome)
+    wave = loop.style.factors @ np.asarray(loop.sketch.render(outcome.state.parameters, loop.sketch.constants))
+    wave = wave * np.float32(loop.style.gain_at(0.0))
+    # Known whole, it is lowered only as far as it must be, and nothing is rounded off.
+    lowered_db = _lowered_db(np.max(np.abs(wave)), FULL)
+    return Block(wave * np.float32(10 ** (-lowered_db / 20)), lowered_db, outcome)
+
+
+def _circle(style: Style, place: float, samples: int) -> canvas.Canvas:
+    """The canvas of a block or loop at a place of a morph."""
+    equaliser, density = synthesis.equaliser_of(style.recipe, style.sample_rate), style.density_at(place)
+    sizes = {"sample_rate": style.sample_rate, "samples": samples, "equaliser": equaliser}
+    return canvas.loop_canvas(_colour(density, samples), canvas.coupling(density, equaliser=equaliser), **sizes)
 
 
 def _field(recipe: Recipe, rate: int) -> int:
@@ -412,10 +449,13 @@ def _colour(density: np.ndarray, samples: int) -> np.ndarray:
     return canvas.spectral_colour(mean.reshape(-1, *density.shape[1:]))
 
 
-def _at_level(wave: np.ndarray, gain: np.ndarray) -> np.ndarray:
-    """The modelled wave at the references' level by a gain (one for all or for each sample), linear up to `KNEE` and rounded off between it and full scale."""
-    wave = wave * gain[None]
+def _lowered_db(peak: float, highest: float) -> float:
+    """By how many dB a wave of that peak is to be lowered, so that it does not pass the highest one."""
+    return max(0.0, 20 * math.log10(max(float(peak), np.finfo(np.float32).tiny) / highest))
+
+
+def _rounded_off(wave: np.ndarray) -> np.ndarray:
+    """A wave, linear up to `KNEE` and rounded off between it and full scale, float32."""
     size = np.abs(wave)
     rounded = KNEE + (1 - KNEE) * np.tanh((size - KNEE) / (1 - KNEE))
-    # Just under 1, so that rounding to integers cannot pass full scale.
-    return np.where(size > KNEE, np.sign(wave) * np.minimum(rounded, 0.9999), wave).astype(np.float32)
+    return np.where(size > KNEE, np.sign(wave) * np.minimum(rounded, FULL), wave).astype(np.float32)

@@ -175,6 +175,7 @@ def shape_of(
     bands: Sequence[tuple[float, float]] | None = None,
 ) -> Hashable:
     """What decides which programs a run is compiled to: runs of one shape can share them, and be batched."""
+    references, _ = audio.fold_channels(references)
     structure = fitted(recipe, references, sample_rate=sample_rate).structure()
     if recipe.weights_file:
         # Files of one network share programs, to which its weights are data.
@@ -211,7 +212,9 @@ def prepare(
         another shape.
     """
     check_mixture(recipe, len(references), rate=modelled_rate(recipe, sample_rate), weights=weights, morph_to=morph_to, bands=bands)
-    recipe, modelled, weights, level = as_modelled(recipe, references, sample_rate=sample_rate, weights=weights, bands=bands)
+    folded, factors = audio.fold_channels(references)
+    recipe, modelled, weights = as_modelled(recipe, folded, sample_rate=sample_rate, weights=weights, bands=bands)
+    level = level_of(references, weights, sample_rate=sample_rate)
     shape = shape_of(recipe, references, sample_rate=sample_rate, seconds=check_seconds(seconds), morph_to=morph_to, bands=bands)
     rate = modelled_rate(recipe, sample_rate)
     wanted = round(seconds * sample_rate)
@@ -243,7 +246,8 @@ def prepare(
         return parameters, data
 
     def finish(key, parameters):
-        wave = audio.resample(np.asarray(programs.to_wave(key, parameters, sketch.constants)), rate, sample_rate)[:, :wanted]
+        modelled_wave = factors @ np.asarray(programs.to_wave(key, parameters, sketch.constants))
+        wave = audio.resample(modelled_wave, rate, sample_rate)[:, :wanted]
         if morph_to is None:
             return audio.match_level(wave, level, sample_rate=sample_rate)
         levels, lost = (np.interp(np.linspace(0, 1, wanted), np.linspace(0, 1, canvas.KNOTS), values).astype(np.float32) for values in along)
@@ -269,6 +273,21 @@ def _programs(style: Callable[..., objective.Objective], shape: Hashable, layout
     return Programs(shape, _once(fit), *map(jax.jit, (loss, layout.to_wave)))
 
 
+def fold_transfer(content: np.ndarray, style: np.ndarray, *, sample_rate: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """Content and style [C, N] and [C, M] as a transfer models them, of fewer channels where both have the same again.
+
+    A style of equal channels gets the content's image first: the width of a mono style is none, and whatever lies between
+    the channels of a stereo content would be infinitely far from it. Returns as `audio.fold_channels`.
+    """
+    return audio.fold_channels([content, audio.with_image(style, content, sample_rate=sample_rate)])
+
+
+def shape_of_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, sample_rate: int) -> Hashable:
+    """`shape_of` a transfer."""
+    folded, _ = fold_transfer(content, style, sample_rate=sample_rate)
+    return shape_of(recipe, folded, sample_rate=sample_rate, seconds=content.shape[1] / sample_rate)
+
+
 def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, sample_rate: int, like: Problem | None = None) -> Problem:
     """Fits style and content and lays out a canvas of the content's length. The result has the content's level.
 
@@ -284,13 +303,12 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
     Raises:
       ValueError: as `prepare`.
     """
-    # The width of a mono style is none: of stereo contents, whatever lies between the channels would be infinitely far from it.
-    style = audio.with_image(style, content, sample_rate=sample_rate)
     check_content(recipe, content, sample_rate=sample_rate)
-    recipe, (content_wave, style_wave), even, _ = as_modelled(recipe, [content, style], sample_rate=sample_rate)
+    folded, factors = fold_transfer(content, style, sample_rate=sample_rate)
+    recipe, (content_wave, style_wave), even = as_modelled(recipe, folded, sample_rate=sample_rate)
     rate = modelled_rate(recipe, sample_rate)
     wanted = content.shape[1]
-    shape = shape_of(recipe, [content, style], sample_rate=sample_rate, seconds=check_seconds(wanted / sample_rate))
+    shape = shape_of(recipe, folded, sample_rate=sample_rate, seconds=check_seconds(wanted / sample_rate))
     samples = math.ceil(wanted * rate / sample_rate)
     started = canvas.recoloured(content_wave, style_wave, sample_rate=rate) if recipe.start_recoloured else content_wave
     layout = lay_out(recipe, [started, style_wave], even, rate, samples)
@@ -319,11 +337,13 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
         if recipe.start == "uniform" and recipe.canvas == "spectrogram" and not recipe.start_content:
             parameters = sketch.init(start_key)
         if recipe.start_shape:
-            parameters["gain"] = recipe.start_shape * canvas.gains_of(kept, sample_rate=rate, equaliser=equaliser_of(recipe, rate))
+            sizes = {"sample_rate": rate, "equaliser": equaliser_of(recipe, rate)}
+            parameters["gain"] = recipe.start_shape * canvas.gains_of(kept, coupled=sketch.constants["coupling"], **sizes)
         return parameters, data
 
     def finish(key, parameters):
-        wave = audio.resample(np.asarray(programs.to_wave(key, parameters, sketch.constants)), rate, sample_rate)
+        modelled_wave = factors @ np.asarray(programs.to_wave(key, parameters, sketch.constants))
+        wave = audio.resample(modelled_wave, rate, sample_rate)
         return audio.match_level(wave[:, :wanted], audio.level(content, sample_rate=sample_rate), sample_rate=sample_rate)
 
     return Problem(optimizer, begin, finish, programs)
@@ -581,12 +601,12 @@ def as_modelled(
     sample_rate: int,
     weights: Sequence[float] | None = None,
     bands: Sequence[tuple[float, float]] | None = None,
-) -> tuple[Recipe, list[np.ndarray], list[float], float]:
+) -> tuple[Recipe, list[np.ndarray], list[float]]:
     """What is made of references before anything is fitted to them; arguments and errors as of `prepare`.
 
     Returns:
-      The recipe without kernels that do not fit; the waves at the modelled rate, without DC and at the recipe's level; a
-      weight for each; and the level (of `audio.level`) that they had.
+      The recipe without kernels that do not fit; the waves at the modelled rate, without DC and at the recipe's level; and a
+      weight for each.
     """
     weights = list(weights or [1.0] * len(references))
     check_weights(weights, len(references))
@@ -603,7 +623,7 @@ def as_modelled(
     modelled = [one(wave, *edges) for wave, edges in zip(references, bands or [(0, math.inf)] * len(references), strict=True)]
     for wave in modelled:
         audio.check_audible(wave, "a reference's band")
-    return recipe, modelled, weights, level_of(references, weights, sample_rate=sample_rate)
+    return recipe, modelled, weights
 
 
 def balance_of(recipe: Recipe, modelled: Sequence[np.ndarray], rate: int, bands: Sequence[tuple[float, float]] | None) -> mixing.Balance | None:
@@ -737,8 +757,9 @@ def _walks(recipe: Recipe) -> bool:
 def _walking(recipe: Recipe, sketch: canvas.Canvas, reference: np.ndarray, rate: int) -> Callable[[jax.Array], dict[str, jax.Array]]:
     """`init` of a waveform canvas whose gains are those of a random walk through a reference [C, N], the likest of several."""
     equaliser = equaliser_of(recipe, rate)
-    gains = canvas.gains_of(reference, sample_rate=rate, equaliser=equaliser)
-    where, piece = surveyed(recipe, gains, rate)
+    gains = canvas.gains_of(reference, coupled=sketch.constants["coupling"], sample_rate=rate, equaliser=equaliser)
+    density = canvas.spectral_density(reference, sample_rate=rate, samples=4096, smoothing_hz=rate / 1024)
+    where, piece = surveyed(recipe, gains, rate, levels=canvas.part_levels(density))
     margin = equaliser.n_fft // equaliser.hop_length
     # With time scales, what is longer than the longest is not asked for here either.
     stretch = round(min(recipe.stretch_seconds, max(recipe.time_scale, default=math.inf) / 1000) * rate / equaliser.hop_length)
@@ -752,19 +773,20 @@ def _walking(recipe: Recipe, sketch: canvas.Canvas, reference: np.ndarray, rate:
     return init
 
 
-def surveyed(recipe: Recipe, gains: np.ndarray, rate: int) -> tuple[walk.Map, float]:
+def surveyed(recipe: Recipe, gains: np.ndarray, rate: int, *, levels: np.ndarray) -> tuple[walk.Map, float]:
     """What walks through gains [C, T, G] go by, and the mean length of their pieces in frames.
 
-    With time scales nothing longer than the longest is kept: neither by the pieces nor by what jumps go by.
+    levels: of `canvas.part_levels`; a part that is hardly heard decides little about which frames are alike. With time scales nothing longer than the longest is kept: neither by the pieces nor by what jumps go by.
     """
     moments = lambda seconds: seconds * rate / equaliser_of(recipe, rate).hop_length
     kept = max(recipe.time_scale, default=math.inf) / 1000
-    where = walk.survey(np.concatenate(list(gains), axis=1), context=round(moments(min(WALK_CONTEXT, kept / 2))), apart=round(moments(WALK_APART)))
+    features = np.concatenate([level * part for level, part in zip(levels, gains, strict=True)], axis=1)
+    where = walk.survey(features, context=round(moments(min(WALK_CONTEXT, kept / 2))), apart=round(moments(WALK_APART)))
     return where, moments(min(WALK_PIECE, kept / 2))
 
 
 def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int) -> Layout:
-    """Channels stand side by side: [T, C * F]."""
+    """Of every channel: [T, C, F]."""
     channels = len(references[0])
     view = dataclasses.replace(recipe.views[0], widths=(1,))
     if view.scale == "mel":
@@ -777,11 +799,10 @@ def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weight
         frames = plan.frames
 
     def as_rendered(wave):
-        return jnp.concatenate([views.compressed(channel, view, rate) for channel in wave], axis=1)
+        return jnp.stack([views.compressed(channel, view, rate) for channel in wave], axis=1)
 
     if recipe.start == "uniform":
-        bins = jax.eval_shape(as_rendered, references[0]).shape[1]
-        sketch = canvas.spectrogram_canvas(frames, bins)
+        sketch = canvas.spectrogram_canvas((frames, *jax.eval_shape(as_rendered, references[0]).shape[1:]))
     else:
         moments = [jax.jit(lambda wave: spectrogram.standardisation(as_rendered(wave)))(wave) for wave in references]
         mean, deviation = (jnp.average(jnp.stack(values), axis=0, weights=jnp.asarray(weights)) for values in zip(*moments, strict=True))
@@ -804,7 +825,7 @@ def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weight
             return phase.griffin_lim(magnitude, start, hop_length=hop, **recover)
 
         rendered = sketch.render(parameters, constants)
-        return jnp.stack([channel_wave(compressed)[:samples] for compressed in jnp.split(rendered, channels, axis=1)])
+        return jnp.stack([channel_wave(rendered[:, channel])[:samples] for channel in range(channels)])
 
     def framed(wave):
         # Frame t of a canvas is centred on sample t * hop_length, those of `as_rendered` begin there.

@@ -1,4 +1,8 @@
-"""What is seen of a sound through a view: magnitudes [T, F] on its scale of frequency, of a wave or of a spectrogram canvas."""
+"""What is seen of a sound through a view: magnitudes on its scale of frequency, of a wave or of a spectrogram canvas.
+
+T frames, S streams (channels, and of neighbouring channels their sum and difference), F bins, C channels. Streams have an
+axis of their own, [T, S, F]: what slides along frequency must not slide from one stream into the next.
+"""
 
 import functools
 from typing import Any
@@ -19,7 +23,7 @@ def _magnitude(wave: jax.Array, sizes: dict[str, int]) -> jax.Array:
 
 
 def of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = False) -> jax.Array:
-    """Magnitudes of a wave [C, N] in a view's bands, its channels, sums and differences side by side: [T, S * bands].
+    """Magnitudes of a wave [C, N] in a view's bands, of its channels, their sums and differences: [T, S, bands].
 
     Magnitudes of the channels alone would leave open how they add up, and with it the width and place of the image.
     circular: as many frames as hops, the last ones reaching over the end into the beginning.
@@ -32,11 +36,11 @@ def of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = False) -
         pooled = [jnp.mean(magnitude.reshape(len(magnitude) // _frames_per_hop(view, rate), -1, magnitude.shape[1]), axis=1) for magnitude in found]
         # Without those frames whose window sees the end and the beginning.
         edge = 0 if circular else _edge(view, rate)
-        return jnp.concatenate([magnitude[edge : len(magnitude) - edge] for magnitude in pooled], axis=1)
+        return jnp.stack([magnitude[edge : len(magnitude) - edge] for magnitude in pooled], axis=1)
     sizes = view.sizes(rate)
     if circular:
         streams = [_prolonged(stream[None], sizes)[0] for stream in streams]
-    return jnp.concatenate([_banded(_magnitude(stream, sizes), view, rate) for stream in streams], axis=1)
+    return jnp.stack([_banded(_magnitude(stream, sizes), view, rate) for stream in streams], axis=1)
 
 
 def _edge(view: View, rate: int) -> int:
@@ -107,15 +111,15 @@ def parts_of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = Fa
 
 
 def of_spectrogram(compressed: jax.Array, *, view: View, rate: int) -> jax.Array:
-    """A view's bands of a compressed spectrogram, channel by channel: [T, C * F] -> [T, C * bands]; of cqt a frame a hop."""
+    """A view's bands of a compressed spectrogram: [T, C, F] -> [T, C, bands]; of cqt a frame a hop."""
     if view.scale in ("linear", "log"):
         return compressed
     magnitude = spectrogram.expand(compressed)
     if view.scale == "cqt":
         per_hop = _frames_per_hop(view, rate)
-        return spectrogram.compress(jnp.mean(magnitude.reshape(len(magnitude) // per_hop, per_hop, -1), axis=1))
-    channels = compressed.shape[1] // (view.sizes(rate)["n_fft"] // 2 + 1)
-    return jnp.concatenate([spectrogram.compress(_banded(one, view, rate)) for one in jnp.split(magnitude, channels, axis=1)], axis=1)
+        blocks = magnitude.reshape(len(magnitude) // per_hop, per_hop, *magnitude.shape[1:])
+        return spectrogram.compress(jnp.mean(blocks, axis=1))
+    return spectrogram.compress(_banded(magnitude, view, rate))
 
 
 def _banded(magnitude: jax.Array, view: View, rate: int) -> jax.Array:

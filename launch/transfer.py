@@ -69,7 +69,7 @@ def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]
 
 def shape_of(config: dict[str, Any], recipe: recipes.Recipe, sounds: Sequence[np.ndarray], rate: int) -> Hashable:
     """What decides which compiled programs a run needs."""
-    return synthesis.shape_of(_unweighted(recipe), sounds, sample_rate=rate, seconds=sounds[0].shape[1] / rate)
+    return synthesis.shape_of_transfer(_unweighted(recipe), *sounds, sample_rate=rate)
 
 
 def prepare(config: dict[str, Any], recipe: recipes.Recipe, sounds: Sequence[np.ndarray], rate: int, like: synthesis.Problem | None = None) -> synthesis.Problem:
