@@ -1,7 +1,8 @@
 """Judging a texture against its reference: is it like it, and is it more than a copy of it?
 
-A wave here is NumPy, float32 [samples] or [channels, samples] (channels are averaged), nominally in [-1, 1]. Every sound
-is brought to the working rate, 16 kHz or the lowest of the rates given, cut at 20 Hz and at 0.44 of the rate, and brought to one level. Nothing here needs a gradient;
+A wave here is NumPy, float32 [samples] or [channels, samples], nominally in [-1, 1]. Of several channels each is judged, and
+the sum and difference of every two neighbours, in proportion to their power; `image_db` says whether they relate as they
+do in the reference. Every sound is brought to the working rate, 16 kHz or the lowest of the rates given, cut at 20 Hz and at 0.44 of the rate, and brought to one level. Nothing here needs a gradient;
 only the auditory statistics run in JAX.
 
 Likeness comes as ratios in which 1 is the distance between the two halves of the reference itself:
@@ -19,7 +20,7 @@ N samples, T frames, B bands, W windows, S random directions.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 import numpy as np
@@ -58,6 +59,7 @@ MEANINGS = {
     "silence": "share of silent moments beyond the reference's; good is 0",
     "clicks": "jumps a second unlike any in the reference; good is 0",
     "clipping": "share of samples stuck at full scale; good is 0",
+    "image_db": "error of the stereo image: levels of channels, and of difference to sum, by band, dB; good is under 2",
 }
 KEPT_MEANINGS = {
     "onsets_kept": "correlation with the content's onset strength; 1 = the content's own, 0 = none of it",
@@ -106,13 +108,12 @@ def check(wave: np.ndarray, *, sample_rate: int, name: str = "a sound") -> None:
         raise ValueError(f"{name} lasts {wave.shape[-1] / sample_rate:.3g} s; to be judged it must last at least {SHORTEST:g} s.")
     if not np.all(np.isfinite(wave)):
         raise ValueError(f"{name} has samples that are NaN or infinite.")
-    mono = np.mean(np.atleast_2d(wave), axis=0)
-    if audio.rms(mono - np.mean(mono)) < audio.SILENCE:
-        raise ValueError(f"{name} is silent, at least in mono; to be judged it must be above {20 * np.log10(audio.SILENCE):.0f} dB of full scale.")
+    if audio.rms(wave - np.mean(wave, axis=-1, keepdims=True)) < audio.SILENCE:
+        raise ValueError(f"{name} is silent; to be judged it must be above {20 * np.log10(audio.SILENCE):.0f} dB of full scale.")
 
 
 def prepare(wave: np.ndarray, *, sample_rate: int, rate: int, name: str = "a sound") -> np.ndarray:
-    """Mono, at the working rate, without what lies below 20 Hz or above 0.44 of the rate (7 kHz), and at one level.
+    """Mono (see `mono_weights`), at the working rate, without what lies below 20 Hz or above 0.44 of the rate (7 kHz), and at one level.
 
     Args:
       wave: [N] or [C, N] float.
@@ -128,9 +129,31 @@ def prepare(wave: np.ndarray, *, sample_rate: int, rate: int, name: str = "a sou
     return as_judged(wave, sample_rate=sample_rate, rate=rate)
 
 
+def mono_weights(wave: np.ndarray) -> np.ndarray:
+    """What channels are multiplied by to be summed to one, [C, N] -> [C]: their mean, unless it cancels.
+
+    Where the mean has less than a hundredth of the channels' mean power, as of an inverted pair, it is the strongest
+    component of their covariance.
+    """
+    channels = len(wave)
+    even = np.full(channels, 1 / channels)
+    covariance = np.atleast_2d(np.cov(wave.astype(np.float64), bias=True))
+    if channels == 1 or even @ covariance @ even >= 0.01 * np.trace(covariance) / channels:
+        return even
+    return np.linalg.eigh(covariance)[1][:, -1] / np.sqrt(channels)
+
+
+def streams_of(wave: np.ndarray) -> np.ndarray:
+    """What is judged of a wave: its channels, and of neighbours sum and difference over the root of two. [C, N] -> [S, N]."""
+    pairs = [(a + sign * b) / np.sqrt(2) for a, b in zip(wave[:-1], wave[1:]) for sign in (1, -1)]
+    return np.stack([*wave, *pairs]).astype(np.float32)
+
+
 def as_judged(wave: np.ndarray, *, sample_rate: int, rate: int) -> np.ndarray:
     """`prepare` of what need not be judged by itself: also of less than a second."""
-    wave = audio.heard(audio.resample(np.mean(np.atleast_2d(wave), axis=0), sample_rate, rate), sample_rate=rate)
+    wave = np.atleast_2d(wave)
+    wave = (mono_weights(wave) @ wave).astype(np.float32)
+    wave = audio.heard(audio.resample(wave, sample_rate, rate), sample_rate=rate)
     # The slope of a resampler's filter is no trait of a texture, and only a sound that was at another rate has it.
     frequency = scipy.fft.rfftfreq(len(wave))
     band = np.cos(np.pi / 2 * np.clip((frequency - _CUT) / 0.02, 0, 1)).astype(np.float32)
@@ -358,24 +381,60 @@ def held_out(candidate, first_half, second_half, *, sample_rate: int, candidate_
     Returns:
       {measure: mean_i D(candidate piece i, second) / D(first, second)}.
     """
-    candidate_rate = candidate_rate or sample_rate
-    rate = min(sample_rate, candidate_rate, WORKING_RATE)
-    candidate = prepare(candidate, sample_rate=candidate_rate, rate=rate)
-    first, second = (prepare(half, sample_rate=sample_rate, rate=rate) for half in (first_half, second_half))
-    length = min(len(candidate), len(first), len(second))
-    standards = reference_standards(first, sample_rate=rate)
-    judge = functools.partial(features, standards=standards, sample_rate=rate)
-    target = judge(second[:length])
-    own = distances(judge(first[:length]), target)
-    found = [distances(judge(piece), target) for piece in _pieces(candidate, length)]
-    return {m: float(np.mean([d[m] for d in found])) / max(own[m], FLOOR) for m in MEASURES}
+    waves = {"the candidate": candidate, "the first half": first_half, "the second half": second_half}
+    judged, shares, rate = _judged(waves, [candidate_rate or sample_rate, sample_rate, sample_rate])
+
+    def ratios(candidate, first, second):
+        length = min(len(candidate), len(first), len(second))
+        standards = reference_standards(first, sample_rate=rate)
+        judge = functools.partial(features, standards=standards, sample_rate=rate)
+        target = judge(second[:length])
+        own = distances(judge(first[:length]), target)
+        found = [distances(judge(piece), target) for piece in _pieces(candidate, length)]
+        return {m: float(np.mean([d[m] for d in found])) / max(own[m], FLOOR) for m in MEASURES}
+
+    return _averaged([ratios(*waves) for waves in judged], shares)
 
 
-def _both(candidate: np.ndarray, other: np.ndarray, sample_rate: int, candidate_rate: int | None, name: str) -> tuple[np.ndarray, np.ndarray, int]:
-    """Candidate and what it is held against, as `prepare` makes them at the highest rate that suits both, and that rate."""
-    candidate_rate = candidate_rate or sample_rate
-    rate = min(sample_rate, candidate_rate, WORKING_RATE)
-    return prepare(candidate, sample_rate=candidate_rate, rate=rate, name="the candidate"), prepare(other, sample_rate=sample_rate, rate=rate, name=name), rate
+# Streams with less than this share of the reference's power (-30 dB) are not judged: next to the others they are not heard.
+_FAINT = 1e-3
+
+
+def _judged(
+    waves: Mapping[str, np.ndarray], rates: Sequence[int]
+) -> tuple[list[tuple[np.ndarray, ...]], np.ndarray, int]:
+    """The streams of several sounds that are judged against each other; the last sound is the reference.
+
+    Args:
+      waves: what an error calls it -> [N] or [C, N]; those of most channels are mixed down to the fewest.
+      rates: theirs, Hz.
+    Returns:
+      For each stream the sounds, as `prepare` makes them at the highest rate that suits all; the streams' shares of the
+      reference's power [S], which add up to one; and the rate.
+    """
+    rate = min([*rates, WORKING_RATE])
+    for (name, wave), its_rate in zip(waves.items(), rates, strict=True):
+        check(wave, sample_rate=its_rate, name=name)
+    sounds = [np.atleast_2d(np.asarray(wave, np.float32)) for wave in waves.values()]
+    channels = min(map(len, sounds))
+    # Sounds of as many channels are mixed alike: their signs and weights must agree.
+    mixed = {len(sound): mono_weights(sound) for sound in sounds}
+    fewer = lambda sound: np.repeat((mixed[len(sound)] @ sound)[None], channels, axis=0).astype(np.float32)
+    streams = [streams_of(sound if len(sound) == channels else fewer(sound)) for sound in sounds]
+    powers = np.array([audio.rms(stream) ** 2 for stream in streams[-1]])
+    streams, factors = audio.fold_channels(streams)
+    shares = (factors != 0).T @ powers / np.sum(powers)
+    chosen = np.flatnonzero(shares >= _FAINT)
+    as_heard = [
+        [as_judged(sound[number], sample_rate=its_rate, rate=rate) for number in chosen]
+        for sound, its_rate in zip(streams, rates, strict=True)
+    ]
+    return list(zip(*as_heard, strict=True)), shares[chosen] / np.sum(shares[chosen]), rate
+
+
+def _averaged(rows: Sequence[dict[str, float]], shares: np.ndarray) -> dict[str, float]:
+    """The mean of every measure over streams."""
+    return {measure: float(shares @ [row[measure] for row in rows]) for measure in rows[0]}
 
 
 # ---------------------------------------------------------------- content
@@ -398,7 +457,15 @@ def kept(candidate: np.ndarray, content: np.ndarray, *, sample_rate: int, candid
     Raises:
       ValueError: see `check`.
     """
-    a, b, rate = _both(candidate, content, sample_rate, candidate_rate, "the content")
+    candidate_rate = candidate_rate or sample_rate
+    rate = min(sample_rate, candidate_rate, WORKING_RATE)
+    candidate, content = (np.atleast_2d(np.asarray(wave, np.float32)) for wave in (candidate, content))
+    if len(candidate) == len(content):
+        # One mixture for both, so that what cancels in the one is not compared with what does not in the other.
+        weights = mono_weights(content)
+        candidate, content = weights @ candidate, weights @ content
+    a = prepare(candidate, sample_rate=candidate_rate, rate=rate, name="the candidate")
+    b = prepare(content, sample_rate=sample_rate, rate=rate, name="the content")
     a, b = (wave[: min(len(a), len(b))] for wave in (a, b))
     strengths = (scipy.ndimage.gaussian_filter1d(onset_strength(wave, sample_rate=rate), 2.0) for wave in (a, b))
     return {
@@ -618,22 +685,27 @@ def copying(candidate: np.ndarray, reference: np.ndarray, *, sample_rate: int) -
 # ---------------------------------------------------------------- defects
 
 
+def _centers(sample_rate: int) -> np.ndarray:
+    """Of third octaves from 50 Hz to Nyquist, Hz."""
+    centers = 1000 * 2 ** (np.arange(-13, 20) / 3)
+    return centers[centers * 2 ** (1 / 6) <= sample_rate / 2]
+
+
 def band_levels(wave: np.ndarray, *, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
     """Long-term level in third-octave bands from 50 Hz to Nyquist: centres in Hz [B], dB [B] (floor: 60 dB below the sum)."""
     power = np.abs(scipy.fft.rfft(wave * scipy.signal.windows.tukey(len(wave), 0.05))) ** 2
     frequencies = scipy.fft.rfftfreq(len(wave), 1 / sample_rate)
-    centers = 1000 * 2 ** (np.arange(-13, 20) / 3)
-    centers = centers[centers * 2 ** (1 / 6) <= sample_rate / 2]
+    centers = _centers(sample_rate)
     band = [np.sum(power[(frequencies >= c / 2 ** (1 / 6)) & (frequencies < c * 2 ** (1 / 6))]) for c in centers]
     return centers, 10 * np.log10(np.array(band) / np.sum(power) + 1e-6)
 
 
 def _silence(wave: np.ndarray, sample_rate: int) -> float:
     """Share of 50 ms windows 60 dB below the sound's RMS, a constant aside. As it is, [N] or [C, N]: `prepare`'s filters ring into short silences."""
-    wave = np.mean(np.atleast_2d(wave), axis=0)
+    wave = np.atleast_2d(wave)
     length = round(0.05 * sample_rate)
-    level = np.std(_frames(wave, length, length), axis=1)
-    return float(np.mean(level < 1e-3 * np.std(wave)))
+    level = np.sqrt(np.mean([np.var(_frames(channel, length, length), axis=1) for channel in wave], axis=0))
+    return float(np.mean(level < 1e-3 * np.sqrt(np.mean(np.var(wave, axis=1)))))
 
 
 def _jumps(wave: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -674,14 +746,60 @@ def evaluate(candidate, reference, *, sample_rate: int, candidate_rate: int | No
     Raises:
       ValueError: see `prepare`.
     """
-    a, b, rate = _both(candidate, reference, sample_rate, candidate_rate, "the reference")
-    gap = band_levels(a, sample_rate=rate)[1] - band_levels(b, sample_rate=rate)[1]
+    candidate_rate = candidate_rate or sample_rate
+    waves = {"the candidate": candidate, "the reference": reference}
+    judged, shares, rate = _judged(waves, [candidate_rate, sample_rate])
+    copied = [copying(a, b, sample_rate=rate) for a, b in judged]
+    levels = lambda wave: band_levels(wave, sample_rate=rate)[1]
+    gaps = [np.mean((levels(a) - levels(b)) ** 2) for a, b in judged]
+    candidate, reference = np.atleast_2d(candidate), np.atleast_2d(reference)
+    level_db = lambda wave, rate: 20 * np.log10(audio.level(wave, sample_rate=rate))
     return {
-        **likeness(a, b, sample_rate=rate),
-        **copying(a, b, sample_rate=rate),
-        "spectrum_db": float(np.sqrt(np.mean(gap**2))),
-        "level_db": 20 * float(np.log10(audio.level(np.atleast_2d(candidate), sample_rate=candidate_rate or sample_rate) / audio.level(np.atleast_2d(reference), sample_rate=sample_rate))),
-        "silence": max(_silence(candidate, candidate_rate or sample_rate) - _silence(reference, sample_rate), 0.0),
-        "clicks": clicks(a, b, sample_rate=rate),
-        "clipping": _clipping(np.atleast_2d(candidate)),
+        **_averaged([likeness(a, b, sample_rate=rate) for a, b in judged], shares),
+        # What is taken over in one stream alone is taken over.
+        **{measure: max(row[measure] for row in copied) for measure in copied[0]},
+        "spectrum_db": float(np.sqrt(shares @ gaps)),
+        "level_db": float(level_db(candidate, candidate_rate) - level_db(reference, sample_rate)),
+        "silence": max(_silence(candidate, candidate_rate) - _silence(reference, sample_rate), 0.0),
+        "clicks": max(clicks(a, b, sample_rate=rate) for a, b in judged),
+        "clipping": _clipping(candidate),
+        "image_db": image_error(candidate, reference, sample_rate=sample_rate, candidate_rate=candidate_rate),
     }
+
+
+# Of both sides of a comparison together (-30 dB): less on one side is not told from nothing.
+_IMAGE_FLOOR = 1e-3
+
+
+def image_error(candidate: np.ndarray, reference: np.ndarray, *, sample_rate: int, candidate_rate: int) -> float:
+    """How far the stereo image is from the reference's, in dB.
+
+    Of every two neighbouring channels, in third octaves: the difference in dB of the two levels, and of the levels of their
+    difference and sum, which is how wide and how much in phase they are. What counts is the mean error, weighted by the
+    reference's power in a band. Times between channels are heard in it only as far as they move sum and difference.
+
+    Args:
+      candidate, reference: [C, N] and [D, M]; one channel is the same in all of the reference's.
+      sample_rate, candidate_rate: of the reference and of the candidate, Hz.
+    """
+    rate = min(sample_rate, candidate_rate, WORKING_RATE)
+    channels = max(len(candidate), len(reference))
+    if channels == 1:
+        return 0.0
+
+    def bands(wave, its_rate):
+        wave = streams_of(audio.with_channels(wave, channels) if len(wave) != channels else wave)
+        heard = [audio.heard(audio.resample(stream, its_rate, rate), sample_rate=rate) for stream in wave]
+        spread = [10 ** (band_levels(stream, sample_rate=rate)[1] / 10) if audio.rms(stream) else 0.0 for stream in heard]
+        return np.stack([levels * audio.rms(stream) ** 2 + np.zeros(len(_centers(rate))) for levels, stream in zip(spread, heard)])
+
+    def sides(powers):
+        numbers = [(i, i + 1) for i in range(channels - 1)]
+        numbers += [(channels + 2 * i + 1, channels + 2 * i) for i in range(channels - 1)]
+        pairs = np.array([[powers[a], powers[b]] for a, b in numbers])
+        floor = _IMAGE_FLOOR * np.sum(pairs, axis=1, keepdims=True) + np.finfo(np.float64).tiny
+        ratios = 10 * np.log10((pairs + floor)[:, 0] / (pairs + floor)[:, 1])
+        return ratios, np.sum(pairs, axis=1)
+
+    (found, _), (wanted, weights) = sides(bands(candidate, candidate_rate)), sides(bands(reference, sample_rate))
+    return float(np.sum(weights * np.abs(found - wanted)) / max(np.sum(weights), np.finfo(np.float64).tiny))

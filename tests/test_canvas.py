@@ -205,7 +205,7 @@ def test_standard_spectrogram_canvas_has_the_references_moments():
 
 def test_spectrogram_canvas_starts_as_the_authors():
     """U(0, 0.1) (paper.md A.5), seen as it is."""
-    sketch = canvas.spectrogram_canvas(200, 33)
+    sketch = canvas.spectrogram_canvas((200, 33))
     x = np.asarray(sketch.init(jax.random.key(0)))
     assert x.shape == (200, 33) and 0 <= x.min() < 1e-3 and 0.099 < x.max() < 0.1
     assert sketch.render(x, sketch.constants) is x
