@@ -21,6 +21,9 @@ LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
 ENDINGS = {".wav": ("WAV", "PCM_24"), ".flac": ("FLAC", "PCM_24"), ".ogg": ("OGG", "VORBIS")}
 # Below this RMS (-100 dB of full scale) a file holds dither at most.
 SILENCE = 1e-5
+# Below this RMS (-80 dB of full scale) the ends of a recording are silence, if they are also far below the rest of it.
+NEAR_SILENCE = 1e-4
+_SILENCE_BLOCK = 256
 # Hz. What lies below counts for no level.
 LOWEST_HEARD = 20.0
 _BLOCK_SAMPLES = 2**18
@@ -364,9 +367,83 @@ def with_image(wave: np.ndarray, like: np.ndarray, *, sample_rate: int) -> np.nd
 
 
 def trim_silence(wave: np.ndarray) -> np.ndarray:
-    """Cuts digital silence (exact zeros in all channels) off both ends: padding is no part of a texture."""
+    """Cuts silence off both ends: padding is no part of a texture. [C, N] -> [C, fewer or as many].
+
+    Exact zeros in all channels, and then whole blocks (of 256 samples) that are `near_silent`, such as dither or the noise
+    of a converter. A fade stays, down to where it cannot be heard.
+    """
     sounding = np.flatnonzero(np.any(wave != 0, axis=0))
-    return wave[:, sounding[0] : sounding[-1] + 1] if len(sounding) else wave[:, :0]
+    if not len(sounding):
+        return wave[:, :0]
+    wave = wave[:, sounding[0] : sounding[-1] + 1]
+    # Blocks are counted from either end, so that a last one that is not whole is no exception.
+    ends = []
+    for view in (wave, wave[:, ::-1]):
+        heard_blocks = np.flatnonzero(~near_silent(_block_levels(view)))
+        ends.append(int(heard_blocks[0]) * _SILENCE_BLOCK if len(heard_blocks) else 0)
+    return wave[:, ends[0] : wave.shape[1] - ends[1]]
+
+
+def near_silent(levels: np.ndarray) -> np.ndarray:
+    """Which blocks hold nothing that a listener hears beside the loudest: [blocks] RMS -> bool.
+
+    Below -80 dB of full scale, where 16-bit dither lies (-96 dB, shaped up to about -82), and 60 dB below the loudest block:
+    in a recording that is quiet throughout, nothing is.
+    """
+    return levels < min(NEAR_SILENCE, 1e-3 * np.max(levels, initial=0.0))
+
+
+def _block_levels(wave: np.ndarray) -> np.ndarray:
+    """RMS of each whole block of a wave [C, N], in its loudest channel, without its mean: what is constant is not heard."""
+    blocks = wave[:, : wave.shape[1] // _SILENCE_BLOCK * _SILENCE_BLOCK].reshape(len(wave), -1, _SILENCE_BLOCK)
+    return np.max(np.std(blocks, axis=2), axis=0, initial=0.0)
+
+
+def read_sounding(path: str, *, start: float, seconds: float) -> tuple[Recording, float]:
+    """As `read_recording`, but from where the sound begins on, and where that is in seconds, if silence of half a second or more lies before it.
+
+    A recording that begins with 12 s of dither would else give 10 s of dither, or "is silent".
+    """
+    recording = read_recording(path, start=start, seconds=seconds)
+    loud = np.flatnonzero(_block_levels(recording.wave) >= NEAR_SILENCE)
+    least = round(0.5 * recording.sample_rate)
+    if (int(loud[0]) * _SILENCE_BLOCK if len(loud) else recording.wave.shape[1]) < least:
+        return recording, start
+    begin = start_of_sound(path, start)
+    if begin - start < 0.5:
+        return recording, start
+    return read_recording(path, start=begin, seconds=seconds), begin
+
+
+def seconds_of(path: str) -> float | None:
+    """How long a sound file is by its header; None where it does not say. ValueError as of `read`."""
+    _check_file(path)
+    try:
+        with _opened(path) as file:
+            return file.frames / file.samplerate if 0 < file.frames <= _most_frames(path) else None
+    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def start_of_sound(path: str, start: float) -> float:
+    """Where the sound begins in a file, in seconds, at `start` or after it: what lies between is `near_silent`.
+
+    Reads all that follows, a block at a time. `start` where nothing is louder than the rest. ValueError as of `read`.
+    """
+    try:
+        with _opened(path) as file:
+            rate, levels = file.samplerate, [np.zeros(0)]
+            skipped, error = _blocks(path, file, int(start * rate), keep=False)
+            size = max(1, _BLOCK_SAMPLES // file.channels // _SILENCE_BLOCK) * _SILENCE_BLOCK
+            while not error:
+                wave, error = _blocks(path, file, size)
+                levels.append(_block_levels(wave))
+                if wave.shape[1] < size:
+                    break
+    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
+        raise _unreadable(path, error) from error
+    sounding = np.flatnonzero(~near_silent(np.concatenate(levels)))
+    return (int(start * rate) + int(sounding[0]) * _SILENCE_BLOCK) / rate if len(sounding) else start
 
 
 def rms(wave: np.ndarray) -> float:

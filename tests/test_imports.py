@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 LIBRARY = pathlib.Path(__file__).parents[1] / "audio_texture"
-BASE = {"audio", "headers", "sounds", "spectrogram", "constant_q", "layer", "optimize"}
+BASE = {"audio", "headers", "datasets", "sounds", "spectrogram", "constant_q", "layer", "optimize"}
 STAGES = {"canvas", "phase", "networks", "infinite_width", "auditory", "statistics", "checkpoint", "walk"}
 JUDGES = {"objective", "quality"}
 NETWORKS = {"weights", "training"}

@@ -9,9 +9,10 @@ import pytest
 import soundfile
 from conftest import noise, relative_error
 
-from audio_texture import checkpoint, networks, training
+from audio_texture import checkpoint, datasets, networks, training
 from audio_texture.layer import Description, Layer
-from audio_texture.training import Clip, FrontEnd, Settings
+from audio_texture.datasets import Clip
+from audio_texture.training import FrontEnd, Settings
 
 FRONT = FrontEnd(sample_rate=8000, n_fft=256, hop_length=128, bands=12, seconds=0.2)
 CLASSES = 3
@@ -31,7 +32,7 @@ def test_class_folders(tmp_path):
     write_clips(tmp_path, ["rain/1-a.wav", "rain/2-b.flac", "fire/2-c.wav"])
     (tmp_path / "README.md").write_text("")
     (tmp_path / "rain" / "notes.txt").write_text("")
-    clips, classes = training.list_clips(str(tmp_path))
+    clips, classes = datasets.list_clips(str(tmp_path))
     assert classes == ["fire", "rain"]
     assert clips == [Clip(str(tmp_path / name), *rest) for name, *rest in (("fire/2-c.wav", 0, 2), ("rain/1-a.wav", 1, 1), ("rain/2-b.flac", 1, 2))]
 
@@ -39,25 +40,25 @@ def test_class_folders(tmp_path):
 def test_esc50_layout(tmp_path):
     (tmp_path / "meta").mkdir()
     (tmp_path / "meta" / "esc50.csv").write_text("filename,fold,target,category\n2-b.wav,2,5,rain\n1-a.wav,1,0,dog\n")
-    clips, classes = training.list_clips(str(tmp_path))
+    clips, classes = datasets.list_clips(str(tmp_path))
     assert classes == ["dog", "rain"]
     assert clips == [Clip(str(tmp_path / "audio/1-a.wav"), 0, 1), Clip(str(tmp_path / "audio/2-b.wav"), 1, 2)]
     (tmp_path / "meta" / "esc50.csv").write_text("filename,fold\n2-b.wav,2\n")
     with pytest.raises(ValueError, match=r"esc50.csv' must have the columns filename, fold \(a number\) and category"):
-        training.list_clips(str(tmp_path))
+        datasets.list_clips(str(tmp_path))
 
 
 def test_folders_that_hold_no_data_set(tmp_path):
     with pytest.raises(ValueError, match="is not a folder"):
-        training.list_clips(str(tmp_path / "none"))
+        datasets.list_clips(str(tmp_path / "none"))
     with pytest.raises(ValueError, match="holds no sound files"):
-        training.list_clips(str(tmp_path))
+        datasets.list_clips(str(tmp_path))
     write_clips(tmp_path, ["rain/1-a.wav"])
     with pytest.raises(ValueError, match="one class only, 'rain'"):
-        training.list_clips(str(tmp_path))
+        datasets.list_clips(str(tmp_path))
     write_clips(tmp_path, ["fire/a.wav"])
     with pytest.raises(ValueError, match="fire/a.wav' must begin with its fold's number"):
-        training.list_clips(str(tmp_path))
+        datasets.list_clips(str(tmp_path))
 
 
 def test_folds_that_cannot_be_held_out():
@@ -340,7 +341,7 @@ def test_summary(data):
 
 def test_esc10_baseline(esc10, tmp_path):
     """Real recordings go through: four clips of two classes."""
-    clips, classes = training.list_clips(str(esc10))
+    clips, classes = datasets.list_clips(str(esc10))
     assert len(clips) == 400 and len(classes) == 10 and {clip.fold for clip in clips} == {1, 2, 3, 4, 5}
     front = FrontEnd(bands=64, seconds=1.0)
     chosen = [clip for clip in clips if clip.label in (1, 7)][:2] + [clip for clip in clips if clip.label == 7][:2]
