@@ -117,7 +117,11 @@ def main() -> int:
     read = dict(zip(clips, entries, strict=True))
     bar = tqdm.tqdm(total=len(folds) * settings.epochs, initial=len(rows), unit="epoch", disable=not sys.stderr.isatty(), leave=False)
     saved = len(rows)
-    spectrogram = lambda clip: training.example_of(read[clip], clip.path, front, on_unkept=_say_unkept).spectrogram
+
+    def spectrogram(clip):
+        with cli.naming("data"):
+            return training.example_of(read[clip], clip.path, front, on_unkept=_say_unkept).spectrogram
+
     epochs = training.cross_validate(
         clips, centroids, spectrogram, train, settings, folds, seed=_SEED.value, state=state, rows=rows
     )
@@ -139,12 +143,12 @@ def main() -> int:
             checkpoint.save_tree(os.path.join(folder, "checkpoint"), len(rows), state, rows)
         cli.say(f"interrupted after {len(rows)} epochs; --resume goes on from there")
         return 130
-    except ValueError as error:
-        # A recording that was there has gone, and its spectrogram with it.
+    except cli.UserError as error:
+        # A recording has gone since the beginning, and its spectrogram with it.
         bar.close()
         if len(rows) > saved:
             checkpoint.save_tree(os.path.join(folder, "checkpoint"), len(rows), state, rows)
-        raise cli.UserError(f"--data: {error} {len(rows)} epochs are kept; --resume goes on from there.") from error
+        raise cli.UserError(f"{error} {len(rows)} epochs are kept; --resume goes on from there.") from error
     except FloatingPointError as error:
         raise cli.UserError(f"--learning_rate: {error}") from error
     bar.close()
