@@ -212,7 +212,8 @@ def example_of(entry: str, path: str, front: FrontEnd, *, on_unkept: Callable[[s
 def load(entry: str, front: FrontEnd | None = None) -> Example:
     """The Example in a file of `cached`. ValueError where it is missing, damaged, or not of the front end."""
     try:
-        with np.load(entry) as arrays:
+        # By a file of ours: NumPy leaves its own open where the archive is damaged.
+        with open(entry, "rb") as file, np.load(file) as arrays:
             example = Example(*(arrays[name] for name in Example._fields))
     # Whatever a damaged archive brings about: its reader alone raises half a dozen kinds.
     except Exception as error:

@@ -1,5 +1,7 @@
 """training.py: where clips come from, what is kept of them, and that a classifier learns from its training clips alone."""
 
+import errno
+import os
 import shutil
 import threading
 
@@ -117,6 +119,65 @@ def test_cache_goes_by_content(tmp_path):
     assert len(list((tmp_path / "cache").rglob("*.npz"))) == 3
     for found, expected in zip(training.load(first), training.transform(training.read_clip(str(tmp_path / "a.wav"), FRONT), FRONT), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+def damage(entry, how):
+    """A cache entry that a full disk, a crash or another program left."""
+    with open(entry, "rb") as file:
+        data = file.read()
+    middle = len(data) // 2
+    changed = {
+        "cut": data[:middle],
+        "cut at the end": data[:-1],
+        "empty": b"",
+        "garbage": bytes(range(256)) * 20,
+        "flipped": data[:middle] + bytes([data[middle] ^ 255]) + data[middle + 1 :],
+    }
+    arrays = {
+        "other arrays": {"spectrogram": np.zeros(FRONT.shape, np.float16)},
+        "another shape": {"spectrogram": np.zeros((2, 3), np.float16), "centroid": np.float32(1), "profile": np.zeros(40, np.float32)},
+        "not finite": {"spectrogram": np.full(FRONT.shape, np.nan, np.float16), "centroid": np.float32(1), "profile": np.zeros(40, np.float32)},
+        "objects": {"spectrogram": np.array([{}]), "centroid": np.float32(1), "profile": np.zeros(40, np.float32)},
+    }
+    if how == "gone":
+        os.remove(entry)
+    elif how in changed:
+        with open(entry, "wb") as file:
+            file.write(changed[how])
+    else:
+        np.savez(entry, **arrays[how])
+
+
+@pytest.mark.parametrize("how", ["cut", "cut at the end", "empty", "garbage", "flipped", "other arrays", "another shape", "not finite", "objects", "gone"])
+def test_a_spoiled_cache_entry_is_made_anew(tmp_path, how):
+    """Catches BadZipFile and its like on every later run; at the beginning as well as in the middle of a training."""
+    path, cache = str(tmp_path / "a.wav"), str(tmp_path / "cache")
+    soundfile.write(path, noise(1600)[0], 8000)
+    entry = training.cached(path, FRONT, cache)
+    expected = training.load(entry, FRONT)
+    for again in (lambda: training.load(training.cached(path, FRONT, cache), FRONT), lambda: training.example_of(entry, path, FRONT)):
+        damage(entry, how)
+        for found in (again(), training.load(entry, FRONT)):
+            assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
+    assert [name for _, _, names in os.walk(cache) for name in names] == [os.path.basename(entry)]
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
+    """Catches a training that ends for want of room: spectrograms are worked out each time, and nothing half-written stays."""
+    path, cache, told = str(tmp_path / "a.wav"), tmp_path / "cache", []
+    soundfile.write(path, noise(1600)[0], 8000)
+    cache.write_text("a file where the folder should be")
+    entry = training.cached(path, FRONT, str(cache), on_unkept=told.append)
+    example = training.example_of(entry, path, FRONT, on_unkept=told.append)
+    assert len(told) == 2 and example.spectrogram.shape == FRONT.shape
+    cache.unlink()
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    training.cached(path, FRONT, str(cache), on_unkept=told.append)
+    assert told[-1] == "No space left on device" and not [names for _, _, names in os.walk(cache) if names]
 
 
 def test_unreadable_clips_are_told(tmp_path):
