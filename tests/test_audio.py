@@ -446,7 +446,7 @@ def test_trim_silence_keeps_what_sounds_in_any_channel():
 
 
 def dither(samples, channels=1, bits=16, seed=5):
-    """What two random numbers of one step each leave of silence: float32 [channels, samples] on the steps of so many bits."""
+    """What two random numbers of one step each leave of silence: float32 [channels, samples] in steps of `bits`."""
     rng = np.random.default_rng(seed)
     both = rng.random((channels, samples)) + rng.random((channels, samples)) - 1
     return (np.round(both) / 2 ** (bits - 1)).astype(np.float32)
