@@ -21,7 +21,8 @@ LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
 ENDINGS = {".wav": ("WAV", "PCM_24"), ".flac": ("FLAC", "PCM_24"), ".ogg": ("OGG", "VORBIS")}
 # Below this RMS (-100 dB of full scale) a file holds dither at most.
 SILENCE = 1e-5
-# Below this RMS (-80 dB of full scale) the ends of a recording are silence, if they are also far below the rest of it.
+# Below this RMS (-80 dB of full scale) the ends of a recording are silence, if they are also far
+# below the rest of it.
 NEAR_SILENCE = 1e-4
 _SILENCE_BLOCK = 256
 # Hz. What lies below counts for no level.
@@ -29,13 +30,15 @@ LOWEST_HEARD = 20.0
 _BLOCK_SAMPLES = 2**18
 # 8 GiB of float32, of all channels.
 _MOST_SAMPLES = 2**31
-# No format that libsndfile reads holds more: a FLAC frame of 65535 equal samples takes 12 bytes, an Opus packet of 5760 takes 2.
+# No format that libsndfile reads holds more: a FLAC frame of 65535 equal samples takes 12 bytes, an
+# Opus packet of 5760 takes 2.
 # A header that claims more is wrong.
 _MOST_FRAMES_PER_BYTE = 6000
 
 
 class FileWarning(UserWarning):
-    """A file was read although its header is wrong or its end is missing; the message names both."""
+    """A file was read although its header is wrong or its end is missing; the message names both.
+    """
 
 
 class Recording(NamedTuple):
@@ -44,7 +47,8 @@ class Recording(NamedTuple):
     Attributes:
       wave: float32 [channels, samples].
       sample_rate: in Hz.
-      length: of the whole file, in samples; None where its header does not say and the file was not read to its end.
+      length: of the whole file, in samples; None where its header does not say and the file was not
+        read to its end.
       notes: what is wrong with the file, for the user; each goes on from the file's name.
     """
 
@@ -54,12 +58,11 @@ class Recording(NamedTuple):
     notes: tuple[str, ...]
 
 
-def read(
-    path: str, *, start: float = 0.0, seconds: float | None = None
-) -> tuple[np.ndarray, int]:
+def read(path: str, *, start: float = 0.0, seconds: float | None = None) -> tuple[np.ndarray, int]:
     """Reads a sound file of any format, rate and channel count that libsndfile reads.
 
-    Warns (`FileWarning`) where the header's length is wrong or missing and what is there is read all the same.
+    Warns (`FileWarning`) where the header's length is wrong or missing and what is there is read
+    all the same.
 
     Args:
       path: the file.
@@ -81,7 +84,9 @@ def read_recording(path: str, *, start: float = 0.0, seconds: float | None = Non
     """As `read`, with what else is known of the file in place of warnings."""
     _check_file(path)
     if seconds is not None and not seconds > 0:
-        raise ValueError(f"{path!r} cannot be read for {seconds:g} s; it must be for a sample at least.")
+        raise ValueError(
+            f"{path!r} cannot be read for {seconds:g} s; it must be for a sample at least."
+        )
     try:
         with _opened(path) as file:
             rate, frames = file.samplerate, file.frames
@@ -138,11 +143,15 @@ def _no_such_start(path: str, start: float, length: int | None, rate: int) -> Va
 
 def _unreadable(path: str, error: Exception | str) -> ValueError:
     reason = str(error).strip().removeprefix(f"Error opening {path!r}: ")
-    return ValueError(f"{path!r} is not a sound file that libsndfile can read, or is damaged ({reason}).")
+    return ValueError(
+        f"{path!r} is not a sound file that libsndfile can read, or is damaged ({reason})."
+    )
 
 
 class _InOrder(soundfile.SoundFile):
-    """A sound file that is read without a seek after each block, which fails where libsndfile does not know the length."""
+    """A sound file that is read without a seek after each block, which fails where libsndfile does
+    not know the length.
+    """
 
     def seekable(self) -> bool:
         return False
@@ -169,7 +178,9 @@ def _most_frames(path: str) -> int:
 def _read_from(
     path: str, file: _InOrder, first: int, limit: int | None
 ) -> tuple[np.ndarray, int, Exception | None]:
-    """Samples from `first` on, [channels, at most limit], the sample that was reached, and the error that ended them."""
+    """Samples from `first` on, [channels, at most limit], the sample that was reached, and the
+    error that ended them.
+    """
     with contextlib.ExitStack() as opened:
         if first:
             try:
@@ -185,7 +196,8 @@ def _read_from(
 
 
 def _blocks(path: str, file: _InOrder, limit: int | None, *, keep: bool = True):
-    """The next samples, read in blocks: no length that a header claims decides how much memory is taken.
+    """The next samples, read in blocks: no length that a header claims decides how much memory is
+    taken.
 
     Returns them, or their number if not `keep`, and the error that ended them before `limit`.
     """
@@ -215,7 +227,9 @@ def _blocks(path: str, file: _InOrder, limit: int | None, *, keep: bool = True):
     return (np.ascontiguousarray(np.concatenate(blocks, axis=1)) if keep else count), error
 
 
-def _notes(path: str, count: int, limit: int | None, known: int | None, rate: int) -> tuple[str, ...]:
+def _notes(
+    path: str, count: int, limit: int | None, known: int | None, rate: int
+) -> tuple[str, ...]:
     """What a user should know of a file that was read; ValueError where too much of it is missing.
 
     count: samples read of `limit`. known: the file's length in samples, as libsndfile has it.
@@ -243,7 +257,9 @@ def _notes(path: str, count: int, limit: int | None, known: int | None, rate: in
         by = "less than 1 ms" if missing < 0.001 * rate else f"{missing / rate:.2g} s"
         notes.append(f"ends {by} before its header says; what is there is read.")
     if ogg and ogg.state == "open":
-        notes.append("lacks the mark of its end: it was cut short or never finished. What is there is read.")
+        notes.append(
+            "lacks the mark of its end: it was cut short or never finished. What is there is read."
+        )
     if lengths and lengths.behind * per_byte > 0.1 * rate:
         notes.append(
             f"goes on for about {lengths.behind * per_byte / rate:.2g} s behind the {known / rate:.4g} s that its header"
@@ -369,7 +385,8 @@ def with_image(wave: np.ndarray, like: np.ndarray, *, sample_rate: int) -> np.nd
 def trim_silence(wave: np.ndarray) -> np.ndarray:
     """Cuts silence off both ends: padding is no part of a texture. [C, N] -> [C, fewer or as many].
 
-    Exact zeros in all channels, and then whole blocks (of 256 samples) that are `near_silent`, such as dither or the noise
+    Exact zeros in all channels, and then whole blocks (of 256 samples) that are `near_silent`, such
+    as dither or the noise
     of a converter. A fade stays, down to where it cannot be heard.
     """
     sounding = np.flatnonzero(np.any(wave != 0, axis=0))
@@ -387,20 +404,26 @@ def trim_silence(wave: np.ndarray) -> np.ndarray:
 def near_silent(levels: np.ndarray) -> np.ndarray:
     """Which blocks hold nothing that a listener hears beside the loudest: [blocks] RMS -> bool.
 
-    Below -80 dB of full scale, where 16-bit dither lies (-96 dB, shaped up to about -82), and 60 dB below the loudest block:
+    Below -80 dB of full scale, where 16-bit dither lies (-96 dB, shaped up to about -82), and 60 dB
+    below the loudest block:
     in a recording that is quiet throughout, nothing is.
     """
     return levels < min(NEAR_SILENCE, 1e-3 * np.max(levels, initial=0.0))
 
 
 def _block_levels(wave: np.ndarray) -> np.ndarray:
-    """RMS of each whole block of a wave [C, N], in its loudest channel, without its mean: what is constant is not heard."""
-    blocks = wave[:, : wave.shape[1] // _SILENCE_BLOCK * _SILENCE_BLOCK].reshape(len(wave), -1, _SILENCE_BLOCK)
+    """RMS of each whole block of a wave [C, N], in its loudest channel, without its mean: what is
+    constant is not heard.
+    """
+    blocks = wave[:, : wave.shape[1] // _SILENCE_BLOCK * _SILENCE_BLOCK].reshape(
+        len(wave), -1, _SILENCE_BLOCK
+    )
     return np.max(np.std(blocks, axis=2), axis=0, initial=0.0)
 
 
 def read_sounding(path: str, *, start: float, seconds: float) -> tuple[Recording, float]:
-    """As `read_recording`, but from where the sound begins on, and where that is in seconds, if silence of half a second or more lies before it.
+    """As `read_recording`, but from where the sound begins on, and where that is in seconds, if
+    silence of half a second or more lies before it.
 
     A recording that begins with 12 s of dither would else give 10 s of dither, or "is silent".
     """
@@ -416,7 +439,8 @@ def read_sounding(path: str, *, start: float, seconds: float) -> tuple[Recording
 
 
 def seconds_of(path: str) -> float | None:
-    """How long a sound file is by its header; None where it does not say. ValueError as of `read`."""
+    """How long a sound file is by its header; None where it does not say. ValueError as of `read`.
+    """
     _check_file(path)
     try:
         with _opened(path) as file:
@@ -426,9 +450,11 @@ def seconds_of(path: str) -> float | None:
 
 
 def start_of_sound(path: str, start: float) -> float:
-    """Where the sound begins in a file, in seconds, at `start` or after it: what lies between is `near_silent`.
+    """Where the sound begins in a file, in seconds, at `start` or after it: what lies between is
+    `near_silent`.
 
-    Reads all that follows, a block at a time. `start` where nothing is louder than the rest. ValueError as of `read`.
+    Reads all that follows, a block at a time. `start` where nothing is louder than the rest.
+    ValueError as of `read`.
     """
     try:
         with _opened(path) as file:
@@ -443,7 +469,9 @@ def start_of_sound(path: str, start: float) -> float:
     except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
         raise _unreadable(path, error) from error
     sounding = np.flatnonzero(~near_silent(np.concatenate(levels)))
-    return (int(start * rate) + int(sounding[0]) * _SILENCE_BLOCK) / rate if len(sounding) else start
+    return (
+        (int(start * rate) + int(sounding[0]) * _SILENCE_BLOCK) / rate if len(sounding) else start
+    )
 
 
 def rms(wave: np.ndarray) -> float:

@@ -1,8 +1,11 @@
 """Lengths in the headers of sound files, checked against the file itself.
 
-A recorder that crashed leaves a header that counts no samples, a program that writes to a pipe cannot know how many will come,
-and others count wrongly. libsndfile believes most of that. `measure` says what is really there, and which bytes of the header
-have to be others for libsndfile to read it. Only containers that libsndfile reads by such a length are looked into.
+A recorder that crashed leaves a header that counts no samples, a program that writes to a pipe
+cannot know how many will come,
+and others count wrongly. libsndfile believes most of that. `measure` says what is really there, and
+which bytes of the header
+have to be others for libsndfile to read it. Only containers that libsndfile reads by such a length
+are looked into.
 """
 
 import io
@@ -27,9 +30,11 @@ class Lengths(NamedTuple):
 
 
 class _Layout(NamedTuple):
-    """How a container's chunks lie: where the first one begins, and the bytes of a chunk's name and length.
+    """How a container's chunks lie: where the first one begins, and the bytes of a chunk's name and
+    length.
 
-    counted: of the chunk's own header, how much its length includes. align: what chunks are filled up to. data: the chunk of
+    counted: of the chunk's own header, how much its length includes. align: what chunks are filled
+      up to. data: the chunk of
     samples. lead: bytes in it before the samples.
     """
 
@@ -48,12 +53,15 @@ _AIFF = _Layout(first=12, name=4, length=4, order="big", counted=0, align=2, dat
 _W64 = _Layout(first=40, name=16, length=8, order="little", counted=24, align=8, data=b"data")
 _CAF = _Layout(first=8, name=4, length=8, order="big", counted=0, align=1, data=b"data", lead=4)
 _MOST_CHUNKS = 10_000
-# A length from here on stands for one that is not known: programs leave 2^31 or 2^32, less a header.
+# A length from here on stands for one that is not known: programs leave 2^31 or 2^32, less a
+# header.
 _OPEN_32 = 0x7FFF_0000
 
 
 def measure(path: str) -> Lengths | None:
-    """What a file's header promises and what is there; None for a container that is not looked into. OSError as of `open`."""
+    """What a file's header promises and what is there; None for a container that is not looked
+    into. OSError as of `open`.
+    """
     size = os.path.getsize(path)
     with open(path, "rb") as file:
         head = file.read(40)
@@ -73,7 +81,8 @@ def measure(path: str) -> Lengths | None:
 
 
 class OggEnd(NamedTuple):
-    """How a file of Ogg pages ends: on a whole page with the mark of the end (whole), without it (open), or within a page (cut).
+    """How a file of Ogg pages ends: on a whole page with the mark of the end (whole), without it
+    (open), or within a page (cut).
 
     lost: the share of the recording on a last page that is cut; None where that is not known.
     """
@@ -83,7 +92,9 @@ class OggEnd(NamedTuple):
 
 
 def ogg_end(path: str) -> OggEnd | None:
-    """How a file of Ogg pages ends (RFC 3533, section 6); None for other files. OSError as of `open`."""
+    """How a file of Ogg pages ends (RFC 3533, section 6); None for other files. OSError as of
+    `open`.
+    """
     with open(path, "rb") as file:
         if file.read(4) != b"OggS":
             return None
@@ -99,7 +110,9 @@ def ogg_end(path: str) -> OggEnd | None:
         return OggEnd("whole" if is_end else "open")
     before = tail.rfind(b"OggS", 0, last)
     # A page's position is that of its last sample.
-    position, earlier = (int.from_bytes(tail[at + 6 : at + 14], "little", signed=True) for at in (last, before))
+    position, earlier = (
+        int.from_bytes(tail[at + 6 : at + 14], "little", signed=True) for at in (last, before)
+    )
     if before < 0 or not is_end or not 0 < earlier <= position:
         return OggEnd("cut", None)
     return OggEnd("cut", (position - earlier) / position)
@@ -173,7 +186,11 @@ def _of_chunks(file: BinaryIO, layout: _Layout, size: int, *, long: bool) -> Len
         # libsndfile goes by other numbers than this in containers of 64 bits.
         if layout.length == 8:
             return Lengths(declared, declared)
-        behind = 0 if any(_is_chunks(file, layout, place, size) for place in (end, _aligned(end, layout))) else size - end
+        behind = (
+            0
+            if any(_is_chunks(file, layout, place, size) for place in (end, _aligned(end, layout)))
+            else size - end
+        )
         return Lengths(declared, declared, behind=behind)
     is_open = declared <= 0 or declared >= (_OPEN_32 if length == 4 else 2**62)
     whole = there + layout.counted + layout.lead
@@ -186,7 +203,8 @@ def _of_chunks(file: BinaryIO, layout: _Layout, size: int, *, long: bool) -> Len
 
 
 def _find(file: BinaryIO, layout: _Layout, size: int) -> tuple[int | None, int | None]:
-    """Where the chunk of samples begins, and the one with RF64's lengths; None where there is none."""
+    """Where the chunk of samples begins, and the one with RF64's lengths; None where there is none.
+    """
     at, long_at = layout.first, None
     for _ in range(_MOST_CHUNKS):
         if at + layout.name + layout.length > size:

@@ -176,10 +176,18 @@ def read_clip(path: str, front: FrontEnd) -> np.ndarray:
     return np.pad(wave, (0, max(samples - len(wave), 0)))[:samples]
 
 
-def cached(path: str, front: FrontEnd, cache: str, *, on_unkept: Callable[[str], None] = lambda reason: None) -> str:
-    """The file that holds a clip's Example, worked out if it is not there or damaged: files go by the clip's content and the front end.
+def cached(
+    path: str,
+    front: FrontEnd,
+    cache: str,
+    *,
+    on_unkept: Callable[[str], None] = lambda reason: None,
+) -> str:
+    """The file that holds a clip's Example, worked out if it is not there or damaged: files go by
+    the clip's content and the front end.
 
-    Where the folder cannot be written to, the file is not there afterwards, and on_unkept is told why. ValueError where the
+    Where the folder cannot be written to, the file is not there afterwards, and on_unkept is told
+    why. ValueError where the
     clip cannot be read.
     """
     digest = hashlib.sha256(json.dumps([_CACHE_VERSION, dataclasses.asdict(front)]).encode())
@@ -196,8 +204,16 @@ def cached(path: str, front: FrontEnd, cache: str, *, on_unkept: Callable[[str],
     return entry
 
 
-def example_of(entry: str, path: str, front: FrontEnd, *, on_unkept: Callable[[str], None] = lambda reason: None) -> Example:
-    """A clip's Example from the file of `cached`; worked out anew, and the file replaced, where that is damaged or gone."""
+def example_of(
+    entry: str,
+    path: str,
+    front: FrontEnd,
+    *,
+    on_unkept: Callable[[str], None] = lambda reason: None,
+) -> Example:
+    """A clip's Example from the file of `cached`; worked out anew, and the file replaced, where
+    that is damaged or gone.
+    """
     try:
         return load(entry, front)
     except ValueError:
@@ -210,7 +226,9 @@ def example_of(entry: str, path: str, front: FrontEnd, *, on_unkept: Callable[[s
 
 
 def load(entry: str, front: FrontEnd | None = None) -> Example:
-    """The Example in a file of `cached`. ValueError where it is missing, damaged, or not of the front end."""
+    """The Example in a file of `cached`. ValueError where it is missing, damaged, or not of the
+    front end.
+    """
     try:
         # By a file of ours: NumPy leaves its own open where the archive is damaged.
         with open(entry, "rb") as file, np.load(file) as arrays:
@@ -221,7 +239,11 @@ def load(entry: str, front: FrontEnd | None = None) -> Example:
     shapes = [value.shape for value in example]
     expected = [front.shape if front else shapes[0], (), (_BASELINE_BANDS,)]
     types = [value.dtype for value in example]
-    if shapes != expected or types != [np.float16, np.float32, np.float32] or not all(np.all(np.isfinite(value)) for value in example):
+    if (
+        shapes != expected
+        or types != [np.float16, np.float32, np.float32]
+        or not all(np.all(np.isfinite(value)) for value in example)
+    ):
         raise ValueError(f"{entry!r} does not hold the spectrogram of a clip.")
     return example
 

@@ -302,7 +302,8 @@ def hold(line: str) -> None:
 
 
 def say_held() -> None:
-    """Says what was kept, each line once in a process: called when all is checked and work begins."""
+    """Says what was kept, each line once in a process: called when all is checked and work begins.
+    """
     for line in _HELD:
         say_once(line)
     _HELD.clear()
@@ -321,10 +322,19 @@ def hold_notes(flag: str, source: str, notes: Sequence[str]) -> None:
         hold(f"warning: --{flag}: {source!r} {note}")
 
 
-def describe_use(source: str, recording: audio.Recording, used: int, *, flag: str = "", start: float = 0.0, begin: float = 0.0) -> str:
+def describe_use(
+    source: str,
+    recording: audio.Recording,
+    used: int,
+    *,
+    flag: str = "",
+    start: float = 0.0,
+    begin: float = 0.0,
+) -> str:
     """A line on how much of a file is used, and which flag changes that.
 
-    recording: as it was read, `used` samples of it without silence at its ends. flag: input, where --input_seconds limits it;
+    recording: as it was read, `used` samples of it without silence at its ends. flag: input, where
+      --input_seconds limits it;
     empty where all is read. start: what was asked for, begin: where the sound begins, in seconds.
     """
     channels, read = recording.wave.shape
@@ -333,7 +343,9 @@ def describe_use(source: str, recording: audio.Recording, used: int, *, flag: st
     lasts = "of unknown length" if length is None else brief(length)
     text = f"{source}: {lasts} at {rate} Hz, {channels} channel{'s' if channels > 1 else ''}; "
     if begin > start:
-        text += f"the sound begins at {begin:.2f} s, silence before that is left out (--{flag}_start); "
+        text += (
+            f"the sound begins at {begin:.2f} s, silence before that is left out (--{flag}_start); "
+        )
     rest = length is None or read < length - int(begin * rate)
     limit = f"--{flag}_seconds"
     if read >= synthesis.LONGEST_SECONDS * rate - 1 and flag:
@@ -341,17 +353,25 @@ def describe_use(source: str, recording: audio.Recording, used: int, *, flag: st
     if used < read:
         shown = "less than 0.01 s" if read - used < 0.01 * rate else brief(read - used)
         text += f"{brief(used)} of {brief(read)} used: silence at its ends is left out ({shown})"
-        return text + (f"; {brief(read)} were read from {begin:.4g} s on ({limit})" if rest and flag else "")
+        return text + (
+            f"; {brief(read)} were read from {begin:.4g} s on ({limit})" if rest and flag else ""
+        )
     if read == length:
         return text + "all of it is used"
-    return text + f"{brief(read)} used from {begin:.4g} s on ({limit if rest else f'--{flag}_start'})"
+    return (
+        text + f"{brief(read)} used from {begin:.4g} s on ({limit if rest else f'--{flag}_start'})"
+    )
 
 
 @functools.lru_cache(maxsize=8)
-def read_sound(source: str, *, start: float, seconds: float, flag: str = "input") -> tuple[np.ndarray, int]:
-    """A sound file's or embedded sound's wave [C, N] and rate, without silence at its ends. ValueError otherwise.
+def read_sound(
+    source: str, *, start: float, seconds: float, flag: str = "input"
+) -> tuple[np.ndarray, int]:
+    """A sound file's or embedded sound's wave [C, N] and rate, without silence at its ends.
+    ValueError otherwise.
 
-    Keeps a line for `say_held` on how much is used, and the file's warnings. flag: which the file came by.
+    Keeps a line for `say_held` on how much is used, and the file's warnings. flag: which the file
+    came by.
     """
     if source.startswith(EMBEDDED):
         # A key of its own: an embedded sound is always the same recording.
@@ -376,7 +396,9 @@ def read_inputs(
         with naming(flag):
             if entry.get("sha256") != digest(entry["source"]):
                 raise ValueError(f"{entry['source']!r} is not the file that the configuration was made with.")
-            wave, rate = read_sound(entry["source"], start=entry["start"], seconds=entry["seconds"], flag=flag)
+            wave, rate = read_sound(
+                entry["source"], start=entry["start"], seconds=entry["seconds"], flag=flag
+            )
             check(wave, rate, repr(entry["source"]))
         waves.append(wave)
         rates.append(rate)
@@ -602,11 +624,15 @@ def versions() -> dict[str, str]:
 
 _SPOILED = re.compile(r"Error reading persistent compilation cache entry for '([^']+)'")
 _UNKEPT = re.compile("Error writing persistent compilation cache entry")
-_UNKEPT_LINE = "warning: compiled programs cannot be kept in {!r}; the next run compiles them again."
+_UNKEPT_LINE = (
+    "warning: compiled programs cannot be kept in {!r}; the next run compiles them again."
+)
 
 
 def show_warnings() -> None:
-    """Shows warnings that are for the user as one line each, once; those of JAX's compilation cache are dealt with."""
+    """Shows warnings that are for the user as one line each, once; those of JAX's compilation cache
+    are dealt with.
+    """
     before = warnings.showwarning
 
     def show(message, category, filename, lineno, file=None, line=None):
@@ -616,21 +642,31 @@ def show_warnings() -> None:
             say_once(f"warning: {text}")
         elif spoiled:
             forget_compiled(spoiled[1])
-            say_once(f"warning: a damaged program in {jax.config.jax_compilation_cache_dir!r} is compiled anew and replaced.")
+            say_once(
+                f"warning: a damaged program in {jax.config.jax_compilation_cache_dir!r} is compiled anew and replaced."
+            )
         elif _UNKEPT.match(text):
             say_once(_UNKEPT_LINE.format(jax.config.jax_compilation_cache_dir))
         else:
             before(message, category, filename, lineno, file, line)
 
     warnings.showwarning = show
-    # Whatever -W says: the first is for the user, and without the others a damaged entry would stay for ever.
-    for options in ({"category": audio.FileWarning}, {"message": "Error (reading|writing) persistent compilation cache"}):
+    # Whatever -W says: the first is for the user, and without the others a damaged entry would stay
+    # for ever.
+    for options in (
+        {"category": audio.FileWarning},
+        {"message": "Error (reading|writing) persistent compilation cache"},
+    ):
         warnings.filterwarnings("always", **options)
 
 
 def forget_compiled(name: str) -> None:
-    """Removes all kept programs of a name: JAX does not say which of them is damaged, and never replaces one."""
-    for path in glob.glob(os.path.join(glob.escape(jax.config.jax_compilation_cache_dir), f"{glob.escape(name)}-*")):
+    """Removes all kept programs of a name: JAX does not say which of them is damaged, and never
+    replaces one.
+    """
+    for path in glob.glob(
+        os.path.join(glob.escape(jax.config.jax_compilation_cache_dir), f"{glob.escape(name)}-*")
+    ):
         with contextlib.suppress(OSError):
             os.remove(path)
 

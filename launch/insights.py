@@ -44,7 +44,9 @@ def main() -> int:
             clips = listing.clips
         for line in datasets.describe(listing):
             cli.hold(f"--data: {line}")
-        cli.hold(f"--data: {len(clips)} recordings; each figure takes stretches from the beginnings of some of them, others for each seed")
+        cli.hold(
+            f"--data: {len(clips)} recordings; each figure takes stretches from the beginnings of some of them, others for each seed"
+        )
     if _VGG19.value:
         check_vgg19(_VGG19.value)
     recordings = tuple(clip.path for clip in clips)

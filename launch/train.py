@@ -111,7 +111,10 @@ def main() -> int:
     cli.make_output_folder(folder, earlier=() if _RESUME.value else FILES)
     cli.write_json(os.path.join(folder, "config.json"), config)
     cli.say_held()
-    examples = (training.example_of(entry, clip.path, front, on_unkept=_say_unkept) for clip, entry in zip(clips, entries, strict=True))
+    examples = (
+        training.example_of(entry, clip.path, front, on_unkept=_say_unkept)
+        for clip, entry in zip(clips, entries, strict=True)
+    )
     known = [(example.centroid, example.profile) for example in examples]
     centroids, profiles = (np.stack(values) for values in zip(*known, strict=True))
     read = dict(zip(clips, entries, strict=True))
@@ -120,10 +123,20 @@ def main() -> int:
 
     def spectrogram(clip):
         with cli.naming("data"):
-            return training.example_of(read[clip], clip.path, front, on_unkept=_say_unkept).spectrogram
+            return training.example_of(
+                read[clip], clip.path, front, on_unkept=_say_unkept
+            ).spectrogram
 
     epochs = training.cross_validate(
-        clips, centroids, spectrogram, train, settings, folds, seed=_SEED.value, state=state, rows=rows
+        clips,
+        centroids,
+        spectrogram,
+        train,
+        settings,
+        folds,
+        seed=_SEED.value,
+        state=state,
+        rows=rows,
     )
     try:
         for state, rows in epochs:
@@ -148,7 +161,9 @@ def main() -> int:
         bar.close()
         if len(rows) > saved:
             checkpoint.save_tree(os.path.join(folder, "checkpoint"), len(rows), state, rows)
-        raise cli.UserError(f"{error} {len(rows)} epochs are kept; --resume goes on from there.") from error
+        raise cli.UserError(
+            f"{error} {len(rows)} epochs are kept; --resume goes on from there."
+        ) from error
     except FloatingPointError as error:
         raise cli.UserError(f"--learning_rate: {error}") from error
     bar.close()
@@ -214,12 +229,16 @@ def _prepared(clips, front: training.FrontEnd):
     except OSError as error:
         # A folder that was asked for is a mistake; of the usual one the training can do without.
         if _CACHE_DIR.value:
-            raise cli.UserError(f"--cache_dir: {cache!r} cannot be made or written to ({error.strerror}).") from error
+            raise cli.UserError(
+                f"--cache_dir: {cache!r} cannot be made or written to ({error.strerror})."
+            ) from error
     kept, entries, lengths, skipped = [], [], [], 0
 
     def entry(clip):
         try:
-            length = None if clip.path.startswith(training.EMBEDDED) else audio.seconds_of(clip.path)
+            length = (
+                None if clip.path.startswith(training.EMBEDDED) else audio.seconds_of(clip.path)
+            )
             return clip, training.cached(clip.path, front, cache, on_unkept=_say_unkept), length, ""
         except ValueError as error:
             return clip, None, None, " ".join(str(error).split())
@@ -228,7 +247,14 @@ def _prepared(clips, front: training.FrontEnd):
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", audio.FileWarning)
         found = training.ahead(entry, clips)
-        for clip, path, length, complaint in tqdm.tqdm(found, "spectrograms", len(clips), unit="clip", disable=not sys.stderr.isatty(), leave=False):
+        for clip, path, length, complaint in tqdm.tqdm(
+            found,
+            "spectrograms",
+            len(clips),
+            unit="clip",
+            disable=not sys.stderr.isatty(),
+            leave=False,
+        ):
             if path:
                 kept.append(clip)
                 entries.append(path)
@@ -239,11 +265,17 @@ def _prepared(clips, front: training.FrontEnd):
                     cli.say(f"skipped: {complaint}")
     if skipped:
         cli.say(f"{skipped} of {len(clips)} clips cannot be read and are left out")
-    messages = [" ".join(str(warning.message).split()) for warning in told if issubclass(warning.category, audio.FileWarning)]
+    messages = [
+        " ".join(str(warning.message).split())
+        for warning in told
+        if issubclass(warning.category, audio.FileWarning)
+    ]
     for message in messages[:_NAMED]:
         cli.hold(f"warning: --data: {message}")
     if len(messages) > _NAMED:
-        cli.hold(f"warning: --data: and {len(messages) - _NAMED} clips more that are read in spite of their headers")
+        cli.hold(
+            f"warning: --data: and {len(messages) - _NAMED} clips more that are read in spite of their headers"
+        )
     if _DATA.value:
         cli.hold(f"--data: {_describe_lengths(lengths, front.seconds)}")
     return kept, entries, skipped
@@ -253,14 +285,24 @@ def _describe_lengths(lengths: Sequence[float | None], seconds: float) -> str:
     """How many clips are cut or filled up. lengths: in seconds, None where a file does not say."""
     known = [length for length in lengths if length is not None]
     # To within the half sample that rates round by.
-    longer, shorter = (sum(sign * (length - seconds) > 1e-3 for length in known) for sign in (1, -1))
-    parts = [f"{longer} longer, of which the beginning is used"] * bool(longer) + [f"{shorter} shorter, filled up with silence"] * bool(shorter)
+    longer, shorter = (
+        sum(sign * (length - seconds) > 1e-3 for length in known) for sign in (1, -1)
+    )
+    parts = [f"{longer} longer, of which the beginning is used"] * bool(longer) + [
+        f"{shorter} shorter, filled up with silence"
+    ] * bool(shorter)
     text = f"{len(lengths)} clips, of each {seconds:g} s (--seconds): {'; '.join(parts) or 'all have that length'}"
-    return text + (f"; {len(lengths) - len(known)} do not say how long they are" if len(known) < len(lengths) else "")
+    return text + (
+        f"; {len(lengths) - len(known)} do not say how long they are"
+        if len(known) < len(lengths)
+        else ""
+    )
 
 
 def _say_unkept(reason: str) -> None:
-    cli.say_once(f"warning: --cache_dir: spectrograms cannot be kept ({reason}); they are worked out each time.")
+    cli.say_once(
+        f"warning: --cache_dir: spectrograms cannot be kept ({reason}); they are worked out each time."
+    )
 
 
 if __name__ == "__main__":

@@ -25,9 +25,18 @@ from launch import cli
 cli.define_recipe_flags("transfer", several=("style_weight",))
 _CONTENT = flags.DEFINE_string("content", f"{cli.EMBEDDED}clock", f"Sound whose course is kept. {cli.EMBEDDED}NAME is an embedded procedural sound.")
 _STYLE = flags.DEFINE_string("style", f"{cli.EMBEDDED}rain", "Sound whose texture it is given.")
-for _name, _seconds, _most in (("content", synthesis.LONGEST_SECONDS, synthesis.LONGEST_SECONDS), ("style", 10.0, 60)):
+for _name, _seconds, _most in (
+    ("content", synthesis.LONGEST_SECONDS, synthesis.LONGEST_SECONDS),
+    ("style", 10.0, 60),
+):
     flags.DEFINE_float(f"{_name}_start", 0.0, f"Where in the {_name} to begin, in seconds.", lower_bound=0)
-    flags.DEFINE_float(f"{_name}_seconds", _seconds, f"How much of the {_name} to use at the most, in seconds.", lower_bound=0.01, upper_bound=_most)
+    flags.DEFINE_float(
+        f"{_name}_seconds",
+        _seconds,
+        f"How much of the {_name} to use at the most, in seconds.",
+        lower_bound=0.01,
+        upper_bound=_most,
+    )
 cli.define_run_flags("transfer", "another seed makes another result only where it starts from noise")
 flags.adopt_module_key_flags(cli)
 

@@ -152,7 +152,8 @@ def test_rates_at_the_ends_are_read(tmp_path, rate):
     assert audio.read(a_file(tmp_path, f"rate {rate}"))[1] == rate
 
 
-# Where each container keeps the length of its samples: (mark before it, bytes from the mark, bytes, order, what else it counts).
+# Where each container keeps the length of its samples: (mark before it, bytes from the mark, bytes,
+# order, what else it counts).
 LENGTHS = {
     "WAV": (b"data", 4, 4, "little", 0),
     "WAVEX": (b"data", 4, 4, "little", 0),
@@ -165,7 +166,8 @@ LENGTHS = {
 
 
 def with_length(path, container, length):
-    """Puts another length of samples into a file's header; with fields of 32 bits, -1 is 2^32 - 1."""
+    """Puts another length of samples into a file's header; with fields of 32 bits, -1 is 2^32 - 1.
+    """
     mark, after, size, order, counted = LENGTHS[container]
     data = bytearray(path.read_bytes())
     at = data.index(mark) + after
@@ -179,9 +181,14 @@ def with_length(path, container, length):
 
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("length", [0, -1])
-@pytest.mark.parametrize("container, subtype", [(c, "PCM_16") for c in LENGTHS] + [("WAV", "PCM_24"), ("WAV", "FLOAT"), ("WAV", "ULAW"), ("AIFF", "PCM_24")])
+@pytest.mark.parametrize(
+    "container, subtype",
+    [(c, "PCM_16") for c in LENGTHS]
+    + [("WAV", "PCM_24"), ("WAV", "FLOAT"), ("WAV", "ULAW"), ("AIFF", "PCM_24")],
+)
 def test_reads_headers_that_were_never_finished(tmp_path, container, subtype, length, channels):
-    """A recorder that crashed leaves 0, programs that write to a pipe leave -1: all samples are read, parts too, and the user is told.
+    """A recorder that crashed leaves 0, programs that write to a pipe leave -1: all samples are
+    read, parts too, and the user is told.
 
     Catches "no samples", "malformed" and "incomplete" for sounds that are all there.
     """
@@ -201,18 +208,24 @@ def test_reads_headers_that_were_never_finished(tmp_path, container, subtype, le
 @pytest.mark.parametrize("container", LENGTHS)
 @pytest.mark.parametrize("more", [1, 2, 400])
 def test_reads_lengths_that_are_a_little_too_large(tmp_path, container, more):
-    """Catches "truncated" for want of a sample, or of a byte that fills up: nothing that a listener misses."""
+    """Catches "truncated" for want of a sample, or of a byte that fills up: nothing that a listener
+    misses.
+    """
     path, wave = tmp_path / "more.bin", noise(8000)
     soundfile.write(path, wave.T, 8000, format=container, subtype="PCM_16")
     with_length(path, container, more)
-    with pytest.warns(audio.FileWarning, match="more.bin' ends .* before its header says; what is there is read"):
+    with pytest.warns(
+        audio.FileWarning, match="more.bin' ends .* before its header says; what is there is read"
+    ):
         found = audio.read(str(path))[0]
     np.testing.assert_allclose(found, wave, atol=2.0**-15)
 
 
 @pytest.mark.parametrize("container", ["WAV", "AIFF", "AU"])
 def test_more_than_the_header_counts(tmp_path, container):
-    """A header that was last brought up to date a while before the end: it is believed, and the user is told of the rest."""
+    """A header that was last brought up to date a while before the end: it is believed, and the
+    user is told of the rest.
+    """
     path = tmp_path / "behind.bin"
     soundfile.write(path, noise(8000).T, 8000, format=container, subtype="PCM_16")
     mark, after, size, order, counted = LENGTHS[container]
@@ -238,7 +251,9 @@ def test_no_samples_before_other_chunks(tmp_path, chunks):
 
 
 def open_flac(path, wave):
-    """A FLAC as an encoder that writes to a pipe leaves it: no number of samples, no sum, no table of places."""
+    """A FLAC as an encoder that writes to a pipe leaves it: no number of samples, no sum, no table
+    of places.
+    """
     soundfile.write(path, wave.T, 8000, format="FLAC", subtype="PCM_16")
     data = bytearray(path.read_bytes())
     # RFC 9639, section 8.2: 36 bits of the number of samples, 128 of the sum.
@@ -252,7 +267,12 @@ def test_reads_flac_without_a_length(tmp_path):
     """Catches "array is too big" and "psf_fseek() failed"."""
     path, wave = tmp_path / "piped.flac", noise(20000, 2)
     data = open_flac(path, wave)
-    for start, seconds, part in ((0, None, slice(None)), (0.25, 0.5, slice(2000, 6000)), (1, None, slice(8000, None)), (2.4, 9, slice(19200, None))):
+    for start, seconds, part in (
+        (0, None, slice(None)),
+        (0.25, 0.5, slice(2000, 6000)),
+        (1, None, slice(8000, None)),
+        (2.4, 9, slice(19200, None)),
+    ):
         with pytest.warns(audio.FileWarning, match="piped.flac' does not say how long it is"):
             found = audio.read(str(path), start=start, seconds=seconds)[0]
         np.testing.assert_allclose(found, wave[:, part], atol=2.0**-15)
@@ -267,7 +287,9 @@ def test_reads_flac_without_a_length(tmp_path):
 
 
 def test_reads_ogg_without_an_end(tmp_path):
-    """A stream that was recorded until somebody stopped: its whole pages are read. Catches "truncated" for a sound that is all there."""
+    """A stream that was recorded until somebody stopped: its whole pages are read. Catches
+    "truncated" for a sound that is all there.
+    """
     path = tmp_path / "radio.ogg"
     soundfile.write(path, noise(80000).T, 8000, format="OGG", subtype="VORBIS")
     data = path.read_bytes()
@@ -281,7 +303,10 @@ def test_length_and_notes_of_a_recording(tmp_path):
     soundfile.write(path, noise(8000).T, 8000)
     assert audio.read_recording(str(path), seconds=0.5)[1:] == (8000, 8000, ())
     open_flac(tmp_path / "open.flac", noise(8000))
-    lengths = [audio.read_recording(str(tmp_path / "open.flac"), seconds=seconds).length for seconds in (0.5, 2.0, None)]
+    lengths = [
+        audio.read_recording(str(tmp_path / "open.flac"), seconds=seconds).length
+        for seconds in (0.5, 2.0, None)
+    ]
     assert lengths == [None, 8000, 8000]
 
 
@@ -446,7 +471,9 @@ def test_trim_silence_keeps_what_sounds_in_any_channel():
 
 
 def dither(samples, channels=1, bits=16, seed=5):
-    """What two random numbers of one step each leave of silence: float32 [channels, samples] in steps of `bits`."""
+    """What two random numbers of one step each leave of silence: float32 [channels, samples] in
+    steps of `bits`.
+    """
     rng = np.random.default_rng(seed)
     both = rng.random((channels, samples)) + rng.random((channels, samples)) - 1
     return (np.round(both) / 2 ** (bits - 1)).astype(np.float32)
@@ -455,9 +482,13 @@ def dither(samples, channels=1, bits=16, seed=5):
 @pytest.mark.parametrize("bits", [16, 24])
 @pytest.mark.parametrize("offset", [0.0, 0.01])
 def test_trim_silence_cuts_dither(bits, offset):
-    """Catches silence that is no exact zero, of an exporter that dithers or a converter that has a constant, taken for texture."""
+    """Catches silence that is no exact zero, of an exporter that dithers or a converter that has a
+    constant, taken for texture.
+    """
     sound = noise(20000, 2)
-    wave = np.concatenate([dither(9000, 2, bits), sound, dither(7000, 2, bits, seed=6)], axis=1) + np.float32(offset)
+    wave = np.concatenate(
+        [dither(9000, 2, bits), sound, dither(7000, 2, bits, seed=6)], axis=1
+    ) + np.float32(offset)
     trimmed = audio.trim_silence(wave)
     # To within a block at either end, and none of the sound.
     assert 20000 <= trimmed.shape[1] < 20000 + 2 * 256
@@ -467,9 +498,12 @@ def test_trim_silence_cuts_dither(bits, offset):
 
 @pytest.mark.parametrize("level", [1.0, 0.05, 3e-4])
 def test_trim_silence_keeps_what_is_heard(level):
-    """Catches a beginning that fades in, a quiet passage or a quiet recording that loses its ends."""
+    """Catches a beginning that fades in, a quiet passage or a quiet recording that loses its ends.
+    """
     time = np.arange(80000) / 8000
-    fading = (level * np.minimum(1, time / 5) * np.minimum(1, (10 - time) / 5) * noise(80000)).astype(np.float32)
+    fading = (
+        level * np.minimum(1, time / 5) * np.minimum(1, (10 - time) / 5) * noise(80000)
+    ).astype(np.float32)
     assert audio.trim_silence(fading).shape[1] > 80000 - 2 * 256 - 2
     quiet = (level * np.where(time < 3, 3e-3, 1.0) * noise(80000)).astype(np.float32)
     np.testing.assert_array_equal(audio.trim_silence(quiet), quiet)
@@ -482,7 +516,9 @@ def test_trim_silence_keeps_what_is_heard(level):
 @pytest.mark.parametrize("silent", [0.6, 11.99, 12.5])
 @pytest.mark.parametrize("bits", [16, 24])
 def test_a_recording_that_begins_with_silence(tmp_path, silent, bits):
-    """Catches "is silent", a texture of dither, and next to nothing of a sound, where it begins late: all of --input_seconds is read from its beginning on."""
+    """Catches "is silent", a texture of dither, and next to nothing of a sound, where it begins
+    late: all of --input_seconds is read from its beginning on.
+    """
     path = str(tmp_path / "late.wav")
     wave = np.concatenate([dither(round(silent * 8000), bits=bits), noise(8000 * 13)], axis=1)
     soundfile.write(path, wave.T, 8000, subtype=f"PCM_{bits}")

@@ -74,7 +74,8 @@ def test_files_of_a_run(first_run, folder):
 
 
 def test_a_data_set_as_people_have_it(first_run, folder):
-    """Leftovers are counted and named, lengths and wrong headers told, and a cache that was cut in half is made anew.
+    """Leftovers are counted and named, lengths and wrong headers told, and a cache that was cut in
+    half is made anew.
 
     Catches BadZipFile, and clips that are cut or filled up without a word.
     """
@@ -87,14 +88,28 @@ def test_a_data_set_as_people_have_it(first_run, folder):
     (data / "high" / ".DS_Store").write_bytes(b"")
     (data / "README.txt").write_text("of mine")
     (data / "low" / "1-0.wav").rename(data / "low" / "1-0.WAV")
-    soundfile.write(data / "low" / "1-9.wav", 0.1 * np.random.default_rng(1).standard_normal(4000), 8000)
+    soundfile.write(
+        data / "low" / "1-9.wav", 0.1 * np.random.default_rng(1).standard_normal(4000), 8000
+    )
     header = bytearray((data / "low" / "1-1.wav").read_bytes())
     header[4:8], header[40:44] = (36).to_bytes(4, "little"), bytes(4)
     (data / "low" / "1-1.wav").write_bytes(header)
-    done = run(f"--data={data}", f"--cache_dir={cache}", f"--output_dir={folder}/untidy-out", *SMALL, "--epochs=1")
+    done = run(
+        f"--data={data}",
+        f"--cache_dir={cache}",
+        f"--output_dir={folder}/untidy-out",
+        *SMALL,
+        "--epochs=1",
+    )
     assert done.returncode == 0, done.stderr
-    assert "--data: skipped 2 files or folders that are no clips: README.txt, high/.DS_Store" in done.stderr
-    assert "--data: 13 clips, of each 0.3 s (--seconds): 1 longer, of which the beginning is used" in done.stderr
+    assert (
+        "--data: skipped 2 files or folders that are no clips: README.txt, high/.DS_Store"
+        in done.stderr
+    )
+    assert (
+        "--data: 13 clips, of each 0.3 s (--seconds): 1 longer, of which the beginning is used"
+        in done.stderr
+    )
     assert re.search("warning: --data: .*1-1.wav' does not say how long it is", done.stderr)
     # All but that of the clip that is another now.
     assert sum(not zipfile.is_zipfile(entry) for entry in cache.rglob("*.npz")) == 1

@@ -135,9 +135,21 @@ def damage(entry, how):
     }
     arrays = {
         "other arrays": {"spectrogram": np.zeros(FRONT.shape, np.float16)},
-        "another shape": {"spectrogram": np.zeros((2, 3), np.float16), "centroid": np.float32(1), "profile": np.zeros(40, np.float32)},
-        "not finite": {"spectrogram": np.full(FRONT.shape, np.nan, np.float16), "centroid": np.float32(1), "profile": np.zeros(40, np.float32)},
-        "objects": {"spectrogram": np.array([{}]), "centroid": np.float32(1), "profile": np.zeros(40, np.float32)},
+        "another shape": {
+            "spectrogram": np.zeros((2, 3), np.float16),
+            "centroid": np.float32(1),
+            "profile": np.zeros(40, np.float32),
+        },
+        "not finite": {
+            "spectrogram": np.full(FRONT.shape, np.nan, np.float16),
+            "centroid": np.float32(1),
+            "profile": np.zeros(40, np.float32),
+        },
+        "objects": {
+            "spectrogram": np.array([{}]),
+            "centroid": np.float32(1),
+            "profile": np.zeros(40, np.float32),
+        },
     }
     if how == "gone":
         os.remove(entry)
@@ -148,22 +160,45 @@ def damage(entry, how):
         np.savez(entry, **arrays[how])
 
 
-@pytest.mark.parametrize("how", ["cut", "cut at the end", "empty", "garbage", "flipped", "other arrays", "another shape", "not finite", "objects", "gone"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "cut",
+        "cut at the end",
+        "empty",
+        "garbage",
+        "flipped",
+        "other arrays",
+        "another shape",
+        "not finite",
+        "objects",
+        "gone",
+    ],
+)
 def test_a_spoiled_cache_entry_is_made_anew(tmp_path, how):
-    """Catches BadZipFile and its like on every later run; at the beginning as well as in the middle of a training."""
+    """Catches BadZipFile and its like on every later run; at the beginning as well as in the middle
+    of a training.
+    """
     path, cache = str(tmp_path / "a.wav"), str(tmp_path / "cache")
     soundfile.write(path, noise(1600)[0], 8000)
     entry = training.cached(path, FRONT, cache)
     expected = training.load(entry, FRONT)
-    for again in (lambda: training.load(training.cached(path, FRONT, cache), FRONT), lambda: training.example_of(entry, path, FRONT)):
+    for again in (
+        lambda: training.load(training.cached(path, FRONT, cache), FRONT),
+        lambda: training.example_of(entry, path, FRONT),
+    ):
         damage(entry, how)
         for found in (again(), training.load(entry, FRONT)):
-            assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
+            assert all(
+                np.array_equal(one, other) for one, other in zip(found, expected, strict=True)
+            )
     assert [name for _, _, names in os.walk(cache) for name in names] == [os.path.basename(entry)]
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
-    """Catches a training that ends for want of room: spectrograms are worked out each time, and nothing half-written stays."""
+    """Catches a training that ends for want of room: spectrograms are worked out each time, and
+    nothing half-written stays.
+    """
     path, cache, told = str(tmp_path / "a.wav"), tmp_path / "cache", []
     soundfile.write(path, noise(1600)[0], 8000)
     cache.write_text("a file where the folder should be")
@@ -177,7 +212,9 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     training.cached(path, FRONT, str(cache), on_unkept=told.append)
-    assert told[-1] == "No space left on device" and not [names for _, _, names in os.walk(cache) if names]
+    assert told[-1] == "No space left on device" and not [
+        names for _, _, names in os.walk(cache) if names
+    ]
 
 
 def test_unreadable_clips_are_told(tmp_path):
