@@ -4,14 +4,18 @@ A wave is float32 [channels, samples], nominally in [-1, 1]. Everything here is 
 after the optimisation. Whatever a user's file can get wrong is found here, as a ValueError that names file and rule.
 """
 
+import contextlib
 import math
 import os
-import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import scipy.signal
 import soundfile
+
+from audio_texture import headers
 
 LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
 ENDINGS = {".wav": ("WAV", "PCM_24"), ".flac": ("FLAC", "PCM_24"), ".ogg": ("OGG", "VORBIS")}
@@ -19,12 +23,48 @@ ENDINGS = {".wav": ("WAV", "PCM_24"), ".flac": ("FLAC", "PCM_24"), ".ogg": ("OGG
 SILENCE = 1e-5
 # Share of the power (-100 dB) that does not make a channel one of its own.
 INAUDIBLE = 1e-10
+# Below this RMS (-80 dB of full scale) the ends of a recording are silence, if they are also far
+# below the rest of it.
+NEAR_SILENCE = 1e-4
+_SILENCE_BLOCK = 256
 # Hz. What lies below counts for no level.
 LOWEST_HEARD = 20.0
+_BLOCK_SAMPLES = 2**18
+# 8 GiB of float32, of all channels.
+_MOST_SAMPLES = 2**31
+# No format that libsndfile reads holds more: a FLAC frame of 65535 equal samples takes 12 bytes, an
+# Opus packet of 5760 takes 2.
+# A header that claims more is wrong.
+_MOST_FRAMES_PER_BYTE = 6000
+
+
+class FileWarning(UserWarning):
+    """A file was read although its header is wrong or its end is missing; the message names both.
+    """
+
+
+class Recording(NamedTuple):
+    """What was read of a sound file.
+
+    Attributes:
+      wave: float32 [channels, samples].
+      sample_rate: in Hz.
+      length: of the whole file, in samples; None where its header does not say and the file was not
+        read to its end.
+      notes: what is wrong with the file, for the user; each goes on from the file's name.
+    """
+
+    wave: np.ndarray
+    sample_rate: int
+    length: int | None
+    notes: tuple[str, ...]
 
 
 def read(path: str, *, start: float = 0.0, seconds: float | None = None) -> tuple[np.ndarray, int]:
     """Reads a sound file of any format, rate and channel count that libsndfile reads.
+
+    Warns (`FileWarning`) where the header's length is wrong or missing and what is there is read
+    all the same.
 
     Args:
       path: the file.
@@ -34,57 +74,200 @@ def read(path: str, *, start: float = 0.0, seconds: float | None = None) -> tupl
       The wave, float32 [channels, samples], and its sample rate in Hz.
     Raises:
       ValueError: no such file, a directory, not a sound file, truncated, empty, samples that are NaN or infinite, a rate
-        outside [4000, 384000] Hz, or a start beyond the end.
+        outside [4000, 384000] Hz, a start beyond the end, or more samples than fit into 8 GiB.
     """
+    recording = read_recording(path, start=start, seconds=seconds)
+    for note in recording.notes:
+        warnings.warn(f"{path!r} {note}", FileWarning, stacklevel=2)
+    return recording.wave, recording.sample_rate
+
+
+def read_recording(path: str, *, start: float = 0.0, seconds: float | None = None) -> Recording:
+    """As `read`, with what else is known of the file in place of warnings."""
+    _check_file(path)
+    if seconds is not None and not seconds > 0:
+        raise ValueError(
+            f"{path!r} cannot be read for {seconds:g} s; it must be for a sample at least."
+        )
+    try:
+        with _opened(path) as file:
+            rate, frames = file.samplerate, file.frames
+            _check_rate(path, rate)
+            if frames == 0:
+                raise ValueError(f"{path!r} has no samples (it is empty or was cut short).")
+            known = frames if 0 < frames <= _most_frames(path) else None
+            if not 0 <= start < (math.inf if known is None else known / rate):
+                raise _no_such_start(path, start, known, rate)
+            if seconds is not None and seconds * rate < 1:
+                raise ValueError(f"{path!r} cannot be read for {seconds:g} s; it must be for a sample at least.")
+            first = int(start * rate)
+            limits = [] if seconds is None or math.isinf(seconds) else [int(seconds * rate)]
+            limits += [] if known is None else [known - first]
+            limit = min(limits) if limits else None
+            data, reached, error = _read_from(path, file, first, limit)
+    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
+        raise _unreadable(path, error) from error
+    count = data.shape[1]
+    if not count:
+        if known is None and reached:
+            raise _no_such_start(path, start, reached, rate)
+        if error or known is None:
+            raise _unreadable(path, error or "no samples")
+    length = reached if known is None and (limit is None or count < limit) else known
+    notes = _notes(path, count, limit, known, rate)
+    if known is None and error:
+        notes += (f"is cut short or damaged at {reached / rate:.4g} s; what comes before is read.",)
+    if not np.all(np.isfinite(data)):
+        raise ValueError(f"{path!r} has samples that are NaN or infinite.")
+    return Recording(data, rate, length, notes)
+
+
+def _check_file(path: str) -> None:
     if not os.path.exists(path):
         raise ValueError(f"{path!r} does not exist.")
     if os.path.isdir(path):
         raise ValueError(f"{path!r} is a directory; a sound file is needed.")
     if os.path.getsize(path) == 0:
         raise ValueError(f"{path!r} is an empty file.")
+
+
+def _check_rate(path: str, rate: int) -> None:
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise ValueError(
+            f"{path!r} has a sample rate of {rate} Hz; it must be from {LOWEST_RATE} to {HIGHEST_RATE} Hz."
+        )
+
+
+def _no_such_start(path: str, start: float, length: int | None, rate: int) -> ValueError:
+    lasts = "has a length that is not known" if length is None else f"lasts {length / rate:g} s"
+    return ValueError(f"{path!r} {lasts}; it cannot be read from {start:g} s on.")
+
+
+def _unreadable(path: str, error: Exception | str) -> ValueError:
+    reason = str(error).strip().removeprefix(f"Error opening {path!r}: ")
+    return ValueError(
+        f"{path!r} is not a sound file that libsndfile can read, or is damaged ({reason})."
+    )
+
+
+class _InOrder(soundfile.SoundFile):
+    """A sound file that is read without a seek after each block, which fails where libsndfile does
+    not know the length.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[_InOrder]:
+    """The file, with a header that libsndfile can go by."""
+    lengths = headers.measure(path)
+    patched = headers.Mended(path, lengths.patches) if lengths and lengths.patches else None
     try:
-        with soundfile.SoundFile(path) as file:
-            rate, frames, log = file.samplerate, file.frames, file.extra_info
-            if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-                raise ValueError(f"{path!r} has a sample rate of {rate} Hz; it must be from {LOWEST_RATE} to {HIGHEST_RATE} Hz.")
-            if frames == 0:
-                raise ValueError(f"{path!r} has no samples (it is empty or was cut short).")
-            if not 0 <= start < frames / rate:
-                raise ValueError(f"{path!r} lasts {frames / rate:g} s; it cannot be read from {start:g} s on.")
-            if seconds is not None and not seconds * rate >= 1:
-                raise ValueError(f"{path!r} cannot be read for {seconds:g} s; it must be for a sample at least.")
-            first = int(start * rate)
-            wanted = frames - first if seconds is None else int(min(frames - first, seconds * rate))
-            file.seek(first)
-            data = file.read(wanted, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise ValueError(f"{path!r} is not a sound file that libsndfile can read, or is damaged ({str(error).strip()}).") from error
-    if len(data) < wanted or _promises_more(log) or _ogg_is_cut(path):
+        with _InOrder(patched or path) as file:
+            yield file
+    finally:
+        if patched:
+            patched.close()
+
+
+def _most_frames(path: str) -> int:
+    """More samples a channel than a file of this size can hold, whatever its header says."""
+    return _MOST_FRAMES_PER_BYTE * os.path.getsize(path)
+
+
+def _read_from(
+    path: str, file: _InOrder, first: int, limit: int | None
+) -> tuple[np.ndarray, int, Exception | None]:
+    """Samples from `first` on, [channels, at most limit], the sample that was reached, and the
+    error that ended them.
+    """
+    with contextlib.ExitStack() as opened:
+        if first:
+            try:
+                file.seek(first)
+            except soundfile.LibsndfileError:
+                # Another one, as this one's place is not known any more.
+                file = opened.enter_context(_opened(path))
+                skipped, error = _blocks(path, file, first, keep=False)
+                if error or skipped < first:
+                    return np.zeros((file.channels, 0), np.float32), skipped, error
+        data, error = _blocks(path, file, limit)
+        return data, first + data.shape[1], error
+
+
+def _blocks(path: str, file: _InOrder, limit: int | None, *, keep: bool = True):
+    """The next samples, read in blocks: no length that a header claims decides how much memory is
+    taken.
+
+    Returns them, or their number if not `keep`, and the error that ended them before `limit`.
+    """
+    size = max(1, _BLOCK_SAMPLES // file.channels)
+    most = min(_most_frames(path), _MOST_SAMPLES // file.channels)
+    blocks, count, error = [np.zeros((file.channels, 0), np.float32)], 0, None
+    while limit is None or count < limit:
+        wanted = size if limit is None else min(size, limit - count)
+        # Filled with NaN, so that it shows how far libsndfile came before an error.
+        block = np.full((wanted, file.channels), np.nan, np.float32)
+        try:
+            block = file.read(out=block)
+        except soundfile.LibsndfileError as raised:
+            error = raised
+            missing = np.flatnonzero(np.isnan(block).all(axis=1))
+            block = block[: missing[0]] if len(missing) else block
+        count += len(block)
+        if count > most:
+            raise ValueError(
+                f"{path!r} holds more than {_MOST_SAMPLES * 4 / 2**30:g} GiB of samples, or its header is damaged;"
+                " use a part of it."
+            )
+        if keep:
+            blocks.append(block.T)
+        if error or len(block) < wanted:
+            break
+    return (np.ascontiguousarray(np.concatenate(blocks, axis=1)) if keep else count), error
+
+
+def _notes(
+    path: str, count: int, limit: int | None, known: int | None, rate: int
+) -> tuple[str, ...]:
+    """What a user should know of a file that was read; ValueError where too much of it is missing.
+
+    count: samples read of `limit`. known: the file's length in samples, as libsndfile has it.
+    """
+    lengths = headers.measure(path)
+    ogg = headers.ogg_end(path)
+    is_open = known is None or (lengths is not None and lengths.promised is None)
+    missing = 0 if known is None or limit is None else limit - count
+    # libsndfile counts what is there; the header's bytes are as long as those.
+    per_byte = (known or 0) / lengths.there if lengths and lengths.there else 0.0
+    if lengths and lengths.promised is not None:
+        missing += (lengths.promised - lengths.there) * per_byte
+    if ogg and ogg.lost:
+        missing += (known or 0) * ogg.lost / (1 - ogg.lost)
+    most = max(0.1 * rate, 0.01 * ((known or 0) + missing))
+    if (ogg and ogg.lost is None) or (missing > 0 and not count) or missing > most:
         raise ValueError(f"{path!r} is truncated: it ends before its last sample.")
-    if not np.all(np.isfinite(data)):
-        raise ValueError(f"{path!r} has samples that are NaN or infinite.")
-    return np.ascontiguousarray(data.T), rate
-
-
-def _promises_more(log: str) -> bool:
-    """Whether libsndfile's parsing log tells of a header that promises more data than the file holds."""
-    if "frame count" in log and "***" in log:
-        return True
-    sizes = re.findall(r"(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)", log)
-    # Programs that write to a pipe cannot know the length and leave 0 or about 2^31 or 2^32: not a sign of damage.
-    return any(int(actual) < int(declared) < 0x7FFF_0000 for declared, actual in sizes)
-
-
-def _ogg_is_cut(path: str) -> bool:
-    """Whether a file of Ogg pages lacks the mark of a stream's end on its last one (RFC 3533, section 6: flag 4)."""
-    with open(path, "rb") as file:
-        if file.read(4) != b"OggS":
-            return False
-        # A page has 65307 bytes at the most.
-        file.seek(max(0, os.path.getsize(path) - 65_536))
-        tail = file.read()
-    last = tail.rfind(b"OggS")
-    return last < 0 or len(tail) < last + 6 or not tail[last + 5] & 4
+    notes = []
+    if is_open:
+        notes.append(
+            "does not say how long it is: its header was never finished, or it was written to a pipe."
+            " It is read in order, as far as it goes."
+        )
+    elif missing:
+        by = "less than 1 ms" if missing < 0.001 * rate else f"{missing / rate:.2g} s"
+        notes.append(f"ends {by} before its header says; what is there is read.")
+    if ogg and ogg.state == "open":
+        notes.append(
+            "lacks the mark of its end: it was cut short or never finished. What is there is read."
+        )
+    if lengths and lengths.behind * per_byte > 0.1 * rate:
+        notes.append(
+            f"goes on for about {lengths.behind * per_byte / rate:.2g} s behind the {known / rate:.4g} s that its header"
+            " counts; the header is believed."
+        )
+    return tuple(notes)
 
 
 def write(path: str, wave: np.ndarray, sample_rate: int) -> None:
@@ -240,9 +423,95 @@ def with_image(wave: np.ndarray, like: np.ndarray, *, sample_rate: int) -> np.nd
 
 
 def trim_silence(wave: np.ndarray) -> np.ndarray:
-    """Cuts digital silence (exact zeros in all channels) off both ends: padding is no part of a texture."""
+    """Cuts silence off both ends: padding is no part of a texture. [C, N] -> [C, fewer or as many].
+
+    Exact zeros in all channels, and then whole blocks (of 256 samples) that are `near_silent`, such
+    as dither or the noise
+    of a converter. A fade stays, down to where it cannot be heard.
+    """
     sounding = np.flatnonzero(np.any(wave != 0, axis=0))
-    return wave[:, sounding[0] : sounding[-1] + 1] if len(sounding) else wave[:, :0]
+    if not len(sounding):
+        return wave[:, :0]
+    wave = wave[:, sounding[0] : sounding[-1] + 1]
+    # Blocks are counted from either end, so that a last one that is not whole is no exception.
+    ends = []
+    for view in (wave, wave[:, ::-1]):
+        heard_blocks = np.flatnonzero(~near_silent(_block_levels(view)))
+        ends.append(int(heard_blocks[0]) * _SILENCE_BLOCK if len(heard_blocks) else 0)
+    return wave[:, ends[0] : wave.shape[1] - ends[1]]
+
+
+def near_silent(levels: np.ndarray) -> np.ndarray:
+    """Which blocks hold nothing that a listener hears beside the loudest: [blocks] RMS -> bool.
+
+    Below -80 dB of full scale, where 16-bit dither lies (-96 dB, shaped up to about -82), and 60 dB
+    below the loudest block:
+    in a recording that is quiet throughout, nothing is.
+    """
+    return levels < min(NEAR_SILENCE, 1e-3 * np.max(levels, initial=0.0))
+
+
+def _block_levels(wave: np.ndarray) -> np.ndarray:
+    """RMS of each whole block of a wave [C, N], in its loudest channel, without its mean: what is
+    constant is not heard.
+    """
+    blocks = wave[:, : wave.shape[1] // _SILENCE_BLOCK * _SILENCE_BLOCK].reshape(
+        len(wave), -1, _SILENCE_BLOCK
+    )
+    return np.max(np.std(blocks, axis=2), axis=0, initial=0.0)
+
+
+def read_sounding(path: str, *, start: float, seconds: float) -> tuple[Recording, float]:
+    """As `read_recording`, but from where the sound begins on, and where that is in seconds, if
+    silence of half a second or more lies before it.
+
+    A recording that begins with 12 s of dither would else give 10 s of dither, or "is silent".
+    """
+    recording = read_recording(path, start=start, seconds=seconds)
+    loud = np.flatnonzero(_block_levels(recording.wave) >= NEAR_SILENCE)
+    least = round(0.5 * recording.sample_rate)
+    if (int(loud[0]) * _SILENCE_BLOCK if len(loud) else recording.wave.shape[1]) < least:
+        return recording, start
+    begin = start_of_sound(path, start)
+    if begin - start < 0.5:
+        return recording, start
+    return read_recording(path, start=begin, seconds=seconds), begin
+
+
+def seconds_of(path: str) -> float | None:
+    """How long a sound file is by its header; None where it does not say. ValueError as of `read`.
+    """
+    _check_file(path)
+    try:
+        with _opened(path) as file:
+            return file.frames / file.samplerate if 0 < file.frames <= _most_frames(path) else None
+    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def start_of_sound(path: str, start: float) -> float:
+    """Where the sound begins in a file, in seconds, at `start` or after it: what lies between is
+    `near_silent`.
+
+    Reads all that follows, a block at a time. `start` where nothing is louder than the rest.
+    ValueError as of `read`.
+    """
+    try:
+        with _opened(path) as file:
+            rate, levels = file.samplerate, [np.zeros(0)]
+            skipped, error = _blocks(path, file, int(start * rate), keep=False)
+            size = max(1, _BLOCK_SAMPLES // file.channels // _SILENCE_BLOCK) * _SILENCE_BLOCK
+            while not error:
+                wave, error = _blocks(path, file, size)
+                levels.append(_block_levels(wave))
+                if wave.shape[1] < size:
+                    break
+    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
+        raise _unreadable(path, error) from error
+    sounding = np.flatnonzero(~near_silent(np.concatenate(levels)))
+    return (
+        (int(start * rate) + int(sounding[0]) * _SILENCE_BLOCK) / rate if len(sounding) else start
+    )
 
 
 def rms(wave: np.ndarray) -> float:

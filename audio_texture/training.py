@@ -6,7 +6,6 @@ B clips in a batch, T frames, F bins or mel bands.
 """
 
 import collections
-import csv
 import dataclasses
 import functools
 import hashlib
@@ -25,23 +24,15 @@ import numpy as np
 import optax
 
 from audio_texture import audio, networks, sounds, spectrogram
+from audio_texture.datasets import Clip
 from audio_texture.layer import Description
 
-ENDINGS = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".opus", ".caf", ".w64", ".rf64")
 EMBEDDED = "sound:"
 READOUTS = ("all", "mean")
 # Of the baseline's mel spectrogram, whatever the network sees.
 _BASELINE_FFT, _BASELINE_HOP, _BASELINE_BANDS = 1024, 512, 40
 # Part of every cache entry's name: another number when `transform` changes what it returns.
 _CACHE_VERSION = 1
-
-
-class Clip(NamedTuple):
-    """path: of the sound file, or sound:NAME/SEED. label: the class's number. fold: from 1."""
-
-    path: str
-    label: int
-    fold: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,45 +113,6 @@ class Settings:
 # --- clips
 
 
-def list_clips(folder: str) -> tuple[list[Clip], list[str]]:
-    """The clips of a data set, by path, and its classes' names.
-
-    Laid out as ESC-50 (audio/ and meta/esc50.csv with the columns filename, fold and category), or as a folder a class
-    whose files' names begin with their fold's number ("1-17367-A.ogg").
-    """
-    if not os.path.isdir(folder):
-        raise ValueError(f"{folder!r} is not a folder.")
-    table = os.path.join(folder, "meta", "esc50.csv")
-    found = _listed_in(table, os.path.join(folder, "audio")) if os.path.exists(table) else _listed_by_class(folder)
-    if not found:
-        raise ValueError(f"{folder!r} holds no sound files; there must be audio/ and meta/esc50.csv, or a folder of them for each class.")
-    classes = sorted({name for _, name, _ in found})
-    if len(classes) < 2:
-        raise ValueError(f"{folder!r} holds one class only, {classes[0]!r}; there must be at least two.")
-    return [Clip(path, classes.index(name), fold) for path, name, fold in sorted(found)], classes
-
-
-def _listed_in(table: str, folder: str) -> list[tuple[str, str, int]]:
-    with open(table, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    try:
-        return [(os.path.join(folder, row["filename"]), row["category"], int(row["fold"])) for row in rows]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{table!r} must have the columns filename, fold (a number) and category ({error}).") from error
-
-
-def _listed_by_class(folder: str) -> list[tuple[str, str, int]]:
-    found = []
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        for name in sorted(os.listdir(entry.path)) if entry.is_dir() else ():
-            if not name.lower().endswith(ENDINGS):
-                continue
-            if not "1" <= name[0] <= "9":
-                raise ValueError(f"{os.path.join(entry.path, name)!r} must begin with its fold's number, from 1 to 9.")
-            found.append((os.path.join(entry.path, name), entry.name, int(name[0])))
-    return found
-
-
 def embedded_clips() -> tuple[list[Clip], list[str]]:
     """A data set of procedural sounds: six classes in three folds, two clips each."""
     classes = ["bubbles", "clock", "crickets", "fire", "rain", "wind"]
@@ -224,8 +176,20 @@ def read_clip(path: str, front: FrontEnd) -> np.ndarray:
     return np.pad(wave, (0, max(samples - len(wave), 0)))[:samples]
 
 
-def cached(path: str, front: FrontEnd, cache: str) -> str:
-    """The file that holds a clip's Example, worked out if it is not there: files go by the clip's content and the front end."""
+def cached(
+    path: str,
+    front: FrontEnd,
+    cache: str,
+    *,
+    on_unkept: Callable[[str], None] = lambda reason: None,
+) -> str:
+    """The file that holds a clip's Example, worked out if it is not there or damaged: files go by
+    the clip's content and the front end.
+
+    Where the folder cannot be written to, the file is not there afterwards, and on_unkept is told
+    why. ValueError where the
+    clip cannot be read.
+    """
     digest = hashlib.sha256(json.dumps([_CACHE_VERSION, dataclasses.asdict(front)]).encode())
     if path.startswith(EMBEDDED):
         digest.update(path.encode())
@@ -236,19 +200,68 @@ def cached(path: str, front: FrontEnd, cache: str) -> str:
         except OSError as error:
             raise ValueError(f"{path!r} cannot be read ({error.strerror}).") from error
     entry = os.path.join(cache, digest.hexdigest()[:2], digest.hexdigest() + ".npz")
-    if not os.path.exists(entry):
-        example = transform(read_clip(path, front), front)
-        os.makedirs(os.path.dirname(entry), exist_ok=True)
-        partial = f"{entry}.{os.getpid()}.npz"
-        np.savez(partial, **example._asdict())
-        os.replace(partial, entry)
+    example_of(entry, path, front, on_unkept=on_unkept)
     return entry
 
 
-def load(entry: str) -> Example:
-    """The Example in a file of `cached`."""
-    with np.load(entry) as arrays:
-        return Example(*(arrays[name] for name in Example._fields))
+def example_of(
+    entry: str,
+    path: str,
+    front: FrontEnd,
+    *,
+    on_unkept: Callable[[str], None] = lambda reason: None,
+) -> Example:
+    """A clip's Example from the file of `cached`; worked out anew, and the file replaced, where
+    that is damaged or gone.
+    """
+    try:
+        return load(entry, front)
+    except ValueError:
+        example = transform(read_clip(path, front), front)
+    try:
+        _keep(entry, example)
+    except OSError as error:
+        on_unkept(error.strerror or str(error))
+    return example
+
+
+def load(entry: str, front: FrontEnd | None = None) -> Example:
+    """The Example in a file of `cached`. ValueError where it is missing, damaged, or not of the
+    front end.
+    """
+    try:
+        # By a file of ours: NumPy leaves its own open where the archive is damaged.
+        with open(entry, "rb") as file, np.load(file) as arrays:
+            example = Example(*(arrays[name] for name in Example._fields))
+    # Whatever a damaged archive brings about: its reader alone raises half a dozen kinds.
+    except Exception as error:
+        raise ValueError(f"{entry!r} is missing or damaged ({error}).") from error
+    shapes = [value.shape for value in example]
+    expected = [front.shape if front else shapes[0], (), (_BASELINE_BANDS,)]
+    types = [value.dtype for value in example]
+    if (
+        shapes != expected
+        or types != [np.float16, np.float32, np.float32]
+        or not all(np.all(np.isfinite(value)) for value in example)
+    ):
+        raise ValueError(f"{entry!r} does not hold the spectrogram of a clip.")
+    return example
+
+
+def _keep(entry: str, example: Example) -> None:
+    """Writes an entry whole or not at all. OSError where it cannot be written."""
+    os.makedirs(os.path.dirname(entry), exist_ok=True)
+    # Threads and processes may be at the same one.
+    partial = f"{entry}.{os.urandom(4).hex()}.partial"
+    try:
+        with open(partial, "wb") as file:
+            np.savez(file, **example._asdict())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, entry)
+    finally:
+        if os.path.exists(partial):
+            os.remove(partial)
 
 
 def ahead(make: Callable[[Any], Any], items: Iterable[Any], *, depth: int = 3) -> Iterator[Any]:

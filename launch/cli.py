@@ -13,7 +13,9 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from typing import Any
@@ -63,6 +65,7 @@ def run(main: Callable[[], int | None]) -> None:
 
     def guarded(_: Sequence[str]) -> int | None:
         try:
+            show_warnings()
             keep_compiled_programs()
             return main()
         except UserError as error:
@@ -288,15 +291,97 @@ def digest(source: str) -> str | None:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+# Lines on what was read, until `say_held`; and those that were said.
+_HELD: dict[str, None] = {}
+_SAID: set[str] = set()
+
+
+def hold(line: str) -> None:
+    """Keeps a line for `say_held`: bad input that shows later on must end with one line alone."""
+    _HELD.setdefault(line)
+
+
+def say_held() -> None:
+    """Says what was kept, each line once in a process: called when all is checked and work begins.
+    """
+    for line in _HELD:
+        say_once(line)
+    _HELD.clear()
+
+
+def say_once(line: str) -> None:
+    """Says a line if this process did not say it before."""
+    if line not in _SAID:
+        _SAID.add(line)
+        say(line)
+
+
+def hold_notes(flag: str, source: str, notes: Sequence[str]) -> None:
+    """Keeps warnings of a file for `say_held`. notes: of `audio.Recording`."""
+    for note in notes:
+        hold(f"warning: --{flag}: {source!r} {note}")
+
+
+def describe_use(
+    source: str,
+    recording: audio.Recording,
+    used: int,
+    *,
+    flag: str = "",
+    start: float = 0.0,
+    begin: float = 0.0,
+) -> str:
+    """A line on how much of a file is used, and which flag changes that.
+
+    recording: as it was read, `used` samples of it without silence at its ends. flag: input, where
+      --input_seconds limits it;
+    empty where all is read. start: what was asked for, begin: where the sound begins, in seconds.
+    """
+    channels, read = recording.wave.shape
+    rate, length = recording.sample_rate, recording.length
+    brief = lambda samples: f"{samples / rate:.2f}".removesuffix("0") + " s"
+    lasts = "of unknown length" if length is None else brief(length)
+    text = f"{source}: {lasts} at {rate} Hz, {channels} channel{'s' if channels > 1 else ''}; "
+    if begin > start:
+        text += (
+            f"the sound begins at {begin:.2f} s, silence before that is left out (--{flag}_start); "
+        )
+    rest = length is None or read < length - int(begin * rate)
+    limit = f"--{flag}_seconds"
+    if read >= synthesis.LONGEST_SECONDS * rate - 1 and flag:
+        limit += f"; {synthesis.LONGEST_SECONDS:g} s is the longest that can be made"
+    if used < read:
+        shown = "less than 0.01 s" if read - used < 0.01 * rate else brief(read - used)
+        text += f"{brief(used)} of {brief(read)} used: silence at its ends is left out ({shown})"
+        return text + (
+            f"; {brief(read)} were read from {begin:.4g} s on ({limit})" if rest and flag else ""
+        )
+    if read == length:
+        return text + "all of it is used"
+    return (
+        text + f"{brief(read)} used from {begin:.4g} s on ({limit if rest else f'--{flag}_start'})"
+    )
+
+
 @functools.lru_cache(maxsize=8)
-def read_sound(source: str, *, start: float, seconds: float) -> tuple[np.ndarray, int]:
-    """A sound file's or embedded sound's wave [C, N] and rate, without digital silence at its ends. ValueError otherwise."""
+def read_sound(
+    source: str, *, start: float, seconds: float, flag: str = "input"
+) -> tuple[np.ndarray, int]:
+    """A sound file's or embedded sound's wave [C, N] and rate, without silence at its ends.
+    ValueError otherwise.
+
+    Keeps a line for `say_held` on how much is used, and the file's warnings. flag: which the file
+    came by.
+    """
     if source.startswith(EMBEDDED):
         # A key of its own: an embedded sound is always the same recording.
         return sounds.make(source.removeprefix(EMBEDDED), jax.random.key(0), 5.0, 22050)[None], 22050
-    wave, rate = audio.read(source, start=start, seconds=seconds)
-    audio.check_audible(wave, repr(source))
-    return audio.trim_silence(wave), rate
+    recording, begin = audio.read_sounding(source, start=start, seconds=seconds)
+    audio.check_audible(recording.wave, repr(source))
+    wave = audio.trim_silence(recording.wave)
+    hold_notes(flag, source, recording.notes)
+    hold(describe_use(source, recording, wave.shape[1], flag=flag, start=start, begin=begin))
+    return wave, recording.sample_rate
 
 
 def read_inputs(
@@ -311,7 +396,9 @@ def read_inputs(
         with naming(flag):
             if entry.get("sha256") != digest(entry["source"]):
                 raise ValueError(f"{entry['source']!r} is not the file that the configuration was made with.")
-            wave, rate = read_sound(entry["source"], start=entry["start"], seconds=entry["seconds"])
+            wave, rate = read_sound(
+                entry["source"], start=entry["start"], seconds=entry["seconds"], flag=flag
+            )
             check(wave, rate, repr(entry["source"]))
         waves.append(wave)
         rates.append(rate)
@@ -535,6 +622,55 @@ def versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in VERSIONS} | {"python": sys.version.split()[0]}
 
 
+_SPOILED = re.compile(r"Error reading persistent compilation cache entry for '([^']+)'")
+_UNKEPT = re.compile("Error writing persistent compilation cache entry")
+_UNKEPT_LINE = (
+    "warning: compiled programs cannot be kept in {!r}; the next run compiles them again."
+)
+
+
+def show_warnings() -> None:
+    """Shows warnings that are for the user as one line each, once; those of JAX's compilation cache
+    are dealt with.
+    """
+    before = warnings.showwarning
+
+    def show(message, category, filename, lineno, file=None, line=None):
+        text = " ".join(str(message).split())
+        spoiled = _SPOILED.match(text)
+        if issubclass(category, audio.FileWarning):
+            say_once(f"warning: {text}")
+        elif spoiled:
+            forget_compiled(spoiled[1])
+            say_once(
+                f"warning: a damaged program in {jax.config.jax_compilation_cache_dir!r} is compiled anew and replaced."
+            )
+        elif _UNKEPT.match(text):
+            say_once(_UNKEPT_LINE.format(jax.config.jax_compilation_cache_dir))
+        else:
+            before(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = show
+    # Whatever -W says: the first is for the user, and without the others a damaged entry would stay
+    # for ever.
+    for options in (
+        {"category": audio.FileWarning},
+        {"message": "Error (reading|writing) persistent compilation cache"},
+    ):
+        warnings.filterwarnings("always", **options)
+
+
+def forget_compiled(name: str) -> None:
+    """Removes all kept programs of a name: JAX does not say which of them is damaged, and never
+    replaces one.
+    """
+    for path in glob.glob(
+        os.path.join(glob.escape(jax.config.jax_compilation_cache_dir), f"{glob.escape(name)}-*")
+    ):
+        with contextlib.suppress(OSError):
+            os.remove(path)
+
+
 def keep_compiled_programs() -> None:
     """Keeps compiled programs on disk, so that only the first run of a kind waits for the compiler.
 
@@ -545,3 +681,14 @@ def keep_compiled_programs() -> None:
         jax.config.update("jax_compilation_cache_dir", os.path.join(home, "audio_texture", "jax"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    folder = jax.config.jax_compilation_cache_dir
+    # Other than folders, such as buckets, are JAX's own affair.
+    if "://" in folder:
+        return
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError:
+        jax.config.update("jax_enable_compilation_cache", os.path.isdir(folder))
+        say_once(_UNKEPT_LINE.format(folder))

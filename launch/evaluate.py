@@ -44,6 +44,7 @@ def main() -> None:
         "versions": cli.versions(),
     }
     cli.check_output_folder(_OUTPUT_DIR.value, overwrite=_OVERWRITE.value)
+    cli.say_held()
 
     rows = []
     for name, wave, rate in candidates:
@@ -65,9 +66,12 @@ def main() -> None:
 def _read(flag: str, path: str, *, trim: bool = False) -> tuple[np.ndarray, int]:
     """A sound that can be judged. Padding at the ends of a reference is no part of it; in a candidate it is a defect."""
     with cli.naming(flag):
-        wave, rate = audio.read(path)
+        recording = audio.read_recording(path)
+        wave, rate = recording.wave, recording.sample_rate
         audio.check_audible(wave, repr(path))
         wave = audio.trim_silence(wave) if trim else wave
+        cli.hold_notes(flag, path, recording.notes)
+        cli.hold(cli.describe_use(path, recording, wave.shape[1]))
         quality.check(wave, sample_rate=rate, name=repr(path))
     return wave, rate
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from absl import flags
 
-from audio_texture import training
+from audio_texture import datasets
 from launch import cli
 
 # Known without an import of the experiments, which takes seconds that --help and bad input need not wait for.
@@ -40,7 +40,13 @@ def main() -> int:
     clips = []
     if _DATA.value:
         with cli.naming("data"):
-            clips, _ = training.list_clips(_DATA.value)
+            listing = datasets.survey(_DATA.value)
+            clips = listing.clips
+        for line in datasets.describe(listing):
+            cli.hold(f"--data: {line}")
+        cli.hold(
+            f"--data: {len(clips)} recordings; each figure takes stretches from the beginnings of some of them, others for each seed"
+        )
     if _VGG19.value:
         check_vgg19(_VGG19.value)
     recordings = tuple(clip.path for clip in clips)
@@ -59,6 +65,7 @@ def main() -> int:
     cli.make_output_folder(folder, earlier=() if _RESUME.value else FILES)
     cli.write_json(os.path.join(folder, "config.json"), config)
 
+    cli.say_held()
     from audio_texture import insights
 
     settings = insights.Settings(tuple(range(_SEEDS.value)), _QUICK.value, recordings, _VGG19.value or "")

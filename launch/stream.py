@@ -59,6 +59,7 @@ def main() -> int:
         loop = streaming.prepare_loop(style, seconds=seconds) if _LOOP.value else None
     with cli.naming("block_seconds"):
         stream = None if loop else streaming.prepare(style, seconds=wanted / style.sample_rate)
+    cli.say_held()
     cli.say_scales(style.recipe if _TARGET.value else recipes.Recipe.from_json(config["recipe"]), style.recipe, style.sample_rate)
     if not piped:
         cli.make_output_folder(folder, earlier=() if _RESUME.value else (*FILES, _OUTPUT.value))

@@ -503,6 +503,7 @@ def main() -> int:
     if _DRY_RUN.value:
         print(describe(found, groups, failures))
         return 0
+    cli.say_held()
     cli.say(describe(found, groups, failures))
 
     parts = own_share(groups, share)

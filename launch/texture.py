@@ -76,6 +76,7 @@ def main() -> int:
     recipe, references, rate = read(config)
     problem = prepare(config, recipe, references, rate)
 
+    cli.say_held()
     cli.say_scales(recipe, synthesis.fitted(recipe, references, sample_rate=rate), synthesis.modelled_rate(recipe, rate))
     names = [f"{SOUND}{f'_{sample}' if config['samples'] > 1 else ''}" for sample in range(config["samples"])]
     jobs = [(name, problem, config["seed"] + sample) for sample, name in enumerate(names)]

@@ -13,6 +13,7 @@ import dataclasses
 import json
 import os
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ import numpy as np
 import tqdm
 from absl import flags
 
-from audio_texture import checkpoint, training, weights
+from audio_texture import audio, checkpoint, datasets, training, weights
 from audio_texture.layer import Description, Layer
 from launch import cli
 
@@ -72,7 +73,13 @@ def main() -> int:
     channels = {"1d-frequency": bins, "1d-time": frames, "2d": 0}[_NETWORK.value]
     description = Description(_NETWORK.value, layers, initialisation="uniform", channels=channels)
     with cli.naming("data"):
-        clips, classes = training.list_clips(_DATA.value) if _DATA.value else training.embedded_clips()
+        if _DATA.value:
+            listing = datasets.survey(_DATA.value)
+            clips, classes = listing.clips, listing.classes
+            for line in datasets.describe(listing):
+                cli.hold(f"--data: {line}")
+        else:
+            clips, classes = training.embedded_clips()
     with cli.naming("folds"):
         folds = list(dict.fromkeys(_numbers(_FOLDS.value or sorted({clip.fold for clip in clips}))))
         training.check_folds(clips, folds)
@@ -103,13 +110,33 @@ def main() -> int:
         state, rows = (_RESUME.value and checkpoint.load_tree(os.path.join(folder, "checkpoint"), like)) or (None, [])
     cli.make_output_folder(folder, earlier=() if _RESUME.value else FILES)
     cli.write_json(os.path.join(folder, "config.json"), config)
-    known = [(example.centroid, example.profile) for example in map(training.load, entries)]
+    cli.say_held()
+    examples = (
+        training.example_of(entry, clip.path, front, on_unkept=_say_unkept)
+        for clip, entry in zip(clips, entries, strict=True)
+    )
+    known = [(example.centroid, example.profile) for example in examples]
     centroids, profiles = (np.stack(values) for values in zip(*known, strict=True))
     read = dict(zip(clips, entries, strict=True))
     bar = tqdm.tqdm(total=len(folds) * settings.epochs, initial=len(rows), unit="epoch", disable=not sys.stderr.isatty(), leave=False)
     saved = len(rows)
+
+    def spectrogram(clip):
+        with cli.naming("data"):
+            return training.example_of(
+                read[clip], clip.path, front, on_unkept=_say_unkept
+            ).spectrogram
+
     epochs = training.cross_validate(
-        clips, centroids, lambda clip: training.load(read[clip]).spectrogram, train, settings, folds, seed=_SEED.value, state=state, rows=rows
+        clips,
+        centroids,
+        spectrogram,
+        train,
+        settings,
+        folds,
+        seed=_SEED.value,
+        state=state,
+        rows=rows,
     )
     try:
         for state, rows in epochs:
@@ -129,6 +156,14 @@ def main() -> int:
             checkpoint.save_tree(os.path.join(folder, "checkpoint"), len(rows), state, rows)
         cli.say(f"interrupted after {len(rows)} epochs; --resume goes on from there")
         return 130
+    except cli.UserError as error:
+        # A recording has gone since the beginning, and its spectrogram with it.
+        bar.close()
+        if len(rows) > saved:
+            checkpoint.save_tree(os.path.join(folder, "checkpoint"), len(rows), state, rows)
+        raise cli.UserError(
+            f"{error} {len(rows)} epochs are kept; --resume goes on from there."
+        ) from error
     except FloatingPointError as error:
         raise cli.UserError(f"--learning_rate: {error}") from error
     bar.close()
@@ -181,6 +216,10 @@ def _numbers(values) -> list[int]:
         raise ValueError(f"{','.join(values)!r} must be whole numbers separated by commas.") from error
 
 
+# How many clips of a kind are named; of more, how many there are.
+_NAMED = 10
+
+
 def _prepared(clips, front: training.FrontEnd):
     """The clips that can be read, the files of their spectrograms, and how many cannot; each of those with a warning."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
@@ -188,24 +227,82 @@ def _prepared(clips, front: training.FrontEnd):
     try:
         os.makedirs(cache, exist_ok=True)
     except OSError as error:
-        raise cli.UserError(f"--cache_dir: {cache!r} cannot be made or written to ({error.strerror}).") from error
-    kept, entries = [], []
+        # A folder that was asked for is a mistake; of the usual one the training can do without.
+        if _CACHE_DIR.value:
+            raise cli.UserError(
+                f"--cache_dir: {cache!r} cannot be made or written to ({error.strerror})."
+            ) from error
+    kept, entries, lengths, skipped = [], [], [], 0
 
     def entry(clip):
         try:
-            return clip, training.cached(clip.path, front, cache)
+            length = (
+                None if clip.path.startswith(training.EMBEDDED) else audio.seconds_of(clip.path)
+            )
+            return clip, training.cached(clip.path, front, cache, on_unkept=_say_unkept), length, ""
         except ValueError as error:
-            cli.say(f"skipped: {' '.join(str(error).split())}")
-            return clip, None
+            return clip, None, None, " ".join(str(error).split())
 
-    found = training.ahead(entry, clips)
-    for clip, path in tqdm.tqdm(found, "spectrograms", len(clips), unit="clip", disable=not sys.stderr.isatty(), leave=False):
-        if path:
-            kept.append(clip)
-            entries.append(path)
-    if len(kept) < len(clips):
-        cli.say(f"{len(clips) - len(kept)} of {len(clips)} clips cannot be read and are left out")
-    return kept, entries, len(clips) - len(kept)
+    # The warnings of all clips, also from the thread that reads them.
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", audio.FileWarning)
+        found = training.ahead(entry, clips)
+        for clip, path, length, complaint in tqdm.tqdm(
+            found,
+            "spectrograms",
+            len(clips),
+            unit="clip",
+            disable=not sys.stderr.isatty(),
+            leave=False,
+        ):
+            if path:
+                kept.append(clip)
+                entries.append(path)
+                lengths.append(length)
+            else:
+                skipped += 1
+                if skipped <= _NAMED:
+                    cli.say(f"skipped: {complaint}")
+    if skipped:
+        cli.say(f"{skipped} of {len(clips)} clips cannot be read and are left out")
+    messages = [
+        " ".join(str(warning.message).split())
+        for warning in told
+        if issubclass(warning.category, audio.FileWarning)
+    ]
+    for message in messages[:_NAMED]:
+        cli.hold(f"warning: --data: {message}")
+    if len(messages) > _NAMED:
+        cli.hold(
+            f"warning: --data: and {len(messages) - _NAMED} clips more that are read in spite of their headers"
+        )
+    if _DATA.value:
+        cli.hold(f"--data: {_describe_lengths(lengths, front.seconds)}")
+    return kept, entries, skipped
+
+
+def _describe_lengths(lengths: Sequence[float | None], seconds: float) -> str:
+    """How many clips are cut or filled up. lengths: in seconds, None where a file does not say."""
+    known = [length for length in lengths if length is not None]
+    # To within the half sample that rates round by.
+    longer, shorter = (
+        sum(sign * (length - seconds) > 1e-3 for length in known) for sign in (1, -1)
+    )
+    parts = [f"{longer} longer, of which the beginning is used"] * bool(longer) + [
+        f"{shorter} shorter, filled up with silence"
+    ] * bool(shorter)
+    text = f"{len(lengths)} clips, of each {seconds:g} s (--seconds): {'; '.join(parts) or 'all have that length'}"
+    return text + (
+        f"; {len(lengths) - len(known)} do not say how long they are"
+        if len(known) < len(lengths)
+        else ""
+    )
+
+
+def _say_unkept(reason: str) -> None:
+    cli.say_once(
+        f"warning: --cache_dir: spectrograms cannot be kept ({reason}); they are worked out each time."
+    )
 
 
 if __name__ == "__main__":

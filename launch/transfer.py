@@ -25,9 +25,18 @@ from launch import cli
 cli.define_recipe_flags("transfer", several=("style_weight",))
 _CONTENT = flags.DEFINE_string("content", f"{cli.EMBEDDED}clock", f"Sound whose course is kept. {cli.EMBEDDED}NAME is an embedded procedural sound.")
 _STYLE = flags.DEFINE_string("style", f"{cli.EMBEDDED}rain", "Sound whose texture it is given.")
-for _name in ("content", "style"):
+for _name, _seconds, _most in (
+    ("content", synthesis.LONGEST_SECONDS, synthesis.LONGEST_SECONDS),
+    ("style", 10.0, 60),
+):
     flags.DEFINE_float(f"{_name}_start", 0.0, f"Where in the {_name} to begin, in seconds.", lower_bound=0)
-    flags.DEFINE_float(f"{_name}_seconds", 10.0, f"How much of the {_name} to use at the most, in seconds.", lower_bound=0.01, upper_bound=60)
+    flags.DEFINE_float(
+        f"{_name}_seconds",
+        _seconds,
+        f"How much of the {_name} to use at the most, in seconds.",
+        lower_bound=0.01,
+        upper_bound=_most,
+    )
 cli.define_run_flags("transfer", "another seed makes another result only where it starts from noise")
 flags.adopt_module_key_flags(cli)
 
@@ -96,6 +105,7 @@ def main() -> int:
     weights = config["style_weights"]
     # One problem, whose compiled programs serve every weight.
     problem = prepare({**config, "style_weights": [1.0]}, recipe, sounds, rate)
+    cli.say_held()
     for line in synthesis.fields_of(recipe, synthesis.modelled_rate(recipe, rate)):
         cli.say(line)
     names = [f"{SOUND}{f'_{i}' if len(weights) > 1 else ''}" for i in range(len(weights))]

@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 LIBRARY = pathlib.Path(__file__).parents[1] / "audio_texture"
-BASE = {"audio", "sounds", "spectrogram", "constant_q", "layer", "optimize"}
+BASE = {"audio", "headers", "datasets", "sounds", "spectrogram", "constant_q", "layer", "optimize"}
 STAGES = {"canvas", "phase", "networks", "infinite_width", "auditory", "statistics", "checkpoint", "walk"}
 JUDGES = {"objective", "quality"}
 NETWORKS = {"weights", "training"}
@@ -14,6 +14,7 @@ ENDS = {"synthesis", "report"}
 # Choices need no more than the words they are made of, and what a kernel's width is in hertz.
 ALLOWED = {
     **dict.fromkeys(BASE - {"constant_q"}, set()),
+    "audio": {"headers"},
     "constant_q": {"spectrogram"},
     **dict.fromkeys(STAGES, BASE),
     "walk": {"statistics"},

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import jax
@@ -70,6 +71,48 @@ def test_files_of_a_run(first_run, folder):
     assert rows[5]["loss"] < rows[0]["loss"]
     assert re.search("skipped: .*2-broken.wav.* not a sound file", first_run.stderr)
     assert "1 of 13 clips cannot be read" in first_run.stderr
+
+
+def test_a_data_set_as_people_have_it(first_run, folder):
+    """Leftovers are counted and named, lengths and wrong headers told, and a cache that was cut in
+    half is made anew.
+
+    Catches BadZipFile, and clips that are cut or filled up without a word.
+    """
+    assert "--data: 12 clips, of each 0.3 s (--seconds): all have that length" in first_run.stderr
+    data, cache = folder / "untidy", folder / "untidy-cache"
+    shutil.copytree(folder / "data", data, ignore=shutil.ignore_patterns("*broken*"))
+    shutil.copytree(folder / "cache", cache)
+    for entry in cache.rglob("*.npz"):
+        entry.write_bytes(entry.read_bytes()[: entry.stat().st_size // 2])
+    (data / "high" / ".DS_Store").write_bytes(b"")
+    (data / "README.txt").write_text("of mine")
+    (data / "low" / "1-0.wav").rename(data / "low" / "1-0.WAV")
+    soundfile.write(
+        data / "low" / "1-9.wav", 0.1 * np.random.default_rng(1).standard_normal(4000), 8000
+    )
+    header = bytearray((data / "low" / "1-1.wav").read_bytes())
+    header[4:8], header[40:44] = (36).to_bytes(4, "little"), bytes(4)
+    (data / "low" / "1-1.wav").write_bytes(header)
+    done = run(
+        f"--data={data}",
+        f"--cache_dir={cache}",
+        f"--output_dir={folder}/untidy-out",
+        *SMALL,
+        "--epochs=1",
+    )
+    assert done.returncode == 0, done.stderr
+    assert (
+        "--data: skipped 2 files or folders that are no clips: README.txt, high/.DS_Store"
+        in done.stderr
+    )
+    assert (
+        "--data: 13 clips, of each 0.3 s (--seconds): 1 longer, of which the beginning is used"
+        in done.stderr
+    )
+    assert re.search("warning: --data: .*1-1.wav' does not say how long it is", done.stderr)
+    # All but that of the clip that is another now.
+    assert sum(not zipfile.is_zipfile(entry) for entry in cache.rglob("*.npz")) == 1
 
 
 def test_report_of_a_run(first_run, folder):

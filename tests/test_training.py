@@ -1,5 +1,7 @@
 """training.py: where clips come from, what is kept of them, and that a classifier learns from its training clips alone."""
 
+import errno
+import os
 import shutil
 import threading
 
@@ -9,9 +11,10 @@ import pytest
 import soundfile
 from conftest import noise, relative_error
 
-from audio_texture import checkpoint, networks, training
+from audio_texture import checkpoint, datasets, networks, training
 from audio_texture.layer import Description, Layer
-from audio_texture.training import Clip, FrontEnd, Settings
+from audio_texture.datasets import Clip
+from audio_texture.training import FrontEnd, Settings
 
 FRONT = FrontEnd(sample_rate=8000, n_fft=256, hop_length=128, bands=12, seconds=0.2)
 CLASSES = 3
@@ -31,7 +34,7 @@ def test_class_folders(tmp_path):
     write_clips(tmp_path, ["rain/1-a.wav", "rain/2-b.flac", "fire/2-c.wav"])
     (tmp_path / "README.md").write_text("")
     (tmp_path / "rain" / "notes.txt").write_text("")
-    clips, classes = training.list_clips(str(tmp_path))
+    clips, classes = datasets.list_clips(str(tmp_path))
     assert classes == ["fire", "rain"]
     assert clips == [Clip(str(tmp_path / name), *rest) for name, *rest in (("fire/2-c.wav", 0, 2), ("rain/1-a.wav", 1, 1), ("rain/2-b.flac", 1, 2))]
 
@@ -39,25 +42,25 @@ def test_class_folders(tmp_path):
 def test_esc50_layout(tmp_path):
     (tmp_path / "meta").mkdir()
     (tmp_path / "meta" / "esc50.csv").write_text("filename,fold,target,category\n2-b.wav,2,5,rain\n1-a.wav,1,0,dog\n")
-    clips, classes = training.list_clips(str(tmp_path))
+    clips, classes = datasets.list_clips(str(tmp_path))
     assert classes == ["dog", "rain"]
     assert clips == [Clip(str(tmp_path / "audio/1-a.wav"), 0, 1), Clip(str(tmp_path / "audio/2-b.wav"), 1, 2)]
     (tmp_path / "meta" / "esc50.csv").write_text("filename,fold\n2-b.wav,2\n")
     with pytest.raises(ValueError, match=r"esc50.csv' must have the columns filename, fold \(a number\) and category"):
-        training.list_clips(str(tmp_path))
+        datasets.list_clips(str(tmp_path))
 
 
 def test_folders_that_hold_no_data_set(tmp_path):
     with pytest.raises(ValueError, match="is not a folder"):
-        training.list_clips(str(tmp_path / "none"))
+        datasets.list_clips(str(tmp_path / "none"))
     with pytest.raises(ValueError, match="holds no sound files"):
-        training.list_clips(str(tmp_path))
+        datasets.list_clips(str(tmp_path))
     write_clips(tmp_path, ["rain/1-a.wav"])
     with pytest.raises(ValueError, match="one class only, 'rain'"):
-        training.list_clips(str(tmp_path))
+        datasets.list_clips(str(tmp_path))
     write_clips(tmp_path, ["fire/a.wav"])
     with pytest.raises(ValueError, match="fire/a.wav' must begin with its fold's number"):
-        training.list_clips(str(tmp_path))
+        datasets.list_clips(str(tmp_path))
 
 
 def test_folds_that_cannot_be_held_out():
@@ -116,6 +119,102 @@ def test_cache_goes_by_content(tmp_path):
     assert len(list((tmp_path / "cache").rglob("*.npz"))) == 3
     for found, expected in zip(training.load(first), training.transform(training.read_clip(str(tmp_path / "a.wav"), FRONT), FRONT), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+def damage(entry, how):
+    """A cache entry that a full disk, a crash or another program left."""
+    with open(entry, "rb") as file:
+        data = file.read()
+    middle = len(data) // 2
+    changed = {
+        "cut": data[:middle],
+        "cut at the end": data[:-1],
+        "empty": b"",
+        "garbage": bytes(range(256)) * 20,
+        "flipped": data[:middle] + bytes([data[middle] ^ 255]) + data[middle + 1 :],
+    }
+    arrays = {
+        "other arrays": {"spectrogram": np.zeros(FRONT.shape, np.float16)},
+        "another shape": {
+            "spectrogram": np.zeros((2, 3), np.float16),
+            "centroid": np.float32(1),
+            "profile": np.zeros(40, np.float32),
+        },
+        "not finite": {
+            "spectrogram": np.full(FRONT.shape, np.nan, np.float16),
+            "centroid": np.float32(1),
+            "profile": np.zeros(40, np.float32),
+        },
+        "objects": {
+            "spectrogram": np.array([{}]),
+            "centroid": np.float32(1),
+            "profile": np.zeros(40, np.float32),
+        },
+    }
+    if how == "gone":
+        os.remove(entry)
+    elif how in changed:
+        with open(entry, "wb") as file:
+            file.write(changed[how])
+    else:
+        np.savez(entry, **arrays[how])
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "cut",
+        "cut at the end",
+        "empty",
+        "garbage",
+        "flipped",
+        "other arrays",
+        "another shape",
+        "not finite",
+        "objects",
+        "gone",
+    ],
+)
+def test_a_spoiled_cache_entry_is_made_anew(tmp_path, how):
+    """Catches BadZipFile and its like on every later run; at the beginning as well as in the middle
+    of a training.
+    """
+    path, cache = str(tmp_path / "a.wav"), str(tmp_path / "cache")
+    soundfile.write(path, noise(1600)[0], 8000)
+    entry = training.cached(path, FRONT, cache)
+    expected = training.load(entry, FRONT)
+    for again in (
+        lambda: training.load(training.cached(path, FRONT, cache), FRONT),
+        lambda: training.example_of(entry, path, FRONT),
+    ):
+        damage(entry, how)
+        for found in (again(), training.load(entry, FRONT)):
+            assert all(
+                np.array_equal(one, other) for one, other in zip(found, expected, strict=True)
+            )
+    assert [name for _, _, names in os.walk(cache) for name in names] == [os.path.basename(entry)]
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
+    """Catches a training that ends for want of room: spectrograms are worked out each time, and
+    nothing half-written stays.
+    """
+    path, cache, told = str(tmp_path / "a.wav"), tmp_path / "cache", []
+    soundfile.write(path, noise(1600)[0], 8000)
+    cache.write_text("a file where the folder should be")
+    entry = training.cached(path, FRONT, str(cache), on_unkept=told.append)
+    example = training.example_of(entry, path, FRONT, on_unkept=told.append)
+    assert len(told) == 2 and example.spectrogram.shape == FRONT.shape
+    cache.unlink()
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    training.cached(path, FRONT, str(cache), on_unkept=told.append)
+    assert told[-1] == "No space left on device" and not [
+        names for _, _, names in os.walk(cache) if names
+    ]
 
 
 def test_unreadable_clips_are_told(tmp_path):
@@ -340,7 +439,7 @@ def test_summary(data):
 
 def test_esc10_baseline(esc10, tmp_path):
     """Real recordings go through: four clips of two classes."""
-    clips, classes = training.list_clips(str(esc10))
+    clips, classes = datasets.list_clips(str(esc10))
     assert len(clips) == 400 and len(classes) == 10 and {clip.fold for clip in clips} == {1, 2, 3, 4, 5}
     front = FrontEnd(bands=64, seconds=1.0)
     chosen = [clip for clip in clips if clip.label in (1, 7)][:2] + [clip for clip in clips if clip.label == 7][:2]

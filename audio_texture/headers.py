@@ -1,0 +1,253 @@
+"""Lengths in the headers of sound files, checked against the file itself.
+
+A recorder that crashed leaves a header that counts no samples, a program that writes to a pipe
+cannot know how many will come,
+and others count wrongly. libsndfile believes most of that. `measure` says what is really there, and
+which bytes of the header
+have to be others for libsndfile to read it. Only containers that libsndfile reads by such a length
+are looked into.
+"""
+
+import io
+import os
+from typing import BinaryIO, NamedTuple
+
+
+class Lengths(NamedTuple):
+    """Of a file's samples, in bytes.
+
+    Attributes:
+      promised: what the header says; None where it leaves the length open.
+      there: what follows in the file, at most `promised`.
+      behind: what follows the samples and belongs to no chunk; 0 where that is not looked into.
+      patches: (offset, bytes) that mend the header.
+    """
+
+    promised: int | None
+    there: int
+    behind: int = 0
+    patches: tuple[tuple[int, bytes], ...] = ()
+
+
+class _Layout(NamedTuple):
+    """How a container's chunks lie: where the first one begins, and the bytes of a chunk's name and
+    length.
+
+    counted: of the chunk's own header, how much its length includes. align: what chunks are filled
+      up to. data: the chunk of
+    samples. lead: bytes in it before the samples.
+    """
+
+    first: int
+    name: int
+    length: int
+    order: str
+    counted: int
+    align: int
+    data: bytes
+    lead: int = 0
+
+
+_RIFF = _Layout(first=12, name=4, length=4, order="little", counted=0, align=2, data=b"data")
+_AIFF = _Layout(first=12, name=4, length=4, order="big", counted=0, align=2, data=b"SSND", lead=8)
+_W64 = _Layout(first=40, name=16, length=8, order="little", counted=24, align=8, data=b"data")
+_CAF = _Layout(first=8, name=4, length=8, order="big", counted=0, align=1, data=b"data", lead=4)
+_MOST_CHUNKS = 10_000
+# A length from here on stands for one that is not known: programs leave 2^31 or 2^32, less a
+# header.
+_OPEN_32 = 0x7FFF_0000
+
+
+def measure(path: str) -> Lengths | None:
+    """What a file's header promises and what is there; None for a container that is not looked
+    into. OSError as of `open`.
+    """
+    size = os.path.getsize(path)
+    with open(path, "rb") as file:
+        head = file.read(40)
+        if head[:4] in (b".snd", b"dns."):
+            return _of_au(head, size)
+        if head[:4] in (b"RIFF", b"RIFX", b"RF64") and head[8:12] == b"WAVE":
+            layout = _RIFF._replace(order="big") if head[:4] == b"RIFX" else _RIFF
+        elif head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
+            layout = _AIFF
+        elif head[:4] == b"riff" and head[24:28] == b"wave":
+            layout = _W64
+        elif head[:4] == b"caff":
+            layout = _CAF
+        else:
+            return None
+        return _of_chunks(file, layout, size, long=head[:4] == b"RF64")
+
+
+class OggEnd(NamedTuple):
+    """How a file of Ogg pages ends: on a whole page with the mark of the end (whole), without it
+    (open), or within a page (cut).
+
+    lost: the share of the recording on a last page that is cut; None where that is not known.
+    """
+
+    state: str
+    lost: float | None = 0.0
+
+
+def ogg_end(path: str) -> OggEnd | None:
+    """How a file of Ogg pages ends (RFC 3533, section 6); None for other files. OSError as of
+    `open`.
+    """
+    with open(path, "rb") as file:
+        if file.read(4) != b"OggS":
+            return None
+        # A page has 65307 bytes at the most.
+        file.seek(max(0, os.path.getsize(path) - 2 * 65_536))
+        tail = file.read()
+    last = tail.rfind(b"OggS")
+    page = tail[max(last, 0) :]
+    if last < 0 or len(page) < 27 or len(page) < 27 + page[26]:
+        return OggEnd("cut", None)
+    is_end = bool(page[5] & 4)
+    if len(page) >= 27 + page[26] + sum(page[27 : 27 + page[26]]):
+        return OggEnd("whole" if is_end else "open")
+    before = tail.rfind(b"OggS", 0, last)
+    # A page's position is that of its last sample.
+    position, earlier = (
+        int.from_bytes(tail[at + 6 : at + 14], "little", signed=True) for at in (last, before)
+    )
+    if before < 0 or not is_end or not 0 < earlier <= position:
+        return OggEnd("cut", None)
+    return OggEnd("cut", (position - earlier) / position)
+
+
+class Mended(io.RawIOBase):
+    """A file as libsndfile should see it: its bytes, with others in the places of `patches`."""
+
+    def __init__(self, path: str, patches: tuple[tuple[int, bytes], ...]):
+        self._file, self._patches = open(path, "rb"), patches
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readinto(self, buffer) -> int:
+        position, view = self._file.tell(), memoryview(buffer).cast("B")
+        count = self._file.readinto(view)
+        for offset, patch in self._patches:
+            first, last = max(offset, position), min(offset + len(patch), position + count)
+            if first < last:
+                view[first - position : last - position] = patch[first - offset : last - offset]
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _of_au(head: bytes, size: int) -> Lengths | None:
+    order = "big" if head[:1] == b"." else "little"
+    begin, declared = (int.from_bytes(head[at : at + 4], order) for at in (4, 8))
+    there = size - begin
+    if len(head) < 24 or there <= 0:
+        return None
+    if 0 < declared <= there:
+        return Lengths(declared, declared, behind=there - declared)
+    patch = (8, min(there, 0xFFFF_FFFE).to_bytes(4, order))
+    return Lengths(declared if 0 < declared < _OPEN_32 else None, there, patches=(patch,))
+
+
+def _of_chunks(file: BinaryIO, layout: _Layout, size: int, *, long: bool) -> Lengths | None:
+    at, long_at = _find(file, layout, size)
+    header = layout.name + layout.length
+    if at is None:
+        return None
+    declared = _length(file, layout, at)
+    field, length, order = at + layout.name, layout.length, layout.order
+    if long and declared in (0, 0xFFFF_FFFF):
+        # RF64 keeps the length in a chunk of its own, as 64 bits.
+        if long_at is None:
+            return None
+        field, length, declared = long_at + 16, 8, _integer(file, long_at + 16, 8, order)
+    # From here on of the samples alone.
+    begin, declared = at + header + layout.lead, declared - layout.counted - layout.lead
+    there = size - begin
+    if there <= 0:
+        return Lengths(max(declared, 0), 0)
+    if declared <= 0 and _is_chunks(file, layout, begin + max(declared, -layout.lead), size):
+        return None
+    if 0 < declared <= there:
+        end = begin + declared
+        # libsndfile goes by other numbers than this in containers of 64 bits.
+        if layout.length == 8:
+            return Lengths(declared, declared)
+        behind = (
+            0
+            if any(_is_chunks(file, layout, place, size) for place in (end, _aligned(end, layout)))
+            else size - end
+        )
+        return Lengths(declared, declared, behind=behind)
+    is_open = declared <= 0 or declared >= (_OPEN_32 if length == 4 else 2**62)
+    whole = there + layout.counted + layout.lead
+    patches = [(field, min(whole, 2 ** (8 * length) - 2).to_bytes(length, order))]
+    if long:
+        patches.append((at + layout.name, b"\xff" * 4))
+    elif layout.first == 12:
+        patches.append((4, min(size - 8, 0xFFFF_FFFE).to_bytes(4, order)))
+    return Lengths(None if is_open else declared, there, patches=tuple(patches))
+
+
+def _find(file: BinaryIO, layout: _Layout, size: int) -> tuple[int | None, int | None]:
+    """Where the chunk of samples begins, and the one with RF64's lengths; None where there is none.
+    """
+    at, long_at = layout.first, None
+    for _ in range(_MOST_CHUNKS):
+        if at + layout.name + layout.length > size:
+            break
+        file.seek(at)
+        name = file.read(4)
+        if name == layout.data:
+            return at, long_at
+        if name == b"ds64":
+            long_at = at
+        length = _length(file, layout, at)
+        if length < layout.counted:
+            break
+        at = _aligned(at + layout.name + layout.length + length - layout.counted, layout)
+    return None, long_at
+
+
+def _is_chunks(file: BinaryIO, layout: _Layout, at: int, size: int) -> bool:
+    """Whether nothing but whole chunks with plain names lies from here to the end of the file."""
+    for _ in range(_MOST_CHUNKS):
+        # What is filled up may lack the filling.
+        if size <= at < size + layout.align:
+            return True
+        if at + layout.name + layout.length > size:
+            return False
+        file.seek(at)
+        name, length = file.read(4), _length(file, layout, at)
+        if length < layout.counted or not all(0x20 <= letter < 0x7F for letter in name):
+            return False
+        at = _aligned(at + layout.name + layout.length + length - layout.counted, layout)
+    return False
+
+
+def _aligned(at: int, layout: _Layout) -> int:
+    # Lengths of W64 count from the chunk's beginning, which is aligned as its end is.
+    return -(-at // layout.align) * layout.align
+
+
+def _length(file: BinaryIO, layout: _Layout, at: int) -> int:
+    return _integer(file, at + layout.name, layout.length, layout.order)
+
+
+def _integer(file: BinaryIO, at: int, length: int, order: str) -> int:
+    file.seek(at)
+    # Fields of 64 bits are signed: -1 stands for a length that is not known.
+    return int.from_bytes(file.read(length), order, signed=length == 8)
