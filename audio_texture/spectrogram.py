@@ -13,8 +13,9 @@ import scipy.signal
 
 # A Hann window of 1024 sums to 512, so log1p of any magnitude of a wave in [-1, 1] stays under 7: the authors' fixed scale.
 CEILING = 7.0
-# Share of the loudest stream's magnitude in a bin (-26 dB) below which another's is compressed less and less.
-FAINT_STREAM = 0.05
+# Shares of the loudest stream's magnitude in a bin: below -26 dB another stream counts less and less, and below -80 dB it
+# is empty.
+FAINT_STREAM, EMPTY_STREAM = 0.05, 1e-4
 
 
 def frame_count(samples: int, *, n_fft: int, hop_length: int, center: bool = True) -> int:
@@ -154,7 +155,7 @@ def loudness_scale(magnitude: jax.Array) -> jax.Array:
     """Each bin's mean magnitude over time, by which `compress_relative` takes bins alike, loud or faint.
 
     At least -60 dB of the mean of all bins, so that bins without sound are not blown up; and, of several streams, at least
-    -26 dB of the loudest one in the same bin: the difference of two channels that are nearly equal is no sound of its own.
+    -80 dB of the loudest one in the same bin.
 
     Args:
       magnitude: [T, F], or [T, S, F] of S streams.
@@ -163,12 +164,15 @@ def loudness_scale(magnitude: jax.Array) -> jax.Array:
     """
     mean = jnp.mean(magnitude, axis=0)
     if mean.ndim == 2:
-        mean = jnp.maximum(mean, FAINT_STREAM * jnp.max(mean, axis=0, keepdims=True))
+        mean = jnp.maximum(mean, EMPTY_STREAM * jnp.max(mean, axis=0, keepdims=True))
     return jnp.maximum(mean, 1e-3 * jnp.mean(mean) + jnp.finfo(jnp.float32).tiny)
 
 
 def compress_relative(magnitude: jax.Array, scale: jax.Array, *, sharpness: float) -> jax.Array:
-    """log1p(sharpness * magnitude / scale): logarithmic down to 1 / sharpness of a bin's mean, linear below.
+    """w log1p(sharpness * magnitude / scale): logarithmic down to 1 / sharpness of a bin's mean, linear below.
+
+    The weight w is 1 but for streams that are more than 26 dB fainter than the loudest one in the same bin, whose weight falls
+    with their level: the difference of two channels that are nearly equal is not heard as a sound of its own.
 
     The fixed scale of `compress` is nearly linear for faint bins, and for the quiet between loud events: what lies 40 dB
     under a clock's ticks would not count.
@@ -177,7 +181,11 @@ def compress_relative(magnitude: jax.Array, scale: jax.Array, *, sharpness: floa
       magnitude: [T, ..., F]. scale: [..., F], of `loudness_scale`.
       sharpness: the larger, the more the faint moments count.
     """
-    return jnp.log1p(sharpness * magnitude / scale[None])
+    compressed = jnp.log1p(sharpness * magnitude / scale[None])
+    if scale.ndim == 1:
+        return compressed
+    weight = jnp.minimum(scale / (FAINT_STREAM * jnp.max(scale, axis=0, keepdims=True)), 1.0)
+    return weight[None] * compressed
 
 
 def mel_frequencies(hertz: np.ndarray) -> np.ndarray:
