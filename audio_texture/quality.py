@@ -615,7 +615,8 @@ def wave_matches(candidate, reference, *, sample_rate: int, away: float | None =
     spectrum = scipy.fft.rfft(reference, size)
     sums = np.concatenate([[0.0], np.cumsum(reference.astype(np.float64) ** 2)])
     # A quiet stretch must not match by being divided by next to nothing.
-    norm = np.sqrt(np.maximum(sums[length:] - sums[:-length], 0.01 * length * np.mean(reference**2))).astype(np.float32)
+    least = 0.01 * length * np.mean(reference**2) + np.finfo(np.float32).tiny
+    norm = np.sqrt(np.maximum(sums[length:] - sums[:-length], least)).astype(np.float32)
     best = []
     for start in _starts(len(candidate), length, _STEP * sample_rate):
         window = candidate[start : start + length]
