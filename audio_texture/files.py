@@ -25,9 +25,10 @@ def partial_path(path: str) -> str:
     return os.path.join(folder, f".{name}.{os.urandom(4).hex()}.partial")
 
 
-def is_partial(entry: str, name: str) -> bool:
-    """Whether a folder's entry has a name that `partial_path` makes for a file of that name."""
-    return re.fullmatch(rf"\.{re.escape(name)}\.[0-9a-f]{{8}}\.partial", entry) is not None
+def partial_of(entry: str) -> str | None:
+    """The name of the file that a folder's entry is a partial one of, by `partial_path`; None for other names."""
+    match = re.fullmatch(r"\.(.+)\.[0-9a-f]{8}\.partial", entry, re.DOTALL)
+    return match and match[1]
 
 
 @contextlib.contextmanager

@@ -24,9 +24,9 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
 def test_partials_are_hidden_and_no_users_file(tmp_path):
     """Today's 'stream.partial.wav' may be a recording of the user's; these names are nobody's."""
     partial = os.path.basename(files.partial_path(str(tmp_path / "stream.wav")))
-    assert files.is_partial(partial, "stream.wav") and not files.is_partial(partial, "tream.wav")
+    assert files.partial_of(partial) == "stream.wav"
     for name in ("stream.partial.wav", "stream.wav.partial", ".stream.wav.partial", ".stream.wav.backup00.partial"):
-        assert not files.is_partial(name, "stream.wav")
+        assert files.partial_of(name) is None
 
 
 def test_arrays_are_read_as_they_were(tmp_path):
