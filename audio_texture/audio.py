@@ -155,6 +155,23 @@ def write(path: str, wave: np.ndarray, sample_rate: int, *, as_float: bool = Fal
         raise ValueError(f"{path!r} cannot be written as {container} with {len(wave)} channels at {sample_rate} Hz ({str(error).strip()}).") from error
 
 
+def frames_to_extend(path: str, *, channels: int, sample_rate: int, at_least: int) -> int:
+    """Samples of a wav file that `extend` may go on with; reads its header alone.
+
+    Raises ValueError where it cannot be read, is of another kind, rate or number of channels, or has fewer than `at_least`.
+    """
+    try:
+        info = soundfile.info(path)
+    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
+        raise ValueError(f"{path!r} is missing or damaged ({str(error).strip()}).") from error
+    kind = (info.format, info.subtype, info.channels, info.samplerate)
+    if kind != ("WAV", "PCM_24", channels, sample_rate):
+        raise ValueError(f"{path!r} is {' '.join(map(str, kind[:2]))} with {kind[2]} channels at {kind[3]} Hz, not WAV PCM_24 with {channels} at {sample_rate} Hz.")
+    if info.frames < at_least:
+        raise ValueError(f"{path!r} is damaged: it has {info.frames} of the {at_least} samples that were written.")
+    return info.frames
+
+
 def extend(path: str, wave: np.ndarray, sample_rate: int, *, start: int) -> None:
     """Writes a wave into a 24-bit wav file from a sample on, and drops what stood behind; from 0 on it makes the file.
 

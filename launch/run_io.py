@@ -92,6 +92,21 @@ def clear_folder(path: str) -> None:
         os.rmdir(path)
 
 
+def move_folder(partial: str, path: str) -> None:
+    """Moves a run folder to its place: at once, or file by file where a folder with files of the user's stayed there."""
+    if not os.path.lexists(path):
+        os.rename(partial, path)
+        files.sync_folder(os.path.dirname(path))
+        return
+    # The record first: what is moved is then listed.
+    for name in sorted(os.listdir(partial), key=lambda name: name != RECORD):
+        if os.path.lexists(os.path.join(path, name)):
+            raise FileExistsError(f"{path!r} holds {name!r}, which is not the run's own")
+    for name in sorted(os.listdir(partial), key=lambda name: name != RECORD):
+        os.replace(os.path.join(partial, name), os.path.join(path, name))
+    os.rmdir(partial)
+
+
 def clear_partials(folder: str, name: str) -> None:
     """Removes what was left of a run folder by processes that were killed while they wrote it."""
     for partial in _partials(folder, [name]):

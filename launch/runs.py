@@ -160,16 +160,16 @@ def _read_earlier(folder: str, record: run_io.Record, names: Sequence[str]) -> t
     return finished, damaged, rows
 
 
-def write_report(output: run_io.Output, name: str, make_page: Callable[[], str], status: int, contents: str) -> int:
+def write_report(output: run_io.Output, name: str, make_page: Callable[[], str], status: int, contents: str = "") -> int:
     """Writes a page; the exit status, which is 1 where the page cannot be made or written: the results are there all the same.
 
-    contents: what the page shows, in words.
+    contents: what the page shows, in words; nothing is said of it if left out.
     """
     try:
         page = make_page()
     except (ValueError, OSError, MemoryError) as error:
         cli.say(f"warning: {name} cannot be made ({' '.join(str(error).split())}); the results are there.")
         return status or 1
-    if where := output.write_text(name, page):
+    if (where := output.write_text(name, page)) and contents:
         cli.say(f"{where}: {contents}")
     return status or int(output.failed)

@@ -33,7 +33,7 @@ def folder(tmp_path_factory) -> Path:
 @pytest.mark.slow
 def test_files_of_a_run(folder):
     """One PNG and one JSON a figure, with all that the verdict rests on; the page has claim, method, rule, figure and verdict."""
-    assert {path.name for path in folder.iterdir()} == {"config.json", "insights.html", "permutation.json", "permutation.png"}
+    assert {path.name for path in folder.iterdir()} == {"config.json", "insights.html", "permutation.json", "permutation.png", "files.json"}
     found = json.loads((folder / "permutation.json").read_text())
     assert found["verdict"] == "supports" and found["config"] == json.loads((folder / "config.json").read_text())
     assert {row["seed"] for row in found["numbers"]["rows"]} == {0, 1, 2, 3, 4}

@@ -46,7 +46,7 @@ def straight(folder) -> Path:
 
 def test_files_of_a_run(straight):
     """The contract: what is written, and a sound of the right length, rate and level."""
-    assert {path.name for path in straight.iterdir()} == {"stream.wav", "config.json", "metrics.jsonl", "report.html", "state.safetensors"}
+    assert {path.name for path in straight.iterdir()} == {"stream.wav", "config.json", "metrics.jsonl", "report.html", "state.safetensors", "files.json"}
     wave, rate = audio.read(f"{straight}/stream.wav")
     assert (wave.shape, rate) == ((1, 3 * RATE), RATE) and 0.01 < audio.rms(wave) < 0.06
     assert [json.loads(line)["block"] for line in (straight / "metrics.jsonl").read_text().splitlines()] == list(range(7))

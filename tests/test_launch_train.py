@@ -58,7 +58,7 @@ def first_run(folder) -> subprocess.CompletedProcess:
 def test_files_of_a_run(first_run, folder):
     """The contract: accuracy with its confusion matrix, baseline and chance, settings; a line an epoch; a skipped clip is told."""
     out = folder / "first"
-    assert {path.name for path in out.iterdir()} == {"accuracy.json", "report.html", "weights.safetensors", "metrics.jsonl", "config.json"}
+    assert {path.name for path in out.iterdir()} == {"accuracy.json", "report.html", "weights.safetensors", "metrics.jsonl", "config.json", "files.json"}
     found = json.loads((out / "accuracy.json").read_text())
     assert found["accuracy"] == pytest.approx(np.mean(list(found["folds"].values()))) and set(found["folds"]) == {"1", "2"}
     assert found["accuracy"] > 0.9 and found["baseline"] > 0.9 and found["chance"] == 0.5
@@ -120,7 +120,7 @@ def test_interrupted_and_resumed(first_run, folder):
     assert straight.returncode == 0, straight.stderr
     for name in ("weights.safetensors", "accuracy.json"):
         assert (out / name).read_bytes() == (folder / "straight" / name).read_bytes()
-    assert not (out / "checkpoint").exists()
+    assert not (out / "checkpoint.safetensors").exists()
 
 
 def test_embedded_sounds(folder):
