@@ -1,4 +1,4 @@
-"""Runs a program many times in one process, for JAX takes seconds to import: a line of JSON a run, [arguments, interrupt at], in and out.
+"""Runs a program many times in one process, without pages, for JAX takes seconds to import: a line of JSON a run, [arguments, interrupt at], in and out.
 
     python tests/many_runs.py texture < runs
 
@@ -68,6 +68,10 @@ def call(arguments: list[str], at: int) -> tuple[int, list[str]]:
 
 
 if __name__ == "__main__":
+    # Pages take most of the time, and are tried elsewhere.
+    report = importlib.import_module("audio_texture.report")
+    report.texture_page = report.transfer_page = report.training_page = report.page = lambda *_, **__: "page"
+    report.spectrogram_figure = report.image = report.players = lambda *_, **__: ""
     if program == "insights":
         # Figures that take no time: what is tried is how they are kept.
         import matplotlib.pyplot as plt

