@@ -17,8 +17,8 @@ from audio_texture import files
 
 LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
 ENDINGS = {".wav": ("WAV", "PCM_24"), ".flac": ("FLAC", "PCM_24"), ".ogg": ("OGG", "VORBIS")}
-# Hz; what libsndfile's Vorbis encoder takes, and bytes that a wav file counts.
-HIGHEST_VORBIS_RATE, LARGEST_WAV = 200_000, 2**32
+# What libsndfile's Vorbis encoder takes, in Hz and channels, and bytes that a wav file counts.
+HIGHEST_VORBIS_RATE, MOST_VORBIS_CHANNELS, LARGEST_WAV = 200_000, 255, 2**32
 # Below this RMS (-100 dB of full scale) a file holds dither at most.
 SILENCE = 1e-5
 # Hz. What lies below counts for no level.
@@ -97,9 +97,8 @@ def check_writable(ending: str, *, channels: int, sample_rate: int, samples: int
     if ending.lower() not in ENDINGS:
         raise ValueError(f"{ending!r} must be one of {', '.join(ENDINGS)}.")
     container, subtype = ENDINGS[ending.lower()]
-    # libsndfile's Vorbis encoder takes the whole process down above this rate.
-    if container == "OGG" and sample_rate > HIGHEST_VORBIS_RATE:
-        raise ValueError(f"Ogg Vorbis holds at most {HIGHEST_VORBIS_RATE} Hz, not {sample_rate}.")
+    if container == "OGG":
+        _check_vorbis(channels, sample_rate)
 
     def trouble(channels):
         try:
@@ -119,6 +118,14 @@ def check_writable(ending: str, *, channels: int, sample_rate: int, samples: int
     longest = (LARGEST_WAV - 4096) // (3 * channels)
     if container == "WAV" and samples > longest:
         raise ValueError(f"{samples / sample_rate:g} s of {channels} channels are more than a wav file holds, {longest / sample_rate:.0f} s.")
+
+
+def _check_vorbis(channels: int, sample_rate: int) -> None:
+    """ValueError for what libsndfile's Vorbis encoder does not refuse: it takes the whole process down."""
+    if sample_rate > HIGHEST_VORBIS_RATE:
+        raise ValueError(f"Ogg Vorbis holds at most {HIGHEST_VORBIS_RATE} Hz, not {sample_rate}.")
+    if channels > MOST_VORBIS_CHANNELS:
+        raise ValueError(f"Ogg Vorbis holds at most {MOST_VORBIS_CHANNELS} channels, not {channels}.")
 
 
 def write(path: str, wave: np.ndarray, sample_rate: int, *, as_float: bool = False) -> None:
@@ -143,12 +150,12 @@ def write(path: str, wave: np.ndarray, sample_rate: int, *, as_float: bool = Fal
     if not as_float and (not np.all(np.isfinite(wave)) or np.max(np.abs(wave), initial=0.0) > 1.0):
         raise ValueError(f"{path!r}: samples must be finite and within [-1, 1].")
     container, subtype = ("WAV", "FLOAT") if as_float else ENDINGS[ending.lower()]
-    # libsndfile's Vorbis encoder takes the whole process down above this rate, and when given a minute at once.
-    if container == "OGG" and sample_rate > HIGHEST_VORBIS_RATE:
-        raise ValueError(f"{path!r}: Ogg Vorbis holds at most {HIGHEST_VORBIS_RATE} Hz, not {sample_rate}.")
+    if container == "OGG":
+        _check_vorbis(len(wave), sample_rate)
     try:
         with files.replacing(path) as partial:
             with soundfile.SoundFile(partial, "w", sample_rate, len(wave), format=container, subtype=subtype) as file:
+                # Given a minute at once, libsndfile's Vorbis encoder takes the whole process down.
                 for start in range(0, wave.shape[1], 65_536):
                     file.write(wave[:, start : start + 65_536].T)
     except (soundfile.LibsndfileError, RuntimeError, OSError) as error:

@@ -1,8 +1,9 @@
-"""Runs a program many times in one process, without pages, for JAX takes seconds to import: a line of JSON a run, [arguments, interrupt at], in and out.
+"""Runs a program many times in one process, without pages, for JAX takes seconds to import: a line of JSON a run, in and out.
 
     python tests/many_runs.py texture < runs
 
-Answers [exit status, lines on standard error]. `interrupt at` presses Ctrl-C at the nth chunk, epoch, block or batch; 0 never does.
+In: [arguments, at, folder]. Out: [exit status, lines on standard error]. At the nth chunk, epoch, block or batch the folder is
+removed, or, where none is given, Ctrl-C is pressed; with at = 0 nothing happens.
 """
 
 import contextlib
@@ -10,6 +11,7 @@ import importlib
 import io
 import json
 import os
+import shutil
 import signal
 import sys
 
@@ -24,7 +26,7 @@ main = importlib.import_module(f"launch.{program}").main
 cli = importlib.import_module("launch.cli")
 
 
-def call(arguments: list[str], at: int) -> tuple[int, list[str]]:
+def call(arguments: list[str], at: int, removed: str = "") -> tuple[int, list[str]]:
     for name in flags.FLAGS:
         flags.FLAGS[name].unparse()
     flags.FLAGS.unparse_flags()
@@ -43,7 +45,9 @@ def call(arguments: list[str], at: int) -> tuple[int, list[str]]:
         def pressing(*given, **named):
             nonlocal count
             count += 1
-            if count == at:
+            if count == at and removed:
+                shutil.rmtree(removed)
+            elif count == at:
                 if name == "show":
                     os.kill(os.getpid(), signal.SIGINT)
                 else:

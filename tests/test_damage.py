@@ -17,7 +17,7 @@ SMALL = ["--recipe=texture-fast", "--views=mel8@32/16:2", "--evaluations=50"]
 TRAIN = ["--seconds=0.3", "--sample_rate=8000", "--n_fft=256", "--hop_length=128", "--bands=12", "--width=3", "--filters=4", "--batch=4", "--epochs=2"]
 
 
-def many(program: str, runs: list[tuple[list[str], int]]) -> list[tuple[int, list[str]]]:
+def many(program: str, runs: list[tuple]) -> list[tuple[int, list[str]]]:
     """Exit status and lines of runs, one after the other in one process; each with the call at which Ctrl-C is pressed."""
     process = subprocess.run(
         [sys.executable, "-W", "ignore", str(ROOT / "tests/many_runs.py"), program], cwd=ROOT, input="".join(json.dumps(run) + "\n" for run in runs),
@@ -102,3 +102,30 @@ def test_every_file_cut(folder, program):
                 assert {name: after.get(name) for name in expected} == expected, f"{what}: {lines}"
     # What can be made whole is; what cannot is said.
     assert 0 < refused < len(cases)
+
+
+@pytest.mark.long
+def test_the_folder_is_removed_during_a_run(folder):
+    """Of a texture the sound is there at the end, in the folder made again; of a sweep the other runs are. Status 1, and a line says so."""
+    arguments = [f"--input={folder}/in.wav", "--seconds=0.3", *SMALL]
+    out = folder / "gone" / "texture"
+    ((status, lines),) = many("texture", [([*arguments, f"--output_dir={out}"], 1, str(folder / "gone"))])
+    assert status == 1 and any("texture.wav" in line and "cannot be written" in line for line in lines), lines
+    assert soundfile.info(out / "texture.wav").frames == 2400 and {"config.json", "files.json"} <= {path.name for path in out.iterdir()}
+    out = folder / "gone" / "sweep"
+    ((status, lines),) = many("sweep", [([*arguments, "--noquality", "--sweep=seed=0:2", f"--output_dir={out}"], 2, str(folder / "gone"))])
+    # The first run was removed with the folder, the second could not be written where it belonged.
+    assert status == 1 and any("-rescued.wav" in line or "texture.wav" in line for line in lines), lines
+    assert len(list(out.rglob("*.wav"))) == 2, lines
+    assert {row.split(",")[1] for row in (out / "sweep.csv").read_text().splitlines()[1:]} == {"1", "2"}
+
+
+@pytest.mark.slow
+def test_a_format_is_checked_run_by_run(folder):
+    """Sixteen channels go into no FLAC: in a sweep that run alone fails, before any is made."""
+    soundfile.write(folder / "sixteen.wav", np.tile(crackle(4000).T, (1, 16)), 8000)
+    arguments = ["--seconds=0.3", *SMALL, "--noquality", "--output_format=flac", "--sweep=seed=0;"]
+    inputs = [f"--input={folder}/in.wav", f"--input={folder}/sixteen.wav"]
+    ((status, lines),) = many("sweep", [([*inputs, *arguments, f"--output_dir={folder}/formats"], 0)])
+    assert status == 1 and any("--output_format: FLAC cannot be written with 16 channels at 8000 Hz: it holds at most 8" in line for line in lines), lines
+    assert len(list((folder / "formats").rglob("texture.flac"))) == 1

@@ -24,6 +24,7 @@ def test_names_are_those_of_the_experiments():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("insights") / "run"
+    (path.parent / "starts.png").write_text("mine")
     done = run("--quick", "--figure=permutation", f"--output_dir={path}")
     assert done.returncode == 0, done.stderr
     assert "permutation: supports" in done.stderr
@@ -62,6 +63,7 @@ def test_resume_keeps_what_is_done(folder):
         (["--vgg19=nowhere.pth"], "--vgg19: 'nowhere.pth' cannot be read as weights"),
         (["--data=nowhere"], "--data: 'nowhere' is not a folder"),
         (["--output_dir={folder}"], "--output_dir: .*already holds a run"),
+        (["--output_dir={folder}/..", "--figure=starts"], "--output_dir: .*holds 'starts.png', which no earlier run"),
         (["--output_dir={folder}", "--resume"], "--resume: .*another configuration: quick"),
     ],
 )

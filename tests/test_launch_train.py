@@ -137,6 +137,8 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
         for file in files:
             (folder / name / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / name / file).write_text("no sound")
+    (folder / "clips").mkdir()
+    (folder / "clips/weights.safetensors").write_text("mine")
     data = lambda name: [f"--data={folder}/{name}"]
     fine = data("data")
     return {
@@ -154,6 +156,7 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
         "seconds": ([*fine, "--seconds=0.01"], "--seconds must be at least"),
         "too deep": ([*fine, "--filters=4,4,4,4,4,4"], "--pool: 1 frames are fewer than the 2"),
         "unwritable": ([*fine, f"--output_dir={folder}/data/low/2-broken.wav/out"], "--output_dir: "),
+        "a folder of clips": ([*fine, f"--output_dir={folder}/clips"], "--output_dir: .*holds 'weights.safetensors', which no earlier run"),
         "cache": ([*fine, f"--cache_dir={folder}/data/low/2-broken.wav/cache"], "--cache_dir: .*cache' cannot be made"),
         "nothing to resume": ([*fine, "--resume"], "--resume"),
         "an earlier run": ([*fine, f"--output_dir={folder}/first"], "--output_dir: .*already holds a run"),
