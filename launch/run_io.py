@@ -390,7 +390,9 @@ def _free(stem: str, ending: str) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return " ".join((isinstance(error, OSError) and error.strerror or str(error)).split())
+    # The cause, where the error is a sentence of ours about this very file.
+    error = error.__cause__ or error
+    return " ".join((isinstance(error, OSError) and error.strerror or str(error)).split()).rstrip(".")
 
 
 def write_json(path: str, value: Any) -> None:

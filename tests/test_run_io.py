@@ -10,8 +10,8 @@ import pytest
 import soundfile
 from conftest import noise
 
-from audio_texture import audio, files
-from launch import cli, run_io
+from audio_texture import audio, files, optimize
+from launch import cli, run_io, runs
 
 NAMES = ("config.json", "texture.wav", "report.html")
 
@@ -211,6 +211,17 @@ def test_no_place_takes_a_file(tmp_path, capsys):
     assert where is None and output.failed
     assert "cannot be written" in capsys.readouterr().err.splitlines()[-1]
     assert set(os.listdir(tmp_path / "out")) == {"config.json", "files.json"}
+
+
+def test_metrics_that_cannot_be_written_stop_no_run(tmp_path, monkeypatch, capsys):
+    """A full disk during the run: one warning, however many chunks there are, and the rows stay at hand for the report."""
+    output, _ = sound(tmp_path / "out")
+    metrics = runs.Metrics(output)
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    for evaluations in (25, 50):
+        metrics.write(0, [optimize.Progress(evaluations, 1.0, 0.5, {})])
+    assert capsys.readouterr().err.count("metrics.jsonl") == 1 and output.failed
+    assert [row["evaluations"] for row in metrics.rows] == [50]
 
 
 def test_a_file_that_appeared_meanwhile_stays(tmp_path, capsys):

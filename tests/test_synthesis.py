@@ -488,6 +488,18 @@ def test_resume_without_a_checkpoint_starts_anew(tmp_path):
     np.testing.assert_array_equal(found.wave, made().wave)
 
 
+def test_a_checkpoint_that_cannot_be_written_stops_no_run(tmp_path):
+    """Catches hours lost to a full disk: the run goes on, and its caller is told; without a caller who listens it is an error."""
+    recipe, problem = shared("texture-fast")
+    told = []
+    options = {"checkpoint_path": str(tmp_path / "nowhere" / "state"), "checkpoint_every": 1}
+    result = synthesis.run(problem, recipe, jax.random.key(0), **options, on_unsaved=told.append)
+    np.testing.assert_array_equal(result.wave, made().wave)
+    assert told and all(isinstance(error, OSError) for error in told)
+    with pytest.raises(OSError):
+        synthesis.run(problem, recipe, jax.random.key(0), **options)
+
+
 def test_a_budget_of_seconds_still_makes_a_sound():
     recipe, problem = shared("texture-fast")
     texture = synthesis.run(problem, recipe, jax.random.key(0), max_seconds=0.0)
