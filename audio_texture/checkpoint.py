@@ -1,4 +1,6 @@
-"""States of runs on disk: one file each, whole or not at all, exact to the bit, and known for damaged where it is."""
+"""States of runs on disk: one file each, whole or not at all, exact to the bit, and known for
+damaged where it is.
+"""
 
 import contextlib
 import json
@@ -21,24 +23,34 @@ class DamagedError(ValueError):
 
 
 def save(path: str, state: State, progress: Sequence[Progress]) -> None:
-    """Writes a state, and the rows without which early stopping would forget what it saw, over the last one."""
+    """Writes a state, and the rows without which early stopping would forget what it saw, over the
+    last one.
+    """
     save_tree(path, state, [row._asdict() for row in progress])
 
 
 def load(path: str, like: State) -> tuple[State, list[Progress]] | None:
     """The state and its rows; None where there is no file.
 
-    like: a state of the same problem, for shapes and types. Raises ValueError where the checkpoint's are others, and
-    DamagedError where it cannot be read.
+    like: a state of the same problem, for shapes and types. Raises ValueError where the
+    checkpoint's are others, and DamagedError where it cannot be read.
     """
     loaded = load_tree(path, like)
     return loaded and (loaded[0], [Progress(**row) for row in loaded[1]])
 
 
 def save_tree(path: str, tree: Any, rows: Sequence[dict[str, Any]]) -> None:
-    """Writes a pytree of arrays, PRNG keys among them, and rows of plain types, over the last one. OSError where it cannot."""
-    arrays = {str(number): np.asarray(_plain(leaf)) for number, leaf in enumerate(jax.tree.leaves(tree))}
-    notes = {"format": FORMAT, "shapes": json.dumps(_shapes(tree)), "progress": json.dumps(list(rows))}
+    """Writes a pytree of arrays, PRNG keys among them, and rows of plain types, over the last one.
+    OSError where it cannot.
+    """
+    arrays = {
+        str(number): np.asarray(_plain(leaf)) for number, leaf in enumerate(jax.tree.leaves(tree))
+    }
+    notes = {
+        "format": FORMAT,
+        "shapes": json.dumps(_shapes(tree)),
+        "progress": json.dumps(list(rows)),
+    }
     files.write_arrays(path, arrays, notes)
 
 
@@ -48,10 +60,14 @@ def load_tree(path: str, like: Any) -> tuple[Any, list[dict[str, Any]]] | None:
         return None
     arrays, shapes, rows = _read(path)
     if shapes != _shapes(like):
-        raise ValueError(f"the checkpoint {path!r} belongs to another problem: its arrays have other shapes.")
+        raise ValueError(
+            f"the checkpoint {path!r} belongs to another problem: its arrays have other shapes."
+        )
     leaves, structure = jax.tree.flatten(like)
     # Copies: what is on the CPU may share memory with NumPy's arrays, and states are donated.
-    restored = [_like(jnp.array(arrays[str(number)], copy=True), leaf) for number, leaf in enumerate(leaves)]
+    restored = [
+        _like(jnp.array(arrays[str(number)], copy=True), leaf) for number, leaf in enumerate(leaves)
+    ]
     return jax.tree.unflatten(structure, restored), rows
 
 

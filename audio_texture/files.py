@@ -1,7 +1,8 @@
 """Files that appear whole or not at all, and files of arrays that tell when they are damaged.
 
-Whatever is written goes into a hidden file beside its place first, is flushed to the disk and then renamed: neither a kill nor
-a power cut nor a full disk leaves half of it under its name, and what stood there before stays until the new one is whole.
+Whatever is written goes into a hidden file beside its place first, is flushed to the disk and then
+renamed: neither a kill nor a power cut nor a full disk leaves half of it under its name, and what
+stood there before stays until the new one is whole.
 """
 
 import contextlib
@@ -20,22 +21,28 @@ CHECKSUM = "audio_texture_sha256"
 
 
 def partial_path(path: str) -> str:
-    """A hidden name beside a path, of its own for every call: other processes may be writing the same file."""
+    """A hidden name beside a path, of its own for every call: other processes may be writing the
+    same file.
+    """
     folder, name = os.path.split(path)
     return os.path.join(folder, f".{name}.{os.urandom(4).hex()}.partial")
 
 
 def partial_of(entry: str) -> str | None:
-    """The name of the file that a folder's entry is a partial one of, by `partial_path`; None for other names."""
+    """The name of the file that a folder's entry is a partial one of, by `partial_path`; None for
+    other names.
+    """
     match = re.fullmatch(r"\.(.+)\.[0-9a-f]{8}\.partial", entry, re.DOTALL)
     return match and match[1]
 
 
 @contextlib.contextmanager
 def replacing(path: str, *, sync: bool = True) -> Iterator[str]:
-    """A hidden path to write a file to, which takes the place of `path` at the end; it is removed where anything fails.
+    """A hidden path to write a file to, which takes the place of `path` at the end; it is removed
+    where anything fails.
 
-    sync: whether the file is on the disk before it is renamed, and the name after it. OSError where it cannot be written.
+    sync: whether the file is on the disk before it is renamed, and the name after it. OSError where
+    it cannot be written.
     """
     partial = partial_path(path)
     try:
@@ -77,15 +84,20 @@ def write_text(path: str, text: str, *, sync: bool = True) -> None:
     write_bytes(path, text.encode(), sync=sync)
 
 
-def write_arrays(path: str, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> None:
-    """Writes arrays and texts as one file of safetensors with a checksum over all of them. OSError where it cannot be written.
+def write_arrays(
+    path: str, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Writes arrays and texts as one file of safetensors with a checksum over all of them. OSError
+    where it cannot be written.
 
     The same arrays and texts make the same bytes.
     """
     write_bytes(path, encode_arrays(arrays, metadata))
 
 
-def encode_arrays(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> bytes:
+def encode_arrays(
+    arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None
+) -> bytes:
     """The bytes of a file of `write_arrays`."""
     arrays = {name: np.array(array, order="C") for name, array in arrays.items()}
     notes = dict(metadata or {})
@@ -106,9 +118,14 @@ def read_arrays(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
-            arrays, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
+            arrays, metadata = (
+                {name: file.get_tensor(name) for name in file.keys()},
+                file.metadata() or {},
+            )
     except (OSError, safetensors.SafetensorError, TypeError) as error:
-        raise ValueError(f"{path!r} is not a file of safetensors that can be read ({error}).") from error
+        raise ValueError(
+            f"{path!r} is not a file of safetensors that can be read ({error})."
+        ) from error
     expected = metadata.pop(CHECKSUM, None)
     if expected is not None and expected != _checksum(arrays, metadata):
         raise ValueError(f"{path!r} is damaged: its content does not fit its checksum.")

@@ -1,123 +1,25 @@
 """Output folders: what a run may write, what it wrote, and what is gone on with.
 
-Every run's folder has a record, files.json: the program, each file with its size in bytes (null while it is being written, or
-grows), and the folders of a sweep's runs. A name enters the record before its file is first written. Nothing is removed
-or replaced that no record lists, and no file that the run at hand reads; both are checked before any work.
+Every run's folder has a record, files.json: the program, each file with its size in bytes (null
+while it is being written, or grows), and the folders of a sweep's runs. A name enters the record
+before its file is first written. Nothing is removed or replaced that no record lists, and no file
+that the run at hand reads; both are checked before any work.
 """
 
 import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from absl import flags
 
 from audio_texture import audio, files
-from launch import cli
+from launch import cli, records
 
-RECORD, CONFIG, METRICS = "files.json", "config.json", "metrics.jsonl"
+CONFIG, METRICS = "config.json", "metrics.jsonl"
 Write = Callable[[str], None]
-
-
-class Record(NamedTuple):
-    """What a run wrote into a folder: its program, sizes of files by name (None: not whole), names of run folders."""
-
-    program: str
-    files: dict[str, int | None]
-    folders: list[str]
-
-
-# ---------------------------------------------------------------- records
-
-
-def read_record(folder: str) -> Record | None:
-    """The folder's record, None where there is none; UserError where it is damaged, or another program's file."""
-    path = os.path.join(folder, RECORD)
-    if not os.path.lexists(path):
-        return None
-    with contextlib.suppress(ValueError, RecursionError):
-        value = cli.read_json(path)
-        if isinstance(value, dict) and value.keys() == {"program", "files", "folders"}:
-            record = Record(value["program"], value["files"], value["folders"])
-            if _is_record(record):
-                return record
-    raise cli.UserError(f"--output_dir: {path!r} is damaged, or no record of a run; name another folder.")
-
-
-def _is_record(record: Record) -> bool:
-    if not isinstance(record.program, str) or not isinstance(record.files, dict) or not isinstance(record.folders, list):
-        return False
-    sizes = all(size is None or type(size) is int and size >= 0 for size in record.files.values())
-    return sizes and all(map(_is_plain, [*record.files, *record.folders]))
-
-
-def _is_plain(name: Any) -> bool:
-    """Whether a name is one of a file right in a folder: no path that could lead elsewhere."""
-    return isinstance(name, str) and name not in ("", ".", "..") and "\0" not in name and os.path.basename(name) == name
-
-
-def is_whole(folder: str, record: Record | None, name: str) -> bool:
-    """Whether the record says that a file was written to its end, and its size is still that one."""
-    path, size = os.path.join(folder, name), record.files.get(name) if record else None
-    return size is not None and os.path.isfile(path) and os.path.getsize(path) == size
-
-
-def clear(folder: str, record: Record, *, keep: Collection[str] = ()) -> None:
-    """Removes what the record lists, and no other file; of run folders what their own records list, and those left empty."""
-    for name in [*record.files, *_partials(folder, record.files)]:
-        if name not in keep:
-            with contextlib.suppress(FileNotFoundError):
-                os.remove(os.path.join(folder, name))
-    for name in record.folders:
-        clear_folder(os.path.join(folder, name))
-    for name in _partials(folder, record.folders):
-        # Without a record that can be read it stays.
-        with contextlib.suppress(cli.UserError):
-            clear_folder(os.path.join(folder, name))
-
-
-def clear_folder(path: str) -> None:
-    """`clear` by the folder's own record; removes the folder where nothing else is in it."""
-    if os.path.islink(path) or not os.path.isdir(path):
-        return
-    if record := read_record(path):
-        clear(path, record)
-    for name in [RECORD] if record else []:
-        os.remove(os.path.join(path, name))
-    for name in _partials(path, [RECORD]):
-        os.remove(os.path.join(path, name))
-    with contextlib.suppress(OSError):
-        os.rmdir(path)
-
-
-def move_folder(partial: str, path: str) -> None:
-    """Moves a run folder to its place: at once, or file by file where a folder with files of the user's stayed there."""
-    if not os.path.lexists(path):
-        os.rename(partial, path)
-        files.sync_folder(os.path.dirname(path))
-        return
-    # The record first: what is moved is then listed.
-    for name in sorted(os.listdir(partial), key=lambda name: name != RECORD):
-        if os.path.lexists(os.path.join(path, name)):
-            raise FileExistsError(f"{path!r} holds {name!r}, which is not the run's own")
-    for name in sorted(os.listdir(partial), key=lambda name: name != RECORD):
-        os.replace(os.path.join(partial, name), os.path.join(path, name))
-    os.rmdir(partial)
-
-
-def clear_partials(folder: str, name: str) -> None:
-    """Removes what was left of a run folder by processes that were killed while they wrote it."""
-    for partial in _partials(folder, [name]):
-        with contextlib.suppress(cli.UserError):
-            clear_folder(os.path.join(folder, partial))
-
-
-def _partials(folder: str, names: Collection[str]) -> list[str]:
-    names = set(names)
-    return [entry for entry in os.listdir(folder) if files.partial_of(entry) in names] if names else []
-
 
 # ---------------------------------------------------------------- checks, before anything is written
 
@@ -125,9 +27,15 @@ def _partials(folder: str, names: Collection[str]) -> list[str]:
 def inputs_of(config: Any) -> list[str]:
     """The files that a configuration names: its sounds and weights."""
     if isinstance(config, dict):
-        own = [value for name, value in config.items() if name in ("source", "weights_file") and isinstance(value, str) and value]
+        own = [
+            value
+            for name, value in config.items()
+            if name in ("source", "weights_file") and isinstance(value, str) and value
+        ]
         return own + [path for value in config.values() for path in inputs_of(value)]
-    return [path for value in config for path in inputs_of(value)] if isinstance(config, list) else []
+    return (
+        [path for value in config for path in inputs_of(value)] if isinstance(config, list) else []
+    )
 
 
 def check_output_folder(
@@ -138,8 +46,9 @@ def check_output_folder(
     folders: Mapping[str, Sequence[str]] | None = None,
     overwrite: bool = False,
     resume: bool = False,
-) -> Record | None:
-    """Writes nothing; UserError where the run would remove or replace what is not an earlier run's own.
+) -> records.Record | None:
+    """Writes nothing; UserError where the run would remove or replace what is not an earlier run's
+    own.
 
     Args:
       names: all files that the run may write into the folder.
@@ -151,22 +60,26 @@ def check_output_folder(
     """
     folders = folders or {}
     for name in [*names, *folders]:
-        if not _is_plain(name):
+        if not records.is_plain(name):
             raise cli.UserError(f"--output_dir: {name!r} is no name of a file in a folder.")
     _check_place(folder)
-    record = read_record(folder)
+    record = records.read_record(folder)
     if not overwrite and not resume and (record or os.path.lexists(os.path.join(folder, CONFIG))):
         advice = "name another folder or give --overwrite" if record else "name another folder"
         raise cli.UserError(f"--output_dir: {folder!r} already holds a run; {advice}.")
     if resume and not (record and os.path.lexists(os.path.join(folder, CONFIG))):
-        raise cli.UserError(f"--resume: {folder!r} holds no run to go on with: {CONFIG} and {RECORD} must be there.")
+        raise cli.UserError(
+            f"--resume: {folder!r} holds no run to go on with: {CONFIG} and {records.RECORD} must be there."
+        )
     if foreign := _foreign(folder, record, names, folders):
         # Another job of the same sweep may have begun a moment ago.
-        record = record or read_record(folder)
+        record = record or records.read_record(folder)
         foreign = _foreign(folder, record, names, folders)
     _check_inputs(folder, record, names, folders, inputs)
     if foreign:
-        raise cli.UserError(f"--output_dir: {folder!r} holds {foreign!r}, which no earlier run here lists as its own; name another folder.")
+        raise cli.UserError(
+            f"--output_dir: {folder!r} holds {foreign!r}, which no earlier run here lists as its own; name another folder."
+        )
     return record
 
 
@@ -180,26 +93,46 @@ def _check_place(folder: str) -> None:
         raise cli.UserError(f"--output_dir: {folder!r} cannot be made or written to.")
 
 
-def _foreign(folder: str, record: Record | None, names: Sequence[str], folders: Mapping[str, Sequence[str]]) -> str | None:
+def _foreign(
+    folder: str,
+    record: records.Record | None,
+    names: Sequence[str],
+    folders: Mapping[str, Sequence[str]],
+) -> str | None:
     """The first name that is there and is not the earlier run's own."""
     listed = record.files if record else {}
     for name in [*names, *listed]:
         path = os.path.join(folder, name)
-        if os.path.lexists(path) and (name not in listed or os.path.isdir(path) and not os.path.islink(path)):
+        if os.path.lexists(path) and (
+            name not in listed or os.path.isdir(path) and not os.path.islink(path)
+        ):
             return name
     for name in {*folders, *(record.folders if record else ())}:
         path = os.path.join(folder, name)
         if not os.path.lexists(path):
             continue
-        if not record or name not in record.folders or os.path.islink(path) or not os.path.isdir(path):
+        if (
+            not record
+            or name not in record.folders
+            or os.path.islink(path)
+            or not os.path.isdir(path)
+        ):
             return name
-        if inside := _foreign(path, read_record(path), folders.get(name, ()), {}):
+        if inside := _foreign(path, records.read_record(path), folders.get(name, ()), {}):
             return os.path.join(name, inside)
     return None
 
 
-def _check_inputs(folder: str, record: Record | None, names: Sequence[str], folders: Mapping[str, Sequence[str]], inputs: Sequence[str]) -> None:
-    """UserError where one of the inputs, by whatever path or link, is among the files that may be replaced or removed."""
+def _check_inputs(
+    folder: str,
+    record: records.Record | None,
+    names: Sequence[str],
+    folders: Mapping[str, Sequence[str]],
+    inputs: Sequence[str],
+) -> None:
+    """UserError where one of the inputs, by whatever path or link, is among the files that may be
+    replaced or removed.
+    """
     known = {}
     for path in dict.fromkeys(inputs):
         with contextlib.suppress(OSError, ValueError):
@@ -209,48 +142,77 @@ def _check_inputs(folder: str, record: Record | None, names: Sequence[str], fold
         with contextlib.suppress(OSError):
             status = os.stat(path)
             if source := known.get((status.st_dev, status.st_ino)):
-                raise cli.UserError(f"--output_dir: {folder!r}: {os.path.relpath(path, folder)!r} there is {source!r}, which this run reads; name another folder.")
+                raise cli.UserError(
+                    f"--output_dir: {folder!r}: {os.path.relpath(path, folder)!r} there is {source!r}, which this run reads; name another folder."
+                )
 
 
-def _own_paths(folder: str, record: Record | None, names: Sequence[str], folders: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def _own_paths(
+    folder: str,
+    record: records.Record | None,
+    names: Sequence[str],
+    folders: Mapping[str, Sequence[str]],
+) -> Iterator[str]:
     for name in {*names, *(record.files if record else ())}:
         yield os.path.join(folder, name)
     for name in {*folders, *(record.folders if record else ())}:
         path = os.path.join(folder, name)
         if os.path.isdir(path) and not os.path.islink(path):
-            yield from _own_paths(path, read_record(path), folders.get(name, ()), {})
+            yield from _own_paths(path, records.read_record(path), folders.get(name, ()), {})
 
 
-def check_resumable(folder: str, record: Record, config: dict[str, Any], *, program: str) -> None:
-    """UserError where the folder's run is another program's or of another configuration than the one to go on with."""
+def check_resumable(
+    folder: str, record: records.Record, config: dict[str, Any], *, program: str
+) -> None:
+    """UserError where the folder's run is another program's or of another configuration than the
+    one to go on with.
+    """
     if record.program != program:
-        raise cli.UserError(f"--resume: {folder!r} holds a run of launch.{record.program}, not of launch.{program}.")
+        raise cli.UserError(
+            f"--resume: {folder!r} holds a run of launch.{record.program}, not of launch.{program}."
+        )
     with cli.naming("resume"):
         earlier = cli.read_json(os.path.join(folder, CONFIG))
         if not isinstance(earlier, dict):
             raise ValueError(f"{os.path.join(folder, CONFIG)!r} is no run's configuration.")
-    differing = [name for name in config if name != "versions" and config[name] != earlier.get(name)]
+    differing = [
+        name for name in config if name != "versions" and config[name] != earlier.get(name)
+    ]
     if differing:
-        raise cli.UserError(f"--resume: the run in {folder!r} is of another configuration: {differing[0]} differs.")
+        raise cli.UserError(
+            f"--resume: the run in {folder!r} is of another configuration: {differing[0]} differs."
+        )
 
 
-def checked_folder(config: dict[str, Any], *, program: str, names: Sequence[str]) -> Record | None:
-    """The record in --output_dir, where this run may be written or, with --resume, gone on with; UserError otherwise."""
+def checked_folder(
+    config: dict[str, Any], *, program: str, names: Sequence[str]
+) -> records.Record | None:
+    """The record in --output_dir, where this run may be written or, with --resume, gone on with;
+    UserError otherwise.
+    """
     values = flags.FLAGS.flag_values_dict()
     folder, inputs = values["output_dir"], inputs_of(config)
     # The folder's own configuration may make its run again: it is replaced in one step.
-    if values["config"] is not None and os.path.realpath(values["config"]) != os.path.realpath(os.path.join(folder, CONFIG)):
+    if values["config"] is not None and os.path.realpath(values["config"]) != os.path.realpath(
+        os.path.join(folder, CONFIG)
+    ):
         inputs.append(values["config"])
-    record = check_output_folder(folder, names=names, inputs=inputs, overwrite=values["overwrite"], resume=values["resume"])
+    record = check_output_folder(
+        folder, names=names, inputs=inputs, overwrite=values["overwrite"], resume=values["resume"]
+    )
     if values["resume"]:
         check_resumable(folder, record, config, program=program)
     return record
 
 
 def sound_names(sound: str, count: int, output_format: str) -> list[str]:
-    """Names of a run's sounds: sound.wav, or sound_0.wav and so on. UserError for a format or number that no flag would take."""
+    """Names of a run's sounds: sound.wav, or sound_0.wav and so on. UserError for a format or
+    number that no flag would take.
+    """
     if f".{output_format}" not in audio.ENDINGS:
-        raise cli.UserError(f"--output_format: {output_format!r} must be one of {', '.join(ending[1:] for ending in audio.ENDINGS)}.")
+        raise cli.UserError(
+            f"--output_format: {output_format!r} must be one of {', '.join(ending[1:] for ending in audio.ENDINGS)}."
+        )
     if not 1 <= count <= 10_000:
         raise cli.UserError(f"--samples: {count} must be from 1 to 10000.")
     return [f"{sound}{f'_{i}' if count > 1 else ''}.{output_format}" for i in range(count)]
@@ -260,9 +222,11 @@ def sound_names(sound: str, count: int, output_format: str) -> list[str]:
 
 
 class Output:
-    """A run's folder while it writes there. Whatever cannot be written is said, put elsewhere, and leaves `failed` set."""
+    """A run's folder while it writes there. Whatever cannot be written is said, put elsewhere, and
+    leaves `failed` set.
+    """
 
-    def __init__(self, folder: str, record: Record):
+    def __init__(self, folder: str, record: records.Record):
         self.folder, self.record, self.failed = folder, record, False
         self._foreign: set[str] = set()
         self._first: dict[str, Any] = {}
@@ -272,12 +236,16 @@ class Output:
         return os.path.join(self.folder, name)
 
     def is_whole(self, name: str) -> bool:
-        """See `is_whole`."""
-        return is_whole(self.folder, self.record, name)
+        """See `records.is_whole`."""
+        return records.is_whole(self.folder, self.record, name)
 
     def begin(self, *names: str) -> None:
         """Enters files that are about to be written."""
-        self._foreign |= {name for name in names if name not in self.record.files and os.path.lexists(self.path(name))}
+        self._foreign |= {
+            name
+            for name in names
+            if name not in self.record.files and os.path.lexists(self.path(name))
+        }
         self.record.files.update(dict.fromkeys(set(names) - self._foreign))
         self._try_record()
 
@@ -292,27 +260,33 @@ class Output:
 
     def write_record(self) -> None:
         """OSError where it cannot be written."""
-        files.write_text(self.path(RECORD), json.dumps(self.record._asdict(), indent=1) + "\n")
+        files.write_text(
+            self.path(records.RECORD), json.dumps(self.record._asdict(), indent=1) + "\n"
+        )
 
     def _try_record(self) -> None:
         try:
             self.write_record()
         except OSError as error:
-            self.complain(RECORD, error, "--resume may make again what is there")
+            self.complain(records.RECORD, error, "--resume may make again what is there")
 
     def complain(self, name: str, error: Exception, consequence: str) -> None:
         """Says, once for each file, that it cannot be written."""
         self.failed = True
         if name not in self._complained:
-            cli.say(f"warning: {self.path(name)!r} cannot be written ({_reason(error)}); {consequence}.")
+            cli.say(
+                f"warning: {self.path(name)!r} cannot be written ({_reason(error)}); {consequence}."
+            )
         self._complained.add(name)
 
     def save(self, name: str, write: Write, instead: tuple[str, Write] | None = None) -> str | None:
-        """Writes a result where it belongs, or else, with a line, into the nearest place that takes it.
+        """Writes a result where it belongs, or else, with a line, into the nearest place that takes
+        it.
 
         Args:
           write: called with a path; whole or not at all, OSError or ValueError otherwise.
-          instead: an ending, and what writes the result in a format that it belongs to, tried where `write` fails.
+          instead: an ending, and what writes the result in a format that it belongs to, tried where
+            `write` fails.
         Returns:
           Where the file is; None where no place takes it.
         """
@@ -326,24 +300,42 @@ class Output:
         self.finish(name)
         return self.path(name)
 
-    def rescue(self, name: str, write: Write, instead: tuple[str, Write] | None, error: Exception) -> str | None:
-        """Writes a result that could not be written (error) elsewhere, over no other file; arguments as of `save`."""
+    def rescue(
+        self, name: str, write: Write, instead: tuple[str, Write] | None, error: Exception
+    ) -> str | None:
+        """Writes a result that could not be written (error) elsewhere, over no other file;
+        arguments as of `save`.
+        """
         self.failed = True
         stem, ending = os.path.splitext(name)
         for place in self._places():
-            remade = place == self.folder and not os.path.lexists(self.path(name)) and name not in self._foreign
+            remade = (
+                place == self.folder
+                and not os.path.lexists(self.path(name))
+                and name not in self._foreign
+            )
             for its_ending, its_write in ((ending, write), *([instead] if instead else [])):
-                path = self.path(name) if remade and its_ending == ending else _free(os.path.join(place, f"{stem}-rescued"), its_ending)
+                path = (
+                    self.path(name)
+                    if remade and its_ending == ending
+                    else _free(os.path.join(place, f"{stem}-rescued"), its_ending)
+                )
                 with contextlib.suppress(OSError, ValueError):
                     its_write(path)
-                    cli.say(f"warning: {self.path(name)!r} cannot be written ({_reason(error)}); it is in {path!r} instead.")
+                    cli.say(
+                        f"warning: {self.path(name)!r} cannot be written ({_reason(error)}); it is in {path!r} instead."
+                    )
                     self.finish(*([name] if path == self.path(name) else []))
                     return path
-        cli.say(f"error: {self.path(name)!r} cannot be written ({_reason(error)}), nor can any other folder.")
+        cli.say(
+            f"error: {self.path(name)!r} cannot be written ({_reason(error)}), nor can any other folder."
+        )
         return None
 
     def _places(self) -> Iterator[str]:
-        """Folders from near to far: the run's own, made again if it is gone, what it lies in, where the user is."""
+        """Folders from near to far: the run's own, made again if it is gone, what it lies in, where
+        the user is.
+        """
         if not os.path.isdir(self.folder):
             with contextlib.suppress(OSError):
                 os.makedirs(self.folder)
@@ -377,7 +369,10 @@ class Output:
 
 def sound_writers(wave: Any, rate: int) -> tuple[Write, tuple[str, Write]]:
     """What writes a sound by its ending, and as a wav of floats: of `Output.save` and `rescue`."""
-    return lambda path: audio.write(path, wave, rate), (".wav", lambda path: audio.write(path, wave, rate, as_float=True))
+    return lambda path: audio.write(path, wave, rate), (
+        ".wav",
+        lambda path: audio.write(path, wave, rate, as_float=True),
+    )
 
 
 def _free(stem: str, ending: str) -> str:
@@ -392,7 +387,9 @@ def _free(stem: str, ending: str) -> str:
 def _reason(error: Exception) -> str:
     # The cause, where the error is a sentence of ours about this very file.
     error = error.__cause__ or error
-    return " ".join((isinstance(error, OSError) and error.strerror or str(error)).split()).rstrip(".")
+    return " ".join((isinstance(error, OSError) and error.strerror or str(error)).split()).rstrip(
+        "."
+    )
 
 
 def write_json(path: str, value: Any) -> None:
@@ -402,7 +399,7 @@ def write_json(path: str, value: Any) -> None:
 
 def claim(
     folder: str,
-    record: Record | None,
+    record: records.Record | None,
     *,
     program: str,
     first: Mapping[str, Any],
@@ -410,11 +407,13 @@ def claim(
     names: Sequence[str] = (),
     folders: Sequence[str] = (),
 ) -> Output:
-    """Makes the folder this run's, after `check_output_folder`: an earlier run is cleared away, unless it is gone on with.
+    """Makes the folder this run's, after `check_output_folder`: an earlier run is cleared away,
+    unless it is gone on with.
 
     Args:
       record: of the earlier run.
-      first: JSON files by name, written at once; those are replaced, not removed, so that they are never missing.
+      first: JSON files by name, written at once; those are replaced, not removed, so that they are
+        never missing.
       names: further files of the run's that its record lists from the start.
       folders: of a sweep's runs.
     Raises:
@@ -423,12 +422,17 @@ def claim(
     try:
         os.makedirs(folder, exist_ok=True)
         if record and not resume:
-            clear(folder, record, keep=first)
+            records.clear(folder, record, keep=first)
         if record and resume and not folders:
             # Of a sweep's files other jobs may be writing some.
-            for name in _partials(folder, record.files):
+            for name in records.partials(folder, record.files):
                 os.remove(os.path.join(folder, name))
-        output = Output(folder, record if record and resume else Record(program, dict.fromkeys(names), list(folders)))
+        output = Output(
+            folder,
+            record
+            if record and resume
+            else records.Record(program, dict.fromkeys(names), list(folders)),
+        )
         output.record.files.update(dict.fromkeys(first))
         output.write_record()
         for name, value in first.items():
@@ -436,5 +440,7 @@ def claim(
         output._first = dict(first)
         output.finish(*first)
     except OSError as error:
-        raise cli.UserError(f"--output_dir: {folder!r} cannot be made or written to ({error.strerror}).") from error
+        raise cli.UserError(
+            f"--output_dir: {folder!r} cannot be made or written to ({error.strerror})."
+        ) from error
     return output

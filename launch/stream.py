@@ -26,7 +26,7 @@ import numpy as np
 from absl import flags
 
 from audio_texture import audio, files, recipes, streaming, synthesis
-from launch import cli, run_io, runs
+from launch import cli, records, run_io, runs
 
 cli.define_recipe_flags()
 flags.FLAGS.set_default("recipe", "texture-fast")
@@ -98,10 +98,10 @@ def _check_flags(seconds: float, piped: bool) -> None:
         raise cli.UserError(f"--save_target: {_SAVE_TARGET.value!r} cannot be written.")
 
 
-def _checked_folder(config: dict[str, Any]) -> run_io.Record | None:
+def _checked_folder(config: dict[str, Any]) -> records.Record | None:
     """The record in --output_dir, where this run may be written or gone on with; UserError otherwise."""
     names, inputs, folder = [run_io.CONFIG, run_io.METRICS, STATE, REPORT, _OUTPUT.value], run_io.inputs_of(config), _OUTPUT_DIR.value
-    _check_save_target(inputs, [os.path.join(folder, name) for name in (run_io.RECORD, *names)])
+    _check_save_target(inputs, [os.path.join(folder, name) for name in (records.RECORD, *names)])
     if _OUTPUT.value == "-":
         return None
     if _OUTPUT.value in names[:-1]:
@@ -142,7 +142,7 @@ def _save_target(style: streaming.Style) -> None:
             streaming.save(_SAVE_TARGET.value, style)
 
 
-def _style() -> tuple[streaming.Style, dict[str, Any], list[np.ndarray], run_io.Record | None]:
+def _style() -> tuple[streaming.Style, dict[str, Any], list[np.ndarray], records.Record | None]:
     """The style, all that decides about samples, the recordings where it was fitted to any just now, and the folder's record."""
     plain = {"seconds": _SECONDS.value, "seed": _SEED.value, "loop": _LOOP.value, "output": _OUTPUT.value, "versions": cli.versions()}
 
@@ -196,7 +196,7 @@ class _Earlier(NamedTuple):
     rows: dict[int, dict[str, Any]]
 
 
-def _read_earlier(folder: str, record: run_io.Record, stream: streaming.Stream) -> _Earlier | None:
+def _read_earlier(folder: str, record: records.Record, stream: streaming.Stream) -> _Earlier | None:
     """What --resume goes on from, None where no block was finished; UserError where it is damaged. Nothing is touched."""
     path, start = os.path.join(folder, STATE), streaming.begin(stream)
     if record.files.get(STATE) is None and not os.path.lexists(path):

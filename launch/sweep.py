@@ -40,7 +40,8 @@ import tqdm
 from absl import flags
 
 from audio_texture import audio, files, optimize, recipes, synthesis
-from launch import cli, run_io, runs as run_files
+from launch import cli, records, run_io
+from launch import runs as run_files
 
 # A program that can be swept has configure, read, shape_of, prepare and measures, and says what it calls its result and which flags name sounds.
 PROGRAMS = ("texture", "transfer")
@@ -420,23 +421,23 @@ def run_names(run: Run, program: Any) -> list[str]:
 
 def _write_folder(folder: str, run: Run, row: dict[str, Any], names: Sequence[str], fill: Callable[[str], None]) -> None:
     """OSError or ValueError where it cannot be written."""
-    run_io.clear_partials(folder, run.name)
+    records.clear_partials(folder, run.name)
     path = os.path.join(folder, run.name)
     partial = files.partial_path(path)
     try:
         os.mkdir(partial)
-        written = run_io.Output(partial, run_io.Record(run.config["recipe"]["task"], dict.fromkeys(names), []))
+        written = run_io.Output(partial, records.Record(run.config["recipe"]["task"], dict.fromkeys(names), []))
         written.write_record()
         fill(partial)
         run_io.write_json(os.path.join(partial, "config.json"), run.config)
         run_io.write_json(os.path.join(partial, "run.json"), {"run": run.name, "digest": run.digest, "values": run.values, **row})
         written.record.files.update({name: os.path.getsize(os.path.join(partial, name)) for name in names})
         written.write_record()
-        run_io.clear_folder(path)
-        run_io.move_folder(partial, path)
+        records.clear_folder(path)
+        records.move_folder(partial, path)
     except BaseException:
         with contextlib.suppress(OSError):
-            run_io.clear_folder(partial)
+            records.clear_folder(partial)
         raise
 
 
@@ -445,8 +446,8 @@ def finished(folder: str, runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
     rows = {}
     for run in runs:
         path = os.path.join(folder, run.name)
-        record = run_io.read_record(path) if os.path.isdir(path) else None
-        if not record or not all(run_io.is_whole(path, record, name) for name in {"run.json", *record.files}):
+        record = records.read_record(path) if os.path.isdir(path) else None
+        if not record or not all(records.is_whole(path, record, name) for name in {"run.json", *record.files}):
             continue
         with contextlib.suppress(ValueError):
             row = cli.read_json(os.path.join(path, "run.json"))
@@ -494,7 +495,7 @@ def claim(folder: str, runs: Sequence[Run], found: dict[str, list[str]], program
         if not goes_on:
             raise cli.UserError(f"--output_dir: {folder!r} already holds this sweep; give --resume to go on with it, or --overwrite.")
 
-    check_earlier(run_io.read_record(folder))
+    check_earlier(records.read_record(folder))
     inputs = list(dict.fromkeys(path for run in runs for path in run_io.inputs_of(run.config)))
     in_folders ={run.name: run_names(run, program) for run in runs}
     record = run_io.check_output_folder(folder, names=RESULTS, folders=in_folders, inputs=inputs, overwrite=True)

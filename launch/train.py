@@ -23,7 +23,7 @@ from absl import flags
 
 from audio_texture import checkpoint, files, training, weights
 from audio_texture.layer import Description, Layer
-from launch import cli, run_io, runs
+from launch import cli, records, run_io, runs
 
 FILTERS = {"1d-frequency": (64, 64, 64), "1d-time": (64, 64, 64), "2d": (18, 36, 72)}
 
@@ -94,7 +94,7 @@ def main() -> int:
     record = run_io.check_output_folder(folder, names=names, inputs=inputs, overwrite=_OVERWRITE.value, resume=_RESUME.value)
     if _RESUME.value:
         run_io.check_resumable(folder, record, config, program="train")
-        if all(run_io.is_whole(folder, record, name) for name in (ACCURACY, REPORT, WEIGHTS)) and CHECKPOINT not in record.files:
+        if all(records.is_whole(folder, record, name) for name in (ACCURACY, REPORT, WEIGHTS)) and CHECKPOINT not in record.files:
             cli.say(f"the run in {folder!r} has ended; there is nothing to finish")
             return 0
     clips, entries, skipped = _prepared(clips, front)
@@ -171,7 +171,7 @@ def _save_state(output: run_io.Output, state: Any, rows: Sequence[Mapping[str, A
 
 
 def _read_earlier(
-    folder: str, record: run_io.Record, like: Any, clips: Sequence[training.Clip], folds: Sequence[int], epochs: int
+    folder: str, record: records.Record, like: Any, clips: Sequence[training.Clip], folds: Sequence[int], epochs: int
 ) -> tuple[Any, list[dict[str, Any]]]:
     """State and rows to go on from: of the checkpoint, or else of the folds that metrics.jsonl holds to their end.
 
@@ -194,7 +194,7 @@ def _read_earlier(
         own = [row for row in rows if row["fold"] == fold]
         held_out = sum(clip.fold == fold for clip in clips)
         whole = [row["epoch"] for row in own] == list(range(1, epochs + 1)) and len(own[-1].get("predicted", ())) == held_out
-        weights_lost = fold == folds[-1] and not run_io.is_whole(folder, record, WEIGHTS)
+        weights_lost = fold == folds[-1] and not records.is_whole(folder, record, WEIGHTS)
         if whole and not weights_lost:
             kept += own
         elif own:

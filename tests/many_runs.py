@@ -1,9 +1,11 @@
-"""Runs a program many times in one process, without pages, for JAX takes seconds to import: a line of JSON a run, in and out.
+"""Runs a program many times in one process, without pages, for JAX takes seconds to import: a line
+of JSON a run, in and out.
 
     python tests/many_runs.py texture < runs
 
-In: [arguments, at, folder]. Out: [exit status, lines on standard error]. At the nth chunk, epoch, block or batch the folder is
-removed, or, where none is given, Ctrl-C is pressed; with at = 0 nothing happens.
+In: [arguments, at, folder]. Out: [exit status, lines on standard error]. At the nth chunk, epoch,
+block or batch the folder is removed, or, where none is given, Ctrl-C is pressed; with at = 0
+nothing happens.
 """
 
 import contextlib
@@ -74,7 +76,9 @@ def call(arguments: list[str], at: int, removed: str = "") -> tuple[int, list[st
 if __name__ == "__main__":
     # Pages take most of the time, and are tried elsewhere.
     report = importlib.import_module("audio_texture.report")
-    report.texture_page = report.transfer_page = report.training_page = report.page = lambda *_, **__: "page"
+    report.texture_page = report.transfer_page = report.training_page = report.page = (
+        lambda *_, **__: "page"
+    )
     report.spectrogram_figure = report.image = report.players = lambda *_, **__: ""
     if program == "insights":
         # Figures that take no time: what is tried is how they are kept.
@@ -82,9 +86,15 @@ if __name__ == "__main__":
 
         insights = importlib.import_module("audio_texture.insights")
         verdict = insights.Verdict("supports", "It does.", {})
-        quick = {"measure": lambda settings: {"rows": []}, "judge": lambda numbers: verdict, "draw": lambda numbers: plt.figure(figsize=(1, 1))}
+        quick = {
+            "measure": lambda settings: {"rows": []},
+            "judge": lambda numbers: verdict,
+            "draw": lambda numbers: plt.figure(figsize=(1, 1)),
+        }
         described = dict.fromkeys(("claim", "source", "method", "rule"), "text")
         insights.Experiment.described = lambda self: described
-        insights.FIGURES.update({name: figure._replace(**quick) for name, figure in insights.FIGURES.items()})
+        insights.FIGURES.update(
+            {name: figure._replace(**quick) for name, figure in insights.FIGURES.items()}
+        )
     for line in sys.stdin:
         print(json.dumps(call(*json.loads(line))), flush=True)
