@@ -5,6 +5,7 @@ after the optimisation. Whatever a user's file can get wrong is found here, as a
 """
 
 import contextlib
+import io
 import math
 import os
 import warnings
@@ -15,10 +16,12 @@ import numpy as np
 import scipy.signal
 import soundfile
 
-from audio_texture import headers
+from audio_texture import files, headers
 
 LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
 ENDINGS = {".wav": ("WAV", "PCM_24"), ".flac": ("FLAC", "PCM_24"), ".ogg": ("OGG", "VORBIS")}
+# What libsndfile's Vorbis encoder takes, in Hz and channels, and bytes that a wav file counts.
+HIGHEST_VORBIS_RATE, MOST_VORBIS_CHANNELS, LARGEST_WAV = 200_000, 255, 2**32
 # Below this RMS (-100 dB of full scale) a file holds dither at most.
 SILENCE = 1e-5
 # Share of the power (-100 dB) that does not make a channel one of its own.
@@ -270,47 +273,101 @@ def _notes(
     return tuple(notes)
 
 
-def write(path: str, wave: np.ndarray, sample_rate: int) -> None:
+def check_writable(ending: str, *, channels: int, sample_rate: int, samples: int) -> None:
+    """Raises ValueError, with the rule, where no sound of that kind can be written by `write`: libsndfile itself is asked.
+
+    ending: of the file, with its dot. samples: of each channel.
+    """
+    if ending.lower() not in ENDINGS:
+        raise ValueError(f"{ending!r} must be one of {', '.join(ENDINGS)}.")
+    container, subtype = ENDINGS[ending.lower()]
+    if container == "OGG":
+        _check_vorbis(channels, sample_rate)
+
+    def trouble(channels):
+        try:
+            with soundfile.SoundFile(io.BytesIO(), "w", sample_rate, channels, format=container, subtype=subtype) as file:
+                file.write(np.zeros((64, channels), np.float32))
+        except (soundfile.LibsndfileError, RuntimeError, ValueError, TypeError) as error:
+            return str(error).strip()
+        return ""
+
+    if complaint := trouble(channels):
+        most, least = 0, channels
+        while least - most > 1:
+            middle = (most + least) // 2
+            most, least = (most, middle) if trouble(middle) else (middle, least)
+        rule = f"it holds at most {most}" if most else complaint
+        raise ValueError(f"{container} cannot be written with {channels} channels at {sample_rate} Hz: {rule}.")
+    longest = (LARGEST_WAV - 4096) // (3 * channels)
+    if container == "WAV" and samples > longest:
+        raise ValueError(f"{samples / sample_rate:g} s of {channels} channels are more than a wav file holds, {longest / sample_rate:.0f} s.")
+
+
+def _check_vorbis(channels: int, sample_rate: int) -> None:
+    """ValueError for what libsndfile's Vorbis encoder does not refuse: it takes the whole process down."""
+    if sample_rate > HIGHEST_VORBIS_RATE:
+        raise ValueError(f"Ogg Vorbis holds at most {HIGHEST_VORBIS_RATE} Hz, not {sample_rate}.")
+    if channels > MOST_VORBIS_CHANNELS:
+        raise ValueError(f"Ogg Vorbis holds at most {MOST_VORBIS_CHANNELS} channels, not {channels}.")
+
+
+def write(path: str, wave: np.ndarray, sample_rate: int, *, as_float: bool = False) -> None:
     """Writes a wave as 24-bit wav or flac, or as Ogg Vorbis, by the file's ending.
 
-    The file appears whole or not at all: it is written under another name and renamed.
+    The file appears whole or not at all: it is written under another name, flushed to the disk and renamed.
 
     Args:
       path: ends in .wav, .flac or .ogg.
       wave: float32 [channels, samples] in [-1, 1].
       sample_rate: in Hz.
+      as_float: a wav of 32-bit floats, which holds any samples.
     Raises:
       ValueError: another ending, samples that are not finite or over full scale, or more channels than the format holds.
     """
-    root, ending = os.path.splitext(path)
+    ending = os.path.splitext(path)[1]
     if ending.lower() not in ENDINGS:
         raise ValueError(f"{path!r} must end in one of {', '.join(ENDINGS)}.")
     if wave.ndim != 2:
         raise ValueError(f"a wave is [channels, samples]; this one has the shape {wave.shape}.")
     # libsndfile would clip the one and turn the other into full scale, both without a word.
-    if not np.all(np.isfinite(wave)) or np.max(np.abs(wave), initial=0.0) > 1.0:
+    if not as_float and (not np.all(np.isfinite(wave)) or np.max(np.abs(wave), initial=0.0) > 1.0):
         raise ValueError(f"{path!r}: samples must be finite and within [-1, 1].")
-    container, subtype = ENDINGS[ending.lower()]
-    # libsndfile's Vorbis encoder takes the whole process down above this rate, and when given a minute at once.
-    if container == "OGG" and sample_rate > 200_000:
-        raise ValueError(f"{path!r}: Ogg Vorbis holds at most 200000 Hz, not {sample_rate}.")
-    partial = f"{root}.partial{ending}"
+    container, subtype = ("WAV", "FLOAT") if as_float else ENDINGS[ending.lower()]
+    if container == "OGG":
+        _check_vorbis(len(wave), sample_rate)
     try:
-        with soundfile.SoundFile(partial, "w", sample_rate, len(wave), format=container, subtype=subtype) as file:
-            for start in range(0, wave.shape[1], 65_536):
-                file.write(wave[:, start : start + 65_536].T)
-        os.replace(partial, path)
+        with files.replacing(path) as partial:
+            with soundfile.SoundFile(partial, "w", sample_rate, len(wave), format=container, subtype=subtype) as file:
+                # Given a minute at once, libsndfile's Vorbis encoder takes the whole process down.
+                for start in range(0, wave.shape[1], 65_536):
+                    file.write(wave[:, start : start + 65_536].T)
     except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
         raise ValueError(f"{path!r} cannot be written as {container} with {len(wave)} channels at {sample_rate} Hz ({str(error).strip()}).") from error
-    finally:
-        if os.path.exists(partial):
-            os.remove(partial)
+
+
+def frames_to_extend(path: str, *, channels: int, sample_rate: int, at_least: int) -> int:
+    """Samples of a wav file that `extend` may go on with; reads its header alone.
+
+    Raises ValueError where it cannot be read, is of another kind, rate or number of channels, or has fewer than `at_least`.
+    """
+    try:
+        info = soundfile.info(path)
+    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
+        raise ValueError(f"{path!r} is missing or damaged ({str(error).strip()}).") from error
+    kind = (info.format, info.subtype, info.channels, info.samplerate)
+    if kind != ("WAV", "PCM_24", channels, sample_rate):
+        raise ValueError(f"{path!r} is {' '.join(map(str, kind[:2]))} with {kind[2]} channels at {kind[3]} Hz, not WAV PCM_24 with {channels} at {sample_rate} Hz.")
+    if info.frames < at_least:
+        raise ValueError(f"{path!r} is damaged: it has {info.frames} of the {at_least} samples that were written.")
+    return info.frames
 
 
 def extend(path: str, wave: np.ndarray, sample_rate: int, *, start: int) -> None:
     """Writes a wave into a 24-bit wav file from a sample on, and drops what stood behind; from 0 on it makes the file.
 
     The file can be read between calls, and when the program is killed within one; a call that fails leaves what was there.
+    What a call has written is on the disk when it returns.
 
     Args:
       path: ends in .wav.
@@ -333,6 +390,7 @@ def extend(path: str, wave: np.ndarray, sample_rate: int, *, start: int) -> None
             except soundfile.LibsndfileError:
                 file.truncate(start)
                 raise
+        files.sync_file(path)
     except (soundfile.LibsndfileError, OSError) as error:
         raise ValueError(f"{path!r} cannot be written on ({str(error).strip()}); is the disk full?") from error
 

@@ -48,13 +48,13 @@ def texture_page(originals: Sequence[Sound], results: Sequence[Sound], metrics: 
     metrics: rows with sample, evaluations, seconds, loss and terms. config: as in config.json. more: further sections.
     """
     shown = results[:8]
-    seconds = max(row["seconds"] for row in metrics)
+    seconds = max((row["seconds"] for row in metrics), default=0.0)
     summary = f"{config['seconds']:g} s by the recipe {config['recipe']['name']}, seed {config['seed']}; the optimiser took {seconds:.1f} s a sample."
     sections = [
         ("Listen", players([*originals, *results])),
         ("Spectrograms, on one scale", "".join(image(spectrogram_figure([*originals[:2], one]), one[0]) for one in shown)),
         *more,
-        ("Loss", image(loss_figure(metrics), "loss against evaluations")),
+        ("Loss", image(loss_figure(metrics), "loss against evaluations") if metrics else "<p>The file of metrics was lost.</p>"),
         ("Configuration", configuration(config)),
     ]
     return page(f"Texture of {' and '.join(title.removeprefix('input: ') for title, _, _ in originals)}", summary, sections)
@@ -74,7 +74,7 @@ def transfer_page(
     measures: of quality.json, a row a result, the content and the style themselves among them; may be empty. meaning: of a measure, in words.
     """
     strip = [content, *results, style]
-    seconds = max(row["seconds"] for row in metrics)
+    seconds = max((row["seconds"] for row in metrics), default=0.0)
     summary = f"By the recipe {config['recipe']['name']}, seed {config['seed']}; the optimiser took {seconds:.1f} s a result."
     names = [name for name in measures[0] if name not in ("candidate", "style_weight")] if measures else []
     shown = lambda value: "none" if value is None else value
@@ -83,7 +83,7 @@ def transfer_page(
         ("Listen, from the content to the style", players(strip)),
         ("Spectrograms, on one scale", "".join(image(spectrogram_figure([content, one, style]), one[0]) for one in results[:8])),
         ("Measures", table(rows, ["", *(row["candidate"] for row in measures), "what is good"]) if measures else "<p>Sounds under a second, or silent in mono, are not judged.</p>"),
-        ("Loss", image(loss_figure(metrics), "loss against evaluations")),
+        ("Loss", image(loss_figure(metrics), "loss against evaluations") if metrics else "<p>The file of metrics was lost.</p>"),
         ("Configuration", configuration(config)),
     ]
     return page(f"{content[0].removeprefix('content: ')} in the style of {style[0].removeprefix('style: ')}", summary, sections)

@@ -20,18 +20,15 @@ C channels, N samples of a block, S emitted, H of context, B of a blend.
 import functools
 import json
 import math
-import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import safetensors
-import safetensors.numpy
 import scipy.fft
 
-from audio_texture import audio, canvas, matching, mixing, objective, optimize, synthesis, walk
+from audio_texture import audio, canvas, files, matching, mixing, objective, optimize, synthesis, walk
 from audio_texture.recipes import Recipe
 
 # Above this share of full scale peaks are rounded off: what is emitted cannot be lowered when a louder moment comes. A
@@ -219,6 +216,24 @@ def _objective(style: Style, weights: list[Any] | None = None, *, circular: bool
 
 def save(path: str, style: Style) -> None:
     """Writes a style as one file of safetensors: its target and density, and the rest as JSON in the metadata."""
+    _write(path, *_encoded(style))
+
+
+def is_style(path: str) -> bool:
+    """Whether a file is one of `save`, of any version."""
+    try:
+        return files.read_arrays(path)[1].get("format", "").startswith(FORMAT.rstrip("0123456789"))
+    except ValueError:
+        return False
+
+
+def is_saved(path: str, style: Style) -> bool:
+    """Whether a file is the one that `save` would write."""
+    with open(path, "rb") as file:
+        return file.read() == files.encode_arrays(*_encoded(style))
+
+
+def _encoded(style: Style) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     names, leaves = _named(style.target)
     arrays = {name: np.asarray(leaf) for name, leaf in zip(names, leaves, strict=True)}
     arrays |= {"densities.real": style.densities.real, "densities.imag": style.densities.imag, "gains": style.gains}
@@ -226,12 +241,12 @@ def save(path: str, style: Style) -> None:
     rest = {name: getattr(style, name) for name in PLAIN} | {"recipe": style.recipe.to_json()}
     # JSON knows no infinity.
     rest["bands"] = style.bands and [[low, high if np.isfinite(high) else None] for low, high in style.bands]
-    _write(path, arrays, {"format": FORMAT, "style": json.dumps(rest)})
+    return arrays, {"format": FORMAT, "style": json.dumps(rest)}
 
 
 def load(path: str) -> Style:
     """Inverse of `save`. Raises ValueError where the file is missing, none of its kind, or of another version's recipe or networks."""
-    arrays, metadata = _read(path)
+    arrays, metadata = files.read_arrays(path)
     if metadata.get("format") != FORMAT:
         raise ValueError(f"{path!r} holds no style: its format is {metadata.get('format')!r}, not {FORMAT!r}.")
     rest = json.loads(metadata["style"])
@@ -251,37 +266,25 @@ def load(path: str) -> Style:
 
 
 def save_state(path: str, state: State) -> None:
-    """Writes a state over the last one, whole or not at all."""
-    _write(path, {"frozen": state.frozen}, {"block": str(state.block), "moment": str(state.moment), "lowered_db": repr(state.lowered_db)})
+    """Writes a state over the last one, whole or not at all. ValueError where it cannot."""
+    numbers = {"block": str(state.block), "moment": str(state.moment), "lowered_db": repr(state.lowered_db)}
+    _write(path, {"frozen": state.frozen}, numbers)
 
 
 def load_state(path: str, like: State) -> State:
-    """Inverse of `save_state`, exact to the bit; `like` is a state of the same stream. Raises ValueError where the file's is of another."""
-    arrays, metadata = _read(path)
-    if {name: array.shape for name, array in arrays.items()} != {"frozen": like.frozen.shape} or not {"block", "moment", "lowered_db"} <= metadata.keys():
+    """Inverse of `save_state`, exact to the bit; `like` is a state of the same stream. Raises ValueError where the file's is of another, or damaged."""
+    arrays, metadata = files.read_arrays(path)
+    numbers = {"block", "moment", "lowered_db"}
+    if {name: array.shape for name, array in arrays.items()} != {"frozen": like.frozen.shape} or not numbers <= metadata.keys():
         raise ValueError(f"{path!r} is no state of this stream.")
     return State(int(metadata["block"]), arrays["frozen"], int(metadata["moment"]), float(metadata["lowered_db"]))
 
 
 def _write(path: str, arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
-    partial = f"{path}.partial"
     try:
-        with open(partial, "wb") as file:
-            file.write(safetensors.numpy.save({name: np.array(array, order="C") for name, array in arrays.items()}, metadata))
-        os.replace(partial, path)
+        files.write_arrays(path, arrays, metadata)
     except OSError as error:
         raise ValueError(f"{path!r} cannot be written ({error}).") from error
-    finally:
-        if os.path.exists(partial):
-            os.remove(partial)
-
-
-def _read(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
-    except (OSError, safetensors.SafetensorError) as error:
-        raise ValueError(f"{path!r} is not a file of safetensors that can be read ({error}).") from error
 
 
 def _named(tree: Any) -> tuple[list[str], list[Any]]:

@@ -402,10 +402,11 @@ def run(
     key: jax.Array,
     *,
     max_seconds: float = math.inf,
-    checkpoint_folder: str | None = None,
+    checkpoint_path: str | None = None,
     checkpoint_every: int = 0,
     resume: bool = False,
     on_chunk: Callable[[list[optimize.Progress]], None] = lambda progress: None,
+    on_unsaved: Callable[[OSError], None] | None = None,
 ) -> Texture:
     """Makes one texture: the same key gives the same samples on the same machine.
 
@@ -414,23 +415,32 @@ def run(
       recipe: the one it was prepared with.
       key: PRNG key of the start.
       max_seconds: wall-clock budget of the optimisation.
-      checkpoint_folder: where states are kept.
+      checkpoint_path: file that the state is kept in.
       checkpoint_every: evaluations between states; with 0 one is kept on Ctrl-C alone.
-      resume: goes on from the state in the folder, if one is there, as if never interrupted.
+      resume: goes on from the state in the file, if it is there, as if never interrupted.
       on_chunk: called with the rows so far, one a chunk.
+      on_unsaved: called, and the run goes on, where a state cannot be written; without it the run ends with the OSError.
     """
     start_key, phase_key = jax.random.split(key)
     parameters, data = problem.begin(start_key)
     state, rows = problem.optimizer.init(parameters, data), []
     if resume:
-        state, rows = checkpoint.load(checkpoint_folder, state) or (state, rows)
+        state, rows = checkpoint.load(checkpoint_path, state) or (state, rows)
     saved_at = rows[-1].evaluations if rows else 0
+
+    def save(state, rows):
+        try:
+            checkpoint.save(checkpoint_path, state, rows)
+        except OSError as error:
+            if on_unsaved is None:
+                raise
+            on_unsaved(error)
 
     def after_chunk(state, rows):
         nonlocal saved_at
         on_chunk(rows)
         if checkpoint_every and rows[-1].evaluations >= saved_at + checkpoint_every:
-            checkpoint.save(checkpoint_folder, state, rows)
+            save(state, rows)
             saved_at = rows[-1].evaluations
 
     outcome = optimize.run(
@@ -443,8 +453,9 @@ def run(
         progress=rows,
         on_chunk=after_chunk,
     )
-    if outcome.reason == "interrupted" and checkpoint_folder:
-        checkpoint.save(checkpoint_folder, outcome.state, outcome.progress)
+    # Interrupted before its first chunk a run has nothing to go on from.
+    if outcome.reason == "interrupted" and checkpoint_path and outcome.progress:
+        save(outcome.state, outcome.progress)
     wave, lowered_db = problem.finish(phase_key, outcome.state.parameters)
     return Texture(wave, lowered_db, outcome)
 

@@ -6,7 +6,6 @@ Our own are .safetensors with the network's description in the metadata, which t
 import io
 import json
 import math
-import os
 import pickle
 import re
 import struct
@@ -20,9 +19,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import safetensors
-import safetensors.numpy
 
-from audio_texture import networks
+from audio_texture import files, networks
 from audio_texture.layer import AUTHORS_LAYERS, Description, receptive_fields, tap_names
 
 Variables = dict[str, Any]
@@ -32,16 +30,11 @@ _METADATA = "audio_texture"
 def save(path: str, description: Description, variables: Variables, notes: Mapping[str, Any] | None = None) -> None:
     """Writes a network's variables with its description, and notes of plain types, in the metadata.
 
-    Raises ValueError where the variables are those of another network.
+    Raises ValueError where the variables are those of another network, and OSError where the file cannot be written.
     """
     arrays = {name: np.asarray(value) for name, value in flax.traverse_util.flatten_dict(variables, sep="/").items()}
     _check_shapes("the variables", arrays, description)
-    # One entry: of several the order would be another in every process, and the file with it.
-    metadata = {_METADATA: json.dumps({"network": description.to_json(), "notes": dict(notes or {})})}
-    # Not by save_file, whose files only their owner may read.
-    with open(path + ".partial", "wb") as file:
-        file.write(safetensors.numpy.save(arrays, metadata))
-    os.replace(path + ".partial", path)
+    files.write_arrays(path, arrays, {_METADATA: json.dumps({"network": description.to_json(), "notes": dict(notes or {})})})
 
 
 def load(path: str, *, kind: str = "vgg19-grey", key: jax.Array | None = None) -> tuple[Description, Variables]:
@@ -138,8 +131,7 @@ def _vgg19(name: str, arrays: Mapping[str, np.ndarray], description: Description
 
 
 def _read_safetensors(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    with safetensors.safe_open(path, "np") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
+    return files.read_arrays(path)
 
 
 def _read_npz(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:

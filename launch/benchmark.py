@@ -4,7 +4,7 @@
     python -m launch.benchmark --cases=style-distance                     # half a minute
     python -m launch.benchmark --cases=texture --input=rain.wav
 
-Writes benchmark.json into --output_dir: rows {"case", "name", "shape", "compile_s", "run_ms", "peak_mb", "ratio"}; ratio is
+Writes benchmark.json, and files.json, the record of it, into --output_dir: rows {"case", "name", "shape", "compile_s", "run_ms", "peak_mb", "ratio"}; ratio is
 the time of the case's first row divided by this row's, and every row has a process of its own, so that its peak is its own.
 
 style-distance  value and gradient of the Gram distance at 513 bins x 431 frames, width 11: of 4096 explicit filters by their
@@ -31,8 +31,9 @@ from absl import flags
 
 from audio_texture import audio, infinite_width, objective, phase, sounds, spectrogram
 from audio_texture.layer import Layer
-from launch import cli
+from launch import cli, run_io
 
+RESULT = "benchmark.json"
 FRAMES, BINS, LAYERS = 431, 513, (Layer(width=11, filters=4096),)
 
 
@@ -118,8 +119,8 @@ def row(case: str, name: str, *arguments: Any) -> dict[str, Any]:
     return {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000} | found
 
 
-def main() -> None:
-    cli.check_output_folder(_OUTPUT_DIR.value, overwrite=_OVERWRITE.value, marker="benchmark.json")
+def main() -> int:
+    record = run_io.check_output_folder(_OUTPUT_DIR.value, names=[RESULT], inputs=[_INPUT.value], overwrite=_OVERWRITE.value)
     with cli.naming("input"):
         audio.read(_INPUT.value) if not _INPUT.value.startswith(cli.EMBEDDED) else cli.read_sound(_INPUT.value, start=0, seconds=1)
     rows = []
@@ -134,8 +135,9 @@ def main() -> None:
                 rows.append(found | {"ratio": first / found["run_ms"]})
                 compiled = "" if found["compile_s"] is None else f"compiled in {found['compile_s']:.2f} s, "
                 print(f"{case:15} {name:26} {compiled}{found['run_ms']:.1f} ms, x{rows[-1]['ratio']:.2f}, peak {found['peak_mb']:.0f} MB", flush=True)
-    cli.make_output_folder(_OUTPUT_DIR.value)
-    cli.write_json(os.path.join(_OUTPUT_DIR.value, "benchmark.json"), rows)
+    output = run_io.claim(_OUTPUT_DIR.value, record, program="benchmark", first={})
+    output.write_json(RESULT, rows)
+    return int(output.failed)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the programs share: flags for every field of a recipe, errors of one line, output folders, the compilation cache."""
+"""What the programs share: flags for every field of a recipe, errors of one line, the compilation cache."""
 
 import contextlib
 import dataclasses
@@ -6,15 +6,12 @@ import functools
 import glob
 import hashlib
 import html
-import importlib
 import json
 import logging
 import os
 import re
-import shutil
 import sys
 import tempfile
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
@@ -25,7 +22,7 @@ import numpy as np
 import tqdm
 from absl import app, flags
 
-from audio_texture import audio, checkpoint, optimize, recipes, sounds, synthesis
+from audio_texture import audio, optimize, recipes, sounds, synthesis
 
 EMBEDDED = "sound:"
 CROSSOVER_HZ = ["1000"]
@@ -405,46 +402,6 @@ def read_inputs(
     return [audio.with_channels(audio.resample(wave, rate, rates[0]), len(waves[0])) for wave, rate in zip(waves, rates, strict=True)], rates[0]
 
 
-def checked_folder(config: dict[str, Any]) -> str:
-    """--output_dir, where this run may be written or, with --resume, gone on with; UserError otherwise."""
-    folder, resume = flags.FLAGS.output_dir, flags.FLAGS.resume
-    check_output_folder(folder, overwrite=flags.FLAGS.overwrite or resume)
-    if resume:
-        check_resumable(folder, config)
-    return folder
-
-
-def check_resumable(path: str, config: dict[str, Any]) -> None:
-    """UserError where the folder holds no run, or one of another configuration, to go on with."""
-    with naming("resume"):
-        earlier = read_json(os.path.join(path, "config.json"))
-    differing = [name for name in config if name != "versions" and config[name] != earlier.get(name)]
-    if differing:
-        raise UserError(f"--resume: the run in {path!r} is of another configuration: {differing[0]} differs.")
-
-
-def check_output_folder(path: str, *, overwrite: bool, marker: str = "config.json") -> None:
-    """Writes nothing; UserError where the folder cannot be written to, or holds an earlier run (told by its marker file)."""
-    if os.path.exists(os.path.join(path, marker)) and not overwrite:
-        raise UserError(f"--output_dir: {path!r} already holds a run; name another folder or give --overwrite.")
-    ancestor = os.path.abspath(path)
-    while not os.path.lexists(ancestor):
-        ancestor = os.path.dirname(ancestor)
-    if not os.path.isdir(ancestor) or not os.access(ancestor, os.W_OK | os.X_OK):
-        raise UserError(f"--output_dir: {path!r} cannot be made or written to.")
-
-
-def make_output_folder(path: str, *, earlier: Sequence[str] = ()) -> None:
-    """Makes the folder and clears an earlier run's files (patterns) out of it. Other files stay."""
-    try:
-        os.makedirs(path, exist_ok=True)
-        for pattern in earlier:
-            for name in glob.glob(os.path.join(glob.escape(path), pattern)):
-                shutil.rmtree(name) if os.path.isdir(name) else os.remove(name)
-    except OSError as error:
-        raise UserError(f"--output_dir: {path!r} cannot be made or written to ({error.strerror}).") from error
-
-
 def read_json(path: str) -> Any:
     """What a JSON file holds. ValueError where it is missing or none."""
     try:
@@ -457,22 +414,6 @@ def read_json(path: str) -> Any:
 def say(text: str) -> None:
     """A line on standard error, where progress goes; standard output is for results."""
     print(text, file=sys.stderr, flush=True)
-
-
-class Metrics:
-    """metrics.jsonl: a line a chunk, of all samples."""
-
-    def __init__(self, path: str):
-        self._path = path
-        self.rows: list[dict[str, Any]] = []
-        if os.path.exists(path):
-            with open(path, encoding="utf-8") as file:
-                self.rows = [json.loads(line) for line in file]
-
-    def write(self, sample: int, progress: Sequence[optimize.Progress]) -> None:
-        """Writes the rows of one sample in place of those it had."""
-        self.rows = [row for row in self.rows if row["sample"] != sample] + [{"sample": sample, **row._asdict()} for row in progress]
-        write_text(self._path, "".join(json.dumps(row) + "\n" for row in self.rows))
 
 
 def describe(texture: synthesis.Texture) -> str:
@@ -489,52 +430,6 @@ def describe(texture: synthesis.Texture) -> str:
     if texture.lowered_db:
         text += f"; its level is {texture.lowered_db:.1f} dB below the input's, lest it clip"
     return text
-
-
-def make_sounds(
-    folder: str, config: dict[str, Any], recipe: recipes.Recipe, rate: int, jobs: Sequence[tuple[str, synthesis.Problem, int]], *, clears: Sequence[str]
-) -> tuple[list[str], Metrics, int]:
-    """Runs jobs one after the other into a folder, by the flags of `define_run_flags`: sounds, config.json, metrics.jsonl, checkpoints.
-
-    Args:
-      jobs: (name of the file without its ending, problem, seed).
-      clears: patterns of an earlier run's files.
-    Returns:
-      The files made, the metrics, and the exit status: 0, 130 after Ctrl-C, 1 where a loss was not finite.
-    """
-    values = flags.FLAGS.flag_values_dict()
-    make_output_folder(folder, earlier=() if values["resume"] else clears)
-    write_json(os.path.join(folder, "config.json"), config)
-    metrics = Metrics(os.path.join(folder, "metrics.jsonl"))
-    # Matplotlib, which the report needs, takes a second to import, and compilation leaves Python idle.
-    threading.Thread(target=importlib.import_module, args=("audio_texture.report",)).start()
-    made, reason = [], None
-    for sample, (name, problem, seed) in enumerate(jobs):
-        path = os.path.join(folder, f"{name}.{config['output_format']}")
-        checkpoints = os.path.join(folder, "checkpoint", str(sample))
-        if not (values["resume"] and os.path.exists(path) and not os.path.exists(checkpoints)):
-            bar = ProgressBar(recipe.evaluations, os.path.basename(path))
-            texture = synthesis.run(
-                problem,
-                recipe,
-                jax.random.key(seed),
-                max_seconds=values["max_seconds"],
-                checkpoint_folder=checkpoints,
-                checkpoint_every=values["checkpoint_every"],
-                resume=values["resume"],
-                on_chunk=lambda rows: (metrics.write(sample, rows), bar.show(rows[-1])),
-            )
-            bar.close()
-            reason = texture.outcome.reason
-            audio.write(path, texture.wave, rate)
-            say(f"{path}: {describe(texture)}")
-        made.append(path)
-        if reason == "interrupted":
-            break
-        checkpoint.remove(checkpoints)
-    else:
-        checkpoint.remove(os.path.join(folder, "checkpoint"))
-    return made, metrics, {"interrupted": 130, "not finite": 1}.get(reason, 0)
 
 
 def likeness_section(config: dict[str, Any], references: Sequence[np.ndarray], result: np.ndarray, rate: int) -> list[tuple[str, str]]:
@@ -570,15 +465,14 @@ def copying_section(config: dict[str, Any], references: Sequence[np.ndarray], re
     return [("Copying", f"<p>{html.escape(quality.meaning('copied'))}.</p>{report.table(rows, ('input', 'copied'))}")]
 
 
-def write_report(folder: str, config: dict[str, Any], references: Sequence[np.ndarray], rate: int, made: Sequence[str], metrics: Metrics) -> None:
-    """report.html: what went in beside what came out."""
+def report_page(config: dict[str, Any], references: Sequence[np.ndarray], rate: int, made: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
+    """report.html: what went in beside what came out. made: files. rows: of metrics.jsonl."""
     from audio_texture import report
 
     originals = [(f"input: {os.path.basename(entry['source'])}", wave, rate) for entry, wave in zip(config["inputs"], references, strict=True)]
     results = [(os.path.basename(path), *audio.read(path)) for path in made]
     sections = [*likeness_section(config, references, results[0][1], rate), *copying_section(config, references, results[0][1], rate)]
-    write_text(os.path.join(folder, "report.html"), report.texture_page(originals, results, metrics.rows, config, sections))
-    say(f"{os.path.join(folder, 'report.html')}: players, spectrograms and the loss")
+    return report.texture_page(originals, results, rows, config, sections)
 
 
 class ProgressBar:
@@ -600,20 +494,6 @@ class ProgressBar:
         """Clears the bar away."""
         if self._bar is not None:
             self._bar.close()
-
-
-def write_text(path: str, text: str) -> None:
-    """Writes a file whole or not at all."""
-    # A name of its own: jobs of one sweep write the same table.
-    partial = f"{path}.{os.urandom(4).hex()}.partial"
-    with open(partial, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(partial, path)
-
-
-def write_json(path: str, value: Any) -> None:
-    """Writes JSON, indented, whole or not at all."""
-    write_text(path, json.dumps(value, indent=2) + "\n")
 
 
 @functools.cache

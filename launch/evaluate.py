@@ -5,7 +5,7 @@
     python -m launch.evaluate --reference=first_half.wav --heldout=second_half.wav --candidate=a.wav
 
 Prints a table, a column a candidate and a row a measure with what is good, and writes quality.json (a row a candidate),
-quality.html (players, spectrograms, levels by band) and config.json into --output_dir.
+quality.html (players, spectrograms, levels by band), config.json and files.json, the record of them, into --output_dir.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ import numpy as np
 from absl import flags
 
 from audio_texture import audio, quality, sounds
-from launch import cli
+from launch import cli, run_io, runs
 
 _REFERENCE = flags.DEFINE_string("reference", None, "Sound file to judge against, at least 1 s; an embedded rain if left out.")
 _CANDIDATE = flags.DEFINE_multi_string("candidate", None, "Sound file to judge, at least 1 s; repeat for several.")
@@ -24,14 +24,16 @@ _HELDOUT = flags.DEFINE_string("heldout", None, "Second half of a recording whos
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "output/evaluate", "Folder for the results.")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --output_dir may be replaced.")
 
-FILES = ("config.json", "quality.json", "quality.html")
+RESULTS = ("quality.json", "quality.html")
 
 
-def main() -> None:
+def main() -> int:
     if bool(_REFERENCE.value) != bool(_CANDIDATE.value):
         raise cli.UserError("--reference and --candidate: give both, or neither for the embedded sounds.")
     if _HELDOUT.value and not _REFERENCE.value:
         raise cli.UserError(f"--heldout: {_HELDOUT.value!r} needs the first half as --reference.")
+    inputs = [path for path in (_REFERENCE.value, *(_CANDIDATE.value or ()), _HELDOUT.value) if path]
+    record = run_io.check_output_folder(_OUTPUT_DIR.value, names=(run_io.CONFIG, *RESULTS), inputs=inputs, overwrite=_OVERWRITE.value)
     if _REFERENCE.value:
         reference = (_REFERENCE.value, *_read("reference", _REFERENCE.value, trim=True))
         candidates = [(path, *_read("candidate", path)) for path in _CANDIDATE.value]
@@ -43,7 +45,6 @@ def main() -> None:
         "sounds": {name: hashlib.sha256(wave.tobytes()).hexdigest() for name, wave, _ in (reference, *candidates, *([heldout] if heldout else []))},
         "versions": cli.versions(),
     }
-    cli.check_output_folder(_OUTPUT_DIR.value, overwrite=_OVERWRITE.value)
     cli.say_held()
 
     rows = []
@@ -56,11 +57,9 @@ def main() -> None:
         rows.append(row)
     print(quality.describe(rows))
 
-    cli.make_output_folder(_OUTPUT_DIR.value, earlier=FILES)
-    cli.write_json(os.path.join(_OUTPUT_DIR.value, "config.json"), config)
-    cli.write_json(os.path.join(_OUTPUT_DIR.value, "quality.json"), rows)
-    cli.write_text(os.path.join(_OUTPUT_DIR.value, "quality.html"), _page(reference, candidates, rows))
-    cli.say(f"{os.path.join(_OUTPUT_DIR.value, 'quality.html')}: players, spectrograms, levels by band")
+    output = run_io.claim(_OUTPUT_DIR.value, record, program="evaluate", first={run_io.CONFIG: config})
+    output.write_json("quality.json", rows)
+    return runs.write_report(output, "quality.html", lambda: _page(reference, candidates, rows), 0, "players, spectrograms, levels by band")
 
 
 def _read(flag: str, path: str, *, trim: bool = False) -> tuple[np.ndarray, int]:

@@ -6,9 +6,10 @@
     python -m launch.insights --figure=weights --vgg19=vgg19.pth   # ImageNet weights too, from a file of yours
 
 Writes NAME.png and NAME.json (numbers, intervals, verdict, settings) of each figure as soon as it is done, and insights.html with
-all that are there, into --output_dir. Ctrl-C loses the figure at hand alone: --resume goes on with those that are missing.
+all that are there, into --output_dir, with files.json, the record of them. Ctrl-C loses the figure at hand alone: --resume goes on with those that are missing.
 """
 
+import contextlib
 import hashlib
 import html
 import os
@@ -17,8 +18,8 @@ from typing import Any
 
 from absl import flags
 
-from audio_texture import datasets
-from launch import cli
+from audio_texture import datasets, files
+from launch import cli, run_io, runs
 
 # Known without an import of the experiments, which takes seconds that --help and bad input need not wait for.
 NAMES = ("shifts", "networks", "permutation", "carried", "inversion", "weights", "receptive-field", "transposition", "filters", "starts", "phases")
@@ -32,7 +33,7 @@ _OUTPUT_DIR = flags.DEFINE_string("output_dir", "output/insights", "Folder for t
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --output_dir may be replaced.")
 _RESUME = flags.DEFINE_bool("resume", False, "Whether to keep the figures that are in --output_dir and add those that are missing.")
 
-FILES = ("config.json", "insights.html", *(f"{name}.{ending}" for name in NAMES for ending in ("png", "json")))
+PAGE = "insights.html"
 
 
 def main() -> int:
@@ -59,31 +60,38 @@ def main() -> int:
         "versions": cli.versions(),
     }
     folder = _OUTPUT_DIR.value
-    cli.check_output_folder(folder, overwrite=_OVERWRITE.value or _RESUME.value)
+    names = [run_io.CONFIG, PAGE, *(f"{name}.{ending}" for name in figures for ending in ("png", "json"))]
+    inputs = [*recordings, *([_VGG19.value] if _VGG19.value else [])]
+    record = run_io.check_output_folder(folder, names=names, inputs=inputs, overwrite=_OVERWRITE.value, resume=_RESUME.value)
     if _RESUME.value:
-        cli.check_resumable(folder, config)
-    cli.make_output_folder(folder, earlier=() if _RESUME.value else FILES)
-    cli.write_json(os.path.join(folder, "config.json"), config)
+        run_io.check_resumable(folder, record, config, program="insights")
+    output = run_io.claim(folder, record, program="insights", first={run_io.CONFIG: config}, resume=_RESUME.value)
 
     cli.say_held()
     from audio_texture import insights
 
     settings = insights.Settings(tuple(range(_SEEDS.value)), _QUICK.value, recordings, _VGG19.value or "")
     for number, name in enumerate(figures, start=1):
-        if os.path.exists(os.path.join(folder, f"{name}.json")):
+        if done(output, name):
             cli.say(f"{name}: done before")
             continue
         cli.say(f"{name}: {number} of {len(figures)} ...")
         try:
-            found = run(name, insights.FIGURES[name], settings, config, folder)
+            found = run(name, insights.FIGURES[name], settings, config, output)
         except KeyboardInterrupt:
             cli.say(f"interrupted at {name}; --resume goes on from there")
             return 130
         cli.say(f"{name}: {found['verdict']} ({found['seconds']:.0f} s). {found['sentence']}")
-        write_page(folder, config)
-    write_page(folder, config)
-    cli.say(f"{os.path.join(folder, 'insights.html')}: claims, figures, numbers and verdicts")
-    return 0
+        write_page(output, config)
+    return write_page(output, config, "claims, figures, numbers and verdicts")
+
+
+def done(output: run_io.Output, name: str) -> dict[str, Any] | None:
+    """What a figure's JSON holds; None where it or the picture is missing or not whole, and the figure has to be made again."""
+    if output.is_whole(f"{name}.png") and output.is_whole(f"{name}.json"):
+        with contextlib.suppress(ValueError):
+            return cli.read_json(output.path(f"{name}.json"))
+    return None
 
 
 def check_vgg19(path: str) -> None:
@@ -96,7 +104,7 @@ def check_vgg19(path: str) -> None:
             raise ValueError(f"{path!r} holds weights of a {description.kind} network, and must hold those of VGG-19.")
 
 
-def run(name: str, experiment: Any, settings: Any, config: dict[str, Any], folder: str) -> dict[str, Any]:
+def run(name: str, experiment: Any, settings: Any, config: dict[str, Any], output: run_io.Output) -> dict[str, Any]:
     """Measures, judges and draws one figure and writes its two files; returns what the JSON holds."""
     from audio_texture import report
 
@@ -114,24 +122,26 @@ def run(name: str, experiment: Any, settings: Any, config: dict[str, Any], folde
         "config": config,
         "numbers": numbers,
     }
-    picture = os.path.join(folder, f"{name}.png")
-    with open(picture + ".partial", "wb") as file:
-        file.write(report.png(experiment.draw(numbers)))
-    os.replace(picture + ".partial", picture)
-    # Last: where it is, the figure is done.
-    cli.write_json(os.path.join(folder, f"{name}.json"), found)
+    picture = report.png(experiment.draw(numbers))
+    output.save(f"{name}.png", lambda path: files.write_bytes(path, picture))
+    output.write_json(f"{name}.json", found)
     return found
 
 
-def write_page(folder: str, config: dict[str, Any]) -> None:
+def write_page(output: run_io.Output, config: dict[str, Any], contents: str = "") -> int:
+    """Writes insights.html; the exit status."""
+    return runs.write_report(output, PAGE, lambda: page_of(output, config), 0, contents)
+
+
+def page_of(output: run_io.Output, config: dict[str, Any]) -> str:
     """insights.html, of all figures that are done."""
     from audio_texture import report
 
-    found = [cli.read_json(os.path.join(folder, f"{name}.json")) for name in NAMES if os.path.exists(os.path.join(folder, f"{name}.json"))]
+    found = [figure for figure in (done(output, name) for name in NAMES) if figure]
     table = report.table([[f"{each['claim_number']}. {each['claim']}", each["verdict"], each["sentence"]] for each in found], ["claim", "verdict", "numbers: mean over seeds [95 % interval]"])
     sections = [("Verdicts", f'<div class="words">{table}</div>')]
     for each in found:
-        with open(os.path.join(folder, f"{each['figure']}.png"), "rb") as file:
+        with open(output.path(f"{each['figure']}.png"), "rb") as file:
             picture = report.inline(file.read(), f"figure {each['figure']}")
         lines = [f"<p><b>{label}.</b> {html.escape(each[key])}</p>" for key, label in (("claim", "Claim"), ("source", "Source"), ("method", "Method"), ("rule", "Rule"))]
         intervals = report.table([[key, value["mean"], value["low"], value["high"]] for key, value in each["intervals"].items()], ["number", "mean", "low", "high"])
@@ -140,8 +150,7 @@ def write_page(folder: str, config: dict[str, Any]) -> None:
     sounds = "procedural sounds and recordings" if config["data"] else "procedural sounds"
     minutes = sum(each["seconds"] for each in found) / 60
     summary = f"{'Quick' if config['quick'] else 'Full'} run over {config['seeds']} seeds, on {sounds}; {minutes:.1f} minutes. Each verdict follows from its numbers by the rule that stands with it."
-    page = report.page("What the paper concludes, as experiments", summary, [*sections, ("Configuration", report.configuration(config))])
-    cli.write_text(os.path.join(folder, "insights.html"), page)
+    return report.page("What the paper concludes, as experiments", summary, [*sections, ("Configuration", report.configuration(config))])
 
 
 if __name__ == "__main__":

@@ -9,23 +9,24 @@
     python -m launch.stream --input=rain.wav --save_target=rain.safetensors --output_dir=output/rain
     python -m launch.stream --target=rain.safetensors --seconds=600 --output_dir=output/more   # no recording needed
 
-Writes stream.wav, config.json, metrics.jsonl (a line a block), state.safetensors and report.html into --output_dir. The file can
-be played while it grows. Ctrl-C ends the stream after the evaluations at hand, with exit status 130; a full disk or a player
+Writes stream.wav, config.json, metrics.jsonl (a line a block), state.safetensors, report.html and files.json, the record of them,
+into --output_dir. The file can be played while it grows. Ctrl-C ends the stream after the evaluations at hand, with exit status 130; a full disk or a player
 that closes its pipe ends it with exit status 1. What was written so far stays valid.
 """
 
+import contextlib
 import json
 import os
 import sys
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from absl import flags
 
-from audio_texture import audio, recipes, streaming, synthesis
-from launch import cli
+from audio_texture import audio, files, recipes, streaming, synthesis
+from launch import cli, records, run_io, runs
 
 cli.define_recipe_flags()
 flags.FLAGS.set_default("recipe", "texture-fast")
@@ -44,7 +45,7 @@ _RESUME = flags.DEFINE_bool("resume", False, "Whether to go on with the stream i
 
 # What a fitted style leaves open.
 FREE = ("evaluations", "optimizer", "history", "learning_rate", "tolerance", "block_seconds")
-FILES = ("config.json", "metrics.jsonl", "report.html", "state.safetensors", "*.partial")
+STATE, REPORT = "state.safetensors", "report.html"
 SHOWN_SECONDS = 10
 # Of a longer mixture's beginning the report tells what it is like: all of it is read at once.
 LONGEST_JUDGED = 900
@@ -52,8 +53,8 @@ LONGEST_JUDGED = 900
 
 def main() -> int:
     seconds, folder, piped = _SECONDS.value, _OUTPUT_DIR.value, _OUTPUT.value == "-"
-    _check_flags(seconds, folder, piped)
-    style, config, references = _style()
+    _check_flags(seconds, piped)
+    style, config, references, record = _style()
     with cli.naming("seconds"):
         wanted = _samples_wanted(style, seconds, piped)
         loop = streaming.prepare_loop(style, seconds=seconds) if _LOOP.value else None
@@ -61,26 +62,29 @@ def main() -> int:
         stream = None if loop else streaming.prepare(style, seconds=wanted / style.sample_rate)
     cli.say_held()
     cli.say_scales(style.recipe if _TARGET.value else recipes.Recipe.from_json(config["recipe"]), style.recipe, style.sample_rate)
-    if not piped:
-        cli.make_output_folder(folder, earlier=() if _RESUME.value else (*FILES, _OUTPUT.value))
-        cli.write_json(os.path.join(folder, "config.json"), config)
-    if _SAVE_TARGET.value:
-        with cli.naming("save_target"):
-            streaming.save(_SAVE_TARGET.value, style)
-    sink = (_Pipe if piped else _File)(style)
+    earlier = _read_earlier(folder, record, stream) if _RESUME.value else None
+    if earlier and earlier.frames > wanted:
+        cli.say(f"{folder!r} holds {earlier.frames / style.sample_rate:.1f} s of this stream already; nothing is to be made, and nothing is shortened")
+        return 0
+    _save_target(style)
+    output = None if piped else run_io.claim(folder, record, program="stream", first={run_io.CONFIG: config}, resume=_RESUME.value)
+    sink = _Pipe(style) if piped else _File(style, output, earlier, wanted)
     try:
         status = _write_loop(loop, sink) if loop else _write_stream(stream, sink, wanted)
     except KeyboardInterrupt:
         status = 130
     except (ValueError, OSError) as error:
-        cli.say(f"error: --output: {' '.join(str(error).split())}; the {sink.samples / style.sample_rate:.1f} s before stay valid.")
+        cli.say(f"error: --output: {' '.join(str(error).split())}; {sink.told()}.")
         return 1
-    if not piped and sink.samples:
-        _report(folder, config, references, sink)
-    return status
+    if piped:
+        return status
+    output.finish(run_io.METRICS, *sink.grown)
+    if not sink.samples:
+        return status or int(output.failed)
+    return runs.write_report(output, REPORT, lambda: _report(config, references, sink), status)
 
 
-def _check_flags(seconds: float, folder: str, piped: bool) -> None:
+def _check_flags(seconds: float, piped: bool) -> None:
     given = lambda name: flags.FLAGS[name].present
     if not (seconds == 0 or synthesis.SHORTEST_SECONDS <= seconds < float("inf")):
         raise cli.UserError(f"--seconds: {seconds:g} s must be 0 (until interrupted) or at least {synthesis.SHORTEST_SECONDS:g} s.")
@@ -93,37 +97,74 @@ def _check_flags(seconds: float, folder: str, piped: bool) -> None:
         raise cli.UserError(f"--output: {_OUTPUT.value!r} must be - or a name that ends in .wav, of a file in --output_dir.")
     if _SAVE_TARGET.value and not os.access(os.path.dirname(os.path.abspath(_SAVE_TARGET.value)), os.W_OK):
         raise cli.UserError(f"--save_target: {_SAVE_TARGET.value!r} cannot be written.")
-    if not piped:
-        cli.check_output_folder(folder, overwrite=_OVERWRITE.value or _RESUME.value)
 
 
-def _style() -> tuple[streaming.Style, dict[str, Any], list[np.ndarray]]:
-    """The style, all that decides about samples, and the recordings where it was fitted to any just now."""
+def _checked_folder(config: dict[str, Any]) -> records.Record | None:
+    """The record in --output_dir, where this run may be written or gone on with; UserError otherwise."""
+    names, inputs, folder = [run_io.CONFIG, run_io.METRICS, STATE, REPORT, _OUTPUT.value], run_io.inputs_of(config), _OUTPUT_DIR.value
+    _check_save_target(inputs, [os.path.join(folder, name) for name in (records.RECORD, *names)])
+    if _OUTPUT.value == "-":
+        return None
+    if _OUTPUT.value in names[:-1]:
+        raise cli.UserError(f"--output: {_OUTPUT.value!r} is the name of another file of this run.")
+    record = run_io.check_output_folder(folder, names=names, inputs=inputs, overwrite=_OVERWRITE.value, resume=_RESUME.value)
+    if _RESUME.value:
+        # A morph of another length is another morph.
+        same = {name: value for name, value in config.items() if name != "seconds" or config.get("morph_to")}
+        run_io.check_resumable(folder, record, same, program="stream")
+    return record
+
+
+def _check_save_target(inputs: list[str], others: list[str]) -> None:
+    """UserError where --save_target would replace an input, another file of this run, or what is no style of an earlier one."""
+    path = _SAVE_TARGET.value
+    if not path:
+        return
+    if os.path.realpath(path) in map(os.path.realpath, others):
+        raise cli.UserError(f"--save_target: {path!r} is another file of this run.")
+    if not os.path.lexists(path):
+        return
+    if any(os.path.exists(other) and os.path.exists(path) and os.path.samefile(path, other) for other in inputs):
+        raise cli.UserError(f"--save_target: {path!r} is a file that this run reads.")
+    if not streaming.is_style(path):
+        raise cli.UserError(f"--save_target: {path!r} is there and is no style; name another file.")
+    if not (_OVERWRITE.value or _RESUME.value):
+        raise cli.UserError(f"--save_target: {path!r} is there; name another file or give --overwrite.")
+
+
+def _save_target(style: streaming.Style) -> None:
+    if not _SAVE_TARGET.value:
+        return
+    with cli.naming("save_target"):
+        if _RESUME.value and os.path.lexists(_SAVE_TARGET.value):
+            if not streaming.is_saved(_SAVE_TARGET.value, style):
+                raise ValueError(f"{_SAVE_TARGET.value!r} holds another style than this stream's; name another file.")
+        else:
+            streaming.save(_SAVE_TARGET.value, style)
+
+
+def _style() -> tuple[streaming.Style, dict[str, Any], list[np.ndarray], records.Record | None]:
+    """The style, all that decides about samples, the recordings where it was fitted to any just now, and the folder's record."""
     plain = {"seconds": _SECONDS.value, "seed": _SEED.value, "loop": _LOOP.value, "output": _OUTPUT.value, "versions": cli.versions()}
-
-    def checked(config):
-        if _RESUME.value:
-            # A morph of another length is another morph.
-            cli.check_resumable(_OUTPUT_DIR.value, {name: value for name, value in config.items() if name != "seconds" or config.get("morph_to")})
-        return config
 
     if _TARGET.value:
         with cli.naming("target"):
             style = streaming.load(_TARGET.value)
             style = style._replace(recipe=_with_free_flags(style.recipe))
             config = {"inputs": [], "target": {"source": _TARGET.value, "sha256": cli.digest(_TARGET.value)}, "recipe": style.recipe.to_json(), **plain}
-        return style, checked(config), []
+        return style, config, [], _checked_folder(config)
     recipe = cli.recipe_from_flags()
     with cli.naming("recipe"):
         streaming.check_recipe(recipe)
-    config = checked({**cli.mixture_from_flags(), "target": None, "recipe": recipe.to_json(), **plain})
+    config = {**cli.mixture_from_flags(), "target": None, "recipe": recipe.to_json(), **plain}
+    record = _checked_folder(config)
     if config["morph_to"] and (_LOOP.value or not _SECONDS.value):
         raise cli.UserError("--morph_to: a morph needs an end, and so --seconds above 0 and no --loop.")
     references, rate = cli.read_inputs(config["inputs"], cli.reference_check(recipe))
     cli.check_mixture(config, recipe, rate)
     with cli.naming("views"):
         style = streaming.fit(recipe, references, sample_rate=rate, **cli.mixture_of(config))
-    return style, config, [audio.resample(wave, rate, style.sample_rate) for wave in references]
+    return style, config, [audio.resample(wave, rate, style.sample_rate) for wave in references], record
 
 
 def _with_free_flags(recipe: recipes.Recipe) -> recipes.Recipe:
@@ -147,34 +188,101 @@ def _samples_wanted(style: streaming.Style, seconds: float, piped: bool) -> int:
     return round(seconds * style.sample_rate) or most
 
 
+class _Earlier(NamedTuple):
+    """A stream to go on with: its last state, the samples up to it and in the file, and rows of metrics.jsonl by block."""
+
+    state: streaming.State
+    samples: int
+    frames: int
+    rows: dict[int, dict[str, Any]]
+
+
+def _read_earlier(folder: str, record: records.Record, stream: streaming.Stream) -> _Earlier | None:
+    """What --resume goes on from, None where no block was finished; UserError where it is damaged. Nothing is touched."""
+    path, start = os.path.join(folder, STATE), streaming.begin(stream)
+    if record.files.get(STATE) is None and not os.path.lexists(path):
+        return None
+    with cli.naming("resume"):
+        state = streaming.load_state(path, start)
+        samples = state.block * stream.samples
+        kind = {"channels": len(start.frozen), "sample_rate": stream.style.sample_rate}
+        frames = audio.frames_to_extend(os.path.join(folder, _OUTPUT.value), **kind, at_least=samples)
+    rows, complete = runs.read_rows(os.path.join(folder, run_io.METRICS), lambda row: isinstance(row, dict) and isinstance(row.get("block"), int))
+    by_block = {row["block"]: row for row in rows if 0 <= row["block"] * stream.samples < frames}
+    if not complete or not set(range(state.block)) <= set(by_block):
+        cli.say(f"{os.path.join(folder, run_io.METRICS)}: damaged or missing; what can be read of it is written anew")
+    return _Earlier(state, samples, frames, by_block)
+
+
 class _File:
     """The wav file in the folder, with the state to go on from beside it."""
 
-    def __init__(self, style: streaming.Style):
-        self.path, self.rate, self.samples = os.path.join(_OUTPUT_DIR.value, _OUTPUT.value), style.sample_rate, 0
-        self._state, self._metrics = (os.path.join(_OUTPUT_DIR.value, name) for name in ("state.safetensors", "metrics.jsonl"))
+    def __init__(self, style: streaming.Style, output: run_io.Output, earlier: _Earlier | None, wanted: int):
+        self.path, self.rate, self.samples = output.path(_OUTPUT.value), style.sample_rate, 0
+        self.grown = [_OUTPUT.value]
+        self._output, self._state = output, earlier and earlier.state
+        rows = {}
+        if earlier:
+            # A file that is as long as wanted stays as it is.
+            self.samples = wanted if earlier.frames == wanted else earlier.samples
+            rows = {block: row for block, row in earlier.rows.items() if earlier.frames == wanted or block < earlier.state.block}
+        elif _OUTPUT.value in output.record.files:
+            # Of a run that was killed in its first block.
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(self.path)
+        output.begin(_OUTPUT.value, run_io.METRICS)
+        self._write_rows(lambda path: files.write_text(path, runs.json_lines([rows[block] for block in sorted(rows)])))
 
-    def resumed(self, start: streaming.State, block_samples: int) -> streaming.State:
-        """The state to go on from, if there is one, and the files as they were at it."""
-        if not (_RESUME.value and os.path.exists(self._state)):
-            return start
-        with cli.naming("resume"):
-            state = streaming.load_state(self._state, start)
-            self.samples = state.block * block_samples
-            audio.extend(self.path, np.zeros((len(start.frozen), 0), np.float32), self.rate, start=self.samples)
-        with open(self._metrics, encoding="utf-8") as file:
-            cli.write_text(self._metrics, "".join(file.readlines()[: state.block]))
-        return state
+    def resumed(self, start: streaming.State) -> streaming.State:
+        """The state to go on from."""
+        return self._state or start
 
     def write(self, wave: np.ndarray, row: dict[str, Any]) -> None:
-        audio.extend(self.path, wave, self.rate, start=self.samples)
+        try:
+            audio.extend(self.path, wave, self.rate, start=self.samples)
+        except ValueError as error:
+            if not os.path.exists(self.path):
+                self._output.rescue(_OUTPUT.value, *run_io.sound_writers(wave, self.rate), error)
+            raise
         self.samples += wave.shape[1]
-        with open(self._metrics, "a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        self._add_row(row)
+
+    def write_whole(self, wave: np.ndarray, row: dict[str, Any]) -> None:
+        """A loop: made in one piece, and so written whole or not at all."""
+        self.grown = []
+        self.path = self._output.write_sound(_OUTPUT.value, wave, self.rate)
+        if not self.path:
+            raise ValueError("no folder could be written to")
+        self.samples = wave.shape[1]
+        self._add_row(row)
+
+    def _add_row(self, row: dict[str, Any]) -> None:
+        def append(path):
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+
+        self._write_rows(append)
+
+    def _write_rows(self, write: run_io.Write) -> None:
+        try:
+            write(self._output.path(run_io.METRICS))
+        except OSError as error:
+            self._output.complain(run_io.METRICS, error, "the stream goes on without")
 
     def keep(self, state: streaming.State) -> None:
         """Last of all, so that a kill at any moment loses a block at most, which is then made again."""
-        streaming.save_state(self._state, state)
+        known = self._output.record.files.get(STATE) is not None
+        if not known:
+            self._output.begin(STATE)
+        streaming.save_state(self._output.path(STATE), state)
+        if not known:
+            self._output.finish(STATE)
+
+    def told(self) -> str:
+        """What is there after an error."""
+        if not self.path or not os.path.exists(self.path):
+            return "what was made before is gone" if self.samples else "nothing was made before"
+        return f"the {self.samples / self.rate:.1f} s before stay valid"
 
 
 class _Pipe:
@@ -186,7 +294,7 @@ class _Pipe:
         self.rate, self.samples = style.sample_rate, 0
         cli.say(f"raw PCM: signed 16-bit little-endian, {style.channels} channels interleaved, {self.rate} Hz")
 
-    def resumed(self, start: streaming.State, block_samples: int) -> streaming.State:
+    def resumed(self, start: streaming.State) -> streaming.State:
         return start
 
     def write(self, wave: np.ndarray, row: dict[str, Any]) -> None:
@@ -196,8 +304,13 @@ class _Pipe:
             left = left[os.write(sys.stdout.fileno(), left) :]
         self.samples += wave.shape[1]
 
+    write_whole = write
+
     def keep(self, state: streaming.State) -> None:
         pass
+
+    def told(self) -> str:
+        return f"the {self.samples / self.rate:.1f} s before stay valid"
 
 
 def _row(block: int, made: streaming.Block) -> dict[str, Any]:
@@ -206,7 +319,7 @@ def _row(block: int, made: streaming.Block) -> dict[str, Any]:
 
 def _write_stream(stream: streaming.Stream, sink: _File | _Pipe, wanted: int) -> int:
     key = jax.random.key(_SEED.value)
-    state = sink.resumed(streaming.begin(stream), stream.samples)
+    state = sink.resumed(streaming.begin(stream))
     first, began, warm = sink.samples, time.monotonic(), None
     while sink.samples < wanted:
         following, made = streaming.step(stream, key, state)
@@ -233,12 +346,12 @@ def _write_loop(loop: streaming.Loop, sink: _File | _Pipe) -> int:
     bar = cli.ProgressBar(loop.style.recipe.evaluations, os.path.basename(sink.path))
     made = streaming.make_loop(loop, jax.random.key(_SEED.value), on_chunk=lambda _, rows: bar.show(rows[-1]))
     bar.close()
-    sink.write(made.wave, _row(0, made))
+    sink.write_whole(made.wave, _row(0, made))
     cli.say(f"{sink.path}: a loop of {_SECONDS.value:g} s; {made.outcome.reason}, loss {float(made.outcome.state.value):.4g}")
     return {"interrupted": 130, "not finite": 1}.get(made.outcome.reason, 0)
 
 
-def _report(folder: str, config: dict[str, Any], references: list[np.ndarray], sink: _File) -> None:
+def _report(config: dict[str, Any], references: list[np.ndarray], sink: _File) -> str:
     """report.html: what went in beside the beginning and the end of what came out."""
     from audio_texture import report
 
@@ -257,7 +370,7 @@ def _report(folder: str, config: dict[str, Any], references: list[np.ndarray], s
         ("Configuration", report.configuration(config)),
     ]
     summary = f"{length:.1f} s by the recipe {config['recipe']['name']}, seed {config['seed']}{', a loop' if config['loop'] else ''}."
-    cli.write_text(os.path.join(folder, "report.html"), report.page(f"Stream: {sink.path}", summary, sections))
+    return report.page(f"Stream: {sink.path}", summary, sections)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ own, and a; for one of them alone), whole numbers from:to, numbers from:to:count
 Several --input, and patterns with * ? [ ], are swept too, unless --mixture.
 
 Writes into --output_dir a folder a run, whole or not at all (texture.wav, config.json, metrics.jsonl, spectrogram.png, run.json),
-sweep.csv, sweep.html and sweep.json. --resume goes on where a sweep was stopped and tries failed runs again. The exit status is how
+sweep.csv, sweep.html and sweep.json, and records of them (files.json). --resume goes on where a sweep was stopped and tries failed runs again. The exit status is how
 many runs failed (120 at most), 130 after Ctrl-C, and 2, with nothing written, for bad input.
 """
 
@@ -28,7 +28,6 @@ import json
 import math
 import os
 import re
-import shutil
 import sys
 import time
 from collections.abc import Callable, Hashable, Sequence
@@ -40,8 +39,9 @@ import numpy as np
 import tqdm
 from absl import flags
 
-from audio_texture import audio, optimize, recipes, synthesis
-from launch import cli
+from audio_texture import audio, files, optimize, recipes, synthesis
+from launch import cli, records, run_io
+from launch import runs as run_files
 
 # A program that can be swept has configure, read, shape_of, prepare and measures, and says what it calls its result and which flags name sounds.
 PROGRAMS = ("texture", "transfer")
@@ -374,8 +374,8 @@ def batch_size(runs: int, problem: synthesis.Problem, mesh: jax.sharding.Mesh | 
 # ---------------------------------------------------------------- what is left of a run
 
 
-def write_run(folder: str, run: Run, program: Any, texture: synthesis.Texture, seconds: float) -> bool:
-    """Writes a finished run's folder, whole or not at all; whether its loss was finite."""
+def write_run(output: run_io.Output, run: Run, program: Any, texture: synthesis.Texture, seconds: float) -> bool:
+    """Writes a finished run's folder, whole or not at all; whether its loss was finite, and the folder could be written."""
     # Matplotlib takes a second to import, which bad input need not wait for.
     from audio_texture import report
 
@@ -393,80 +393,117 @@ def write_run(folder: str, run: Run, program: Any, texture: synthesis.Texture, s
 
     def fill(partial):
         audio.write(os.path.join(partial, row["sound"]), texture.wave, rate)
-        cli.Metrics(os.path.join(partial, "metrics.jsonl")).write(0, texture.outcome.progress)
+        files.write_text(os.path.join(partial, "metrics.jsonl"), run_files.json_lines(run_files.rows_of(0, texture.outcome.progress)))
         report.write_picture(os.path.join(partial, "spectrogram.png"), texture.wave, rate)
+        files.sync_file(os.path.join(partial, "spectrogram.png"))
 
-    _write_folder(folder, run, row, fill)
+    try:
+        _write_folder(output.folder, run, row, run_names(run, program), fill)
+    except (OSError, ValueError) as error:
+        output.rescue(f"{run.name}-{row['sound']}", *run_io.sound_writers(texture.wave, rate), error)
+        write_failure(output, run, f"its files cannot be written: {' '.join(str(error).split())}")
+        return False
     return "error" not in row
 
 
-def write_failure(folder: str, run: Run, message: str) -> None:
-    """Writes the folder of a run that could not be made."""
-    _write_folder(folder, run, {"error": message}, lambda partial: None)
+def write_failure(output: run_io.Output, run: Run, message: str) -> None:
+    """Writes the folder of a run that could not be made, where it can be written."""
+    try:
+        _write_folder(output.folder, run, {"error": message}, ["config.json", "run.json"], lambda partial: None)
+    except (OSError, ValueError) as error:
+        cli.say(f"{run.name} cannot be marked as failed ({' '.join(str(error).split())}); it failed as {message}")
 
 
-def _write_folder(folder: str, run: Run, row: dict[str, Any], fill: Callable[[str], None]) -> None:
-    path, partial = os.path.join(folder, run.name), os.path.join(folder, f".{run.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    os.makedirs(partial)
-    fill(partial)
-    cli.write_json(os.path.join(partial, "config.json"), run.config)
-    cli.write_json(os.path.join(partial, "run.json"), {"run": run.name, "digest": run.digest, "values": run.values, **row})
-    shutil.rmtree(path, ignore_errors=True)
-    os.rename(partial, path)
+def run_names(run: Run, program: Any) -> list[str]:
+    """The files of a run's folder."""
+    return [f"{program.SOUND}.{run.config['output_format']}", "metrics.jsonl", "spectrogram.png", "config.json", "run.json"]
+
+
+def _write_folder(folder: str, run: Run, row: dict[str, Any], names: Sequence[str], fill: Callable[[str], None]) -> None:
+    """OSError or ValueError where it cannot be written."""
+    records.clear_partials(folder, run.name)
+    path = os.path.join(folder, run.name)
+    partial = files.partial_path(path)
+    try:
+        os.mkdir(partial)
+        written = run_io.Output(partial, records.Record(run.config["recipe"]["task"], dict.fromkeys(names), []))
+        written.write_record()
+        fill(partial)
+        run_io.write_json(os.path.join(partial, "config.json"), run.config)
+        run_io.write_json(os.path.join(partial, "run.json"), {"run": run.name, "digest": run.digest, "values": run.values, **row})
+        written.record.files.update({name: os.path.getsize(os.path.join(partial, name)) for name in names})
+        written.write_record()
+        records.clear_folder(path)
+        records.move_folder(partial, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            records.clear_folder(partial)
+        raise
 
 
 def finished(folder: str, runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
-    """What the folder holds of the runs: the rows of run.json by name, of failed ones too."""
+    """What the folder holds of the runs, whole: the rows of run.json by name, of failed ones too."""
     rows = {}
     for run in runs:
-        path = os.path.join(folder, run.name, "run.json")
-        if os.path.exists(path):
-            row = cli.read_json(path)
-            if row["digest"] == run.digest:
+        path = os.path.join(folder, run.name)
+        record = records.read_record(path) if os.path.isdir(path) else None
+        if not record or not all(records.is_whole(path, record, name) for name in {"run.json", *record.files}):
+            continue
+        with contextlib.suppress(ValueError):
+            row = cli.read_json(os.path.join(path, "run.json"))
+            if isinstance(row, dict) and row.get("digest") == run.digest:
                 rows[run.name] = row
     return rows
 
 
-def merge(folder: str, runs: Sequence[Run], found: dict[str, list[str]]) -> None:
+def merge(output: run_io.Output, runs: Sequence[Run], found: dict[str, list[str]]) -> None:
     """sweep.csv and sweep.html of all runs that the folder holds, whichever process made them."""
     from audio_texture import gallery
 
     rows = None
     # Again where another process finished a run meanwhile.
-    while rows is None or len(rows) < len(finished(folder, runs)):
-        rows = finished(folder, runs)
+    while rows is None or len(rows) < len(finished(output.folder, runs)):
+        rows = finished(output.folder, runs)
         table = [{"run": name, **row["values"], **{key: value for key, value in row.items() if key not in ("run", "digest", "values")}} for name, row in rows.items()]
         columns = list(dict.fromkeys(["run", *found, *(name for row in table for name in row if name != "error"), "error"]))
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(table)
-        cli.write_text(os.path.join(folder, "sweep.csv"), text.getvalue())
-        cli.write_text(os.path.join(folder, "sweep.html"), gallery.page(table, swept=list(found), planned=len(runs)))
+        output.write_text("sweep.csv", text.getvalue())
+        output.write_text("sweep.html", gallery.page(table, swept=list(found), planned=len(runs)))
 
 
 # ---------------------------------------------------------------- the program
 
 
-def claim(folder: str, runs: Sequence[Run], found: dict[str, list[str]], *, goes_on: bool) -> None:
-    """Makes the output folder this sweep's; UserError where it is another's, or this one's and not to be gone on with."""
-    path = os.path.join(folder, "sweep.json")
+def claim(folder: str, runs: Sequence[Run], found: dict[str, list[str]], program: Any, *, goes_on: bool) -> run_io.Output | None:
+    """Makes the output folder this sweep's; UserError where it is another's, or this one's and not to be gone on with. None in a dry run."""
+    overwrite = flags.FLAGS.overwrite
     told = {"program": _PROGRAM.value, "swept": found, "digest": hashlib.sha256("".join(run.digest for run in runs).encode()).hexdigest(), "runs": len(runs)}
-    if os.path.exists(path) and not flags.FLAGS.overwrite:
-        with cli.naming("output_dir"):
-            earlier = cli.read_json(path)
-        if not isinstance(earlier, dict) or earlier.get("digest") != told["digest"]:
+    names = [run.name for run in runs]
+
+    def check_earlier(record):
+        if record is None or overwrite:
+            return
+        if record.program != "sweep":
+            raise cli.UserError(f"--output_dir: {folder!r} already holds a run; name another folder or give --overwrite.")
+        # Their names tell what they are runs of, also where sweep.json is damaged.
+        if record.folders != names:
             raise cli.UserError(f"--output_dir: {folder!r} holds another sweep; name another folder or give --overwrite.")
         # Jobs of one sweep find the folder that the first of them made.
         if not goes_on:
             raise cli.UserError(f"--output_dir: {folder!r} already holds this sweep; give --resume to go on with it, or --overwrite.")
-    cli.check_output_folder(folder, overwrite=flags.FLAGS.overwrite or goes_on, marker="sweep.json")
+
+    check_earlier(records.read_record(folder))
+    inputs = list(dict.fromkeys(path for run in runs for path in run_io.inputs_of(run.config)))
+    in_folders ={run.name: run_names(run, program) for run in runs}
+    record = run_io.check_output_folder(folder, names=RESULTS, folders=in_folders, inputs=inputs, overwrite=True)
+    check_earlier(record)
     if _DRY_RUN.value:
-        return
-    cli.make_output_folder(folder, earlier=() if goes_on else (*RESULTS, "[0-9][0-9][0-9][0-9][0-9]-????????", ".[0-9][0-9][0-9][0-9][0-9]-????????.partial"))
-    if not os.path.exists(path):
-        cli.write_json(path, {**told, "versions": cli.versions()})
+        return None
+    first = {"sweep.json": {**told, "versions": cli.versions()}}
+    return run_io.claim(folder, record, program="sweep", first=first, resume=goes_on, names=RESULTS, folders=names)
 
 
 def share_of_flags() -> Share:
@@ -499,7 +536,7 @@ def main() -> int:
     groups, failures = grouped(runs, program)
     if not groups:
         raise cli.UserError(next(iter(failures.values())))
-    claim(folder, runs, found, goes_on=goes_on)
+    output = claim(folder, runs, found, program, goes_on=goes_on)
     if _DRY_RUN.value:
         print(describe(found, groups, failures))
         return 0
@@ -512,20 +549,20 @@ def main() -> int:
     if share.index == 0:
         for run in runs:
             if run.name in failures:
-                write_failure(folder, run, failures[run.name])
-    status = _make_all(folder, parts, program, failed=len(failures) if share.index == 0 else 0)
+                write_failure(output, run, failures[run.name])
+    status = _make_all(output, parts, program, failed=len(failures) if share.index == 0 else 0)
     if share.together:
         # Through the coordinator, not the devices: collectives give up on those who are late by minutes.
         from orbax.checkpoint import multihost
 
         multihost.get_barrier_sync_fn()(key="sweep", timeout_ms=LONGEST_WAIT_MS)
     if not share.together or share.index == 0:
-        merge(folder, runs, found)
+        merge(output, runs, found)
         cli.say(f"{os.path.join(folder, 'sweep.html')}: table, players, pictures; sweep.csv: the same as text")
-    return status
+    return status or int(output.failed)
 
 
-def _make_all(folder: str, parts: Sequence[Sequence[Run]], program: Any, failed: int) -> int:
+def _make_all(output: run_io.Output, parts: Sequence[Sequence[Run]], program: Any, failed: int) -> int:
     """Makes the runs that are left; the exit status."""
     progress = Progress(sum(map(len, parts)))
     devices = jax.local_devices()
@@ -533,14 +570,14 @@ def _make_all(folder: str, parts: Sequence[Sequence[Run]], program: Any, failed:
 
     def done(run, texture, seconds):
         nonlocal failed
-        good = write_run(folder, run, program, texture, seconds)
+        good = write_run(output, run, program, texture, seconds)
         failed += not good
         progress.add(failed=not good)
 
     def gave_up(run, message):
         nonlocal failed
         failed += 1
-        write_failure(folder, run, message)
+        write_failure(output, run, message)
         cli.say(f"{run.name} failed: {message}")
         progress.add(failed=True)
 

@@ -10,7 +10,8 @@
     python -m launch.texture --input=bells.wav --scale=cqt                # on an axis of constant Q
     python -m launch.texture --config=output/rain/config.json --output_dir=output/again    # the same samples again
 
-Writes texture.wav (texture_0.wav ... for several samples), config.json, metrics.jsonl and report.html into --output_dir.
+Writes texture.wav (texture_0.wav ... for several samples), config.json, metrics.jsonl, report.html and files.json, the record
+of them, into --output_dir.
 Ctrl-C ends the optimisation after the evaluations at hand and writes what there is (exit status 130).
 """
 
@@ -20,8 +21,8 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from audio_texture import quality, recipes, synthesis
-from launch import cli
+from audio_texture import audio, quality, recipes, synthesis
+from launch import cli, run_io, runs
 
 cli.define_recipe_flags()
 cli.define_input_flags()
@@ -33,7 +34,7 @@ flags.adopt_module_key_flags(cli)
 
 # What the result is called, and which flags name sounds.
 SOUND, SOURCES = "texture", ("input",)
-FILES = ("config.json", "metrics.jsonl", "report.html", "texture.*", "texture_*.*", "checkpoint")
+RESULTS = ("report.html",)
 
 
 def configure(values: dict[str, Any]) -> dict[str, Any]:
@@ -42,11 +43,14 @@ def configure(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]:
-    """A configuration's recipe, its references and their rate. UserError where a reference or the length will not do."""
+    """A configuration's recipe, its references and their rate. UserError where a reference, the length or the format will not do."""
     recipe = recipes.Recipe.from_json(config["recipe"])
     references, rate = cli.read_inputs(config["inputs"], cli.reference_check(recipe))
     with cli.naming("seconds"):
         synthesis.check_seconds(config["seconds"])
+    with cli.naming("output_format"):
+        samples = round(config["seconds"] * rate)
+        audio.check_writable(f".{config['output_format']}", channels=len(references[0]), sample_rate=rate, samples=samples)
     return recipe, references, rate
 
 
@@ -72,17 +76,19 @@ def measures(wave: np.ndarray, references: Sequence[np.ndarray], rate: int) -> d
 
 def main() -> int:
     config = cli.run_config(flags.FLAGS.config)
-    folder = cli.checked_folder(config)
+    names = run_io.sound_names(SOUND, config["samples"], config["output_format"])
+    record = run_io.checked_folder(config, program="texture", names=runs.output_names(names, RESULTS))
     recipe, references, rate = read(config)
     problem = prepare(config, recipe, references, rate)
 
     cli.say_held()
     cli.say_scales(recipe, synthesis.fitted(recipe, references, sample_rate=rate), synthesis.modelled_rate(recipe, rate))
-    names = [f"{SOUND}{f'_{sample}' if config['samples'] > 1 else ''}" for sample in range(config["samples"])]
     jobs = [(name, problem, config["seed"] + sample) for sample, name in enumerate(names)]
-    made, metrics, status = cli.make_sounds(folder, config, recipe, rate, jobs, clears=FILES)
-    cli.write_report(folder, config, references, rate, made, metrics)
-    return status
+    output, made, rows, status = runs.make_sounds(config, recipe, rate, jobs, program="texture", record=record)
+    if not made:
+        return status
+    page = lambda: cli.report_page(config, references, rate, made, rows)
+    return runs.write_report(output, "report.html", page, status, "players, spectrograms and the loss")
 
 
 if __name__ == "__main__":

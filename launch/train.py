@@ -6,11 +6,11 @@
 
 --data is laid out as ESC-50 (audio/ and meta/esc50.csv) or has a folder a class, with files' names that begin with their
 fold's number. Writes accuracy.json, report.html (both of all folds), weights.safetensors (of the network that held out the
-last fold), metrics.jsonl (a line an epoch) and config.json into --output_dir. Ctrl-C keeps a checkpoint, from which --resume goes on.
+last fold), metrics.jsonl (a line an epoch), config.json and files.json, the record of them, into --output_dir. Ctrl-C keeps a
+checkpoint, from which --resume goes on.
 """
 
 import dataclasses
-import json
 import os
 import sys
 import warnings
@@ -22,9 +22,9 @@ import numpy as np
 import tqdm
 from absl import flags
 
-from audio_texture import audio, checkpoint, datasets, training, weights
+from audio_texture import audio, checkpoint, datasets, files, training, weights
 from audio_texture.layer import Description, Layer
-from launch import cli
+from launch import cli, records, run_io, runs
 
 FILTERS = {"1d-frequency": (64, 64, 64), "1d-time": (64, 64, 64), "2d": (18, 36, 72)}
 
@@ -62,7 +62,7 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --
 _CHECKPOINT_EVERY = flags.DEFINE_integer("checkpoint_every", 0, "Epochs between checkpoints; 0 keeps one on Ctrl-C alone.", lower_bound=0)
 _RESUME = flags.DEFINE_bool("resume", False, "Whether to finish the run in --output_dir, from its last checkpoint.")
 
-FILES = ("config.json", "metrics.jsonl", "accuracy.json", "report.html", "weights.safetensors", "checkpoint")
+ACCURACY, REPORT, WEIGHTS, CHECKPOINT = "accuracy.json", "report.html", "weights.safetensors", "checkpoint.safetensors"
 
 
 def main() -> int:
@@ -96,20 +96,22 @@ def main() -> int:
         "versions": cli.versions(),
     }
     folder = _OUTPUT_DIR.value
-    cli.check_output_folder(folder, overwrite=_OVERWRITE.value or _RESUME.value)
+    names = [run_io.CONFIG, run_io.METRICS, ACCURACY, REPORT, WEIGHTS, CHECKPOINT]
+    inputs = [clip.path for clip in clips] + ([os.path.join(_DATA.value, "meta", "esc50.csv")] if _DATA.value else [])
+    record = run_io.check_output_folder(folder, names=names, inputs=inputs, overwrite=_OVERWRITE.value, resume=_RESUME.value)
     if _RESUME.value:
-        cli.check_resumable(folder, config)
-        if os.path.exists(os.path.join(folder, "accuracy.json")):
+        run_io.check_resumable(folder, record, config, program="train")
+        if all(records.is_whole(folder, record, name) for name in (ACCURACY, REPORT, WEIGHTS)) and CHECKPOINT not in record.files:
             cli.say(f"the run in {folder!r} has ended; there is nothing to finish")
             return 0
     clips, entries, skipped = _prepared(clips, front)
     with cli.naming("folds"):
         training.check_folds(clips, folds)
 
-    with cli.naming("resume"):
-        state, rows = (_RESUME.value and checkpoint.load_tree(os.path.join(folder, "checkpoint"), like)) or (None, [])
-    cli.make_output_folder(folder, earlier=() if _RESUME.value else FILES)
-    cli.write_json(os.path.join(folder, "config.json"), config)
+    state, rows = _read_earlier(folder, record, like, clips, folds, settings.epochs) if _RESUME.value else (None, [])
+    output = run_io.claim(folder, record, program="train", first={run_io.CONFIG: config}, resume=_RESUME.value)
+    # Before the end the run has no result, whatever an earlier one left.
+    output.begin(run_io.METRICS, CHECKPOINT)
     cli.say_held()
     examples = (
         training.example_of(entry, clip.path, front, on_unkept=_say_unkept)
@@ -140,7 +142,7 @@ def main() -> int:
     )
     try:
         for state, rows in epochs:
-            cli.write_text(os.path.join(folder, "metrics.jsonl"), "".join(json.dumps(row) + "\n" for row in rows))
+            _write_rows(output, rows)
             last = rows[-1]
             bar.update()
             bar.set_postfix_str(f"loss {last['loss']:.3f}")
@@ -148,39 +150,100 @@ def main() -> int:
                 bar.clear()
                 cli.say(f"fold {last['fold']}: accuracy {last['accuracy']:.3f} (training {last['fitted']:.3f})")
             if _CHECKPOINT_EVERY.value and len(rows) % _CHECKPOINT_EVERY.value == 0:
-                checkpoint.save_tree(os.path.join(folder, "checkpoint"), len(rows), state, rows)
-                saved = len(rows)
+                saved = _save_state(output, state, rows) or saved
     except KeyboardInterrupt:
         bar.close()
         if len(rows) > saved:
-            checkpoint.save_tree(os.path.join(folder, "checkpoint"), len(rows), state, rows)
+            _save_state(output, state, rows)
         cli.say(f"interrupted after {len(rows)} epochs; --resume goes on from there")
         return 130
     except cli.UserError as error:
         # A recording has gone since the beginning, and its spectrogram with it.
         bar.close()
         if len(rows) > saved:
-            checkpoint.save_tree(os.path.join(folder, "checkpoint"), len(rows), state, rows)
+            _save_state(output, state, rows)
         raise cli.UserError(
             f"{error} {len(rows)} epochs are kept; --resume goes on from there."
         ) from error
     except FloatingPointError as error:
         raise cli.UserError(f"--learning_rate: {error}") from error
     bar.close()
+    last_trained = rows[-1]["fold"] if state is not None else None
+    rows = sorted(rows, key=lambda row: (folds.index(row["fold"]), row["epoch"]))
     found = {**training.summary(clips, classes, profiles, rows), "skipped": skipped}
-    write_report(folder, found, rows, config)
-    cli.write_json(os.path.join(folder, "accuracy.json"), {**found, "config": config})
+    _write_rows(output, rows)
+    status = runs.write_report(output, REPORT, lambda: report_page(found, rows, config), 0)
     notes = {name: config[name] for name in ("front_end", "settings", "seed")}
     notes |= {"classes": classes, "held_out": folds[-1], "accuracy": found["folds"][str(folds[-1])]}
-    weights.save(os.path.join(folder, "weights.safetensors"), description, training.network_variables(state), notes)
-    checkpoint.remove(os.path.join(folder, "checkpoint"))
+    # Where only another fold, or none, was trained again, the weights are there.
+    if last_trained == folds[-1]:
+        output.save(WEIGHTS, lambda path: weights.save(path, description, training.network_variables(state), notes))
+    output.write_json(ACCURACY, {**found, "config": config})
+    if not output.failed:
+        checkpoint.remove(output.path(CHECKPOINT))
+        output.finish(run_io.METRICS, drop=[CHECKPOINT])
     cli.say(f"accuracy {found['accuracy']:.3f} over {len(folds)} folds; nearest class mean {found['baseline']:.3f}, chance {found['chance']:.3f}")
-    cli.say(f"{os.path.join(folder, 'report.html')}: accuracy by epoch, confusion matrix and settings")
-    cli.say(f"{os.path.join(folder, 'accuracy.json')}, weights.safetensors: of the network that held out fold {folds[-1]}")
-    return 0
+    cli.say(f"{os.path.join(folder, REPORT)}: accuracy by epoch, confusion matrix and settings")
+    cli.say(f"{os.path.join(folder, ACCURACY)}, {WEIGHTS}: of the network that held out fold {folds[-1]}")
+    return status or int(output.failed)
 
 
-def write_report(folder: str, found: dict[str, Any], rows: Sequence[Mapping[str, Any]], config: dict[str, Any]) -> None:
+def _write_rows(output: run_io.Output, rows: Sequence[Mapping[str, Any]]) -> None:
+    try:
+        files.write_text(output.path(run_io.METRICS), runs.json_lines(rows), sync=False)
+    except OSError as error:
+        output.complain(run_io.METRICS, error, "the training goes on without")
+
+
+def _save_state(output: run_io.Output, state: Any, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Writes a checkpoint; the epochs in it, 0 where it cannot be written."""
+    try:
+        checkpoint.save_tree(output.path(CHECKPOINT), state, rows)
+        return len(rows)
+    except OSError as error:
+        output.complain(CHECKPOINT, error, "a later --resume begins the fold at hand again")
+        return 0
+
+
+def _read_earlier(
+    folder: str, record: records.Record, like: Any, clips: Sequence[training.Clip], folds: Sequence[int], epochs: int
+) -> tuple[Any, list[dict[str, Any]]]:
+    """State and rows to go on from: of the checkpoint, or else of the folds that metrics.jsonl holds to their end.
+
+    The network of the last fold is trained again where its weights are not whole. Says what is lost; touches nothing.
+    """
+    path = os.path.join(folder, CHECKPOINT)
+    try:
+        with cli.naming("resume"):
+            if restored := checkpoint.load_tree(path, like):
+                return restored
+    except cli.UserError as error:
+        if not isinstance(error.__cause__, checkpoint.DamagedError):
+            raise
+        cli.say(f"{error.__cause__} The fold at hand is begun again.")
+    rows, complete = runs.read_rows(os.path.join(folder, run_io.METRICS), _is_row)
+    if not complete:
+        cli.say(f"{os.path.join(folder, run_io.METRICS)}: damaged or missing; folds that cannot be read are trained again")
+    kept = []
+    for fold in folds:
+        own = [row for row in rows if row["fold"] == fold]
+        held_out = sum(clip.fold == fold for clip in clips)
+        whole = [row["epoch"] for row in own] == list(range(1, epochs + 1)) and len(own[-1].get("predicted", ())) == held_out
+        weights_lost = fold == folds[-1] and not records.is_whole(folder, record, WEIGHTS)
+        if whole and not weights_lost:
+            kept += own
+        elif own:
+            cli.say(f"fold {fold} is trained again")
+    return None, kept
+
+
+def _is_row(row: Any) -> bool:
+    kinds = {"fold": int, "epoch": int, "loss": float, "fitted": float, "accuracy": float, "seconds": float}
+    plain = isinstance(row, dict) and all(isinstance(row.get(name), kind) for name, kind in kinds.items())
+    return plain and isinstance(row.get("predicted", []), list)
+
+
+def report_page(found: dict[str, Any], rows: Sequence[Mapping[str, Any]], config: dict[str, Any]) -> str:
     """report.html: how the training went and what came of it; settings by the flags they came by."""
     from audio_texture import report
 
@@ -198,7 +261,7 @@ def write_report(folder: str, found: dict[str, Any], rows: Sequence[Mapping[str,
     }
     # The help of a choice begins with its options.
     settings = [[name, value, flags.FLAGS[name].help.rpartition(">: ")[2]] for name, value in values.items()]
-    cli.write_text(os.path.join(folder, "report.html"), report.training_page(found, rows, settings, config))
+    return report.training_page(found, rows, settings, config)
 
 
 def _from_flags(kind):

@@ -6,8 +6,8 @@
     python -m launch.transfer --content=dog.wav --style=fire.wav --recipe=paper-transfer-1d --style_layers=relu_1,relu_2
 
 The result has the content's length, rate, channels and level. Writes transfer.wav (transfer_0.wav ... for several weights),
-quality.json, config.json, metrics.jsonl and report.html into --output_dir. Ctrl-C ends the optimisation after the evaluations
-at hand and writes what there is (exit status 130).
+quality.json, config.json, metrics.jsonl, report.html and files.json, the record of them, into --output_dir. Ctrl-C ends the
+optimisation after the evaluations at hand and writes what there is (exit status 130).
 """
 
 import concurrent.futures
@@ -20,7 +20,7 @@ import numpy as np
 from absl import flags
 
 from audio_texture import audio, quality, recipes, synthesis
-from launch import cli
+from launch import cli, run_io, runs
 
 cli.define_recipe_flags("transfer", several=("style_weight",))
 _CONTENT = flags.DEFINE_string("content", f"{cli.EMBEDDED}clock", f"Sound whose course is kept. {cli.EMBEDDED}NAME is an embedded procedural sound.")
@@ -42,7 +42,7 @@ flags.adopt_module_key_flags(cli)
 
 # What the result is called, and which flags name sounds.
 SOUND, SOURCES = "transfer", ("content", "style")
-FILES = ("config.json", "metrics.jsonl", "quality.json", "report.html", "transfer.*", "transfer_*.*", "checkpoint")
+RESULTS = ("quality.json", "report.html")
 _KINDS = {"content": dict, "style": dict, "style_weights": list, "seed": int, "output_format": str, "recipe": dict}
 
 
@@ -63,7 +63,7 @@ def configure(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]:
-    """A configuration's recipe, content and style, and their rate. UserError where one of them, or the weights' file, will not do."""
+    """A configuration's recipe, content and style, and their rate. UserError where one of them, the weights' file or the format will not do."""
     recipe = recipes.Recipe.from_json(config["recipe"])
     with cli.naming("weights_file"):
         if recipe.weights_file and config.get("weights_sha256") != cli.digest(recipe.weights_file):
@@ -73,6 +73,9 @@ def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]
         synthesis.check_seconds(sounds[0].shape[1] / rate)
     with cli.naming("content_views"):
         synthesis.check_content(recipe, sounds[0], sample_rate=rate)
+    with cli.naming("output_format"):
+        channels, samples = sounds[0].shape
+        audio.check_writable(f".{config['output_format']}", channels=channels, sample_rate=rate, samples=samples)
     return recipe, sounds, rate
 
 
@@ -100,22 +103,22 @@ def _unweighted(recipe: recipes.Recipe) -> recipes.Recipe:
 def main() -> int:
     values = flags.FLAGS.flag_values_dict()
     config = cli.config_of_file(values["config"], _KINDS, task="transfer") if values["config"] is not None else configure(values)
-    folder = cli.checked_folder(config)
-    recipe, sounds, rate = read(config)
     weights = config["style_weights"]
+    names = run_io.sound_names(SOUND, len(weights), config["output_format"])
+    record = run_io.checked_folder(config, program="transfer", names=runs.output_names(names, RESULTS))
+    recipe, sounds, rate = read(config)
     # One problem, whose compiled programs serve every weight.
     problem = prepare({**config, "style_weights": [1.0]}, recipe, sounds, rate)
     cli.say_held()
     for line in synthesis.fields_of(recipe, synthesis.modelled_rate(recipe, rate)):
         cli.say(line)
-    names = [f"{SOUND}{f'_{i}' if len(weights) > 1 else ''}" for i in range(len(weights))]
     jobs = [(name, synthesis.reweighted(problem, style=weight), config["seed"]) for name, weight in zip(names, weights, strict=True)]
     # The originals are judged while the results are made, which leaves half of two cores idle.
     with concurrent.futures.ThreadPoolExecutor(1) as beside:
         judged = beside.submit(_judge_originals, *sounds, rate)
-        made, metrics, status = cli.make_sounds(folder, config, recipe, rate, jobs, clears=FILES)
-        _write_report(folder, config, *sounds, rate, made, metrics, judged.result())
-    return status
+        output, made, metrics, status = runs.make_sounds(config, recipe, rate, jobs, program="transfer", record=record)
+        page = lambda: _report(output, config, *sounds, rate, made, metrics, judged.result())
+        return runs.write_report(output, "report.html", page, status, "players, spectrograms, measures and the loss")
 
 
 def _judge_originals(content: np.ndarray, style: np.ndarray, rate: int) -> list[dict[str, Any]]:
@@ -126,8 +129,8 @@ def _judge_originals(content: np.ndarray, style: np.ndarray, rate: int) -> list[
         return []
 
 
-def _write_report(folder, config, content, style, rate, made, metrics, judged) -> None:
-    """quality.json and report.html: the content, what was made of it, and the style; judged: of `_judge_originals`."""
+def _report(output, config, content, style, rate, made, metrics, judged) -> str:
+    """Writes quality.json; report.html: the content, what was made of it, and the style; judged: of `_judge_originals`."""
     from audio_texture import report
 
     originals = [(f"{name}: {os.path.basename(config[name]['source'])}", wave, rate) for name, wave in (("content", content), ("style", style))]
@@ -136,9 +139,8 @@ def _write_report(folder, config, content, style, rate, made, metrics, judged) -
     found = zip(made, weights, results)
     own = [{"candidate": os.path.basename(path), "style_weight": weight, **measures(wave, (content, style), rate)} for path, weight, (_, wave, _) in found if judged]
     rows = [*judged[:1], *own, *judged[1:]]
-    cli.write_json(os.path.join(folder, "quality.json"), rows)
-    cli.write_text(os.path.join(folder, "report.html"), report.transfer_page(originals[0], originals[1], results, rows, metrics.rows, config, quality.meaning))
-    cli.say(f"{os.path.join(folder, 'report.html')}: players, spectrograms, measures and the loss")
+    output.write_json("quality.json", rows)
+    return report.transfer_page(originals[0], originals[1], results, rows, metrics, config, quality.meaning)
 
 
 if __name__ == "__main__":

@@ -363,6 +363,49 @@ except ValueError as error:
     assert message or soundfile.info(path).frames == samples
 
 
+@pytest.mark.parametrize(
+    "ending, channels, rate, samples, message",
+    [
+        (".mp3", 1, 44100, 100, "must be one of .wav, .flac, .ogg"),
+        (".flac", 9, 44100, 100, "FLAC cannot be written with 9 channels at 44100 Hz: it holds at most 8"),
+        (".flac", 16, 48000, 100, "16 channels.*at most 8"),
+        (".ogg", 300, 44100, 100, "Ogg Vorbis holds at most 255 channels, not 300"),
+        (".ogg", 1, 384_000, 100, "Ogg Vorbis holds at most 200000 Hz, not 384000"),
+        (".wav", 2000, 44100, 100, "WAV cannot be written with 2000 channels.*at most 1024"),
+        (".wav", 64, 192_000, 192_000 * 120, "more than a wav file holds, 117 s"),
+    ],
+)
+def test_formats_are_asked_beforehand(ending, channels, rate, samples, message):
+    """Catches minutes of work for a file that cannot be written; the rule is libsndfile's own."""
+    with pytest.raises(ValueError, match=message):
+        audio.check_writable(ending, channels=channels, sample_rate=rate, samples=samples)
+
+
+@pytest.mark.parametrize("ending", audio.ENDINGS)
+@pytest.mark.parametrize("rate", [4000, 8000, 44100, 192_000, 200_000])
+@pytest.mark.parametrize("channels", [1, 2, 6, 8])
+def test_what_is_promised_can_be_written(tmp_path, ending, rate, channels):
+    """Whatever the check lets pass is written, and the other way round."""
+    path = str(tmp_path / f"a{ending}")
+    try:
+        audio.check_writable(ending, channels=channels, sample_rate=rate, samples=500)
+    except ValueError:
+        with pytest.raises(ValueError):
+            audio.write(path, noise(500, channels), rate)
+    else:
+        audio.write(path, noise(500, channels), rate)
+        assert soundfile.info(path).channels == channels
+
+
+def test_a_users_file_is_no_partial_file(tmp_path):
+    """Catches a recording named as the partial file once was, replaced or removed."""
+    (tmp_path / "sound.partial.wav").write_text("mine")
+    audio.write(str(tmp_path / "sound.wav"), noise(1000), 8000)
+    with pytest.raises(ValueError):
+        audio.write(str(tmp_path / "sound.wav"), np.full((1, 9), 2.0, np.float32), 8000)
+    assert (tmp_path / "sound.partial.wav").read_text() == "mine" and len(os.listdir(tmp_path)) == 2
+
+
 def test_writing_leaves_no_partial_file(tmp_path):
     path = tmp_path / "sound.flac"
     audio.write(str(path), noise(1000), 8000)

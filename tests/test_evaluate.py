@@ -40,6 +40,8 @@ def folder(tmp_path):
     ):
         audio.write(str(tmp_path / f"{name}.wav"), wave, rate)
     (tmp_path / "text.wav").write_text("no sound")
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "quality.json").write_text("mine")
     return tmp_path
 
 
@@ -81,6 +83,7 @@ BAD = [
     (["--reference={}/reference.wav", "--candidate={}/text.wav"], ["--candidate", "text.wav", "not a sound file"]),
     (["--reference={}/reference.wav", "--candidate={}/short.wav"], ["--candidate", "short.wav", "0.5 s", "at least 1 s"]),
     (["--reference={}/silent.wav", "--candidate={}/other.wav"], ["--reference", "silent.wav", "silent"]),
+    (["--reference={}/reference.wav", "--candidate={}/other.wav", "--output_dir={}/own"], ["--output_dir", "'quality.json'", "no earlier run"]),
     (["--reference={}/reference.wav"], ["--candidate"]),
     (["--candidate={}/other.wav"], ["--reference"]),
     (["--heldout={}/heldout.wav"], ["--heldout", "--reference"]),

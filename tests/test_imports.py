@@ -6,15 +6,15 @@ import pathlib
 import pytest
 
 LIBRARY = pathlib.Path(__file__).parents[1] / "audio_texture"
-BASE = {"audio", "headers", "datasets", "sounds", "spectrogram", "constant_q", "layer", "optimize"}
+BASE = {"files", "headers", "audio", "datasets", "sounds", "spectrogram", "constant_q", "layer", "optimize"}
 STAGES = {"canvas", "phase", "networks", "infinite_width", "auditory", "statistics", "checkpoint", "walk"}
 JUDGES = {"objective", "quality"}
 NETWORKS = {"weights", "training"}
 ENDS = {"synthesis", "report"}
 # Choices need no more than the words they are made of, and what a kernel's width is in hertz.
 ALLOWED = {
-    **dict.fromkeys(BASE - {"constant_q"}, set()),
-    "audio": {"headers"},
+    **dict.fromkeys(BASE, set()),
+    "audio": {"files", "headers"},
     "constant_q": {"spectrogram"},
     **dict.fromkeys(STAGES, BASE),
     "walk": {"statistics"},

@@ -46,7 +46,7 @@ def straight(folder) -> Path:
 
 def test_files_of_a_run(straight):
     """The contract: what is written, and a sound of the right length, rate and level."""
-    assert {path.name for path in straight.iterdir()} == {"stream.wav", "config.json", "metrics.jsonl", "report.html", "state.safetensors"}
+    assert {path.name for path in straight.iterdir()} == {"stream.wav", "config.json", "metrics.jsonl", "report.html", "state.safetensors", "files.json"}
     wave, rate = audio.read(f"{straight}/stream.wav")
     assert (wave.shape, rate) == ((1, 3 * RATE), RATE) and 0.01 < audio.rms(wave) < 0.06
     assert [json.loads(line)["block"] for line in (straight / "metrics.jsonl").read_text().splitlines()] == list(range(7))
@@ -142,6 +142,8 @@ def test_a_morph(folder):
 def test_bad_input(straight, folder, tmp_path):
     """One line that names flag, value and rule; exit status 2; nothing written, not even the folder."""
     sound, style = f"--input={folder}/mono.wav", f"--target={folder}/style"
+    (folder / "own").mkdir()
+    (folder / "own/stream.wav").write_bytes((folder / "mono.wav").read_bytes())
     cases = [
         ([sound, *SMALL, "--loop", "--seconds=0.05", "--views=mel8@16/4:40"], "--seconds.*shorter than the longest kernel"),
         ([sound, "--loop", "--seconds=0"], "--seconds: 0 s is out of range"),
@@ -161,12 +163,19 @@ def test_bad_input(straight, folder, tmp_path):
         ([f"--target={straight}/state.safetensors"], "--target.*holds no style"),
         ([f"--target={folder}/no"], "--target.*'.*/no'"),
         ([sound, f"--save_target={folder}/nowhere/style"], "--save_target.*cannot be written"),
+        ([f"--input={folder}/own/stream.wav", f"--output_dir={folder}/own"], "--output_dir.*'stream.wav' there is .*which this run reads"),
+        ([sound, f"--output_dir={folder}/own", "--overwrite"], "--output_dir.*holds 'stream.wav', which no earlier run"),
+        ([sound, f"--input={straight}/stream.wav", f"--output_dir={straight}", "--overwrite"], "--output_dir.*'stream.wav' there is .*which this run reads"),
+        ([sound, f"--save_target={folder}/mono.wav", "--overwrite"], "--save_target.*mono.wav' is a file that this run reads"),
+        ([sound, f"--save_target={folder}/own/stream.wav", "--overwrite"], "--save_target.*is no style"),
+        ([sound, f"--save_target={folder}/style"], "--save_target.*style' is there; .*--overwrite"),
+        ([style, f"--save_target={folder}/style", "--overwrite"], "--save_target.*style' is a file that this run reads"),
         ([sound, "--output=stream.mp3"], "--output.*stream.mp3.*wav"),
         ([sound, "--resume"], "--resume.*config.json"),
         ([sound, "--resume", "--loop"], "--resume.*loop"),
         ([sound, "--output_dir", str(straight)], "--output_dir.*--overwrite"),
     ]
-    asked = [[*flags, *([] if "--output_dir" in flags else [f"--output_dir={tmp_path}/{number}"])] for number, (flags, _) in enumerate(cases)]
+    asked = [[*flags, *([] if any(flag.startswith("--output_dir") for flag in flags) else [f"--output_dir={tmp_path}/{number}"])] for number, (flags, _) in enumerate(cases)]
     for number, ((flags, said), (status, lines)) in enumerate(zip(cases, complaints("stream", asked), strict=True)):
         assert len(lines) == 1 and re.search(said, lines[0]), f"{flags}: {lines}"
         assert status == 2, flags

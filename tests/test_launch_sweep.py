@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Small enough that a sweep is mostly start-up.
 SMALL = ("--recipe=texture-fast", "--views=mel8@32/8:2", "--evaluations=12", "--seconds=0.3", "--noquality")
 TWO_BY_TWO = ("--sweep=seed=0,7", "--sweep=sharpness=2,8")
-FILES = {"texture.wav", "config.json", "metrics.jsonl", "spectrogram.png", "run.json"}
+FILES = {"texture.wav", "config.json", "metrics.jsonl", "spectrogram.png", "run.json", "files.json"}
 
 
 def command(*arguments) -> list[str]:
@@ -62,7 +62,7 @@ def swept(folder) -> Path:
 def test_files_of_a_sweep(swept):
     """A folder a run, nothing half-written, a row a run with its values in order."""
     runs = sorted(path for path in swept.iterdir() if path.is_dir())
-    assert {path.name for path in swept.iterdir()} - {path.name for path in runs} == {"sweep.csv", "sweep.html", "sweep.json"}
+    assert {path.name for path in swept.iterdir()} - {path.name for path in runs} == {"sweep.csv", "sweep.html", "sweep.json", "files.json"}
     assert all({path.name for path in one.iterdir()} == FILES for one in runs)
     rows = rows_of(swept)
     assert [row["run"] for row in rows] == [one.name for one in runs]

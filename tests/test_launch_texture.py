@@ -53,7 +53,7 @@ def first_run(folder) -> Path:
 
 def test_files_of_a_run(first_run, folder):
     """The contract: what is written, and that the sound is one: right length, rate and level, no silence, no copy."""
-    assert {path.name for path in first_run.iterdir()} == {"texture.wav", "config.json", "metrics.jsonl", "report.html"}
+    assert {path.name for path in first_run.iterdir()} == {"texture.wav", "config.json", "metrics.jsonl", "report.html", "files.json"}
     wave, rate = audio.read(str(first_run / "texture.wav"))
     reference, _ = audio.read(str(folder / "mono.wav"))
     assert (wave.shape, rate) == ((1, 4800), 16000)
@@ -89,7 +89,7 @@ def test_an_earlier_run_is_kept(first_run, folder):
     (kept / "notes.txt").write_text("mine")
     done = run(f"--input={folder}/mono.wav", f"--output_dir={kept}", "--overwrite", "--output_format=flac", *SMALL)
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in kept.iterdir()} == {"texture.flac", "config.json", "metrics.jsonl", "report.html", "notes.txt"}
+    assert {path.name for path in kept.iterdir()} == {"texture.flac", "config.json", "metrics.jsonl", "report.html", "files.json", "notes.txt"}
 
 
 def test_samples_are_seeds(first_run, folder):
@@ -175,7 +175,7 @@ def test_interrupted_and_resumed(folder):
     assert (out / "texture.wav").read_bytes() == (folder / "straight/texture.wav").read_bytes()
     losses = [[json.loads(line)["loss"] for line in (path / "metrics.jsonl").read_text().splitlines()] for path in (out, folder / "straight")]
     assert losses[0] == losses[1]
-    assert not (out / "checkpoint").exists()
+    assert not list(out.glob("checkpoint*"))
 
 
 def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
@@ -196,6 +196,11 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
     write("high-rate.wav", good, 384001)
     (folder / "file").write_text("")
     (folder / "other.json").write_text("{}")
+    write("sixteen.wav", np.tile(good, (1, 16)))
+    (folder / "recordings").mkdir()
+    for name in ("texture_rain.wav", "texture.backup.wav"):
+        write(f"recordings/{name}", good)
+    (folder / "recordings/report.html").write_text("mine")
     sound = lambda name: [f"--input={folder}/{name}"]
     fine = sound("mono.wav")
     return {
@@ -242,6 +247,9 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
         "no scale": ([*fine, "--scale=bark"], "scale.*bark"),
         "unwritable": ([*fine, f"--output_dir={folder}/file/out"], "--output_dir.*file/out"),
         "config": ([f"--config={folder}/other.json"], "--config.*'inputs' is missing"),
+        "a folder of the user's": ([*sound("recordings/texture_rain.wav"), f"--output_dir={folder}/recordings"], "--output_dir.*holds 'report.html', which no"),
+        "the same in spite of --overwrite": ([*fine, "--overwrite", f"--output_dir={folder}/recordings"], "--output_dir.*holds 'report.html', which no"),
+        "more channels than FLAC holds": ([*sound("sixteen.wav"), "--output_format=flac"], "--output_format: FLAC cannot be written with 16 channels at 16000 Hz.*at most 8"),
         "nothing to resume": ([*fine, "--resume"], "--resume"),
         "unknown flag": ([*fine, "--tempo=3"], "tempo"),
         "no flag": ([*fine, "rain.wav"], "'rain.wav'"),
@@ -260,6 +268,7 @@ def test_bad_input(folder, tmp_path):
         assert len(lines) == 1 and re.search(said, lines[0]), f"{what}: {lines}"
         assert status == 2, what
         assert not (tmp_path / str(number)).exists(), what
+    assert {path.name for path in (folder / "recordings").iterdir()} == {"texture_rain.wav", "texture.backup.wav", "report.html"}
 
 
 def test_recipes_are_listed():

@@ -59,7 +59,7 @@ def first_run(folder) -> subprocess.CompletedProcess:
 def test_files_of_a_run(first_run, folder):
     """The contract: accuracy with its confusion matrix, baseline and chance, settings; a line an epoch; a skipped clip is told."""
     out = folder / "first"
-    assert {path.name for path in out.iterdir()} == {"accuracy.json", "report.html", "weights.safetensors", "metrics.jsonl", "config.json"}
+    assert {path.name for path in out.iterdir()} == {"accuracy.json", "report.html", "weights.safetensors", "metrics.jsonl", "config.json", "files.json"}
     found = json.loads((out / "accuracy.json").read_text())
     assert found["accuracy"] == pytest.approx(np.mean(list(found["folds"].values()))) and set(found["folds"]) == {"1", "2"}
     assert found["accuracy"] > 0.9 and found["baseline"] > 0.9 and found["chance"] == 0.5
@@ -163,7 +163,7 @@ def test_interrupted_and_resumed(first_run, folder):
     assert straight.returncode == 0, straight.stderr
     for name in ("weights.safetensors", "accuracy.json"):
         assert (out / name).read_bytes() == (folder / "straight" / name).read_bytes()
-    assert not (out / "checkpoint").exists()
+    assert not (out / "checkpoint.safetensors").exists()
 
 
 def test_embedded_sounds(folder):
@@ -180,6 +180,8 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
         for file in files:
             (folder / name / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / name / file).write_text("no sound")
+    (folder / "clips").mkdir()
+    (folder / "clips/weights.safetensors").write_text("mine")
     data = lambda name: [f"--data={folder}/{name}"]
     fine = data("data")
     return {
@@ -197,6 +199,7 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
         "seconds": ([*fine, "--seconds=0.01"], "--seconds must be at least"),
         "too deep": ([*fine, "--filters=4,4,4,4,4,4"], "--pool: 1 frames are fewer than the 2"),
         "unwritable": ([*fine, f"--output_dir={folder}/data/low/2-broken.wav/out"], "--output_dir: "),
+        "a folder of clips": ([*fine, f"--output_dir={folder}/clips"], "--output_dir: .*holds 'weights.safetensors', which no earlier run"),
         "cache": ([*fine, f"--cache_dir={folder}/data/low/2-broken.wav/cache"], "--cache_dir: .*cache' cannot be made"),
         "nothing to resume": ([*fine, "--resume"], "--resume"),
         "an earlier run": ([*fine, f"--output_dir={folder}/first"], "--output_dir: .*already holds a run"),

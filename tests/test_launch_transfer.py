@@ -33,6 +33,8 @@ def folder(tmp_path_factory) -> Path:
     soundfile.write(path / "content.flac", (envelope * noise(19200, 2, seed=4, level=0.1)).T, 16000)
     soundfile.write(path / "style.wav", crackle(12000).T, 8000)
     soundfile.write(path / "short.wav", crackle(300).T, 8000)
+    (path / "own").mkdir()
+    soundfile.write(path / "own" / "transfer.wav", crackle(300).T, 8000)
     return path
 
 
@@ -46,7 +48,7 @@ def strip(folder) -> Path:
 
 def test_a_strip_from_content_to_style(strip):
     """Several weights: the content's rate, channels and length; of the content ever less, and of the style more than the content has."""
-    assert {path.name for path in strip.iterdir()} == {"config.json", "metrics.jsonl", "quality.json", "report.html", *(f"transfer_{i}.wav" for i in range(3))}
+    assert {path.name for path in strip.iterdir()} == {"config.json", "metrics.jsonl", "quality.json", "report.html", "files.json", *(f"transfer_{i}.wav" for i in range(3))}
     for i in range(3):
         wave, rate = audio.read(str(strip / f"transfer_{i}.wav"))
         assert (wave.shape, rate) == ((2, 19200), 16000)
@@ -100,7 +102,7 @@ def test_interrupted_and_resumed(folder):
     assert other.returncode == 2 and "--resume" in other.stderr and "style_weights differs" in other.stderr
     resumed, straight = run(*flags, f"--output_dir={out}", "--resume"), run(*flags, f"--output_dir={folder}/straight")
     assert resumed.returncode == 0 and straight.returncode == 0, resumed.stderr + straight.stderr
-    assert first.stat().st_mtime_ns == before and not (out / "checkpoint").exists()
+    assert first.stat().st_mtime_ns == before and not list(out.glob("checkpoint*"))
     assert all(path.read_bytes() == (folder / "straight" / path.name).read_bytes() for path in (first, second))
 
 
@@ -109,6 +111,7 @@ def test_interrupted_and_resumed(folder):
     [
         (["--content=none.wav"], "--content: 'none.wav' does not exist"),
         (["--style={folder}/short.wav"], "--style: '{folder}/short.wav' lasts 0.0375 s; the shortest kernel must fit"),
+        (["--overwrite", "--output_dir={folder}/own"], "--output_dir: '{folder}/own' holds 'transfer.wav', which no earlier run here lists"),
         (["--style_weight=1,two"], "--style_weight: 'two' must be numbers separated by commas"),
         (["--style_weight=0", "--content_weight=0"], "--style_weight: style_weight must be at least 0 and not 0 with content_weight"),
         (["--style_layers=relu_9"], "--style_layers: 'relu_9' is no layer of this network; there are conv_1, relu_1"),
@@ -121,7 +124,7 @@ def test_interrupted_and_resumed(folder):
 )
 def test_one_line_for_every_mistake(folder, tmp_path, flags, message):
     """Exit status 2, the flag, the value and the rule, and nothing written."""
-    done = run(*(flag.format(folder=folder) for flag in flags), f"--output_dir={tmp_path}/out")
+    done = run(f"--output_dir={tmp_path}/out", *(flag.format(folder=folder) for flag in flags))
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith("error: ") and message.format(folder=folder) in done.stderr
     assert not (tmp_path / "out").exists()

@@ -417,9 +417,9 @@ def test_resumed_to_the_bit(data, train, tmp_path, after):
     """Through the disk, within a fold and between two; catches keys or order that depend on how often it was begun."""
     states = run(data, train)
     state, rows = states[after - 1]
-    checkpoint.save_tree(str(tmp_path / "states"), after, state, rows[:after])
+    checkpoint.save_tree(str(tmp_path / "state"), state, rows[:after])
     like = jax.eval_shape(train.init, jax.random.key(0))
-    state, rows = checkpoint.load_tree(str(tmp_path / "states"), like)
+    state, rows = checkpoint.load_tree(str(tmp_path / "state"), like)
     assert len(rows) == after
     resumed = run(data, train, state=state, rows=rows)[-1]
     assert without_seconds(resumed[1]) == without_seconds(states[-1][1])

@@ -1,0 +1,140 @@
+"""Files that appear whole or not at all, and files of arrays that tell when they are damaged.
+
+Whatever is written goes into a hidden file beside its place first, is flushed to the disk and then
+renamed: neither a kill nor a power cut nor a full disk leaves half of it under its name, and what
+stood there before stays until the new one is whole.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+# Of the metadata of a file of arrays.
+CHECKSUM = "audio_texture_sha256"
+
+
+def partial_path(path: str) -> str:
+    """A hidden name beside a path, of its own for every call: other processes may be writing the
+    same file.
+    """
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.{os.urandom(4).hex()}.partial")
+
+
+def partial_of(entry: str) -> str | None:
+    """The name of the file that a folder's entry is a partial one of, by `partial_path`; None for
+    other names.
+    """
+    match = re.fullmatch(r"\.(.+)\.[0-9a-f]{8}\.partial", entry, re.DOTALL)
+    return match and match[1]
+
+
+@contextlib.contextmanager
+def replacing(path: str, *, sync: bool = True) -> Iterator[str]:
+    """A hidden path to write a file to, which takes the place of `path` at the end; it is removed
+    where anything fails.
+
+    sync: whether the file is on the disk before it is renamed, and the name after it. OSError where
+    it cannot be written.
+    """
+    partial = partial_path(path)
+    try:
+        yield partial
+        if sync:
+            sync_file(partial)
+        os.replace(partial, path)
+        if sync:
+            sync_folder(os.path.dirname(path) or ".")
+    finally:
+        with contextlib.suppress(OSError):
+            os.remove(partial)
+
+
+def sync_file(path: str) -> None:
+    """Waits until a file's content is on the disk. OSError where it cannot get there."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(path: str) -> None:
+    """Waits until a folder's names are on the disk, where its file system can do that."""
+    with contextlib.suppress(OSError):
+        sync_file(path)
+
+
+def write_bytes(path: str, data: bytes, *, sync: bool = True) -> None:
+    """Writes a file whole or not at all. OSError where it cannot be written."""
+    with replacing(path, sync=sync) as partial:
+        with open(partial, "wb") as file:
+            file.write(data)
+
+
+def write_text(path: str, text: str, *, sync: bool = True) -> None:
+    """Writes a file of text in UTF-8, as `write_bytes`."""
+    write_bytes(path, text.encode(), sync=sync)
+
+
+def write_arrays(
+    path: str, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Writes arrays and texts as one file of safetensors with a checksum over all of them. OSError
+    where it cannot be written.
+
+    The same arrays and texts make the same bytes.
+    """
+    write_bytes(path, encode_arrays(arrays, metadata))
+
+
+def encode_arrays(
+    arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None
+) -> bytes:
+    """The bytes of a file of `write_arrays`."""
+    arrays = {name: np.array(array, order="C") for name, array in arrays.items()}
+    notes = dict(metadata or {})
+    encoded = safetensors.numpy.save(arrays, notes | {CHECKSUM: _checksum(arrays, notes)})
+    # The library puts the metadata's entries in another order in every process.
+    length = int.from_bytes(encoded[:8], "little")
+    header = json.loads(encoded[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + encoded[8 + length :]
+
+
+def read_arrays(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Inverse of `write_arrays`; files of safetensors without a checksum are taken as they are.
+
+    Raises ValueError where the file is missing, none of safetensors, or cut or altered anywhere.
+    """
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            arrays, metadata = (
+                {name: file.get_tensor(name) for name in file.keys()},
+                file.metadata() or {},
+            )
+    except (OSError, safetensors.SafetensorError, TypeError) as error:
+        raise ValueError(
+            f"{path!r} is not a file of safetensors that can be read ({error})."
+        ) from error
+    expected = metadata.pop(CHECKSUM, None)
+    if expected is not None and expected != _checksum(arrays, metadata):
+        raise ValueError(f"{path!r} is damaged: its content does not fit its checksum.")
+    return arrays, metadata
+
+
+def _checksum(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(json.dumps(sorted(metadata.items())).encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(json.dumps([name, str(array.dtype), list(array.shape)]).encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
