@@ -427,9 +427,14 @@ def describe(texture: synthesis.Texture) -> str:
         "not finite": f"FAILED, as the loss was not finite at evaluation {int(texture.outcome.state.failed_at)}; this is the last finite state",
     }
     text = f"{lines[texture.outcome.reason]} ({last.evaluations} evaluations, {last.seconds:.1f} s, loss {last.loss:.4g})"
-    if texture.lowered_db:
-        text += f"; its level is {texture.lowered_db:.1f} dB below the input's, lest it clip"
-    return text
+    return f"{text}{describe_lowering(texture.lowered_db)}"
+
+
+def describe_lowering(lowered_db: float) -> str:
+    """The end of a line on a sound that had to stay below its input's level, or nothing."""
+    if lowered_db < 0.05:
+        return ""
+    return f"; its level is {lowered_db:.1f} dB below the input's, so that nothing is clipped"
 
 
 def likeness_section(config: dict[str, Any], references: Sequence[np.ndarray], result: np.ndarray, rate: int) -> list[tuple[str, str]]:

@@ -332,6 +332,8 @@ def _write_stream(stream: streaming.Stream, sink: _File | _Pipe, wanted: int) ->
             sink.keep(following)
         state = following
         cli.say(f"{sink.path}: {sink.samples / sink.rate:.1f} s, loss {float(made.outcome.state.value):.4g}, {made.wave.shape[1] / sink.rate / made.outcome.progress[-1].seconds:.2f}x real time")
+        if not warm and made.lowered_db:
+            cli.say(f"{sink.path}{cli.describe_lowering(made.lowered_db)}")
         # The first block of a run compiles.
         warm = warm or (sink.samples, time.monotonic())
     else:
@@ -347,7 +349,7 @@ def _write_loop(loop: streaming.Loop, sink: _File | _Pipe) -> int:
     made = streaming.make_loop(loop, jax.random.key(_SEED.value), on_chunk=lambda _, rows: bar.show(rows[-1]))
     bar.close()
     sink.write_whole(made.wave, _row(0, made))
-    cli.say(f"{sink.path}: a loop of {_SECONDS.value:g} s; {made.outcome.reason}, loss {float(made.outcome.state.value):.4g}")
+    cli.say(f"{sink.path}: a loop of {_SECONDS.value:g} s; {made.outcome.reason}, loss {float(made.outcome.state.value):.4g}{cli.describe_lowering(made.lowered_db)}")
     return {"interrupted": 130, "not finite": 1}.get(made.outcome.reason, 0)
 
 

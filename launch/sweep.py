@@ -388,6 +388,7 @@ def write_run(output: run_io.Output, run: Run, program: Any, texture: synthesis.
         # Sounds may be too short to be judged.
         with contextlib.suppress(ValueError):
             row |= program.measures(texture.wave, references, rate)
+    row["lowered_db"] = round(texture.lowered_db, 3)
     if texture.outcome.reason == "not finite":
         row["error"] = f"the loss was not finite at evaluation {int(texture.outcome.state.failed_at)}"
 
