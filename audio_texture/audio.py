@@ -416,11 +416,28 @@ def resample(wave: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     return scipy.signal.resample_poly(wave, up, down, axis=-1, window=taps).astype(np.float32)
 
 
+def mono_weights(wave: np.ndarray) -> np.ndarray:
+    """What channels are multiplied by to be summed to one, [C, N] -> [C]: their mean, unless it cancels.
+
+    Where the mean has less than a hundredth of the channels' mean power, as of an inverted pair, it is the strongest
+    component of their covariance.
+    """
+    channels = len(wave)
+    even = np.full(channels, 1 / channels)
+    covariance = np.atleast_2d(np.cov(wave.astype(np.float64), bias=True))
+    if channels == 1 or even @ covariance @ even >= 0.01 * np.trace(covariance) / channels:
+        return even
+    return np.linalg.eigh(covariance)[1][:, -1] / np.sqrt(channels)
+
+
 def with_channels(wave: np.ndarray, channels: int) -> np.ndarray:
     """The wave with another number of channels: mixed down to their mean, or repeated. [C, samples] -> [channels, samples]."""
     if len(wave) == channels:
         return wave
-    return np.repeat(np.mean(wave, axis=0, keepdims=True), channels, axis=0)
+    weights = mono_weights(wave)
+    even = np.all(weights == weights[0])
+    mono = np.mean(wave, axis=0) if even else (weights @ wave).astype(np.float32)
+    return np.repeat(mono[None], channels, axis=0)
 
 
 def fold_channels(waves: Sequence[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:

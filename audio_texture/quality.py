@@ -113,7 +113,7 @@ def check(wave: np.ndarray, *, sample_rate: int, name: str = "a sound") -> None:
 
 
 def prepare(wave: np.ndarray, *, sample_rate: int, rate: int, name: str = "a sound") -> np.ndarray:
-    """Mono (see `mono_weights`), at the working rate, without what lies below 20 Hz or above 0.44 of the rate (7 kHz), and at one level.
+    """Mono (see `audio.mono_weights`), at the working rate, without what lies below 20 Hz or above 0.44 of the rate (7 kHz), and at one level.
 
     Args:
       wave: [N] or [C, N] float.
@@ -129,20 +129,6 @@ def prepare(wave: np.ndarray, *, sample_rate: int, rate: int, name: str = "a sou
     return as_judged(wave, sample_rate=sample_rate, rate=rate)
 
 
-def mono_weights(wave: np.ndarray) -> np.ndarray:
-    """What channels are multiplied by to be summed to one, [C, N] -> [C]: their mean, unless it cancels.
-
-    Where the mean has less than a hundredth of the channels' mean power, as of an inverted pair, it is the strongest
-    component of their covariance.
-    """
-    channels = len(wave)
-    even = np.full(channels, 1 / channels)
-    covariance = np.atleast_2d(np.cov(wave.astype(np.float64), bias=True))
-    if channels == 1 or even @ covariance @ even >= 0.01 * np.trace(covariance) / channels:
-        return even
-    return np.linalg.eigh(covariance)[1][:, -1] / np.sqrt(channels)
-
-
 def streams_of(wave: np.ndarray) -> np.ndarray:
     """What is judged of a wave: its channels, and of neighbours sum and difference over the root of two. [C, N] -> [S, N]."""
     pairs = [(a + sign * b) / np.sqrt(2) for a, b in zip(wave[:-1], wave[1:]) for sign in (1, -1)]
@@ -152,7 +138,7 @@ def streams_of(wave: np.ndarray) -> np.ndarray:
 def as_judged(wave: np.ndarray, *, sample_rate: int, rate: int) -> np.ndarray:
     """`prepare` of what need not be judged by itself: also of less than a second."""
     wave = np.atleast_2d(wave)
-    wave = (mono_weights(wave) @ wave).astype(np.float32)
+    wave = (audio.mono_weights(wave) @ wave).astype(np.float32)
     wave = audio.heard(audio.resample(wave, sample_rate, rate), sample_rate=rate)
     # The slope of a resampler's filter is no trait of a texture, and only a sound that was at another rate has it.
     frequency = scipy.fft.rfftfreq(len(wave))
@@ -418,7 +404,7 @@ def _judged(
     sounds = [np.atleast_2d(np.asarray(wave, np.float32)) for wave in waves.values()]
     channels = min(map(len, sounds))
     # Sounds of as many channels are mixed alike: their signs and weights must agree.
-    mixed = {len(sound): mono_weights(sound) for sound in sounds}
+    mixed = {len(sound): audio.mono_weights(sound) for sound in sounds}
     fewer = lambda sound: np.repeat((mixed[len(sound)] @ sound)[None], channels, axis=0).astype(np.float32)
     streams = [streams_of(sound if len(sound) == channels else fewer(sound)) for sound in sounds]
     powers = np.array([audio.rms(stream) ** 2 for stream in streams[-1]])
@@ -462,7 +448,7 @@ def kept(candidate: np.ndarray, content: np.ndarray, *, sample_rate: int, candid
     candidate, content = (np.atleast_2d(np.asarray(wave, np.float32)) for wave in (candidate, content))
     if len(candidate) == len(content):
         # One mixture for both, so that what cancels in the one is not compared with what does not in the other.
-        weights = mono_weights(content)
+        weights = audio.mono_weights(content)
         candidate, content = weights @ candidate, weights @ content
     a = prepare(candidate, sample_rate=candidate_rate, rate=rate, name="the candidate")
     b = prepare(content, sample_rate=sample_rate, rate=rate, name="the content")
@@ -680,7 +666,8 @@ def copying(candidate: np.ndarray, reference: np.ndarray, *, sample_rate: int) -
         # frames end a window before the samples do: one window less, mostly
         for flags, found in ((copied, match(a, b)), (looped, match(a, a, away=_AWAY))):
             flags[: len(found)] |= found[: len(flags)] > least
-    return {"copied": float(np.mean(copied[loud])), "looped": float(np.mean(looped[loud]))}
+    share = lambda flagged: float(np.sum(flagged & loud) / max(np.sum(loud), 1))
+    return {"copied": share(copied), "looped": share(looped)}
 
 
 # ---------------------------------------------------------------- defects

@@ -150,7 +150,7 @@ def inline(picture: bytes, alternative: str) -> str:
 def spectrogram_figure(sounds: Sequence[Sound], *, range_db: float = 80.0, bands: int = 128) -> plt.Figure:
     """Mel spectrograms side by side, on the same scales of time, frequency and level (dB of the loudest point of all)."""
     lowest_rate = min(48_000, *(rate for _, _, rate in sounds))
-    waves = [audio.resample(np.mean(wave, axis=0), rate, lowest_rate) for _, wave, rate in sounds]
+    waves = [audio.resample(audio.with_channels(wave, 1)[0], rate, lowest_rate) for _, wave, rate in sounds]
     images = [_mel_picture(wave, lowest_rate, bands) for wave in waves]
     lengths = [len(wave) / lowest_rate for wave in waves]
     top = max(picture.max() for picture in images)
@@ -170,7 +170,7 @@ def spectrogram_figure(sounds: Sequence[Sound], *, range_db: float = 80.0, bands
 
 def write_picture(path: str, wave: np.ndarray, sample_rate: int, *, range_db: float = 80.0, bands: int = 64) -> None:
     """A small mel spectrogram of a wave [C, N] as a PNG without axes, for pages of many."""
-    picture = _mel_picture(np.mean(wave, axis=0), sample_rate, bands, columns=160)
+    picture = _mel_picture(audio.with_channels(wave, 1)[0], sample_rate, bands, columns=160)
     plt.imsave(path, picture, origin="lower", cmap="magma", vmin=picture.max() - range_db, vmax=picture.max())
 
 
