@@ -685,7 +685,7 @@ def band_levels(wave: np.ndarray, *, sample_rate: int) -> tuple[np.ndarray, np.n
     frequencies = scipy.fft.rfftfreq(len(wave), 1 / sample_rate)
     centers = _centers(sample_rate)
     band = [np.sum(power[(frequencies >= c / 2 ** (1 / 6)) & (frequencies < c * 2 ** (1 / 6))]) for c in centers]
-    return centers, 10 * np.log10(np.array(band) / np.sum(power) + 1e-6)
+    return centers, 10 * np.log10(np.array(band) / max(np.sum(power), np.finfo(np.float32).tiny) + 1e-6)
 
 
 def _silence(wave: np.ndarray, sample_rate: int) -> float:
