@@ -702,7 +702,7 @@ def _jumps(wave: np.ndarray, sample_rate: int) -> np.ndarray:
     around, middle = round(0.025 * sample_rate) | 1, round(0.005 * sample_rate) | 1
     mean = lambda x, n: scipy.ndimage.uniform_filter1d(x, n, mode="nearest") * n
     outside = (mean(second**2, around) - mean(second**2, middle)) / (around - middle)
-    return second / np.sqrt(np.maximum(outside, 1e-4 * np.mean(second**2)))
+    return second / np.sqrt(np.maximum(outside, 1e-4 * np.mean(second**2) + np.finfo(np.float32).tiny))
 
 
 def clicks(candidate, reference, *, sample_rate: int) -> float:
