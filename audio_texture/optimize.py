@@ -22,6 +22,8 @@ Parameters = Any
 Loss = Callable[[Parameters, Any], tuple[jax.Array, dict[str, jax.Array]]]
 
 SUFFICIENT_DECREASE = 1e-4
+# Evaluations that a tolerance compares over, and between looks from outside.
+WINDOW, CHUNK = 100, 25
 LONGEST_BACKTRACK = 8
 
 
@@ -221,8 +223,8 @@ def run(
     evaluations: int,
     seconds: float = float("inf"),
     tolerance: float = 0.0,
-    window: int = 100,
-    chunk: int = 25,
+    window: int = WINDOW,
+    chunk: int = CHUNK,
     progress: list[Progress] | None = None,
     on_chunk: Callable[[State, list[Progress]], None] = lambda state, progress: None,
 ) -> Outcome:
@@ -262,8 +264,8 @@ def run_batch(
     mesh: jax.sharding.Mesh | None = None,
     size: int = 0,
     seconds: float = float("inf"),
-    window: int = 100,
-    chunk: int = 25,
+    window: int = WINDOW,
+    chunk: int = CHUNK,
     on_chunk: Callable[[State, list[list[Progress]]], None] = lambda states, rows: None,
 ) -> list[Outcome]:
     """`run` for n runs of one optimiser at once. One that is done, stuck or not finite stands still and disturbs no other.

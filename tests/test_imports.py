@@ -19,6 +19,7 @@ ALLOWED = {
     "walk": {"statistics"},
     **dict.fromkeys(JUDGES | NETWORKS, BASE | STAGES),
     "recipes": {"audio", "layer", "spectrogram"},
+    "choices": {"layer", "optimize", "recipes"},
     "views": BASE | {"recipes"},
     "matching": BASE | STAGES | JUDGES | {"recipes", "views", "weights"},
     "mixing": BASE | STAGES | JUDGES | {"recipes", "views", "matching"},
