@@ -31,7 +31,7 @@ from absl import flags
 
 from audio_texture import audio, infinite_width, objective, phase, sounds, spectrogram
 from audio_texture.layer import Layer
-from launch import cli
+from launch import cli, given
 
 FRAMES, BINS, LAYERS = 431, 513, (Layer(width=11, filters=4096),)
 
@@ -119,6 +119,7 @@ def row(case: str, name: str, *arguments: Any) -> dict[str, Any]:
 
 
 def main() -> None:
+    given.refuse_if({"input": ("texture" not in _CASES.value, "it is for the case texture, which is not asked for")})
     cli.check_output_folder(_OUTPUT_DIR.value, overwrite=_OVERWRITE.value, marker="benchmark.json")
     with cli.naming("input"):
         audio.read(_INPUT.value) if not _INPUT.value.startswith(cli.EMBEDDED) else cli.read_sound(_INPUT.value, start=0, seconds=1)
@@ -133,14 +134,14 @@ def main() -> None:
                 first = first or found["run_ms"]
                 rows.append(found | {"ratio": first / found["run_ms"]})
                 compiled = "" if found["compile_s"] is None else f"compiled in {found['compile_s']:.2f} s, "
-                print(f"{case:15} {name:26} {compiled}{found['run_ms']:.1f} ms, x{rows[-1]['ratio']:.2f}, peak {found['peak_mb']:.0f} MB", flush=True)
+                cli.show(f"{case:15} {name:26} {compiled}{found['run_ms']:.1f} ms, x{rows[-1]['ratio']:.2f}, peak {found['peak_mb']:.0f} MB")
     cli.make_output_folder(_OUTPUT_DIR.value)
     cli.write_json(os.path.join(_OUTPUT_DIR.value, "benchmark.json"), rows)
 
 
 if __name__ == "__main__":
     _CASES = flags.DEFINE_multi_enum("cases", list(CASES), list(CASES), "What to measure; repeat for several.")
-    _INPUT = flags.DEFINE_string("input", f"{cli.EMBEDDED}rain", "What the case texture makes a texture of.")
-    _OUTPUT_DIR = flags.DEFINE_string("output_dir", "output/benchmark", "Folder for benchmark.json.")
+    _INPUT = cli.define_path("input", f"{cli.EMBEDDED}rain", "What the case texture makes a texture of.")
+    _OUTPUT_DIR = cli.define_path("output_dir", "output/benchmark", "Folder for benchmark.json.")
     _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier benchmark.json in --output_dir may be replaced.")
     cli.run(main)

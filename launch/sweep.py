@@ -501,7 +501,7 @@ def main() -> int:
         raise cli.UserError(next(iter(failures.values())))
     claim(folder, runs, found, goes_on=goes_on)
     if _DRY_RUN.value:
-        print(describe(found, groups, failures))
+        cli.show(describe(found, groups, failures))
         return 0
     cli.say(describe(found, groups, failures))
 

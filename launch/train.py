@@ -23,11 +23,11 @@ from absl import flags
 
 from audio_texture import checkpoint, training, weights
 from audio_texture.layer import Description, Layer
-from launch import cli
+from launch import cli, given
 
 FILTERS = {"1d-frequency": (64, 64, 64), "1d-time": (64, 64, 64), "2d": (18, 36, 72)}
 
-_DATA = flags.DEFINE_string("data", None, "Folder of the clips; embedded procedural sounds if left out.")
+_DATA = cli.define_path("data", None, "Folder of the clips; embedded procedural sounds if left out.")
 _NETWORK = flags.DEFINE_enum("network", "1d-frequency", list(FILTERS), "What kernels slide over: frames, bins, or both.")
 _FILTERS = flags.DEFINE_list("filters", None, "Filters of each layer. Default: 64,64,64 (the authors': 4096,4096,4096); 2d: 18,36,72, the authors'.")
 _WIDTH = flags.DEFINE_integer("width", 11, "Frames, or bins, or both, that a kernel spans.", lower_bound=1)
@@ -55,8 +55,8 @@ for _kind, _defaults in ((training.FrontEnd, training.FrontEnd(bands=64)), (trai
             flags.DEFINE_enum("readout", "mean", list(training.READOUTS), text)
         else:
             (flags.DEFINE_integer if isinstance(_value, int) else flags.DEFINE_float)(_field.name, _value, _HELP[_field.name])
-_CACHE_DIR = flags.DEFINE_string("cache_dir", None, "Folder for spectrograms. Default: ~/.cache/audio_texture/spectrograms, or under XDG_CACHE_HOME.")
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", "output/train", "Folder for the results.")
+_CACHE_DIR = cli.define_path("cache_dir", None, "Folder for spectrograms. Default: ~/.cache/audio_texture/spectrograms, or under XDG_CACHE_HOME.")
+_OUTPUT_DIR = cli.define_path("output_dir", "output/train", "Folder for the results.")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --output_dir may be replaced.")
 _CHECKPOINT_EVERY = flags.DEFINE_integer("checkpoint_every", 0, "Epochs between checkpoints; 0 keeps one on Ctrl-C alone.", lower_bound=0)
 _RESUME = flags.DEFINE_bool("resume", False, "Whether to finish the run in --output_dir, from its last checkpoint.")
@@ -65,6 +65,7 @@ FILES = ("config.json", "metrics.jsonl", "accuracy.json", "report.html", "weight
 
 
 def main() -> int:
+    given.check_run_flags()
     front, settings = _from_flags(training.FrontEnd), _from_flags(training.Settings)
     with cli.naming("filters"):
         layers = tuple(Layer(_WIDTH.value, 1, _POOL.value, filters) for filters in _numbers(_FILTERS.value or FILTERS[_NETWORK.value]))

@@ -13,18 +13,18 @@ at hand and writes what there is (exit status 130).
 import concurrent.futures
 import dataclasses
 import os
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 from absl import flags
 
 from audio_texture import audio, quality, recipes, synthesis
-from launch import cli
+from launch import cli, given
 
 cli.define_recipe_flags("transfer", several=("style_weight",))
-_CONTENT = flags.DEFINE_string("content", f"{cli.EMBEDDED}clock", f"Sound whose course is kept. {cli.EMBEDDED}NAME is an embedded procedural sound.")
-_STYLE = flags.DEFINE_string("style", f"{cli.EMBEDDED}rain", "Sound whose texture it is given.")
+_CONTENT = cli.define_path("content", f"{cli.EMBEDDED}clock", f"Sound whose course is kept. {cli.EMBEDDED}NAME is an embedded procedural sound.")
+_STYLE = cli.define_path("style", f"{cli.EMBEDDED}rain", "Sound whose texture it is given.")
 for _name in ("content", "style"):
     flags.DEFINE_float(f"{_name}_start", 0.0, f"Where in the {_name} to begin, in seconds.", lower_bound=0)
     flags.DEFINE_float(f"{_name}_seconds", 10.0, f"How much of the {_name} to use at the most, in seconds.", lower_bound=0.01, upper_bound=60)
@@ -33,6 +33,8 @@ flags.adopt_module_key_flags(cli)
 
 # What the result is called, and which flags name sounds.
 SOUND, SOURCES = "transfer", ("content", "style")
+# What decides about samples beside the recipe.
+DECIDES = (*(f"{name}{part}" for name in SOURCES for part in ("", "_start", "_seconds")), "seed", "output_format")
 FILES = ("config.json", "metrics.jsonl", "quality.json", "report.html", "transfer.*", "transfer_*.*", "checkpoint")
 _KINDS = {"content": dict, "style": dict, "style_weights": list, "seed": int, "output_format": str, "recipe": dict}
 
@@ -51,6 +53,13 @@ def configure(values: dict[str, Any]) -> dict[str, Any]:
     plain = {name: values[name] for name in ("seed", "output_format")}
     plain["weights_sha256"] = cli.digest(recipe.weights_file) if recipe.weights_file else None
     return {**sounds, "style_weights": weights, **plain, "recipe": recipe.to_json(), "versions": cli.versions()}
+
+
+def without_effect(values: dict[str, Any], config: dict[str, Any], names: Collection[str]) -> dict[str, str]:
+    """Those of the named flags that do nothing in a run whose flags have these values, with the reason. config: of `configure`."""
+    recipe = dataclasses.replace(recipes.Recipe.from_json(config["recipe"]), style_weight=max(config["style_weights"]))
+    own = given.of_sources({name: [config[name]["source"]] for name in SOURCES}, names)
+    return own | given.of_recipe(values, recipe, names, program="transfer")
 
 
 def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]:
@@ -91,6 +100,11 @@ def _unweighted(recipe: recipes.Recipe) -> recipes.Recipe:
 def main() -> int:
     values = flags.FLAGS.flag_values_dict()
     config = cli.config_of_file(values["config"], _KINDS, task="transfer") if values["config"] is not None else configure(values)
+    given.check_run_flags()
+    if values["config"] is not None:
+        given.refuse_beside_config(DECIDES)
+    else:
+        given.refuse(without_effect(values, config, given.names()))
     folder = cli.checked_folder(config)
     recipe, sounds, rate = read(config)
     weights = config["style_weights"]
@@ -101,10 +115,14 @@ def main() -> int:
     names = [f"{SOUND}{f'_{i}' if len(weights) > 1 else ''}" for i in range(len(weights))]
     jobs = [(name, synthesis.reweighted(problem, style=weight), config["seed"]) for name, weight in zip(names, weights, strict=True)]
     # The originals are judged while the results are made, which leaves half of two cores idle.
-    with concurrent.futures.ThreadPoolExecutor(1) as beside:
-        judged = beside.submit(_judge_originals, *sounds, rate)
+    beside = concurrent.futures.ThreadPoolExecutor(1)
+    judged = beside.submit(_judge_originals, *sounds, rate)
+    try:
         made, metrics, status = cli.make_sounds(folder, config, recipe, rate, jobs, clears=FILES)
         _write_report(folder, config, *sounds, rate, made, metrics, judged.result())
+    finally:
+        # Who is interrupted does not wait for it.
+        beside.shutdown(wait=False, cancel_futures=True)
     return status
 
 

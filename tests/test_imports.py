@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 LIBRARY = pathlib.Path(__file__).parents[1] / "audio_texture"
-BASE = {"audio", "sounds", "spectrogram", "constant_q", "layer", "optimize"}
+BASE = {"audio", "sounds", "spectrogram", "constant_q", "layer", "optimize", "paths", "precision"}
 STAGES = {"canvas", "phase", "networks", "infinite_width", "auditory", "statistics", "checkpoint", "walk"}
 JUDGES = {"objective", "quality"}
 NETWORKS = {"weights", "training"}
