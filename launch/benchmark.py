@@ -14,14 +14,16 @@ phase           magnitudes of 5 s to a wave; `convergence` is the spectral conve
 """
 
 import concurrent.futures
+import contextlib
 import multiprocessing
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -118,14 +120,32 @@ def row(case: str, name: str, *arguments: Any) -> dict[str, Any]:
     return {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000} | found
 
 
+def _heed_the_parent() -> None:
+    """A child ends when its parent says so; Ctrl-C is for the parent, and what a child has started ends with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+
+@contextlib.contextmanager
+def _ended_with(processes: concurrent.futures.ProcessPoolExecutor) -> Iterator[None]:
+    """Ends an executor's children where this process is interrupted, which would wait for them otherwise."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        for child in multiprocessing.active_children():
+            child.terminate()
+        processes.shutdown(wait=False, cancel_futures=True)
+        raise
+
+
 def main() -> None:
     given.refuse_if({"input": ("texture" not in _CASES.value, "it is for the case texture, which is not asked for")})
     cli.check_output_folder(_OUTPUT_DIR.value, overwrite=_OVERWRITE.value, marker="benchmark.json")
     with cli.naming("input"):
         audio.read(_INPUT.value) if not _INPUT.value.startswith(cli.EMBEDDED) else cli.read_sound(_INPUT.value, start=0, seconds=1)
     rows = []
-    fresh = {"max_workers": 1, "max_tasks_per_child": 1, "mp_context": multiprocessing.get_context("spawn")}
-    with concurrent.futures.ProcessPoolExecutor(**fresh) as processes:
+    fresh = {"max_workers": 1, "max_tasks_per_child": 1, "mp_context": multiprocessing.get_context("spawn"), "initializer": _heed_the_parent}
+    with concurrent.futures.ProcessPoolExecutor(**fresh) as processes, _ended_with(processes):
         for case in _CASES.value:
             first = None
             for name in CASES[case][1]:

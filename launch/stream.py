@@ -24,8 +24,8 @@ import jax
 import numpy as np
 from absl import flags
 
-from audio_texture import audio, recipes, streaming, synthesis
-from launch import cli, given
+from audio_texture import audio, optimize, recipes, streaming, synthesis
+from launch import cli, given, interrupts
 
 cli.define_recipe_flags()
 flags.FLAGS.set_default("recipe", "texture-fast")
@@ -69,8 +69,6 @@ def main() -> int:
     sink = (_Pipe if piped else _File)(style)
     try:
         status = _write_loop(loop, sink) if loop else _write_stream(stream, sink, wanted)
-    except KeyboardInterrupt:
-        status = 130
     except (ValueError, OSError) as error:
         cli.say(f"error: --output: {' '.join(str(error).split())}; the {sink.samples / style.sample_rate:.1f} s before stay valid.")
         return 1
@@ -223,18 +221,24 @@ def _write_stream(stream: streaming.Stream, sink: _File | _Pipe, wanted: int) ->
     state = sink.resumed(streaming.begin(stream), stream.samples)
     first, began, warm = sink.samples, time.monotonic(), None
     while sink.samples < wanted:
-        following, made = streaming.step(stream, key, state)
-        reason = made.outcome.reason
-        if reason in ("interrupted", "not finite"):
-            break
-        wave = made.wave[:, : wanted - sink.samples]
-        sink.write(wave, _row(state.block, made))
-        if wave.shape == made.wave.shape:
-            sink.keep(following)
+        # A block is written with its state, or not at all.
+        with optimize.Interrupts() as late:
+            following, made = streaming.step(stream, key, state)
+            reason = made.outcome.reason
+            if reason in ("interrupted", "not finite"):
+                break
+            wave = made.wave[:, : wanted - sink.samples]
+            sink.write(wave, _row(state.block, made))
+            if wave.shape == made.wave.shape:
+                sink.keep(following)
+        interrupts.kept(sink.path)
         state = following
         cli.say(f"{sink.path}: {sink.samples / sink.rate:.1f} s, loss {float(made.outcome.state.value):.4g}, {made.wave.shape[1] / sink.rate / made.outcome.progress[-1].seconds:.2f}x real time")
         # The first block of a run compiles.
         warm = warm or (sink.samples, time.monotonic())
+        if late.seen:
+            reason = "interrupted"
+            break
     else:
         reason = "done"
     factor = lambda samples, since: f"{(sink.samples - samples) / sink.rate / max(time.monotonic() - since, 1e-9):.2f}x real time"
@@ -245,11 +249,15 @@ def _write_stream(stream: streaming.Stream, sink: _File | _Pipe, wanted: int) ->
 
 def _write_loop(loop: streaming.Loop, sink: _File | _Pipe) -> int:
     bar = cli.ProgressBar(loop.style.recipe.evaluations, os.path.basename(sink.path))
-    made = streaming.make_loop(loop, jax.random.key(_SEED.value), on_chunk=lambda _, rows: bar.show(rows[-1]))
-    bar.close()
-    sink.write(made.wave, _row(0, made))
-    cli.say(f"{sink.path}: a loop of {_SECONDS.value:g} s; {made.outcome.reason}, loss {float(made.outcome.state.value):.4g}")
-    return {"interrupted": 130, "not finite": 1}.get(made.outcome.reason, 0)
+    # Ctrl-C waits until what the optimiser came to is written.
+    with optimize.Interrupts() as late:
+        made = streaming.make_loop(loop, jax.random.key(_SEED.value), on_chunk=lambda _, rows: bar.show(rows[-1]))
+        bar.close()
+        sink.write(made.wave, _row(0, made))
+    interrupts.kept(sink.path)
+    reason = "interrupted" if late.seen else made.outcome.reason
+    cli.say(f"{sink.path}: a loop of {_SECONDS.value:g} s; {reason}, loss {float(made.outcome.state.value):.4g}")
+    return {"interrupted": 130, "not finite": 1}.get(reason, 0)
 
 
 def _report(folder: str, config: dict[str, Any], references: list[np.ndarray], sink: _File) -> None:

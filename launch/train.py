@@ -21,9 +21,9 @@ import numpy as np
 import tqdm
 from absl import flags
 
-from audio_texture import checkpoint, training, weights
+from audio_texture import checkpoint, optimize, training, weights
 from audio_texture.layer import Description, Layer
-from launch import cli, given
+from launch import cli, given, interrupts
 
 FILTERS = {"1d-frequency": (64, 64, 64), "1d-time": (64, 64, 64), "2d": (18, 36, 72)}
 
@@ -114,25 +114,38 @@ def main() -> int:
     )
     try:
         for state, rows in epochs:
-            cli.write_text(os.path.join(folder, "metrics.jsonl"), "".join(json.dumps(row) + "\n" for row in rows))
-            last = rows[-1]
-            bar.update()
-            bar.set_postfix_str(f"loss {last['loss']:.3f}")
-            if "predicted" in last:
-                bar.clear()
-                cli.say(f"fold {last['fold']}: accuracy {last['accuracy']:.3f} (training {last['fitted']:.3f})")
-            if _CHECKPOINT_EVERY.value and len(rows) % _CHECKPOINT_EVERY.value == 0:
-                checkpoint.save_tree(os.path.join(folder, "checkpoint"), len(rows), state, rows)
-                saved = len(rows)
+            with optimize.Interrupts() as late:
+                cli.write_text(os.path.join(folder, "metrics.jsonl"), "".join(json.dumps(row) + "\n" for row in rows))
+                last = rows[-1]
+                bar.update()
+                bar.set_postfix_str(f"loss {last['loss']:.3f}")
+                if "predicted" in last:
+                    bar.clear()
+                    cli.say(f"fold {last['fold']}: accuracy {last['accuracy']:.3f} (training {last['fitted']:.3f})")
+                if _CHECKPOINT_EVERY.value and len(rows) % _CHECKPOINT_EVERY.value == 0:
+                    checkpoint.save_tree(os.path.join(folder, "checkpoint"), len(rows), state, rows)
+                    saved = len(rows)
+            if late.seen:
+                raise KeyboardInterrupt
     except KeyboardInterrupt:
-        bar.close()
-        if len(rows) > saved:
-            checkpoint.save_tree(os.path.join(folder, "checkpoint"), len(rows), state, rows)
+        with optimize.Interrupts():
+            bar.close()
+            if len(rows) > saved:
+                checkpoint.save_tree(os.path.join(folder, "checkpoint"), len(rows), state, rows)
         cli.say(f"interrupted after {len(rows)} epochs; --resume goes on from there")
         return 130
     except FloatingPointError as error:
         raise cli.UserError(f"--learning_rate: {error}") from error
     bar.close()
+    # What was learnt stands in memory alone: Ctrl-C waits until it is written.
+    with optimize.Interrupts() as late:
+        _write_results(folder, config, clips, classes, profiles, rows, skipped, description, state)
+    return interrupts.STATUS if late.seen else 0
+
+
+def _write_results(folder, config, clips, classes, profiles, rows, skipped, description, state) -> None:
+    """accuracy.json, report.html and weights.safetensors of a run that came to its end."""
+    folds = config["folds"]
     found = {**training.summary(clips, classes, profiles, rows), "skipped": skipped}
     write_report(folder, found, rows, config)
     cli.write_json(os.path.join(folder, "accuracy.json"), {**found, "config": config})
@@ -143,7 +156,6 @@ def main() -> int:
     cli.say(f"accuracy {found['accuracy']:.3f} over {len(folds)} folds; nearest class mean {found['baseline']:.3f}, chance {found['chance']:.3f}")
     cli.say(f"{os.path.join(folder, 'report.html')}: accuracy by epoch, confusion matrix and settings")
     cli.say(f"{os.path.join(folder, 'accuracy.json')}, weights.safetensors: of the network that held out fold {folds[-1]}")
-    return 0
 
 
 def write_report(folder: str, found: dict[str, Any], rows: Sequence[Mapping[str, Any]], config: dict[str, Any]) -> None:
