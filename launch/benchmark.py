@@ -33,7 +33,7 @@ from absl import flags
 
 from audio_texture import audio, infinite_width, objective, phase, sounds, spectrogram
 from audio_texture.layer import Layer
-from launch import cli, given
+from launch import cli, given, interrupts
 
 FRAMES, BINS, LAYERS = 431, 513, (Layer(width=11, filters=4096),)
 
@@ -127,25 +127,36 @@ def _heed_the_parent() -> None:
 
 
 @contextlib.contextmanager
-def _ended_with(processes: concurrent.futures.ProcessPoolExecutor) -> Iterator[None]:
-    """Ends an executor's children where this process is interrupted, which would wait for them otherwise."""
+def _ended_when_interrupted() -> Iterator[None]:
+    """Ends the children where this process is interrupted, which would wait for them otherwise."""
     try:
         yield
     except KeyboardInterrupt:
         for child in multiprocessing.active_children():
             child.terminate()
-        processes.shutdown(wait=False, cancel_futures=True)
         raise
 
 
-def main() -> None:
+def main() -> int:
     given.refuse_if({"input": ("texture" not in _CASES.value, "it is for the case texture, which is not asked for")})
     cli.check_output_folder(_OUTPUT_DIR.value, overwrite=_OVERWRITE.value, marker="benchmark.json")
     with cli.naming("input"):
         audio.read(_INPUT.value) if not _INPUT.value.startswith(cli.EMBEDDED) else cli.read_sound(_INPUT.value, start=0, seconds=1)
-    rows = []
+    try:
+        rows = _measured()
+    except KeyboardInterrupt:
+        cli.say("interrupted; nothing was made: benchmark.json has all rows or none")
+        return interrupts.STATUS
+    cli.make_output_folder(_OUTPUT_DIR.value)
+    cli.write_json(os.path.join(_OUTPUT_DIR.value, "benchmark.json"), rows)
+    return 0
+
+
+def _measured() -> list[dict[str, Any]]:
+    """All rows, each printed as soon as it is there."""
+    rows: list[dict[str, Any]] = []
     fresh = {"max_workers": 1, "max_tasks_per_child": 1, "mp_context": multiprocessing.get_context("spawn"), "initializer": _heed_the_parent}
-    with concurrent.futures.ProcessPoolExecutor(**fresh) as processes, _ended_with(processes):
+    with concurrent.futures.ProcessPoolExecutor(**fresh) as processes, _ended_when_interrupted():
         for case in _CASES.value:
             first = None
             for name in CASES[case][1]:
@@ -155,8 +166,7 @@ def main() -> None:
                 rows.append(found | {"ratio": first / found["run_ms"]})
                 compiled = "" if found["compile_s"] is None else f"compiled in {found['compile_s']:.2f} s, "
                 cli.show(f"{case:15} {name:26} {compiled}{found['run_ms']:.1f} ms, x{rows[-1]['ratio']:.2f}, peak {found['peak_mb']:.0f} MB")
-    cli.make_output_folder(_OUTPUT_DIR.value)
-    cli.write_json(os.path.join(_OUTPUT_DIR.value, "benchmark.json"), rows)
+    return rows
 
 
 if __name__ == "__main__":

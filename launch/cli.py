@@ -495,7 +495,10 @@ def make_sounds(
                 audio.write(path, texture.wave, rate)
                 interrupts.kept(path)
                 say(f"{path}: {describe(texture)}")
-            reason = "interrupted" if late.seen else texture.outcome.reason
+            reason = texture.outcome.reason
+            if late.seen and reason != "interrupted":
+                reason = "interrupted"
+                say(f"interrupted; kept: {path}")
         made.append(path)
         if reason == "interrupted":
             break
