@@ -163,7 +163,7 @@ def test_bad_input(straight, folder, tmp_path):
         ([style, "--learning_rate=0.1"], "--learning_rate: has no effect here.*Adam"),
         ([sound, "--start=standard"], "--start: has no effect here: a stream or loop always starts from a walk"),
         ([sound, "--loop", "--tolerance=0.1", "--evaluations=60"], "--tolerance: has no effect here: losses are compared over 100"),
-        ([sound, "--output=-", "--overwrite"], "--overwrite: has no effect here: --output=- writes no files"),
+        ([sound, "--output=-"], "--output_dir: has no effect here: --output=- writes no files"),
         (["--input_start=1"], "--input_start: has no effect here.*embedded"),
         ([sound, "--weights=1"], "--weights: has no effect here: there is one input"),
         ([f"--target={folder}/mono.wav"], "--target.*mono.wav"),
