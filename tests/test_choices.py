@@ -50,7 +50,8 @@ TRIED = {
     "gram_shift": [-1.0],
     "autocorrelation_weight": [0.0, 5.0],
     "diversity_weight": [0.0, 5.0],
-    "normalised_by": ["target", "nothing", "start"],
+    # "start" scales all of a texture's loss, with networks or without.
+    "normalised_by": ["target", "nothing"],
     "style_weight": [0.5],
     "content_weight": [0.0, 0.5],
     "balanced": [True, False],
