@@ -22,7 +22,11 @@ Parameters = Any
 Loss = Callable[[Parameters, Any], tuple[jax.Array, dict[str, jax.Array]]]
 
 SUFFICIENT_DECREASE = 1e-4
+# Evaluations that a tolerance compares over, and between looks from outside.
+WINDOW, CHUNK = 100, 25
 LONGEST_BACKTRACK = 8
+# Some terminals and wrappers send one Ctrl-C twice: seconds from one to the next that are two.
+APART = 0.3
 
 
 class State(NamedTuple):
@@ -98,7 +102,8 @@ def lbfgs(loss: Loss, *, history: int = 10) -> Optimizer:
 
     def init(parameters, data):
         zeros = jnp.zeros_like(flat(parameters))
-        search = _Search(method.init(zeros), zeros, jnp.float32(0), jnp.float32(0), jnp.int32(0), jnp.bool_(True))
+        nothing = jnp.zeros((), zeros.dtype)
+        search = _Search(method.init(zeros), zeros, nothing, nothing, jnp.int32(0), jnp.bool_(True))
         return _fresh(loss, parameters, data, search)
 
     def step(state, data):
@@ -122,7 +127,7 @@ def lbfgs(loss: Loss, *, history: int = 10) -> Optimizer:
             curved = jnp.vdot(gradient, search.direction) > search.slope
             search_ = jax.lax.cond(
                 (slope < 0) & jnp.isfinite(slope) & curved & started,
-                lambda: _Search(history_, -toward, slope, jnp.float32(1), jnp.int32(0), jnp.bool_(False)),
+                lambda: _Search(history_, -toward, slope, jnp.ones((), slope.dtype), jnp.int32(0), jnp.bool_(False)),
                 lambda: restarted(place, gradient),
             )
             return trial, value, terms, jnp.bool_(False), search_
@@ -221,8 +226,8 @@ def run(
     evaluations: int,
     seconds: float = float("inf"),
     tolerance: float = 0.0,
-    window: int = 100,
-    chunk: int = 25,
+    window: int = WINDOW,
+    chunk: int = CHUNK,
     progress: list[Progress] | None = None,
     on_chunk: Callable[[State, list[Progress]], None] = lambda state, progress: None,
 ) -> Outcome:
@@ -262,8 +267,8 @@ def run_batch(
     mesh: jax.sharding.Mesh | None = None,
     size: int = 0,
     seconds: float = float("inf"),
-    window: int = 100,
-    chunk: int = 25,
+    window: int = WINDOW,
+    chunk: int = CHUNK,
     on_chunk: Callable[[State, list[list[Progress]]], None] = lambda states, rows: None,
 ) -> list[Outcome]:
     """`run` for n runs of one optimiser at once. One that is done, stuck or not finite stands still and disturbs no other.
@@ -336,7 +341,7 @@ def _drive(
 ) -> tuple[State, list[str]]:
     """Chunk after chunk until every run has a reason to stop; adds to the rows. each: the runs' states; pack: of their counts."""
     start, deadline = time.monotonic() - began, time.monotonic() + seconds
-    with _Interrupts() as interrupts:
+    with Interrupts() as interrupts:
         seen = _seen(each, state)
         while True:
             runs = list(zip(seen, rows, evaluations, tolerance, strict=True))
@@ -398,20 +403,44 @@ def _advance(step: Callable[[State, Any], State], batch: str = "", mesh: jax.sha
     return jax.jit(way, donate_argnums=0)
 
 
-class _Interrupts:
-    """Notes the first Ctrl-C instead of raising; the second one raises as usual. Outside the main thread it does nothing."""
+class Interrupts:
+    """Notes the first Ctrl-C or SIGTERM instead of letting it end what is at hand; a second one does what it would have done.
+
+    Outside the main thread it does nothing. One within another is the other: what it notes ends both in their order.
+    """
+
+    _outer: "Interrupts | None" = None
 
     def __enter__(self):
-        self.seen = False
-        self._installed = threading.current_thread() is threading.main_thread()
-        if self._installed:
-            self._previous = signal.signal(signal.SIGINT, self._note)
+        self._seen_at: float | None = None
+        self._noting = Interrupts._outer or self
+        self._previous = {}
+        if self._noting is self and threading.current_thread() is threading.main_thread():
+            Interrupts._outer = self
+            for signum in (signal.SIGINT, signal.SIGTERM):
+                # Who ignores a signal, as programs under nohup do, goes on to.
+                if signal.getsignal(signum) not in (signal.SIG_IGN, None):
+                    self._previous[signum] = signal.signal(signum, self._note)
         return self
 
-    def _note(self, *_):
-        self.seen = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    @property
+    def seen(self) -> bool:
+        """Whether one was noted."""
+        return self._noting._seen_at is not None
+
+    def _note(self, signum, frame):
+        now = time.monotonic()
+        if self._seen_at is None:
+            self._seen_at = now
+        elif now - self._seen_at > APART:
+            self._restore()
+            signal.raise_signal(signum)
+
+    def _restore(self):
+        for signum, handler in self._previous.items():
+            signal.signal(signum, handler)
 
     def __exit__(self, *_):
-        if self._installed:
-            signal.signal(signal.SIGINT, self._previous)
+        if self._noting is self and Interrupts._outer is self:
+            Interrupts._outer = None
+            self._restore()

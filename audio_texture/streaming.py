@@ -29,6 +29,7 @@ import numpy as np
 import scipy.fft
 
 from audio_texture import audio, canvas, files, matching, mixing, objective, optimize, synthesis, walk
+from audio_texture.precision import single
 from audio_texture.recipes import Recipe
 
 # Above this share of full scale peaks are rounded off: what is emitted cannot be lowered when a louder moment comes. A
@@ -164,6 +165,7 @@ def check_recipe(recipe: Recipe) -> None:
         raise ValueError("normalised_by must be target or nothing in a stream, whose blocks start from each other.")
 
 
+@single
 def fit(
     recipe: Recipe,
     references: Sequence[np.ndarray],
@@ -244,6 +246,7 @@ def _encoded(style: Style) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     return arrays, {"format": FORMAT, "style": json.dumps(rest)}
 
 
+@single
 def load(path: str) -> Style:
     """Inverse of `save`. Raises ValueError where the file is missing, none of its kind, or of another version's recipe or networks."""
     arrays, metadata = files.read_arrays(path)
@@ -292,6 +295,7 @@ def _named(tree: Any) -> tuple[list[str], list[Any]]:
     return [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in paths], [leaf for _, leaf in paths]
 
 
+@single
 def prepare(style: Style, *, seconds: float | None = None) -> Stream:
     """Lays out blocks of `block_seconds`.
 
@@ -338,6 +342,7 @@ def begin(stream: Stream) -> State:
     return State(0, np.zeros((stream.style.factors.shape[1], stream.context + 2 * stream.blend), np.float32), 0, 0.0)
 
 
+@single
 def step(stream: Stream, key: jax.Array, state: State) -> tuple[State, Block]:
     """The next block of a stream: a function of its key, state and style alone.
 
@@ -390,6 +395,7 @@ def _start(sketch: canvas.Canvas, emitted: int, key: jax.Array, block: jax.Array
     return {"noise": jnp.concatenate(pieces, axis=1)[:, :samples], "gain": gains}
 
 
+@single
 def prepare_loop(style: Style, *, seconds: float) -> Loop:
     """Lays out a loop. Raises ValueError for a length out of range or shorter than the longest kernel."""
     recipe, rate = style.recipe, style.sample_rate
@@ -408,6 +414,7 @@ def prepare_loop(style: Style, *, seconds: float) -> Loop:
     return Loop(style, sketch._replace(render=jax.jit(sketch.render)), synthesis.optimizer_of(recipe, loss))
 
 
+@single
 def make_loop(loop: Loop, key: jax.Array, *, on_chunk: Callable[[optimize.State, list[optimize.Progress]], None] = lambda state, rows: None) -> Block:
     """A texture whose end flows into its beginning. on_chunk: as of `optimize.run`."""
     recipe = loop.style.recipe

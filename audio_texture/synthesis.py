@@ -17,6 +17,7 @@ import scipy.fft
 
 from audio_texture import audio, canvas, checkpoint, matching, mixing, objective, optimize, phase, spectrogram, views, walk
 from audio_texture.layer import receptive_fields
+from audio_texture.precision import single
 from audio_texture.recipes import Recipe, View, at_scales
 
 # Nothing above half of this is heard; faster recordings are modelled at this rate and the result is brought back to theirs.
@@ -38,6 +39,7 @@ class Programs(NamedTuple):
       fit: (waves, weights, numbers) -> target.
       loss: (parameters, data) -> (value, terms).
       to_wave: (key, parameters, constants) -> wave [C, N] at the modelled rate.
+      terms: of transfers, the names of the distances that have a weight.
       start: of transfers, (key, wave [C, N], (share, share of noise), colour, constants) -> (parameters that render noise of
         the colour, parameters that render the shares of the wave and of that noise).
     """
@@ -47,6 +49,7 @@ class Programs(NamedTuple):
     loss: optimize.Loss
     to_wave: Callable[[jax.Array, Any, Any], jax.Array]
     start: Callable[..., tuple[Any, Any]] | None = None
+    terms: tuple[str, ...] = ()
 
 
 class Problem(NamedTuple):
@@ -184,6 +187,7 @@ def shape_of(
     return structure, sample_rate, round(seconds * sample_rate), tuple(wave.shape for wave in references), *mixture
 
 
+@single
 def prepare(
     recipe: Recipe,
     references: Sequence[np.ndarray],
@@ -254,7 +258,7 @@ def prepare(
         # All was modelled at one level.
         return audio.match_level(wave * (levels / lost)[None] if recipe.level else wave / lost[None], audio.rms(levels), sample_rate=sample_rate)
 
-    return Problem(optimizer, begin, finish, programs)
+    return Problem(optimizer, single(begin), single(finish), programs)
 
 
 def _programs(style: Callable[..., objective.Objective], shape: Hashable, layout: Layout, unscaled: Collection[str]) -> Programs:
@@ -288,6 +292,7 @@ def shape_of_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *,
     return shape_of(recipe, folded, sample_rate=sample_rate, seconds=content.shape[1] / sample_rate)
 
 
+@single
 def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, sample_rate: int, like: Problem | None = None) -> Problem:
     """Fits style and content and lays out a canvas of the content's length. The result has the content's level.
 
@@ -346,7 +351,7 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
         wave = audio.resample(modelled_wave, rate, sample_rate)
         return audio.match_level(wave[:, :wanted], audio.level(content, sample_rate=sample_rate), sample_rate=sample_rate)
 
-    return Problem(optimizer, begin, finish, programs)
+    return Problem(optimizer, single(begin), single(finish), programs)
 
 
 def _transfer_programs(recipe: Recipe, rate: int, shape: Hashable, layout: Layout) -> Programs:
@@ -372,7 +377,8 @@ def _transfer_programs(recipe: Recipe, rate: int, shape: Hashable, layout: Layou
         held = lambda wave: layout.sketch.invert(layout.as_rendered(wave), constants)
         return held(noise), held(shares[0] * wave + shares[1] * noise)
 
-    return Programs(shape, _once(fit), *map(jax.jit, (loss, layout.to_wave)), _once(start))
+    terms = tuple(distances(recipe.numbers()))
+    return Programs(shape, _once(fit), *map(jax.jit, (loss, layout.to_wave)), _once(start), terms)
 
 
 def _once(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -386,7 +392,14 @@ def _optimizer_like(like: Problem | None, recipe: Recipe, programs: Programs) ->
 
 
 def reweighted(problem: Problem, **factors: float) -> Problem:
-    """A transfer with its distances' weights multiplied, by name; it shares with the other what it compiles."""
+    """A transfer with its distances' weights multiplied, by name; it shares with the other what it compiles.
+
+    Raises ValueError for a name that none of its distances has.
+    """
+    there = problem.programs.terms
+    unknown = [name for name in factors if name not in there]
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is no distance of this problem, which can be weighted anew; there are {', '.join(there) or 'none'}.")
 
     def begin(key):
         parameters, data = problem.begin(key)
@@ -396,6 +409,7 @@ def reweighted(problem: Problem, **factors: float) -> Problem:
     return problem._replace(begin=begin)
 
 
+@single
 def run(
     problem: Problem,
     recipe: Recipe,
@@ -443,21 +457,23 @@ def run(
             save(state, rows)
             saved_at = rows[-1].evaluations
 
-    outcome = optimize.run(
-        problem.optimizer,
-        state,
-        data,
-        evaluations=recipe.evaluations,
-        seconds=max_seconds,
-        tolerance=recipe.tolerance,
-        progress=rows,
-        on_chunk=after_chunk,
-    )
-    # Interrupted before its first chunk a run has nothing to go on from.
-    if outcome.reason == "interrupted" and checkpoint_path and outcome.progress:
-        save(outcome.state, outcome.progress)
-    wave, lowered_db = problem.finish(phase_key, outcome.state.parameters)
-    return Texture(wave, lowered_db, outcome)
+    # To the rendered wave: Ctrl-C in phase recovery must not lose what the optimiser came to.
+    with optimize.Interrupts() as interrupts:
+        outcome = optimize.run(
+            problem.optimizer,
+            state,
+            data,
+            evaluations=recipe.evaluations,
+            seconds=max_seconds,
+            tolerance=recipe.tolerance,
+            progress=rows,
+            on_chunk=after_chunk,
+        )
+        # Interrupted before its first chunk a run has nothing to go on from.
+        if outcome.reason == "interrupted" and checkpoint_path and outcome.progress:
+            save(outcome.state, outcome.progress)
+        wave, lowered_db = problem.finish(phase_key, outcome.state.parameters)
+    return Texture(wave, lowered_db, outcome._replace(reason="interrupted") if interrupts.seen else outcome)
 
 
 def check_weights(weights: Sequence[float], references: int) -> None:
@@ -533,6 +549,7 @@ def prepare_batch(
     return problems
 
 
+@single
 def run_batch(
     problems: Sequence[Problem],
     recipes: Sequence[Recipe],
@@ -595,6 +612,7 @@ def run_batch(
     return Batch(np.stack(waves), np.array(lowered_db), np.array(values, np.float32), terms, list(outcomes))
 
 
+@single
 def fitting_batch(problem: Problem, runs: int, *, memory: int) -> int:
     """How many of so many runs of a problem's shape, together, a device of that much memory in bytes holds; at least 1."""
     needed = optimize.batch_bytes(problem.optimizer, *problem.begin(jax.random.key(0)), runs=runs)

@@ -14,14 +14,16 @@ phase           magnitudes of 5 s to a wave; `convergence` is the spectral conve
 """
 
 import concurrent.futures
+import contextlib
 import multiprocessing
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -31,7 +33,7 @@ from absl import flags
 
 from audio_texture import audio, infinite_width, objective, phase, sounds, spectrogram
 from audio_texture.layer import Layer
-from launch import cli, run_io
+from launch import cli, given, interrupts, run_io
 
 RESULT = "benchmark.json"
 FRAMES, BINS, LAYERS = 431, 513, (Layer(width=11, filters=4096),)
@@ -119,13 +121,43 @@ def row(case: str, name: str, *arguments: Any) -> dict[str, Any]:
     return {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000} | found
 
 
+def _heed_the_parent() -> None:
+    """A child ends when its parent says so; Ctrl-C is for the parent, and what a child has started ends with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+
+@contextlib.contextmanager
+def _ended_when_interrupted() -> Iterator[None]:
+    """Ends the children where this process is interrupted, which would wait for them otherwise."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        for child in multiprocessing.active_children():
+            child.terminate()
+        raise
+
+
 def main() -> int:
+    given.refuse_if({"input": ("texture" not in _CASES.value, "it is for the case texture, which is not asked for")})
     record = run_io.check_output_folder(_OUTPUT_DIR.value, names=[RESULT], inputs=[_INPUT.value], overwrite=_OVERWRITE.value)
     with cli.naming("input"):
         audio.read(_INPUT.value) if not _INPUT.value.startswith(cli.EMBEDDED) else cli.read_sound(_INPUT.value, start=0, seconds=1)
-    rows = []
-    fresh = {"max_workers": 1, "max_tasks_per_child": 1, "mp_context": multiprocessing.get_context("spawn")}
-    with concurrent.futures.ProcessPoolExecutor(**fresh) as processes:
+    try:
+        rows = _measured()
+    except KeyboardInterrupt:
+        cli.say("interrupted; nothing was made: benchmark.json has all rows or none")
+        return interrupts.STATUS
+    output = run_io.claim(_OUTPUT_DIR.value, record, program="benchmark", first={})
+    output.write_json(RESULT, rows)
+    return int(output.failed)
+
+
+def _measured() -> list[dict[str, Any]]:
+    """All rows, each printed as soon as it is there."""
+    rows: list[dict[str, Any]] = []
+    fresh = {"max_workers": 1, "max_tasks_per_child": 1, "mp_context": multiprocessing.get_context("spawn"), "initializer": _heed_the_parent}
+    with concurrent.futures.ProcessPoolExecutor(**fresh) as processes, _ended_when_interrupted():
         for case in _CASES.value:
             first = None
             for name in CASES[case][1]:
@@ -134,15 +166,13 @@ def main() -> int:
                 first = first or found["run_ms"]
                 rows.append(found | {"ratio": first / found["run_ms"]})
                 compiled = "" if found["compile_s"] is None else f"compiled in {found['compile_s']:.2f} s, "
-                print(f"{case:15} {name:26} {compiled}{found['run_ms']:.1f} ms, x{rows[-1]['ratio']:.2f}, peak {found['peak_mb']:.0f} MB", flush=True)
-    output = run_io.claim(_OUTPUT_DIR.value, record, program="benchmark", first={})
-    output.write_json(RESULT, rows)
-    return int(output.failed)
+                cli.show(f"{case:15} {name:26} {compiled}{found['run_ms']:.1f} ms, x{rows[-1]['ratio']:.2f}, peak {found['peak_mb']:.0f} MB")
+    return rows
 
 
 if __name__ == "__main__":
     _CASES = flags.DEFINE_multi_enum("cases", list(CASES), list(CASES), "What to measure; repeat for several.")
-    _INPUT = flags.DEFINE_string("input", f"{cli.EMBEDDED}rain", "What the case texture makes a texture of.")
-    _OUTPUT_DIR = flags.DEFINE_string("output_dir", "output/benchmark", "Folder for benchmark.json.")
+    _INPUT = cli.define_path("input", f"{cli.EMBEDDED}rain", "What the case texture makes a texture of.")
+    _OUTPUT_DIR = cli.define_path("output_dir", "output/benchmark", "Folder for benchmark.json.")
     _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier benchmark.json in --output_dir may be replaced.")
     cli.run(main)

@@ -15,14 +15,16 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
-from typing import Any
+from typing import Any, TextIO
 
 import jax
 import numpy as np
 import tqdm
 from absl import app, flags
 
-from audio_texture import audio, optimize, recipes, sounds, synthesis
+from audio_texture import audio, optimize, paths, recipes, sounds, synthesis
+from launch import environment, interrupts
+from launch.paths import define_path, define_paths, expanded
 
 EMBEDDED = "sound:"
 CROSSOVER_HZ = ["1000"]
@@ -43,18 +45,19 @@ def naming(flag: str) -> Iterator[None]:
 
 
 def run(main: Callable[[], int | None]) -> None:
-    """Parses flags and runs main; bad input ends with one line on standard error and exit status 2."""
+    """Parses flags and runs main; bad input ends with one line on standard error and exit status 2, Ctrl-C with one and 130."""
+    interrupts.end_at_once()
     # Which accelerators are not there is no news.
     logging.getLogger("jax._src.xla_bridge").setLevel(logging.WARNING)
 
     def complain(message: str) -> None:
-        print(f"error: {' '.join(message.split())}", file=sys.stderr)
+        say(f"error: {' '.join(message.split())}")
         sys.exit(2)
 
     def parse(argv: Sequence[str]) -> Sequence[str]:
         try:
             left = flags.FLAGS(argv)
-        except flags.Error as error:
+        except (flags.Error, OSError, UnicodeError) as error:
             complain(str(error))
         if len(left) > 1:
             complain(f"{left[1]!r} belongs to no flag; write --flag=value.")
@@ -62,17 +65,40 @@ def run(main: Callable[[], int | None]) -> None:
 
     def guarded(_: Sequence[str]) -> int | None:
         try:
+            settle()
+            interrupts.raise_once()
             show_warnings()
             keep_compiled_programs()
             return main()
         except UserError as error:
             complain(str(error))
+        except KeyboardInterrupt:
+            interrupts.end()
+        except Exception:
+            # What Ctrl-C tore apart may come out as another error, such as the compiler's.
+            if interrupts.signalled():
+                interrupts.end()
+            raise
 
     if "--help" in sys.argv or "-h" in sys.argv:
         # absl's own help ends with exit status 1.
-        print(f"{sys.modules['__main__'].__doc__}\n{flags.FLAGS.main_module_help()}")
+        show(f"{sys.modules['__main__'].__doc__}\n{flags.FLAGS.main_module_help()}")
         sys.exit(0)
     app.run(guarded, flags_parser=parse)
+
+
+def settle() -> None:
+    """Brings JAX to the settings of every run. UserError, naming the variable, where the environment asks for what is not there."""
+    changed = environment.settle()
+    if changed:
+        say(f"{', '.join(changed)}: left aside, as samples do not depend on the environment")
+    try:
+        environment.check()
+        # Processes that share a sweep must meet before JAX looks for devices.
+        if not ("distributed" in flags.FLAGS and flags.FLAGS.distributed):
+            environment.check_backend()
+    except ValueError as error:
+        raise UserError(f"the environment: {error}") from error
 
 
 # What is no choice of a user's.
@@ -93,6 +119,8 @@ def define_recipe_flags(default: str = "texture", *, several: Sequence[str] = ()
             flags.DEFINE_list(field.name, None, f"{text} Several, between commas, make several results.")
         elif options:
             flags.DEFINE_enum(field.name, None, list(options), text)
+        elif field.name == "weights_file":
+            define_path(field.name, None, text, optional=True)
         elif field.type in ("bool", bool):
             flags.DEFINE_bool(field.name, None, text)
         elif field.type in ("int", int):
@@ -104,25 +132,12 @@ def define_recipe_flags(default: str = "texture", *, several: Sequence[str] = ()
 
 
 def recipe_from_flags(values: dict[str, Any] | None = None, *, task: str = "texture") -> recipes.Recipe:
-    """The named recipe with the fields that flags of one value (or values in their place) were given for. `--recipe=help` prints the list and ends.
+    """The named recipe with the fields that flags of one value (or values in their place) were given for.
 
     A recipe of another task is refused, but that a style may be made of any texture's distance: 1 is then its weight.
     """
     values = flags.FLAGS.flag_values_dict() if values is None else values
-    if values["recipe"] == "help":
-        for recipe in sorted(recipes.RECIPES.values(), key=lambda recipe: recipe.task != task):
-            if recipe.task in (task, "texture"):
-                print(f"{recipe.name:20} {recipe.summary}")
-        sys.exit(0)
-    with naming("recipe"):
-        recipe = recipes.named(values["recipe"])
-        if recipe.task != task:
-            if task != "transfer":
-                raise ValueError(f"{recipe.name!r} is for launch.transfer; for this program there are {', '.join(recipes.names(task))}.")
-            recipe = recipes.for_transfer(recipe)
-    if values["weights_file"]:
-        with naming("weights_file"):
-            recipe = synthesis.of_weights(recipe, values["weights_file"])
+    recipe = base_recipe(values, task=task)
     given = {field.name: values.get(field.name) for field in dataclasses.fields(recipe) if field.name not in FIXED}
     given = {name: value for name, value in given.items() if value is not None and not isinstance(value, list)}
     for name, value in given.items():
@@ -136,12 +151,31 @@ def recipe_from_flags(values: dict[str, Any] | None = None, *, task: str = "text
         raise UserError(f"--{named}: {' '.join(str(error).split())}") from error
 
 
+def base_recipe(values: dict[str, Any], *, task: str) -> recipes.Recipe:
+    """The recipe that --recipe and --weights_file alone make. `--recipe=help` prints the list and ends."""
+    if values["recipe"] == "help":
+        for recipe in sorted(recipes.RECIPES.values(), key=lambda recipe: recipe.task != task):
+            if recipe.task in (task, "texture"):
+                show(f"{recipe.name:20} {recipe.summary}")
+        sys.exit(0)
+    with naming("recipe"):
+        recipe = recipes.named(values["recipe"])
+        if recipe.task != task:
+            if task != "transfer":
+                raise ValueError(f"{recipe.name!r} is for launch.transfer; for this program there are {', '.join(recipes.names(task))}.")
+            recipe = recipes.for_transfer(recipe)
+    if values["weights_file"]:
+        with naming("weights_file"):
+            recipe = synthesis.of_weights(recipe, values["weights_file"])
+    return recipe
+
+
 def define_run_flags(program: str, seeds: str) -> None:
     """Flags of every program that optimises. program: its name. seeds: what another seed makes."""
     flags.DEFINE_integer("seed", 0, f"Seed of the start; {seeds}.", lower_bound=0, upper_bound=2**31 - 1)
     flags.DEFINE_enum("output_format", "wav", ["wav", "flac", "ogg"], "Format of the results.")
-    flags.DEFINE_string("config", None, "A run's config.json, to make it again; flags it has values for are ignored.")
-    flags.DEFINE_string("output_dir", f"output/{program}", "Folder for the results.")
+    define_path("config", None, "A run's config.json, to make it again; flags it has values for are refused.")
+    define_path("output_dir", f"output/{program}", "Folder for the results.")
     flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --output_dir may be replaced.")
     flags.DEFINE_float("max_seconds", float("inf"), "Wall-clock budget of a sample's optimisation, in seconds.", lower_bound=0)
     flags.DEFINE_integer("checkpoint_every", 0, "Evaluations between checkpoints in --output_dir; 0 keeps one on Ctrl-C alone.", lower_bound=0)
@@ -151,7 +185,7 @@ def define_run_flags(program: str, seeds: str) -> None:
 def define_input_flags() -> None:
     """Flags for the sounds a program starts from."""
     text = f"Sound file; repeat for several. {EMBEDDED}NAME is an embedded procedural sound: {', '.join(sounds.SOUNDS)}."
-    flags.DEFINE_multi_string("input", [f"{EMBEDDED}fire"], text)
+    define_paths("input", [f"{EMBEDDED}fire"], text)
     flags.DEFINE_float("input_start", 0.0, "Where in the file to begin, in seconds.", lower_bound=0)
     flags.DEFINE_float("input_seconds", 10.0, "How much of the file to use at the most, in seconds.", lower_bound=0.01, upper_bound=30)
 
@@ -225,7 +259,8 @@ def _bands(texts: Sequence[str], crossovers: Sequence[str]) -> tuple[list[str], 
         edges = list(map(recipes.number, crossovers))
         if len(edges) != len(names) - 1 or edges != sorted(set(edges)) or not 0 < edges[0] <= edges[-1] < float("inf"):
             raise ValueError(f"{','.join(crossovers)} must be {len(names) - 1} rising frequencies above 0, as there are {len(names)} bands.")
-    sources = dict(named)
+    with naming("bands"):
+        sources = {name: expanded(source) for name, source in named}
     return [sources[name] for name in ("low", "mid", "high") if name in sources], [list(pair) for pair in zip([0.0, *edges], [*edges, None], strict=True)]
 
 
@@ -282,10 +317,12 @@ def digest(source: str) -> str | None:
     """SHA-256 of a sound file, by which a run made again knows that its input is the same; None for an embedded sound."""
     if source.startswith(EMBEDDED):
         return None
-    if not os.path.isfile(source):
-        raise ValueError(f"{source!r} is a directory; a sound file is needed." if os.path.isdir(source) else f"{source!r} does not exist.")
-    with open(source, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    paths.check_file(source, "sound file")
+    try:
+        with open(source, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ValueError(f"{source!r} cannot be read ({error.strerror}).") from error
 
 
 # Lines on what was read, until `say_held`; and those that were said.
@@ -404,6 +441,7 @@ def read_inputs(
 
 def read_json(path: str) -> Any:
     """What a JSON file holds. ValueError where it is missing or none."""
+    paths.check_file(path, "JSON file")
     try:
         with open(path, encoding="utf-8") as file:
             return json.load(file)
@@ -413,7 +451,22 @@ def read_json(path: str) -> Any:
 
 def say(text: str) -> None:
     """A line on standard error, where progress goes; standard output is for results."""
-    print(text, file=sys.stderr, flush=True)
+    _print(text, sys.stderr)
+
+
+def show(text: str) -> None:
+    """Text on standard output."""
+    _print(text, sys.stdout)
+
+
+def _print(text: str, stream: TextIO) -> None:
+    """Prints; where nobody reads any more, as behind `| head`, what is made is worth as much as before, and the program goes on."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+    except OSError:
+        # What the stream still holds must not fail again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def describe(texture: synthesis.Texture) -> str:

@@ -18,10 +18,10 @@ from absl import flags
 from audio_texture import audio, quality, sounds
 from launch import cli, run_io, runs
 
-_REFERENCE = flags.DEFINE_string("reference", None, "Sound file to judge against, at least 1 s; an embedded rain if left out.")
-_CANDIDATE = flags.DEFINE_multi_string("candidate", None, "Sound file to judge, at least 1 s; repeat for several.")
-_HELDOUT = flags.DEFINE_string("heldout", None, "Second half of a recording whose first half is --reference: adds heldout_* measures.")
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", "output/evaluate", "Folder for the results.")
+_REFERENCE = cli.define_path("reference", None, "Sound file to judge against, at least 1 s; an embedded rain if left out.")
+_CANDIDATE = cli.define_paths("candidate", None, "Sound file to judge, at least 1 s; repeat for several.")
+_HELDOUT = cli.define_path("heldout", None, "Second half of a recording whose first half is --reference: adds heldout_* measures.")
+_OUTPUT_DIR = cli.define_path("output_dir", "output/evaluate", "Folder for the results.")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --output_dir may be replaced.")
 
 RESULTS = ("quality.json", "quality.html")
@@ -55,7 +55,7 @@ def main() -> int:
             found = quality.held_out(wave, reference[1], second, sample_rate=reference[2], candidate_rate=rate)
             row |= {f"heldout_{measure}": value for measure, value in found.items()}
         rows.append(row)
-    print(quality.describe(rows))
+    cli.show(quality.describe(rows))
 
     output = run_io.claim(_OUTPUT_DIR.value, record, program="evaluate", first={run_io.CONFIG: config})
     output.write_json("quality.json", rows)

@@ -19,17 +19,20 @@ from typing import Any
 from absl import flags
 
 from audio_texture import datasets, files
-from launch import cli, run_io, runs
+from launch import cli, given, run_io, runs
 
 # Known without an import of the experiments, which takes seconds that --help and bad input need not wait for.
 NAMES = ("shifts", "networks", "permutation", "carried", "inversion", "weights", "receptive-field", "transposition", "filters", "starts", "phases")
 
+# Figures that use no recordings.
+PROCEDURAL = ("carried", "inversion", "receptive-field", "transposition")
+
 _FIGURE = flags.DEFINE_multi_enum("figure", None, NAMES, "Experiment to run; repeat for several. Default: all.")
 _QUICK = flags.DEFINE_bool("quick", False, "Whether to run everything small: short sounds, few evaluations.")
 _SEEDS = flags.DEFINE_integer("seeds", 5, "Seeds of sounds, filters and starts that intervals are taken over.", lower_bound=5, upper_bound=1000)
-_DATA = flags.DEFINE_string("data", None, "Folder of recordings, as of launch.train, such as ESC-10; procedural sounds alone if left out.")
-_VGG19 = flags.DEFINE_string("vgg19", None, "File of ImageNet weights of VGG-19 (.pth, .safetensors, .npz, .h5) for the figure weights; left out there if not given.")
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", "output/insights", "Folder for the results.")
+_DATA = cli.define_path("data", None, "Folder of recordings, as of launch.train, such as ESC-10; procedural sounds alone if left out.")
+_VGG19 = cli.define_path("vgg19", None, "File of ImageNet weights of VGG-19 (.pth, .safetensors, .npz, .h5) for the figure weights; left out there if not given.")
+_OUTPUT_DIR = cli.define_path("output_dir", "output/insights", "Folder for the results.")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --output_dir may be replaced.")
 _RESUME = flags.DEFINE_bool("resume", False, "Whether to keep the figures that are in --output_dir and add those that are missing.")
 
@@ -38,6 +41,11 @@ PAGE = "insights.html"
 
 def main() -> int:
     figures = list(dict.fromkeys(_FIGURE.value or NAMES))
+    given.check_run_flags()
+    given.refuse_if({
+        "vgg19": ("weights" not in figures, "it is for the figure weights, which is not asked for"),
+        "data": (not set(figures) - set(PROCEDURAL), f"of {', '.join(figures)} all is shown on procedural sounds"),
+    })
     clips = []
     if _DATA.value:
         with cli.naming("data"):

@@ -14,7 +14,7 @@ import jax
 from absl import flags
 
 from audio_texture import checkpoint, files, optimize, recipes, synthesis
-from launch import cli, records, run_io
+from launch import cli, interrupts, records, run_io
 
 
 def checkpoint_name(sample: int) -> str:
@@ -178,15 +178,21 @@ def _make_sound(
                 kept, error, "the run goes on, but a later --resume cannot go on from here"
             ),
         )
-    bar.close()
-    if where := output.write_sound(name, texture.wave, rate):
-        cli.say(f"{where}: {cli.describe(texture)}")
+    # Ctrl-C waits until what the optimiser came to is written.
+    with optimize.Interrupts() as late:
+        bar.close()
+        if where := output.write_sound(name, texture.wave, rate):
+            interrupts.kept(where)
+            cli.say(f"{where}: {cli.describe(texture)}")
     metrics.write(sample, texture.outcome.progress)
     if texture.outcome.reason == "interrupted":
         output.finish(kept)
     elif where == output.path(name):
         checkpoint.remove(output.path(kept))
         output.finish(drop=[kept])
+    if late.seen and texture.outcome.reason != "interrupted":
+        cli.say(f"interrupted; kept: {where}")
+        return where, "interrupted"
     return where, texture.outcome.reason
 
 

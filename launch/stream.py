@@ -25,8 +25,8 @@ import jax
 import numpy as np
 from absl import flags
 
-from audio_texture import audio, files, recipes, streaming, synthesis
-from launch import cli, records, run_io, runs
+from audio_texture import audio, files, optimize, recipes, streaming, synthesis
+from launch import cli, given, interrupts, records, run_io, runs
 
 cli.define_recipe_flags()
 flags.FLAGS.set_default("recipe", "texture-fast")
@@ -36,10 +36,10 @@ flags.adopt_module_key_flags(cli)
 _SECONDS = flags.DEFINE_float("seconds", 30.0, "Length, in seconds; 0 goes on until interrupted.")
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the noise; another seed makes another stream.", lower_bound=0, upper_bound=2**31 - 1)
 _LOOP = flags.DEFINE_bool("loop", False, "Whether to make one loop of --seconds, whose end flows into its beginning.")
-_TARGET = flags.DEFINE_string("target", None, "Style file of an earlier --save_target, instead of --input.")
-_SAVE_TARGET = flags.DEFINE_string("save_target", None, "File for the fitted style (safetensors), enough for later streams without the recording.")
+_TARGET = cli.define_path("target", None, "Style file of an earlier --save_target, instead of --input.")
+_SAVE_TARGET = cli.define_path("save_target", None, "File for the fitted style (safetensors), enough for later streams without the recording.")
 _OUTPUT = flags.DEFINE_string("output", "stream.wav", "Name of the wav file in --output_dir, or - for raw 16-bit PCM on standard output and no files.")
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", "output/stream", "Folder for the results.")
+_OUTPUT_DIR = cli.define_path("output_dir", "output/stream", "Folder for the results.")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --output_dir may be replaced.")
 _RESUME = flags.DEFINE_bool("resume", False, "Whether to go on with the stream in --output_dir, also to another length.")
 
@@ -71,8 +71,6 @@ def main() -> int:
     sink = _Pipe(style) if piped else _File(style, output, earlier, wanted)
     try:
         status = _write_loop(loop, sink) if loop else _write_stream(stream, sink, wanted)
-    except KeyboardInterrupt:
-        status = 130
     except (ValueError, OSError) as error:
         cli.say(f"error: --output: {' '.join(str(error).split())}; {sink.told()}.")
         return 1
@@ -85,11 +83,10 @@ def main() -> int:
 
 
 def _check_flags(seconds: float, piped: bool) -> None:
-    given = lambda name: flags.FLAGS[name].present
     if not (seconds == 0 or synthesis.SHORTEST_SECONDS <= seconds < float("inf")):
         raise cli.UserError(f"--seconds: {seconds:g} s must be 0 (until interrupted) or at least {synthesis.SHORTEST_SECONDS:g} s.")
-    for name in ("input", "weights", "morph_to", "bands", "crossover_hz"):
-        if _TARGET.value and given(name):
+    for name in ("input", "input_start", "input_seconds", "weights", "morph_to", "bands", "crossover_hz"):
+        if _TARGET.value and given.given(name):
             raise cli.UserError(f"--target: {_TARGET.value!r} holds a fitted style; leave --{name} out.")
     if _RESUME.value and (piped or _LOOP.value):
         raise cli.UserError("--resume: only a stream in a file can be gone on with, no loop and no pipe.")
@@ -97,6 +94,9 @@ def _check_flags(seconds: float, piped: bool) -> None:
         raise cli.UserError(f"--output: {_OUTPUT.value!r} must be - or a name that ends in .wav, of a file in --output_dir.")
     if _SAVE_TARGET.value and not os.access(os.path.dirname(os.path.abspath(_SAVE_TARGET.value)), os.W_OK):
         raise cli.UserError(f"--save_target: {_SAVE_TARGET.value!r} cannot be written.")
+    into_pipe = "--output=- writes no files"
+    given.refuse_if({"output_dir": (piped, into_pipe), "overwrite": (piped, into_pipe)})
+    given.check_run_flags()
 
 
 def _checked_folder(config: dict[str, Any]) -> records.Record | None:
@@ -156,7 +156,11 @@ def _style() -> tuple[streaming.Style, dict[str, Any], list[np.ndarray], records
     recipe = cli.recipe_from_flags()
     with cli.naming("recipe"):
         streaming.check_recipe(recipe)
-    config = {**cli.mixture_from_flags(), "target": None, "recipe": recipe.to_json(), **plain}
+    _refuse_without_effect(recipe)
+    mixture = cli.mixture_from_flags()
+    sources = {"input": [entry["source"] for entry in mixture["inputs"]]}
+    given.refuse(given.of_sources(sources, given.names()) | given.of_mixture(mixture, given.names()))
+    config = {**mixture, "target": None, "recipe": recipe.to_json(), **plain}
     record = _checked_folder(config)
     if config["morph_to"] and (_LOOP.value or not _SECONDS.value):
         raise cli.UserError("--morph_to: a morph needs an end, and so --seconds above 0 and no --loop.")
@@ -167,16 +171,25 @@ def _style() -> tuple[streaming.Style, dict[str, Any], list[np.ndarray], records
     return style, config, [audio.resample(wave, rate, style.sample_rate) for wave in references], record
 
 
+def _refuse_without_effect(recipe: recipes.Recipe) -> None:
+    program = "loop" if _LOOP.value else "stream"
+    given.refuse(given.of_recipe(flags.FLAGS.flag_values_dict(), recipe, given.names(), program=program))
+
+
 def _with_free_flags(recipe: recipes.Recipe) -> recipes.Recipe:
     """A fitted style's recipe with the flags given. ValueError for one that would ask for another style."""
-    given = [name for name in recipe.to_json() if name in flags.FLAGS and flags.FLAGS[name].present]
-    if flags.FLAGS["recipe"].present and cli.recipe_from_flags().name != recipe.name:
+    named = [name for name in recipe.to_json() if given.given(name)]
+    if given.given("recipe") and cli.recipe_from_flags().name != recipe.name:
         raise ValueError(f"{_TARGET.value!r} was fitted by the recipe {recipe.name}, not by --recipe={flags.FLAGS['recipe'].value}.")
     asked = cli.recipe_from_flags()
-    for name in given:
+    for name in named:
         if name not in FREE and getattr(asked, name) != getattr(recipe, name):
             raise ValueError(f"{_TARGET.value!r} was fitted with another --{name}, {recipe.to_json()[name]!r}.")
-    return recipes.Recipe.from_json(recipe.to_json() | {name: getattr(asked, name) for name in given if name in FREE})
+    settled = {name: f"{_TARGET.value!r} was fitted with it already" for name in ("recipe", *named) if name not in FREE and given.given(name)}
+    given.refuse(settled)
+    recipe = recipes.Recipe.from_json(recipe.to_json() | {name: getattr(asked, name) for name in named if name in FREE})
+    _refuse_without_effect(recipe)
+    return recipe
 
 
 def _samples_wanted(style: streaming.Style, seconds: float, piped: bool) -> int:
@@ -322,20 +335,26 @@ def _write_stream(stream: streaming.Stream, sink: _File | _Pipe, wanted: int) ->
     state = sink.resumed(streaming.begin(stream))
     first, began, warm = sink.samples, time.monotonic(), None
     while sink.samples < wanted:
-        following, made = streaming.step(stream, key, state)
-        reason = made.outcome.reason
-        if reason in ("interrupted", "not finite"):
-            break
-        wave = made.wave[:, : wanted - sink.samples]
-        sink.write(wave, _row(state.block, made))
-        if wave.shape == made.wave.shape:
-            sink.keep(following)
+        # A block is written with its state, or not at all.
+        with optimize.Interrupts() as late:
+            following, made = streaming.step(stream, key, state)
+            reason = made.outcome.reason
+            if reason in ("interrupted", "not finite"):
+                break
+            wave = made.wave[:, : wanted - sink.samples]
+            sink.write(wave, _row(state.block, made))
+            if wave.shape == made.wave.shape:
+                sink.keep(following)
+        interrupts.kept(sink.path)
         state = following
         cli.say(f"{sink.path}: {sink.samples / sink.rate:.1f} s, loss {float(made.outcome.state.value):.4g}, {made.wave.shape[1] / sink.rate / made.outcome.progress[-1].seconds:.2f}x real time")
         if not warm and made.lowered_db:
             cli.say(f"{sink.path}{cli.describe_lowering(made.lowered_db)}")
         # The first block of a run compiles.
         warm = warm or (sink.samples, time.monotonic())
+        if late.seen:
+            reason = "interrupted"
+            break
     else:
         reason = "done"
     factor = lambda samples, since: f"{(sink.samples - samples) / sink.rate / max(time.monotonic() - since, 1e-9):.2f}x real time"
@@ -346,11 +365,16 @@ def _write_stream(stream: streaming.Stream, sink: _File | _Pipe, wanted: int) ->
 
 def _write_loop(loop: streaming.Loop, sink: _File | _Pipe) -> int:
     bar = cli.ProgressBar(loop.style.recipe.evaluations, os.path.basename(sink.path))
-    made = streaming.make_loop(loop, jax.random.key(_SEED.value), on_chunk=lambda _, rows: bar.show(rows[-1]))
-    bar.close()
-    sink.write_whole(made.wave, _row(0, made))
-    cli.say(f"{sink.path}: a loop of {_SECONDS.value:g} s; {made.outcome.reason}, loss {float(made.outcome.state.value):.4g}{cli.describe_lowering(made.lowered_db)}")
-    return {"interrupted": 130, "not finite": 1}.get(made.outcome.reason, 0)
+    # Ctrl-C waits until what the optimiser came to is written.
+    with optimize.Interrupts() as late:
+        made = streaming.make_loop(loop, jax.random.key(_SEED.value), on_chunk=lambda _, rows: bar.show(rows[-1]))
+        bar.close()
+        sink.write_whole(made.wave, _row(0, made))
+    interrupts.kept(sink.path)
+    reason = "interrupted" if late.seen else made.outcome.reason
+    lowered = cli.describe_lowering(made.lowered_db)
+    cli.say(f"{sink.path}: a loop of {_SECONDS.value:g} s; {reason}, loss {float(made.outcome.state.value):.4g}{lowered}")
+    return {"interrupted": 130, "not finite": 1}.get(reason, 0)
 
 
 def _report(config: dict[str, Any], references: list[np.ndarray], sink: _File) -> str:

@@ -40,10 +40,10 @@ import tqdm
 from absl import flags
 
 from audio_texture import audio, files, optimize, recipes, synthesis
-from launch import cli, records, run_io
+from launch import cli, given, records, run_io
 from launch import runs as run_files
 
-# A program that can be swept has configure, read, shape_of, prepare and measures, and says what it calls its result and which flags name sounds.
+# A program that can be swept has configure, without_effect, read, shape_of, prepare and measures, and says what it calls its result and which flags name sounds.
 PROGRAMS = ("texture", "transfer")
 
 
@@ -200,7 +200,39 @@ def plan(found: dict[str, list[str]], program: Any) -> list[Run]:
         config = program.configure(base | {name: parsed[name][text] for name, text in values.items()})
         digest = hashlib.sha256(json.dumps({**config, "versions": None}, sort_keys=True).encode()).hexdigest()
         runs.append(Run(f"{number:05d}-{digest[:8]}", values, config, digest))
+    _refuse_without_effect(found, runs, program, base, parsed)
     return runs
+
+
+def _refuse_without_effect(
+    found: dict[str, list[str]], runs: Sequence[Run], program: Any, base: dict[str, Any], parsed: dict[str, dict[str, Any]]
+) -> None:
+    """UserError for a flag, given or swept, that does nothing in any of the runs."""
+    names = [name for name in dict.fromkeys([*found, *given.names()]) if name in base]
+    reasons: dict[str, str] | None = None
+    for run in runs:
+        values = base | {name: parsed[name][text] for name, text in run.values.items()}
+        here = program.without_effect(values, run.config, names if reasons is None else list(reasons))
+        reasons = here if reasons is None else {name: reason for name, reason in reasons.items() if name in here}
+        if not reasons:
+            return
+    for name, reason in (reasons or {}).items():
+        raise cli.UserError(f"--{'sweep' if name in found else name}: {name} has no effect here: {reason}.")
+
+
+def check_flags(found: dict[str, list[str]], program: Any) -> None:
+    """UserError for flags of a sweep that do nothing beside the others."""
+    inputs = sounds_of(program).get("input", [])
+    alone = "it is for --distributed, which is not given"
+    given.refuse_if({
+        "mixture": (len(inputs) < 2, "there are not several --input to mix"),
+        "quality": (_MIXTURE.value and len(inputs) > 1, "mixtures are not judged: a mixture is to be like none of its inputs"),
+        "sweep_mode": (len(found) < 2, f"one flag is swept, {next(iter(found), '')}"),
+        **{name: (not _DISTRIBUTED.value, alone) for name in ("coordinator", "processes", "process")},
+        "resume": (_DRY_RUN.value, "--dry_run prints the plan and makes nothing"),
+    })
+    by_sweep = {text.partition("=")[0].strip() for text in _SWEEP.value or []}
+    given.refuse({name: "it is swept, and every run has a value of --sweep" for name in sorted(by_sweep) if given.given(name)})
 
 
 def _parsed(name: str, text: str) -> Any:
@@ -335,21 +367,25 @@ def make(
         runs, chosen, prepared = zip(*batch, strict=True)
         keys = jnp.stack([jax.random.key(run.config["seed"]) for run in runs])
         began = time.monotonic()
-        try:
-            made = synthesis.run_batch(prepared, chosen, keys, mesh=mesh, size=size, max_seconds=flags.FLAGS.max_seconds, on_chunk=on_chunk)
-        except (jax.errors.JaxRuntimeError, MemoryError) as error:
-            if out_of_memory(error) and len(runs) > 1:
-                size, left = math.ceil(len(runs) / 2), [*runs, *left]
-                cli.say(f"{len(runs)} runs at once do not fit into memory: on with {size}")
-            else:
-                for run in runs:
-                    failed(run, " ".join(str(error).split()))
-            continue
-        if any(outcome.reason == "interrupted" for outcome in made.outcomes):
+        # Ctrl-C waits until what is complete is written.
+        with optimize.Interrupts() as interrupts:
+            try:
+                made = synthesis.run_batch(prepared, chosen, keys, mesh=mesh, size=size, max_seconds=flags.FLAGS.max_seconds, on_chunk=on_chunk)
+            except (jax.errors.JaxRuntimeError, MemoryError) as error:
+                if out_of_memory(error) and len(runs) > 1:
+                    size, left = math.ceil(len(runs) / 2), [*runs, *left]
+                    cli.say(f"{len(runs)} runs at once do not fit into memory: on with {size}")
+                else:
+                    for run in runs:
+                        failed(run, " ".join(str(error).split()))
+                continue
+            if any(outcome.reason == "interrupted" for outcome in made.outcomes):
+                return False
+            seconds = (time.monotonic() - began) / len(runs)
+            for run, *parts in zip(runs, made.waves, made.lowered_db, made.outcomes, strict=True):
+                done(run, synthesis.Texture(*parts), seconds)
+        if interrupts.seen:
             return False
-        seconds = (time.monotonic() - began) / len(runs)
-        for run, *parts in zip(runs, made.waves, made.lowered_db, made.outcomes, strict=True):
-            done(run, synthesis.Texture(*parts), seconds)
     return True
 
 
@@ -533,13 +569,14 @@ def main() -> int:
     share = share_of_flags()
     goes_on = values.resume or share.count > 1
     found = parameters(program)
+    check_flags(found, program)
     runs = plan(found, program)
     groups, failures = grouped(runs, program)
     if not groups:
         raise cli.UserError(next(iter(failures.values())))
     output = claim(folder, runs, found, program, goes_on=goes_on)
     if _DRY_RUN.value:
-        print(describe(found, groups, failures))
+        cli.show(describe(found, groups, failures))
         return 0
     cli.say_held()
     cli.say(describe(found, groups, failures))

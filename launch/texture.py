@@ -15,14 +15,14 @@ of them, into --output_dir.
 Ctrl-C ends the optimisation after the evaluations at hand and writes what there is (exit status 130).
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 from absl import flags
 
 from audio_texture import audio, quality, recipes, synthesis
-from launch import cli, run_io, runs
+from launch import cli, given, run_io, runs
 
 cli.define_recipe_flags()
 cli.define_input_flags()
@@ -34,12 +34,22 @@ flags.adopt_module_key_flags(cli)
 
 # What the result is called, and which flags name sounds.
 SOUND, SOURCES = "texture", ("input",)
+# What decides about samples beside the recipe.
+DECIDES = ("input", "input_start", "input_seconds", "weights", "morph_to", "bands", "crossover_hz", "seconds", "seed", "samples", "output_format")
 RESULTS = ("report.html",)
 
 
 def configure(values: dict[str, Any]) -> dict[str, Any]:
     """The configuration of a run whose flags have these values."""
     return cli.run_config(None, values)
+
+
+def without_effect(values: dict[str, Any], config: dict[str, Any], names: Collection[str]) -> dict[str, str]:
+    """Those of the named flags that do nothing in a run whose flags have these values, with the reason. config: of `configure`."""
+    recipe = recipes.Recipe.from_json(config["recipe"])
+    sources = {"input": [entry["source"] for entry in config["inputs"]]}
+    own = given.of_sources(sources, names) | given.of_mixture(config, names)
+    return own | given.of_recipe(values, recipe, names, program="texture", mixed=given.is_mixed(config))
 
 
 def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]:
@@ -76,6 +86,11 @@ def measures(wave: np.ndarray, references: Sequence[np.ndarray], rate: int) -> d
 
 def main() -> int:
     config = cli.run_config(flags.FLAGS.config)
+    given.check_run_flags()
+    if flags.FLAGS.config is not None:
+        given.refuse_beside_config(DECIDES)
+    else:
+        given.refuse(without_effect(flags.FLAGS.flag_values_dict(), config, given.names()))
     names = run_io.sound_names(SOUND, config["samples"], config["output_format"])
     record = run_io.checked_folder(config, program="texture", names=runs.output_names(names, RESULTS))
     recipe, references, rate = read(config)

@@ -22,13 +22,13 @@ import numpy as np
 import tqdm
 from absl import flags
 
-from audio_texture import audio, checkpoint, datasets, files, training, weights
+from audio_texture import audio, checkpoint, datasets, files, optimize, training, weights
 from audio_texture.layer import Description, Layer
-from launch import cli, records, run_io, runs
+from launch import cli, given, interrupts, records, run_io, runs
 
 FILTERS = {"1d-frequency": (64, 64, 64), "1d-time": (64, 64, 64), "2d": (18, 36, 72)}
 
-_DATA = flags.DEFINE_string("data", None, "Folder of the clips; embedded procedural sounds if left out.")
+_DATA = cli.define_path("data", None, "Folder of the clips; embedded procedural sounds if left out.")
 _NETWORK = flags.DEFINE_enum("network", "1d-frequency", list(FILTERS), "What kernels slide over: frames, bins, or both.")
 _FILTERS = flags.DEFINE_list("filters", None, "Filters of each layer. Default: 64,64,64 (the authors': 4096,4096,4096); 2d: 18,36,72, the authors'.")
 _WIDTH = flags.DEFINE_integer("width", 11, "Frames, or bins, or both, that a kernel spans.", lower_bound=1)
@@ -56,8 +56,8 @@ for _kind, _defaults in ((training.FrontEnd, training.FrontEnd(bands=64)), (trai
             flags.DEFINE_enum("readout", "mean", list(training.READOUTS), text)
         else:
             (flags.DEFINE_integer if isinstance(_value, int) else flags.DEFINE_float)(_field.name, _value, _HELP[_field.name])
-_CACHE_DIR = flags.DEFINE_string("cache_dir", None, "Folder for spectrograms. Default: ~/.cache/audio_texture/spectrograms, or under XDG_CACHE_HOME.")
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", "output/train", "Folder for the results.")
+_CACHE_DIR = cli.define_path("cache_dir", None, "Folder for spectrograms. Default: ~/.cache/audio_texture/spectrograms, or under XDG_CACHE_HOME.")
+_OUTPUT_DIR = cli.define_path("output_dir", "output/train", "Folder for the results.")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --output_dir may be replaced.")
 _CHECKPOINT_EVERY = flags.DEFINE_integer("checkpoint_every", 0, "Epochs between checkpoints; 0 keeps one on Ctrl-C alone.", lower_bound=0)
 _RESUME = flags.DEFINE_bool("resume", False, "Whether to finish the run in --output_dir, from its last checkpoint.")
@@ -66,6 +66,7 @@ ACCURACY, REPORT, WEIGHTS, CHECKPOINT = "accuracy.json", "report.html", "weights
 
 
 def main() -> int:
+    given.check_run_flags()
     front, settings = _from_flags(training.FrontEnd), _from_flags(training.Settings)
     with cli.naming("filters"):
         layers = tuple(Layer(_WIDTH.value, 1, _POOL.value, filters) for filters in _numbers(_FILTERS.value or FILTERS[_NETWORK.value]))
@@ -142,19 +143,23 @@ def main() -> int:
     )
     try:
         for state, rows in epochs:
-            _write_rows(output, rows)
-            last = rows[-1]
-            bar.update()
-            bar.set_postfix_str(f"loss {last['loss']:.3f}")
-            if "predicted" in last:
-                bar.clear()
-                cli.say(f"fold {last['fold']}: accuracy {last['accuracy']:.3f} (training {last['fitted']:.3f})")
-            if _CHECKPOINT_EVERY.value and len(rows) % _CHECKPOINT_EVERY.value == 0:
-                saved = _save_state(output, state, rows) or saved
+            with optimize.Interrupts() as late:
+                _write_rows(output, rows)
+                last = rows[-1]
+                bar.update()
+                bar.set_postfix_str(f"loss {last['loss']:.3f}")
+                if "predicted" in last:
+                    bar.clear()
+                    cli.say(f"fold {last['fold']}: accuracy {last['accuracy']:.3f} (training {last['fitted']:.3f})")
+                if _CHECKPOINT_EVERY.value and len(rows) % _CHECKPOINT_EVERY.value == 0:
+                    saved = _save_state(output, state, rows) or saved
+            if late.seen:
+                raise KeyboardInterrupt
     except KeyboardInterrupt:
-        bar.close()
-        if len(rows) > saved:
-            _save_state(output, state, rows)
+        with optimize.Interrupts():
+            bar.close()
+            if len(rows) > saved:
+                _save_state(output, state, rows)
         cli.say(f"interrupted after {len(rows)} epochs; --resume goes on from there")
         return 130
     except cli.UserError as error:
@@ -168,6 +173,15 @@ def main() -> int:
     except FloatingPointError as error:
         raise cli.UserError(f"--learning_rate: {error}") from error
     bar.close()
+    # What was learnt stands in memory alone: Ctrl-C waits until it is written.
+    with optimize.Interrupts() as late:
+        status = _write_results(output, config, clips, classes, profiles, rows, skipped, description, state)
+    return interrupts.STATUS if late.seen else status
+
+
+def _write_results(output, config, clips, classes, profiles, rows, skipped, description, state) -> int:
+    """accuracy.json, report.html and weights.safetensors of a run that came to its end; the exit status."""
+    folder, folds = _OUTPUT_DIR.value, config["folds"]
     last_trained = rows[-1]["fold"] if state is not None else None
     rows = sorted(rows, key=lambda row: (folds.index(row["fold"]), row["epoch"]))
     found = {**training.summary(clips, classes, profiles, rows), "skipped": skipped}

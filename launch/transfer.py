@@ -13,18 +13,18 @@ optimisation after the evaluations at hand and writes what there is (exit status
 import concurrent.futures
 import dataclasses
 import os
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 from absl import flags
 
 from audio_texture import audio, quality, recipes, synthesis
-from launch import cli, run_io, runs
+from launch import cli, given, run_io, runs
 
 cli.define_recipe_flags("transfer", several=("style_weight",))
-_CONTENT = flags.DEFINE_string("content", f"{cli.EMBEDDED}clock", f"Sound whose course is kept. {cli.EMBEDDED}NAME is an embedded procedural sound.")
-_STYLE = flags.DEFINE_string("style", f"{cli.EMBEDDED}rain", "Sound whose texture it is given.")
+_CONTENT = cli.define_path("content", f"{cli.EMBEDDED}clock", f"Sound whose course is kept. {cli.EMBEDDED}NAME is an embedded procedural sound.")
+_STYLE = cli.define_path("style", f"{cli.EMBEDDED}rain", "Sound whose texture it is given.")
 for _name, _seconds, _most in (
     ("content", synthesis.LONGEST_SECONDS, synthesis.LONGEST_SECONDS),
     ("style", 10.0, 60),
@@ -42,6 +42,8 @@ flags.adopt_module_key_flags(cli)
 
 # What the result is called, and which flags name sounds.
 SOUND, SOURCES = "transfer", ("content", "style")
+# What decides about samples beside the recipe.
+DECIDES = (*(f"{name}{part}" for name in SOURCES for part in ("", "_start", "_seconds")), "seed", "output_format")
 RESULTS = ("quality.json", "report.html")
 _KINDS = {"content": dict, "style": dict, "style_weights": list, "seed": int, "output_format": str, "recipe": dict}
 
@@ -60,6 +62,13 @@ def configure(values: dict[str, Any]) -> dict[str, Any]:
     plain = {name: values[name] for name in ("seed", "output_format")}
     plain["weights_sha256"] = cli.digest(recipe.weights_file) if recipe.weights_file else None
     return {**sounds, "style_weights": weights, **plain, "recipe": recipe.to_json(), "versions": cli.versions()}
+
+
+def without_effect(values: dict[str, Any], config: dict[str, Any], names: Collection[str]) -> dict[str, str]:
+    """Those of the named flags that do nothing in a run whose flags have these values, with the reason. config: of `configure`."""
+    recipe = dataclasses.replace(recipes.Recipe.from_json(config["recipe"]), style_weight=max(config["style_weights"]))
+    own = given.of_sources({name: [config[name]["source"]] for name in SOURCES}, names)
+    return own | given.of_recipe(values, recipe, names, program="transfer")
 
 
 def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]:
@@ -103,6 +112,11 @@ def _unweighted(recipe: recipes.Recipe) -> recipes.Recipe:
 def main() -> int:
     values = flags.FLAGS.flag_values_dict()
     config = cli.config_of_file(values["config"], _KINDS, task="transfer") if values["config"] is not None else configure(values)
+    given.check_run_flags()
+    if values["config"] is not None:
+        given.refuse_beside_config(DECIDES)
+    else:
+        given.refuse(without_effect(values, config, given.names()))
     weights = config["style_weights"]
     names = run_io.sound_names(SOUND, len(weights), config["output_format"])
     record = run_io.checked_folder(config, program="transfer", names=runs.output_names(names, RESULTS))
@@ -114,11 +128,15 @@ def main() -> int:
         cli.say(line)
     jobs = [(name, synthesis.reweighted(problem, style=weight), config["seed"]) for name, weight in zip(names, weights, strict=True)]
     # The originals are judged while the results are made, which leaves half of two cores idle.
-    with concurrent.futures.ThreadPoolExecutor(1) as beside:
-        judged = beside.submit(_judge_originals, *sounds, rate)
+    beside = concurrent.futures.ThreadPoolExecutor(1)
+    judged = beside.submit(_judge_originals, *sounds, rate)
+    try:
         output, made, metrics, status = runs.make_sounds(config, recipe, rate, jobs, program="transfer", record=record)
         page = lambda: _report(output, config, *sounds, rate, made, metrics, judged.result())
         return runs.write_report(output, "report.html", page, status, "players, spectrograms, measures and the loss")
+    finally:
+        # Who is interrupted does not wait for it.
+        beside.shutdown(wait=False, cancel_futures=True)
 
 
 def _judge_originals(content: np.ndarray, style: np.ndarray, rate: int) -> list[dict[str, Any]]:

@@ -6,7 +6,10 @@ import pathlib
 import pytest
 
 LIBRARY = pathlib.Path(__file__).parents[1] / "audio_texture"
-BASE = {"files", "headers", "audio", "datasets", "sounds", "spectrogram", "constant_q", "layer", "optimize"}
+BASE = {
+    "files", "headers", "paths", "precision", "audio", "datasets", "sounds", "spectrogram", "constant_q", "layer",
+    "optimize",
+}
 STAGES = {"canvas", "phase", "networks", "infinite_width", "auditory", "statistics", "checkpoint", "walk"}
 JUDGES = {"objective", "quality"}
 NETWORKS = {"weights", "training"}
@@ -20,6 +23,7 @@ ALLOWED = {
     "walk": {"statistics"},
     **dict.fromkeys(JUDGES | NETWORKS, BASE | STAGES),
     "recipes": {"audio", "layer", "spectrogram"},
+    "choices": {"layer", "optimize", "recipes"},
     "views": BASE | {"recipes"},
     "matching": BASE | STAGES | JUDGES | {"recipes", "views", "weights"},
     "mixing": BASE | STAGES | JUDGES | {"recipes", "views", "matching"},

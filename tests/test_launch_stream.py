@@ -96,11 +96,12 @@ def test_interrupted(folder):
 
 def test_a_pipe(straight, folder):
     """Raw samples, the same ones, with no recording at hand; no file is written; a player that closes ends it in one line."""
-    done = run(f"--target={folder}/style", "--seconds=1", "--output=-", f"--output_dir={folder}/none")
+    before = {path.name for path in folder.iterdir()}
+    done = run(f"--target={folder}/style", "--seconds=1", "--output=-")
     assert done.returncode == 0 and b"16-bit little-endian" in done.stderr
     found = np.frombuffer(done.stdout, "<i2") / 32767
     np.testing.assert_allclose(found, audio.read(f"{straight}/stream.wav")[0][0, :RATE], atol=2e-5)
-    assert not (folder / "none").exists()
+    assert {path.name for path in folder.iterdir()} == before
 
     process = subprocess.Popen(command(f"--target={folder}/style", "--seconds=0", "--output=-"), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert len(process.stdout.read(100)) == 100
@@ -159,6 +160,14 @@ def test_bad_input(straight, folder, tmp_path):
         ([sound, "--bands=low:sound:rain,high:sound:fire"], "--bands.*leave --input out"),
         ([style, "--recipe=texture"], "--target.*texture-fast.*texture"),
         ([style, "--views=mel8@16/4:2"], "--target.*--views"),
+        ([style, "--views=mel8@16/4:2,4"], "--views: has no effect here.*fitted with it already"),
+        ([style, "--input_seconds=3"], "--target.*leave --input_seconds out"),
+        ([style, "--learning_rate=0.1"], "--learning_rate: has no effect here.*Adam"),
+        ([sound, "--start=standard"], "--start: has no effect here: a stream or loop always starts from a walk"),
+        ([sound, "--loop", "--tolerance=0.1", "--evaluations=60"], "--tolerance: has no effect here: losses are compared over 100"),
+        ([sound, "--output=-"], "--output_dir: has no effect here: --output=- writes no files"),
+        (["--input_start=1"], "--input_start: has no effect here.*embedded"),
+        ([sound, "--weights=1"], "--weights: has no effect here: there is one input"),
         ([f"--target={folder}/mono.wav"], "--target.*mono.wav"),
         ([f"--target={straight}/state.safetensors"], "--target.*holds no style"),
         ([f"--target={folder}/no"], "--target.*'.*/no'"),

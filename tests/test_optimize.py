@@ -283,12 +283,60 @@ def test_ctrl_c_ends_after_the_chunk():
 def test_second_ctrl_c_ends_the_program():
     def twice(state, rows):
         os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(1.2 * optimize.APART)
         os.kill(os.getpid(), signal.SIGINT)
 
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         worked_off(rosenbrock, jnp.full(10, -1.0), on_chunk=twice)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_one_ctrl_c_that_comes_twice_is_one():
+    """Terminals and wrappers pass it on twice: results that were about to be written were lost."""
+    twice = lambda state, rows: [os.kill(os.getpid(), signal.SIGINT) for _ in range(2)]
+    assert worked_off(rosenbrock, jnp.full(10, -1.0), evaluations=1000, chunk=10, on_chunk=twice).reason == "interrupted"
+
+
+def test_sigterm_is_as_ctrl_c():
+    """Clusters send it before the kill."""
+    before = signal.getsignal(signal.SIGTERM)
+    outcome = worked_off(rosenbrock, jnp.full(10, -1.0), evaluations=1000, on_chunk=lambda state, rows: os.kill(os.getpid(), signal.SIGTERM))
+    assert outcome.reason == "interrupted" and signal.getsignal(signal.SIGTERM) is before
+
+
+def test_an_ignored_signal_stays_ignored():
+    """nohup, and a shell's background: a run must not end by what its user asked to be left out."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        outcome = worked_off(rosenbrock, jnp.full(10, -1.0), evaluations=30, chunk=10, on_chunk=lambda state, rows: os.kill(os.getpid(), signal.SIGINT))
+        assert outcome.reason == "evaluations"
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("inner", [False, True])
+def test_interrupts_within_interrupts_are_one(inner):
+    """What one notes within another ends both; the inner one's end must not give the signal back."""
+    with optimize.Interrupts() as outer:
+        with optimize.Interrupts() as within:
+            if inner:
+                os.kill(os.getpid(), signal.SIGINT)
+        if not inner:
+            os.kill(os.getpid(), signal.SIGINT)
+        assert outer.seen and within.seen
+        assert worked_off(rosenbrock, jnp.full(10, -1.0), evaluations=1000, chunk=10).reason == "interrupted"
+
+
+@pytest.mark.parametrize("method", [optimize.lbfgs, optimize.adam])
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_either_precision_with_double_precision_on(method, dtype):
+    """Branches of one search had two types: "cond branches must have equal output types"."""
+    with jax.enable_x64(True):
+        optimizer = method(lambda x, data: (jnp.sum((x - data) ** 2), {}))
+        start, data = jnp.ones(4, dtype), jnp.zeros(4, dtype)
+        outcome = optimize.run(optimizer, optimizer.init(start, data), data, evaluations=30)
+        assert outcome.state.value.dtype == dtype and outcome.state.value < 4
 
 
 @pytest.mark.parametrize("method", [optimize.lbfgs, optimize.adam])

@@ -1,0 +1,42 @@
+"""What stands at a path, in words, where it is no file that can be read from any place in it."""
+
+import os
+import stat
+import sys
+
+_KINDS = (
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def check_regular(path: str) -> None:
+    """Raises ValueError where a path is a pipe, a socket or a device, which have no end or cannot be read twice, or no path at all.
+
+    What does not exist passes, and so do folders: what they are for says whether they will do.
+    """
+    if not path.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in path):
+        raise ValueError(f"{path!r} is no name in {sys.getfilesystemencoding().upper()}; rename it.")
+    try:
+        mode = os.stat(path).st_mode
+    except ValueError as error:
+        raise ValueError(f"{path!r} is no path ({error}).") from error
+    except OSError as error:
+        if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+            raise ValueError(f"{path!r} cannot be looked at ({error.strerror}).") from error
+        return
+    for is_kind, words in _KINDS:
+        if is_kind(mode):
+            raise ValueError(f"{path!r} is {words}, not a file; copy what it holds into a file first.")
+
+
+def check_file(path: str, wanted: str = "file") -> None:
+    """Raises ValueError, saying what stands there instead, where a path is no regular file. wanted: what it is to be, in words."""
+    check_regular(path)
+    if os.path.isdir(path):
+        raise ValueError(f"{path!r} is a directory; a {wanted} is needed.")
+    if not os.path.exists(path):
+        linked = os.path.islink(path)
+        raise ValueError(f"{path!r} is a link to {os.readlink(path)!r}, which does not exist." if linked else f"{path!r} does not exist.")

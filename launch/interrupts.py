@@ -1,0 +1,104 @@
+"""How a program ends on Ctrl-C and SIGTERM: one line that says what is kept, exit status 130, and no traceback.
+
+While modules are imported and flags parsed nothing has been begun, and a signal ends the program at once. Then it raises
+KeyboardInterrupt, which `cli.run` turns into the line; within `optimize.Interrupts` it is noted, and what is at hand is finished first.
+A second one ends the program at once whatever it does: it is seen by a thread, as the main one may be in the compiler for long.
+Imports nothing heavy: it is there before JAX is.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from typing import NoReturn
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STATUS = 130
+# Wrappers and terminals send one Ctrl-C twice; seconds between two that are two.
+APART = 0.3
+
+_kept: list[str] = []
+_signalled_at: list[float] = []
+
+
+def kept(path: str) -> None:
+    """Notes a file that is whole, and will be there whatever happens."""
+    if path not in _kept:
+        _kept.append(path)
+
+
+def signalled() -> bool:
+    """Whether a signal came that raised KeyboardInterrupt."""
+    return bool(_signalled_at)
+
+
+def end(line: str = "") -> NoReturn:
+    """Ends the process now, with one line on standard error."""
+    line = line or f"interrupted; {'kept: ' + ', '.join(_kept) if _kept else 'nothing was made'}"
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError, RuntimeError):
+        pass
+    try:
+        # Past Python's own streams, which the interrupted code may be in the middle of.
+        os.write(2, (" ".join(line.split()) + "\n").encode(errors="backslashreplace"))
+    except OSError:
+        pass
+    # Neither threads nor handlers at exit are waited for: they may take long, and print what they were torn out of.
+    os._exit(STATUS)
+
+
+def end_at_once() -> None:
+    """From now on a signal ends the program."""
+    _install(lambda *_: end())
+
+
+def raise_once() -> None:
+    """From now on the first signal raises KeyboardInterrupt, and the next one ends the program."""
+    _install(_raise)
+    sys.unraisablehook = _unraisable
+    _watch()
+
+
+def _install(handler) -> None:
+    for signum in SIGNALS:
+        # A program in the background of a shell, or under nohup, is not to hear them.
+        if signal.getsignal(signum) is not signal.SIG_IGN:
+            signal.signal(signum, handler)
+
+
+def _raise(*_) -> None:
+    if _signalled_at and time.monotonic() - _signalled_at[0] < APART:
+        return
+    if _signalled_at:
+        end()
+    _signalled_at.append(time.monotonic())
+    raise KeyboardInterrupt
+
+
+def _unraisable(unraisable) -> None:
+    # Where Python cannot raise, as in a callback of its own, it would print a traceback and go on.
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        end()
+    sys.__unraisablehook__(unraisable)
+
+
+def _watch() -> None:
+    """Starts the thread that ends the program at a second signal."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+
+    def watch():
+        first = None
+        while True:
+            for number in os.read(reading, 64):
+                if number in SIGNALS:
+                    first = first or time.monotonic()
+                    if time.monotonic() - first > APART:
+                        end()
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,44 @@
+"""Flags whose values are paths: `~` is the user's home, and what cannot be a path is refused while flags are parsed."""
+
+import os
+from typing import Any
+
+from absl import flags
+
+from audio_texture import paths
+
+
+class PathParser(flags.ArgumentParser):
+    """Parses a path. optional: whether it may be empty."""
+
+    def __init__(self, *, optional: bool = False):
+        self._optional = optional
+
+    def parse(self, argument: str) -> str:
+        """The path with `~` and `~user` expanded. Raises ValueError for an empty one, a pipe, a device, or a name that is no UTF-8."""
+        return argument if self._optional and not argument else expanded(argument)
+
+    def flag_type(self) -> str:
+        return "path"
+
+
+def expanded(path: str) -> str:
+    """A path with its leading `~` or `~user` expanded. Raises ValueError where it is none that a program can use."""
+    if not path:
+        raise ValueError("must be a path, and is empty.")
+    whole = os.path.expanduser(path)
+    if whole == path and path.startswith("~") and not os.path.lexists(path):
+        user = path.split("/")[0]
+        raise ValueError(f"{path!r}: {'no home folder is known' if user == '~' else f'there is no user {user[1:]!r}'}; write ./{path} for a name that begins so.")
+    paths.check_regular(whole)
+    return whole
+
+
+def define_path(name: str, default: str | None, text: str, *, optional: bool = False) -> flags.FlagHolder[Any]:
+    """A flag that is a path. optional: whether it may be empty."""
+    return flags.DEFINE(PathParser(optional=optional), name, default, text)
+
+
+def define_paths(name: str, default: list[str] | None, text: str) -> flags.FlagHolder[Any]:
+    """A flag that is a path and may be repeated."""
+    return flags.DEFINE_multi(PathParser(), flags.ArgumentSerializer(), name, default, text)

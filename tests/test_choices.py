@@ -1,0 +1,189 @@
+"""Which choices do nothing: the table against what runs really make."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+
+import jax
+import numpy as np
+import pytest
+from conftest import crackle, noise
+
+from audio_texture import choices, recipes, streaming, synthesis
+from audio_texture.recipes import Tap, View
+
+RATE = 4000
+VIEW, OTHER_VIEW = View(0, (1, 3), 16.0, 4.0), View(0, (2,), 20.0, 5.0)
+FIELDS = [field for field in choices.RULES if field != "seed"]
+
+# What is tried in place of a recipe's own value, where it is another.
+TRIED = {
+    "canvas": ["waveform", "spectrogram"],
+    "sample_rate": [0, 4410],
+    "level": [0.0, 0.05],
+    "views": [(OTHER_VIEW,)],
+    "scale": ["views", "linear", "mel", "log"],
+    "time_scale": [(), (24.0,), (28.0, 600.0)],
+    "frequency_scale": ["", "500hz"],
+    "compression": ["relative", "fixed", "peak"],
+    "sharpness": [1.0],
+    "standardised": [True, False],
+    "smoothing_hz": [50.0],
+    "gain_bands": [0, 4],
+    "gain_window_ms": [16.0],
+    "start": ["standard", "uniform", "walk"],
+    "representation": ["magnitude", "real-imaginary"],
+    "network": ["1d-frequency", "1d-time", "2d"],
+    "weights_file": [],
+    "filters": [0, 3],
+    "growth": [1, 2],
+    "depth": [1, 2, 4],
+    "dilation": [1, 2],
+    "pool": [1, 2],
+    "pooling": ["mean", "max"],
+    "initialisation": ["normal", "uniform"],
+    "padding": ["valid", "same"],
+    "style_layers": [(), (Tap("relu_1"),), (Tap("conv_1"),), (Tap("pool_1"),)],
+    "content_layers": [(), (Tap("relu_1"),), (Tap("conv_1"),), (Tap("pool_1"),)],
+    "content_views": [(), (OTHER_VIEW,)],
+    "statistic": ["gram", "bin-grams", "transport", "chained-gram"],
+    "gram_shift": [-1.0],
+    "autocorrelation_weight": [0.0, 5.0],
+    "diversity_weight": [0.0, 5.0],
+    # "start" scales all of a texture's loss, with networks or without.
+    "normalised_by": ["target", "nothing"],
+    "style_weight": [0.5],
+    "content_weight": [0.0, 0.5],
+    "balanced": [True, False],
+    "guide_levels": [1, 2],
+    "guide_bands": [1, 2],
+    "envelope_of": ["style", "content"],
+    "loudness_weight": [0.0, 0.5],
+    "spectrum_weight": [0.0, 0.5],
+    "auditory_weight": [0.0, 0.5],
+    "patches_weight": [0.0, 0.5],
+    "patches_views": [(View(8, (2,), 16.0, 4.0),)],
+    "rhythm_weight": [0.0, 0.5],
+    "levels_weight": [0.0, 0.5],
+    "rhythm_seconds": [0.02],
+    "bound_weight": [0.0, 0.5],
+    "variation_weight": [0.0, 0.5],
+    "power_weight": [0.0, 0.5],
+    "block_seconds": [0.11, 0.5],
+    "stretch_seconds": [0.08],
+    "start_content": [0.0, 0.5],
+    "start_recoloured": [True, False],
+    "start_shape": [0.0, 0.5],
+    "optimizer": ["lbfgs", "adam"],
+    "history": [1],
+    "learning_rate": [0.2],
+    "evaluations": [4],
+    "tolerance": [0.0, 0.9],
+    "phase_start": ["spsi", "random"],
+    "phase_iterations": [0, 3],
+    "phase_momentum": [0.0, 0.9],
+}
+
+SHORT = {"evaluations": 12, "views": (VIEW,), "block_seconds": 6.0}
+# What these runs do not show: of a quarter of a second stretches are no shorter than the onsets' longest patches; and a window of gains
+# that are not there still decides how much is made beyond both ends and cut off.
+UNSEEN = {
+    "waveform, time scales": ["stretch_seconds"],
+    **dict.fromkeys(("no views", "real and imaginary", "transfer by the ear"), ["gain_window_ms"]),
+}
+FROM_SPECTROGRAM = {**SHORT, "phase_iterations": 2}
+DEEP = {"filters": 4, "depth": 3, "pool": 2, "style_layers": (Tap("relu_1"),), "content_layers": (Tap("relu_2"),)}
+
+
+def of(name: str, **values) -> recipes.Recipe:
+    return dataclasses.replace(recipes.named(name), **values)
+
+
+CASES = {
+    "waveform": ("texture", of("texture", **SHORT, patches_views=(View(8, (1, 4), 16.0, 4.0),), rhythm_seconds=0.1, auditory_weight=0.0)),
+    "waveform, networks alone": ("texture", of("texture-fast", **SHORT, levels_weight=0.0, start="standard", optimizer="adam")),
+    "waveform, explicit": ("texture", of("texture-fast", **SHORT, filters=4, depth=2, pool=2, levels_weight=0.0)),
+    "waveform, time scales": ("texture", of("texture-fast", **SHORT, rhythm_weight=0.1, levels_weight=0.0, time_scale=(24.0,))),
+    "no views": ("texture", of("mcdermott-simoncelli", evaluations=12)),
+    "no views, levels": ("texture", of("mcdermott-simoncelli", evaluations=12, auditory_weight=0.0, levels_weight=1.0, gain_bands=8)),
+    "real and imaginary": ("texture", of("caracalla-roebel", **SHORT | {"views": (View(0, (3,), 16.0, 4.0),)}, sample_rate=0, filters=4)),
+    "spectrogram": ("texture", of("infinite-width", **FROM_SPECTROGRAM, sample_rate=0)),
+    "spectrogram, explicit": ("texture", of("paper-1d", **FROM_SPECTROGRAM, sample_rate=0, filters=4)),
+    "spectrogram, no phases": ("texture", of("infinite-width", **FROM_SPECTROGRAM | {"phase_iterations": 0, "phase_momentum": 0.0}, sample_rate=0)),
+    "transfer": ("transfer", of("transfer", **SHORT, auditory_weight=0.0, rhythm_seconds=0.1)),
+    "transfer of no style": ("transfer", of("transfer", **SHORT, auditory_weight=0.0, style_weight=0.0)),
+    "transfer by the ear": ("transfer", of("grinstein-auditory", evaluations=12)),
+    "transfer, spectrogram": ("transfer", of("paper-transfer-1d", **FROM_SPECTROGRAM, **DEEP, sample_rate=0)),
+    "transfer, spectrogram from noise": ("transfer", of("ulyanov-lebedev", **FROM_SPECTROGRAM, filters=4, sample_rate=0)),
+    "transfer, inversion": ("transfer", of("mahendran-vedaldi", **FROM_SPECTROGRAM, sample_rate=0, filters=4)),
+    "transfer, envelopes": ("transfer", of("gatys-control", **SHORT, content_weight=0.0)),
+    "stream": ("stream", of("texture-fast", **SHORT | {"block_seconds": 0.3})),
+    "loop": ("loop", of("texture-fast", **SHORT)),
+}
+
+
+def made(recipe: recipes.Recipe, program: str) -> list[np.ndarray]:
+    """All that a run comes to: its start, its losses and its sound."""
+    style, other = crackle(1600, seed=3, level=0.1), noise(1000, seed=4, level=0.1)
+    key = jax.random.key(0)
+    if program in ("stream", "loop"):
+        fitted = streaming.fit(recipe, [style], sample_rate=RATE)
+        if program == "loop":
+            block = streaming.make_loop(streaming.prepare_loop(fitted, seconds=0.25), key)
+        else:
+            stream = streaming.prepare(fitted)
+            _, block = streaming.step(stream, key, streaming.begin(stream))
+        return [block.wave, np.float32(block.outcome.progress[-1].loss)]
+    if program == "transfer":
+        problem = synthesis.prepare_transfer(recipe, other, style, sample_rate=RATE)
+    else:
+        problem = synthesis.prepare(recipe, [style], sample_rate=RATE, seconds=0.25)
+    texture = synthesis.run(problem, recipe, key)
+    return [texture.wave, np.float32(texture.outcome.progress[-1].loss)]
+
+
+def alike(found: list[np.ndarray], expected: list[np.ndarray]) -> bool:
+    return all(one.shape == other.shape and np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+def others(recipe: recipes.Recipe, field: str) -> list[recipes.Recipe]:
+    """The recipe with each other value that it can have of a field."""
+    kept = []
+    for value in TRIED[field]:
+        if value != getattr(recipe, field):
+            try:
+                kept.append(dataclasses.replace(recipe, **{field: value}))
+            except ValueError:
+                continue
+    return kept
+
+
+def changes(recipe: recipes.Recipe, field: str, program: str, base: list[np.ndarray]) -> Iterator[bool]:
+    """Whether a run comes out otherwise, by each other value of a field that can be run."""
+    for other in others(recipe, field):
+        with contextlib.suppress(ValueError):
+            yield not alike(made(other, program), base)
+
+
+def wrong(program: str, recipe: recipes.Recipe, fields: list[str]) -> list[str]:
+    """Fields of which the table says another thing than runs do."""
+    base, complaints = made(recipe, program), []
+    for field in fields:
+        reason = choices.without_effect(recipe, [field], program=program).get(field)
+        changed = []
+        for one in changes(recipe, field, program, base):
+            changed.append(one)
+            if one:
+                break
+        if reason and any(changed):
+            complaints.append(f"{field} is said to do nothing ({reason}), and does")
+        if not reason and changed and not any(changed):
+            complaints.append(f"{field} is said to do something, and does not")
+    return complaints
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("case", CASES)
+def test_the_table_says_what_runs_do(case):
+    program, recipe = CASES[case]
+    assert not wrong(program, recipe, [field for field in FIELDS if field not in UNSEEN.get(case, ())])
