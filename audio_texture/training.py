@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from audio_texture import audio, networks, sounds, spectrogram
+from audio_texture import audio, files, networks, sounds, spectrogram
 from audio_texture.datasets import Clip
 from audio_texture.layer import Description
 
@@ -251,17 +251,9 @@ def load(entry: str, front: FrontEnd | None = None) -> Example:
 def _keep(entry: str, example: Example) -> None:
     """Writes an entry whole or not at all. OSError where it cannot be written."""
     os.makedirs(os.path.dirname(entry), exist_ok=True)
-    # Threads and processes may be at the same one.
-    partial = f"{entry}.{os.urandom(4).hex()}.partial"
-    try:
-        with open(partial, "wb") as file:
-            np.savez(file, **example._asdict())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, entry)
-    finally:
-        if os.path.exists(partial):
-            os.remove(partial)
+    # Threads and processes may be at the same one: each writes to a name of its own.
+    with files.replacing(entry) as partial, open(partial, "wb") as file:
+        np.savez(file, **example._asdict())
 
 
 def ahead(make: Callable[[Any], Any], items: Iterable[Any], *, depth: int = 3) -> Iterator[Any]:
