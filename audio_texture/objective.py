@@ -367,7 +367,7 @@ def onset_statistics(
     """Statistics of the onset strength of compressed spectrograms [T, F]: how high onsets are, what shapes they have, how they follow.
 
     Onset strength is the mean over bins of how much each rises within `step` frames (half-wave rectified spectral flux,
-    Dixon, DAFx 2006), in units of the reference's deviation. Its patches are matched by sliced optimal transport, its rhythm by
+    Dixon, DAFx 2006), in units of the reference's deviation; of several streams [T, S, F] each has its own. Its patches are matched by sliced optimal transport, its rhythm by
     its autocorrelation (Antognini, Hoffman & Weiss 2019, there of every feature of a network, which are so many that they copy).
 
     Args:
@@ -379,7 +379,8 @@ def onset_statistics(
 
     def strength(x):
         # The constant keeps the floor of the deviation above zero for a sound without any rise.
-        return 0.1 + jnp.mean(_flat(jnp.maximum(x[step:] - x[:-step], 0.0)), axis=1)[:, None]
+        rises = jnp.mean(jnp.maximum(x[step:] - x[:-step], 0.0), axis=-1)
+        return 0.1 + rises.reshape(len(rises), -1)
 
     parts = {"patches": (1.0, sliced_transport(widths=widths, directions=directions)), "autocorrelation": (1.0, autocorrelation(lags=lags))}
     both = weighted_sum(parts)
