@@ -440,7 +440,9 @@ def with_channels(wave: np.ndarray, channels: int) -> np.ndarray:
     return np.repeat(mono[None], channels, axis=0)
 
 
-def fold_channels(waves: Sequence[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:
+def fold_channels(
+    waves: Sequence[np.ndarray], *, decorrelated: bool = False
+) -> tuple[list[np.ndarray], np.ndarray]:
     """The channels that are sounds of their own, where others are silent or the same again: mono recorded as stereo, say.
 
     A channel is left out where it lies 100 dB under the loudest one, or where all but -100 dB of it is another channel
@@ -448,6 +450,8 @@ def fold_channels(waves: Sequence[np.ndarray]) -> tuple[list[np.ndarray], np.nda
 
     Args:
       waves: [C, N_i] each; a constant in them counts for nothing.
+      decorrelated: whether each channel is kept without what follows from those before it, times a number. Where phases are
+        recovered channel by channel, what two channels share would otherwise come back as two different sounds.
     Returns:
       The waves [C', N_i], and what gives the channels back [C, C'] float32: factors of those that were kept.
     """
@@ -472,7 +476,13 @@ def fold_channels(waves: Sequence[np.ndarray]) -> tuple[list[np.ndarray], np.nda
             kept.append(channel)
             factors[channel, channel] = 1.0
     kept = kept or [0]
-    return [wave[kept] for wave in waves], factors[:, kept].astype(np.float32)
+    waves, factors = [wave[kept] for wave in waves], factors[:, kept]
+    if decorrelated and np.any(factors):
+        joined = np.linalg.cholesky(covariance[np.ix_(kept, kept)])
+        joined = joined / np.diagonal(joined)[None]
+        waves = [np.linalg.solve(joined, wave).astype(np.float32) for wave in waves]
+        factors = factors @ joined
+    return waves, factors.astype(np.float32)
 
 
 def with_image(wave: np.ndarray, like: np.ndarray, *, sample_rate: int) -> np.ndarray:

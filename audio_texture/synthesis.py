@@ -216,7 +216,7 @@ def prepare(
         another shape.
     """
     check_mixture(recipe, len(references), rate=modelled_rate(recipe, sample_rate), weights=weights, morph_to=morph_to, bands=bands)
-    folded, factors = audio.fold_channels(references)
+    folded, factors = audio.fold_channels(references, decorrelated=recipe.canvas == "spectrogram")
     recipe, modelled, weights = as_modelled(recipe, folded, sample_rate=sample_rate, weights=weights, bands=bands)
     level = level_of(references, weights, sample_rate=sample_rate)
     shape = shape_of(recipe, references, sample_rate=sample_rate, seconds=check_seconds(seconds), morph_to=morph_to, bands=bands)
@@ -277,18 +277,21 @@ def _programs(style: Callable[..., objective.Objective], shape: Hashable, layout
     return Programs(shape, _once(fit), *map(jax.jit, (loss, layout.to_wave)))
 
 
-def fold_transfer(content: np.ndarray, style: np.ndarray, *, sample_rate: int) -> tuple[list[np.ndarray], np.ndarray]:
+def fold_transfer(
+    recipe: Recipe, content: np.ndarray, style: np.ndarray, *, sample_rate: int
+) -> tuple[list[np.ndarray], np.ndarray]:
     """Content and style [C, N] and [C, M] as a transfer models them, of fewer channels where both have the same again.
 
     A style of equal channels gets the content's image first: the width of a mono style is none, and whatever lies between
     the channels of a stereo content would be infinitely far from it. Returns as `audio.fold_channels`.
     """
-    return audio.fold_channels([content, audio.with_image(style, content, sample_rate=sample_rate)])
+    pair = [content, audio.with_image(style, content, sample_rate=sample_rate)]
+    return audio.fold_channels(pair, decorrelated=recipe.canvas == "spectrogram")
 
 
 def shape_of_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, sample_rate: int) -> Hashable:
     """`shape_of` a transfer."""
-    folded, _ = fold_transfer(content, style, sample_rate=sample_rate)
+    folded, _ = fold_transfer(recipe, content, style, sample_rate=sample_rate)
     return shape_of(recipe, folded, sample_rate=sample_rate, seconds=content.shape[1] / sample_rate)
 
 
@@ -309,7 +312,7 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
       ValueError: as `prepare`.
     """
     check_content(recipe, content, sample_rate=sample_rate)
-    folded, factors = fold_transfer(content, style, sample_rate=sample_rate)
+    folded, factors = fold_transfer(recipe, content, style, sample_rate=sample_rate)
     recipe, (content_wave, style_wave), even = as_modelled(recipe, folded, sample_rate=sample_rate)
     rate = modelled_rate(recipe, sample_rate)
     wanted = content.shape[1]

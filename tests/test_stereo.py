@@ -90,6 +90,28 @@ def test_a_faint_difference_stalls_nothing(mono, level_db):
     assert width_db(texture.wave) == pytest.approx(width_db(sides(level_db)), abs=3)
 
 
+@pytest.mark.parametrize("level_db", [-40.0, -12.0])
+def test_a_spectrogram_keeps_the_image(level_db):
+    """Phases recovered channel by channel once made two sounds of what both channels share: a difference of 0 dB."""
+    recipe = dataclasses.replace(
+        recipes.named("infinite-width"), sample_rate=0, views=(View(0, (1, 3), 16.0, 4.0),),
+        evaluations=15, phase_iterations=10, block_seconds=1.0,
+    )
+    texture = made(sides(level_db), recipe)
+    assert width_db(texture.wave) == pytest.approx(width_db(sides(level_db)), abs=2)
+
+
+def test_decorrelated_channels_come_back():
+    """Channels without what follows from those before, and what puts it back; independent ones stay as they are."""
+    wave = np.concatenate([sides(-15.0), (0.5 * MONO + OTHER[::-1])[None]]).astype(np.float32)
+    [parts], back = audio.fold_channels([wave], decorrelated=True)
+    assert relative_error(back @ parts, wave) < 1e-5
+    assert np.max(np.abs(np.corrcoef(parts) - np.eye(3))) < 1e-3
+    apart = noise(10_000, 2)
+    [same], _ = audio.fold_channels([apart], decorrelated=True)
+    assert relative_error(same, apart) < 0.05
+
+
 def test_gains_of_a_faint_part_cannot_touch_the_rest():
     """Gains of channels would: a difference at -60 dB would be drowned where they differ by 1 %."""
     equaliser = canvas.Equaliser(128, 32, 6)
