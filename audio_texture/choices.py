@@ -14,6 +14,8 @@ from audio_texture.recipes import Recipe
 
 # What a recipe is run by: launch.texture, launch.transfer, launch.stream and launch.stream --loop.
 PROGRAMS = ("texture", "transfer", "stream", "loop")
+# Weights of what is heard in a wave.
+HEARD = ("auditory_weight", "patches_weight", "rhythm_weight", "levels_weight")
 # Walks are only taken under time scales, in ms, that hold their context. `synthesis.WALK_CONTEXT` in other units.
 SHORTEST_WALK_MS = 500.0
 
@@ -46,7 +48,12 @@ class Run:
 
     def layers(self) -> int:
         """How many layers the networks have, to the last that is matched."""
-        return len(self.recipe.layers(1))
+        return max(map(_number, self.taps()), default=0)
+
+    def alone(self, name: str) -> bool:
+        """Whether a weight is that of all that a balanced style is matched by."""
+        weights = [getattr(self.recipe, weight) for weight in HEARD]
+        return self.transfer and self.recipe.balanced and not self.recipe.views and getattr(self.recipe, name) == sum(weights) > 0
 
     def pools(self) -> bool:
         """Whether what is matched is pooled where pool is above 1. The last layer, matched unless others are named, is its pool."""
@@ -97,6 +104,10 @@ def _uniform(run: Run) -> bool:
 def _networks_own(*rules: Rule) -> tuple[Rule, ...]:
     """Of a field that describes networks which are drawn here."""
     return (_NETWORKS, _OWN, *rules)
+
+
+def _alone(name: str) -> Rule:
+    return lambda run: run.alone(name), "nothing else of the style is matched, and balanced brings it to one scale whatever its weight"
 
 
 RULES: dict[str, tuple[Rule, ...]] = {
@@ -177,7 +188,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "envelope_of": (_TRANSFER, (lambda run: not run.envelopes, "loudness_weight and spectrum_weight are 0")),
     "loudness_weight": (_TRANSFER,),
     "spectrum_weight": (_TRANSFER,),
-    **dict.fromkeys(("auditory_weight", "patches_weight", "rhythm_weight", "levels_weight"), (_WAVEFORM, _ALL_OF_STYLE)),
+    **{name: (_WAVEFORM, _ALL_OF_STYLE, _alone(name)) for name in HEARD},
     "patches_views": (_WAVEFORM, _ALL_OF_STYLE, (lambda run: not run.patches, "patches_weight is 0")),
     "rhythm_seconds": (
         _WAVEFORM,

@@ -85,10 +85,12 @@ TRIED = {
 }
 
 SHORT = {"evaluations": 12, "views": (VIEW,), "block_seconds": 6.0}
-# What these runs do not show: of a quarter of a second stretches are no shorter than the onsets' longest patches; and a window of gains
+# What these runs do not show: in a quarter of a second stretches are no shorter than the onsets' longest patches; and a window of gains
 # that are not there still decides how much is made beyond both ends and cut off.
 UNSEEN = {
-    "waveform, time scales": ["stretch_seconds"],
+    **dict.fromkeys(("waveform, time scales", "transfer"), ["stretch_seconds"]),
+    # Of these layers only kernels of one frame fit, and deeper ones than are matched are all that can be tried.
+    "transfer, inversion": ["depth", "dilation", "padding", "time_scale"],
     **dict.fromkeys(("no views", "real and imaginary", "transfer by the ear"), ["gain_window_ms"]),
 }
 FROM_SPECTROGRAM = {**SHORT, "phase_iterations": 2}
