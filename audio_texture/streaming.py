@@ -33,7 +33,7 @@ from audio_texture.precision import single
 from audio_texture.recipes import Recipe
 
 # Above this share of full scale peaks are rounded off: what is emitted cannot be lowered when a louder moment comes. A
-# stream is lowered beforehand so that neither the references' peaks nor those of its first block reach it.
+# stream is lowered to it beforehand where the references' peaks or those of its first block pass full scale.
 KNEE = 0.9
 # Just under 1, so that rounding to integers cannot pass full scale.
 FULL = 0.9999
@@ -370,7 +370,8 @@ def step(stream: Stream, key: jax.Array, state: State) -> tuple[State, Block]:
     gain = np.linspace(style.gain_at(place), style.gain_at(following), stream.samples, dtype=np.float32)
     emitted = style.factors @ wave[:, first : first + stream.samples] * gain[None]
     held = wave[:, stream.samples :][:, : len(fade)].copy()
-    lowered_db = state.lowered_db if state.block else _lowered_db(max(*style.peaks, np.max(np.abs(emitted))), KNEE)
+    peak = max(*style.peaks, float(np.max(np.abs(emitted))))
+    lowered_db = state.lowered_db if state.block else _lowered_db(peak, KNEE) if peak > 1 else 0.0
     block = Block(_rounded_off(emitted * np.float32(10 ** (-lowered_db / 20))), lowered_db, outcome)
     return State(state.block + 1, held, following_moment, lowered_db), block
 

@@ -86,7 +86,9 @@ def test_a_faint_difference_stalls_nothing(mono, level_db):
     found, best = (
         quality.evaluate(np.tile(wave, 2), MONO, sample_rate=RATE) for wave in (middle, mono.wave)
     )
-    assert found["auditory"] < best["auditory"] + 0.25 and found["patches"] < best["patches"] + 0.25
+    # At -10 dB the difference is a sound as loud as the ground of the other, for as few evaluations.
+    margin = 0.25 if level_db < -20 else 0.4
+    assert all(found[measure] < best[measure] + margin for measure in ("auditory", "patches"))
     assert width_db(texture.wave) == pytest.approx(width_db(sides(level_db)), abs=3)
 
 
