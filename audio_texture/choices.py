@@ -1,7 +1,7 @@
-"""Which of a recipe's choices have an effect, and why the others have none. Reads recipes, computes nothing.
+"""Which of a recipe's choices have an effect, and why the others have none.
 
-A choice has an effect where another value of it, the rest unchanged, can change the start, the loss or the result. One table says
-under which condition each field has none: `RULES`.
+A choice has an effect where another value of it, the rest unchanged, can change the start, the loss
+or the result. One table says under which condition each field has none: `RULES`.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -16,12 +16,14 @@ from audio_texture.recipes import Recipe
 PROGRAMS = ("texture", "transfer", "stream", "loop")
 # Weights of what is heard in a wave.
 HEARD = ("auditory_weight", "patches_weight", "rhythm_weight", "levels_weight")
-# Walks are only taken under time scales, in ms, that hold their context. `synthesis.WALK_CONTEXT` in other units.
+# Walks are only taken under time scales, in ms, that hold their context. `synthesis.WALK_CONTEXT`
+# in other units.
 SHORTEST_WALK_MS = 500.0
 
 
 class Run:
-    """A recipe as a program runs it: the conditions that rules are made of. mixed: whether several sounds are mixed or morphed."""
+    """A recipe as a program runs it: the conditions that rules are made of. mixed: whether several
+    sounds are mixed or morphed."""
 
     def __init__(self, recipe: Recipe, program: str, mixed: bool):
         self.recipe, self.program, self.mixed = recipe, program, mixed
@@ -32,18 +34,29 @@ class Run:
         self.given_network = bool(recipe.weights_file)
         self.style = recipe.style_weight > 0
         self.style_views = bool(recipe.views) and self.style
-        self.content = self.transfer and recipe.content_weight > 0 and bool(recipe.content_views or recipe.views)
+        self.content = (
+            self.transfer
+            and recipe.content_weight > 0
+            and bool(recipe.content_views or recipe.views)
+        )
         self.envelopes = self.transfer and recipe.loudness_weight + recipe.spectrum_weight > 0
         self.networks = self.style_views or self.content
         self.views = self.networks or self.envelopes
         self.patches = self.waveform and self.style and recipe.patches_weight > 0
         self.rhythm = self.waveform and self.style and recipe.rhythm_weight > 0
-        self.walkable = self.program == "texture" and self.waveform and not self.mixed and max(recipe.time_scale, default=np.inf) >= SHORTEST_WALK_MS
+        self.walkable = (
+            self.program == "texture"
+            and self.waveform
+            and not self.mixed
+            and max(recipe.time_scale, default=np.inf) >= SHORTEST_WALK_MS
+        )
         self.walks = self.walkable and recipe.start == "walk"
 
     def taps(self) -> list[str]:
         """Names of the layers that are matched."""
-        which = [name for name, used in (("style", self.style_views), ("content", self.content)) if used]
+        which = [
+            name for name, used in (("style", self.style_views), ("content", self.content)) if used
+        ]
         return [tap.name for name in which for tap in self.recipe.taps(name)]
 
     def layers(self) -> int:
@@ -53,23 +66,44 @@ class Run:
     def alone(self, name: str) -> bool:
         """Whether a weight is that of all that a balanced style is matched by."""
         weights = [getattr(self.recipe, weight) for weight in HEARD]
-        return self.transfer and self.recipe.balanced and not self.recipe.views and getattr(self.recipe, name) == sum(weights) > 0
+        return (
+            self.transfer
+            and self.recipe.balanced
+            and not self.recipe.views
+            and getattr(self.recipe, name) == sum(weights) > 0
+        )
 
     def pools(self) -> bool:
-        """Whether what is matched is pooled where pool is above 1. The last layer, matched unless others are named, is its pool."""
-        named = [(self.style_views, self.recipe.style_layers), (self.content, self.recipe.content_layers)]
-        return any(used and not taps for used, taps in named) or any(name.startswith("pool") or _number(name) > 1 for name in self.taps())
+        """Whether what is matched is pooled where pool is above 1.
+
+        The last layer, matched unless others are named, is its pool.
+        """
+        named = [
+            (self.style_views, self.recipe.style_layers),
+            (self.content, self.recipe.content_layers),
+        ]
+        return any(used and not taps for used, taps in named) or any(
+            name.startswith("pool") or _number(name) > 1 for name in self.taps()
+        )
 
     def one_frame(self) -> bool:
         """Whether no kernel spans more than a place."""
-        views = [*(self.recipe.views if self.networks else ()), *(self.recipe.content_views if self.content else ())]
+        views = [
+            *(self.recipe.views if self.networks else ()),
+            *(self.recipe.content_views if self.content else ()),
+        ]
         widths = [width for view in views for width in view.widths]
-        return not (self.recipe.time_scale or self.recipe.frequency_scale) and max((int(np.max(width)) for width in widths), default=1) == 1
+        return (
+            not (self.recipe.time_scale or self.recipe.frequency_scale)
+            and max((int(np.max(width)) for width in widths), default=1) == 1
+        )
 
     def single_tap(self) -> bool:
         """Whether the networks have one layer that can be matched."""
         taps = receptive_fields(self.recipe.description(1))
-        return len([name for name in taps if self.explicit or name.startswith(("relu", "pool"))]) == 1
+        return (
+            len([name for name in taps if self.explicit or name.startswith(("relu", "pool"))]) == 1
+        )
 
 
 def _number(tap: str) -> int:
@@ -81,18 +115,46 @@ Rule = tuple[Callable[[Run], bool], str]
 # Conditions under which a choice has no effect, and how that is said to users.
 _ALL_OF_STYLE: Rule = (lambda run: not run.style, "style_weight is 0")
 _TRANSFER: Rule = (lambda run: not run.transfer, "it is for transfers (launch.transfer)")
-_WAVEFORM: Rule = (lambda run: not run.waveform, "it is for a waveform canvas, and this recipe has a spectrogram canvas")
-_SPECTROGRAM: Rule = (lambda run: run.waveform, "it is for a spectrogram canvas, and this recipe has a waveform canvas")
-_NETWORKS: Rule = (lambda run: not run.networks, "no networks are matched: there are no views, or their weights are 0")
-_VIEWS: Rule = (lambda run: not run.views, "nothing is matched in views: there are none, or their weights are 0")
-_STYLE_VIEWS: Rule = (lambda run: not run.style_views, "no style is matched in views: there are none, or style_weight is 0")
-_EXPLICIT: Rule = (lambda run: not run.explicit, "it is for explicit networks, and these have infinitely many filters, in closed form (filters=0)")
+_WAVEFORM: Rule = (
+    lambda run: not run.waveform,
+    "it is for a waveform canvas, and this recipe has a spectrogram canvas",
+)
+_SPECTROGRAM: Rule = (
+    lambda run: run.waveform,
+    "it is for a spectrogram canvas, and this recipe has a waveform canvas",
+)
+_NETWORKS: Rule = (
+    lambda run: not run.networks,
+    "no networks are matched: there are no views, or their weights are 0",
+)
+_VIEWS: Rule = (
+    lambda run: not run.views,
+    "nothing is matched in views: there are none, or their weights are 0",
+)
+_STYLE_VIEWS: Rule = (
+    lambda run: not run.style_views,
+    "no style is matched in views: there are none, or style_weight is 0",
+)
+_EXPLICIT: Rule = (
+    lambda run: not run.explicit,
+    "it is for explicit networks, and these have infinitely many filters, in closed form "
+    "(filters=0)",
+)
 _OWN: Rule = (lambda run: run.given_network, "the network is that of weights_file")
 _NOT_VGG: Rule = (lambda run: run.vgg, "VGG-19 has layers of its own")
-_CONTENT: Rule = (lambda run: not run.content, "no content is matched: content_weight is 0, or there are no views")
+_CONTENT: Rule = (
+    lambda run: not run.content,
+    "no content is matched: content_weight is 0, or there are no views",
+)
 _GAINS: Rule = (lambda run: not run.recipe.gain_bands, "gain_bands is 0, and so there are no gains")
 _NOISE: Rule = (
-    lambda run: not run.waveform and not (run.transfer and (run.recipe.balanced or (run.recipe.start_content < 1 and not _uniform(run)))),
+    lambda run: (
+        not run.waveform
+        and not (
+            run.transfer
+            and (run.recipe.balanced or (run.recipe.start_content < 1 and not _uniform(run)))
+        )
+    ),
     "it is the width of noise's spectrum, of which nothing is made here",
 )
 
@@ -107,89 +169,207 @@ def _networks_own(*rules: Rule) -> tuple[Rule, ...]:
 
 
 def _alone(name: str) -> Rule:
-    return lambda run: run.alone(name), "nothing else of the style is matched, and balanced brings it to one scale whatever its weight"
+    return (
+        lambda run: run.alone(name),
+        "nothing else of the style is matched, and balanced brings it to one scale "
+        "whatever its weight",
+    )
 
 
 RULES: dict[str, tuple[Rule, ...]] = {
     # Always with an effect.
-    **dict.fromkeys(("canvas", "sample_rate", "level", "views", "weights_file", "optimizer", "evaluations"), ()),
+    **dict.fromkeys(
+        ("canvas", "sample_rate", "level", "views", "weights_file", "optimizer", "evaluations"), ()
+    ),
     # The sound as it is modelled.
     "scale": (
-        (lambda run: run.recipe.representation == "real-imaginary", "real and imaginary parts are of bins alone"),
-        (lambda run: not any(view.scale == "linear" for view in run.recipe.views), "it is for views of bins, and there are none"),
+        (
+            lambda run: run.recipe.representation == "real-imaginary",
+            "real and imaginary parts are of bins alone",
+        ),
+        (
+            lambda run: not any(view.scale == "linear" for view in run.recipe.views),
+            "it is for views of bins, and there are none",
+        ),
     ),
     "time_scale": (
         (
-            lambda run: not (run.rhythm or run.program == "texture" and run.waveform and run.recipe.start == "walk")
-            and (not run.recipe.views or not run.networks or run.given_network or run.vgg),
+            lambda run: (
+                not (
+                    run.rhythm
+                    or run.program == "texture"
+                    and run.waveform
+                    and run.recipe.start == "walk"
+                )
+                and (not run.recipe.views or not run.networks or run.given_network or run.vgg)
+            ),
             "it sets the width of kernels, and here there are none to set",
         ),
     ),
-    "frequency_scale": _networks_own(_NOT_VGG, (lambda run: not run.recipe.views, "it sets the height of kernels in views, and there are none")),
+    "frequency_scale": _networks_own(
+        _NOT_VGG,
+        (
+            lambda run: not run.recipe.views,
+            "it sets the height of kernels in views, and there are none",
+        ),
+    ),
     "compression": (_VIEWS,),
-    "sharpness": (_VIEWS, (lambda run: run.recipe.compression != "relative", "it is for relative compression")),
+    "sharpness": (
+        _VIEWS,
+        (lambda run: run.recipe.compression != "relative", "it is for relative compression"),
+    ),
     "standardised": (_VIEWS,),
     "smoothing_hz": (_NOISE,),
     "gain_bands": (_WAVEFORM,),
     # Without gains it would only change how much is cut off at the ends.
     "gain_window_ms": (_WAVEFORM, _GAINS),
     "start": (
-        (lambda run: run.program in ("stream", "loop"), "a stream or loop always starts from a walk through the recording"),
-        (lambda run: run.transfer and run.waveform, "a transfer starts from its content and noise (start_content)"),
-        (lambda run: run.waveform and run.recipe.start == "uniform", "uniform is for a spectrogram canvas, and this recipe has a waveform canvas"),
+        (
+            lambda run: run.program in ("stream", "loop"),
+            "a stream or loop always starts from a walk through the recording",
+        ),
+        (
+            lambda run: run.transfer and run.waveform,
+            "a transfer starts from its content and noise (start_content)",
+        ),
+        (
+            lambda run: run.waveform and run.recipe.start == "uniform",
+            "uniform is for a spectrogram canvas, and this recipe has a waveform canvas",
+        ),
         (lambda run: run.waveform and run.mixed, "a mixture always starts from noise"),
-        (lambda run: run.waveform and not run.walkable, "time_scale is shorter than what a walk goes by, so that all starts from noise"),
-        (lambda run: run.waveform and not run.recipe.gain_bands, "gain_bands is 0, and walks go through gains"),
+        (
+            lambda run: run.waveform and not run.walkable,
+            "time_scale is shorter than what a walk goes by, so that all starts from noise",
+        ),
+        (
+            lambda run: run.waveform and not run.recipe.gain_bands,
+            "gain_bands is 0, and walks go through gains",
+        ),
     ),
     "representation": (_WAVEFORM, _VIEWS),
     # The networks.
-    "network": (_NETWORKS, (lambda run: run.given_network and not run.vgg, "the network is that of weights_file")),
+    "network": (
+        _NETWORKS,
+        (lambda run: run.given_network and not run.vgg, "the network is that of weights_file"),
+    ),
     "filters": _networks_own(_NOT_VGG),
-    "growth": _networks_own(_NOT_VGG, _EXPLICIT, (lambda run: run.layers() == 1, "the networks have one layer")),
+    "growth": _networks_own(
+        _NOT_VGG, _EXPLICIT, (lambda run: run.layers() == 1, "the networks have one layer")
+    ),
     "depth": _networks_own(
         _NOT_VGG,
-        (lambda run: not run.recipe.time_scale and not run.recipe.frequency_scale and run.layers() < run.recipe.depth, "no layer that deep is matched"),
+        (
+            lambda run: (
+                not run.recipe.time_scale
+                and not run.recipe.frequency_scale
+                and run.layers() < run.recipe.depth
+            ),
+            "no layer that deep is matched",
+        ),
     ),
-    "dilation": _networks_own(_NOT_VGG, (lambda run: run.one_frame(), "all kernels span one frame")),
+    "dilation": _networks_own(
+        _NOT_VGG, (lambda run: run.one_frame(), "all kernels span one frame")
+    ),
     "pool": _networks_own(
         _NOT_VGG,
-        (lambda run: not run.recipe.time_scale and not run.recipe.frequency_scale and not run.pools(), "what is matched comes before the first pool"),
+        (
+            lambda run: (
+                not run.recipe.time_scale and not run.recipe.frequency_scale and not run.pools()
+            ),
+            "what is matched comes before the first pool",
+        ),
     ),
     "pooling": _networks_own(
         (lambda run: not run.vgg and run.recipe.pool == 1, "pool is 1, and so nothing is pooled"),
-        (lambda run: not run.vgg and not run.pools(), "what is matched comes before the first pool"),
+        (
+            lambda run: not run.vgg and not run.pools(),
+            "what is matched comes before the first pool",
+        ),
     ),
     "initialisation": _networks_own(_EXPLICIT),
-    "padding": _networks_own(_EXPLICIT, _NOT_VGG, (lambda run: run.one_frame(), "all kernels span one frame")),
+    "padding": _networks_own(
+        _EXPLICIT, _NOT_VGG, (lambda run: run.one_frame(), "all kernels span one frame")
+    ),
     # The loss.
-    "style_layers": (_STYLE_VIEWS, (lambda run: run.single_tap(), "the networks have one layer to match")),
-    "content_layers": (_TRANSFER, _CONTENT, (lambda run: run.single_tap(), "the networks have one layer to match")),
+    "style_layers": (
+        _STYLE_VIEWS,
+        (lambda run: run.single_tap(), "the networks have one layer to match"),
+    ),
+    "content_layers": (
+        _TRANSFER,
+        _CONTENT,
+        (lambda run: run.single_tap(), "the networks have one layer to match"),
+    ),
     "content_views": (
         _TRANSFER,
-        (lambda run: not run.recipe.content_weight and not run.envelopes, "content_weight, loudness_weight and spectrum_weight are 0"),
+        (
+            lambda run: not run.recipe.content_weight and not run.envelopes,
+            "content_weight, loudness_weight and spectrum_weight are 0",
+        ),
     ),
-    "statistic": (_STYLE_VIEWS, (lambda run: not run.explicit, "in closed form (filters=0) the Gram is matched")),
-    "gram_shift": (_STYLE_VIEWS, _EXPLICIT, (lambda run: run.recipe.statistic not in ("gram", "chained-gram"), "it is for Grams")),
+    "statistic": (
+        _STYLE_VIEWS,
+        (lambda run: not run.explicit, "in closed form (filters=0) the Gram is matched"),
+    ),
+    "gram_shift": (
+        _STYLE_VIEWS,
+        _EXPLICIT,
+        (lambda run: run.recipe.statistic not in ("gram", "chained-gram"), "it is for Grams"),
+    ),
     "autocorrelation_weight": (_STYLE_VIEWS, _EXPLICIT),
     "diversity_weight": (_STYLE_VIEWS, _EXPLICIT),
     "normalised_by": (
-        (lambda run: not run.networks and (run.transfer or run.recipe.normalised_by != "start"), _NETWORKS[1]),
-        (lambda run: run.transfer and run.recipe.normalised_by == "start", "a transfer is divided by what its start is by balanced, not by this"),
         (
-            lambda run: run.recipe.normalised_by != "start" and not run.content and run.recipe.statistic in ("bin-grams", "transport"),
+            lambda run: not run.networks and (run.transfer or run.recipe.normalised_by != "start"),
+            _NETWORKS[1],
+        ),
+        (
+            lambda run: run.transfer and run.recipe.normalised_by == "start",
+            "a transfer is divided by what its start is by balanced, not by this",
+        ),
+        (
+            lambda run: (
+                run.recipe.normalised_by != "start"
+                and not run.content
+                and run.recipe.statistic in ("bin-grams", "transport")
+            ),
             "these statistics are always relative to the target",
         ),
     ),
-    "style_weight": ((lambda run: not run.transfer and not run.recipe.views, "it is the weight of what is matched in views, and there are none"),),
+    "style_weight": (
+        (
+            lambda run: not run.transfer and not run.recipe.views,
+            "it is the weight of what is matched in views, and there are none",
+        ),
+    ),
     "content_weight": (_TRANSFER,),
     "balanced": (_TRANSFER,),
-    "guide_levels": (_TRANSFER, (lambda run: not run.style_views, "what it tells apart is matched in views: there are none, or style_weight is 0")),
-    "guide_bands": (_TRANSFER, (lambda run: not run.style_views, "what it tells apart is matched in views: there are none, or style_weight is 0")),
-    "envelope_of": (_TRANSFER, (lambda run: not run.envelopes, "loudness_weight and spectrum_weight are 0")),
+    "guide_levels": (
+        _TRANSFER,
+        (
+            lambda run: not run.style_views,
+            "what it tells apart is matched in views: there are none, or style_weight is 0",
+        ),
+    ),
+    "guide_bands": (
+        _TRANSFER,
+        (
+            lambda run: not run.style_views,
+            "what it tells apart is matched in views: there are none, or style_weight is 0",
+        ),
+    ),
+    "envelope_of": (
+        _TRANSFER,
+        (lambda run: not run.envelopes, "loudness_weight and spectrum_weight are 0"),
+    ),
     "loudness_weight": (_TRANSFER,),
     "spectrum_weight": (_TRANSFER,),
     **{name: (_WAVEFORM, _ALL_OF_STYLE, _alone(name)) for name in HEARD},
-    "patches_views": (_WAVEFORM, _ALL_OF_STYLE, (lambda run: not run.patches, "patches_weight is 0")),
+    "patches_views": (
+        _WAVEFORM,
+        _ALL_OF_STYLE,
+        (lambda run: not run.patches, "patches_weight is 0"),
+    ),
     "rhythm_seconds": (
         _WAVEFORM,
         _ALL_OF_STYLE,
@@ -198,33 +378,58 @@ RULES: dict[str, tuple[Rule, ...]] = {
     ),
     **dict.fromkeys(("bound_weight", "variation_weight", "power_weight"), (_SPECTROGRAM,)),
     "block_seconds": (_ALL_OF_STYLE,),
-    "stretch_seconds": (_WAVEFORM, (lambda run: not (run.patches or run.rhythm or run.walks), "patches_weight and rhythm_weight are 0")),
+    "stretch_seconds": (
+        _WAVEFORM,
+        (
+            lambda run: not (run.patches or run.rhythm or run.walks),
+            "patches_weight and rhythm_weight are 0",
+        ),
+    ),
     "start_content": (_TRANSFER,),
-    "start_recoloured": (_TRANSFER, (_uniform, "nothing of the content is started from (start_content=0)")),
+    "start_recoloured": (
+        _TRANSFER,
+        (_uniform, "nothing of the content is started from (start_content=0)"),
+    ),
     "start_shape": (_TRANSFER, _WAVEFORM, _GAINS),
     # The optimiser.
-    "history": ((lambda run: run.recipe.optimizer != "lbfgs", "it is for L-BFGS, and optimizer is adam"),),
-    "learning_rate": ((lambda run: run.recipe.optimizer != "adam", "it is for Adam, and optimizer is lbfgs"),),
+    "history": (
+        (lambda run: run.recipe.optimizer != "lbfgs", "it is for L-BFGS, and optimizer is adam"),
+    ),
+    "learning_rate": (
+        (lambda run: run.recipe.optimizer != "adam", "it is for Adam, and optimizer is lbfgs"),
+    ),
     "tolerance": (
         (
             lambda run: run.recipe.evaluations <= optimize.WINDOW + optimize.CHUNK,
-            f"losses are compared over {optimize.WINDOW} evaluations, which takes more than {optimize.WINDOW + optimize.CHUNK} in all (evaluations)",
+            f"losses are compared over {optimize.WINDOW} evaluations, which takes more "
+            f"than {optimize.WINDOW + optimize.CHUNK} in all (evaluations)",
         ),
     ),
     # Phase recovery.
     **dict.fromkeys(("phase_start", "phase_iterations"), (_SPECTROGRAM,)),
-    "phase_momentum": (_SPECTROGRAM, (lambda run: not run.recipe.phase_iterations, "phase_iterations is 0")),
+    "phase_momentum": (
+        _SPECTROGRAM,
+        (lambda run: not run.recipe.phase_iterations, "phase_iterations is 0"),
+    ),
     # No field, but a choice of every program.
     "seed": (
         (
-            lambda run: run.transfer and run.recipe.start_content == 1 and not run.recipe.balanced and (run.waveform or run.recipe.phase_start != "random"),
-            "nothing is drawn at random where all starts from the content (start_content=1) and weights are not balanced",
+            lambda run: (
+                run.transfer
+                and run.recipe.start_content == 1
+                and not run.recipe.balanced
+                and (run.waveform or run.recipe.phase_start != "random")
+            ),
+            "nothing is drawn at random where all starts from the content "
+            "(start_content=1) and weights are not balanced",
         ),
     ),
 }
 
 
-def without_effect(recipe: Recipe, names: Iterable[str], *, program: str, mixed: bool = False) -> dict[str, str]:
+def without_effect(
+    recipe: Recipe, names: Iterable[str], *, program: str, mixed: bool = False
+) -> dict[str, str]:
     """Those of the named choices that have no effect in a run, each with the reason.
 
     Args:

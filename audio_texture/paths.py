@@ -13,12 +13,15 @@ _KINDS = (
 
 
 def check_regular(path: str) -> None:
-    """Raises ValueError where a path is a pipe, a socket or a device, which have no end or cannot be read twice, or no path at all.
+    """Raises ValueError where a path is a pipe, a socket or a device, which have no end or cannot
+    be read twice, or no path at all.
 
     What does not exist passes, and so do folders: what they are for says whether they will do.
     """
     if not path.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in path):
-        raise ValueError(f"{path!r} is no name in {sys.getfilesystemencoding().upper()}; rename it.")
+        raise ValueError(
+            f"{path!r} is no name in {sys.getfilesystemencoding().upper()}; rename it."
+        )
     try:
         mode = os.stat(path).st_mode
     except ValueError as error:
@@ -29,14 +32,23 @@ def check_regular(path: str) -> None:
         return
     for is_kind, words in _KINDS:
         if is_kind(mode):
-            raise ValueError(f"{path!r} is {words}, not a file; copy what it holds into a file first.")
+            raise ValueError(
+                f"{path!r} is {words}, not a file; copy what it holds into a file first."
+            )
 
 
 def check_file(path: str, wanted: str = "file") -> None:
-    """Raises ValueError, saying what stands there instead, where a path is no regular file. wanted: what it is to be, in words."""
+    """Raises ValueError, saying what stands there instead, where a path is no regular file.
+
+    wanted: what it is to be, in words.
+    """
     check_regular(path)
     if os.path.isdir(path):
         raise ValueError(f"{path!r} is a directory; a {wanted} is needed.")
     if not os.path.exists(path):
         linked = os.path.islink(path)
-        raise ValueError(f"{path!r} is a link to {os.readlink(path)!r}, which does not exist." if linked else f"{path!r} does not exist.")
+        raise ValueError(
+            f"{path!r} is a link to {os.readlink(path)!r}, which does not exist."
+            if linked
+            else f"{path!r} does not exist."
+        )

@@ -1,4 +1,5 @@
-"""Single precision whatever `jax_enable_x64` says: what is fitted, optimised and judged here is float32 throughout."""
+"""Single precision whatever `jax_enable_x64` says: what is fitted, optimised and judged here is
+float32 throughout."""
 
 import functools
 from collections.abc import Callable

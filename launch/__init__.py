@@ -1,10 +1,11 @@
-"""Programs: flags -> config -> one library call -> files. Run them as `python -m launch.NAME` from a checkout."""
+"""Programs: flags -> config -> one library call -> files. Run them as `python -m launch.NAME` from
+a checkout."""
 
 import sys
 
 
 def _prepare() -> None:
-    """Before anything heavy is imported: Ctrl-C and an environment that JAX refuses end in a line."""
+    """Before what is heavy is imported: Ctrl-C and an environment JAX refuses end in a line."""
     from launch import interrupts
 
     interrupts.end_at_once()
@@ -15,6 +16,9 @@ def _prepare() -> None:
         sys.exit(2)
 
 
-# While `python -m launch.NAME` looks for its module argv[0] is "-m". Who imports the package otherwise keeps their own handling of signals.
-if sys.argv[:1] == ["-m"] and sys.orig_argv[-len(sys.argv)].removeprefix("-m").startswith("launch."):
+# While `python -m launch.NAME` looks for its module argv[0] is "-m". Who imports the package
+# otherwise keeps their own handling of signals.
+if sys.argv[:1] == ["-m"] and sys.orig_argv[-len(sys.argv)].removeprefix("-m").startswith(
+    "launch."
+):
     _prepare()

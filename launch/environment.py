@@ -1,11 +1,13 @@
-"""What the environment may not change: results are the same whatever is set for JAX, and what is missing is said in a line."""
+"""What the environment may not change: results are the same whatever is set for JAX, and what is
+missing is said in a line."""
 
 import os
 
 import jax
 import jax.numpy as jnp
 
-# Settings that would change samples, or that the library's own handling of what is not finite does not go with.
+# Settings that would change samples, or that the library's own handling of what is not finite does
+# not go with.
 SETTINGS = {
     "jax_enable_x64": False,
     "jax_disable_jit": False,
@@ -23,8 +25,10 @@ BACKENDS = ("jax_platforms", "jax_platform_name", "jax_default_device")
 
 
 def settle() -> list[str]:
-    """Brings JAX to the settings that results are made with; the names, as of the environment, of those that were others."""
-    # Figures are drawn into files alone; another backend may be missing, or unknown to this version.
+    """Brings JAX to the settings that results are made with; the names, as of the environment, of
+    those that were others."""
+    # Figures are drawn into files alone; another backend may be missing, or unknown to this
+    # version.
     os.environ["MPLBACKEND"] = "Agg"
     changed = [name for name, value in SETTINGS.items() if getattr(jax.config, name) != value]
     for name in changed:
@@ -33,15 +37,19 @@ def settle() -> list[str]:
 
 
 def check() -> None:
-    """Raises ValueError, naming the variable and what there is, where the environment asks for what is not there."""
+    """Raises ValueError, naming the variable and what there is, where the environment asks for
+    what is not there."""
     flags = os.environ.get("XLA_FLAGS", "")
     if flags and (complaint := _complaint_of_xla()):
         raise ValueError(f"XLA_FLAGS={flags!r}: {complaint}")
 
 
 def check_backend() -> None:
-    """Raises ValueError, naming the variable and what there is, where the environment asks for devices that are not there."""
-    asked = {name: getattr(jax.config, name) for name in BACKENDS if getattr(jax.config, name, None)}
+    """Raises ValueError, naming the variable and what there is, where the environment asks for
+    devices that are not there."""
+    asked = {
+        name: getattr(jax.config, name) for name in BACKENDS if getattr(jax.config, name, None)
+    }
     if not asked:
         return
     try:
@@ -55,7 +63,8 @@ def check_backend() -> None:
 
 
 def _complaint_of_xla() -> str:
-    """What XLA says of XLA_FLAGS; it ends the process for a flag it does not know, and so a child asks."""
+    """What XLA says of XLA_FLAGS; it ends the process for a flag it does not know, and so a child
+    asks."""
     from jaxlib import xla_client
 
     reading, writing = os.pipe()
@@ -69,4 +78,6 @@ def _complaint_of_xla() -> str:
         lines = said.read().splitlines()
     if os.waitpid(child, 0)[1] == 0:
         return ""
-    return next((line.rpartition("] ")[2] for line in reversed(lines) if line.strip()), "XLA refuses it")
+    return next(
+        (line.rpartition("] ")[2] for line in reversed(lines) if line.strip()), "XLA refuses it"
+    )

@@ -1,6 +1,7 @@
-"""Flags that do nothing in a run are refused before it begins: who gave them expects something of them.
+"""Flags that do nothing in a run are refused before it begins.
 
-Only flags that were given are judged, on the command line or by --sweep; a recipe's own choices may rest.
+Only flags that were given are judged, on the command line or by --sweep; choices of a recipe's own
+may have no effect.
 """
 
 import dataclasses
@@ -14,7 +15,10 @@ from launch import cli
 
 # What says where and how, not what: these go with --config.
 PLACES = ("config", "output_dir", "overwrite", "max_seconds", "checkpoint_every", "resume")
-RECIPE_FLAGS = ("recipe", *(field.name for field in dataclasses.fields(recipes.Recipe) if field.name not in cli.FIXED))
+RECIPE_FLAGS = (
+    "recipe",
+    *(field.name for field in dataclasses.fields(recipes.Recipe) if field.name not in cli.FIXED),
+)
 
 
 def given(name: str) -> bool:
@@ -34,15 +38,24 @@ def refuse(reasons: Mapping[str, str]) -> None:
 
 
 def refuse_if(conditions: Mapping[str, tuple[bool, str]]) -> None:
-    """UserError for the first flag that was given under a condition; conditions: of each flag, with the reason in words."""
-    refuse({name: reason for name, (without, reason) in conditions.items() if without and given(name)})
+    """UserError for the first flag that was given under a condition; conditions: of each flag,
+    with the reason in words."""
+    refuse(
+        {name: reason for name, (without, reason) in conditions.items() if without and given(name)}
+    )
 
 
 def refuse_beside_config(decides: Sequence[str]) -> None:
-    """UserError for a flag that --config has a value for. decides: flags of this program, beside those of a recipe, that decide about samples."""
+    """UserError for a flag that --config has a value for.
+
+    decides: flags of this program, beside those of a recipe, that decide about samples.
+    """
     for name in (*RECIPE_FLAGS, *decides):
         if given(name):
-            raise cli.UserError(f"--{name}: --config={flags.FLAGS.config!r} has a value for it; leave --{name} or --config out.")
+            raise cli.UserError(
+                f"--{name}: --config={flags.FLAGS.config!r} has a value for it; leave "
+                f"--{name} or --config out."
+            )
 
 
 def check_run_flags() -> None:
@@ -51,9 +64,15 @@ def check_run_flags() -> None:
 
 
 def of_recipe(
-    values: Mapping[str, Any], recipe: recipes.Recipe, flag_names: Iterable[str], *, program: str, mixed: bool = False
+    values: Mapping[str, Any],
+    recipe: recipes.Recipe,
+    flag_names: Iterable[str],
+    *,
+    program: str,
+    mixed: bool = False,
 ) -> dict[str, str]:
-    """Those of the named flags that set a choice without effect, with the reason; values: of all flags; see `choices.without_effect`.
+    """Those of the named flags that set a choice without effect, with the reason; values: of all
+    flags; see `choices.without_effect`.
 
     A value without which the other choices would not go together is needed, and so is none of them.
     """
@@ -73,10 +92,21 @@ def of_recipe(
 
 
 def of_sources(sources: Mapping[str, Sequence[str]], flag_names: Iterable[str]) -> dict[str, str]:
-    """Those of the named flags that say which part of a sound to use where all are embedded. sources: by the flag that names them."""
-    whole = {flag: entries for flag, entries in sources.items() if all(entry.startswith(cli.EMBEDDED) for entry in entries)}
+    """Those of the named flags that say which part of a sound to use where all are embedded.
+
+    sources: by the flag that names them.
+    """
+    whole = {
+        flag: entries
+        for flag, entries in sources.items()
+        if all(entry.startswith(cli.EMBEDDED) for entry in entries)
+    }
     parts = {f"{flag}_{part}" for flag in whole for part in ("start", "seconds")}
-    return {name: f"it is for files, and an embedded sound ({cli.EMBEDDED}NAME) is used whole" for name in flag_names if name in parts}
+    return {
+        name: f"it is for files, and an embedded sound ({cli.EMBEDDED}NAME) is used whole"
+        for name in flag_names
+        if name in parts
+    }
 
 
 def of_mixture(config: Mapping[str, Any], flag_names: Iterable[str]) -> dict[str, str]:
@@ -89,4 +119,6 @@ def of_mixture(config: Mapping[str, Any], flag_names: Iterable[str]) -> dict[str
 def is_mixed(config: Mapping[str, Any]) -> bool:
     """Whether several sounds of a configuration share all frequencies."""
     by_bands = any(entry.get("band") for entry in config["inputs"])
-    return config.get("morph_to") is not None or (not by_bands and sum(weight > 0 for weight in config["weights"]) > 1)
+    return config.get("morph_to") is not None or (
+        not by_bands and sum(weight > 0 for weight in config["weights"]) > 1
+    )

@@ -1,8 +1,9 @@
-"""How a program ends on Ctrl-C and SIGTERM: one line that says what is kept, exit status 130, and no traceback.
+"""How a program ends on Ctrl-C and SIGTERM: one line on what is kept, status 130, no traceback.
 
-While modules are imported and flags parsed nothing has been begun, and a signal ends the program at once. Then it raises
-KeyboardInterrupt, which `cli.run` turns into the line; within `optimize.Interrupts` it is noted, and what is at hand is finished first.
-A second one ends the program at once whatever it does: it is seen by a thread, as the main one may be in the compiler for long.
+While modules are imported and flags parsed nothing has been begun, and a signal ends the program at
+once. Then it raises KeyboardInterrupt, which `cli.run` turns into the line; within
+`optimize.Interrupts` it is noted, and what is at hand is finished first. A second one ends the
+program at once whatever it does: a thread sees it, as the main one may be in the compiler for long.
 Imports nothing heavy: it is there before JAX is.
 """
 
@@ -45,7 +46,8 @@ def end(line: str = "") -> NoReturn:
         os.write(2, (" ".join(line.split()) + "\n").encode(errors="backslashreplace"))
     except OSError:
         pass
-    # Neither threads nor handlers at exit are waited for: they may take long, and print what they were torn out of.
+    # Neither threads nor handlers at exit are waited for: they may take long, and print what they
+    # were torn out of.
     os._exit(STATUS)
 
 

@@ -1,4 +1,5 @@
-"""Flags whose values are paths: `~` is the user's home, and what cannot be a path is refused while flags are parsed."""
+"""Flags whose values are paths: `~` is the user's home, and what cannot be a path is refused while
+flags are parsed."""
 
 import os
 from typing import Any
@@ -15,7 +16,10 @@ class PathParser(flags.ArgumentParser):
         self._optional = optional
 
     def parse(self, argument: str) -> str:
-        """The path with `~` and `~user` expanded. Raises ValueError for an empty one, a pipe, a device, or a name that is no UTF-8."""
+        """The path with `~` and `~user` expanded.
+
+        Raises ValueError for an empty one, a pipe, a device, or a name that is no UTF-8.
+        """
         return argument if self._optional and not argument else expanded(argument)
 
     def flag_type(self) -> str:
@@ -23,18 +27,27 @@ class PathParser(flags.ArgumentParser):
 
 
 def expanded(path: str) -> str:
-    """A path with its leading `~` or `~user` expanded. Raises ValueError where it is none that a program can use."""
+    """A path with its leading `~` or `~user` expanded.
+
+    Raises ValueError where it is none that a program can use.
+    """
     if not path:
         raise ValueError("must be a path, and is empty.")
     whole = os.path.expanduser(path)
     if whole == path and path.startswith("~") and not os.path.lexists(path):
         user = path.split("/")[0]
-        raise ValueError(f"{path!r}: {'no home folder is known' if user == '~' else f'there is no user {user[1:]!r}'}; write ./{path} for a name that begins so.")
+        raise ValueError(
+            f"{path!r}: "
+            f"{'no home folder is known' if user == '~' else f'there is no user {user[1:]!r}'}; "
+            f"write ./{path} for a name that begins so."
+        )
     paths.check_regular(whole)
     return whole
 
 
-def define_path(name: str, default: str | None, text: str, *, optional: bool = False) -> flags.FlagHolder[Any]:
+def define_path(
+    name: str, default: str | None, text: str, *, optional: bool = False
+) -> flags.FlagHolder[Any]:
     """A flag that is a path. optional: whether it may be empty."""
     return flags.DEFINE(PathParser(optional=optional), name, default, text)
 

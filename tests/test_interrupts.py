@@ -1,4 +1,5 @@
-"""Ctrl-C and SIGTERM at any moment: a line, status 130, no traceback, and what exists kept. And readers that go away."""
+"""Ctrl-C and SIGTERM at any moment: a line, status 130, no traceback, and what exists kept. And
+readers that go away."""
 
 import os
 import signal
@@ -25,7 +26,13 @@ def sound(tmp_path_factory) -> str:
 
 
 def start(program: str, *arguments: object) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "-m", f"launch.{program}", *map(str, arguments)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", f"launch.{program}", *map(str, arguments)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def ended(process: subprocess.Popen, number: signal.Signals) -> list[str]:
@@ -38,7 +45,10 @@ def ended(process: subprocess.Popen, number: signal.Signals) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "delay"), [(signal.SIGINT, 0.15), (signal.SIGTERM, 0.5), (signal.SIGINT, 1.2), (signal.SIGTERM, 2.5)])
+@pytest.mark.parametrize(
+    ("number", "delay"),
+    [(signal.SIGINT, 0.15), (signal.SIGTERM, 0.5), (signal.SIGINT, 1.2), (signal.SIGTERM, 2.5)],
+)
 def test_before_anything_is_made(sound, tmp_path, number, delay):
     """Imports, flags, reading, fitting, compilation: tracebacks of 32 to 108 lines."""
     process = start("texture", f"--input={sound}", f"--output_dir={tmp_path}/out", *SMALL)
@@ -60,7 +70,9 @@ def test_sigterm_in_the_loop(sound, tmp_path):
 @pytest.mark.slow
 def test_in_the_report(sound, tmp_path):
     """The sound is there and stays; the line says so."""
-    process = start("texture", f"--input={sound}", f"--output_dir={tmp_path}/out", *SMALL, "--evaluations=5")
+    process = start(
+        "texture", f"--input={sound}", f"--output_dir={tmp_path}/out", *SMALL, "--evaluations=5"
+    )
     next(line for line in process.stderr if "used all evaluations" in line)
     assert ended(process, signal.SIGINT) == [f"interrupted; kept: {tmp_path}/out/texture.wav"]
     assert audio.read(f"{tmp_path}/out/texture.wav")[0].shape == (1, 2400)
@@ -69,7 +81,9 @@ def test_in_the_report(sound, tmp_path):
 @pytest.mark.slow
 def test_a_second_one_ends_at_once(sound, tmp_path):
     """Whatever the first one waits for, such as the compiler: it had to wait for that as well."""
-    process = start("texture", f"--input={sound}", f"--output_dir={tmp_path}/out", *SMALL, "--samples=50")
+    process = start(
+        "texture", f"--input={sound}", f"--output_dir={tmp_path}/out", *SMALL, "--samples=50"
+    )
     next(line for line in process.stderr if "25/2000" in line)
     process.send_signal(signal.SIGINT)
     time.sleep(0.35)
@@ -79,7 +93,15 @@ def test_a_second_one_ends_at_once(sound, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("program", "arguments", "at"), [("transfer", ("--evaluations=2", "--views=bins@32/16:1"), "relu_1"), ("train", ("--filters=4",), ""), ("sweep", SMALL, "program 1"), ("insights", ("--quick", "--figure=shifts"), "shifts")])
+@pytest.mark.parametrize(
+    ("program", "arguments", "at"),
+    [
+        ("transfer", ("--evaluations=2", "--views=bins@32/16:1"), "relu_1"),
+        ("train", ("--filters=4",), ""),
+        ("sweep", SMALL, "program 1"),
+        ("insights", ("--quick", "--figure=shifts"), "shifts"),
+    ],
+)
 def test_other_programs(tmp_path, program, arguments, at):
     """With threads beside the main one, which used to be waited for, or to print on after it."""
     process = start(program, *arguments, f"--output_dir={tmp_path}/out")
@@ -92,8 +114,19 @@ def test_other_programs(tmp_path, program, arguments, at):
 
 def test_who_imports_the_programs_keeps_their_signals():
     """The library's and the tests' own handling of Ctrl-C is theirs."""
-    code = "import signal, launch, launch.cli; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler, signal.getsignal(signal.SIGTERM) == signal.SIG_DFL)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    code = """
+import signal, launch, launch.cli
+print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+print(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
     assert done.stdout.split() == ["True", "True"]
 
 
@@ -101,7 +134,18 @@ def test_who_imports_the_programs_keeps_their_signals():
 def test_readers_that_go_away(sound, tmp_path):
     """`2>&1 | head -1`: the run goes on to its end and its files are there, without a traceback."""
     flags = f"--input={sound} --output_dir={tmp_path}/out {' '.join(SMALL)} --evaluations=60"
-    done = subprocess.run(["bash", "-c", f"{sys.executable} -m launch.texture {flags} 2>&1 | head -1; exit ${{PIPESTATUS[0]}}"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [
+            "bash",
+            "-c",
+            f"{sys.executable} -m launch.texture {flags} 2>&1 | head -1; exit ${{PIPESTATUS[0]}}",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == 0 and len(done.stdout.splitlines()) == 1
     assert (tmp_path / "out/texture.wav").exists() and (tmp_path / "out/report.html").exists()
 
@@ -109,6 +153,14 @@ def test_readers_that_go_away(sound, tmp_path):
 def test_a_list_whose_reader_goes_away():
     read, write = os.pipe()
     os.close(read)
-    done = subprocess.run([sys.executable, "-m", "launch.texture", "--recipe=help"], cwd=ROOT, stdout=write, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "launch.texture", "--recipe=help"],
+        cwd=ROOT,
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     os.close(write)
     assert done.returncode == 0 and done.stderr == ""

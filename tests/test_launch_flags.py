@@ -1,5 +1,7 @@
-"""Flags as users give them: those that do nothing are refused, paths are what they say, the environment changes no samples."""
+"""Flags as users give them: those that do nothing are refused, paths are what they say, the
+environment changes no samples."""
 
+import dataclasses
 import json
 import os
 import re
@@ -9,7 +11,6 @@ import sys
 from pathlib import Path
 
 import jax
-import numpy as np
 import pytest
 import soundfile
 from conftest import complaints, crackle, launched
@@ -43,23 +44,65 @@ def refused(program: str, cases: list[tuple[list[str], str]], tmp_path: Path) ->
 
 
 def test_textures_refuse_what_does_nothing(folder, tmp_path):
-    """launch.texture took a dozen flags of transfers, and those of the other canvas, without a word."""
+    """launch.texture took a dozen flags of transfers, and those of the other canvas, without a
+    word."""
     sound, spectrogram = f"--input={folder}/mono.wav", "--recipe=infinite-width"
-    of_transfers = ("content_weight=2", "content_layers=relu_1", "start_content=0.5", "guide_levels=2", "envelope_of=content", "loudness_weight=1", "nobalanced", "start_recoloured", "start_shape=0")
+    of_transfers = (
+        "content_weight=2",
+        "content_layers=relu_1",
+        "start_content=0.5",
+        "guide_levels=2",
+        "envelope_of=content",
+        "loudness_weight=1",
+        "nobalanced",
+        "start_recoloured",
+        "start_shape=0",
+    )
     cases = [
-        *(([sound, f"--{flag}"], f"--{flag.removeprefix('no').split('=')[0]}: has no effect here: it is for transfers") for flag in of_transfers),
-        *(([sound, f"--{flag}"], f"--{flag.split('=')[0]}: has no effect here: it is for a spectrogram canvas") for flag in ("bound_weight=1", "phase_iterations=9", "phase_momentum=0.5")),
-        ([sound, "--start=uniform"], "--start: has no effect here: uniform is for a spectrogram canvas"),
-        *(([sound, spectrogram, f"--{flag}"], f"--{flag.split('=')[0]}: has no effect here: it is") for flag in ("smoothing_hz=9", "gain_bands=4", "patches_views=mel8@32/8:1")),
+        *(
+            (
+                [sound, f"--{flag}"],
+                f"--{flag.removeprefix('no').split('=')[0]}: has no effect here: it is "
+                "for transfers",
+            )
+            for flag in of_transfers
+        ),
+        *(
+            (
+                [sound, f"--{flag}"],
+                f"--{flag.split('=')[0]}: has no effect here: it is for a spectrogram canvas",
+            )
+            for flag in ("bound_weight=1", "phase_iterations=9", "phase_momentum=0.5")
+        ),
+        (
+            [sound, "--start=uniform"],
+            "--start: has no effect here: uniform is for a spectrogram canvas",
+        ),
+        *(
+            (
+                [sound, spectrogram, f"--{flag}"],
+                f"--{flag.split('=')[0]}: has no effect here: it is",
+            )
+            for flag in ("smoothing_hz=9", "gain_bands=4", "patches_views=mel8@32/8:1")
+        ),
         ([sound, "--initialisation=uniform"], "--initialisation: .*infinitely many filters"),
         ([sound, "--learning_rate=0.1"], "--learning_rate: .*for Adam"),
         ([sound, "--optimizer=adam", "--history=5"], "--history: .*for L-BFGS"),
         ([sound, "--sharpness=2", "--compression=fixed"], "--sharpness: .*relative compression"),
-        ([sound, "--patches_weight=0", "--patches_views=mel8@32/8:1"], "--patches_views: .*patches_weight is 0"),
-        ([sound, "--rhythm_seconds=1", "--time_scale=40"], "--rhythm_seconds: .*time_scale sets it"),
+        (
+            [sound, "--patches_weight=0", "--patches_views=mel8@32/8:1"],
+            "--patches_views: .*patches_weight is 0",
+        ),
+        (
+            [sound, "--rhythm_seconds=1", "--time_scale=40"],
+            "--rhythm_seconds: .*time_scale sets it",
+        ),
         ([sound, "--recipe=mcdermott-simoncelli", "--sharpness=4"], "--sharpness: .*no.*views"),
         ([sound, "--weights=3"], "--weights: has no effect here: there is one input"),
-        (["--input=sound:fire", "--input=sound:rain", "--input_seconds=2"], "--input_seconds: .*embedded"),
+        (
+            ["--input=sound:fire", "--input=sound:rain", "--input_seconds=2"],
+            "--input_seconds: .*embedded",
+        ),
         ([sound, sound.replace("mono", "other"), "--start=walk"], "--start: .*a mixture"),
         ([sound, "--overwrite", "--resume"], "--overwrite: has no effect here: --resume goes on"),
     ]
@@ -80,9 +123,22 @@ def test_transfers_refuse_what_does_nothing(tmp_path):
 
 
 def test_flags_that_are_needed_are_not_refused(folder):
-    """A value that does nothing of its own but without which the others do not go together: compression on the other canvas."""
-    flags = ("--canvas=spectrogram", "--compression=fixed", "--start=standard", "--auditory_weight=0", "--patches_weight=0", "--rhythm_weight=0", "--views=bins@32/16:1", "--evaluations=2", "--seconds=0.3")
-    done = launched("texture", f"--input={folder}/mono.wav", *flags, f"--output_dir={folder}/needed")
+    """A value that does nothing of its own but without which the others do not go together:
+    compression on the other canvas."""
+    flags = (
+        "--canvas=spectrogram",
+        "--compression=fixed",
+        "--start=standard",
+        "--auditory_weight=0",
+        "--patches_weight=0",
+        "--rhythm_weight=0",
+        "--views=bins@32/16:1",
+        "--evaluations=2",
+        "--seconds=0.3",
+    )
+    done = launched(
+        "texture", f"--input={folder}/mono.wav", *flags, f"--output_dir={folder}/needed"
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -91,38 +147,82 @@ def test_config_leaves_no_flag_aside(folder, tmp_path):
     done = launched("texture", f"--input={folder}/mono.wav", *SMALL, f"--output_dir={folder}/run")
     assert done.returncode == 0, done.stderr
     config = f"--config={folder}/run/config.json"
-    cases = [([config, flag], f"--{flag[2:].split('=')[0]}: --config=.* has a value for it") for flag in ("--sharpness=2", "--seed=0", f"--input={folder}/other.wav", "--seconds=1", "--recipe=texture", "--output_format=flac")]
+    cases = [
+        ([config, flag], f"--{flag[2:].split('=')[0]}: --config=.* has a value for it")
+        for flag in (
+            "--sharpness=2",
+            "--seed=0",
+            f"--input={folder}/other.wav",
+            "--seconds=1",
+            "--recipe=texture",
+            "--output_format=flac",
+        )
+    ]
     refused("texture", cases, tmp_path)
     again = launched("texture", config, f"--output_dir={tmp_path}/again", "--max_seconds=60")
-    assert again.returncode == 0 and (tmp_path / "again/texture.wav").read_bytes() == (folder / "run/texture.wav").read_bytes()
+    assert (
+        again.returncode == 0
+        and (tmp_path / "again/texture.wav").read_bytes()
+        == (folder / "run/texture.wav").read_bytes()
+    )
 
 
 def test_sweeps_refuse_what_does_nothing(folder, tmp_path):
-    """Before the first run: swept or given, in none of the runs; what has an effect in one of them may stay."""
+    """Before the first run: swept or given, in none of the runs; what has an effect in one of them
+    may stay."""
     sound = f"--input={folder}/mono.wav"
     cases = [
-        ([sound, "--sweep=bound_weight=1,2"], "--sweep: bound_weight has no effect here: .*spectrogram canvas"),
+        (
+            [sound, "--sweep=bound_weight=1,2"],
+            "--sweep: bound_weight has no effect here: .*spectrogram canvas",
+        ),
         ([sound, "--sweep=seed=1,2", "--guide_bands=2"], "--guide_bands: .*transfers"),
         ([sound, "--sweep=seed=1,2", "--seed=4"], "--seed: has no effect here: it is swept"),
         ([sound, "--sweep=seed=1,2", "--processes=2"], "--processes: .*--distributed"),
         ([sound, "--sweep=seed=1,2", "--mixture"], "--mixture: .*not several"),
         ([sound, "--sweep=seed=1,2", "--sweep_mode=zip"], "--sweep_mode: .*one flag is swept"),
-        ([sound, sound.replace("mono", "other"), "--mixture", "--noquality"], "--quality: .*mixtures are not judged"),
+        (
+            [sound, sound.replace("mono", "other"), "--mixture", "--noquality"],
+            "--quality: .*mixtures are not judged",
+        ),
     ]
     refused("sweep", cases, tmp_path)
-    done = launched("sweep", sound, *SMALL, "--sweep=optimizer=lbfgs,adam", "--learning_rate=0.1", "--dry_run", f"--output_dir={tmp_path}/out")
+    done = launched(
+        "sweep",
+        sound,
+        *SMALL,
+        "--sweep=optimizer=lbfgs,adam",
+        "--learning_rate=0.1",
+        "--dry_run",
+        f"--output_dir={tmp_path}/out",
+    )
     assert done.returncode == 0, done.stderr
 
 
 def test_other_programs_refuse_what_does_nothing(tmp_path):
-    refused("insights", [(["--figure=carried", f"--vgg19={tmp_path}/no.pth"], "--vgg19: .*figure weights"), (["--figure=inversion", f"--data={tmp_path}"], "--data: .*procedural")], tmp_path)
+    refused(
+        "insights",
+        [
+            (["--figure=carried", f"--vgg19={tmp_path}/no.pth"], "--vgg19: .*figure weights"),
+            (["--figure=inversion", f"--data={tmp_path}"], "--data: .*procedural"),
+        ],
+        tmp_path,
+    )
     refused("train", [(["--overwrite", "--resume"], "--overwrite: .*--resume")], tmp_path)
 
 
 def test_figures_without_recordings_are_known():
-    """The list of them stands in launch.insights, which imports no experiment: it must be what the experiments say."""
-    sources = {path.stem.replace("_", "-"): path.read_text() for path in (ROOT / "audio_texture/insights").glob("*.py")}
-    without = {name for name in insights.NAMES if not re.search(r"recorded\(settings|settings\.recordings", sources[name])}
+    """The list of them stands in launch.insights, which imports no experiment: it must be what the
+    experiments say."""
+    sources = {
+        path.stem.replace("_", "-"): path.read_text()
+        for path in (ROOT / "audio_texture/insights").glob("*.py")
+    }
+    without = {
+        name
+        for name in insights.NAMES
+        if not re.search(r"recorded\(settings|settings\.recordings", sources[name])
+    }
     assert without == set(insights.PROCEDURAL)
 
 
@@ -137,12 +237,17 @@ def test_a_misspelt_distance_is_refused(folder):
     """`reweighted(problem, styel=2)` came back as if nothing had been asked."""
     wave = crackle(4000)
     recipe = recipes.View.parse("bins@32/16:1")
-    recipe = recipes.dataclasses.replace(recipes.named("transfer"), views=(recipe,), auditory_weight=0.0, rhythm_weight=0.0)
+    recipe = dataclasses.replace(
+        recipes.named("transfer"), views=(recipe,), auditory_weight=0.0, rhythm_weight=0.0
+    )
     problem = synthesis.prepare_transfer(recipe, wave, crackle(4000, seed=1), sample_rate=8000)
     with pytest.raises(ValueError, match="'styel' is no distance.*style, content"):
         synthesis.reweighted(problem, styel=2.0)
     key = jax.random.key(0)
-    once, twice = (problem.begin(key)[1]["weights"], synthesis.reweighted(problem, style=2.0).begin(key)[1]["weights"])
+    once, twice = (
+        problem.begin(key)[1]["weights"],
+        synthesis.reweighted(problem, style=2.0).begin(key)[1]["weights"],
+    )
     assert twice["style"] == 2 * once["style"] and twice["content"] == once["content"]
 
 
@@ -150,13 +255,34 @@ def test_a_misspelt_distance_is_refused(folder):
 
 
 def test_home_is_expanded(folder, tmp_path):
-    """--output_dir=~/tt made a folder named ~. Inputs, outputs and bands; run in a process whose home is elsewhere."""
+    """--output_dir=~/tt made a folder named ~.
+
+    Inputs, outputs and bands; run in a process whose home is elsewhere.
+    """
     (tmp_path / "mono.wav").write_bytes((folder / "mono.wav").read_bytes())
-    command = [sys.executable, "-m", "launch.texture", "--bands=low:~/mono.wav,high:sound:rain", "--output_dir=~/made", *SMALL]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"HOME": str(tmp_path)}, capture_output=True, text=True, timeout=300, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "launch.texture",
+        "--bands=low:~/mono.wav,high:sound:rain",
+        "--output_dir=~/made",
+        *SMALL,
+    ]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "made/texture.wav").exists() and not (ROOT / "~").exists()
-    assert json.loads((tmp_path / "made/config.json").read_text())["inputs"][0]["source"] == f"{tmp_path}/mono.wav"
+    assert (
+        json.loads((tmp_path / "made/config.json").read_text())["inputs"][0]["source"]
+        == f"{tmp_path}/mono.wav"
+    )
 
 
 PATH_FLAGS = {
@@ -176,11 +302,17 @@ def test_every_path_flag_refuses_a_pipe(tmp_path, program):
     os.mkfifo(tmp_path / "pipe")
     asked = [[f"--{flag}={tmp_path}/pipe"] for flag in PATH_FLAGS[program]]
     for flag, (status, lines) in zip(PATH_FLAGS[program], complaints(program, asked), strict=True):
-        assert status == 2 and len(lines) == 1 and "is a pipe, not a file" in lines[0] and f"--{flag}=" in lines[0], lines
+        assert (
+            status == 2
+            and len(lines) == 1
+            and "is a pipe, not a file" in lines[0]
+            and f"--{flag}=" in lines[0]
+        ), lines
 
 
 def test_what_cannot_be_a_path(tmp_path):
-    """An empty name was taken for none given, ~nobody became a folder; pipes stand among patterns and bands too."""
+    """An empty name was taken for none given, ~nobody became a folder; pipes stand among patterns
+    and bands too."""
     os.mkfifo(tmp_path / "pipe")
     cases = [
         ("--output_dir=", "--output_dir=: must be a path"),
@@ -190,12 +322,15 @@ def test_what_cannot_be_a_path(tmp_path):
         (os.fsdecode(b"--input=caf\xe9.wav"), "no name in UTF-8"),
         (f"--input={tmp_path}/{'x' * 300}", "File name too long"),
     ]
-    for (flag, said), (status, lines) in zip(cases, complaints("texture", [[flag] for flag, _ in cases]), strict=True):
+    for (flag, said), (status, lines) in zip(
+        cases, complaints("texture", [[flag] for flag, _ in cases]), strict=True
+    ):
         assert status == 2 and len(lines) == 1 and re.search(said, lines[0]), f"{flag}: {lines}"
 
 
 def test_what_stands_at_a_path(tmp_path):
-    """Sockets, devices, links to nothing, names too long or no UTF-8: each by a message that is true."""
+    """Sockets, devices, links to nothing, names too long or no UTF-8: each by a message that is
+    true."""
     (tmp_path / "link").symlink_to("nowhere")
     (tmp_path / "circle").symlink_to("circle")
     with socket.socket(socket.AF_UNIX) as unix:
@@ -221,7 +356,11 @@ def test_what_stands_at_a_path(tmp_path):
 
 def test_home_of_users(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert expanded("~/a b.wav") == f"{tmp_path}/a b.wav" and expanded("~root/x") == "/root/x" and expanded("a~b") == "a~b"
+    assert (
+        expanded("~/a b.wav") == f"{tmp_path}/a b.wav"
+        and expanded("~root/x") == "/root/x"
+        and expanded("a~b") == "a~b"
+    )
     monkeypatch.chdir(tmp_path)
     (tmp_path / "~odd").write_text("")
     assert expanded("~odd") == "~odd"
@@ -229,67 +368,13 @@ def test_home_of_users(monkeypatch, tmp_path):
 
 def test_a_pipe_that_a_shell_makes(folder, tmp_path):
     """--input=<(cat rain.wav): named and refused, where it hung or did not exist."""
-    command = f"{sys.executable} -m launch.texture --input=<(cat {folder}/mono.wav) --output_dir={tmp_path}/out"
-    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 2 and "is a pipe, not a file" in done.stderr and len(done.stderr.splitlines()) == 1
-
-
-# --- the environment
-
-
-def run(*arguments: str, program: str = "texture", **environment: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", f"launch.{program}", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=300, check=False)
-
-
-@pytest.mark.slow
-def test_the_environment_changes_no_samples(folder):
-    """JAX_ENABLE_X64 ended in a traceback, others in other samples."""
-    sound = f"--input={folder}/mono.wav"
-    straight = launched("texture", sound, *SMALL, f"--output_dir={folder}/straight")
-    assert straight.returncode == 0, straight.stderr
-    settings = {"JAX_ENABLE_X64": "1", "JAX_DEBUG_INFS": "1", "JAX_NUMPY_DTYPE_PROMOTION": "strict", "JAX_THREEFRY_PARTITIONABLE": "0", "JAX_TRANSFER_GUARD": "disallow", "JAX_DISABLE_JIT": "1", "JAX_DEFAULT_PRNG_IMPL": "rbg"}
-    others = {"LC_ALL": "C", "PYTHONWARNINGS": "error", "TMPDIR": "/nowhere", "MPLBACKEND": "nonsense", "JAX_NUMPY_RANK_PROMOTION": "raise"}
-    done = run(sound, *SMALL, f"--output_dir={folder}/é", **settings, **others)
-    assert done.returncode == 0, done.stderr
-    assert (folder / "é/texture.wav").read_bytes() == (folder / "straight/texture.wav").read_bytes()
-    assert all(name in done.stderr.splitlines()[0] for name in settings) and "left aside" in done.stderr.splitlines()[0]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "value", "said"),
-    [
-        ("JAX_PLATFORMS", "cuda", "JAX_PLATFORMS=cuda: .*there is cpu"),
-        ("JAX_PLATFORMS", "nonsense", "JAX_PLATFORMS=nonsense: .*there is cpu"),
-        ("JAX_DEFAULT_DEVICE", "gpu", "JAX_DEFAULT_DEVICE=gpu: .*there is cpu"),
-        ("JAX_ENABLE_X64", "maybe", "maybe.*JAX_ENABLE_X64"),
-        ("XLA_FLAGS", "--xla_nonsense=1", "XLA_FLAGS='--xla_nonsense=1': Unknown flag.*xla_nonsense"),
-    ],
-)
-def test_an_environment_that_cannot_be(tmp_path, name, value, said):
-    """A backend that is missing ended in a traceback, an unknown flag of XLA in an abort."""
-    done = run(f"--output_dir={tmp_path}/out", **{name: value})
-    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and re.search(said, done.stderr), done.stderr
-    assert not (tmp_path / "out").exists()
-
-
-def test_flags_of_xla_that_it_knows(tmp_path):
-    done = run("--recipe=help", XLA_FLAGS="--xla_force_host_platform_device_count=2")
-    assert done.returncode == 0 and done.stderr == ""
-
-
-@pytest.mark.parametrize("name", ["texture", "infinite-width"])
-def test_from_python_in_double_precision(name):
-    """The library under jax_enable_x64, its caller's choice: the very samples of single precision."""
-    recipe = recipes.dataclasses.replace(recipes.named(name), sample_rate=0, evaluations=3, views=(recipes.View(0, (1,), 32.0, 16.0),), **({"auditory_weight": 0.0} if name == "texture" else {}))
-
-    def made():
-        problem = synthesis.prepare(recipe, [crackle(4000)], sample_rate=8000, seconds=0.25)
-        return synthesis.run(problem, recipe, jax.random.key(0)).wave
-
-    expected = made()
-    with jax.enable_x64(True):
-        found = made()
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, expected)
+    program = f"{sys.executable} -m launch.texture"
+    command = f"{program} --input=<(cat {folder}/mono.wav) --output_dir={tmp_path}/out"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (
+        done.returncode == 2
+        and "is a pipe, not a file" in done.stderr
+        and len(done.stderr.splitlines()) == 1
+    )

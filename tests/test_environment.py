@@ -1,0 +1,124 @@
+"""The environment changes no samples, and what it asks for and is not there is said in a line."""
+
+import dataclasses
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+import soundfile
+from conftest import crackle, launched
+
+from audio_texture import recipes, synthesis
+
+ROOT = Path(__file__).resolve().parent.parent
+SMALL = ("--recipe=texture-fast", "--views=bins@32/16:1", "--evaluations=2", "--seconds=0.3")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("environment")
+    soundfile.write(path / "mono.wav", crackle(8000).T, 8000)
+    return path
+
+
+def run(
+    *arguments: str, program: str = "texture", **environment: str
+) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", f"launch.{program}", *arguments]
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_the_environment_changes_no_samples(folder):
+    """JAX_ENABLE_X64 ended in a traceback, others in other samples."""
+    sound = f"--input={folder}/mono.wav"
+    straight = launched("texture", sound, *SMALL, f"--output_dir={folder}/straight")
+    assert straight.returncode == 0, straight.stderr
+    settings = {
+        "JAX_ENABLE_X64": "1",
+        "JAX_DEBUG_INFS": "1",
+        "JAX_NUMPY_DTYPE_PROMOTION": "strict",
+        "JAX_THREEFRY_PARTITIONABLE": "0",
+        "JAX_TRANSFER_GUARD": "disallow",
+        "JAX_DISABLE_JIT": "1",
+        "JAX_DEFAULT_PRNG_IMPL": "rbg",
+    }
+    others = {
+        "LC_ALL": "C",
+        "PYTHONWARNINGS": "error",
+        "TMPDIR": "/nowhere",
+        "MPLBACKEND": "nonsense",
+        "JAX_NUMPY_RANK_PROMOTION": "raise",
+    }
+    done = run(sound, *SMALL, f"--output_dir={folder}/é", **settings, **others)
+    assert done.returncode == 0, done.stderr
+    found, expected = ((folder / name / "texture.wav").read_bytes() for name in ("é", "straight"))
+    assert found == expected
+    assert (
+        all(name in done.stderr.splitlines()[0] for name in settings)
+        and "left aside" in done.stderr.splitlines()[0]
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("JAX_PLATFORMS", "cuda", "JAX_PLATFORMS=cuda: .*there is cpu"),
+        ("JAX_PLATFORMS", "nonsense", "JAX_PLATFORMS=nonsense: .*there is cpu"),
+        ("JAX_DEFAULT_DEVICE", "gpu", "JAX_DEFAULT_DEVICE=gpu: .*there is cpu"),
+        ("JAX_ENABLE_X64", "maybe", "maybe.*JAX_ENABLE_X64"),
+        (
+            "XLA_FLAGS",
+            "--xla_nonsense=1",
+            "XLA_FLAGS='--xla_nonsense=1': Unknown flag.*xla_nonsense",
+        ),
+    ],
+)
+def test_an_environment_that_cannot_be(tmp_path, name, value, said):
+    """A backend that is missing ended in a traceback, an unknown flag of XLA in an abort."""
+    done = run(f"--output_dir={tmp_path}/out", **{name: value})
+    assert (
+        done.returncode == 2 and len(done.stderr.splitlines()) == 1 and re.search(said, done.stderr)
+    ), done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_flags_of_xla_that_it_knows(tmp_path):
+    done = run("--recipe=help", XLA_FLAGS="--xla_force_host_platform_device_count=2")
+    assert done.returncode == 0 and done.stderr == ""
+
+
+@pytest.mark.parametrize("name", ["texture", "infinite-width"])
+def test_from_python_in_double_precision(name):
+    """Under jax_enable_x64, the caller's choice: the very samples of single precision."""
+    recipe = dataclasses.replace(
+        recipes.named(name),
+        sample_rate=0,
+        evaluations=3,
+        views=(recipes.View(0, (1,), 32.0, 16.0),),
+        **({"auditory_weight": 0.0} if name == "texture" else {}),
+    )
+
+    def made():
+        problem = synthesis.prepare(recipe, [crackle(4000)], sample_rate=8000, seconds=0.25)
+        return synthesis.run(problem, recipe, jax.random.key(0)).wave
+
+    expected = made()
+    with jax.enable_x64(True):
+        found = made()
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, expected)
