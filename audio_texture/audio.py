@@ -16,7 +16,7 @@ import numpy as np
 import scipy.signal
 import soundfile
 
-from audio_texture import files, headers
+from audio_texture import files, headers, paths
 
 LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
 ENDINGS = {".wav": ("WAV", "PCM_24"), ".flac": ("FLAC", "PCM_24"), ".ogg": ("OGG", "VORBIS")}
@@ -126,10 +126,7 @@ def read_recording(path: str, *, start: float = 0.0, seconds: float | None = Non
 
 
 def _check_file(path: str) -> None:
-    if not os.path.exists(path):
-        raise ValueError(f"{path!r} does not exist.")
-    if os.path.isdir(path):
-        raise ValueError(f"{path!r} is a directory; a sound file is needed.")
+    paths.check_file(path, "sound file")
     if os.path.getsize(path) == 0:
         raise ValueError(f"{path!r} is an empty file.")
 

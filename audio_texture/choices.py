@@ -222,7 +222,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "smoothing_hz": (_NOISE,),
     "gain_bands": (_WAVEFORM,),
     # Without gains it would only change how much is cut off at the ends.
-    "gain_window_ms": (_WAVEFORM, _GAINS),
+    # Without gains too: the margin that is cut off the canvas's ends is this window's.
+    "gain_window_ms": (_WAVEFORM,),
     "start": (
         (
             lambda run: run.program in ("stream", "loop"),

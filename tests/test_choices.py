@@ -93,7 +93,6 @@ UNSEEN = {
     # Of these layers only kernels of one frame fit, and deeper ones than are matched are all that
     # can be tried.
     "transfer, inversion": ["depth", "dilation", "padding", "time_scale"],
-    **dict.fromkeys(("no views", "real and imaginary", "transfer by the ear"), ["gain_window_ms"]),
 }
 FROM_SPECTROGRAM = {**SHORT, "phase_iterations": 2}
 DEEP = {

@@ -17,7 +17,7 @@ ENDS = {"synthesis", "report"}
 # Choices need no more than the words they are made of, and what a kernel's width is in hertz.
 ALLOWED = {
     **dict.fromkeys(BASE, set()),
-    "audio": {"files", "headers"},
+    "audio": {"files", "headers", "paths"},
     "constant_q": {"spectrogram"},
     **dict.fromkeys(STAGES, BASE),
     "walk": {"statistics"},
