@@ -271,7 +271,8 @@ def _notes(
 
 
 def check_writable(ending: str, *, channels: int, sample_rate: int, samples: int) -> None:
-    """Raises ValueError, with the rule, where no sound of that kind can be written by `write`: libsndfile itself is asked.
+    """Raises ValueError, with the rule, where no sound of that kind can be written by `write`:
+    libsndfile itself is asked.
 
     ending: of the file, with its dot. samples: of each channel.
     """
@@ -283,7 +284,9 @@ def check_writable(ending: str, *, channels: int, sample_rate: int, samples: int
 
     def trouble(channels):
         try:
-            with soundfile.SoundFile(io.BytesIO(), "w", sample_rate, channels, format=container, subtype=subtype) as file:
+            with soundfile.SoundFile(
+                io.BytesIO(), "w", sample_rate, channels, format=container, subtype=subtype
+            ) as file:
                 file.write(np.zeros((64, channels), np.float32))
         except (soundfile.LibsndfileError, RuntimeError, ValueError, TypeError) as error:
             return str(error).strip()
@@ -295,24 +298,33 @@ def check_writable(ending: str, *, channels: int, sample_rate: int, samples: int
             middle = (most + least) // 2
             most, least = (most, middle) if trouble(middle) else (middle, least)
         rule = f"it holds at most {most}" if most else complaint
-        raise ValueError(f"{container} cannot be written with {channels} channels at {sample_rate} Hz: {rule}.")
+        raise ValueError(
+            f"{container} cannot be written with {channels} channels at {sample_rate} Hz: {rule}."
+        )
     longest = (LARGEST_WAV - 4096) // (3 * channels)
     if container == "WAV" and samples > longest:
-        raise ValueError(f"{samples / sample_rate:g} s of {channels} channels are more than a wav file holds, {longest / sample_rate:.0f} s.")
+        raise ValueError(
+            f"{samples / sample_rate:g} s of {channels} channels are more than a wav file holds, {longest / sample_rate:.0f} s."
+        )
 
 
 def _check_vorbis(channels: int, sample_rate: int) -> None:
-    """ValueError for what libsndfile's Vorbis encoder does not refuse: it takes the whole process down."""
+    """ValueError for what libsndfile's Vorbis encoder does not refuse: it takes the whole process
+    down.
+    """
     if sample_rate > HIGHEST_VORBIS_RATE:
         raise ValueError(f"Ogg Vorbis holds at most {HIGHEST_VORBIS_RATE} Hz, not {sample_rate}.")
     if channels > MOST_VORBIS_CHANNELS:
-        raise ValueError(f"Ogg Vorbis holds at most {MOST_VORBIS_CHANNELS} channels, not {channels}.")
+        raise ValueError(
+            f"Ogg Vorbis holds at most {MOST_VORBIS_CHANNELS} channels, not {channels}."
+        )
 
 
 def write(path: str, wave: np.ndarray, sample_rate: int, *, as_float: bool = False) -> None:
     """Writes a wave as 24-bit wav or flac, or as Ogg Vorbis, by the file's ending.
 
-    The file appears whole or not at all: it is written under another name, flushed to the disk and renamed.
+    The file appears whole or not at all: it is written under another name, flushed to the disk and
+    renamed.
 
     Args:
       path: ends in .wav, .flac or .ogg.
@@ -335,7 +347,9 @@ def write(path: str, wave: np.ndarray, sample_rate: int, *, as_float: bool = Fal
         _check_vorbis(len(wave), sample_rate)
     try:
         with files.replacing(path) as partial:
-            with soundfile.SoundFile(partial, "w", sample_rate, len(wave), format=container, subtype=subtype) as file:
+            with soundfile.SoundFile(
+                partial, "w", sample_rate, len(wave), format=container, subtype=subtype
+            ) as file:
                 # Given a minute at once, libsndfile's Vorbis encoder takes the whole process down.
                 for start in range(0, wave.shape[1], 65_536):
                     file.write(wave[:, start : start + 65_536].T)
@@ -346,7 +360,8 @@ def write(path: str, wave: np.ndarray, sample_rate: int, *, as_float: bool = Fal
 def frames_to_extend(path: str, *, channels: int, sample_rate: int, at_least: int) -> int:
     """Samples of a wav file that `extend` may go on with; reads its header alone.
 
-    Raises ValueError where it cannot be read, is of another kind, rate or number of channels, or has fewer than `at_least`.
+    Raises ValueError where it cannot be read, is of another kind, rate or number of channels, or
+    has fewer than `at_least`.
     """
     try:
         info = soundfile.info(path)
@@ -354,9 +369,13 @@ def frames_to_extend(path: str, *, channels: int, sample_rate: int, at_least: in
         raise ValueError(f"{path!r} is missing or damaged ({str(error).strip()}).") from error
     kind = (info.format, info.subtype, info.channels, info.samplerate)
     if kind != ("WAV", "PCM_24", channels, sample_rate):
-        raise ValueError(f"{path!r} is {' '.join(map(str, kind[:2]))} with {kind[2]} channels at {kind[3]} Hz, not WAV PCM_24 with {channels} at {sample_rate} Hz.")
+        raise ValueError(
+            f"{path!r} is {' '.join(map(str, kind[:2]))} with {kind[2]} channels at {kind[3]} Hz, not WAV PCM_24 with {channels} at {sample_rate} Hz."
+        )
     if info.frames < at_least:
-        raise ValueError(f"{path!r} is damaged: it has {info.frames} of the {at_least} samples that were written.")
+        raise ValueError(
+            f"{path!r} is damaged: it has {info.frames} of the {at_least} samples that were written."
+        )
     return info.frames
 
 
@@ -414,9 +433,11 @@ def resample(wave: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
 
 
 def mono_weights(wave: np.ndarray) -> np.ndarray:
-    """What channels are multiplied by to be summed to one, [C, N] -> [C]: their mean, unless it cancels.
+    """What channels are multiplied by to be summed to one, [C, N] -> [C]: their mean, unless it
+    cancels.
 
-    Where the mean has less than a hundredth of the channels' mean power, as of an inverted pair, it is the strongest
+    Where the mean has less than a hundredth of the channels' mean power, as of an inverted pair, it
+    is the strongest
     component of their covariance.
     """
     channels = len(wave)
@@ -440,17 +461,22 @@ def with_channels(wave: np.ndarray, channels: int) -> np.ndarray:
 def fold_channels(
     waves: Sequence[np.ndarray], *, decorrelated: bool = False
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """The channels that are sounds of their own, where others are silent or the same again: mono recorded as stereo, say.
+    """The channels that are sounds of their own, where others are silent or the same again: mono
+    recorded as stereo, say.
 
-    A channel is left out where it lies 100 dB under the loudest one, or where all but -100 dB of it is another channel
+    A channel is left out where it lies 100 dB under the loudest one, or where all but -100 dB of it
+    is another channel
     times a factor, which may be negative, the same in all waves.
 
     Args:
       waves: [C, N_i] each; a constant in them counts for nothing.
-      decorrelated: whether each channel is kept without what follows from those before it, times a number. Where phases are
-        recovered channel by channel, what two channels share would otherwise come back as two different sounds.
+      decorrelated: whether each channel is kept without what follows from those before it, times a
+        number. Where phases are
+        recovered channel by channel, what two channels share would otherwise come back as two
+        different sounds.
     Returns:
-      The waves [C', N_i], and what gives the channels back [C, C'] float32: factors of those that were kept.
+      The waves [C', N_i], and what gives the channels back [C, C'] float32: factors of those that
+      were kept.
     """
     channels = len(waves[0])
     if channels == 1:

@@ -30,7 +30,9 @@ class Canvas(NamedTuple):
 
 
 def spectrogram_canvas(shape: Sequence[int]) -> Canvas:
-    """A compressed spectrogram of a shape [T, C, F], started uniform over [0, 0.1] as the authors' textures are."""
+    """A compressed spectrogram of a shape [T, C, F], started uniform over [0, 0.1] as the authors'
+    textures are.
+    """
     return Canvas(
         init=lambda key: jax.random.uniform(key, tuple(shape), maxval=0.1),
         render=lambda parameters, _: parameters,
@@ -40,7 +42,8 @@ def spectrogram_canvas(shape: Sequence[int]) -> Canvas:
 
 
 def standard_spectrogram_canvas(frames: int, mean: jax.Array, deviation: jax.Array) -> Canvas:
-    """A compressed spectrogram [T, C, F] in units of a reference's deviation about its mean in each bin, [C, F] both; started normal.
+    """A compressed spectrogram [T, C, F] in units of a reference's deviation about its mean in each
+    bin, [C, F] both; started normal.
 
     A preconditioner, as in `waveform_canvas`: loud and faint bins converge alike.
     """
@@ -73,7 +76,8 @@ def waveform_canvas(
     """White noise, shaped by the references' long-term spectrum and then by gains over time and frequency into a wave.
 
     Parameters: noise z [C, samples], and gains g [C, T, B] in nepers (factors e^g) over frames and mel bands, zero at first.
-    The wave is istft(L e^g L^-1 stft(irfft(A rfft(z)))), L the `coupling` of the channels. Both are preconditioners. Through A, gradients on z are those on the wave
+    The wave is istft(L e^g L^-1 stft(irfft(A rfft(z)))), L the `coupling` of the channels. Both are
+    preconditioners. Through A, gradients on z are those on the wave
     weighted by the spectrum, so that loud and faint bands converge alike. Through g, whole regions grow loud or fall silent
     together and by factors, which sample by sample takes hundreds of steps: quiet between ticks 40 dB louder is 4.6 nepers away.
 
@@ -123,7 +127,9 @@ def loop_canvas(
 ) -> Canvas:
     """`waveform_canvas` of a known colour that is circular in its gains too: the end flows into the beginning.
 
-    colour: [samples // 2 + 1, C, C] of `spectral_colour`; coupled: of `coupling`; samples: at least two windows. The gains' frames stand around a circle; past the end the first ones come again. Where the length is no multiple of the
+    colour: [samples // 2 + 1, C, C] of `spectral_colour`; coupled: of `coupling`; samples: at least
+    two windows. The gains' frames stand around a circle; past the end the first ones come again.
+    Where the length is no multiple of the
     hop they come again by up to half a hop off, so that over one window the continuation past the end fades into the beginning.
     """
     n_fft, hop = equaliser.n_fft, equaliser.hop_length
@@ -143,7 +149,11 @@ def loop_canvas(
         # Slices, whose gradient is slices again.
         wave = jnp.concatenate([wave[:, samples - margin :], wave, wave[:, : 2 * n_fft]], axis=1)
         wave = equalised(
-            wave, parameters["gain"][:, around], coupled=constants["coupling"], sample_rate=sample_rate, equaliser=equaliser
+            wave,
+            parameters["gain"][:, around],
+            coupled=constants["coupling"],
+            sample_rate=sample_rate,
+            equaliser=equaliser,
         )[:, margin:]
         beginning = fade * wave[:, samples : samples + n_fft] + (1 - fade) * wave[:, :n_fft]
         return jnp.concatenate([beginning, wave[:, n_fft:samples]], axis=1)
@@ -152,31 +162,43 @@ def loop_canvas(
 
 
 def coupling(density: np.ndarray, *, equaliser: Equaliser) -> np.ndarray:
-    """How each channel follows from those before it, at the frequencies of an equaliser's transform.
+    """How each channel follows from those before it, at the frequencies of an equaliser's
+    transform.
 
-    The parts that gains act on are the first channel, what the second has that does not follow from the first, and so on.
-    Gains of the channels themselves would have to agree to 0.1 % for a difference at -60 dB; and where two channels are
+    The parts that gains act on are the first channel, what the second has that does not follow from
+    the first, and so on.
+    Gains of the channels themselves would have to agree to 0.1 % for a difference at -60 dB; and
+    where two channels are
     equal, moving one gain alone would make a difference that the recording does not have.
 
     Args:
       density: [F', C, C] cross-spectral density on any grid from 0 to Nyquist.
     Returns:
-      [n_fft // 2 + 1, C, C] complex64, lower triangular with a diagonal of ones: the parts times it are the channels. The
+      [n_fft // 2 + 1, C, C] complex64, lower triangular with a diagonal of ones: the parts times it
+      are the channels. The
       unit matrix for one channel.
     """
     bins, channels = equaliser.n_fft // 2 + 1, density.shape[-1]
-    # The mean over a bin's width: a phase that turns within it, as with a long delay, couples nothing.
+    # The mean over a bin's width: a phase that turns within it, as with a long delay, couples
+    # nothing.
     edges = (np.arange(bins + 1) - 0.5) / (bins - 1) * (len(density) - 1) + 0.5
     edges = np.clip(edges, 0, len(density))
-    running = np.concatenate([0 * density[:1], np.cumsum(density, axis=0)]).reshape(len(density) + 1, -1)
-    at_edges = np.stack([np.interp(edges, np.arange(len(running)), column) for column in running.T], axis=1)
-    mean = np.diff(at_edges, axis=0).reshape(bins, channels, channels) / np.diff(edges)[:, None, None]
+    running = np.concatenate([0 * density[:1], np.cumsum(density, axis=0)]).reshape(
+        len(density) + 1, -1
+    )
+    at_edges = np.stack(
+        [np.interp(edges, np.arange(len(running)), column) for column in running.T], axis=1
+    )
+    mean = (
+        np.diff(at_edges, axis=0).reshape(bins, channels, channels) / np.diff(edges)[:, None, None]
+    )
     factor = _cholesky(mean)
     return (factor / np.diagonal(factor, axis1=1, axis2=2)[:, None]).astype(np.complex64)
 
 
 def part_levels(density: np.ndarray) -> np.ndarray:
-    """How loud each of the parts that gains act on is in all channels together, as a share of the loudest: amplitudes [C].
+    """How loud each of the parts that gains act on is in all channels together, as a share of the
+    loudest: amplitudes [C].
 
     density: as of `coupling`.
     """
@@ -185,7 +207,9 @@ def part_levels(density: np.ndarray) -> np.ndarray:
 
 
 def _split(spectra: Sequence[jax.Array], coupled: jax.Array) -> list[jax.Array]:
-    """Spectra of C channels, [T, F] each -> those of their parts, see `coupling`; by forward substitution."""
+    """Spectra of C channels, [T, F] each -> those of their parts, see `coupling`; by forward
+    substitution.
+    """
     parts = []
     for row, spectrum in enumerate(spectra):
         follows = [coupled[:, row, column][None] * part for column, part in enumerate(parts)]
@@ -204,7 +228,8 @@ def _joined(parts: Sequence[jax.Array], coupled: jax.Array) -> list[jax.Array]:
 def equalised(
     wave: jax.Array, gain: jax.Array, *, coupled: jax.Array, sample_rate: int, equaliser: Equaliser
 ) -> jax.Array:
-    """Gains in nepers over the frames and mel bands of an equaliser, on the parts of a wave. [C, N], [C, T, B] -> [C, N].
+    """Gains in nepers over the frames and mel bands of an equaliser, on the parts of a wave. [C,
+    N], [C, T, B] -> [C, N].
 
     coupled: of `coupling`.
     """
@@ -217,13 +242,21 @@ def equalised(
     if len(wave) == 1:
         spectra = spectra * factors
     else:
-        parts = [part * factor for part, factor in zip(_split(list(spectra), coupled), factors, strict=True)]
+        parts = [
+            part * factor
+            for part, factor in zip(_split(list(spectra), coupled), factors, strict=True)
+        ]
         spectra = jnp.stack(_joined(parts, coupled))
-    return jax.vmap(lambda spectrum: spectrogram.istft(spectrum, **sizes, length=wave.shape[1]))(spectra)
+    return jax.vmap(lambda spectrum: spectrogram.istft(spectrum, **sizes, length=wave.shape[1]))(
+        spectra
+    )
 
 
-def gains_of(wave: np.ndarray, *, coupled: np.ndarray, sample_rate: int, equaliser: Equaliser) -> np.ndarray:
-    """How far the bands of a wave's parts lie above their mean power from window to window, in nepers.
+def gains_of(
+    wave: np.ndarray, *, coupled: np.ndarray, sample_rate: int, equaliser: Equaliser
+) -> np.ndarray:
+    """How far the bands of a wave's parts lie above their mean power from window to window, in
+    nepers.
 
     Args:
       wave: [C, N].
@@ -237,7 +270,9 @@ def gains_of(wave: np.ndarray, *, coupled: np.ndarray, sample_rate: int, equalis
         return np.zeros((len(wave), frames, 0), np.float32)
     filters = _interpolation(spectrogram.mel_filters(sample_rate, equaliser.n_fft, equaliser.bands))
     spectra = [np.asarray(spectrogram.stft(jnp.asarray(channel), **sizes)) for channel in wave]
-    powers = np.stack([np.abs(part) ** 2 @ filters for part in _split(spectra, np.asarray(coupled))])
+    powers = np.stack(
+        [np.abs(part) ** 2 @ filters for part in _split(spectra, np.asarray(coupled))]
+    )
     # Over five frames: noise brings its own fluctuations along.
     powers = scipy.ndimage.uniform_filter1d(powers, 5, axis=1, mode="nearest")
     mean = np.mean(powers, axis=1, keepdims=True)
@@ -357,9 +392,12 @@ def spectral_colour(density: np.ndarray) -> np.ndarray:
 
 
 def _cholesky(density: np.ndarray) -> np.ndarray:
-    """Cholesky factor of densities [F, C, C], complex128, whose diagonal is above 0 whatever they are."""
+    """Cholesky factor of densities [F, C, C], complex128, whose diagonal is above 0 whatever they
+    are.
+    """
     channels = density.shape[-1]
-    # Channels that follow from each other make the density singular. A ridge of -120 dB keeps the factor real; of -80 dB
+    # Channels that follow from each other make the density singular. A ridge of -120 dB keeps the
+    # factor real; of -80 dB
     # it was a difference between equal channels that the optimiser took for a sound.
     power = np.trace(density, axis1=1, axis2=2).real
     ridge = 1e-12 * power / channels + 1e-14 * np.mean(power) + np.finfo(np.float64).tiny

@@ -264,7 +264,8 @@ def _of_explicit(recipe: Recipe, view: View, key: jax.Array, statistic: objectiv
         given = numbers.get("network", given)
         descriptions = [cut_after(kept, [tap.name for tap in taps])]
     nets = [networks.build(description) for description in descriptions]
-    # Kernels that slide along frequency stay within a stream: each is an input of its own, whose outputs stand side by side.
+    # Kernels that slide along frequency stay within a stream: each is an input of its own, whose
+    # outputs stand side by side.
     sliding = recipe.network != "1d-frequency" and recipe.representation == "magnitude"
     weights = {f"{i} {tap.name}": tap.weight for i in range(len(nets)) for tap in taps}
 
@@ -299,7 +300,8 @@ def _of_explicit(recipe: Recipe, view: View, key: jax.Array, statistic: objectiv
             elif x.shape[1] == 1:
                 outputs = one_stream(x[:, 0])
             else:
-                # Before the bins: frames stay first, and what is told bin by bin is told stream by stream.
+                # Before the bins: frames stay first, and what is told bin by bin is told stream by
+                # stream.
                 outputs = jax.vmap(one_stream, in_axes=1, out_axes=-3)(x)
             if which == "style" and recipe.statistic == "chained-gram":
                 found |= {f"{i} {tap.name}": (outputs[tap.name], outputs[following.name]) for tap, following in zip(taps[:-1], taps[1:])}

@@ -1,8 +1,10 @@
 """Objectives: a target fitted once to a reference, and a differentiable distance to it.
 
 `fit(reference) -> target` returns a pytree that can be saved and used again; `distance(target, x) -> (scalar, terms)` is
-what the optimiser lowers, with its named parts. What the two take is up to the objective: a spectrogram [T, F], or [T, S, F]
-of S streams (where only [T, F] is said, streams count as more bins, but no bin has a neighbour in another stream), or a wave
+what the optimiser lowers, with its named parts. What the two take is up to the objective: a
+spectrogram [T, F], or [T, S, F]
+of S streams (where only [T, F] is said, streams count as more bins, but no bin has a neighbour in
+another stream), or a wave
 [C, N] once `seen_through` put a transform before it. A cited system is another objective or another weight, never a loop.
 """
 
@@ -210,7 +212,8 @@ def chained_gram(*, relative: bool = True, shift: float = 0.0) -> Objective:
 
 
 def bin_grams() -> Objective:
-    """Distance of the Grams of every bin, features [T, ..., F, C] (Caracalla & Roebel 2019: their H), relative to the target's size.
+    """Distance of the Grams of every bin, features [T, ..., F, C] (Caracalla & Roebel 2019: their
+    H), relative to the target's size.
 
     A 2-D network's Gram over all positions forgets at which frequency a pattern was; this one does not.
     """
@@ -264,7 +267,8 @@ def diversity() -> Objective:
 
 
 def gaussian_transport() -> Objective:
-    """Squared 2-Wasserstein distance of Gaussians fitted to a network's maps, features [T, ..., F, C], averaged over maps.
+    """Squared 2-Wasserstein distance of Gaussians fitted to a network's maps, features [T, ..., F,
+    C], averaged over maps.
 
     Each map's frames [T, F] are taken as draws of a Gaussian with one mean for all bins and a covariance of bins by bins; as in
     the optimal transport of features by Vacher et al. 2020 and in later work on sound textures:
@@ -367,7 +371,8 @@ def onset_statistics(
     """Statistics of the onset strength of compressed spectrograms [T, F]: how high onsets are, what shapes they have, how they follow.
 
     Onset strength is the mean over bins of how much each rises within `step` frames (half-wave rectified spectral flux,
-    Dixon, DAFx 2006), in units of the reference's deviation; of several streams [T, S, F] each has its own. Its patches are matched by sliced optimal transport, its rhythm by
+    Dixon, DAFx 2006), in units of the reference's deviation; of several streams [T, S, F] each has
+    its own. Its patches are matched by sliced optimal transport, its rhythm by
     its autocorrelation (Antognini, Hoffman & Weiss 2019, there of every feature of a network, which are so many that they copy).
 
     Args:
@@ -423,7 +428,9 @@ def bounds(low: float = 0.0, high: float = 1.0) -> Objective:
 
 
 def total_variation() -> Objective:
-    """Mean squared difference of neighbours of x [T, ..., F] in time and in frequency (Mahendran & Vedaldi 2015, Eq. 4 with beta = 2)."""
+    """Mean squared difference of neighbours of x [T, ..., F] in time and in frequency (Mahendran &
+    Vedaldi 2015, Eq. 4 with beta = 2).
+    """
 
     def distance(_, x):
         total = jnp.mean((x[1:] - x[:-1]) ** 2) + jnp.mean((x[..., 1:] - x[..., :-1]) ** 2)
@@ -443,7 +450,8 @@ def sixth_power() -> Objective:
 
 
 def envelope(axis: str) -> Objective:
-    """Relative squared difference of the envelopes of x [T, ..., F] over "time" or "frequency": means over the other axis (Verma & Smith 2018).
+    """Relative squared difference of the envelopes of x [T, ..., F] over "time" or "frequency":
+    means over the other axis (Verma & Smith 2018).
 
     A Gram forgets how energy runs in time. Over time, sounds of other lengths are compared as far as the shorter one goes.
     """
@@ -477,7 +485,11 @@ def guided(objective: Objective, *, levels: int, bands: int) -> Objective:
         rank = jnp.sum(level[None] < level[:, None], axis=1)
         frames = (rank * levels // len(level)).reshape((-1,) + (1,) * (x.ndim - 1))
         bins = (np.arange(x.shape[-1]) * bands // x.shape[-1]).reshape((1,) * (x.ndim - 1) + (-1,))
-        return [((frames == i) & (bins == j)).astype(jnp.float32) for i in range(levels) for j in range(bands)]
+        return [
+            ((frames == i) & (bins == j)).astype(jnp.float32)
+            for i in range(levels)
+            for j in range(bands)
+        ]
 
     def fit(pair):
         content, style = pair

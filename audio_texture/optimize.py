@@ -127,7 +127,14 @@ def lbfgs(loss: Loss, *, history: int = 10) -> Optimizer:
             curved = jnp.vdot(gradient, search.direction) > search.slope
             search_ = jax.lax.cond(
                 (slope < 0) & jnp.isfinite(slope) & curved & started,
-                lambda: _Search(history_, -toward, slope, jnp.ones((), slope.dtype), jnp.int32(0), jnp.bool_(False)),
+                lambda: _Search(
+                    history_,
+                    -toward,
+                    slope,
+                    jnp.ones((), slope.dtype),
+                    jnp.int32(0),
+                    jnp.bool_(False),
+                ),
                 lambda: restarted(place, gradient),
             )
             return trial, value, terms, jnp.bool_(False), search_
@@ -404,9 +411,11 @@ def _advance(step: Callable[[State, Any], State], batch: str = "", mesh: jax.sha
 
 
 class Interrupts:
-    """Notes the first Ctrl-C or SIGTERM instead of letting it end what is at hand; a second one does what it would have done.
+    """Notes the first Ctrl-C or SIGTERM instead of letting it end what is at hand; a second one
+    does what it would have done.
 
-    Outside the main thread it does nothing. One within another is the other: what it notes ends both in their order.
+    Outside the main thread it does nothing. One within another is the other: what it notes ends
+    both in their order.
     """
 
     _outer: "Interrupts | None" = None

@@ -1,8 +1,12 @@
 """Judging a texture against its reference: is it like it, and is it more than a copy of it?
 
-A wave here is NumPy, float32 [samples] or [channels, samples], nominally in [-1, 1]. Of several channels each is judged, and
-the sum and difference of every two neighbours, in proportion to their power; `image_db` says whether they relate as they
-do in the reference. Every sound is brought to the working rate, 16 kHz or the lowest of the rates given, cut at 20 Hz and at 0.44 of the rate, and brought to one level. Nothing here needs a gradient;
+A wave here is NumPy, float32 [samples] or [channels, samples], nominally in [-1, 1]. Of several
+channels each is judged, and
+the sum and difference of every two neighbours, in proportion to their power; `image_db` says
+whether they relate as they
+do in the reference. Every sound is brought to the working rate, 16 kHz or the lowest of the rates
+given, cut at 20 Hz and at 0.44 of the rate, and brought to one level. Nothing here needs a
+gradient;
 only the auditory statistics run in JAX.
 
 Likeness comes as ratios in which 1 is the distance between the two halves of the reference itself:
@@ -109,11 +113,14 @@ def check(wave: np.ndarray, *, sample_rate: int, name: str = "a sound") -> None:
     if not np.all(np.isfinite(wave)):
         raise ValueError(f"{name} has samples that are NaN or infinite.")
     if audio.rms(wave - np.mean(wave, axis=-1, keepdims=True)) < audio.SILENCE:
-        raise ValueError(f"{name} is silent; to be judged it must be above {20 * np.log10(audio.SILENCE):.0f} dB of full scale.")
+        raise ValueError(
+            f"{name} is silent; to be judged it must be above {20 * np.log10(audio.SILENCE):.0f} dB of full scale."
+        )
 
 
 def prepare(wave: np.ndarray, *, sample_rate: int, rate: int, name: str = "a sound") -> np.ndarray:
-    """Mono (see `audio.mono_weights`), at the working rate, without what lies below 20 Hz or above 0.44 of the rate (7 kHz), and at one level.
+    """Mono (see `audio.mono_weights`), at the working rate, without what lies below 20 Hz or above
+    0.44 of the rate (7 kHz), and at one level.
 
     Args:
       wave: [N] or [C, N] float.
@@ -130,7 +137,9 @@ def prepare(wave: np.ndarray, *, sample_rate: int, rate: int, name: str = "a sou
 
 
 def streams_of(wave: np.ndarray) -> np.ndarray:
-    """What is judged of a wave: its channels, and of neighbours sum and difference over the root of two. [C, N] -> [S, N]."""
+    """What is judged of a wave: its channels, and of neighbours sum and difference over the root of
+    two. [C, N] -> [S, N].
+    """
     pairs = [(a + sign * b) / np.sqrt(2) for a, b in zip(wave[:-1], wave[1:]) for sign in (1, -1)]
     return np.stack([*wave, *pairs]).astype(np.float32)
 
@@ -367,7 +376,11 @@ def held_out(candidate, first_half, second_half, *, sample_rate: int, candidate_
     Returns:
       {measure: mean_i D(candidate piece i, second) / D(first, second)}.
     """
-    waves = {"the candidate": candidate, "the first half": first_half, "the second half": second_half}
+    waves = {
+        "the candidate": candidate,
+        "the first half": first_half,
+        "the second half": second_half,
+    }
     judged, shares, rate = _judged(waves, [candidate_rate or sample_rate, sample_rate, sample_rate])
 
     def ratios(candidate, first, second):
@@ -382,20 +395,24 @@ def held_out(candidate, first_half, second_half, *, sample_rate: int, candidate_
     return _averaged([ratios(*waves) for waves in judged], shares)
 
 
-# Streams with less than this share of the reference's power (-30 dB) are not judged: next to the others they are not heard.
+# Streams with less than this share of the reference's power (-30 dB) are not judged: next to the
+# others they are not heard.
 _FAINT = 1e-3
 
 
 def _judged(
     waves: Mapping[str, np.ndarray], rates: Sequence[int]
 ) -> tuple[list[tuple[np.ndarray, ...]], np.ndarray, int]:
-    """The streams of several sounds that are judged against each other; the last sound is the reference.
+    """The streams of several sounds that are judged against each other; the last sound is the
+    reference.
 
     Args:
-      waves: what an error calls it -> [N] or [C, N]; those of most channels are mixed down to the fewest.
+      waves: what an error calls it -> [N] or [C, N]; those of most channels are mixed down to the
+        fewest.
       rates: theirs, Hz.
     Returns:
-      For each stream the sounds, as `prepare` makes them at the highest rate that suits all; the streams' shares of the
+      For each stream the sounds, as `prepare` makes them at the highest rate that suits all; the
+      streams' shares of the
       reference's power [S], which add up to one; and the rate.
     """
     rate = min([*rates, WORKING_RATE])
@@ -405,7 +422,9 @@ def _judged(
     channels = min(map(len, sounds))
     # Sounds of as many channels are mixed alike: their signs and weights must agree.
     mixed = {len(sound): audio.mono_weights(sound) for sound in sounds}
-    fewer = lambda sound: np.repeat((mixed[len(sound)] @ sound)[None], channels, axis=0).astype(np.float32)
+    fewer = lambda sound: np.repeat((mixed[len(sound)] @ sound)[None], channels, axis=0).astype(
+        np.float32
+    )
     streams = [streams_of(sound if len(sound) == channels else fewer(sound)) for sound in sounds]
     powers = np.array([audio.rms(stream) ** 2 for stream in streams[-1]])
     streams, factors = audio.fold_channels(streams)
@@ -445,9 +464,12 @@ def kept(candidate: np.ndarray, content: np.ndarray, *, sample_rate: int, candid
     """
     candidate_rate = candidate_rate or sample_rate
     rate = min(sample_rate, candidate_rate, WORKING_RATE)
-    candidate, content = (np.atleast_2d(np.asarray(wave, np.float32)) for wave in (candidate, content))
+    candidate, content = (
+        np.atleast_2d(np.asarray(wave, np.float32)) for wave in (candidate, content)
+    )
     if len(candidate) == len(content):
-        # One mixture for both, so that what cancels in the one is not compared with what does not in the other.
+        # One mixture for both, so that what cancels in the one is not compared with what does not
+        # in the other.
         weights = audio.mono_weights(content)
         candidate, content = weights @ candidate, weights @ content
     a = prepare(candidate, sample_rate=candidate_rate, rate=rate, name="the candidate")
@@ -685,14 +707,18 @@ def band_levels(wave: np.ndarray, *, sample_rate: int) -> tuple[np.ndarray, np.n
     frequencies = scipy.fft.rfftfreq(len(wave), 1 / sample_rate)
     centers = _centers(sample_rate)
     band = [np.sum(power[(frequencies >= c / 2 ** (1 / 6)) & (frequencies < c * 2 ** (1 / 6))]) for c in centers]
-    return centers, 10 * np.log10(np.array(band) / max(np.sum(power), np.finfo(np.float32).tiny) + 1e-6)
+    return centers, 10 * np.log10(
+        np.array(band) / max(np.sum(power), np.finfo(np.float32).tiny) + 1e-6
+    )
 
 
 def _silence(wave: np.ndarray, sample_rate: int) -> float:
     """Share of 50 ms windows 60 dB below the sound's RMS, a constant aside. As it is, [N] or [C, N]: `prepare`'s filters ring into short silences."""
     wave = np.atleast_2d(wave)
     length = round(0.05 * sample_rate)
-    level = np.sqrt(np.mean([np.var(_frames(channel, length, length), axis=1) for channel in wave], axis=0))
+    level = np.sqrt(
+        np.mean([np.var(_frames(channel, length, length), axis=1) for channel in wave], axis=0)
+    )
     return float(np.mean(level < 1e-3 * np.sqrt(np.mean(np.var(wave, axis=1)))))
 
 
@@ -702,7 +728,9 @@ def _jumps(wave: np.ndarray, sample_rate: int) -> np.ndarray:
     around, middle = round(0.025 * sample_rate) | 1, round(0.005 * sample_rate) | 1
     mean = lambda x, n: scipy.ndimage.uniform_filter1d(x, n, mode="nearest") * n
     outside = (mean(second**2, around) - mean(second**2, middle)) / (around - middle)
-    return second / np.sqrt(np.maximum(outside, 1e-4 * np.mean(second**2) + np.finfo(np.float32).tiny))
+    return second / np.sqrt(
+        np.maximum(outside, 1e-4 * np.mean(second**2) + np.finfo(np.float32).tiny)
+    )
 
 
 def clicks(candidate, reference, *, sample_rate: int) -> float:
@@ -751,7 +779,9 @@ def evaluate(candidate, reference, *, sample_rate: int, candidate_rate: int | No
         "silence": max(_silence(candidate, candidate_rate) - _silence(reference, sample_rate), 0.0),
         "clicks": max(clicks(a, b, sample_rate=rate) for a, b in judged),
         "clipping": _clipping(candidate),
-        "image_db": image_error(candidate, reference, sample_rate=sample_rate, candidate_rate=candidate_rate),
+        "image_db": image_error(
+            candidate, reference, sample_rate=sample_rate, candidate_rate=candidate_rate
+        ),
     }
 
 
@@ -759,12 +789,17 @@ def evaluate(candidate, reference, *, sample_rate: int, candidate_rate: int | No
 _IMAGE_FLOOR = 1e-3
 
 
-def image_error(candidate: np.ndarray, reference: np.ndarray, *, sample_rate: int, candidate_rate: int) -> float:
+def image_error(
+    candidate: np.ndarray, reference: np.ndarray, *, sample_rate: int, candidate_rate: int
+) -> float:
     """How far the stereo image is from the reference's, in dB.
 
-    Of every two neighbouring channels, in third octaves: the difference in dB of the two levels, and of the levels of their
-    difference and sum, which is how wide and how much in phase they are. What counts is the mean error, weighted by the
-    reference's power in a band. Times between channels are heard in it only as far as they move sum and difference.
+    Of every two neighbouring channels, in third octaves: the difference in dB of the two levels,
+    and of the levels of their
+    difference and sum, which is how wide and how much in phase they are. What counts is the mean
+    error, weighted by the
+    reference's power in a band. Times between channels are heard in it only as far as they move sum
+    and difference.
 
     Args:
       candidate, reference: [C, N] and [D, M]; one channel is the same in all of the reference's.
@@ -777,9 +812,19 @@ def image_error(candidate: np.ndarray, reference: np.ndarray, *, sample_rate: in
 
     def bands(wave, its_rate):
         wave = streams_of(audio.with_channels(wave, channels) if len(wave) != channels else wave)
-        heard = [audio.heard(audio.resample(stream, its_rate, rate), sample_rate=rate) for stream in wave]
-        spread = [10 ** (band_levels(stream, sample_rate=rate)[1] / 10) if audio.rms(stream) else 0.0 for stream in heard]
-        return np.stack([levels * audio.rms(stream) ** 2 + np.zeros(len(_centers(rate))) for levels, stream in zip(spread, heard)])
+        heard = [
+            audio.heard(audio.resample(stream, its_rate, rate), sample_rate=rate) for stream in wave
+        ]
+        spread = [
+            10 ** (band_levels(stream, sample_rate=rate)[1] / 10) if audio.rms(stream) else 0.0
+            for stream in heard
+        ]
+        return np.stack(
+            [
+                levels * audio.rms(stream) ** 2 + np.zeros(len(_centers(rate)))
+                for levels, stream in zip(spread, heard)
+            ]
+        )
 
     def sides(powers):
         numbers = [(i, i + 1) for i in range(channels - 1)]
@@ -789,5 +834,10 @@ def image_error(candidate: np.ndarray, reference: np.ndarray, *, sample_rate: in
         ratios = 10 * np.log10((pairs + floor)[:, 0] / (pairs + floor)[:, 1])
         return ratios, np.sum(pairs, axis=1)
 
-    (found, _), (wanted, weights) = sides(bands(candidate, candidate_rate)), sides(bands(reference, sample_rate))
-    return float(np.sum(weights * np.abs(found - wanted)) / max(np.sum(weights), np.finfo(np.float64).tiny))
+    (found, _), (wanted, weights) = (
+        sides(bands(candidate, candidate_rate)),
+        sides(bands(reference, sample_rate)),
+    )
+    return float(
+        np.sum(weights * np.abs(found - wanted)) / max(np.sum(weights), np.finfo(np.float64).tiny)
+    )

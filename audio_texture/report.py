@@ -52,9 +52,17 @@ def texture_page(originals: Sequence[Sound], results: Sequence[Sound], metrics: 
     summary = f"{config['seconds']:g} s by the recipe {config['recipe']['name']}, seed {config['seed']}; the optimiser took {seconds:.1f} s a sample."
     sections = [
         ("Listen", players([*originals, *results])),
-        ("Spectrograms, on one scale", "".join(image(spectrogram_figure([*originals[:2], one]), one[0]) for one in shown)),
+        (
+            "Spectrograms, on one scale",
+            "".join(image(spectrogram_figure([*originals[:2], one]), one[0]) for one in shown),
+        ),
         *more,
-        ("Loss", image(loss_figure(metrics), "loss against evaluations") if metrics else "<p>The file of metrics was lost.</p>"),
+        (
+            "Loss",
+            image(loss_figure(metrics), "loss against evaluations")
+            if metrics
+            else "<p>The file of metrics was lost.</p>",
+        ),
         ("Configuration", configuration(config)),
     ]
     return page(f"Texture of {' and '.join(title.removeprefix('input: ') for title, _, _ in originals)}", summary, sections)
@@ -81,9 +89,24 @@ def transfer_page(
     rows = [[name, *(shown(row[name]) for row in measures), meaning(name)] for name in names]
     sections = [
         ("Listen, from the content to the style", players(strip)),
-        ("Spectrograms, on one scale", "".join(image(spectrogram_figure([content, one, style]), one[0]) for one in results[:8])),
-        ("Measures", table(rows, ["", *(row["candidate"] for row in measures), "what is good"]) if measures else "<p>Sounds under a second, or silent in mono, are not judged.</p>"),
-        ("Loss", image(loss_figure(metrics), "loss against evaluations") if metrics else "<p>The file of metrics was lost.</p>"),
+        (
+            "Spectrograms, on one scale",
+            "".join(
+                image(spectrogram_figure([content, one, style]), one[0]) for one in results[:8]
+            ),
+        ),
+        (
+            "Measures",
+            table(rows, ["", *(row["candidate"] for row in measures), "what is good"])
+            if measures
+            else "<p>Sounds under a second, or silent in mono, are not judged.</p>",
+        ),
+        (
+            "Loss",
+            image(loss_figure(metrics), "loss against evaluations")
+            if metrics
+            else "<p>The file of metrics was lost.</p>",
+        ),
         ("Configuration", configuration(config)),
     ]
     return page(f"{content[0].removeprefix('content: ')} in the style of {style[0].removeprefix('style: ')}", summary, sections)
@@ -150,7 +173,10 @@ def inline(picture: bytes, alternative: str) -> str:
 def spectrogram_figure(sounds: Sequence[Sound], *, range_db: float = 80.0, bands: int = 128) -> plt.Figure:
     """Mel spectrograms side by side, on the same scales of time, frequency and level (dB of the loudest point of all)."""
     lowest_rate = min(48_000, *(rate for _, _, rate in sounds))
-    waves = [audio.resample(audio.with_channels(wave, 1)[0], rate, lowest_rate) for _, wave, rate in sounds]
+    waves = [
+        audio.resample(audio.with_channels(wave, 1)[0], rate, lowest_rate)
+        for _, wave, rate in sounds
+    ]
     images = [_mel_picture(wave, lowest_rate, bands) for wave in waves]
     lengths = [len(wave) / lowest_rate for wave in waves]
     top = max(picture.max() for picture in images)

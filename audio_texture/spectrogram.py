@@ -13,7 +13,8 @@ import scipy.signal
 
 # A Hann window of 1024 sums to 512, so log1p of any magnitude of a wave in [-1, 1] stays under 7: the authors' fixed scale.
 CEILING = 7.0
-# Shares of the loudest stream's magnitude in a bin: below -26 dB another stream counts less and less, and below -80 dB it
+# Shares of the loudest stream's magnitude in a bin: below -26 dB another stream counts less and
+# less, and below -80 dB it
 # is empty.
 FAINT_STREAM, EMPTY_STREAM = 0.05, 1e-4
 
@@ -152,9 +153,11 @@ def expand(compressed: jax.Array) -> jax.Array:
 
 
 def loudness_scale(magnitude: jax.Array) -> jax.Array:
-    """Each bin's mean magnitude over time, by which `compress_relative` takes bins alike, loud or faint.
+    """Each bin's mean magnitude over time, by which `compress_relative` takes bins alike, loud or
+    faint.
 
-    At least -60 dB of the mean of all bins, so that bins without sound are not blown up; and, of several streams, at least
+    At least -60 dB of the mean of all bins, so that bins without sound are not blown up; and, of
+    several streams, at least
     -80 dB of the loudest one in the same bin.
 
     Args:
@@ -169,10 +172,13 @@ def loudness_scale(magnitude: jax.Array) -> jax.Array:
 
 
 def compress_relative(magnitude: jax.Array, scale: jax.Array, *, sharpness: float) -> jax.Array:
-    """w log1p(sharpness * magnitude / scale): logarithmic down to 1 / sharpness of a bin's mean, linear below.
+    """w log1p(sharpness * magnitude / scale): logarithmic down to 1 / sharpness of a bin's mean,
+    linear below.
 
-    The weight w is 1 but for streams that are more than 26 dB fainter than the loudest one in the same bin, whose weight falls
-    with their level: the difference of two channels that are nearly equal is not heard as a sound of its own.
+    The weight w is 1 but for streams that are more than 26 dB fainter than the loudest one in the
+    same bin, whose weight falls
+    with their level: the difference of two channels that are nearly equal is not heard as a sound
+    of its own.
 
     The fixed scale of `compress` is nearly linear for faint bins, and for the quiet between loud events: what lies 40 dB
     under a clock's ticks would not count.
@@ -239,5 +245,6 @@ def standardisation(spectrogram: jax.Array, *, floor: float = 0.1) -> tuple[jax.
 
 
 def standardise(spectrogram: jax.Array, mean: jax.Array, deviation: jax.Array) -> jax.Array:
-    """(spectrogram - mean) / deviation, bin by bin. [T, ..., F], [..., F], [..., F] -> [T, ..., F]."""
+    """(spectrogram - mean) / deviation, bin by bin. [T, ..., F], [..., F], [..., F] -> [T, ..., F].
+    """
     return (spectrogram - mean[None]) / deviation[None]

@@ -28,12 +28,24 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.fft
 
-from audio_texture import audio, canvas, files, matching, mixing, objective, optimize, synthesis, walk
+from audio_texture import (
+    audio,
+    canvas,
+    files,
+    matching,
+    mixing,
+    objective,
+    optimize,
+    synthesis,
+    walk,
+)
 from audio_texture.precision import single
 from audio_texture.recipes import Recipe
 
-# Above this share of full scale peaks are rounded off: what is emitted cannot be lowered when a louder moment comes. A
-# stream is lowered to it beforehand where the references' peaks or those of its first block pass full scale.
+# Above this share of full scale peaks are rounded off: what is emitted cannot be lowered when a
+# louder moment comes. A
+# stream is lowered to it beforehand where the references' peaks or those of its first block pass
+# full scale.
 KNEE = 0.9
 # Just under 1, so that rounding to integers cannot pass full scale.
 FULL = 0.9999
@@ -58,7 +70,8 @@ class Style(NamedTuple):
         0 to Nyquist.
       gains: [C, T, G] float32, those that noise of that density would follow the references by, one after the other.
       target: of `matching.style_objective`.
-      factors: [C', C] of the written channels, see `audio.fold_channels`; C are those that are modelled.
+      factors: [C', C] of the written channels, see `audio.fold_channels`; C are those that are
+        modelled.
       peaks: of the references.
     """
 
@@ -103,7 +116,8 @@ class State(NamedTuple):
       block: its number.
       frozen: [C, B + H + B] the wave under context and the blends around it.
       moment: of the references' gains, that it goes on from.
-      lowered_db: by how much all blocks are softer than the references, so that none is clipped; known from the first on.
+      lowered_db: by how much all blocks are softer than the references, so that none is clipped;
+        known from the first on.
     """
 
     block: int
@@ -113,7 +127,9 @@ class State(NamedTuple):
 
 
 class Block(NamedTuple):
-    """wave: [C, S] float32. lowered_db: how far it is below the references' level, so that it is not clipped. outcome: of the optimiser."""
+    """wave: [C, S] float32. lowered_db: how far it is below the references' level, so that it is
+    not clipped. outcome: of the optimiser.
+    """
 
     wave: np.ndarray
     lowered_db: float
@@ -180,16 +196,27 @@ def fit(
     rate = synthesis.modelled_rate(recipe, sample_rate)
     synthesis.check_mixture(recipe, len(references), rate=rate, weights=weights, morph_to=morph_to, bands=bands)
     folded, factors = audio.fold_channels(references)
-    recipe, waves, weights = synthesis.as_modelled(recipe, folded, sample_rate=sample_rate, weights=weights, bands=bands)
+    recipe, waves, weights = synthesis.as_modelled(
+        recipe, folded, sample_rate=sample_rate, weights=weights, bands=bands
+    )
     # On the grid of a block's length; loops of other lengths are interpolated from it.
     samples = round(recipe.block_seconds * rate)
     shown, shares = synthesis.for_canvas(waves, weights, bands)
     balance = synthesis.balance_of(recipe, waves, rate, bands)
     densities = [canvas.spectral_density(wave, sample_rate=rate, samples=samples, smoothing_hz=recipe.smoothing_hz) for wave in shown]
     equaliser = synthesis.equaliser_of(recipe, rate)
-    used = [pair for pair, *ends in zip(zip(shown, densities), shares, morph_to or shares, strict=True) if any(ends)]
+    used = [
+        pair
+        for pair, *ends in zip(zip(shown, densities), shares, morph_to or shares, strict=True)
+        if any(ends)
+    ]
     gains = [
-        canvas.gains_of(wave, coupled=canvas.coupling(density, equaliser=equaliser), sample_rate=rate, equaliser=equaliser)
+        canvas.gains_of(
+            wave,
+            coupled=canvas.coupling(density, equaliser=equaliser),
+            sample_rate=rate,
+            equaliser=equaliser,
+        )
         for wave, density in used
     ]
     style = Style(
@@ -256,8 +283,17 @@ def load(path: str) -> Style:
     rest["recipe"] = Recipe.from_json(rest["recipe"])
     rest["bands"] = rest["bands"] and [(low, np.inf if high is None else high) for low, high in rest["bands"]]
     densities = arrays.pop("densities.real") + 1j * arrays.pop("densities.imag")
-    style = Style(densities=densities, gains=arrays.pop("gains"), factors=arrays.pop("factors"), target=None, **rest)
-    waves = [jax.ShapeDtypeStruct((style.factors.shape[1], length), np.float32) for length in style.lengths]
+    style = Style(
+        densities=densities,
+        gains=arrays.pop("gains"),
+        factors=arrays.pop("factors"),
+        target=None,
+        **rest,
+    )
+    waves = [
+        jax.ShapeDtypeStruct((style.factors.shape[1], length), np.float32)
+        for length in style.lengths
+    ]
     expected = jax.eval_shape(_objective(style).fit, waves)
     names, leaves = _named(expected)
     wanted = {name: (leaf.shape, leaf.dtype) for name, leaf in zip(names, leaves, strict=True)}
@@ -270,17 +306,30 @@ def load(path: str) -> Style:
 
 def save_state(path: str, state: State) -> None:
     """Writes a state over the last one, whole or not at all. ValueError where it cannot."""
-    numbers = {"block": str(state.block), "moment": str(state.moment), "lowered_db": repr(state.lowered_db)}
+    numbers = {
+        "block": str(state.block),
+        "moment": str(state.moment),
+        "lowered_db": repr(state.lowered_db),
+    }
     _write(path, {"frozen": state.frozen}, numbers)
 
 
 def load_state(path: str, like: State) -> State:
-    """Inverse of `save_state`, exact to the bit; `like` is a state of the same stream. Raises ValueError where the file's is of another, or damaged."""
+    """Inverse of `save_state`, exact to the bit; `like` is a state of the same stream. Raises
+    ValueError where the file's is of another, or damaged.
+    """
     arrays, metadata = files.read_arrays(path)
     numbers = {"block", "moment", "lowered_db"}
-    if {name: array.shape for name, array in arrays.items()} != {"frozen": like.frozen.shape} or not numbers <= metadata.keys():
+    if {name: array.shape for name, array in arrays.items()} != {
+        "frozen": like.frozen.shape
+    } or not numbers <= metadata.keys():
         raise ValueError(f"{path!r} is no state of this stream.")
-    return State(int(metadata["block"]), arrays["frozen"], int(metadata["moment"]), float(metadata["lowered_db"]))
+    return State(
+        int(metadata["block"]),
+        arrays["frozen"],
+        int(metadata["moment"]),
+        float(metadata["lowered_db"]),
+    )
 
 
 def _write(path: str, arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
@@ -329,7 +378,9 @@ def prepare(style: Style, *, seconds: float | None = None) -> Stream:
     start = jax.jit(functools.partial(_start, noise, emitted))
     total = round(seconds * rate) if style.morph_to else 0
     compiled = optimizer._replace(init=jax.jit(optimizer.init))
-    return Stream(style, emitted, samples, context, blend, total, sketch, compiled, start, *_surveyed(style))
+    return Stream(
+        style, emitted, samples, context, blend, total, sketch, compiled, start, *_surveyed(style)
+    )
 
 
 def _surveyed(style: Style) -> tuple[walk.Map, float]:
@@ -339,7 +390,12 @@ def _surveyed(style: Style) -> tuple[walk.Map, float]:
 
 def begin(stream: Stream) -> State:
     """The state before the first block."""
-    return State(0, np.zeros((stream.style.factors.shape[1], stream.context + 2 * stream.blend), np.float32), 0, 0.0)
+    return State(
+        0,
+        np.zeros((stream.style.factors.shape[1], stream.context + 2 * stream.blend), np.float32),
+        0,
+        0.0,
+    )
 
 
 @single
@@ -355,7 +411,14 @@ def step(stream: Stream, key: jax.Array, state: State) -> tuple[State, Block]:
     fade = np.concatenate([fall[::-1], np.ones(stream.context), fall]).astype(np.float32)
     place, following = stream.place(state.block), stream.place(state.block + 1)
     noise = {"noise": _circle(style, place, stream.length).constants} if style.morph_to else {}
-    constants = stream.sketch.constants | noise | {"frozen": jnp.asarray(state.frozen), "fade": jnp.asarray(fade if state.block else 0 * fade)}
+    constants = (
+        stream.sketch.constants
+        | noise
+        | {
+            "frozen": jnp.asarray(state.frozen),
+            "fade": jnp.asarray(fade if state.block else 0 * fade),
+        }
+    )
     data = {"target": style.target, "constants": constants, "weights": jnp.asarray(style.weights_at(place))}
     path, following_moment = _path(stream, key, state)
     outcome = optimize.run(
@@ -429,7 +492,9 @@ def make_loop(loop: Loop, key: jax.Array, *, on_chunk: Callable[[optimize.State,
     parameters["gain"] = jnp.asarray(loop.style.gains[:, np.roll(path, jax.random.randint(turn_key, (), 0, len(path)))])
     state = loop.optimizer.init(parameters, data)
     outcome = optimize.run(loop.optimizer, state, data, evaluations=recipe.evaluations, tolerance=recipe.tolerance, on_chunk=on_chunk)
-    wave = loop.style.factors @ np.asarray(loop.sketch.render(outcome.state.parameters, loop.sketch.constants))
+    wave = loop.style.factors @ np.asarray(
+        loop.sketch.render(outcome.state.parameters, loop.sketch.constants)
+    )
     wave = wave * np.float32(loop.style.gain_at(0.0))
     # Known whole, it is lowered only as far as it must be, and nothing is rounded off.
     lowered_db = _lowered_db(np.max(np.abs(wave)), FULL)
@@ -438,9 +503,14 @@ def make_loop(loop: Loop, key: jax.Array, *, on_chunk: Callable[[optimize.State,
 
 def _circle(style: Style, place: float, samples: int) -> canvas.Canvas:
     """The canvas of a block or loop at a place of a morph."""
-    equaliser, density = synthesis.equaliser_of(style.recipe, style.sample_rate), style.density_at(place)
+    equaliser, density = (
+        synthesis.equaliser_of(style.recipe, style.sample_rate),
+        style.density_at(place),
+    )
     sizes = {"sample_rate": style.sample_rate, "samples": samples, "equaliser": equaliser}
-    return canvas.loop_canvas(_colour(density, samples), canvas.coupling(density, equaliser=equaliser), **sizes)
+    return canvas.loop_canvas(
+        _colour(density, samples), canvas.coupling(density, equaliser=equaliser), **sizes
+    )
 
 
 def _field(recipe: Recipe, rate: int) -> int:
@@ -461,7 +531,9 @@ def _colour(density: np.ndarray, samples: int) -> np.ndarray:
 
 
 def _lowered_db(peak: float, highest: float) -> float:
-    """By how many dB a wave of that peak is to be lowered, so that it does not pass the highest one."""
+    """By how many dB a wave of that peak is to be lowered, so that it does not pass the highest
+    one.
+    """
     return max(0.0, 20 * math.log10(max(float(peak), np.finfo(np.float32).tiny) / highest))
 
 

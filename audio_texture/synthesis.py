@@ -217,7 +217,9 @@ def prepare(
     """
     check_mixture(recipe, len(references), rate=modelled_rate(recipe, sample_rate), weights=weights, morph_to=morph_to, bands=bands)
     folded, factors = audio.fold_channels(references, decorrelated=recipe.canvas == "spectrogram")
-    recipe, modelled, weights = as_modelled(recipe, folded, sample_rate=sample_rate, weights=weights, bands=bands)
+    recipe, modelled, weights = as_modelled(
+        recipe, folded, sample_rate=sample_rate, weights=weights, bands=bands
+    )
     level = level_of(references, weights, sample_rate=sample_rate)
     shape = shape_of(recipe, references, sample_rate=sample_rate, seconds=check_seconds(seconds), morph_to=morph_to, bands=bands)
     rate = modelled_rate(recipe, sample_rate)
@@ -280,16 +282,21 @@ def _programs(style: Callable[..., objective.Objective], shape: Hashable, layout
 def fold_transfer(
     recipe: Recipe, content: np.ndarray, style: np.ndarray, *, sample_rate: int
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Content and style [C, N] and [C, M] as a transfer models them, of fewer channels where both have the same again.
+    """Content and style [C, N] and [C, M] as a transfer models them, of fewer channels where both
+    have the same again.
 
-    A style of equal channels gets the content's image first: the width of a mono style is none, and whatever lies between
-    the channels of a stereo content would be infinitely far from it. Returns as `audio.fold_channels`.
+    A style of equal channels gets the content's image first: the width of a mono style is none, and
+    whatever lies between
+    the channels of a stereo content would be infinitely far from it. Returns as
+    `audio.fold_channels`.
     """
     pair = [content, audio.with_image(style, content, sample_rate=sample_rate)]
     return audio.fold_channels(pair, decorrelated=recipe.canvas == "spectrogram")
 
 
-def shape_of_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, sample_rate: int) -> Hashable:
+def shape_of_transfer(
+    recipe: Recipe, content: np.ndarray, style: np.ndarray, *, sample_rate: int
+) -> Hashable:
     """`shape_of` a transfer."""
     folded, _ = fold_transfer(recipe, content, style, sample_rate=sample_rate)
     return shape_of(recipe, folded, sample_rate=sample_rate, seconds=content.shape[1] / sample_rate)
@@ -316,7 +323,9 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
     recipe, (content_wave, style_wave), even = as_modelled(recipe, folded, sample_rate=sample_rate)
     rate = modelled_rate(recipe, sample_rate)
     wanted = content.shape[1]
-    shape = shape_of(recipe, folded, sample_rate=sample_rate, seconds=check_seconds(wanted / sample_rate))
+    shape = shape_of(
+        recipe, folded, sample_rate=sample_rate, seconds=check_seconds(wanted / sample_rate)
+    )
     samples = math.ceil(wanted * rate / sample_rate)
     started = canvas.recoloured(content_wave, style_wave, sample_rate=rate) if recipe.start_recoloured else content_wave
     layout = lay_out(recipe, [started, style_wave], even, rate, samples)
@@ -346,7 +355,9 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
             parameters = sketch.init(start_key)
         if recipe.start_shape:
             sizes = {"sample_rate": rate, "equaliser": equaliser_of(recipe, rate)}
-            parameters["gain"] = recipe.start_shape * canvas.gains_of(kept, coupled=sketch.constants["coupling"], **sizes)
+            parameters["gain"] = recipe.start_shape * canvas.gains_of(
+                kept, coupled=sketch.constants["coupling"], **sizes
+            )
         return parameters, data
 
     def finish(key, parameters):
@@ -395,14 +406,17 @@ def _optimizer_like(like: Problem | None, recipe: Recipe, programs: Programs) ->
 
 
 def reweighted(problem: Problem, **factors: float) -> Problem:
-    """A transfer with its distances' weights multiplied, by name; it shares with the other what it compiles.
+    """A transfer with its distances' weights multiplied, by name; it shares with the other what it
+    compiles.
 
     Raises ValueError for a name that none of its distances has.
     """
     there = problem.programs.terms
     unknown = [name for name in factors if name not in there]
     if unknown:
-        raise ValueError(f"{unknown[0]!r} is no distance of this problem, which can be weighted anew; there are {', '.join(there) or 'none'}.")
+        raise ValueError(
+            f"{unknown[0]!r} is no distance of this problem, which can be weighted anew; there are {', '.join(there) or 'none'}."
+        )
 
     def begin(key):
         parameters, data = problem.begin(key)
@@ -436,7 +450,8 @@ def run(
       checkpoint_every: evaluations between states; with 0 one is kept on Ctrl-C alone.
       resume: goes on from the state in the file, if it is there, as if never interrupted.
       on_chunk: called with the rows so far, one a chunk.
-      on_unsaved: called, and the run goes on, where a state cannot be written; without it the run ends with the OSError.
+      on_unsaved: called, and the run goes on, where a state cannot be written; without it the run
+        ends with the OSError.
     """
     start_key, phase_key = jax.random.split(key)
     parameters, data = problem.begin(start_key)
@@ -476,7 +491,9 @@ def run(
         if outcome.reason == "interrupted" and checkpoint_path and outcome.progress:
             save(outcome.state, outcome.progress)
         wave, lowered_db = problem.finish(phase_key, outcome.state.parameters)
-    return Texture(wave, lowered_db, outcome._replace(reason="interrupted") if interrupts.seen else outcome)
+    return Texture(
+        wave, lowered_db, outcome._replace(reason="interrupted") if interrupts.seen else outcome
+    )
 
 
 def check_weights(weights: Sequence[float], references: int) -> None:
@@ -637,7 +654,8 @@ def as_modelled(
     """What is made of references before anything is fitted to them; arguments and errors as of `prepare`.
 
     Returns:
-      The recipe without kernels that do not fit; the waves at the modelled rate, without DC and at the recipe's level; and a
+      The recipe without kernels that do not fit; the waves at the modelled rate, without DC and at
+      the recipe's level; and a
       weight for each.
     """
     weights = list(weights or [1.0] * len(references))
@@ -789,8 +807,12 @@ def _walks(recipe: Recipe) -> bool:
 def _walking(recipe: Recipe, sketch: canvas.Canvas, reference: np.ndarray, rate: int) -> Callable[[jax.Array], dict[str, jax.Array]]:
     """`init` of a waveform canvas whose gains are those of a random walk through a reference [C, N], the likest of several."""
     equaliser = equaliser_of(recipe, rate)
-    gains = canvas.gains_of(reference, coupled=sketch.constants["coupling"], sample_rate=rate, equaliser=equaliser)
-    density = canvas.spectral_density(reference, sample_rate=rate, samples=4096, smoothing_hz=rate / 1024)
+    gains = canvas.gains_of(
+        reference, coupled=sketch.constants["coupling"], sample_rate=rate, equaliser=equaliser
+    )
+    density = canvas.spectral_density(
+        reference, sample_rate=rate, samples=4096, smoothing_hz=rate / 1024
+    )
     where, piece = surveyed(recipe, gains, rate, levels=canvas.part_levels(density))
     margin = equaliser.n_fft // equaliser.hop_length
     # With time scales, what is longer than the longest is not asked for here either.
@@ -805,15 +827,25 @@ def _walking(recipe: Recipe, sketch: canvas.Canvas, reference: np.ndarray, rate:
     return init
 
 
-def surveyed(recipe: Recipe, gains: np.ndarray, rate: int, *, levels: np.ndarray) -> tuple[walk.Map, float]:
+def surveyed(
+    recipe: Recipe, gains: np.ndarray, rate: int, *, levels: np.ndarray
+) -> tuple[walk.Map, float]:
     """What walks through gains [C, T, G] go by, and the mean length of their pieces in frames.
 
-    levels: of `canvas.part_levels`; a part that is hardly heard decides little about which frames are alike. With time scales nothing longer than the longest is kept: neither by the pieces nor by what jumps go by.
+    levels: of `canvas.part_levels`; a part that is hardly heard decides little about which frames
+    are alike. With time scales nothing longer than the longest is kept: neither by the pieces nor
+    by what jumps go by.
     """
     moments = lambda seconds: seconds * rate / equaliser_of(recipe, rate).hop_length
     kept = max(recipe.time_scale, default=math.inf) / 1000
-    features = np.concatenate([level * part for level, part in zip(levels, gains, strict=True)], axis=1)
-    where = walk.survey(features, context=round(moments(min(WALK_CONTEXT, kept / 2))), apart=round(moments(WALK_APART)))
+    features = np.concatenate(
+        [level * part for level, part in zip(levels, gains, strict=True)], axis=1
+    )
+    where = walk.survey(
+        features,
+        context=round(moments(min(WALK_CONTEXT, kept / 2))),
+        apart=round(moments(WALK_APART)),
+    )
     return where, moments(min(WALK_PIECE, kept / 2))
 
 
@@ -834,7 +866,9 @@ def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weight
         return jnp.stack([views.compressed(channel, view, rate) for channel in wave], axis=1)
 
     if recipe.start == "uniform":
-        sketch = canvas.spectrogram_canvas((frames, *jax.eval_shape(as_rendered, references[0]).shape[1:]))
+        sketch = canvas.spectrogram_canvas(
+            (frames, *jax.eval_shape(as_rendered, references[0]).shape[1:])
+        )
     else:
         moments = [jax.jit(lambda wave: spectrogram.standardisation(as_rendered(wave)))(wave) for wave in references]
         mean, deviation = (jnp.average(jnp.stack(values), axis=0, weights=jnp.asarray(weights)) for values in zip(*moments, strict=True))
@@ -857,7 +891,9 @@ def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weight
             return phase.griffin_lim(magnitude, start, hop_length=hop, **recover)
 
         rendered = sketch.render(parameters, constants)
-        return jnp.stack([channel_wave(rendered[:, channel])[:samples] for channel in range(channels)])
+        return jnp.stack(
+            [channel_wave(rendered[:, channel])[:samples] for channel in range(channels)]
+        )
 
     def framed(wave):
         # Frame t of a canvas is centred on sample t * hop_length, those of `as_rendered` begin there.

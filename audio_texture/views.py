@@ -1,7 +1,10 @@
-"""What is seen of a sound through a view: magnitudes on its scale of frequency, of a wave or of a spectrogram canvas.
+"""What is seen of a sound through a view: magnitudes on its scale of frequency, of a wave or of a
+spectrogram canvas.
 
-T frames, S streams (channels, and of neighbouring channels their sum and difference), F bins, C channels. Streams have an
-axis of their own, [T, S, F]: what slides along frequency must not slide from one stream into the next.
+T frames, S streams (channels, and of neighbouring channels their sum and difference), F bins, C
+channels. Streams have an
+axis of their own, [T, S, F]: what slides along frequency must not slide from one stream into the
+next.
 """
 
 import functools
@@ -23,7 +26,8 @@ def _magnitude(wave: jax.Array, sizes: dict[str, int]) -> jax.Array:
 
 
 def of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = False) -> jax.Array:
-    """Magnitudes of a wave [C, N] in a view's bands, of its channels, their sums and differences: [T, S, bands].
+    """Magnitudes of a wave [C, N] in a view's bands, of its channels, their sums and differences:
+    [T, S, bands].
 
     Magnitudes of the channels alone would leave open how they add up, and with it the width and place of the image.
     circular: as many frames as hops, the last ones reaching over the end into the beginning.
@@ -111,7 +115,8 @@ def parts_of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = Fa
 
 
 def of_spectrogram(compressed: jax.Array, *, view: View, rate: int) -> jax.Array:
-    """A view's bands of a compressed spectrogram: [T, C, F] -> [T, C, bands]; of cqt a frame a hop."""
+    """A view's bands of a compressed spectrogram: [T, C, F] -> [T, C, bands]; of cqt a frame a hop.
+    """
     if view.scale in ("linear", "log"):
         return compressed
     magnitude = spectrogram.expand(compressed)

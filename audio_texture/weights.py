@@ -30,11 +30,16 @@ _METADATA = "audio_texture"
 def save(path: str, description: Description, variables: Variables, notes: Mapping[str, Any] | None = None) -> None:
     """Writes a network's variables with its description, and notes of plain types, in the metadata.
 
-    Raises ValueError where the variables are those of another network, and OSError where the file cannot be written.
+    Raises ValueError where the variables are those of another network, and OSError where the file
+    cannot be written.
     """
     arrays = {name: np.asarray(value) for name, value in flax.traverse_util.flatten_dict(variables, sep="/").items()}
     _check_shapes("the variables", arrays, description)
-    files.write_arrays(path, arrays, {_METADATA: json.dumps({"network": description.to_json(), "notes": dict(notes or {})})})
+    files.write_arrays(
+        path,
+        arrays,
+        {_METADATA: json.dumps({"network": description.to_json(), "notes": dict(notes or {})})},
+    )
 
 
 def load(path: str, *, kind: str = "vgg19-grey", key: jax.Array | None = None) -> tuple[Description, Variables]:

@@ -4,7 +4,8 @@
     python -m launch.benchmark --cases=style-distance                     # half a minute
     python -m launch.benchmark --cases=texture --input=rain.wav
 
-Writes benchmark.json, and files.json, the record of it, into --output_dir: rows {"case", "name", "shape", "compile_s", "run_ms", "peak_mb", "ratio"}; ratio is
+Writes benchmark.json, and files.json, the record of it, into --output_dir: rows {"case", "name",
+"shape", "compile_s", "run_ms", "peak_mb", "ratio"}; ratio is
 the time of the case's first row divided by this row's, and every row has a process of its own, so that its peak is its own.
 
 style-distance  value and gradient of the Gram distance at 513 bins x 431 frames, width 11: of 4096 explicit filters by their
@@ -122,7 +123,9 @@ def row(case: str, name: str, *arguments: Any) -> dict[str, Any]:
 
 
 def _heed_the_parent() -> None:
-    """A child ends when its parent says so; Ctrl-C is for the parent, and what a child has started ends with it."""
+    """A child ends when its parent says so; Ctrl-C is for the parent, and what a child has started
+    ends with it.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
@@ -139,8 +142,17 @@ def _ended_when_interrupted() -> Iterator[None]:
 
 
 def main() -> int:
-    given.refuse_if({"input": ("texture" not in _CASES.value, "it is for the case texture, which is not asked for")})
-    record = run_io.check_output_folder(_OUTPUT_DIR.value, names=[RESULT], inputs=[_INPUT.value], overwrite=_OVERWRITE.value)
+    given.refuse_if(
+        {
+            "input": (
+                "texture" not in _CASES.value,
+                "it is for the case texture, which is not asked for",
+            )
+        }
+    )
+    record = run_io.check_output_folder(
+        _OUTPUT_DIR.value, names=[RESULT], inputs=[_INPUT.value], overwrite=_OVERWRITE.value
+    )
     with cli.naming("input"):
         audio.read(_INPUT.value) if not _INPUT.value.startswith(cli.EMBEDDED) else cli.read_sound(_INPUT.value, start=0, seconds=1)
     try:
@@ -156,7 +168,12 @@ def main() -> int:
 def _measured() -> list[dict[str, Any]]:
     """All rows, each printed as soon as it is there."""
     rows: list[dict[str, Any]] = []
-    fresh = {"max_workers": 1, "max_tasks_per_child": 1, "mp_context": multiprocessing.get_context("spawn"), "initializer": _heed_the_parent}
+    fresh = {
+        "max_workers": 1,
+        "max_tasks_per_child": 1,
+        "mp_context": multiprocessing.get_context("spawn"),
+        "initializer": _heed_the_parent,
+    }
     with concurrent.futures.ProcessPoolExecutor(**fresh) as processes, _ended_when_interrupted():
         for case in _CASES.value:
             first = None
@@ -166,13 +183,17 @@ def _measured() -> list[dict[str, Any]]:
                 first = first or found["run_ms"]
                 rows.append(found | {"ratio": first / found["run_ms"]})
                 compiled = "" if found["compile_s"] is None else f"compiled in {found['compile_s']:.2f} s, "
-                cli.show(f"{case:15} {name:26} {compiled}{found['run_ms']:.1f} ms, x{rows[-1]['ratio']:.2f}, peak {found['peak_mb']:.0f} MB")
+                cli.show(
+                    f"{case:15} {name:26} {compiled}{found['run_ms']:.1f} ms, x{rows[-1]['ratio']:.2f}, peak {found['peak_mb']:.0f} MB"
+                )
     return rows
 
 
 if __name__ == "__main__":
     _CASES = flags.DEFINE_multi_enum("cases", list(CASES), list(CASES), "What to measure; repeat for several.")
-    _INPUT = cli.define_path("input", f"{cli.EMBEDDED}rain", "What the case texture makes a texture of.")
+    _INPUT = cli.define_path(
+        "input", f"{cli.EMBEDDED}rain", "What the case texture makes a texture of."
+    )
     _OUTPUT_DIR = cli.define_path("output_dir", "output/benchmark", "Folder for benchmark.json.")
     _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier benchmark.json in --output_dir may be replaced.")
     cli.run(main)

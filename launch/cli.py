@@ -1,4 +1,6 @@
-"""What the programs share: flags for every field of a recipe, errors of one line, the compilation cache."""
+"""What the programs share: flags for every field of a recipe, errors of one line, the compilation
+cache.
+"""
 
 import contextlib
 import dataclasses
@@ -45,7 +47,9 @@ def naming(flag: str) -> Iterator[None]:
 
 
 def run(main: Callable[[], int | None]) -> None:
-    """Parses flags and runs main; bad input ends with one line on standard error and exit status 2, Ctrl-C with one and 130."""
+    """Parses flags and runs main; bad input ends with one line on standard error and exit status 2,
+    Ctrl-C with one and 130.
+    """
     interrupts.end_at_once()
     # Which accelerators are not there is no news.
     logging.getLogger("jax._src.xla_bridge").setLevel(logging.WARNING)
@@ -88,7 +92,9 @@ def run(main: Callable[[], int | None]) -> None:
 
 
 def settle() -> None:
-    """Brings JAX to the settings of every run. UserError, naming the variable, where the environment asks for what is not there."""
+    """Brings JAX to the settings of every run. UserError, naming the variable, where the
+    environment asks for what is not there.
+    """
     changed = environment.settle()
     if changed:
         say(f"{', '.join(changed)}: left aside, as samples do not depend on the environment")
@@ -132,14 +138,23 @@ def define_recipe_flags(default: str = "texture", *, several: Sequence[str] = ()
 
 
 def recipe_from_flags(values: dict[str, Any] | None = None, *, task: str = "texture") -> recipes.Recipe:
-    """The named recipe with the fields that flags of one value (or values in their place) were given for.
+    """The named recipe with the fields that flags of one value (or values in their place) were
+    given for.
 
     A recipe of another task is refused, but that a style may be made of any texture's distance: 1 is then its weight.
     """
     values = flags.FLAGS.flag_values_dict() if values is None else values
     recipe = base_recipe(values, task=task)
-    given = {field.name: values.get(field.name) for field in dataclasses.fields(recipe) if field.name not in FIXED}
-    given = {name: value for name, value in given.items() if value is not None and not isinstance(value, list)}
+    given = {
+        field.name: values.get(field.name)
+        for field in dataclasses.fields(recipe)
+        if field.name not in FIXED
+    }
+    given = {
+        name: value
+        for name, value in given.items()
+        if value is not None and not isinstance(value, list)
+    }
     for name, value in given.items():
         with naming(name):
             given[name] = recipes.parsed(name, value)
@@ -147,12 +162,16 @@ def recipe_from_flags(values: dict[str, Any] | None = None, *, task: str = "text
         return dataclasses.replace(recipe, **given)
     except ValueError as error:
         # Choices go together or not: the flag to name is one that the complaint speaks of.
-        named = next((name for name in given if re.search(rf"\b{name}\b", str(error))), list(given)[-1])
+        named = next(
+            (name for name in given if re.search(rf"\b{name}\b", str(error))), list(given)[-1]
+        )
         raise UserError(f"--{named}: {' '.join(str(error).split())}") from error
 
 
 def base_recipe(values: dict[str, Any], *, task: str) -> recipes.Recipe:
-    """The recipe that --recipe and --weights_file alone make. `--recipe=help` prints the list and ends."""
+    """The recipe that --recipe and --weights_file alone make. `--recipe=help` prints the list and
+    ends.
+    """
     if values["recipe"] == "help":
         for recipe in sorted(recipes.RECIPES.values(), key=lambda recipe: recipe.task != task):
             if recipe.task in (task, "texture"):
@@ -174,7 +193,11 @@ def define_run_flags(program: str, seeds: str) -> None:
     """Flags of every program that optimises. program: its name. seeds: what another seed makes."""
     flags.DEFINE_integer("seed", 0, f"Seed of the start; {seeds}.", lower_bound=0, upper_bound=2**31 - 1)
     flags.DEFINE_enum("output_format", "wav", ["wav", "flac", "ogg"], "Format of the results.")
-    define_path("config", None, "A run's config.json, to make it again; flags it has values for are refused.")
+    define_path(
+        "config",
+        None,
+        "A run's config.json, to make it again; flags it has values for are refused.",
+    )
     define_path("output_dir", f"output/{program}", "Folder for the results.")
     flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --output_dir may be replaced.")
     flags.DEFINE_float("max_seconds", float("inf"), "Wall-clock budget of a sample's optimisation, in seconds.", lower_bound=0)
@@ -460,7 +483,9 @@ def show(text: str) -> None:
 
 
 def _print(text: str, stream: TextIO) -> None:
-    """Prints; where nobody reads any more, as behind `| head`, what is made is worth as much as before, and the program goes on."""
+    """Prints; where nobody reads any more, as behind `| head`, what is made is worth as much as
+    before, and the program goes on.
+    """
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
@@ -523,7 +548,13 @@ def copying_section(config: dict[str, Any], references: Sequence[np.ndarray], re
     return [("Copying", f"<p>{html.escape(quality.meaning('copied'))}.</p>{report.table(rows, ('input', 'copied'))}")]
 
 
-def report_page(config: dict[str, Any], references: Sequence[np.ndarray], rate: int, made: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
+def report_page(
+    config: dict[str, Any],
+    references: Sequence[np.ndarray],
+    rate: int,
+    made: Sequence[str],
+    rows: Sequence[dict[str, Any]],
+) -> str:
     """report.html: what went in beside what came out. made: files. rows: of metrics.jsonl."""
     from audio_texture import report
 

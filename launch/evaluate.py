@@ -5,7 +5,8 @@
     python -m launch.evaluate --reference=first_half.wav --heldout=second_half.wav --candidate=a.wav
 
 Prints a table, a column a candidate and a row a measure with what is good, and writes quality.json (a row a candidate),
-quality.html (players, spectrograms, levels by band), config.json and files.json, the record of them, into --output_dir.
+quality.html (players, spectrograms, levels by band), config.json and files.json, the record of
+them, into --output_dir.
 """
 
 import hashlib
@@ -18,9 +19,17 @@ from absl import flags
 from audio_texture import audio, quality, sounds
 from launch import cli, run_io, runs
 
-_REFERENCE = cli.define_path("reference", None, "Sound file to judge against, at least 1 s; an embedded rain if left out.")
-_CANDIDATE = cli.define_paths("candidate", None, "Sound file to judge, at least 1 s; repeat for several.")
-_HELDOUT = cli.define_path("heldout", None, "Second half of a recording whose first half is --reference: adds heldout_* measures.")
+_REFERENCE = cli.define_path(
+    "reference", None, "Sound file to judge against, at least 1 s; an embedded rain if left out."
+)
+_CANDIDATE = cli.define_paths(
+    "candidate", None, "Sound file to judge, at least 1 s; repeat for several."
+)
+_HELDOUT = cli.define_path(
+    "heldout",
+    None,
+    "Second half of a recording whose first half is --reference: adds heldout_* measures.",
+)
 _OUTPUT_DIR = cli.define_path("output_dir", "output/evaluate", "Folder for the results.")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --output_dir may be replaced.")
 
@@ -32,8 +41,15 @@ def main() -> int:
         raise cli.UserError("--reference and --candidate: give both, or neither for the embedded sounds.")
     if _HELDOUT.value and not _REFERENCE.value:
         raise cli.UserError(f"--heldout: {_HELDOUT.value!r} needs the first half as --reference.")
-    inputs = [path for path in (_REFERENCE.value, *(_CANDIDATE.value or ()), _HELDOUT.value) if path]
-    record = run_io.check_output_folder(_OUTPUT_DIR.value, names=(run_io.CONFIG, *RESULTS), inputs=inputs, overwrite=_OVERWRITE.value)
+    inputs = [
+        path for path in (_REFERENCE.value, *(_CANDIDATE.value or ()), _HELDOUT.value) if path
+    ]
+    record = run_io.check_output_folder(
+        _OUTPUT_DIR.value,
+        names=(run_io.CONFIG, *RESULTS),
+        inputs=inputs,
+        overwrite=_OVERWRITE.value,
+    )
     if _REFERENCE.value:
         reference = (_REFERENCE.value, *_read("reference", _REFERENCE.value, trim=True))
         candidates = [(path, *_read("candidate", path)) for path in _CANDIDATE.value]
@@ -57,9 +73,17 @@ def main() -> int:
         rows.append(row)
     cli.show(quality.describe(rows))
 
-    output = run_io.claim(_OUTPUT_DIR.value, record, program="evaluate", first={run_io.CONFIG: config})
+    output = run_io.claim(
+        _OUTPUT_DIR.value, record, program="evaluate", first={run_io.CONFIG: config}
+    )
     output.write_json("quality.json", rows)
-    return runs.write_report(output, "quality.html", lambda: _page(reference, candidates, rows), 0, "players, spectrograms, levels by band")
+    return runs.write_report(
+        output,
+        "quality.html",
+        lambda: _page(reference, candidates, rows),
+        0,
+        "players, spectrograms, levels by band",
+    )
 
 
 def _read(flag: str, path: str, *, trim: bool = False) -> tuple[np.ndarray, int]:

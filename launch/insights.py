@@ -6,7 +6,8 @@
     python -m launch.insights --figure=weights --vgg19=vgg19.pth   # ImageNet weights too, from a file of yours
 
 Writes NAME.png and NAME.json (numbers, intervals, verdict, settings) of each figure as soon as it is done, and insights.html with
-all that are there, into --output_dir, with files.json, the record of them. Ctrl-C loses the figure at hand alone: --resume goes on with those that are missing.
+all that are there, into --output_dir, with files.json, the record of them. Ctrl-C loses the figure
+at hand alone: --resume goes on with those that are missing.
 """
 
 import contextlib
@@ -30,8 +31,16 @@ PROCEDURAL = ("carried", "inversion", "receptive-field", "transposition")
 _FIGURE = flags.DEFINE_multi_enum("figure", None, NAMES, "Experiment to run; repeat for several. Default: all.")
 _QUICK = flags.DEFINE_bool("quick", False, "Whether to run everything small: short sounds, few evaluations.")
 _SEEDS = flags.DEFINE_integer("seeds", 5, "Seeds of sounds, filters and starts that intervals are taken over.", lower_bound=5, upper_bound=1000)
-_DATA = cli.define_path("data", None, "Folder of recordings, as of launch.train, such as ESC-10; procedural sounds alone if left out.")
-_VGG19 = cli.define_path("vgg19", None, "File of ImageNet weights of VGG-19 (.pth, .safetensors, .npz, .h5) for the figure weights; left out there if not given.")
+_DATA = cli.define_path(
+    "data",
+    None,
+    "Folder of recordings, as of launch.train, such as ESC-10; procedural sounds alone if left out.",
+)
+_VGG19 = cli.define_path(
+    "vgg19",
+    None,
+    "File of ImageNet weights of VGG-19 (.pth, .safetensors, .npz, .h5) for the figure weights; left out there if not given.",
+)
 _OUTPUT_DIR = cli.define_path("output_dir", "output/insights", "Folder for the results.")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --output_dir may be replaced.")
 _RESUME = flags.DEFINE_bool("resume", False, "Whether to keep the figures that are in --output_dir and add those that are missing.")
@@ -42,10 +51,18 @@ PAGE = "insights.html"
 def main() -> int:
     figures = list(dict.fromkeys(_FIGURE.value or NAMES))
     given.check_run_flags()
-    given.refuse_if({
-        "vgg19": ("weights" not in figures, "it is for the figure weights, which is not asked for"),
-        "data": (not set(figures) - set(PROCEDURAL), f"of {', '.join(figures)} all is shown on procedural sounds"),
-    })
+    given.refuse_if(
+        {
+            "vgg19": (
+                "weights" not in figures,
+                "it is for the figure weights, which is not asked for",
+            ),
+            "data": (
+                not set(figures) - set(PROCEDURAL),
+                f"of {', '.join(figures)} all is shown on procedural sounds",
+            ),
+        }
+    )
     clips = []
     if _DATA.value:
         with cli.naming("data"):
@@ -68,12 +85,20 @@ def main() -> int:
         "versions": cli.versions(),
     }
     folder = _OUTPUT_DIR.value
-    names = [run_io.CONFIG, PAGE, *(f"{name}.{ending}" for name in figures for ending in ("png", "json"))]
+    names = [
+        run_io.CONFIG,
+        PAGE,
+        *(f"{name}.{ending}" for name in figures for ending in ("png", "json")),
+    ]
     inputs = [*recordings, *([_VGG19.value] if _VGG19.value else [])]
-    record = run_io.check_output_folder(folder, names=names, inputs=inputs, overwrite=_OVERWRITE.value, resume=_RESUME.value)
+    record = run_io.check_output_folder(
+        folder, names=names, inputs=inputs, overwrite=_OVERWRITE.value, resume=_RESUME.value
+    )
     if _RESUME.value:
         run_io.check_resumable(folder, record, config, program="insights")
-    output = run_io.claim(folder, record, program="insights", first={run_io.CONFIG: config}, resume=_RESUME.value)
+    output = run_io.claim(
+        folder, record, program="insights", first={run_io.CONFIG: config}, resume=_RESUME.value
+    )
 
     cli.say_held()
     from audio_texture import insights
@@ -95,7 +120,9 @@ def main() -> int:
 
 
 def done(output: run_io.Output, name: str) -> dict[str, Any] | None:
-    """What a figure's JSON holds; None where it or the picture is missing or not whole, and the figure has to be made again."""
+    """What a figure's JSON holds; None where it or the picture is missing or not whole, and the
+    figure has to be made again.
+    """
     if output.is_whole(f"{name}.png") and output.is_whole(f"{name}.json"):
         with contextlib.suppress(ValueError):
             return cli.read_json(output.path(f"{name}.json"))
@@ -112,7 +139,9 @@ def check_vgg19(path: str) -> None:
             raise ValueError(f"{path!r} holds weights of a {description.kind} network, and must hold those of VGG-19.")
 
 
-def run(name: str, experiment: Any, settings: Any, config: dict[str, Any], output: run_io.Output) -> dict[str, Any]:
+def run(
+    name: str, experiment: Any, settings: Any, config: dict[str, Any], output: run_io.Output
+) -> dict[str, Any]:
     """Measures, judges and draws one figure and writes its two files; returns what the JSON holds."""
     from audio_texture import report
 
@@ -158,7 +187,11 @@ def page_of(output: run_io.Output, config: dict[str, Any]) -> str:
     sounds = "procedural sounds and recordings" if config["data"] else "procedural sounds"
     minutes = sum(each["seconds"] for each in found) / 60
     summary = f"{'Quick' if config['quick'] else 'Full'} run over {config['seeds']} seeds, on {sounds}; {minutes:.1f} minutes. Each verdict follows from its numbers by the rule that stands with it."
-    return report.page("What the paper concludes, as experiments", summary, [*sections, ("Configuration", report.configuration(config))])
+    return report.page(
+        "What the paper concludes, as experiments",
+        summary,
+        [*sections, ("Configuration", report.configuration(config))],
+    )
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from launch import cli, records
 CONFIG, METRICS = "config.json", "metrics.jsonl"
 Write = Callable[[str], None]
 
-# ---------------------------------------------------------------- checks, before anything is written
+# ---------------------------------------------------------------- checks, before anything is
+# written
 
 
 def inputs_of(config: Any) -> list[str]:

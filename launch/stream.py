@@ -9,8 +9,10 @@
     python -m launch.stream --input=rain.wav --save_target=rain.safetensors --output_dir=output/rain
     python -m launch.stream --target=rain.safetensors --seconds=600 --output_dir=output/more   # no recording needed
 
-Writes stream.wav, config.json, metrics.jsonl (a line a block), state.safetensors, report.html and files.json, the record of them,
-into --output_dir. The file can be played while it grows. Ctrl-C ends the stream after the evaluations at hand, with exit status 130; a full disk or a player
+Writes stream.wav, config.json, metrics.jsonl (a line a block), state.safetensors, report.html and
+files.json, the record of them,
+into --output_dir. The file can be played while it grows. Ctrl-C ends the stream after the
+evaluations at hand, with exit status 130; a full disk or a player
 that closes its pipe ends it with exit status 1. What was written so far stays valid.
 """
 
@@ -36,8 +38,14 @@ flags.adopt_module_key_flags(cli)
 _SECONDS = flags.DEFINE_float("seconds", 30.0, "Length, in seconds; 0 goes on until interrupted.")
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the noise; another seed makes another stream.", lower_bound=0, upper_bound=2**31 - 1)
 _LOOP = flags.DEFINE_bool("loop", False, "Whether to make one loop of --seconds, whose end flows into its beginning.")
-_TARGET = cli.define_path("target", None, "Style file of an earlier --save_target, instead of --input.")
-_SAVE_TARGET = cli.define_path("save_target", None, "File for the fitted style (safetensors), enough for later streams without the recording.")
+_TARGET = cli.define_path(
+    "target", None, "Style file of an earlier --save_target, instead of --input."
+)
+_SAVE_TARGET = cli.define_path(
+    "save_target",
+    None,
+    "File for the fitted style (safetensors), enough for later streams without the recording.",
+)
 _OUTPUT = flags.DEFINE_string("output", "stream.wav", "Name of the wav file in --output_dir, or - for raw 16-bit PCM on standard output and no files.")
 _OUTPUT_DIR = cli.define_path("output_dir", "output/stream", "Folder for the results.")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --output_dir may be replaced.")
@@ -64,10 +72,18 @@ def main() -> int:
     cli.say_scales(style.recipe if _TARGET.value else recipes.Recipe.from_json(config["recipe"]), style.recipe, style.sample_rate)
     earlier = _read_earlier(folder, record, stream) if _RESUME.value else None
     if earlier and earlier.frames > wanted:
-        cli.say(f"{folder!r} holds {earlier.frames / style.sample_rate:.1f} s of this stream already; nothing is to be made, and nothing is shortened")
+        cli.say(
+            f"{folder!r} holds {earlier.frames / style.sample_rate:.1f} s of this stream already; nothing is to be made, and nothing is shortened"
+        )
         return 0
     _save_target(style)
-    output = None if piped else run_io.claim(folder, record, program="stream", first={run_io.CONFIG: config}, resume=_RESUME.value)
+    output = (
+        None
+        if piped
+        else run_io.claim(
+            folder, record, program="stream", first={run_io.CONFIG: config}, resume=_RESUME.value
+        )
+    )
     sink = _Pipe(style) if piped else _File(style, output, earlier, wanted)
     try:
         status = _write_loop(loop, sink) if loop else _write_stream(stream, sink, wanted)
@@ -85,7 +101,15 @@ def main() -> int:
 def _check_flags(seconds: float, piped: bool) -> None:
     if not (seconds == 0 or synthesis.SHORTEST_SECONDS <= seconds < float("inf")):
         raise cli.UserError(f"--seconds: {seconds:g} s must be 0 (until interrupted) or at least {synthesis.SHORTEST_SECONDS:g} s.")
-    for name in ("input", "input_start", "input_seconds", "weights", "morph_to", "bands", "crossover_hz"):
+    for name in (
+        "input",
+        "input_start",
+        "input_seconds",
+        "weights",
+        "morph_to",
+        "bands",
+        "crossover_hz",
+    ):
         if _TARGET.value and given.given(name):
             raise cli.UserError(f"--target: {_TARGET.value!r} holds a fitted style; leave --{name} out.")
     if _RESUME.value and (piped or _LOOP.value):
@@ -100,23 +124,37 @@ def _check_flags(seconds: float, piped: bool) -> None:
 
 
 def _checked_folder(config: dict[str, Any]) -> records.Record | None:
-    """The record in --output_dir, where this run may be written or gone on with; UserError otherwise."""
-    names, inputs, folder = [run_io.CONFIG, run_io.METRICS, STATE, REPORT, _OUTPUT.value], run_io.inputs_of(config), _OUTPUT_DIR.value
+    """The record in --output_dir, where this run may be written or gone on with; UserError
+    otherwise.
+    """
+    names, inputs, folder = (
+        [run_io.CONFIG, run_io.METRICS, STATE, REPORT, _OUTPUT.value],
+        run_io.inputs_of(config),
+        _OUTPUT_DIR.value,
+    )
     _check_save_target(inputs, [os.path.join(folder, name) for name in (records.RECORD, *names)])
     if _OUTPUT.value == "-":
         return None
     if _OUTPUT.value in names[:-1]:
         raise cli.UserError(f"--output: {_OUTPUT.value!r} is the name of another file of this run.")
-    record = run_io.check_output_folder(folder, names=names, inputs=inputs, overwrite=_OVERWRITE.value, resume=_RESUME.value)
+    record = run_io.check_output_folder(
+        folder, names=names, inputs=inputs, overwrite=_OVERWRITE.value, resume=_RESUME.value
+    )
     if _RESUME.value:
         # A morph of another length is another morph.
-        same = {name: value for name, value in config.items() if name != "seconds" or config.get("morph_to")}
+        same = {
+            name: value
+            for name, value in config.items()
+            if name != "seconds" or config.get("morph_to")
+        }
         run_io.check_resumable(folder, record, same, program="stream")
     return record
 
 
 def _check_save_target(inputs: list[str], others: list[str]) -> None:
-    """UserError where --save_target would replace an input, another file of this run, or what is no style of an earlier one."""
+    """UserError where --save_target would replace an input, another file of this run, or what is no
+    style of an earlier one.
+    """
     path = _SAVE_TARGET.value
     if not path:
         return
@@ -124,12 +162,17 @@ def _check_save_target(inputs: list[str], others: list[str]) -> None:
         raise cli.UserError(f"--save_target: {path!r} is another file of this run.")
     if not os.path.lexists(path):
         return
-    if any(os.path.exists(other) and os.path.exists(path) and os.path.samefile(path, other) for other in inputs):
+    if any(
+        os.path.exists(other) and os.path.exists(path) and os.path.samefile(path, other)
+        for other in inputs
+    ):
         raise cli.UserError(f"--save_target: {path!r} is a file that this run reads.")
     if not streaming.is_style(path):
         raise cli.UserError(f"--save_target: {path!r} is there and is no style; name another file.")
     if not (_OVERWRITE.value or _RESUME.value):
-        raise cli.UserError(f"--save_target: {path!r} is there; name another file or give --overwrite.")
+        raise cli.UserError(
+            f"--save_target: {path!r} is there; name another file or give --overwrite."
+        )
 
 
 def _save_target(style: streaming.Style) -> None:
@@ -138,13 +181,17 @@ def _save_target(style: streaming.Style) -> None:
     with cli.naming("save_target"):
         if _RESUME.value and os.path.lexists(_SAVE_TARGET.value):
             if not streaming.is_saved(_SAVE_TARGET.value, style):
-                raise ValueError(f"{_SAVE_TARGET.value!r} holds another style than this stream's; name another file.")
+                raise ValueError(
+                    f"{_SAVE_TARGET.value!r} holds another style than this stream's; name another file."
+                )
         else:
             streaming.save(_SAVE_TARGET.value, style)
 
 
 def _style() -> tuple[streaming.Style, dict[str, Any], list[np.ndarray], records.Record | None]:
-    """The style, all that decides about samples, the recordings where it was fitted to any just now, and the folder's record."""
+    """The style, all that decides about samples, the recordings where it was fitted to any just
+    now, and the folder's record.
+    """
     plain = {"seconds": _SECONDS.value, "seed": _SEED.value, "loop": _LOOP.value, "output": _OUTPUT.value, "versions": cli.versions()}
 
     if _TARGET.value:
@@ -159,7 +206,9 @@ def _style() -> tuple[streaming.Style, dict[str, Any], list[np.ndarray], records
     _refuse_without_effect(recipe)
     mixture = cli.mixture_from_flags()
     sources = {"input": [entry["source"] for entry in mixture["inputs"]]}
-    given.refuse(given.of_sources(sources, given.names()) | given.of_mixture(mixture, given.names()))
+    given.refuse(
+        given.of_sources(sources, given.names()) | given.of_mixture(mixture, given.names())
+    )
     config = {**mixture, "target": None, "recipe": recipe.to_json(), **plain}
     record = _checked_folder(config)
     if config["morph_to"] and (_LOOP.value or not _SECONDS.value):
@@ -168,12 +217,19 @@ def _style() -> tuple[streaming.Style, dict[str, Any], list[np.ndarray], records
     cli.check_mixture(config, recipe, rate)
     with cli.naming("views"):
         style = streaming.fit(recipe, references, sample_rate=rate, **cli.mixture_of(config))
-    return style, config, [audio.resample(wave, rate, style.sample_rate) for wave in references], record
+    return (
+        style,
+        config,
+        [audio.resample(wave, rate, style.sample_rate) for wave in references],
+        record,
+    )
 
 
 def _refuse_without_effect(recipe: recipes.Recipe) -> None:
     program = "loop" if _LOOP.value else "stream"
-    given.refuse(given.of_recipe(flags.FLAGS.flag_values_dict(), recipe, given.names(), program=program))
+    given.refuse(
+        given.of_recipe(flags.FLAGS.flag_values_dict(), recipe, given.names(), program=program)
+    )
 
 
 def _with_free_flags(recipe: recipes.Recipe) -> recipes.Recipe:
@@ -185,9 +241,15 @@ def _with_free_flags(recipe: recipes.Recipe) -> recipes.Recipe:
     for name in named:
         if name not in FREE and getattr(asked, name) != getattr(recipe, name):
             raise ValueError(f"{_TARGET.value!r} was fitted with another --{name}, {recipe.to_json()[name]!r}.")
-    settled = {name: f"{_TARGET.value!r} was fitted with it already" for name in ("recipe", *named) if name not in FREE and given.given(name)}
+    settled = {
+        name: f"{_TARGET.value!r} was fitted with it already"
+        for name in ("recipe", *named)
+        if name not in FREE and given.given(name)
+    }
     given.refuse(settled)
-    recipe = recipes.Recipe.from_json(recipe.to_json() | {name: getattr(asked, name) for name in named if name in FREE})
+    recipe = recipes.Recipe.from_json(
+        recipe.to_json() | {name: getattr(asked, name) for name in named if name in FREE}
+    )
     _refuse_without_effect(recipe)
     return recipe
 
@@ -202,7 +264,9 @@ def _samples_wanted(style: streaming.Style, seconds: float, piped: bool) -> int:
 
 
 class _Earlier(NamedTuple):
-    """A stream to go on with: its last state, the samples up to it and in the file, and rows of metrics.jsonl by block."""
+    """A stream to go on with: its last state, the samples up to it and in the file, and rows of
+    metrics.jsonl by block.
+    """
 
     state: streaming.State
     samples: int
@@ -211,7 +275,9 @@ class _Earlier(NamedTuple):
 
 
 def _read_earlier(folder: str, record: records.Record, stream: streaming.Stream) -> _Earlier | None:
-    """What --resume goes on from, None where no block was finished; UserError where it is damaged. Nothing is touched."""
+    """What --resume goes on from, None where no block was finished; UserError where it is damaged.
+    Nothing is touched.
+    """
     path, start = os.path.join(folder, STATE), streaming.begin(stream)
     if record.files.get(STATE) is None and not os.path.lexists(path):
         return None
@@ -219,18 +285,27 @@ def _read_earlier(folder: str, record: records.Record, stream: streaming.Stream)
         state = streaming.load_state(path, start)
         samples = state.block * stream.samples
         kind = {"channels": len(start.frozen), "sample_rate": stream.style.sample_rate}
-        frames = audio.frames_to_extend(os.path.join(folder, _OUTPUT.value), **kind, at_least=samples)
-    rows, complete = runs.read_rows(os.path.join(folder, run_io.METRICS), lambda row: isinstance(row, dict) and isinstance(row.get("block"), int))
+        frames = audio.frames_to_extend(
+            os.path.join(folder, _OUTPUT.value), **kind, at_least=samples
+        )
+    rows, complete = runs.read_rows(
+        os.path.join(folder, run_io.METRICS),
+        lambda row: isinstance(row, dict) and isinstance(row.get("block"), int),
+    )
     by_block = {row["block"]: row for row in rows if 0 <= row["block"] * stream.samples < frames}
     if not complete or not set(range(state.block)) <= set(by_block):
-        cli.say(f"{os.path.join(folder, run_io.METRICS)}: damaged or missing; what can be read of it is written anew")
+        cli.say(
+            f"{os.path.join(folder, run_io.METRICS)}: damaged or missing; what can be read of it is written anew"
+        )
     return _Earlier(state, samples, frames, by_block)
 
 
 class _File:
     """The wav file in the folder, with the state to go on from beside it."""
 
-    def __init__(self, style: streaming.Style, output: run_io.Output, earlier: _Earlier | None, wanted: int):
+    def __init__(
+        self, style: streaming.Style, output: run_io.Output, earlier: _Earlier | None, wanted: int
+    ):
         self.path, self.rate, self.samples = output.path(_OUTPUT.value), style.sample_rate, 0
         self.grown = [_OUTPUT.value]
         self._output, self._state = output, earlier and earlier.state
@@ -238,13 +313,21 @@ class _File:
         if earlier:
             # A file that is as long as wanted stays as it is.
             self.samples = wanted if earlier.frames == wanted else earlier.samples
-            rows = {block: row for block, row in earlier.rows.items() if earlier.frames == wanted or block < earlier.state.block}
+            rows = {
+                block: row
+                for block, row in earlier.rows.items()
+                if earlier.frames == wanted or block < earlier.state.block
+            }
         elif _OUTPUT.value in output.record.files:
             # Of a run that was killed in its first block.
             with contextlib.suppress(FileNotFoundError):
                 os.remove(self.path)
         output.begin(_OUTPUT.value, run_io.METRICS)
-        self._write_rows(lambda path: files.write_text(path, runs.json_lines([rows[block] for block in sorted(rows)])))
+        self._write_rows(
+            lambda path: files.write_text(
+                path, runs.json_lines([rows[block] for block in sorted(rows)])
+            )
+        )
 
     def resumed(self, start: streaming.State) -> streaming.State:
         """The state to go on from."""
@@ -367,13 +450,17 @@ def _write_loop(loop: streaming.Loop, sink: _File | _Pipe) -> int:
     bar = cli.ProgressBar(loop.style.recipe.evaluations, os.path.basename(sink.path))
     # Ctrl-C waits until what the optimiser came to is written.
     with optimize.Interrupts() as late:
-        made = streaming.make_loop(loop, jax.random.key(_SEED.value), on_chunk=lambda _, rows: bar.show(rows[-1]))
+        made = streaming.make_loop(
+            loop, jax.random.key(_SEED.value), on_chunk=lambda _, rows: bar.show(rows[-1])
+        )
         bar.close()
         sink.write_whole(made.wave, _row(0, made))
     interrupts.kept(sink.path)
     reason = "interrupted" if late.seen else made.outcome.reason
     lowered = cli.describe_lowering(made.lowered_db)
-    cli.say(f"{sink.path}: a loop of {_SECONDS.value:g} s; {reason}, loss {float(made.outcome.state.value):.4g}{lowered}")
+    cli.say(
+        f"{sink.path}: a loop of {_SECONDS.value:g} s; {reason}, loss {float(made.outcome.state.value):.4g}{lowered}"
+    )
     return {"interrupted": 130, "not finite": 1}.get(reason, 0)
 
 

@@ -12,7 +12,8 @@ own, and a; for one of them alone), whole numbers from:to, numbers from:to:count
 Several --input, and patterns with * ? [ ], are swept too, unless --mixture.
 
 Writes into --output_dir a folder a run, whole or not at all (texture.wav, config.json, metrics.jsonl, spectrogram.png, run.json),
-sweep.csv, sweep.html and sweep.json, and records of them (files.json). --resume goes on where a sweep was stopped and tries failed runs again. The exit status is how
+sweep.csv, sweep.html and sweep.json, and records of them (files.json). --resume goes on where a
+sweep was stopped and tries failed runs again. The exit status is how
 many runs failed (120 at most), 130 after Ctrl-C, and 2, with nothing written, for bad input.
 """
 
@@ -43,7 +44,8 @@ from audio_texture import audio, files, optimize, recipes, synthesis
 from launch import cli, given, records, run_io
 from launch import runs as run_files
 
-# A program that can be swept has configure, without_effect, read, shape_of, prepare and measures, and says what it calls its result and which flags name sounds.
+# A program that can be swept has configure, without_effect, read, shape_of, prepare and measures,
+# and says what it calls its result and which flags name sounds.
 PROGRAMS = ("texture", "transfer")
 
 
@@ -205,34 +207,60 @@ def plan(found: dict[str, list[str]], program: Any) -> list[Run]:
 
 
 def _refuse_without_effect(
-    found: dict[str, list[str]], runs: Sequence[Run], program: Any, base: dict[str, Any], parsed: dict[str, dict[str, Any]]
+    found: dict[str, list[str]],
+    runs: Sequence[Run],
+    program: Any,
+    base: dict[str, Any],
+    parsed: dict[str, dict[str, Any]],
 ) -> None:
     """UserError for a flag, given or swept, that does nothing in any of the runs."""
     names = [name for name in dict.fromkeys([*found, *given.names()]) if name in base]
     reasons: dict[str, str] | None = None
     for run in runs:
         values = base | {name: parsed[name][text] for name, text in run.values.items()}
-        here = program.without_effect(values, run.config, names if reasons is None else list(reasons))
-        reasons = here if reasons is None else {name: reason for name, reason in reasons.items() if name in here}
+        here = program.without_effect(
+            values, run.config, names if reasons is None else list(reasons)
+        )
+        reasons = (
+            here
+            if reasons is None
+            else {name: reason for name, reason in reasons.items() if name in here}
+        )
         if not reasons:
             return
     for name, reason in (reasons or {}).items():
-        raise cli.UserError(f"--{'sweep' if name in found else name}: {name} has no effect here: {reason}.")
+        raise cli.UserError(
+            f"--{'sweep' if name in found else name}: {name} has no effect here: {reason}."
+        )
 
 
 def check_flags(found: dict[str, list[str]], program: Any) -> None:
     """UserError for flags of a sweep that do nothing beside the others."""
     inputs = sounds_of(program).get("input", [])
     alone = "it is for --distributed, which is not given"
-    given.refuse_if({
-        "mixture": (len(inputs) < 2, "there are not several --input to mix"),
-        "quality": (_MIXTURE.value and len(inputs) > 1, "mixtures are not judged: a mixture is to be like none of its inputs"),
-        "sweep_mode": (len(found) < 2, f"one flag is swept, {next(iter(found), '')}"),
-        **{name: (not _DISTRIBUTED.value, alone) for name in ("coordinator", "processes", "process")},
-        "resume": (_DRY_RUN.value, "--dry_run prints the plan and makes nothing"),
-    })
+    given.refuse_if(
+        {
+            "mixture": (len(inputs) < 2, "there are not several --input to mix"),
+            "quality": (
+                _MIXTURE.value and len(inputs) > 1,
+                "mixtures are not judged: a mixture is to be like none of its inputs",
+            ),
+            "sweep_mode": (len(found) < 2, f"one flag is swept, {next(iter(found), '')}"),
+            **{
+                name: (not _DISTRIBUTED.value, alone)
+                for name in ("coordinator", "processes", "process")
+            },
+            "resume": (_DRY_RUN.value, "--dry_run prints the plan and makes nothing"),
+        }
+    )
     by_sweep = {text.partition("=")[0].strip() for text in _SWEEP.value or []}
-    given.refuse({name: "it is swept, and every run has a value of --sweep" for name in sorted(by_sweep) if given.given(name)})
+    given.refuse(
+        {
+            name: "it is swept, and every run has a value of --sweep"
+            for name in sorted(by_sweep)
+            if given.given(name)
+        }
+    )
 
 
 def _parsed(name: str, text: str) -> Any:
@@ -370,7 +398,15 @@ def make(
         # Ctrl-C waits until what is complete is written.
         with optimize.Interrupts() as interrupts:
             try:
-                made = synthesis.run_batch(prepared, chosen, keys, mesh=mesh, size=size, max_seconds=flags.FLAGS.max_seconds, on_chunk=on_chunk)
+                made = synthesis.run_batch(
+                    prepared,
+                    chosen,
+                    keys,
+                    mesh=mesh,
+                    size=size,
+                    max_seconds=flags.FLAGS.max_seconds,
+                    on_chunk=on_chunk,
+                )
             except (jax.errors.JaxRuntimeError, MemoryError) as error:
                 if out_of_memory(error) and len(runs) > 1:
                     size, left = math.ceil(len(runs) / 2), [*runs, *left]
@@ -410,8 +446,12 @@ def batch_size(runs: int, problem: synthesis.Problem, mesh: jax.sharding.Mesh | 
 # ---------------------------------------------------------------- what is left of a run
 
 
-def write_run(output: run_io.Output, run: Run, program: Any, texture: synthesis.Texture, seconds: float) -> bool:
-    """Writes a finished run's folder, whole or not at all; whether its loss was finite, and the folder could be written."""
+def write_run(
+    output: run_io.Output, run: Run, program: Any, texture: synthesis.Texture, seconds: float
+) -> bool:
+    """Writes a finished run's folder, whole or not at all; whether its loss was finite, and the
+    folder could be written.
+    """
     # Matplotlib takes a second to import, which bad input need not wait for.
     from audio_texture import report
 
@@ -430,14 +470,19 @@ def write_run(output: run_io.Output, run: Run, program: Any, texture: synthesis.
 
     def fill(partial):
         audio.write(os.path.join(partial, row["sound"]), texture.wave, rate)
-        files.write_text(os.path.join(partial, "metrics.jsonl"), run_files.json_lines(run_files.rows_of(0, texture.outcome.progress)))
+        files.write_text(
+            os.path.join(partial, "metrics.jsonl"),
+            run_files.json_lines(run_files.rows_of(0, texture.outcome.progress)),
+        )
         report.write_picture(os.path.join(partial, "spectrogram.png"), texture.wave, rate)
         files.sync_file(os.path.join(partial, "spectrogram.png"))
 
     try:
         _write_folder(output.folder, run, row, run_names(run, program), fill)
     except (OSError, ValueError) as error:
-        output.rescue(f"{run.name}-{row['sound']}", *run_io.sound_writers(texture.wave, rate), error)
+        output.rescue(
+            f"{run.name}-{row['sound']}", *run_io.sound_writers(texture.wave, rate), error
+        )
         write_failure(output, run, f"its files cannot be written: {' '.join(str(error).split())}")
         return False
     return "error" not in row
@@ -446,29 +491,52 @@ def write_run(output: run_io.Output, run: Run, program: Any, texture: synthesis.
 def write_failure(output: run_io.Output, run: Run, message: str) -> None:
     """Writes the folder of a run that could not be made, where it can be written."""
     try:
-        _write_folder(output.folder, run, {"error": message}, ["config.json", "run.json"], lambda partial: None)
+        _write_folder(
+            output.folder,
+            run,
+            {"error": message},
+            ["config.json", "run.json"],
+            lambda partial: None,
+        )
     except (OSError, ValueError) as error:
-        cli.say(f"{run.name} cannot be marked as failed ({' '.join(str(error).split())}); it failed as {message}")
+        cli.say(
+            f"{run.name} cannot be marked as failed ({' '.join(str(error).split())}); it failed as {message}"
+        )
 
 
 def run_names(run: Run, program: Any) -> list[str]:
     """The files of a run's folder."""
-    return [f"{program.SOUND}.{run.config['output_format']}", "metrics.jsonl", "spectrogram.png", "config.json", "run.json"]
+    return [
+        f"{program.SOUND}.{run.config['output_format']}",
+        "metrics.jsonl",
+        "spectrogram.png",
+        "config.json",
+        "run.json",
+    ]
 
 
-def _write_folder(folder: str, run: Run, row: dict[str, Any], names: Sequence[str], fill: Callable[[str], None]) -> None:
+def _write_folder(
+    folder: str, run: Run, row: dict[str, Any], names: Sequence[str], fill: Callable[[str], None]
+) -> None:
     """OSError or ValueError where it cannot be written."""
     records.clear_partials(folder, run.name)
     path = os.path.join(folder, run.name)
     partial = files.partial_path(path)
     try:
         os.mkdir(partial)
-        written = run_io.Output(partial, records.Record(run.config["recipe"]["task"], dict.fromkeys(names), []))
+        written = run_io.Output(
+            partial, records.Record(run.config["recipe"]["task"], dict.fromkeys(names), [])
+        )
         written.write_record()
         fill(partial)
         run_io.write_json(os.path.join(partial, "config.json"), run.config)
-        run_io.write_json(os.path.join(partial, "run.json"), {"run": run.name, "digest": run.digest, "values": run.values, **row})
-        written.record.files.update({name: os.path.getsize(os.path.join(partial, name)) for name in names})
+        run_io.write_json(
+            os.path.join(partial, "run.json"),
+            {"run": run.name, "digest": run.digest, "values": run.values, **row},
+        )
+        written.record.files.update(
+            {name: os.path.getsize(os.path.join(partial, name)) for name in names}
+        )
         written.write_record()
         records.clear_folder(path)
         records.move_folder(partial, path)
@@ -479,12 +547,15 @@ def _write_folder(folder: str, run: Run, row: dict[str, Any], names: Sequence[st
 
 
 def finished(folder: str, runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
-    """What the folder holds of the runs, whole: the rows of run.json by name, of failed ones too."""
+    """What the folder holds of the runs, whole: the rows of run.json by name, of failed ones too.
+    """
     rows = {}
     for run in runs:
         path = os.path.join(folder, run.name)
         record = records.read_record(path) if os.path.isdir(path) else None
-        if not record or not all(records.is_whole(path, record, name) for name in {"run.json", *record.files}):
+        if not record or not all(
+            records.is_whole(path, record, name) for name in {"run.json", *record.files}
+        ):
             continue
         with contextlib.suppress(ValueError):
             row = cli.read_json(os.path.join(path, "run.json"))
@@ -514,8 +585,12 @@ def merge(output: run_io.Output, runs: Sequence[Run], found: dict[str, list[str]
 # ---------------------------------------------------------------- the program
 
 
-def claim(folder: str, runs: Sequence[Run], found: dict[str, list[str]], program: Any, *, goes_on: bool) -> run_io.Output | None:
-    """Makes the output folder this sweep's; UserError where it is another's, or this one's and not to be gone on with. None in a dry run."""
+def claim(
+    folder: str, runs: Sequence[Run], found: dict[str, list[str]], program: Any, *, goes_on: bool
+) -> run_io.Output | None:
+    """Makes the output folder this sweep's; UserError where it is another's, or this one's and not
+    to be gone on with. None in a dry run.
+    """
     overwrite = flags.FLAGS.overwrite
     told = {"program": _PROGRAM.value, "swept": found, "digest": hashlib.sha256("".join(run.digest for run in runs).encode()).hexdigest(), "runs": len(runs)}
     names = [run.name for run in runs]
@@ -524,7 +599,9 @@ def claim(folder: str, runs: Sequence[Run], found: dict[str, list[str]], program
         if record is None or overwrite:
             return
         if record.program != "sweep":
-            raise cli.UserError(f"--output_dir: {folder!r} already holds a run; name another folder or give --overwrite.")
+            raise cli.UserError(
+                f"--output_dir: {folder!r} already holds a run; name another folder or give --overwrite."
+            )
         # Their names tell what they are runs of, also where sweep.json is damaged.
         if record.folders != names:
             raise cli.UserError(f"--output_dir: {folder!r} holds another sweep; name another folder or give --overwrite.")
@@ -535,12 +612,16 @@ def claim(folder: str, runs: Sequence[Run], found: dict[str, list[str]], program
     check_earlier(records.read_record(folder))
     inputs = list(dict.fromkeys(path for run in runs for path in run_io.inputs_of(run.config)))
     in_folders ={run.name: run_names(run, program) for run in runs}
-    record = run_io.check_output_folder(folder, names=RESULTS, folders=in_folders, inputs=inputs, overwrite=True)
+    record = run_io.check_output_folder(
+        folder, names=RESULTS, folders=in_folders, inputs=inputs, overwrite=True
+    )
     check_earlier(record)
     if _DRY_RUN.value:
         return None
     first = {"sweep.json": {**told, "versions": cli.versions()}}
-    return run_io.claim(folder, record, program="sweep", first=first, resume=goes_on, names=RESULTS, folders=names)
+    return run_io.claim(
+        folder, record, program="sweep", first=first, resume=goes_on, names=RESULTS, folders=names
+    )
 
 
 def share_of_flags() -> Share:
@@ -600,7 +681,9 @@ def main() -> int:
     return status or int(output.failed)
 
 
-def _make_all(output: run_io.Output, parts: Sequence[Sequence[Run]], program: Any, failed: int) -> int:
+def _make_all(
+    output: run_io.Output, parts: Sequence[Sequence[Run]], program: Any, failed: int
+) -> int:
     """Makes the runs that are left; the exit status."""
     progress = Progress(sum(map(len, parts)))
     devices = jax.local_devices()

@@ -10,7 +10,8 @@
     python -m launch.texture --input=bells.wav --scale=cqt                # on an axis of constant Q
     python -m launch.texture --config=output/rain/config.json --output_dir=output/again    # the same samples again
 
-Writes texture.wav (texture_0.wav ... for several samples), config.json, metrics.jsonl, report.html and files.json, the record
+Writes texture.wav (texture_0.wav ... for several samples), config.json, metrics.jsonl, report.html
+and files.json, the record
 of them, into --output_dir.
 Ctrl-C ends the optimisation after the evaluations at hand and writes what there is (exit status 130).
 """
@@ -35,7 +36,19 @@ flags.adopt_module_key_flags(cli)
 # What the result is called, and which flags name sounds.
 SOUND, SOURCES = "texture", ("input",)
 # What decides about samples beside the recipe.
-DECIDES = ("input", "input_start", "input_seconds", "weights", "morph_to", "bands", "crossover_hz", "seconds", "seed", "samples", "output_format")
+DECIDES = (
+    "input",
+    "input_start",
+    "input_seconds",
+    "weights",
+    "morph_to",
+    "bands",
+    "crossover_hz",
+    "seconds",
+    "seed",
+    "samples",
+    "output_format",
+)
 RESULTS = ("report.html",)
 
 
@@ -44,23 +57,36 @@ def configure(values: dict[str, Any]) -> dict[str, Any]:
     return cli.run_config(None, values)
 
 
-def without_effect(values: dict[str, Any], config: dict[str, Any], names: Collection[str]) -> dict[str, str]:
-    """Those of the named flags that do nothing in a run whose flags have these values, with the reason. config: of `configure`."""
+def without_effect(
+    values: dict[str, Any], config: dict[str, Any], names: Collection[str]
+) -> dict[str, str]:
+    """Those of the named flags that do nothing in a run whose flags have these values, with the
+    reason. config: of `configure`.
+    """
     recipe = recipes.Recipe.from_json(config["recipe"])
     sources = {"input": [entry["source"] for entry in config["inputs"]]}
     own = given.of_sources(sources, names) | given.of_mixture(config, names)
-    return own | given.of_recipe(values, recipe, names, program="texture", mixed=given.is_mixed(config))
+    return own | given.of_recipe(
+        values, recipe, names, program="texture", mixed=given.is_mixed(config)
+    )
 
 
 def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]:
-    """A configuration's recipe, its references and their rate. UserError where a reference, the length or the format will not do."""
+    """A configuration's recipe, its references and their rate. UserError where a reference, the
+    length or the format will not do.
+    """
     recipe = recipes.Recipe.from_json(config["recipe"])
     references, rate = cli.read_inputs(config["inputs"], cli.reference_check(recipe))
     with cli.naming("seconds"):
         synthesis.check_seconds(config["seconds"])
     with cli.naming("output_format"):
         samples = round(config["seconds"] * rate)
-        audio.check_writable(f".{config['output_format']}", channels=len(references[0]), sample_rate=rate, samples=samples)
+        audio.check_writable(
+            f".{config['output_format']}",
+            channels=len(references[0]),
+            sample_rate=rate,
+            samples=samples,
+        )
     return recipe, references, rate
 
 
@@ -92,18 +118,24 @@ def main() -> int:
     else:
         given.refuse(without_effect(flags.FLAGS.flag_values_dict(), config, given.names()))
     names = run_io.sound_names(SOUND, config["samples"], config["output_format"])
-    record = run_io.checked_folder(config, program="texture", names=runs.output_names(names, RESULTS))
+    record = run_io.checked_folder(
+        config, program="texture", names=runs.output_names(names, RESULTS)
+    )
     recipe, references, rate = read(config)
     problem = prepare(config, recipe, references, rate)
 
     cli.say_held()
     cli.say_scales(recipe, synthesis.fitted(recipe, references, sample_rate=rate), synthesis.modelled_rate(recipe, rate))
     jobs = [(name, problem, config["seed"] + sample) for sample, name in enumerate(names)]
-    output, made, rows, status = runs.make_sounds(config, recipe, rate, jobs, program="texture", record=record)
+    output, made, rows, status = runs.make_sounds(
+        config, recipe, rate, jobs, program="texture", record=record
+    )
     if not made:
         return status
     page = lambda: cli.report_page(config, references, rate, made, rows)
-    return runs.write_report(output, "report.html", page, status, "players, spectrograms and the loss")
+    return runs.write_report(
+        output, "report.html", page, status, "players, spectrograms and the loss"
+    )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@
 
 --data is laid out as ESC-50 (audio/ and meta/esc50.csv) or has a folder a class, with files' names that begin with their
 fold's number. Writes accuracy.json, report.html (both of all folds), weights.safetensors (of the network that held out the
-last fold), metrics.jsonl (a line an epoch), config.json and files.json, the record of them, into --output_dir. Ctrl-C keeps a
+last fold), metrics.jsonl (a line an epoch), config.json and files.json, the record of them, into
+--output_dir. Ctrl-C keeps a
 checkpoint, from which --resume goes on.
 """
 
@@ -28,7 +29,9 @@ from launch import cli, given, interrupts, records, run_io, runs
 
 FILTERS = {"1d-frequency": (64, 64, 64), "1d-time": (64, 64, 64), "2d": (18, 36, 72)}
 
-_DATA = cli.define_path("data", None, "Folder of the clips; embedded procedural sounds if left out.")
+_DATA = cli.define_path(
+    "data", None, "Folder of the clips; embedded procedural sounds if left out."
+)
 _NETWORK = flags.DEFINE_enum("network", "1d-frequency", list(FILTERS), "What kernels slide over: frames, bins, or both.")
 _FILTERS = flags.DEFINE_list("filters", None, "Filters of each layer. Default: 64,64,64 (the authors': 4096,4096,4096); 2d: 18,36,72, the authors'.")
 _WIDTH = flags.DEFINE_integer("width", 11, "Frames, or bins, or both, that a kernel spans.", lower_bound=1)
@@ -56,13 +59,22 @@ for _kind, _defaults in ((training.FrontEnd, training.FrontEnd(bands=64)), (trai
             flags.DEFINE_enum("readout", "mean", list(training.READOUTS), text)
         else:
             (flags.DEFINE_integer if isinstance(_value, int) else flags.DEFINE_float)(_field.name, _value, _HELP[_field.name])
-_CACHE_DIR = cli.define_path("cache_dir", None, "Folder for spectrograms. Default: ~/.cache/audio_texture/spectrograms, or under XDG_CACHE_HOME.")
+_CACHE_DIR = cli.define_path(
+    "cache_dir",
+    None,
+    "Folder for spectrograms. Default: ~/.cache/audio_texture/spectrograms, or under XDG_CACHE_HOME.",
+)
 _OUTPUT_DIR = cli.define_path("output_dir", "output/train", "Folder for the results.")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --output_dir may be replaced.")
 _CHECKPOINT_EVERY = flags.DEFINE_integer("checkpoint_every", 0, "Epochs between checkpoints; 0 keeps one on Ctrl-C alone.", lower_bound=0)
 _RESUME = flags.DEFINE_bool("resume", False, "Whether to finish the run in --output_dir, from its last checkpoint.")
 
-ACCURACY, REPORT, WEIGHTS, CHECKPOINT = "accuracy.json", "report.html", "weights.safetensors", "checkpoint.safetensors"
+ACCURACY, REPORT, WEIGHTS, CHECKPOINT = (
+    "accuracy.json",
+    "report.html",
+    "weights.safetensors",
+    "checkpoint.safetensors",
+)
 
 
 def main() -> int:
@@ -98,19 +110,32 @@ def main() -> int:
     }
     folder = _OUTPUT_DIR.value
     names = [run_io.CONFIG, run_io.METRICS, ACCURACY, REPORT, WEIGHTS, CHECKPOINT]
-    inputs = [clip.path for clip in clips] + ([os.path.join(_DATA.value, "meta", "esc50.csv")] if _DATA.value else [])
-    record = run_io.check_output_folder(folder, names=names, inputs=inputs, overwrite=_OVERWRITE.value, resume=_RESUME.value)
+    inputs = [clip.path for clip in clips] + (
+        [os.path.join(_DATA.value, "meta", "esc50.csv")] if _DATA.value else []
+    )
+    record = run_io.check_output_folder(
+        folder, names=names, inputs=inputs, overwrite=_OVERWRITE.value, resume=_RESUME.value
+    )
     if _RESUME.value:
         run_io.check_resumable(folder, record, config, program="train")
-        if all(records.is_whole(folder, record, name) for name in (ACCURACY, REPORT, WEIGHTS)) and CHECKPOINT not in record.files:
+        if (
+            all(records.is_whole(folder, record, name) for name in (ACCURACY, REPORT, WEIGHTS))
+            and CHECKPOINT not in record.files
+        ):
             cli.say(f"the run in {folder!r} has ended; there is nothing to finish")
             return 0
     clips, entries, skipped = _prepared(clips, front)
     with cli.naming("folds"):
         training.check_folds(clips, folds)
 
-    state, rows = _read_earlier(folder, record, like, clips, folds, settings.epochs) if _RESUME.value else (None, [])
-    output = run_io.claim(folder, record, program="train", first={run_io.CONFIG: config}, resume=_RESUME.value)
+    state, rows = (
+        _read_earlier(folder, record, like, clips, folds, settings.epochs)
+        if _RESUME.value
+        else (None, [])
+    )
+    output = run_io.claim(
+        folder, record, program="train", first={run_io.CONFIG: config}, resume=_RESUME.value
+    )
     # Before the end the run has no result, whatever an earlier one left.
     output.begin(run_io.METRICS, CHECKPOINT)
     cli.say_held()
@@ -150,7 +175,9 @@ def main() -> int:
                 bar.set_postfix_str(f"loss {last['loss']:.3f}")
                 if "predicted" in last:
                     bar.clear()
-                    cli.say(f"fold {last['fold']}: accuracy {last['accuracy']:.3f} (training {last['fitted']:.3f})")
+                    cli.say(
+                        f"fold {last['fold']}: accuracy {last['accuracy']:.3f} (training {last['fitted']:.3f})"
+                    )
                 if _CHECKPOINT_EVERY.value and len(rows) % _CHECKPOINT_EVERY.value == 0:
                     saved = _save_state(output, state, rows) or saved
             if late.seen:
@@ -175,12 +202,18 @@ def main() -> int:
     bar.close()
     # What was learnt stands in memory alone: Ctrl-C waits until it is written.
     with optimize.Interrupts() as late:
-        status = _write_results(output, config, clips, classes, profiles, rows, skipped, description, state)
+        status = _write_results(
+            output, config, clips, classes, profiles, rows, skipped, description, state
+        )
     return interrupts.STATUS if late.seen else status
 
 
-def _write_results(output, config, clips, classes, profiles, rows, skipped, description, state) -> int:
-    """accuracy.json, report.html and weights.safetensors of a run that came to its end; the exit status."""
+def _write_results(
+    output, config, clips, classes, profiles, rows, skipped, description, state
+) -> int:
+    """accuracy.json, report.html and weights.safetensors of a run that came to its end; the exit
+    status.
+    """
     folder, folds = _OUTPUT_DIR.value, config["folds"]
     last_trained = rows[-1]["fold"] if state is not None else None
     rows = sorted(rows, key=lambda row: (folds.index(row["fold"]), row["epoch"]))
@@ -191,14 +224,19 @@ def _write_results(output, config, clips, classes, profiles, rows, skipped, desc
     notes |= {"classes": classes, "held_out": folds[-1], "accuracy": found["folds"][str(folds[-1])]}
     # Where only another fold, or none, was trained again, the weights are there.
     if last_trained == folds[-1]:
-        output.save(WEIGHTS, lambda path: weights.save(path, description, training.network_variables(state), notes))
+        output.save(
+            WEIGHTS,
+            lambda path: weights.save(path, description, training.network_variables(state), notes),
+        )
     output.write_json(ACCURACY, {**found, "config": config})
     if not output.failed:
         checkpoint.remove(output.path(CHECKPOINT))
         output.finish(run_io.METRICS, drop=[CHECKPOINT])
     cli.say(f"accuracy {found['accuracy']:.3f} over {len(folds)} folds; nearest class mean {found['baseline']:.3f}, chance {found['chance']:.3f}")
     cli.say(f"{os.path.join(folder, REPORT)}: accuracy by epoch, confusion matrix and settings")
-    cli.say(f"{os.path.join(folder, ACCURACY)}, {WEIGHTS}: of the network that held out fold {folds[-1]}")
+    cli.say(
+        f"{os.path.join(folder, ACCURACY)}, {WEIGHTS}: of the network that held out fold {folds[-1]}"
+    )
     return status or int(output.failed)
 
 
@@ -220,11 +258,18 @@ def _save_state(output: run_io.Output, state: Any, rows: Sequence[Mapping[str, A
 
 
 def _read_earlier(
-    folder: str, record: records.Record, like: Any, clips: Sequence[training.Clip], folds: Sequence[int], epochs: int
+    folder: str,
+    record: records.Record,
+    like: Any,
+    clips: Sequence[training.Clip],
+    folds: Sequence[int],
+    epochs: int,
 ) -> tuple[Any, list[dict[str, Any]]]:
-    """State and rows to go on from: of the checkpoint, or else of the folds that metrics.jsonl holds to their end.
+    """State and rows to go on from: of the checkpoint, or else of the folds that metrics.jsonl
+    holds to their end.
 
-    The network of the last fold is trained again where its weights are not whole. Says what is lost; touches nothing.
+    The network of the last fold is trained again where its weights are not whole. Says what is
+    lost; touches nothing.
     """
     path = os.path.join(folder, CHECKPOINT)
     try:
@@ -237,12 +282,16 @@ def _read_earlier(
         cli.say(f"{error.__cause__} The fold at hand is begun again.")
     rows, complete = runs.read_rows(os.path.join(folder, run_io.METRICS), _is_row)
     if not complete:
-        cli.say(f"{os.path.join(folder, run_io.METRICS)}: damaged or missing; folds that cannot be read are trained again")
+        cli.say(
+            f"{os.path.join(folder, run_io.METRICS)}: damaged or missing; folds that cannot be read are trained again"
+        )
     kept = []
     for fold in folds:
         own = [row for row in rows if row["fold"] == fold]
         held_out = sum(clip.fold == fold for clip in clips)
-        whole = [row["epoch"] for row in own] == list(range(1, epochs + 1)) and len(own[-1].get("predicted", ())) == held_out
+        whole = [row["epoch"] for row in own] == list(range(1, epochs + 1)) and len(
+            own[-1].get("predicted", ())
+        ) == held_out
         weights_lost = fold == folds[-1] and not records.is_whole(folder, record, WEIGHTS)
         if whole and not weights_lost:
             kept += own
@@ -252,12 +301,23 @@ def _read_earlier(
 
 
 def _is_row(row: Any) -> bool:
-    kinds = {"fold": int, "epoch": int, "loss": float, "fitted": float, "accuracy": float, "seconds": float}
-    plain = isinstance(row, dict) and all(isinstance(row.get(name), kind) for name, kind in kinds.items())
+    kinds = {
+        "fold": int,
+        "epoch": int,
+        "loss": float,
+        "fitted": float,
+        "accuracy": float,
+        "seconds": float,
+    }
+    plain = isinstance(row, dict) and all(
+        isinstance(row.get(name), kind) for name, kind in kinds.items()
+    )
     return plain and isinstance(row.get("predicted", []), list)
 
 
-def report_page(found: dict[str, Any], rows: Sequence[Mapping[str, Any]], config: dict[str, Any]) -> str:
+def report_page(
+    found: dict[str, Any], rows: Sequence[Mapping[str, Any]], config: dict[str, Any]
+) -> str:
     """report.html: how the training went and what came of it; settings by the flags they came by."""
     from audio_texture import report
 

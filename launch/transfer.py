@@ -6,7 +6,8 @@
     python -m launch.transfer --content=dog.wav --style=fire.wav --recipe=paper-transfer-1d --style_layers=relu_1,relu_2
 
 The result has the content's length, rate, channels and level. Writes transfer.wav (transfer_0.wav ... for several weights),
-quality.json, config.json, metrics.jsonl, report.html and files.json, the record of them, into --output_dir. Ctrl-C ends the
+quality.json, config.json, metrics.jsonl, report.html and files.json, the record of them, into
+--output_dir. Ctrl-C ends the
 optimisation after the evaluations at hand and writes what there is (exit status 130).
 """
 
@@ -23,7 +24,11 @@ from audio_texture import audio, quality, recipes, synthesis
 from launch import cli, given, run_io, runs
 
 cli.define_recipe_flags("transfer", several=("style_weight",))
-_CONTENT = cli.define_path("content", f"{cli.EMBEDDED}clock", f"Sound whose course is kept. {cli.EMBEDDED}NAME is an embedded procedural sound.")
+_CONTENT = cli.define_path(
+    "content",
+    f"{cli.EMBEDDED}clock",
+    f"Sound whose course is kept. {cli.EMBEDDED}NAME is an embedded procedural sound.",
+)
 _STYLE = cli.define_path("style", f"{cli.EMBEDDED}rain", "Sound whose texture it is given.")
 for _name, _seconds, _most in (
     ("content", synthesis.LONGEST_SECONDS, synthesis.LONGEST_SECONDS),
@@ -43,7 +48,11 @@ flags.adopt_module_key_flags(cli)
 # What the result is called, and which flags name sounds.
 SOUND, SOURCES = "transfer", ("content", "style")
 # What decides about samples beside the recipe.
-DECIDES = (*(f"{name}{part}" for name in SOURCES for part in ("", "_start", "_seconds")), "seed", "output_format")
+DECIDES = (
+    *(f"{name}{part}" for name in SOURCES for part in ("", "_start", "_seconds")),
+    "seed",
+    "output_format",
+)
 RESULTS = ("quality.json", "report.html")
 _KINDS = {"content": dict, "style": dict, "style_weights": list, "seed": int, "output_format": str, "recipe": dict}
 
@@ -64,15 +73,23 @@ def configure(values: dict[str, Any]) -> dict[str, Any]:
     return {**sounds, "style_weights": weights, **plain, "recipe": recipe.to_json(), "versions": cli.versions()}
 
 
-def without_effect(values: dict[str, Any], config: dict[str, Any], names: Collection[str]) -> dict[str, str]:
-    """Those of the named flags that do nothing in a run whose flags have these values, with the reason. config: of `configure`."""
-    recipe = dataclasses.replace(recipes.Recipe.from_json(config["recipe"]), style_weight=max(config["style_weights"]))
+def without_effect(
+    values: dict[str, Any], config: dict[str, Any], names: Collection[str]
+) -> dict[str, str]:
+    """Those of the named flags that do nothing in a run whose flags have these values, with the
+    reason. config: of `configure`.
+    """
+    recipe = dataclasses.replace(
+        recipes.Recipe.from_json(config["recipe"]), style_weight=max(config["style_weights"])
+    )
     own = given.of_sources({name: [config[name]["source"]] for name in SOURCES}, names)
     return own | given.of_recipe(values, recipe, names, program="transfer")
 
 
 def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]:
-    """A configuration's recipe, content and style, and their rate. UserError where one of them, the weights' file or the format will not do."""
+    """A configuration's recipe, content and style, and their rate. UserError where one of them, the
+    weights' file or the format will not do.
+    """
     recipe = recipes.Recipe.from_json(config["recipe"])
     with cli.naming("weights_file"):
         if recipe.weights_file and config.get("weights_sha256") != cli.digest(recipe.weights_file):
@@ -84,7 +101,9 @@ def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]
         synthesis.check_content(recipe, sounds[0], sample_rate=rate)
     with cli.naming("output_format"):
         channels, samples = sounds[0].shape
-        audio.check_writable(f".{config['output_format']}", channels=channels, sample_rate=rate, samples=samples)
+        audio.check_writable(
+            f".{config['output_format']}", channels=channels, sample_rate=rate, samples=samples
+        )
     return recipe, sounds, rate
 
 
@@ -119,7 +138,9 @@ def main() -> int:
         given.refuse(without_effect(values, config, given.names()))
     weights = config["style_weights"]
     names = run_io.sound_names(SOUND, len(weights), config["output_format"])
-    record = run_io.checked_folder(config, program="transfer", names=runs.output_names(names, RESULTS))
+    record = run_io.checked_folder(
+        config, program="transfer", names=runs.output_names(names, RESULTS)
+    )
     recipe, sounds, rate = read(config)
     # One problem, whose compiled programs serve every weight.
     problem = prepare({**config, "style_weights": [1.0]}, recipe, sounds, rate)
@@ -131,9 +152,13 @@ def main() -> int:
     beside = concurrent.futures.ThreadPoolExecutor(1)
     judged = beside.submit(_judge_originals, *sounds, rate)
     try:
-        output, made, metrics, status = runs.make_sounds(config, recipe, rate, jobs, program="transfer", record=record)
+        output, made, metrics, status = runs.make_sounds(
+            config, recipe, rate, jobs, program="transfer", record=record
+        )
         page = lambda: _report(output, config, *sounds, rate, made, metrics, judged.result())
-        return runs.write_report(output, "report.html", page, status, "players, spectrograms, measures and the loss")
+        return runs.write_report(
+            output, "report.html", page, status, "players, spectrograms, measures and the loss"
+        )
     finally:
         # Who is interrupted does not wait for it.
         beside.shutdown(wait=False, cancel_futures=True)
@@ -148,7 +173,9 @@ def _judge_originals(content: np.ndarray, style: np.ndarray, rate: int) -> list[
 
 
 def _report(output, config, content, style, rate, made, metrics, judged) -> str:
-    """Writes quality.json; report.html: the content, what was made of it, and the style; judged: of `_judge_originals`."""
+    """Writes quality.json; report.html: the content, what was made of it, and the style; judged: of
+    `_judge_originals`.
+    """
     from audio_texture import report
 
     originals = [(f"{name}: {os.path.basename(config[name]['source'])}", wave, rate) for name, wave in (("content", content), ("style", style))]
@@ -158,7 +185,9 @@ def _report(output, config, content, style, rate, made, metrics, judged) -> str:
     own = [{"candidate": os.path.basename(path), "style_weight": weight, **measures(wave, (content, style), rate)} for path, weight, (_, wave, _) in found if judged]
     rows = [*judged[:1], *own, *judged[1:]]
     output.write_json("quality.json", rows)
-    return report.transfer_page(originals[0], originals[1], results, rows, metrics, config, quality.meaning)
+    return report.transfer_page(
+        originals[0], originals[1], results, rows, metrics, config, quality.meaning
+    )
 
 
 if __name__ == "__main__":

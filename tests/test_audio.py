@@ -367,7 +367,13 @@ except ValueError as error:
     "ending, channels, rate, samples, message",
     [
         (".mp3", 1, 44100, 100, "must be one of .wav, .flac, .ogg"),
-        (".flac", 9, 44100, 100, "FLAC cannot be written with 9 channels at 44100 Hz: it holds at most 8"),
+        (
+            ".flac",
+            9,
+            44100,
+            100,
+            "FLAC cannot be written with 9 channels at 44100 Hz: it holds at most 8",
+        ),
         (".flac", 16, 48000, 100, "16 channels.*at most 8"),
         (".ogg", 300, 44100, 100, "Ogg Vorbis holds at most 255 channels, not 300"),
         (".ogg", 1, 384_000, 100, "Ogg Vorbis holds at most 200000 Hz, not 384000"),

@@ -41,7 +41,10 @@ def test_the_last_one_counts(tmp_path):
     path = str(tmp_path / "state")
     optimizer = optimize.adam(loss)
     found = []
-    save = lambda state, rows: (checkpoint.save(path, state, rows), found.append(np.asarray(state.parameters["x"])))
+    save = lambda state, rows: (
+        checkpoint.save(path, state, rows),
+        found.append(np.asarray(state.parameters["x"])),
+    )
     optimize.run(optimizer, start(optimizer), DATA, evaluations=30, chunk=10, on_chunk=save)
     state, rows = checkpoint.load(path, start(optimizer))
     np.testing.assert_array_equal(state.parameters["x"], found[-1])
@@ -67,7 +70,9 @@ def test_remove(tmp_path):
 
 
 def test_a_damaged_state_is_known(tmp_path):
-    """Cut anywhere, or one bit of its arrays turned: DamagedError, which callers take as 'begin again', and never another array."""
+    """Cut anywhere, or one bit of its arrays turned: DamagedError, which callers take as 'begin
+    again', and never another array.
+    """
     path, rng = tmp_path / "state", np.random.default_rng(0)
     optimizer = optimize.adam(loss)
     outcome = optimize.run(optimizer, start(optimizer), DATA, evaluations=5)
@@ -85,12 +90,21 @@ def test_a_damaged_state_is_known(tmp_path):
 
 
 def test_keys_go_round(tmp_path):
-    """Typed PRNG keys are no plain arrays: catches a checkpoint that ends in a TypeError, or loses the generator."""
-    tree = {"key": jax.random.split(jax.random.key(3), 2), "fast": jax.random.key(4, impl="rbg"), "x": jnp.ones(3)}
+    """Typed PRNG keys are no plain arrays: catches a checkpoint that ends in a TypeError, or loses
+    the generator.
+    """
+    tree = {
+        "key": jax.random.split(jax.random.key(3), 2),
+        "fast": jax.random.key(4, impl="rbg"),
+        "x": jnp.ones(3),
+    }
     checkpoint.save_tree(str(tmp_path / "state"), tree, [{"a": 1}])
     restored, rows = checkpoint.load_tree(str(tmp_path / "state"), jax.eval_shape(lambda: tree))
     assert rows == [{"a": 1}]
-    draw = lambda tree: (jax.random.normal(tree["key"][1], (4,)), jax.random.normal(tree["fast"], (4,)))
+    draw = lambda tree: (
+        jax.random.normal(tree["key"][1], (4,)),
+        jax.random.normal(tree["fast"], (4,)),
+    )
     jax.tree.map(np.testing.assert_array_equal, draw(restored), draw(tree))
 
 

@@ -79,16 +79,37 @@ def test_no_flags_judge_embedded_sounds(tmp_path):
 
 
 BAD = [
-    (["--reference={}/missing.wav", "--candidate={}/other.wav"], ["--reference", "missing.wav", "does not exist"]),
-    (["--reference={}/reference.wav", "--candidate={}/text.wav"], ["--candidate", "text.wav", "not a sound file"]),
-    (["--reference={}/reference.wav", "--candidate={}/short.wav"], ["--candidate", "short.wav", "0.5 s", "at least 1 s"]),
-    (["--reference={}/silent.wav", "--candidate={}/other.wav"], ["--reference", "silent.wav", "silent"]),
-    (["--reference={}/reference.wav", "--candidate={}/other.wav", "--output_dir={}/own"], ["--output_dir", "'quality.json'", "no earlier run"]),
+    (
+        ["--reference={}/missing.wav", "--candidate={}/other.wav"],
+        ["--reference", "missing.wav", "does not exist"],
+    ),
+    (
+        ["--reference={}/reference.wav", "--candidate={}/text.wav"],
+        ["--candidate", "text.wav", "not a sound file"],
+    ),
+    (
+        ["--reference={}/reference.wav", "--candidate={}/short.wav"],
+        ["--candidate", "short.wav", "0.5 s", "at least 1 s"],
+    ),
+    (
+        ["--reference={}/silent.wav", "--candidate={}/other.wav"],
+        ["--reference", "silent.wav", "silent"],
+    ),
+    (
+        ["--reference={}/reference.wav", "--candidate={}/other.wav", "--output_dir={}/own"],
+        ["--output_dir", "'quality.json'", "no earlier run"],
+    ),
     (["--reference={}/reference.wav"], ["--candidate"]),
     (["--candidate={}/other.wav"], ["--reference"]),
     (["--heldout={}/heldout.wav"], ["--heldout", "--reference"]),
-    (["--reference={}/reference.wav", "--candidate={}/other.wav", "--heldout={}/short.wav"], ["--heldout", "short.wav"]),
-    (["--reference={}/reference.wav", "--candidate={}/other.wav", "--output_dir={}/text.wav"], ["--output_dir", "text.wav"]),
+    (
+        ["--reference={}/reference.wav", "--candidate={}/other.wav", "--heldout={}/short.wav"],
+        ["--heldout", "short.wav"],
+    ),
+    (
+        ["--reference={}/reference.wav", "--candidate={}/other.wav", "--output_dir={}/text.wav"],
+        ["--output_dir", "text.wav"],
+    ),
 ]
 
 # All cases in one process, for JAX takes seconds to import; each begins with every flag at its default.

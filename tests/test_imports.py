@@ -7,7 +7,16 @@ import pytest
 
 LIBRARY = pathlib.Path(__file__).parents[1] / "audio_texture"
 BASE = {
-    "files", "headers", "paths", "precision", "audio", "datasets", "sounds", "spectrogram", "constant_q", "layer",
+    "files",
+    "headers",
+    "paths",
+    "precision",
+    "audio",
+    "datasets",
+    "sounds",
+    "spectrogram",
+    "constant_q",
+    "layer",
     "optimize",
 }
 STAGES = {"canvas", "phase", "networks", "infinite_width", "auditory", "statistics", "checkpoint", "walk"}

@@ -39,7 +39,11 @@ def test_bad_input(tmp_path):
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "benchmark.json").write_text("mine")
     own = [f"--output_dir={tmp_path}/own", "--overwrite"]
-    for flags, said in ((["--cases=everything"], "cases"), (["--input=no.wav"], "--input"), (own, "holds 'benchmark.json'")):
+    for flags, said in (
+        (["--cases=everything"], "cases"),
+        (["--input=no.wav"], "--input"),
+        (own, "holds 'benchmark.json'"),
+    ):
         done = run(f"--output_dir={tmp_path}/out", *flags)
         assert done.returncode == 2 and said in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
     assert not (tmp_path / "out").exists()

@@ -34,7 +34,13 @@ def folder(tmp_path_factory) -> Path:
 @pytest.mark.slow
 def test_files_of_a_run(folder):
     """One PNG and one JSON a figure, with all that the verdict rests on; the page has claim, method, rule, figure and verdict."""
-    assert {path.name for path in folder.iterdir()} == {"config.json", "insights.html", "permutation.json", "permutation.png", "files.json"}
+    assert {path.name for path in folder.iterdir()} == {
+        "config.json",
+        "insights.html",
+        "permutation.json",
+        "permutation.png",
+        "files.json",
+    }
     found = json.loads((folder / "permutation.json").read_text())
     assert found["verdict"] == "supports" and found["config"] == json.loads((folder / "config.json").read_text())
     assert {row["seed"] for row in found["numbers"]["rows"]} == {0, 1, 2, 3, 4}
@@ -63,7 +69,10 @@ def test_resume_keeps_what_is_done(folder):
         (["--vgg19=nowhere.pth"], "--vgg19: 'nowhere.pth' cannot be read as weights"),
         (["--data=nowhere"], "--data: 'nowhere' is not a folder"),
         (["--output_dir={folder}"], "--output_dir: .*already holds a run"),
-        (["--output_dir={folder}/..", "--figure=starts"], "--output_dir: .*holds 'starts.png', which no earlier run"),
+        (
+            ["--output_dir={folder}/..", "--figure=starts"],
+            "--output_dir: .*holds 'starts.png', which no earlier run",
+        ),
         (["--output_dir={folder}", "--resume"], "--resume: .*another configuration: quick"),
     ],
 )

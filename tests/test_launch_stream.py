@@ -46,7 +46,14 @@ def straight(folder) -> Path:
 
 def test_files_of_a_run(straight):
     """The contract: what is written, and a sound of the right length, rate and level."""
-    assert {path.name for path in straight.iterdir()} == {"stream.wav", "config.json", "metrics.jsonl", "report.html", "state.safetensors", "files.json"}
+    assert {path.name for path in straight.iterdir()} == {
+        "stream.wav",
+        "config.json",
+        "metrics.jsonl",
+        "report.html",
+        "state.safetensors",
+        "files.json",
+    }
     wave, rate = audio.read(f"{straight}/stream.wav")
     assert (wave.shape, rate) == ((1, 3 * RATE), RATE) and 0.01 < audio.rms(wave) < 0.06
     assert [json.loads(line)["block"] for line in (straight / "metrics.jsonl").read_text().splitlines()] == list(range(7))
@@ -146,7 +153,10 @@ def test_bad_input(straight, folder, tmp_path):
     (folder / "own").mkdir()
     (folder / "own/stream.wav").write_bytes((folder / "mono.wav").read_bytes())
     cases = [
-        ([sound, *SMALL, "--loop", "--seconds=0.05", "--views=mel8@16/4:40"], "--seconds.*shorter than the longest kernel"),
+        (
+            [sound, *SMALL, "--loop", "--seconds=0.05", "--views=mel8@16/4:40"],
+            "--seconds.*shorter than the longest kernel",
+        ),
         ([sound, "--loop", "--seconds=0"], "--seconds: 0 s is out of range"),
         ([sound, "--seconds=-1"], "--seconds.*-1"),
         ([sound, "--seconds=nan"], "--seconds.*nan"),
@@ -163,8 +173,14 @@ def test_bad_input(straight, folder, tmp_path):
         ([style, "--views=mel8@16/4:2,4"], "--views: has no effect here.*fitted with it already"),
         ([style, "--input_seconds=3"], "--target.*leave --input_seconds out"),
         ([style, "--learning_rate=0.1"], "--learning_rate: has no effect here.*Adam"),
-        ([sound, "--start=standard"], "--start: has no effect here: a stream or loop always starts from a walk"),
-        ([sound, "--loop", "--tolerance=0.1", "--evaluations=60"], "--tolerance: has no effect here: losses are compared over 100"),
+        (
+            [sound, "--start=standard"],
+            "--start: has no effect here: a stream or loop always starts from a walk",
+        ),
+        (
+            [sound, "--loop", "--tolerance=0.1", "--evaluations=60"],
+            "--tolerance: has no effect here: losses are compared over 100",
+        ),
         ([sound, "--output=-"], "--output_dir: has no effect here: --output=- writes no files"),
         (["--input_start=1"], "--input_start: has no effect here.*embedded"),
         ([sound, "--weights=1"], "--weights: has no effect here: there is one input"),
@@ -172,19 +188,47 @@ def test_bad_input(straight, folder, tmp_path):
         ([f"--target={straight}/state.safetensors"], "--target.*holds no style"),
         ([f"--target={folder}/no"], "--target.*'.*/no'"),
         ([sound, f"--save_target={folder}/nowhere/style"], "--save_target.*cannot be written"),
-        ([f"--input={folder}/own/stream.wav", f"--output_dir={folder}/own"], "--output_dir.*'stream.wav' there is .*which this run reads"),
-        ([sound, f"--output_dir={folder}/own", "--overwrite"], "--output_dir.*holds 'stream.wav', which no earlier run"),
-        ([sound, f"--input={straight}/stream.wav", f"--output_dir={straight}", "--overwrite"], "--output_dir.*'stream.wav' there is .*which this run reads"),
-        ([sound, f"--save_target={folder}/mono.wav", "--overwrite"], "--save_target.*mono.wav' is a file that this run reads"),
-        ([sound, f"--save_target={folder}/own/stream.wav", "--overwrite"], "--save_target.*is no style"),
+        (
+            [f"--input={folder}/own/stream.wav", f"--output_dir={folder}/own"],
+            "--output_dir.*'stream.wav' there is .*which this run reads",
+        ),
+        (
+            [sound, f"--output_dir={folder}/own", "--overwrite"],
+            "--output_dir.*holds 'stream.wav', which no earlier run",
+        ),
+        (
+            [sound, f"--input={straight}/stream.wav", f"--output_dir={straight}", "--overwrite"],
+            "--output_dir.*'stream.wav' there is .*which this run reads",
+        ),
+        (
+            [sound, f"--save_target={folder}/mono.wav", "--overwrite"],
+            "--save_target.*mono.wav' is a file that this run reads",
+        ),
+        (
+            [sound, f"--save_target={folder}/own/stream.wav", "--overwrite"],
+            "--save_target.*is no style",
+        ),
         ([sound, f"--save_target={folder}/style"], "--save_target.*style' is there; .*--overwrite"),
-        ([style, f"--save_target={folder}/style", "--overwrite"], "--save_target.*style' is a file that this run reads"),
+        (
+            [style, f"--save_target={folder}/style", "--overwrite"],
+            "--save_target.*style' is a file that this run reads",
+        ),
         ([sound, "--output=stream.mp3"], "--output.*stream.mp3.*wav"),
         ([sound, "--resume"], "--resume.*config.json"),
         ([sound, "--resume", "--loop"], "--resume.*loop"),
         ([sound, "--output_dir", str(straight)], "--output_dir.*--overwrite"),
     ]
-    asked = [[*flags, *([] if any(flag.startswith("--output_dir") for flag in flags) else [f"--output_dir={tmp_path}/{number}"])] for number, (flags, _) in enumerate(cases)]
+    asked = [
+        [
+            *flags,
+            *(
+                []
+                if any(flag.startswith("--output_dir") for flag in flags)
+                else [f"--output_dir={tmp_path}/{number}"]
+            ),
+        ]
+        for number, (flags, _) in enumerate(cases)
+    ]
     for number, ((flags, said), (status, lines)) in enumerate(zip(cases, complaints("stream", asked), strict=True)):
         assert len(lines) == 1 and re.search(said, lines[0]), f"{flags}: {lines}"
         assert status == 2, flags

@@ -62,7 +62,12 @@ def swept(folder) -> Path:
 def test_files_of_a_sweep(swept):
     """A folder a run, nothing half-written, a row a run with its values in order."""
     runs = sorted(path for path in swept.iterdir() if path.is_dir())
-    assert {path.name for path in swept.iterdir()} - {path.name for path in runs} == {"sweep.csv", "sweep.html", "sweep.json", "files.json"}
+    assert {path.name for path in swept.iterdir()} - {path.name for path in runs} == {
+        "sweep.csv",
+        "sweep.html",
+        "sweep.json",
+        "files.json",
+    }
     assert all({path.name for path in one.iterdir()} == FILES for one in runs)
     rows = rows_of(swept)
     assert [row["run"] for row in rows] == [one.name for one in runs]
@@ -259,8 +264,13 @@ def scripted() -> dict:
 def test_bad_input(folder, tmp_path):
     """One line that names flag, value and rule; exit status 2; nothing written, not even the folder."""
     # A flag must not be given that is swept.
-    short = lambda flags: [] if any("sweep=seconds" in flag for flag in flags) else ["--seconds=0.3"]
-    asked = [[*short(flags), f"--output_dir={tmp_path}/{number}", *flags] for number, (flags, _) in enumerate(BAD.values())]
+    short = lambda flags: (
+        [] if any("sweep=seconds" in flag for flag in flags) else ["--seconds=0.3"]
+    )
+    asked = [
+        [*short(flags), f"--output_dir={tmp_path}/{number}", *flags]
+        for number, (flags, _) in enumerate(BAD.values())
+    ]
     for number, ((what, (_, said)), (status, lines)) in enumerate(zip(BAD.items(), complaints("sweep", asked), strict=True)):
         assert len(lines) == 1 and re.search(said, lines[0]), f"{what}: {lines}"
         assert status == 2, what

@@ -53,7 +53,13 @@ def first_run(folder) -> Path:
 
 def test_files_of_a_run(first_run, folder):
     """The contract: what is written, and that the sound is one: right length, rate and level, no silence, no copy."""
-    assert {path.name for path in first_run.iterdir()} == {"texture.wav", "config.json", "metrics.jsonl", "report.html", "files.json"}
+    assert {path.name for path in first_run.iterdir()} == {
+        "texture.wav",
+        "config.json",
+        "metrics.jsonl",
+        "report.html",
+        "files.json",
+    }
     wave, rate = audio.read(str(first_run / "texture.wav"))
     reference, _ = audio.read(str(folder / "mono.wav"))
     assert (wave.shape, rate) == ((1, 4800), 16000)
@@ -89,7 +95,14 @@ def test_an_earlier_run_is_kept(first_run, folder):
     (kept / "notes.txt").write_text("mine")
     done = run(f"--input={folder}/mono.wav", f"--output_dir={kept}", "--overwrite", "--output_format=flac", *SMALL)
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in kept.iterdir()} == {"texture.flac", "config.json", "metrics.jsonl", "report.html", "files.json", "notes.txt"}
+    assert {path.name for path in kept.iterdir()} == {
+        "texture.flac",
+        "config.json",
+        "metrics.jsonl",
+        "report.html",
+        "files.json",
+        "notes.txt",
+    }
 
 
 def test_samples_are_seeds(first_run, folder):
@@ -232,24 +245,54 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
         "negative weights": ([*fine, *fine, "--weights=2,-1"], "--weights.*negative"),
         "weights of zero": ([*fine, *fine, "--weights=0,0"], "--weights.*all zero"),
         "weights at the end": ([*fine, *fine, "--morph_to=1"], "--morph_to.*1 weights.*2 inputs"),
-        "a morph of a spectrogram": ([*fine, *fine, "--morph_to=1,0", "--recipe=infinite-width"], "--morph_to.*waveform canvas"),
+        "a morph of a spectrogram": (
+            [*fine, *fine, "--morph_to=1,0", "--recipe=infinite-width"],
+            "--morph_to.*waveform canvas",
+        ),
         "bands that overlap": (["--bands=low:sound:rain,low:sound:fire"], "--bands.*overlap"),
-        "bands that miss": (["--bands=low:sound:rain,mid:sound:fire"], "--bands.*leave frequencies out"),
+        "bands that miss": (
+            ["--bands=low:sound:rain,mid:sound:fire"],
+            "--bands.*leave frequencies out",
+        ),
         "no band": (["--bands=sound:rain"], "--bands.*must be low:FILE"),
-        "bands and inputs": ([*fine, "--bands=low:sound:rain,high:sound:fire"], "--bands.*leave --input out"),
-        "crossovers": (["--bands=low:sound:rain,high:sound:fire", "--crossover_hz=2000,1000"], "--crossover_hz.*1 rising"),
-        "a crossover too high": (["--bands=low:sound:rain,high:sound:fire", "--crossover_hz=12000"], "--bands.*half the rate"),
+        "bands and inputs": (
+            [*fine, "--bands=low:sound:rain,high:sound:fire"],
+            "--bands.*leave --input out",
+        ),
+        "crossovers": (
+            ["--bands=low:sound:rain,high:sound:fire", "--crossover_hz=2000,1000"],
+            "--crossover_hz.*1 rising",
+        ),
+        "a crossover too high": (
+            ["--bands=low:sound:rain,high:sound:fire", "--crossover_hz=12000"],
+            "--bands.*half the rate",
+        ),
         "a crossover of nothing": ([*fine, "--crossover_hz=500"], "--crossover_hz.*--bands"),
         "a time scale under a window": ([*fine, "--time_scale=5"], "--time_scale: 5 ms is shorter"),
         "no time scale": ([*fine, "--time_scale=long"], "--time_scale.*'long' must be numbers"),
-        "a frequency scale of no network": ([*fine, "--frequency_scale=200hz"], "--frequency_scale.*slide along frequency"),
-        "octaves on a linear axis": ([*fine, "--recipe=caracalla-roebel", "--frequency_scale=0.5oct"], "--frequency_scale: 0.5oct.*hertz apart"),
+        "a frequency scale of no network": (
+            [*fine, "--frequency_scale=200hz"],
+            "--frequency_scale.*slide along frequency",
+        ),
+        "octaves on a linear axis": (
+            [*fine, "--recipe=caracalla-roebel", "--frequency_scale=0.5oct"],
+            "--frequency_scale: 0.5oct.*hertz apart",
+        ),
         "no scale": ([*fine, "--scale=bark"], "scale.*bark"),
         "unwritable": ([*fine, f"--output_dir={folder}/file/out"], "--output_dir.*file/out"),
         "config": ([f"--config={folder}/other.json"], "--config.*'inputs' is missing"),
-        "a folder of the user's": ([*sound("recordings/texture_rain.wav"), f"--output_dir={folder}/recordings"], "--output_dir.*holds 'report.html', which no"),
-        "the same in spite of --overwrite": ([*fine, "--overwrite", f"--output_dir={folder}/recordings"], "--output_dir.*holds 'report.html', which no"),
-        "more channels than FLAC holds": ([*sound("sixteen.wav"), "--output_format=flac"], "--output_format: FLAC cannot be written with 16 channels at 16000 Hz.*at most 8"),
+        "a folder of the user's": (
+            [*sound("recordings/texture_rain.wav"), f"--output_dir={folder}/recordings"],
+            "--output_dir.*holds 'report.html', which no",
+        ),
+        "the same in spite of --overwrite": (
+            [*fine, "--overwrite", f"--output_dir={folder}/recordings"],
+            "--output_dir.*holds 'report.html', which no",
+        ),
+        "more channels than FLAC holds": (
+            [*sound("sixteen.wav"), "--output_format=flac"],
+            "--output_format: FLAC cannot be written with 16 channels at 16000 Hz.*at most 8",
+        ),
         "nothing to resume": ([*fine, "--resume"], "--resume"),
         "unknown flag": ([*fine, "--tempo=3"], "tempo"),
         "no flag": ([*fine, "rain.wav"], "'rain.wav'"),
@@ -268,7 +311,11 @@ def test_bad_input(folder, tmp_path):
         assert len(lines) == 1 and re.search(said, lines[0]), f"{what}: {lines}"
         assert status == 2, what
         assert not (tmp_path / str(number)).exists(), what
-    assert {path.name for path in (folder / "recordings").iterdir()} == {"texture_rain.wav", "texture.backup.wav", "report.html"}
+    assert {path.name for path in (folder / "recordings").iterdir()} == {
+        "texture_rain.wav",
+        "texture.backup.wav",
+        "report.html",
+    }
 
 
 def test_recipes_are_listed():

@@ -59,7 +59,14 @@ def first_run(folder) -> subprocess.CompletedProcess:
 def test_files_of_a_run(first_run, folder):
     """The contract: accuracy with its confusion matrix, baseline and chance, settings; a line an epoch; a skipped clip is told."""
     out = folder / "first"
-    assert {path.name for path in out.iterdir()} == {"accuracy.json", "report.html", "weights.safetensors", "metrics.jsonl", "config.json", "files.json"}
+    assert {path.name for path in out.iterdir()} == {
+        "accuracy.json",
+        "report.html",
+        "weights.safetensors",
+        "metrics.jsonl",
+        "config.json",
+        "files.json",
+    }
     found = json.loads((out / "accuracy.json").read_text())
     assert found["accuracy"] == pytest.approx(np.mean(list(found["folds"].values()))) and set(found["folds"]) == {"1", "2"}
     assert found["accuracy"] > 0.9 and found["baseline"] > 0.9 and found["chance"] == 0.5
@@ -189,21 +196,42 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
         "no audio": (data("nothing"), "--data: .*nothing' holds no sound files"),
         "one class": (data("one"), "--data: .*one class only, 'rain'"),
         "no folds": (data("names"), "--data: .*rain/a.wav' must begin with its fold's number"),
-        "a fold without clips": ([*fine, "--folds=1,3"], "--folds: fold 3 has no clip; there are 1, 2"),
+        "a fold without clips": (
+            [*fine, "--folds=1,3"],
+            "--folds: fold 3 has no clip; there are 1, 2",
+        ),
         "folds": ([*fine, "--folds=one"], "--folds: 'one' must be whole numbers"),
         "filters": ([*fine, "--filters=0"], "--filters: .*filters must be at least 1, got 0"),
         "network": ([*fine, "--network=3d"], "network.*3d.*1d-frequency"),
         "epochs": ([*fine, "--epochs=0"], "--epochs must be at least 1, got 0"),
-        "learning rate": ([*fine, "--learning_rate=nan"], "--learning_rate must be above 0, got nan"),
+        "learning rate": (
+            [*fine, "--learning_rate=nan"],
+            "--learning_rate must be above 0, got nan",
+        ),
         "bands": ([*fine, "--bands=500"], "--bands must each hold a bin"),
         "seconds": ([*fine, "--seconds=0.01"], "--seconds must be at least"),
         "too deep": ([*fine, "--filters=4,4,4,4,4,4"], "--pool: 1 frames are fewer than the 2"),
-        "unwritable": ([*fine, f"--output_dir={folder}/data/low/2-broken.wav/out"], "--output_dir: "),
-        "a folder of clips": ([*fine, f"--output_dir={folder}/clips"], "--output_dir: .*holds 'weights.safetensors', which no earlier run"),
-        "cache": ([*fine, f"--cache_dir={folder}/data/low/2-broken.wav/cache"], "--cache_dir: .*cache' cannot be made"),
+        "unwritable": (
+            [*fine, f"--output_dir={folder}/data/low/2-broken.wav/out"],
+            "--output_dir: ",
+        ),
+        "a folder of clips": (
+            [*fine, f"--output_dir={folder}/clips"],
+            "--output_dir: .*holds 'weights.safetensors', which no earlier run",
+        ),
+        "cache": (
+            [*fine, f"--cache_dir={folder}/data/low/2-broken.wav/cache"],
+            "--cache_dir: .*cache' cannot be made",
+        ),
         "nothing to resume": ([*fine, "--resume"], "--resume"),
-        "an earlier run": ([*fine, f"--output_dir={folder}/first"], "--output_dir: .*already holds a run"),
-        "a run of another configuration": ([*fine, f"--output_dir={folder}/first", "--resume", "--seed=7"], "--resume: .*another configuration: "),
+        "an earlier run": (
+            [*fine, f"--output_dir={folder}/first"],
+            "--output_dir: .*already holds a run",
+        ),
+        "a run of another configuration": (
+            [*fine, f"--output_dir={folder}/first", "--resume", "--seed=7"],
+            "--resume: .*another configuration: ",
+        ),
         "nothing readable": (data("broken"), "--folds: fold 1 has no clip"),
     }
 

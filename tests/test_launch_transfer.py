@@ -48,7 +48,14 @@ def strip(folder) -> Path:
 
 def test_a_strip_from_content_to_style(strip):
     """Several weights: the content's rate, channels and length; of the content ever less, and of the style more than the content has."""
-    assert {path.name for path in strip.iterdir()} == {"config.json", "metrics.jsonl", "quality.json", "report.html", "files.json", *(f"transfer_{i}.wav" for i in range(3))}
+    assert {path.name for path in strip.iterdir()} == {
+        "config.json",
+        "metrics.jsonl",
+        "quality.json",
+        "report.html",
+        "files.json",
+        *(f"transfer_{i}.wav" for i in range(3)),
+    }
     for i in range(3):
         wave, rate = audio.read(str(strip / f"transfer_{i}.wav"))
         assert (wave.shape, rate) == ((2, 19200), 16000)
@@ -110,16 +117,44 @@ def test_interrupted_and_resumed(folder):
     "flags, message",
     [
         (["--content=none.wav"], "--content: 'none.wav' does not exist"),
-        (["--style={folder}/short.wav"], "--style: '{folder}/short.wav' lasts 0.0375 s; the shortest kernel must fit"),
-        (["--overwrite", "--output_dir={folder}/own"], "--output_dir: '{folder}/own' holds 'transfer.wav', which no earlier run here lists"),
+        (
+            ["--style={folder}/short.wav"],
+            "--style: '{folder}/short.wav' lasts 0.0375 s; the shortest kernel must fit",
+        ),
+        (
+            ["--overwrite", "--output_dir={folder}/own"],
+            "--output_dir: '{folder}/own' holds 'transfer.wav', which no earlier run here lists",
+        ),
         (["--style_weight=1,two"], "--style_weight: 'two' must be numbers separated by commas"),
-        (["--style_weight=0", "--content_weight=0"], "--style_weight: style_weight must be at least 0 and not 0 with content_weight"),
-        (["--style_layers=relu_9"], "--style_layers: 'relu_9' is no layer of this network; there are conv_1, relu_1"),
-        (["--recipe=paper-transfer-1d", "--content_layers=fc_1"], "there are conv_1, batchnorm_1, relu_1, pool_1, conv_2"),
-        (["--weights_file={folder}/none.safetensors"], "--weights_file: '{folder}/none.safetensors' cannot be read as weights"),
+        (
+            ["--style_weight=0", "--content_weight=0"],
+            "--style_weight: style_weight must be at least 0 and not 0 with content_weight",
+        ),
+        (
+            ["--style_layers=relu_9"],
+            "--style_layers: 'relu_9' is no layer of this network; there are conv_1, relu_1",
+        ),
+        (
+            ["--recipe=paper-transfer-1d", "--content_layers=fc_1"],
+            "there are conv_1, batchnorm_1, relu_1, pool_1, conv_2",
+        ),
+        (
+            ["--weights_file={folder}/none.safetensors"],
+            "--weights_file: '{folder}/none.safetensors' cannot be read as weights",
+        ),
         (["--config={folder}/style.wav"], "--config: "),
-        (["--content={folder}/content.flac", "--content_seconds=0.3", "--views=mel8@32/16:20"], "--content: '{folder}/content.flac' lasts 0.3 s; the shortest kernel must fit 8 times"),
-        (["--content={folder}/content.flac", "--content_seconds=0.3", "--content_views=mel8@32/16:40"], "--content_views: the content lasts 0.3 s; the longest kernel of 'mel8@32.0/16.0:40' sees 0.656 s of it"),
+        (
+            ["--content={folder}/content.flac", "--content_seconds=0.3", "--views=mel8@32/16:20"],
+            "--content: '{folder}/content.flac' lasts 0.3 s; the shortest kernel must fit 8 times",
+        ),
+        (
+            [
+                "--content={folder}/content.flac",
+                "--content_seconds=0.3",
+                "--content_views=mel8@32/16:40",
+            ],
+            "--content_views: the content lasts 0.3 s; the longest kernel of 'mel8@32.0/16.0:40' sees 0.656 s of it",
+        ),
     ],
 )
 def test_one_line_for_every_mistake(folder, tmp_path, flags, message):

@@ -295,13 +295,23 @@ def test_second_ctrl_c_ends_the_program():
 def test_one_ctrl_c_that_comes_twice_is_one():
     """Terminals and wrappers pass it on twice: results that were about to be written were lost."""
     twice = lambda state, rows: [os.kill(os.getpid(), signal.SIGINT) for _ in range(2)]
-    assert worked_off(rosenbrock, jnp.full(10, -1.0), evaluations=1000, chunk=10, on_chunk=twice).reason == "interrupted"
+    assert (
+        worked_off(
+            rosenbrock, jnp.full(10, -1.0), evaluations=1000, chunk=10, on_chunk=twice
+        ).reason
+        == "interrupted"
+    )
 
 
 def test_sigterm_is_as_ctrl_c():
     """Clusters send it before the kill."""
     before = signal.getsignal(signal.SIGTERM)
-    outcome = worked_off(rosenbrock, jnp.full(10, -1.0), evaluations=1000, on_chunk=lambda state, rows: os.kill(os.getpid(), signal.SIGTERM))
+    outcome = worked_off(
+        rosenbrock,
+        jnp.full(10, -1.0),
+        evaluations=1000,
+        on_chunk=lambda state, rows: os.kill(os.getpid(), signal.SIGTERM),
+    )
     assert outcome.reason == "interrupted" and signal.getsignal(signal.SIGTERM) is before
 
 
@@ -309,7 +319,13 @@ def test_an_ignored_signal_stays_ignored():
     """nohup, and a shell's background: a run must not end by what its user asked to be left out."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        outcome = worked_off(rosenbrock, jnp.full(10, -1.0), evaluations=30, chunk=10, on_chunk=lambda state, rows: os.kill(os.getpid(), signal.SIGINT))
+        outcome = worked_off(
+            rosenbrock,
+            jnp.full(10, -1.0),
+            evaluations=30,
+            chunk=10,
+            on_chunk=lambda state, rows: os.kill(os.getpid(), signal.SIGINT),
+        )
         assert outcome.reason == "evaluations"
     finally:
         signal.signal(signal.SIGINT, before)
@@ -317,7 +333,8 @@ def test_an_ignored_signal_stays_ignored():
 
 @pytest.mark.parametrize("inner", [False, True])
 def test_interrupts_within_interrupts_are_one(inner):
-    """What one notes within another ends both; the inner one's end must not give the signal back."""
+    """What one notes within another ends both; the inner one's end must not give the signal back.
+    """
     with optimize.Interrupts() as outer:
         with optimize.Interrupts() as within:
             if inner:
@@ -325,7 +342,10 @@ def test_interrupts_within_interrupts_are_one(inner):
         if not inner:
             os.kill(os.getpid(), signal.SIGINT)
         assert outer.seen and within.seen
-        assert worked_off(rosenbrock, jnp.full(10, -1.0), evaluations=1000, chunk=10).reason == "interrupted"
+        assert (
+            worked_off(rosenbrock, jnp.full(10, -1.0), evaluations=1000, chunk=10).reason
+            == "interrupted"
+        )
 
 
 @pytest.mark.parametrize("method", [optimize.lbfgs, optimize.adam])

@@ -1,4 +1,6 @@
-"""Several channels: equal, inverted, silent and nearly equal ones, the image of results, and how stereo is judged."""
+"""Several channels: equal, inverted, silent and nearly equal ones, the image of results, and how
+stereo is judged.
+"""
 
 import dataclasses
 
@@ -18,17 +20,24 @@ RATE = 8000
 MONO = crackle(10_000)[0]
 OTHER = crackle(10_000, seed=9)[0]
 SMALL = dataclasses.replace(
-    recipes.named("texture-fast"), views=(View(8, (1, 3), 16.0, 4.0),), evaluations=30, block_seconds=1.0
+    recipes.named("texture-fast"),
+    views=(View(8, (1, 3), 16.0, 4.0),),
+    evaluations=30,
+    block_seconds=1.0,
 )
 
 
 def sides(level_db: float) -> np.ndarray:
-    """A sound in the middle and another in the difference of its channels, that much fainter: [2, N]."""
+    """A sound in the middle and another in the difference of its channels, that much fainter: [2,
+    N].
+    """
     side = 10 ** (level_db / 20) * OTHER
     return np.stack([MONO + side, MONO - side]).astype(np.float32)
 
 
-def made(reference: np.ndarray, recipe: recipes.Recipe = SMALL, seconds: float = 0.6) -> synthesis.Texture:
+def made(
+    reference: np.ndarray, recipe: recipes.Recipe = SMALL, seconds: float = 0.6
+) -> synthesis.Texture:
     problem = synthesis.prepare(recipe, [reference], sample_rate=RATE, seconds=seconds)
     return synthesis.run(problem, recipe, jax.random.key(0))
 
@@ -73,20 +82,24 @@ def test_equal_channels_are_the_mono_result(mono, factors):
     texture = made(factors * MONO)
     assert float(texture.outcome.state.value) == float(mono.outcome.state.value)
     wanted = np.where(np.abs(factors) > 1e-5, factors, 0) * mono.wave
-    np.testing.assert_allclose(texture.wave / audio.rms(texture.wave), wanted / audio.rms(wanted), atol=1e-3)
+    np.testing.assert_allclose(
+        texture.wave / audio.rms(texture.wave), wanted / audio.rms(wanted), atol=1e-3
+    )
 
 
 @pytest.mark.parametrize("level_db", [-70.0, -45.0, -25.0, -10.0])
 def test_a_faint_difference_stalls_nothing(mono, level_db):
     """As near as in mono at every level of the difference, and the image as wide as it was."""
     texture = made(sides(level_db))
-    # Two sounds of their own in place of one converge more slowly; stalled, it was 10^6 times as far.
+    # Two sounds of their own in place of one converge more slowly; stalled, it was 10^6 times as
+    # far.
     assert float(texture.outcome.state.value) < 20 * float(mono.outcome.state.value)
     middle = np.mean(texture.wave, axis=0, keepdims=True)
     found, best = (
         quality.evaluate(np.tile(wave, 2), MONO, sample_rate=RATE) for wave in (middle, mono.wave)
     )
-    # At -10 dB the difference is a sound as loud as the ground of the other, for as few evaluations.
+    # At -10 dB the difference is a sound as loud as the ground of the other, for as few
+    # evaluations.
     margin = 0.25 if level_db < -20 else 0.4
     assert all(found[measure] < best[measure] + margin for measure in ("auditory", "patches"))
     assert width_db(texture.wave) == pytest.approx(width_db(sides(level_db)), abs=3)
@@ -94,7 +107,9 @@ def test_a_faint_difference_stalls_nothing(mono, level_db):
 
 @pytest.mark.parametrize("level_db", [-40.0, -12.0])
 def test_a_spectrogram_keeps_the_image(level_db):
-    """Phases recovered channel by channel once made two sounds of what both channels share: a difference of 0 dB."""
+    """Phases recovered channel by channel once made two sounds of what both channels share: a
+    difference of 0 dB.
+    """
     recipe = dataclasses.replace(
         recipes.named("infinite-width"), sample_rate=0, views=(View(0, (1, 3), 16.0, 4.0),),
         evaluations=15, phase_iterations=10, block_seconds=1.0,
@@ -104,7 +119,9 @@ def test_a_spectrogram_keeps_the_image(level_db):
 
 
 def test_decorrelated_channels_come_back():
-    """Channels without what follows from those before, and what puts it back; independent ones stay as they are."""
+    """Channels without what follows from those before, and what puts it back; independent ones stay
+    as they are.
+    """
     wave = np.concatenate([sides(-15.0), (0.5 * MONO + OTHER[::-1])[None]]).astype(np.float32)
     [parts], back = audio.fold_channels([wave], decorrelated=True)
     assert relative_error(back @ parts, wave) < 1e-5
@@ -156,7 +173,10 @@ def test_parts_are_joined_as_they_were_split():
 def test_regions_of_frequency_are_the_same_in_every_stream():
     """Split over streams side by side, two bands were {left, right} and {sum, difference}."""
     x = np.ones((20, 4, 6), np.float32)
-    mean = objective.Objective(lambda y: jnp.mean(y, axis=0), lambda target, y: (jnp.mean((jnp.mean(y, axis=0) - target) ** 2), {}))
+    mean = objective.Objective(
+        lambda y: jnp.mean(y, axis=0),
+        lambda target, y: (jnp.mean((jnp.mean(y, axis=0) - target) ** 2), {}),
+    )
     target = objective.guided(mean, levels=1, bands=2).fit((x, x))
     low, high = (np.asarray(mask) for mask in target["masks"])
     assert low.shape == (20, 1, 6) or low.shape == (20, 4, 6)
@@ -175,8 +195,14 @@ def test_kernels_that_slide_along_frequency_stay_in_a_stream(kind):
     """The Gram of two streams is the mean of each one's, whatever stands beside it."""
     width = (8, 3) if kind == "1d-time" else 3
     recipe = dataclasses.replace(
-        recipes.named("texture-fast"), network=kind, filters=4, views=(View(8, (width,), 16.0, 4.0),),
-        start="standard", levels_weight=0.0, standardised=False, compression="fixed",
+        recipes.named("texture-fast"),
+        network=kind,
+        filters=4,
+        views=(View(8, (width,), 16.0, 4.0),),
+        start="standard",
+        levels_weight=0.0,
+        standardised=False,
+        compression="fixed",
     )
     one = matching._networks(recipe, recipe.views[0], jax.random.key(0), recipe.numbers())
     x = jax.random.uniform(jax.random.key(1), (30, 2, 8))
@@ -220,26 +246,35 @@ def test_an_inverted_pair_is_no_silence():
 
 def test_equal_channels_are_judged_as_mono():
     row = quality.evaluate(long(OTHER), long(MONO), sample_rate=RATE)
-    twice = quality.evaluate(np.stack([long(OTHER)] * 2), np.stack([long(MONO)] * 2), sample_rate=RATE)
+    twice = quality.evaluate(
+        np.stack([long(OTHER)] * 2), np.stack([long(MONO)] * 2), sample_rate=RATE
+    )
     for measure in quality.MEASURES:
         assert twice[measure] == pytest.approx(row[measure], abs=1e-3)
 
 
 def test_what_is_wrong_in_one_channel_is_noticed():
     """The mean of both hides a second channel of noise under its own copy with the sign turned."""
-    right, wrong = noise(2 * RATE)[0], np.float32(0.1) * np.sin(np.arange(2 * RATE)).astype(np.float32)
+    right, wrong = (
+        noise(2 * RATE)[0],
+        np.float32(0.1) * np.sin(np.arange(2 * RATE)).astype(np.float32),
+    )
     reference = np.stack([long(MONO), right])
     good = np.stack([long(OTHER), noise(2 * RATE, seed=4)[0]])
     bad = np.stack([long(OTHER), wrong])
     rows = [quality.evaluate(wave, reference, sample_rate=RATE) for wave in (good, bad)]
     assert rows[1]["auditory"] > 1.5 * rows[0]["auditory"]
-    swapped = quality.evaluate(reference[::-1] * np.float32([[3], [1]]), reference, sample_rate=RATE)
+    swapped = quality.evaluate(
+        reference[::-1] * np.float32([[3], [1]]), reference, sample_rate=RATE
+    )
     assert rows[0]["image_db"] < 3 < swapped["image_db"]
 
 
 @pytest.mark.parametrize("candidate, reference", [(1, 2), (2, 1), (2, 6)])
 def test_sounds_of_other_channel_counts_are_judged(candidate, reference):
-    waves = [np.stack([long(MONO)] + [long(OTHER)] * (count - 1)) for count in (candidate, reference)]
+    waves = [
+        np.stack([long(MONO)] + [long(OTHER)] * (count - 1)) for count in (candidate, reference)
+    ]
     row = quality.evaluate(*waves, sample_rate=RATE)
     assert all(np.isfinite(value) for value in row.values())
 
@@ -260,7 +295,8 @@ def test_loud_loops_and_streams_are_lowered_instead_of_squared_off():
     """At +8 dB of full scale a loop came out nearly a square wave, without a word."""
     recipe = dataclasses.replace(SMALL, evaluations=5)
     soft, hard = (
-        streaming.fit(recipe, [loud(gain).astype(np.float32)], sample_rate=RATE) for gain in (0.02, 2.5)
+        streaming.fit(recipe, [loud(gain).astype(np.float32)], sample_rate=RATE)
+        for gain in (0.02, 2.5)
     )
     loops = [
         streaming.make_loop(streaming.prepare_loop(style, seconds=1.0), jax.random.key(0))

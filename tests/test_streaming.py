@@ -230,7 +230,13 @@ def test_loops_have_the_level():
 def test_the_loop_canvas_is_a_circle():
     """Turned parameters make the turned wave: nothing in it knows where the beginning is."""
     equaliser = canvas.Equaliser(64, 16, 4)
-    sketch = canvas.loop_canvas(np.ones((321, 1, 1), np.float32), np.ones((33, 1, 1), np.complex64), sample_rate=RATE, samples=640, equaliser=equaliser)
+    sketch = canvas.loop_canvas(
+        np.ones((321, 1, 1), np.float32),
+        np.ones((33, 1, 1), np.complex64),
+        sample_rate=RATE,
+        samples=640,
+        equaliser=equaliser,
+    )
     parameters = sketch.init(KEY)
     parameters["gain"] = jax.random.normal(KEY, parameters["gain"].shape)
     turned = {"noise": np.roll(parameters["noise"], 48, axis=1), "gain": np.roll(parameters["gain"], 3, axis=1)}

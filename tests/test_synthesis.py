@@ -473,23 +473,42 @@ def test_resumed_is_uninterrupted(tmp_path, name):
     folder = str(tmp_path / "states")
     stop = lambda rows: os.kill(os.getpid(), signal.SIGINT)
     recipe, problem = shared(name)
-    partly = synthesis.run(problem, recipe, jax.random.key(0), checkpoint_path=folder, checkpoint_every=10_000, on_chunk=stop)
+    partly = synthesis.run(
+        problem,
+        recipe,
+        jax.random.key(0),
+        checkpoint_path=folder,
+        checkpoint_every=10_000,
+        on_chunk=stop,
+    )
     assert partly.outcome.reason == "interrupted" and partly.outcome.progress[-1].evaluations == 25
     assert np.all(np.isfinite(partly.wave))
     rows = []
-    resumed = synthesis.run(problem, recipe, jax.random.key(0), checkpoint_path=folder, checkpoint_every=10_000, resume=True, on_chunk=rows.append)
+    resumed = synthesis.run(
+        problem,
+        recipe,
+        jax.random.key(0),
+        checkpoint_path=folder,
+        checkpoint_every=10_000,
+        resume=True,
+        on_chunk=rows.append,
+    )
     np.testing.assert_array_equal(resumed.wave, made(name).wave)
     assert [row.evaluations for row in resumed.outcome.progress] == [25, 40] and len(rows) == 1
 
 
 def test_resume_without_a_checkpoint_starts_anew(tmp_path):
     recipe, problem = shared("texture-fast")
-    found = synthesis.run(problem, recipe, jax.random.key(0), checkpoint_path=str(tmp_path / "none"), resume=True)
+    found = synthesis.run(
+        problem, recipe, jax.random.key(0), checkpoint_path=str(tmp_path / "none"), resume=True
+    )
     np.testing.assert_array_equal(found.wave, made().wave)
 
 
 def test_a_checkpoint_that_cannot_be_written_stops_no_run(tmp_path):
-    """Catches hours lost to a full disk: the run goes on, and its caller is told; without a caller who listens it is an error."""
+    """Catches hours lost to a full disk: the run goes on, and its caller is told; without a caller
+    who listens it is an error.
+    """
     recipe, problem = shared("texture-fast")
     told = []
     options = {"checkpoint_path": str(tmp_path / "nowhere" / "state"), "checkpoint_every": 1}

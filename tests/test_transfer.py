@@ -53,7 +53,11 @@ def shared(name="transfer"):
 @functools.cache
 def made(name="transfer", style=1.0):
     recipe, problem = shared(name)
-    return synthesis.run(synthesis.reweighted(problem, style=style) if style != 1 else problem, recipe, jax.random.key(0))
+    return synthesis.run(
+        synthesis.reweighted(problem, style=style) if style != 1 else problem,
+        recipe,
+        jax.random.key(0),
+    )
 
 
 def contour(wave):
