@@ -437,8 +437,7 @@ def mono_weights(wave: np.ndarray) -> np.ndarray:
     cancels.
 
     Where the mean has less than a hundredth of the channels' mean power, as of an inverted pair, it
-    is the strongest
-    component of their covariance.
+    is the strongest component of their covariance.
     """
     channels = len(wave)
     even = np.full(channels, 1 / channels)
@@ -465,15 +464,13 @@ def fold_channels(
     recorded as stereo, say.
 
     A channel is left out where it lies 100 dB under the loudest one, or where all but -100 dB of it
-    is another channel
-    times a factor, which may be negative, the same in all waves.
+    is another channel times a factor, which may be negative, the same in all waves.
 
     Args:
       waves: [C, N_i] each; a constant in them counts for nothing.
       decorrelated: whether each channel is kept without what follows from those before it, times a
-        number. Where phases are
-        recovered channel by channel, what two channels share would otherwise come back as two
-        different sounds.
+        number. Where phases are recovered channel by channel, what two channels share would
+        otherwise come back as two different sounds.
     Returns:
       The waves [C', N_i], and what gives the channels back [C, C'] float32: factors of those that
       were kept.

@@ -75,10 +75,11 @@ def waveform_canvas(
 ) -> Canvas:
     """White noise, shaped by the references' long-term spectrum and then by gains over time and frequency into a wave.
 
-    Parameters: noise z [C, samples], and gains g [C, T, B] in nepers (factors e^g) over frames and mel bands, zero at first.
-    The wave is istft(L e^g L^-1 stft(irfft(A rfft(z)))), L the `coupling` of the channels. Both are
-    preconditioners. Through A, gradients on z are those on the wave
-    weighted by the spectrum, so that loud and faint bands converge alike. Through g, whole regions grow loud or fall silent
+    Parameters: noise z [C, samples], and gains g [C, T, B] in nepers (factors e^g) over frames and
+    mel bands, zero at first. The wave is istft(L e^g L^-1 stft(irfft(A rfft(z)))), L the `coupling`
+    of the channels. Both are preconditioners. Through A, gradients on z are those on the wave
+    weighted by the spectrum, so that loud and faint bands converge alike. Through g, whole regions
+    grow loud or fall silent
     together and by factors, which sample by sample takes hundreds of steps: quiet between ticks 40 dB louder is 4.6 nepers away.
 
     A also makes the start a good one: noise of the references' spectrum and, with several channels, of their correlation
@@ -129,8 +130,8 @@ def loop_canvas(
 
     colour: [samples // 2 + 1, C, C] of `spectral_colour`; coupled: of `coupling`; samples: at least
     two windows. The gains' frames stand around a circle; past the end the first ones come again.
-    Where the length is no multiple of the
-    hop they come again by up to half a hop off, so that over one window the continuation past the end fades into the beginning.
+    Where the length is no multiple of the hop they come again by up to half a hop off, so that over
+    one window the continuation past the end fades into the beginning.
     """
     n_fft, hop = equaliser.n_fft, equaliser.hop_length
     channels, frames = colour.shape[-1], max(1, round(samples / hop))
@@ -166,17 +167,15 @@ def coupling(density: np.ndarray, *, equaliser: Equaliser) -> np.ndarray:
     transform.
 
     The parts that gains act on are the first channel, what the second has that does not follow from
-    the first, and so on.
-    Gains of the channels themselves would have to agree to 0.1 % for a difference at -60 dB; and
-    where two channels are
-    equal, moving one gain alone would make a difference that the recording does not have.
+    the first, and so on. Gains of the channels themselves would have to agree to 0.1 % for a
+    difference at -60 dB; and where two channels are equal, moving one gain alone would make a
+    difference that the recording does not have.
 
     Args:
       density: [F', C, C] cross-spectral density on any grid from 0 to Nyquist.
     Returns:
       [n_fft // 2 + 1, C, C] complex64, lower triangular with a diagonal of ones: the parts times it
-      are the channels. The
-      unit matrix for one channel.
+      are the channels. The unit matrix for one channel.
     """
     bins, channels = equaliser.n_fft // 2 + 1, density.shape[-1]
     # The mean over a bin's width: a phase that turns within it, as with a long delay, couples
@@ -397,8 +396,8 @@ def _cholesky(density: np.ndarray) -> np.ndarray:
     """
     channels = density.shape[-1]
     # Channels that follow from each other make the density singular. A ridge of -120 dB keeps the
-    # factor real; of -80 dB
-    # it was a difference between equal channels that the optimiser took for a sound.
+    # factor real; of -80 dB it was a difference between equal channels that the optimiser took for
+    # a sound.
     power = np.trace(density, axis1=1, axis2=2).real
     ridge = 1e-12 * power / channels + 1e-14 * np.mean(power) + np.finfo(np.float64).tiny
     return np.linalg.cholesky(density + ridge[:, None, None] * np.eye(channels))

@@ -1,11 +1,11 @@
 """Objectives: a target fitted once to a reference, and a differentiable distance to it.
 
-`fit(reference) -> target` returns a pytree that can be saved and used again; `distance(target, x) -> (scalar, terms)` is
-what the optimiser lowers, with its named parts. What the two take is up to the objective: a
-spectrogram [T, F], or [T, S, F]
-of S streams (where only [T, F] is said, streams count as more bins, but no bin has a neighbour in
-another stream), or a wave
-[C, N] once `seen_through` put a transform before it. A cited system is another objective or another weight, never a loop.
+`fit(reference) -> target` returns a pytree that can be saved and used again; `distance(target, x)
+-> (scalar, terms)` is what the optimiser lowers, with its named parts. What the two take is up to
+the objective: a spectrogram [T, F], or [T, S, F] of S streams (where only [T, F] is said, streams
+count as more bins, but no bin has a neighbour in another stream), or a wave [C, N] once
+`seen_through` put a transform before it. A cited system is another objective or another weight,
+never a loop.
 """
 
 import functools
@@ -370,10 +370,11 @@ def onset_statistics(
 ) -> Objective:
     """Statistics of the onset strength of compressed spectrograms [T, F]: how high onsets are, what shapes they have, how they follow.
 
-    Onset strength is the mean over bins of how much each rises within `step` frames (half-wave rectified spectral flux,
-    Dixon, DAFx 2006), in units of the reference's deviation; of several streams [T, S, F] each has
-    its own. Its patches are matched by sliced optimal transport, its rhythm by
-    its autocorrelation (Antognini, Hoffman & Weiss 2019, there of every feature of a network, which are so many that they copy).
+    Onset strength is the mean over bins of how much each rises within `step` frames (half-wave
+    rectified spectral flux, Dixon, DAFx 2006), in units of the reference's deviation; of several
+    streams [T, S, F] each has its own. Its patches are matched by sliced optimal transport, its
+    rhythm by its autocorrelation (Antognini, Hoffman & Weiss 2019, there of every feature of a
+    network, which are so many that they copy).
 
     Args:
       step: frames.

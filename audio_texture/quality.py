@@ -1,13 +1,10 @@
 """Judging a texture against its reference: is it like it, and is it more than a copy of it?
 
 A wave here is NumPy, float32 [samples] or [channels, samples], nominally in [-1, 1]. Of several
-channels each is judged, and
-the sum and difference of every two neighbours, in proportion to their power; `image_db` says
-whether they relate as they
-do in the reference. Every sound is brought to the working rate, 16 kHz or the lowest of the rates
-given, cut at 20 Hz and at 0.44 of the rate, and brought to one level. Nothing here needs a
-gradient;
-only the auditory statistics run in JAX.
+channels each is judged, and the sum and difference of every two neighbours, in proportion to their
+power; `image_db` says whether they relate as they do in the reference. Every sound is brought to
+the working rate, 16 kHz or the lowest of the rates given, cut at 20 Hz and at 0.44 of the rate, and
+brought to one level. Nothing here needs a gradient; only the auditory statistics run in JAX.
 
 Likeness comes as ratios in which 1 is the distance between the two halves of the reference itself:
 
@@ -412,8 +409,7 @@ def _judged(
       rates: theirs, Hz.
     Returns:
       For each stream the sounds, as `prepare` makes them at the highest rate that suits all; the
-      streams' shares of the
-      reference's power [S], which add up to one; and the rate.
+      streams' shares of the reference's power [S], which add up to one; and the rate.
     """
     rate = min([*rates, WORKING_RATE])
     for (name, wave), its_rate in zip(waves.items(), rates, strict=True):
@@ -795,11 +791,9 @@ def image_error(
     """How far the stereo image is from the reference's, in dB.
 
     Of every two neighbouring channels, in third octaves: the difference in dB of the two levels,
-    and of the levels of their
-    difference and sum, which is how wide and how much in phase they are. What counts is the mean
-    error, weighted by the
-    reference's power in a band. Times between channels are heard in it only as far as they move sum
-    and difference.
+    and of the levels of their difference and sum, which is how wide and how much in phase they are.
+    What counts is the mean error, weighted by the reference's power in a band. Times between
+    channels are heard in it only as far as they move sum and difference.
 
     Args:
       candidate, reference: [C, N] and [D, M]; one channel is the same in all of the reference's.

@@ -14,8 +14,7 @@ import scipy.signal
 # A Hann window of 1024 sums to 512, so log1p of any magnitude of a wave in [-1, 1] stays under 7: the authors' fixed scale.
 CEILING = 7.0
 # Shares of the loudest stream's magnitude in a bin: below -26 dB another stream counts less and
-# less, and below -80 dB it
-# is empty.
+# less, and below -80 dB it is empty.
 FAINT_STREAM, EMPTY_STREAM = 0.05, 1e-4
 
 

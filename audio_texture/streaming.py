@@ -43,9 +43,8 @@ from audio_texture.precision import single
 from audio_texture.recipes import Recipe
 
 # Above this share of full scale peaks are rounded off: what is emitted cannot be lowered when a
-# louder moment comes. A
-# stream is lowered to it beforehand where the references' peaks or those of its first block pass
-# full scale.
+# louder moment comes. A stream is lowered to it beforehand where the references' peaks or those of
+# its first block pass full scale.
 KNEE = 0.9
 # Just under 1, so that rounding to integers cannot pass full scale.
 FULL = 0.9999

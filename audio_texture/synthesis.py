@@ -286,9 +286,8 @@ def fold_transfer(
     have the same again.
 
     A style of equal channels gets the content's image first: the width of a mono style is none, and
-    whatever lies between
-    the channels of a stereo content would be infinitely far from it. Returns as
-    `audio.fold_channels`.
+    whatever lies between the channels of a stereo content would be infinitely far from it. Returns
+    as `audio.fold_channels`.
     """
     pair = [content, audio.with_image(style, content, sample_rate=sample_rate)]
     return audio.fold_channels(pair, decorrelated=recipe.canvas == "spectrogram")
@@ -655,8 +654,7 @@ def as_modelled(
 
     Returns:
       The recipe without kernels that do not fit; the waves at the modelled rate, without DC and at
-      the recipe's level; and a
-      weight for each.
+      the recipe's level; and a weight for each.
     """
     weights = list(weights or [1.0] * len(references))
     check_weights(weights, len(references))

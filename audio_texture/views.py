@@ -2,9 +2,8 @@
 spectrogram canvas.
 
 T frames, S streams (channels, and of neighbouring channels their sum and difference), F bins, C
-channels. Streams have an
-axis of their own, [T, S, F]: what slides along frequency must not slide from one stream into the
-next.
+channels. Streams have an axis of their own, [T, S, F]: what slides along frequency must not slide
+from one stream into the next.
 """
 
 import functools

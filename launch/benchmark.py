@@ -5,8 +5,8 @@
     python -m launch.benchmark --cases=texture --input=rain.wav
 
 Writes benchmark.json, and files.json, the record of it, into --output_dir: rows {"case", "name",
-"shape", "compile_s", "run_ms", "peak_mb", "ratio"}; ratio is
-the time of the case's first row divided by this row's, and every row has a process of its own, so that its peak is its own.
+"shape", "compile_s", "run_ms", "peak_mb", "ratio"}; ratio is the time of the case's first row
+divided by this row's, and every row has a process of its own, so that its peak is its own.
 
 style-distance  value and gradient of the Gram distance at 513 bins x 431 frames, width 11: of 4096 explicit filters by their
                 Grams, by frames x frames, in closed form; and six frames x frames matmuls, the closed form's floor.

@@ -10,10 +10,9 @@
     python -m launch.stream --target=rain.safetensors --seconds=600 --output_dir=output/more   # no recording needed
 
 Writes stream.wav, config.json, metrics.jsonl (a line a block), state.safetensors, report.html and
-files.json, the record of them,
-into --output_dir. The file can be played while it grows. Ctrl-C ends the stream after the
-evaluations at hand, with exit status 130; a full disk or a player
-that closes its pipe ends it with exit status 1. What was written so far stays valid.
+files.json, the record of them, into --output_dir. The file can be played while it grows. Ctrl-C
+ends the stream after the evaluations at hand, with exit status 130; a full disk or a player that
+closes its pipe ends it with exit status 1. What was written so far stays valid.
 """
 
 import contextlib

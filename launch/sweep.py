@@ -11,10 +11,11 @@
 own, and a; for one of them alone), whole numbers from:to, numbers from:to:count evenly spaced, from:to:count:log in equal ratios.
 Several --input, and patterns with * ? [ ], are swept too, unless --mixture.
 
-Writes into --output_dir a folder a run, whole or not at all (texture.wav, config.json, metrics.jsonl, spectrogram.png, run.json),
-sweep.csv, sweep.html and sweep.json, and records of them (files.json). --resume goes on where a
-sweep was stopped and tries failed runs again. The exit status is how
-many runs failed (120 at most), 130 after Ctrl-C, and 2, with nothing written, for bad input.
+Writes into --output_dir a folder a run, whole or not at all (texture.wav, config.json,
+metrics.jsonl, spectrogram.png, run.json), sweep.csv, sweep.html and sweep.json, and records of them
+(files.json). --resume goes on where a sweep was stopped and tries failed runs again. The exit
+status is how many runs failed (120 at most), 130 after Ctrl-C, and 2, with nothing written, for bad
+input.
 """
 
 import contextlib

@@ -11,9 +11,8 @@
     python -m launch.texture --config=output/rain/config.json --output_dir=output/again    # the same samples again
 
 Writes texture.wav (texture_0.wav ... for several samples), config.json, metrics.jsonl, report.html
-and files.json, the record
-of them, into --output_dir.
-Ctrl-C ends the optimisation after the evaluations at hand and writes what there is (exit status 130).
+and files.json, the record of them, into --output_dir. Ctrl-C ends the optimisation after the
+evaluations at hand and writes what there is (exit status 130).
 """
 
 from collections.abc import Collection, Hashable, Sequence
