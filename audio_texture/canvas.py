@@ -101,7 +101,7 @@ def waveform_canvas(
     ends = [np.asarray(shares) for shares in (weights, weights if morph_to is None else morph_to)]
     mixed = [mixed_density(densities, (1 - knot) * ends[0] + knot * ends[1]) for knot in knots]
     colours = [jnp.asarray(spectral_colour(density)) for density in mixed]
-    coupled = coupling(np.mean(mixed, axis=0), equaliser=equaliser)
+    coupled = coupling(np.mean(mixed, axis=0), sample_rate=sample_rate, equaliser=equaliser)
     fades = np.stack([np.interp(np.linspace(0, 1, samples), knots, row) for row in np.eye(len(knots))]).astype(np.float32)[:, None]
     sizes = {"n_fft": equaliser.n_fft, "hop_length": equaliser.hop_length}
     channels = len(references[0])
@@ -162,7 +162,7 @@ def loop_canvas(
     return Canvas(init, render, {"colour": jnp.asarray(colour), "coupling": jnp.asarray(coupled)})
 
 
-def coupling(density: np.ndarray, *, equaliser: Equaliser) -> np.ndarray:
+def coupling(density: np.ndarray, *, sample_rate: int, equaliser: Equaliser) -> np.ndarray:
     """How each channel follows from those before it, at the frequencies of an equaliser's
     transform.
 
@@ -173,26 +173,23 @@ def coupling(density: np.ndarray, *, equaliser: Equaliser) -> np.ndarray:
 
     Args:
       density: [F', C, C] cross-spectral density on any grid from 0 to Nyquist.
+      sample_rate: in Hz.
     Returns:
       [n_fft // 2 + 1, C, C] complex64, lower triangular with a diagonal of ones: the parts times it
-      are the channels. The unit matrix for one channel.
+      are the channels. The unit matrix for one channel, and without gains.
     """
     bins, channels = equaliser.n_fft // 2 + 1, density.shape[-1]
-    # The mean over a bin's width: a phase that turns within it, as with a long delay, couples
-    # nothing.
-    edges = (np.arange(bins + 1) - 0.5) / (bins - 1) * (len(density) - 1) + 0.5
-    edges = np.clip(edges, 0, len(density))
-    running = np.concatenate([0 * density[:1], np.cumsum(density, axis=0)]).reshape(
-        len(density) + 1, -1
-    )
-    at_edges = np.stack(
-        [np.interp(edges, np.arange(len(running)), column) for column in running.T], axis=1
-    )
-    mean = (
-        np.diff(at_edges, axis=0).reshape(bins, channels, channels) / np.diff(edges)[:, None, None]
-    )
-    factor = _cholesky(mean)
-    return (factor / np.diagonal(factor, axis1=1, axis2=2)[:, None]).astype(np.complex64)
+    if channels == 1 or not equaliser.bands:
+        return np.tile(np.eye(channels, dtype=np.complex64), (bins, 1, 1))
+    # In the gains' own bands: over a single bin channels that have nothing in common seem to follow
+    # from each other, by chance and in another way at every bin.
+    filters = _interpolation(spectrogram.mel_filters(sample_rate, equaliser.n_fft, equaliser.bands))
+    grids = np.linspace(0, 1, len(density)), np.linspace(0, 1, bins)
+    shares = np.stack([np.interp(*grids, column) for column in filters.T])
+    shares = shares / np.maximum(shares.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    factor = _cholesky(np.tensordot(shares, density, 1))
+    factor = factor / np.diagonal(factor, axis1=1, axis2=2)[:, None]
+    return np.tensordot(filters, factor, 1).astype(np.complex64)
 
 
 def part_levels(density: np.ndarray) -> np.ndarray:

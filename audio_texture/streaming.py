@@ -212,7 +212,7 @@ def fit(
     gains = [
         canvas.gains_of(
             wave,
-            coupled=canvas.coupling(density, equaliser=equaliser),
+            coupled=canvas.coupling(density, sample_rate=rate, equaliser=equaliser),
             sample_rate=rate,
             equaliser=equaliser,
         )
@@ -508,7 +508,7 @@ def _circle(style: Style, place: float, samples: int) -> canvas.Canvas:
     )
     sizes = {"sample_rate": style.sample_rate, "samples": samples, "equaliser": equaliser}
     return canvas.loop_canvas(
-        _colour(density, samples), canvas.coupling(density, equaliser=equaliser), **sizes
+        _colour(density, samples), canvas.coupling(density, sample_rate=style.sample_rate, equaliser=equaliser), **sizes
     )
 
 

@@ -50,7 +50,8 @@ def call(arguments: list[str], at: int, removed: str = "") -> tuple[int, list[st
             if count == at and removed:
                 shutil.rmtree(removed)
             elif count == at:
-                if name == "show":
+                # Where interrupts are noted, as around a block of a stream, none is raised.
+                if name in ("show", "step"):
                     os.kill(os.getpid(), signal.SIGINT)
                 else:
                     raise KeyboardInterrupt

@@ -156,7 +156,7 @@ def test_parts_are_joined_as_they_were_split():
     wave = np.concatenate([sides(-20.0), (MONO - 0.3 * OTHER)[None]])[:, :4000]
     density = canvas.spectral_density(wave, sample_rate=RATE, samples=4000, smoothing_hz=20.0)
     equaliser = canvas.Equaliser(128, 32, 6)
-    coupled = canvas.coupling(density, equaliser=equaliser)
+    coupled = canvas.coupling(density, sample_rate=RATE, equaliser=equaliser)
     assert coupled.shape == (65, 3, 3) and np.all(np.triu(coupled, 1) == 0)
     gain = np.zeros((3, spectrogram.frame_count(4000, n_fft=128, hop_length=32), 6), np.float32)
     same = canvas.equalised(
