@@ -11,6 +11,7 @@ quality.json, config.json, metrics.jsonl, report.html and files.json, the record
 optimisation after the evaluations at hand and writes what there is (exit status 130).
 """
 
+import concurrent.futures
 import dataclasses
 import os
 from collections.abc import Collection, Hashable, Sequence
@@ -147,19 +148,20 @@ def main() -> int:
     for line in synthesis.fields_of(recipe, synthesis.modelled_rate(recipe, rate)):
         cli.say(line)
     jobs = [(name, synthesis.reweighted(problem, style=weight), config["seed"]) for name, weight in zip(names, weights, strict=True)]
-    output, made, metrics, status = runs.make_sounds(
-        config, recipe, rate, jobs, program="transfer", record=record
-    )
-
-    def page():
-        # Not in a thread while the results are made: two that compile and compute side by side were
-        # seen to wait for each other for ever, on two cores.
-        judged = _judge_originals(*sounds, rate)
-        return _report(output, config, *sounds, rate, made, metrics, judged)
-
-    return runs.write_report(
-        output, "report.html", page, status, "players, spectrograms, measures and the loss"
-    )
+    # The originals are judged while the results are made, which leaves half of two cores idle.
+    beside = concurrent.futures.ThreadPoolExecutor(1)
+    judged = beside.submit(_judge_originals, *sounds, rate)
+    try:
+        output, made, metrics, status = runs.make_sounds(
+            config, recipe, rate, jobs, program="transfer", record=record
+        )
+        page = lambda: _report(output, config, *sounds, rate, made, metrics, judged.result())
+        return runs.write_report(
+            output, "report.html", page, status, "players, spectrograms, measures and the loss"
+        )
+    finally:
+        # Who is interrupted does not wait for it.
+        beside.shutdown(wait=False, cancel_futures=True)
 
 
 def _judge_originals(content: np.ndarray, style: np.ndarray, rate: int) -> list[dict[str, Any]]:
