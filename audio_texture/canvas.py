@@ -294,9 +294,13 @@ def whitened(wave: jax.Array, colour: jax.Array) -> jax.Array:
     diagonal = jnp.abs(jnp.diagonal(colour, axis1=1, axis2=2))
     lifted = jnp.maximum(1e-4 * jnp.sqrt(jnp.mean(diagonal**2)) - diagonal, 0.0)
     full = colour + lifted[:, :, None] * jnp.eye(len(wave))[None]
-    spectrum = jnp.fft.rfft(wave, axis=-1).T[:, :, None]
-    white = jax.lax.linalg.triangular_solve(full.astype(spectrum.dtype), spectrum, left_side=True, lower=True)
-    return jnp.fft.irfft(white[:, :, 0].T, n=wave.shape[-1], axis=-1)
+    # Forward substitution: `triangular_solve` calls BLAS for every frequency, whose threads were seen
+    # to wait for ever in a process that was forked from one that had them.
+    white = []
+    for row, spectrum in enumerate(jnp.fft.rfft(wave, axis=-1)):
+        follows = [full[:, row, column] * part for column, part in enumerate(white)]
+        white.append((spectrum - sum(follows)) / full[:, row, row])
+    return jnp.fft.irfft(jnp.stack(white), n=wave.shape[-1], axis=-1)
 
 
 def recoloured(wave: np.ndarray, other: np.ndarray, *, sample_rate: int, bands: int = 32) -> np.ndarray:
