@@ -99,7 +99,7 @@ def transfer_page(
             "Measures",
             table(rows, ["", *(row["candidate"] for row in measures), "what is good"])
             if measures
-            else "<p>Sounds under a second, or silent in mono, are not judged.</p>",
+            else "<p>Sounds under a second, or silent, are not judged.</p>",
         ),
         (
             "Loss",

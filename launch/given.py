@@ -20,6 +20,17 @@ RECIPE_FLAGS = (
     *(field.name for field in dataclasses.fields(recipes.Recipe) if field.name not in cli.FIXED),
 )
 
+# Flags of the sounds that a mixture is made of, and of how.
+OF_MIXTURE = (
+    "input",
+    "input_start",
+    "input_seconds",
+    "weights",
+    "morph_to",
+    "bands",
+    "crossover_hz",
+)
+
 
 def given(name: str) -> bool:
     """Whether the user gave a flag."""

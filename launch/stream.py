@@ -100,15 +100,7 @@ def main() -> int:
 def _check_flags(seconds: float, piped: bool) -> None:
     if not (seconds == 0 or synthesis.SHORTEST_SECONDS <= seconds < float("inf")):
         raise cli.UserError(f"--seconds: {seconds:g} s must be 0 (until interrupted) or at least {synthesis.SHORTEST_SECONDS:g} s.")
-    for name in (
-        "input",
-        "input_start",
-        "input_seconds",
-        "weights",
-        "morph_to",
-        "bands",
-        "crossover_hz",
-    ):
+    for name in given.OF_MIXTURE:
         if _TARGET.value and given.given(name):
             raise cli.UserError(f"--target: {_TARGET.value!r} holds a fitted style; leave --{name} out.")
     if _RESUME.value and (piped or _LOOP.value):

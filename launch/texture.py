@@ -36,13 +36,7 @@ flags.adopt_module_key_flags(cli)
 SOUND, SOURCES = "texture", ("input",)
 # What decides about samples beside the recipe.
 DECIDES = (
-    "input",
-    "input_start",
-    "input_seconds",
-    "weights",
-    "morph_to",
-    "bands",
-    "crossover_hz",
+    *given.OF_MIXTURE,
     "seconds",
     "seed",
     "samples",

@@ -165,7 +165,7 @@ def main() -> int:
 
 
 def _judge_originals(content: np.ndarray, style: np.ndarray, rate: int) -> list[dict[str, Any]]:
-    """Rows of quality.json for the content and the style themselves; none where one cannot be judged: too short, or silent in mono."""
+    """Rows of quality.json for the content and the style themselves; none where one cannot be judged: too short, or silent."""
     try:
         return [{"candidate": name, "style_weight": None, **measures(wave, (content, style), rate)} for name, wave in (("content", content), ("style", style))]
     except ValueError:
