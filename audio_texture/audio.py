@@ -42,8 +42,7 @@ _MOST_FRAMES_PER_BYTE = 6000
 
 
 class FileWarning(UserWarning):
-    """A file was read although its header is wrong or its end is missing; the message names both.
-    """
+    """A file was read although its header is wrong or its end is missing; the message names both."""
 
 
 class Recording(NamedTuple):
@@ -102,7 +101,9 @@ def read_recording(path: str, *, start: float = 0.0, seconds: float | None = Non
             if not 0 <= start < (math.inf if known is None else known / rate):
                 raise _no_such_start(path, start, known, rate)
             if seconds is not None and seconds * rate < 1:
-                raise ValueError(f"{path!r} cannot be read for {seconds:g} s; it must be for a sample at least.")
+                raise ValueError(
+                    f"{path!r} cannot be read for {seconds:g} s; it must be for a sample at least."
+                )
             first = int(start * rate)
             limits = [] if seconds is None or math.isinf(seconds) else [int(seconds * rate)]
             limits += [] if known is None else [known - first]
@@ -354,7 +355,9 @@ def write(path: str, wave: np.ndarray, sample_rate: int, *, as_float: bool = Fal
                 for start in range(0, wave.shape[1], 65_536):
                     file.write(wave[:, start : start + 65_536].T)
     except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
-        raise ValueError(f"{path!r} cannot be written as {container} with {len(wave)} channels at {sample_rate} Hz ({str(error).strip()}).") from error
+        raise ValueError(
+            f"{path!r} cannot be written as {container} with {len(wave)} channels at {sample_rate} Hz ({str(error).strip()})."
+        ) from error
 
 
 def frames_to_extend(path: str, *, channels: int, sample_rate: int, at_least: int) -> int:
@@ -393,12 +396,18 @@ def extend(path: str, wave: np.ndarray, sample_rate: int, *, start: int) -> None
     Raises:
       ValueError: a file that ends before `start`, or cannot be written, as on a full disk.
     """
-    make = {"samplerate": sample_rate, "channels": len(wave), "format": "WAV", "subtype": "PCM_24"} if start == 0 else {}
+    make = (
+        {"samplerate": sample_rate, "channels": len(wave), "format": "WAV", "subtype": "PCM_24"}
+        if start == 0
+        else {}
+    )
     try:
         # The header is brought up to date when the file is closed.
         with soundfile.SoundFile(path, "r+" if start else "w", **make) as file:
             if file.frames < start:
-                raise ValueError(f"{path!r} has {file.frames} samples, fewer than the {start} to go on from.")
+                raise ValueError(
+                    f"{path!r} has {file.frames} samples, fewer than the {start} to go on from."
+                )
             file.truncate(start)
             file.seek(start)
             try:
@@ -408,7 +417,9 @@ def extend(path: str, wave: np.ndarray, sample_rate: int, *, start: int) -> None
                 raise
         files.sync_file(path)
     except (soundfile.LibsndfileError, OSError) as error:
-        raise ValueError(f"{path!r} cannot be written on ({str(error).strip()}); is the disk full?") from error
+        raise ValueError(
+            f"{path!r} cannot be written on ({str(error).strip()}); is the disk full?"
+        ) from error
 
 
 def resample(wave: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
@@ -524,7 +535,15 @@ def with_image(wave: np.ndarray, like: np.ndarray, *, sample_rate: int) -> np.nd
     edge = min(round(0.005 * sample_rate), samples // 2)
     ramp = np.sin(np.pi / 2 * (np.arange(edge) + 0.5) / max(edge, 1)) ** 2
     faded = wave[0] * np.concatenate([ramp, np.ones(samples - 2 * edge), ramp[::-1]])
-    return (mixing @ np.stack([wave[0], *(np.roll(faded, channel * samples // channels) for channel in range(1, channels))])).astype(np.float32)
+    return (
+        mixing
+        @ np.stack(
+            [
+                wave[0],
+                *(np.roll(faded, channel * samples // channels) for channel in range(1, channels)),
+            ]
+        )
+    ).astype(np.float32)
 
 
 def trim_silence(wave: np.ndarray) -> np.ndarray:
@@ -584,8 +603,7 @@ def read_sounding(path: str, *, start: float, seconds: float) -> tuple[Recording
 
 
 def seconds_of(path: str) -> float | None:
-    """How long a sound file is by its header; None where it does not say. ValueError as of `read`.
-    """
+    """How long a sound file is by its header; None where it does not say. ValueError as of `read`."""
     _check_file(path)
     try:
         with _opened(path) as file:
@@ -627,7 +645,9 @@ def rms(wave: np.ndarray) -> float:
 def heard(wave: np.ndarray, *, sample_rate: float) -> np.ndarray:
     """A wave [..., N] without what lies below `LOWEST_HEARD` Hz, float32; without a shift of phase, its ends continued by their mirror images."""
     sections = scipy.signal.butter(4, LOWEST_HEARD, "high", fs=sample_rate, output="sos")
-    return scipy.signal.sosfiltfilt(sections, wave, padlen=min(wave.shape[-1] - 1, round(sample_rate / 4))).astype(np.float32)
+    return scipy.signal.sosfiltfilt(
+        sections, wave, padlen=min(wave.shape[-1] - 1, round(sample_rate / 4))
+    ).astype(np.float32)
 
 
 def level(wave: np.ndarray, *, sample_rate: float) -> float:
@@ -636,14 +656,20 @@ def level(wave: np.ndarray, *, sample_rate: float) -> float:
     Wind of 5 Hz on a microphone can hold three quarters of the power: brought to one RMS, two sounds that differ in it differ in how loud all else is.
     """
     # A channel at a time: ten minutes in double precision are large.
-    found = math.sqrt(np.mean([rms(heard(channel, sample_rate=sample_rate)) ** 2 for channel in wave])) if wave.size else 0.0
+    found = (
+        math.sqrt(np.mean([rms(heard(channel, sample_rate=sample_rate)) ** 2 for channel in wave]))
+        if wave.size
+        else 0.0
+    )
     return found if found >= SILENCE else rms(wave)
 
 
 def check_audible(wave: np.ndarray, name: str) -> None:
     """Raises ValueError, naming the sound, when it is digital silence or a constant (DC) and so has no texture."""
     if rms(wave) < SILENCE:
-        raise ValueError(f"{name} is silent: its level must be above {20 * math.log10(SILENCE):.0f} dB of full scale.")
+        raise ValueError(
+            f"{name} is silent: its level must be above {20 * math.log10(SILENCE):.0f} dB of full scale."
+        )
     if rms(wave - np.mean(wave, axis=-1, keepdims=True)) < SILENCE:
         raise ValueError(f"{name} is a constant (DC), not a sound.")
 

@@ -86,8 +86,10 @@ def cochlear_filters(samples, sample_rate, *, bands=30, low=20.0, high=10000.0):
     spacing = (erb_number(high) - erb_number(low)) / (bands + 1)
     position = (erb_number(np.fft.rfftfreq(samples, 1 / sample_rate)) - numbers[0]) / spacing
     rows = [np.cos(np.pi / 2 * np.clip(position - k, -1, 1)) for k in range(len(numbers))]
-    ends = [np.cos(np.pi / 2 * np.clip(position + 1, 0, 1)),
-                    np.cos(np.pi / 2 * np.clip(len(numbers) - position, 0, 1))]
+    ends = [
+        np.cos(np.pi / 2 * np.clip(position + 1, 0, 1)),
+        np.cos(np.pi / 2 * np.clip(len(numbers) - position, 0, 1)),
+    ]
     return np.stack([ends[0], *rows, ends[1]]).astype(np.float32)
 
 
@@ -103,12 +105,16 @@ def modulation_filters(frequencies, *, bands=20, low=0.5, high=200.0, quality=2.
     sum to about 1 between the second lowest and the second highest centre. `frequencies`: [F] in Hz.
     """
     centers = modulation_centers(bands=bands, low=low, high=high)
+
     def response(f):
         width = centers[:, None] / quality
         return np.cos(np.pi / 2 * np.clip((f[None] - centers[:, None]) / width, -1, 1))
+
     # the scale is taken on a fixed fine grid: it must not depend on the length of the sound
     grid = np.geomspace(centers[1], centers[-2], 1000)
-    return response(np.asarray(frequencies, np.float64)) / np.sqrt(np.mean(np.sum(response(grid) ** 2, 0)))
+    return response(np.asarray(frequencies, np.float64)) / np.sqrt(
+        np.mean(np.sum(response(grid) ** 2, 0))
+    )
 
 
 def octave_filters(frequencies, *, high=100.0, octaves=7):
@@ -118,7 +124,9 @@ def octave_filters(frequencies, *, high=100.0, octaves=7):
     `frequencies`: [F] in Hz.
     """
     centers = high / 2.0 ** np.arange(octaves)[::-1]
-    distance = np.log2(np.maximum(np.asarray(frequencies, np.float64), 1e-6)[None] / centers[:, None])
+    distance = np.log2(
+        np.maximum(np.asarray(frequencies, np.float64), 1e-6)[None] / centers[:, None]
+    )
     return np.cos(np.pi / 2 * np.clip(distance, -1, 1))
 
 
@@ -150,7 +158,9 @@ def envelopes(wave, *, sample_rate, bands=30, compression=0.3, floor=1e-5, overs
     samples = wave.shape[0]
     frames = round(samples * ENVELOPE_RATE / sample_rate)
     if frames < 2:
-        raise ValueError(f"wave must last at least 2 / {ENVELOPE_RATE:.0f} s, got {samples} samples.")
+        raise ValueError(
+            f"wave must last at least 2 / {ENVELOPE_RATE:.0f} s, got {samples} samples."
+        )
     # One-sided spectra, doubled: the analytic subbands. 0 and Nyquist stay single.
     filters_KxF = 2 * cochlear_filters(samples, sample_rate, bands=bands)
     filters_KxF[:, 0] /= 2
@@ -158,7 +168,9 @@ def envelopes(wave, *, sample_rate, bands=30, compression=0.3, floor=1e-5, overs
         filters_KxF[:, -1] /= 2
     spectrum_F = jnp.fft.rfft(wave)
     found, order = [], []
-    for length, group in _subband_lengths(filters_KxF, samples, 4 * ENVELOPE_RATE / sample_rate, oversampling).items():
+    for length, group in _subband_lengths(
+        filters_KxF, samples, 4 * ENVELOPE_RATE / sample_rate, oversampling
+    ).items():
         kept_GxF = np.zeros((len(group), min(length, filters_KxF.shape[1])), int)
         gains = np.zeros(kept_GxF.shape, np.float32)
         for row, (k, start, stop) in enumerate(group):
@@ -167,9 +179,11 @@ def envelopes(wave, *, sample_rate, bands=30, compression=0.3, floor=1e-5, overs
             order.append(k)
         subband = spectrum_F[kept_GxF] * gains
         # zeros beyond: the negative frequencies of an analytic signal
-        analytic = spectrogram.ifft(jnp.pad(subband, ((0, 0), (0, length - subband.shape[1])))) * (length / samples)
+        analytic = spectrogram.ifft(jnp.pad(subband, ((0, 0), (0, length - subband.shape[1])))) * (
+            length / samples
+        )
         power = jnp.real(analytic) ** 2 + jnp.imag(analytic) ** 2
-        envelope = (power + floor ** 2) ** (compression / 2)
+        envelope = (power + floor**2) ** (compression / 2)
         # strictly below 200 Hz: half of what lies at 200 Hz would have no phase left
         found.append(jnp.fft.rfft(envelope)[:, : (frames + 1) // 2] / length)
     return jnp.fft.irfft(jnp.concatenate(found)[np.argsort(order)], n=frames) * frames
@@ -182,7 +196,9 @@ def _subband_lengths(filters_KxF, samples, lowest, oversampling):
         bins = np.flatnonzero(response > 1e-6)
         start, stop = (bins[0], bins[-1] + 1) if len(bins) else (0, 0)
         least = max(oversampling * (stop - start), lowest * samples)
-        shrink = max([factor for factor in (4, 8, 16, 32) if samples / factor >= least], default=None)
+        shrink = max(
+            [factor for factor in (4, 8, 16, 32) if samples / factor >= least], default=None
+        )
         length = scipy.fft.next_fast_len(-(-samples // shrink)) if shrink else samples
         groups.setdefault(length, []).append((k, start, stop))
     return groups
@@ -220,7 +236,7 @@ def envelope_statistics(envelope, weights=None, *, envelope_rate=ENVELOPE_RATE):
     weights_1xM = (weights / jnp.sum(weights))[None]
     mean_K = jnp.sum(weights_1xM * envelope, 1)
     deviation_KxM = envelope - mean_K[:, None]
-    moment = lambda order: jnp.sum(weights_1xM * deviation_KxM ** order, 1)
+    moment = lambda order: jnp.sum(weights_1xM * deviation_KxM**order, 1)
     second_K = moment(2)
     # Never 0: a constant envelope then has moments 0 instead of noise / noise, and finite gradients.
     variance_K = second_K + (_RIPPLE * mean_K) ** 2
@@ -237,7 +253,7 @@ def envelope_statistics(envelope, weights=None, *, envelope_rate=ENVELOPE_RATE):
     count[0] = 1.0
     if frames % 2 == 0:
         count[-1] = 1.0
-    power = lambda filters: (filters ** 2 * count / frames).T.astype(np.float32)  # [F, Q]
+    power = lambda filters: (filters**2 * count / frames).T.astype(np.float32)  # [F, Q]
     cross = lambda x, y: jnp.real(x) * jnp.real(y) + jnp.imag(x) * jnp.imag(y)
     total_KxF = cross(spectrum_KxF, spectrum_KxF)
     modulation_KxQ = total_KxF @ power(modulation_filters(frequencies)) / variance_K[:, None]
@@ -249,24 +265,37 @@ def envelope_statistics(envelope, weights=None, *, envelope_rate=ENVELOPE_RATE):
     across_PxQ = across_PxQ / jnp.sqrt(octave_power_KxQ[j] * octave_power_KxQ[k])
 
     octave_KxQxF = spectrum_KxF[:, None] * (octaves_QxF * count).astype(np.float32)[None]
-    analytic_KxQxM = spectrogram.ifft(jnp.pad(octave_KxQxF, ((0, 0), (0, 0), (0, frames - octave_KxQxF.shape[2]))))
+    analytic_KxQxM = spectrogram.ifft(
+        jnp.pad(octave_KxQxF, ((0, 0), (0, 0), (0, frames - octave_KxQxF.shape[2])))
+    )
     low, high = analytic_KxQxM[:, :-1], analytic_KxQxM[:, 1:]
     # |a|^2 relative to its own band: the phase of a silent band is nothing, not 0 / 0
-    scale = jnp.sqrt(2 * octave_power_KxQ)  # root of <|a|^2>; the window's weights are already inside
+    scale = jnp.sqrt(
+        2 * octave_power_KxQ
+    )  # root of <|a|^2>; the window's weights are already inside
     size = jnp.sqrt(cross(low, low) + 1e-6 * scale[:, :-1, None] ** 2 / frames)
     doubled = low * low / size
     within_KxQ = jnp.sum(jnp.conj(doubled) * high, -1) / (scale[:, :-1] * scale[:, 1:])
 
     return Statistics(
-            mean=mean_K, variance=second_K / (mean_K ** 2 + 1e-12), skewness=moment(3) / sigma_K ** 3,
-            kurtosis=moment(4) / variance_K ** 2,
-            correlation=covariance_P / (sigma_K[band_pairs(bands, CORRELATION_OFFSETS)[0]]
-                                                                    * sigma_K[band_pairs(bands, CORRELATION_OFFSETS)[1]]),
-            modulation=modulation_KxQ, across=across_PxQ[:, 1:],
-            within=jnp.stack([jnp.real(within_KxQ), jnp.imag(within_KxQ)], -1))
+        mean=mean_K,
+        variance=second_K / (mean_K**2 + 1e-12),
+        skewness=moment(3) / sigma_K**3,
+        kurtosis=moment(4) / variance_K**2,
+        correlation=covariance_P
+        / (
+            sigma_K[band_pairs(bands, CORRELATION_OFFSETS)[0]]
+            * sigma_K[band_pairs(bands, CORRELATION_OFFSETS)[1]]
+        ),
+        modulation=modulation_KxQ,
+        across=across_PxQ[:, 1:],
+        within=jnp.stack([jnp.real(within_KxQ), jnp.imag(within_KxQ)], -1),
+    )
 
 
-def statistics(wave, weights=None, *, sample_rate, bands=30, compression=0.3, floor=1e-5, oversampling=2.0):
+def statistics(
+    wave, weights=None, *, sample_rate, bands=30, compression=0.3, floor=1e-5, oversampling=2.0
+):
     """The texture statistics of a sound, MS11.
 
     Args:
@@ -279,19 +308,37 @@ def statistics(wave, weights=None, *, sample_rate, bands=30, compression=0.3, fl
     Returns:
         Statistics with K = bands below Nyquist + 2.
     """
-    envelope = envelopes(wave, sample_rate=sample_rate, bands=bands, compression=compression, floor=floor, oversampling=oversampling)
+    envelope = envelopes(
+        wave,
+        sample_rate=sample_rate,
+        bands=bands,
+        compression=compression,
+        floor=floor,
+        oversampling=oversampling,
+    )
     frames = envelope.shape[1]
     if weights is not None:
         if weights.shape != wave.shape:
-            raise ValueError(f"weights must have the wave's shape {wave.shape}, got {weights.shape}.")
-        weights = jnp.interp(jnp.arange(frames) * (wave.shape[0] / frames), jnp.arange(wave.shape[0]), weights)
+            raise ValueError(
+                f"weights must have the wave's shape {wave.shape}, got {weights.shape}."
+            )
+        weights = jnp.interp(
+            jnp.arange(frames) * (wave.shape[0] / frames), jnp.arange(wave.shape[0]), weights
+        )
     return envelope_statistics(envelope, weights)
 
 
 # One step that counts the same in every group: the median root-mean-square difference, after `comparable`, between the
 # two halves of a recording (128 clips of ESC-10 in nine classes that are not mostly silence, halves of 2.5 s at 16 kHz).
 UNITS = Statistics(
-    mean=0.101, variance=0.283, skewness=0.316, kurtosis=0.224, correlation=0.13, modulation=0.64, across=0.199, within=0.225
+    mean=0.101,
+    variance=0.283,
+    skewness=0.316,
+    kurtosis=0.224,
+    correlation=0.13,
+    modulation=0.64,
+    across=0.199,
+    within=0.225,
 )
 
 
@@ -302,9 +349,12 @@ def comparable(values):
     (skewness), each with a floor under which differences fade; correlations stay as they are.
     """
     return values._replace(
-            mean=jnp.log(values.mean + 1e-4), variance=jnp.log(values.variance + 1e-3),
-            skewness=jnp.arcsinh(values.skewness), kurtosis=jnp.log(values.kurtosis + 1.0),
-            modulation=jnp.log(values.modulation + 1e-3))
+        mean=jnp.log(values.mean + 1e-4),
+        variance=jnp.log(values.variance + 1e-3),
+        skewness=jnp.arcsinh(values.skewness),
+        kurtosis=jnp.log(values.kurtosis + 1.0),
+        modulation=jnp.log(values.modulation + 1e-3),
+    )
 
 
 def distance(target, values):
@@ -324,5 +374,5 @@ def distance(target, values):
     for name, a, b, unit in zip(Statistics._fields, comparable(target), comparable(values), UNITS):
         if a.shape != b.shape:
             raise ValueError(f"{name} must have the target's shape {a.shape}, got {b.shape}.")
-        terms[name] = jnp.mean((a - b) ** 2) / unit ** 2
+        terms[name] = jnp.mean((a - b) ** 2) / unit**2
     return sum(terms.values()), terms

@@ -15,7 +15,6 @@ import scipy.ndimage
 
 from audio_texture import audio, spectrogram
 
-
 # Colours of the noise along a morph, between which it fades.
 KNOTS = 5
 
@@ -95,14 +94,17 @@ def waveform_canvas(
       morph_to: weights at the end, which the noise's colour fades to; of weights, and not of their parts of a sum, those between are means.
     """
     densities = [
-        spectral_density(wave, sample_rate=sample_rate, samples=samples, smoothing_hz=smoothing_hz) for wave in references
+        spectral_density(wave, sample_rate=sample_rate, samples=samples, smoothing_hz=smoothing_hz)
+        for wave in references
     ]
     knots = np.linspace(0, 1, 1 if morph_to is None else KNOTS)
     ends = [np.asarray(shares) for shares in (weights, weights if morph_to is None else morph_to)]
     mixed = [mixed_density(densities, (1 - knot) * ends[0] + knot * ends[1]) for knot in knots]
     colours = [jnp.asarray(spectral_colour(density)) for density in mixed]
     coupled = coupling(np.mean(mixed, axis=0), sample_rate=sample_rate, equaliser=equaliser)
-    fades = np.stack([np.interp(np.linspace(0, 1, samples), knots, row) for row in np.eye(len(knots))]).astype(np.float32)[:, None]
+    fades = np.stack(
+        [np.interp(np.linspace(0, 1, samples), knots, row) for row in np.eye(len(knots))]
+    ).astype(np.float32)[:, None]
     sizes = {"n_fft": equaliser.n_fft, "hop_length": equaliser.hop_length}
     channels = len(references[0])
     gains = (channels, spectrogram.frame_count(samples, **sizes), equaliser.bands)
@@ -138,12 +140,17 @@ def loop_canvas(
     # Whole hops, so that a frame stands on the beginning.
     margin = -(-n_fft // hop) * hop
     padded = samples + margin + 2 * n_fft
-    positions = np.arange(spectrogram.frame_count(padded, n_fft=n_fft, hop_length=hop)) * hop - margin
+    positions = (
+        np.arange(spectrogram.frame_count(padded, n_fft=n_fft, hop_length=hop)) * hop - margin
+    )
     around = np.round((positions % samples) / hop).astype(int) % frames
     fade = (np.cos(np.pi / 2 * (np.arange(n_fft) + 0.5) / n_fft) ** 2).astype(np.float32)[None]
 
     def init(key):
-        return {"noise": jax.random.normal(key, (channels, samples)), "gain": jnp.zeros((channels, frames, equaliser.bands))}
+        return {
+            "noise": jax.random.normal(key, (channels, samples)),
+            "gain": jnp.zeros((channels, frames, equaliser.bands)),
+        }
 
     def render(parameters, constants):
         wave = coloured(parameters["noise"], constants["colour"])
@@ -272,7 +279,12 @@ def gains_of(
     # Over five frames: noise brings its own fluctuations along.
     powers = scipy.ndimage.uniform_filter1d(powers, 5, axis=1, mode="nearest")
     mean = np.mean(powers, axis=1, keepdims=True)
-    return (0.5 * np.log((powers + 1e-6 * mean + np.finfo(np.float32).tiny) / (mean + np.finfo(np.float32).tiny))).astype(np.float32)
+    return (
+        0.5
+        * np.log(
+            (powers + 1e-6 * mean + np.finfo(np.float32).tiny) / (mean + np.finfo(np.float32).tiny)
+        )
+    ).astype(np.float32)
 
 
 def _interpolation(filters: np.ndarray) -> np.ndarray:
@@ -303,7 +315,9 @@ def whitened(wave: jax.Array, colour: jax.Array) -> jax.Array:
     return jnp.fft.irfft(jnp.stack(white), n=wave.shape[-1], axis=-1)
 
 
-def recoloured(wave: np.ndarray, other: np.ndarray, *, sample_rate: int, bands: int = 32) -> np.ndarray:
+def recoloured(
+    wave: np.ndarray, other: np.ndarray, *, sample_rate: int, bands: int = 32
+) -> np.ndarray:
     """A wave filtered, without shifting phases, to another's long-term level in each mel band: [C, N], [C, M] -> [C, N] float32.
 
     Within a band it keeps its own spectrum, and with it its tones. What lies 50 dB under its mean is not raised.
@@ -311,7 +325,9 @@ def recoloured(wave: np.ndarray, other: np.ndarray, *, sample_rate: int, bands: 
     filters = _interpolation(spectrogram.mel_filters(sample_rate, 2048, bands))
 
     def band_powers(wave):
-        density = spectral_density(wave, sample_rate=sample_rate, samples=2048, smoothing_hz=sample_rate / 2048)
+        density = spectral_density(
+            wave, sample_rate=sample_rate, samples=2048, smoothing_hz=sample_rate / 2048
+        )
         power = np.trace(density, axis1=1, axis2=2).real
         return power @ filters / filters.sum(axis=0)
 
@@ -320,11 +336,16 @@ def recoloured(wave: np.ndarray, other: np.ndarray, *, sample_rate: int, bands: 
     spectrum = np.fft.rfft(wave)
     # In decibels, as bands may lie far apart.
     curve = np.exp(filters @ np.log(gains + 1e-6 * np.max(gains)))
-    found = np.fft.irfft(spectrum * np.interp(np.fft.rfftfreq(wave.shape[1]), np.fft.rfftfreq(2048), curve), n=wave.shape[1])
+    found = np.fft.irfft(
+        spectrum * np.interp(np.fft.rfftfreq(wave.shape[1]), np.fft.rfftfreq(2048), curve),
+        n=wave.shape[1],
+    )
     return found.astype(np.float32)
 
 
-def spectral_density(wave: np.ndarray, *, sample_rate: int, samples: int, smoothing_hz: float) -> np.ndarray:
+def spectral_density(
+    wave: np.ndarray, *, sample_rate: int, samples: int, smoothing_hz: float
+) -> np.ndarray:
     """Cross-spectral density of a wave's channels, on the frequencies of a canvas whose length need not be the wave's.
 
     A Hann-windowed periodogram (no sinusoid leaks far) smoothed by a Gaussian. No phase of the wave's own enters.
@@ -362,19 +383,28 @@ def mixed_density(densities: Sequence[np.ndarray], weights: Sequence[float]) -> 
     mean = np.average(densities, axis=0, weights=shares)
     powers = [np.trace(density, axis1=1, axis2=2).real for density in densities]
     floored = [power + 1e-6 * np.mean(power) + np.finfo(np.float64).tiny for power in powers]
-    geometric = np.exp(sum(share * np.log(power) for share, power in zip(shares, floored, strict=True)))
+    geometric = np.exp(
+        sum(share * np.log(power) for share, power in zip(shares, floored, strict=True))
+    )
     arithmetic = sum(share * power for share, power in zip(shares, floored, strict=True))
     return mean * (geometric / arithmetic)[:, None, None]
 
 
-def lost_level(densities: Sequence[np.ndarray], weights: Sequence[float], *, sample_rate: float) -> float:
+def lost_level(
+    densities: Sequence[np.ndarray], weights: Sequence[float], *, sample_rate: float
+) -> float:
     """How far `mixed_density` lies below the references' mean power, as a factor of amplitude up to 1: two sounds of other bands leave little between.
 
     Of what is heard (`audio.level`). sample_rate: of the sounds that densities [F, C, C] are of, in Hz.
     """
     first = math.ceil(audio.LOWEST_HEARD / (sample_rate / 2) * (len(densities[0]) - 1))
-    power = lambda density: float(np.sum(np.trace(density[first:], axis1=1, axis2=2).real)) + np.finfo(np.float64).tiny
-    return np.sqrt(power(mixed_density(densities, weights)) / power(np.average(densities, axis=0, weights=weights)))
+    power = lambda density: (
+        float(np.sum(np.trace(density[first:], axis1=1, axis2=2).real)) + np.finfo(np.float64).tiny
+    )
+    return np.sqrt(
+        power(mixed_density(densities, weights))
+        / power(np.average(densities, axis=0, weights=weights))
+    )
 
 
 def spectral_colour(density: np.ndarray) -> np.ndarray:

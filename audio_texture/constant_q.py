@@ -70,7 +70,13 @@ def _centres(sample_rate: int, bins_per_octave: int, f_min: float) -> np.ndarray
     nyquist = sample_rate / 2
     # Half a spacing is left to Nyquist at least: a steeper edge would ring.
     rows = int(np.floor(bins_per_octave * np.log2(nyquist / f_min) - 0.5)) + 1
-    return np.concatenate([f_min * np.arange(linear) / linear, f_min * 2 ** (np.arange(rows) / bins_per_octave), [nyquist]])
+    return np.concatenate(
+        [
+            f_min * np.arange(linear) / linear,
+            f_min * 2 ** (np.arange(rows) / bins_per_octave),
+            [nyquist],
+        ]
+    )
 
 
 def widest_row(*, sample_rate: int, bins_per_octave: int, f_min: float) -> float:
@@ -79,7 +85,14 @@ def widest_row(*, sample_rate: int, bins_per_octave: int, f_min: float) -> float
     return float(np.max(centres[2:] - centres[:-2]))
 
 
-def plan(*, sample_rate: int, samples: int, bins_per_octave: int, f_min: float = C1_HZ, frames: int | None = None) -> Plan:
+def plan(
+    *,
+    sample_rate: int,
+    samples: int,
+    bins_per_octave: int,
+    f_min: float = C1_HZ,
+    frames: int | None = None,
+) -> Plan:
     """Lays out a constant-Q transform of a wave of so many samples.
 
     Rows stand at f_min * 2**(k / bins_per_octave) from f_min up, equally spaced from DC to f_min, and at Nyquist. Each is a
@@ -101,7 +114,9 @@ def plan(*, sample_rate: int, samples: int, bins_per_octave: int, f_min: float =
     if bins_per_octave < 1:
         raise ValueError(f"bins_per_octave must be at least 1, got {bins_per_octave}.")
     if not 0 < f_min <= sample_rate / 4:
-        raise ValueError(f"f_min must be above 0 and at most a quarter of the sample rate, {sample_rate / 4:g} Hz, got {f_min:g}.")
+        raise ValueError(
+            f"f_min must be above 0 and at most a quarter of the sample rate, {sample_rate / 4:g} Hz, got {f_min:g}."
+        )
     linear = _linear_rows(bins_per_octave)
     if samples * f_min < linear * sample_rate:
         raise ValueError(
@@ -112,9 +127,15 @@ def plan(*, sample_rate: int, samples: int, bins_per_octave: int, f_min: float =
     bins = np.arange(samples // 2 + 1)
     frequency = bins * (sample_rate / samples)
     # The axis of row numbers: straight to f_min, then logarithmic, straight again from the last row to Nyquist.
-    row = np.where(frequency < f_min, frequency / f_min * linear, linear + bins_per_octave * np.log2(np.maximum(frequency, f_min) / f_min))
+    row = np.where(
+        frequency < f_min,
+        frequency / f_min * linear,
+        linear + bins_per_octave * np.log2(np.maximum(frequency, f_min) / f_min),
+    )
     last = len(centres) - 2
-    row = np.where(row < last, row, last + (frequency - centres[last]) / (centres[-1] - centres[last]))
+    row = np.where(
+        row < last, row, last + (frequency - centres[last]) / (centres[-1] - centres[last])
+    )
     below = np.clip(np.floor(row).astype(int), 0, last)
     falling, rising = np.cos(np.pi / 2 * (row - below)) ** 2, np.sin(np.pi / 2 * (row - below)) ** 2
     norm = np.hypot(falling, rising)
@@ -123,7 +144,9 @@ def plan(*, sample_rate: int, samples: int, bins_per_octave: int, f_min: float =
     least = int(np.max(held[1:] + held[:-1]))
     frames = scipy.fft.next_fast_len(least, real=True) if frames is None else frames
     if frames < least:
-        raise ValueError(f"frames must be at least {least}, what the widest row holds, got {frames}.")
+        raise ValueError(
+            f"frames must be at least {least}, what the widest row holds, got {frames}."
+        )
     return Plan(
         sample_rate=sample_rate,
         samples=samples,
@@ -173,7 +196,9 @@ def icqt(spectrum: jax.Array, plan: Plan) -> jax.Array:
       [samples] float32.
     """
     if spectrum.shape != (plan.frames, len(plan.frequencies)):
-        raise ValueError(f"the plan is for a spectrum [{plan.frames}, {len(plan.frequencies)}], got shape {spectrum.shape}.")
+        raise ValueError(
+            f"the plan is for a spectrum [{plan.frames}, {len(plan.frequencies)}], got shape {spectrum.shape}."
+        )
     rows = spectrogram.fft(spectrum.T).reshape(-1)
     bins = plan.falling * rows[plan.place] + plan.rising * rows[plan.place + plan.frames]
     return jnp.fft.irfft(bins * (plan.samples / (2 * plan.frames)), n=plan.samples)
@@ -193,7 +218,9 @@ class LogMap(NamedTuple):
 
 
 @functools.lru_cache(maxsize=8)
-def log_map(n_fft: int, *, lowest: int = 10, rows: int | None = None, exact: bool = False) -> LogMap:
+def log_map(
+    n_fft: int, *, lowest: int = 10, rows: int | None = None, exact: bool = False
+) -> LogMap:
     """The authors' pseudo-constant-Q: an STFT's bins, interpolated at positions equally spaced in their logarithm.
 
     After Ellis' logfmap: positions p_i = lowest (H / (H - 1))**i up to H = n_fft // 2 + 1, which is a step of one bin at the

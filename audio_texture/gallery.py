@@ -137,21 +137,54 @@ def page(rows: Sequence[Mapping[str, Any]], *, swept: Sequence[str], planned: in
       swept: names of the swept parameters.
       planned: how many runs there are to be.
     """
-    columns = list(dict.fromkeys(["run", *swept, *(name for row in rows for name in row if name not in ("sound", "error"))]))
+    columns = list(
+        dict.fromkeys(
+            [
+                "run",
+                *swept,
+                *(name for row in rows for name in row if name not in ("sound", "error")),
+            ]
+        )
+    )
     if any("error" in row for row in rows):
         columns.append("error")
     known = {"run", "error", *swept}
-    measures = [name for name in columns if name not in known and all(isinstance(row.get(name, 0.0), (int, float)) for row in rows)]
+    measures = [
+        name
+        for name in columns
+        if name not in known and all(isinstance(row.get(name, 0.0), (int, float)) for row in rows)
+    ]
     # JSON has no NaN, and "</" would end the element that holds it.
-    finite = [{name: None if value != value or value in (float("inf"), float("-inf")) else value for name, value in row.items()} for row in rows]
-    data = json.dumps({"rows": finite, "columns": columns, "swept": list(swept), "measures": measures}).replace("</", "<\\/")
+    finite = [
+        {
+            name: None if value != value or value in (float("inf"), float("-inf")) else value
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
+    data = json.dumps(
+        {"rows": finite, "columns": columns, "swept": list(swept), "measures": measures}
+    ).replace("</", "<\\/")
     failed = sum("error" in row for row in rows)
     choices = '<label>measure <select id="measure"></select></label><label>over <select id="across"></select></label><label>and <select id="down"><option value="">nothing else</option></select></label>'
     sections = [
-        ("Measures over parameters", f'<p>{choices}</p><div id="chart"></div><p>Means over all else that was swept; a curve also shows the lowest and the highest.</p>'),
-        ("Runs", '<div class="scroll"><table id="runs"><thead><tr><th></th></tr></thead><tbody></tbody></table></div>'),
+        (
+            "Measures over parameters",
+            f'<p>{choices}</p><div id="chart"></div><p>Means over all else that was swept; a curve also shows the lowest and the highest.</p>',
+        ),
+        (
+            "Runs",
+            '<div class="scroll"><table id="runs"><thead><tr><th></th></tr></thead><tbody></tbody></table></div>',
+        ),
         ("Spectrograms", '<div id="pictures"></div>'),
     ]
-    content = report.page("Sweep", f"{len(rows)} of {planned} runs{f', {failed} failed' if failed else ''}, over {', '.join(swept)}", sections)
+    content = report.page(
+        "Sweep",
+        f"{len(rows)} of {planned} runs{f', {failed} failed' if failed else ''}, over {', '.join(swept)}",
+        sections,
+    )
     player = '<div id="player"><span>Choose a run to hear it.</span><audio controls preload="none"></audio></div>'
-    return content.replace("</body>", f'{STYLE}{player}<script type="application/json" id="data">{data}</script>\n<script>{SCRIPT}</script>\n</body>')
+    return content.replace(
+        "</body>",
+        f'{STYLE}{player}<script type="application/json" id="data">{data}</script>\n<script>{SCRIPT}</script>\n</body>',
+    )

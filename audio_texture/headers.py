@@ -203,8 +203,7 @@ def _of_chunks(file: BinaryIO, layout: _Layout, size: int, *, long: bool) -> Len
 
 
 def _find(file: BinaryIO, layout: _Layout, size: int) -> tuple[int | None, int | None]:
-    """Where the chunk of samples begins, and the one with RF64's lengths; None where there is none.
-    """
+    """Where the chunk of samples begins, and the one with RF64's lengths; None where there is none."""
     at, long_at = layout.first, None
     for _ in range(_MOST_CHUNKS):
         if at + layout.name + layout.length > size:

@@ -33,7 +33,9 @@ class Layer:
         for field in dataclasses.fields(self):
             least = 0 if field.name == "bins" else 1
             if getattr(self, field.name) < least:
-                raise ValueError(f"a layer's {field.name} must be at least {least}, got {getattr(self, field.name)}.")
+                raise ValueError(
+                    f"a layer's {field.name} must be at least {least}, got {getattr(self, field.name)}."
+                )
 
 
 def receptive_field(layers: Sequence[Layer]) -> int:
@@ -90,19 +92,32 @@ class Description:
     channels: int = 0
 
     def __post_init__(self):
-        options = {"kind": KINDS, "initialisation": INITIALISATIONS, "padding": PADDINGS, "pooling": POOLINGS}
+        options = {
+            "kind": KINDS,
+            "initialisation": INITIALISATIONS,
+            "padding": PADDINGS,
+            "pooling": POOLINGS,
+        }
         for name, allowed in options.items():
             if getattr(self, name) not in allowed:
-                raise ValueError(f"a network's {name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}.")
+                raise ValueError(
+                    f"a network's {name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}."
+                )
         if self.channels < 0:
             raise ValueError(f"a network's channels must be at least 0, got {self.channels}.")
         object.__setattr__(self, "layers", tuple(self.layers) or AUTHORS_LAYERS[self.kind])
-        if self.kind.startswith("vgg19") and self.layers != AUTHORS_LAYERS[self.kind][: len(self.layers)]:
+        if (
+            self.kind.startswith("vgg19")
+            and self.layers != AUTHORS_LAYERS[self.kind][: len(self.layers)]
+        ):
             raise ValueError("the layers of VGG-19 are given: leave them out.")
 
     def to_json(self) -> dict[str, Any]:
         """Plain types only."""
-        return {**dataclasses.asdict(self), "layers": [dataclasses.asdict(layer) for layer in self.layers]}
+        return {
+            **dataclasses.asdict(self),
+            "layers": [dataclasses.asdict(layer) for layer in self.layers],
+        }
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Description":
@@ -139,7 +154,11 @@ def tap_names(kind: str, layer: int) -> dict[str, str]:
     while layer - before > _VGG_BLOCKS[block - 1]:
         before += _VGG_BLOCKS[block - 1]
         block += 1
-    return {"conv": f"conv{block}_{layer - before}", "relu": f"relu{block}_{layer - before}", "pool": f"pool{block}"}
+    return {
+        "conv": f"conv{block}_{layer - before}",
+        "relu": f"relu{block}_{layer - before}",
+        "pool": f"pool{block}",
+    }
 
 
 def receptive_fields(description: Description) -> dict[str, Field]:
@@ -147,17 +166,32 @@ def receptive_fields(description: Description) -> dict[str, Field]:
     fields = {}
     for i, layer in enumerate(description.layers, start=1):
         span = receptive_field([*description.layers[: i - 1], dataclasses.replace(layer, pool=1)])
-        spans = {"conv": span, "batchnorm": span, "relu": span, "pool": receptive_field(description.layers[:i])}
+        spans = {
+            "conv": span,
+            "batchnorm": span,
+            "relu": span,
+            "pool": receptive_field(description.layers[:i]),
+        }
         if description.initialisation != "uniform" or description.kind.startswith("vgg19"):
             del spans["batchnorm"]
         if layer.pool == 1:
             del spans["pool"]
-        upright = [dataclasses.replace(layer, width=layer.bins or layer.width) for layer in description.layers[:i]]
+        upright = [
+            dataclasses.replace(layer, width=layer.bins or layer.width)
+            for layer in description.layers[:i]
+        ]
         bins = {"pool": receptive_field(upright)}
         for stage, span in spans.items():
-            other = bins.get(stage, receptive_field([*upright[:-1], dataclasses.replace(upright[-1], pool=1)]))
-            one_dimensional = {"1d-frequency": Field(span, math.inf), "1d-time": Field(math.inf, span)}
-            fields[tap_names(description.kind, i)[stage]] = one_dimensional.get(description.kind, Field(span, other))
+            other = bins.get(
+                stage, receptive_field([*upright[:-1], dataclasses.replace(upright[-1], pool=1)])
+            )
+            one_dimensional = {
+                "1d-frequency": Field(span, math.inf),
+                "1d-time": Field(math.inf, span),
+            }
+            fields[tap_names(description.kind, i)[stage]] = one_dimensional.get(
+                description.kind, Field(span, other)
+            )
     return fields
 
 
@@ -171,5 +205,9 @@ def cut_after(description: Description, names: Sequence[str]) -> Description:
     for name in names or [""]:
         if name not in known:
             raise ValueError(f"{name!r} is no layer of this network; there are {', '.join(known)}.")
-    depth = max(i for i in range(1, len(description.layers) + 1) if set(names) & set(tap_names(description.kind, i).values()))
+    depth = max(
+        i
+        for i in range(1, len(description.layers) + 1)
+        if set(names) & set(tap_names(description.kind, i).values())
+    )
     return dataclasses.replace(description, layers=description.layers[:depth])

@@ -50,15 +50,27 @@ def style_objective(
     numbers = recipe.numbers() if numbers is None else numbers
     if bands is not None:
         one = _style(recipe, rate, [1.0], numbers, circular)
-        inside = lambda low, high: objective.seen_through(functools.partial(spectrogram.band, sample_rate=rate, low=low, high=high), one)
+        inside = lambda low, high: objective.seen_through(
+            functools.partial(spectrogram.band, sample_rate=rate, low=low, high=high), one
+        )
         # The references hold nothing but their bands already.
-        each = [objective.Objective(lambda reference: one.fit([reference]), inside(*edges).distance) for edges in bands]
+        each = [
+            objective.Objective(lambda reference: one.fit([reference]), inside(*edges).distance)
+            for edges in bands
+        ]
         return objective.mixture(each, weights)
     if morph_to is None:
         return _style(recipe, rate, weights, numbers, circular)
     overlap = field_samples(recipe, rate)
     size = max(round(recipe.block_seconds * rate / MORPH_STEPS), 2 * overlap)
-    return objective.morph(lambda weights: _style(recipe, rate, weights, numbers), weights, morph_to, size=size, overlap=overlap, axis=1)
+    return objective.morph(
+        lambda weights: _style(recipe, rate, weights, numbers),
+        weights,
+        morph_to,
+        size=size,
+        overlap=overlap,
+        axis=1,
+    )
 
 
 def field_samples(recipe: Recipe, rate: int, *, places: int = 1) -> int:
@@ -74,7 +86,11 @@ def field_samples(recipe: Recipe, rate: int, *, places: int = 1) -> int:
 def of_file(recipe: Recipe) -> tuple[Description, Any]:
     """The network of a recipe's file of weights, and its variables."""
     path = recipe.weights_file
-    return _loaded(path, recipe.network if recipe.network.startswith("vgg19") else "vgg19-grey", os.path.getmtime(path) if os.path.exists(path) else None)
+    return _loaded(
+        path,
+        recipe.network if recipe.network.startswith("vgg19") else "vgg19-grey",
+        os.path.getmtime(path) if os.path.exists(path) else None,
+    )
 
 
 # A preparation asks several times, a sweep for every run; VGG-19 takes a third of a second.
@@ -90,7 +106,13 @@ def given_weights(recipe: Recipe) -> Numbers:
     return {"network": of_file(recipe)[1]} if recipe.weights_file else {}
 
 
-def _style(recipe: Recipe, rate: int, weights: Sequence[float] | jax.Array | None, numbers: Numbers, circular: bool = False) -> objective.Objective:
+def _style(
+    recipe: Recipe,
+    rate: int,
+    weights: Sequence[float] | jax.Array | None,
+    numbers: Numbers,
+    circular: bool = False,
+) -> objective.Objective:
     """The style distance to a mixture of references, and the bounds where there are any, on what the canvas renders.
 
     weights: of the references, whose list fit takes; None where fit takes the one reference. numbers: of the recipe. Both may be traced.
@@ -99,59 +121,132 @@ def _style(recipe: Recipe, rate: int, weights: Sequence[float] | jax.Array | Non
     parts = {}
     total_weight = sum(view.weight for view in recipe.views)
     for number, view in enumerate(recipe.views):
-        one = _seen(recipe, view, rate, _blocks_of_networks(recipe, view, number, weights, numbers, circular), weights=weights, numbers=numbers, circular=circular)
+        one = _seen(
+            recipe,
+            view,
+            rate,
+            _blocks_of_networks(recipe, view, number, weights, numbers, circular),
+            weights=weights,
+            numbers=numbers,
+            circular=circular,
+        )
         parts[str(view)] = (numbers["style_weight"] * (view.weight / total_weight), one)
     if recipe.auditory_weight:
         block = round(recipe.block_seconds * rate)
-        around = _mixed(objective.auditory_statistics(rate, circular=True), heard) if circular else None
-        one = objective.in_blocks(_mixed(objective.auditory_statistics(rate), heard), frames=block, overlap=block // 10, circular=around)
+        around = (
+            _mixed(objective.auditory_statistics(rate, circular=True), heard) if circular else None
+        )
+        one = objective.in_blocks(
+            _mixed(objective.auditory_statistics(rate), heard),
+            frames=block,
+            overlap=block // 10,
+            circular=around,
+        )
         parts["auditory"] = (numbers["auditory_weight"], objective.seen_through(jnp.transpose, one))
     if recipe.patches_weight:
-        transports = {str(view): (view.weight, _finely(recipe, view, rate, _transport(view, weights), weights, circular)) for view in recipe.patches_views}
-        parts["patches"] = (numbers["patches_weight"] / sum(view.weight for view in recipe.patches_views), objective.weighted_sum(transports))
+        transports = {
+            str(view): (
+                view.weight,
+                _finely(recipe, view, rate, _transport(view, weights), weights, circular),
+            )
+            for view in recipe.patches_views
+        }
+        parts["patches"] = (
+            numbers["patches_weight"] / sum(view.weight for view in recipe.patches_views),
+            objective.weighted_sum(transports),
+        )
     if recipe.rhythm_weight:
-        onsets = objective.onset_statistics(step=ONSET_STEP, lags=round(1000 * recipe.rhythm_seconds / FINE.hop_ms), weights=weights)
-        parts["rhythm"] = (numbers["rhythm_weight"], _finely(recipe, FINE, rate, onsets, weights, circular))
+        onsets = objective.onset_statistics(
+            step=ONSET_STEP, lags=round(1000 * recipe.rhythm_seconds / FINE.hop_ms), weights=weights
+        )
+        parts["rhythm"] = (
+            numbers["rhythm_weight"],
+            _finely(recipe, FINE, rate, onsets, weights, circular),
+        )
     if recipe.levels_weight:
         one = _mixed(objective.band_levels(), weights)
-        one = objective.in_blocks(one, frames=_frames_in(recipe.block_seconds, FINE, 0), overlap=0, circular=one if circular else None)
-        parts["levels"] = (numbers["levels_weight"], objective.seen_through(functools.partial(views.of_wave, view=FINE, rate=rate, circular=circular), one))
+        one = objective.in_blocks(
+            one,
+            frames=_frames_in(recipe.block_seconds, FINE, 0),
+            overlap=0,
+            circular=one if circular else None,
+        )
+        parts["levels"] = (
+            numbers["levels_weight"],
+            objective.seen_through(
+                functools.partial(views.of_wave, view=FINE, rate=rate, circular=circular), one
+            ),
+        )
     return objective.weighted_sum(parts | regularisers(recipe, numbers))
 
 
 def _transport(view: View, weights: Sequence[float] | jax.Array | None) -> objective.Objective:
-    return objective.standardised(_mixed(objective.sliced_transport(widths=view.widths, directions=DIRECTIONS), weights), weights)
+    return objective.standardised(
+        _mixed(objective.sliced_transport(widths=view.widths, directions=DIRECTIONS), weights),
+        weights,
+    )
 
 
-def _finely(recipe: Recipe, view: View, rate: int, one: objective.Objective, weights: Sequence[float] | jax.Array | None, circular: bool) -> objective.Objective:
+def _finely(
+    recipe: Recipe,
+    view: View,
+    rate: int,
+    one: objective.Objective,
+    weights: Sequence[float] | jax.Array | None,
+    circular: bool,
+) -> objective.Objective:
     """The objective on a wave's magnitudes in a view, compressed down to the ground between events, in stretches.
 
     A whole that is as it should be may have all that is loud in one half.
     """
     overlap = max(view.widths) - 1
     around = objective.seen_through(lambda x: jnp.concatenate([x, x[:ONSET_STEP]]), one)
-    stretches = functools.partial(objective.in_blocks, one, frames=_frames_in(recipe.stretch_seconds or recipe.block_seconds, view, overlap), overlap=overlap, at_once=True)
-    one = objective.in_blocks(stretches(), frames=_frames_in(recipe.block_seconds, view, overlap), overlap=overlap, circular=stretches(circular=around) if circular else None)
+    stretches = functools.partial(
+        objective.in_blocks,
+        one,
+        frames=_frames_in(recipe.stretch_seconds or recipe.block_seconds, view, overlap),
+        overlap=overlap,
+        at_once=True,
+    )
+    one = objective.in_blocks(
+        stretches(),
+        frames=_frames_in(recipe.block_seconds, view, overlap),
+        overlap=overlap,
+        circular=stretches(circular=around) if circular else None,
+    )
     one = objective.relatively_compressed(one, sharpness=FINE_SHARPNESS, weights=weights)
-    return objective.seen_through(functools.partial(views.of_wave, view=view, rate=rate, circular=circular), one)
+    return objective.seen_through(
+        functools.partial(views.of_wave, view=view, rate=rate, circular=circular), one
+    )
 
 
 def _blocks_of_networks(
-    recipe: Recipe, view: View, number: int, weights: Sequence[float] | jax.Array | None, numbers: Numbers, circular: bool = False
+    recipe: Recipe,
+    view: View,
+    number: int,
+    weights: Sequence[float] | jax.Array | None,
+    numbers: Numbers,
+    circular: bool = False,
 ) -> objective.Objective:
     # Filters belong to the recipe: the same in every run of it, whatever its seed.
     networks = functools.partial(_networks, recipe, view, jax.random.key(number), numbers)
     overlap = recipe.longest_field(view) - 1
     frames = _frames_in(recipe.block_seconds, view, overlap)
     around = _mixed(networks(circular=True), weights) if circular else None
-    return objective.in_blocks(_mixed(networks(), weights), frames=frames, overlap=overlap, circular=around)
+    return objective.in_blocks(
+        _mixed(networks(), weights), frames=frames, overlap=overlap, circular=around
+    )
 
 
-def _mixed(one: objective.Objective, weights: Sequence[float] | jax.Array | None) -> objective.Objective:
+def _mixed(
+    one: objective.Objective, weights: Sequence[float] | jax.Array | None
+) -> objective.Objective:
     return one if weights is None else objective.mixture(one, weights)
 
 
-def _balanced(weights: Sequence[float] | jax.Array | None, numbers: Numbers, of: str) -> Sequence[float] | jax.Array | None:
+def _balanced(
+    weights: Sequence[float] | jax.Array | None, numbers: Numbers, of: str
+) -> Sequence[float] | jax.Array | None:
     if weights is None or "balance" not in numbers:
         return weights
     return [weight * factor for weight, factor in zip(weights, numbers["balance"][of], strict=True)]
@@ -165,16 +260,42 @@ def _frames_in(seconds: float, view: View, overlap: int) -> int:
 def guided_style(recipe: Recipe, rate: int, numbers: Numbers) -> objective.Objective:
     """The style distance of a transfer: fit takes the pair of content and style, of which the first guides, if anything does."""
     # Its weight is that of the whole distance.
-    alone, numbers = dataclasses.replace(recipe, bound_weight=0.0, variation_weight=0.0, power_weight=0.0), {**numbers, "style_weight": 1.0}
+    alone, numbers = (
+        dataclasses.replace(recipe, bound_weight=0.0, variation_weight=0.0, power_weight=0.0),
+        {**numbers, "style_weight": 1.0},
+    )
     if recipe.guide_levels * recipe.guide_bands == 1:
         return objective.of_last(_style(alone, rate, None, numbers))
     parts = {}
     if recipe.auditory_weight + recipe.patches_weight + recipe.rhythm_weight + recipe.levels_weight:
-        parts["unguided"] = (1.0, objective.of_last(_style(dataclasses.replace(alone, views=(), content_weight=0.0, loudness_weight=0.0, spectrum_weight=0.0), rate, None, numbers)))
+        parts["unguided"] = (
+            1.0,
+            objective.of_last(
+                _style(
+                    dataclasses.replace(
+                        alone,
+                        views=(),
+                        content_weight=0.0,
+                        loudness_weight=0.0,
+                        spectrum_weight=0.0,
+                    ),
+                    rate,
+                    None,
+                    numbers,
+                )
+            ),
+        )
     total_weight = sum(view.weight for view in recipe.views)
     for number, view in enumerate(recipe.views):
-        one = objective.guided(_blocks_of_networks(recipe, view, number, None, numbers), levels=recipe.guide_levels, bands=recipe.guide_bands)
-        parts[str(view)] = (view.weight / total_weight, objective.between(functools.partial(_seen, recipe, view, rate, numbers=numbers), one))
+        one = objective.guided(
+            _blocks_of_networks(recipe, view, number, None, numbers),
+            levels=recipe.guide_levels,
+            bands=recipe.guide_bands,
+        )
+        parts[str(view)] = (
+            view.weight / total_weight,
+            objective.between(functools.partial(_seen, recipe, view, rate, numbers=numbers), one),
+        )
     return objective.weighted_sum(parts)
 
 
@@ -186,7 +307,9 @@ def envelopes(recipe: Recipe, rate: int, numbers: Numbers) -> dict[str, objectiv
     if not chosen:
         return {}
     seen = functools.partial(_seen, recipe, chosen[0], rate, numbers=numbers)
-    return {name: objective.between(seen, of(objective.envelope(axis))) for name, axis in axes.items()}
+    return {
+        name: objective.between(seen, of(objective.envelope(axis))) for name, axis in axes.items()
+    }
 
 
 def _seen(
@@ -208,8 +331,15 @@ def _seen(
         one = objective.relatively_compressed(one, sharpness=numbers["sharpness"], weights=weights)
     elif recipe.canvas == "waveform":
         one = objective.seen_through(spectrogram.compress, one)
-    looks = {"spectrogram": views.of_spectrogram, "waveform": functools.partial(views.of_wave, circular=circular)}
-    look = functools.partial(views.parts_of_wave, circular=circular) if recipe.representation == "real-imaginary" else looks[recipe.canvas]
+    looks = {
+        "spectrogram": views.of_spectrogram,
+        "waveform": functools.partial(views.of_wave, circular=circular),
+    }
+    look = (
+        functools.partial(views.parts_of_wave, circular=circular)
+        if recipe.representation == "real-imaginary"
+        else looks[recipe.canvas]
+    )
     return objective.seen_through(functools.partial(look, view=view, rate=rate), one)
 
 
@@ -221,11 +351,16 @@ def content(recipe: Recipe, rate: int, numbers: Numbers) -> objective.Objective:
     for number, view in enumerate(chosen):
         networks = _content_networks(recipe, view, jax.random.key(number), numbers)
         seen = functools.partial(_seen, recipe, view, rate, numbers=numbers)
-        parts[str(view)] = (view.weight / total_weight, objective.between(seen, objective.of_first(networks)))
+        parts[str(view)] = (
+            view.weight / total_weight,
+            objective.between(seen, objective.of_first(networks)),
+        )
     return objective.weighted_sum(parts)
 
 
-def _content_networks(recipe: Recipe, view: View, key: jax.Array, numbers: Numbers) -> objective.Objective:
+def _content_networks(
+    recipe: Recipe, view: View, key: jax.Array, numbers: Numbers
+) -> objective.Objective:
     """How far the networks' activations, one for each kernel width, are from the content's at every moment."""
     relative = recipe.normalised_by == "target"
     if recipe.filters == 0:
@@ -249,10 +384,21 @@ def regularisers(recipe: Recipe, numbers: Numbers) -> dict[str, tuple[float, obj
 def _closed(recipe: Recipe, view: View, which: str) -> tuple[list[tuple[Layer, ...]], list[float]]:
     """The networks in closed form whose last layers are the taps of a view's networks, and their weights."""
     taps = [(width, tap) for width in view.widths for tap in recipe.taps(which)]
-    return [cut_to(recipe.layers(width), tap.name) for width, tap in taps], [tap.weight for _, tap in taps]
+    return [cut_to(recipe.layers(width), tap.name) for width, tap in taps], [
+        tap.weight for _, tap in taps
+    ]
 
 
-def _of_explicit(recipe: Recipe, view: View, key: jax.Array, statistic: objective.Objective, which: str, numbers: Numbers, *, circular: bool = False) -> objective.Objective:
+def _of_explicit(
+    recipe: Recipe,
+    view: View,
+    key: jax.Array,
+    statistic: objective.Objective,
+    which: str,
+    numbers: Numbers,
+    *,
+    circular: bool = False,
+) -> objective.Objective:
     """A statistic of the taps of a view's networks, one for each kernel width, whose filters are drawn, or given as the number "network"."""
     # Flax takes a second to import, which runs in closed form need not wait for.
     from audio_texture import networks
@@ -276,7 +422,11 @@ def _of_explicit(recipe: Recipe, view: View, key: jax.Array, statistic: objectiv
         x = jnp.concatenate([x, x[: field - 1]]) if circular else x
         if recipe.network != "1d-time":
             return x
-        starts = np.linspace(0, len(x) - field, 1 + -(-2 * (len(x) - field) // field)).round().astype(int)
+        starts = (
+            np.linspace(0, len(x) - field, 1 + -(-2 * (len(x) - field) // field))
+            .round()
+            .astype(int)
+        )
         return jnp.stack([x[start : start + field] for start in starts])
 
     def init(key, x):
@@ -284,7 +434,10 @@ def _of_explicit(recipe: Recipe, view: View, key: jax.Array, statistic: objectiv
             return [given]
         x = x[:, 0] if sliding else x if recipe.network == "2d" else x.reshape(len(x), -1)
         example = lambda field: seen(x, field)[0] if recipe.network == "1d-time" else x
-        return [net.init(key, example(field)) for net, field, key in zip(nets, fields, jax.random.split(key, len(nets)), strict=True)]
+        return [
+            net.init(key, example(field))
+            for net, field, key in zip(nets, fields, jax.random.split(key, len(nets)), strict=True)
+        ]
 
     def outputs_of(net, variable, x, field):
         """Of a network for one stream [T, F]."""
@@ -304,7 +457,10 @@ def _of_explicit(recipe: Recipe, view: View, key: jax.Array, statistic: objectiv
                 # stream.
                 outputs = jax.vmap(one_stream, in_axes=1, out_axes=-3)(x)
             if which == "style" and recipe.statistic == "chained-gram":
-                found |= {f"{i} {tap.name}": (outputs[tap.name], outputs[following.name]) for tap, following in zip(taps[:-1], taps[1:])}
+                found |= {
+                    f"{i} {tap.name}": (outputs[tap.name], outputs[following.name])
+                    for tap, following in zip(taps[:-1], taps[1:])
+                }
             else:
                 found |= {f"{i} {tap.name}": outputs[tap.name] for tap in taps}
         return found
@@ -312,17 +468,31 @@ def _of_explicit(recipe: Recipe, view: View, key: jax.Array, statistic: objectiv
     return objective.of_network(init, features, key, statistic, weights=weights)
 
 
-def _networks(recipe: Recipe, view: View, key: jax.Array, numbers: Numbers, *, circular: bool = False) -> objective.Objective:
+def _networks(
+    recipe: Recipe, view: View, key: jax.Array, numbers: Numbers, *, circular: bool = False
+) -> objective.Objective:
     """The networks of a view, one for each kernel width, on a spectrogram; circular: one whose end its beginning follows."""
     relative = recipe.normalised_by == "target"
     if recipe.filters == 0:
         stacks, weights = _closed(recipe, view, "style")
-        return objective.infinite_gram(stacks, weights=weights, relative=relative, circular=circular)
-    statistic = {"gram": objective.gram(relative=relative, shift=recipe.gram_shift), "chained-gram": objective.chained_gram(relative=relative, shift=recipe.gram_shift), "bin-grams": objective.bin_grams(), "transport": objective.gaussian_transport()}[recipe.statistic]
+        return objective.infinite_gram(
+            stacks, weights=weights, relative=relative, circular=circular
+        )
+    statistic = {
+        "gram": objective.gram(relative=relative, shift=recipe.gram_shift),
+        "chained-gram": objective.chained_gram(relative=relative, shift=recipe.gram_shift),
+        "bin-grams": objective.bin_grams(),
+        "transport": objective.gaussian_transport(),
+    }[recipe.statistic]
     others = {}
     if recipe.autocorrelation_weight:
-        lags = tuple(max(1, round(seconds * 1000 / view.hop_ms)) for seconds in AUTOCORRELATION_LAGS)
-        others["autocorrelation"] = (numbers["autocorrelation_weight"], objective.feature_autocorrelation(lags=lags))
+        lags = tuple(
+            max(1, round(seconds * 1000 / view.hop_ms)) for seconds in AUTOCORRELATION_LAGS
+        )
+        others["autocorrelation"] = (
+            numbers["autocorrelation_weight"],
+            objective.feature_autocorrelation(lags=lags),
+        )
     if recipe.diversity_weight:
         others["diversity"] = (numbers["diversity_weight"], objective.diversity())
     if others:

@@ -43,7 +43,10 @@ def balanced(weights: Sequence[float], balance: Mapping[str, Sequence[float]] | 
 
 def passed(weights: Sequence[float], morph_to: Sequence[float] | None, place: float) -> np.ndarray:
     """Weights, as parts of one, at a place from 0 to 1 of a morph; those of the beginning where there is none. [R] float64"""
-    begin, end = (np.divide(each, np.sum(each)) for each in (weights, weights if morph_to is None else morph_to))
+    begin, end = (
+        np.divide(each, np.sum(each))
+        for each in (weights, weights if morph_to is None else morph_to)
+    )
     return (1 - place) * begin + place * end
 
 
@@ -61,7 +64,9 @@ def balance(references: Sequence[np.ndarray], *, sample_rate: int, heard: bool) 
     """
     logs = {name: np.zeros(len(references)) for name in ("spectrum", "heard")}
     for pair in itertools.combinations(range(len(references)), 2):
-        for name, values in _of_two([references[number] for number in pair], sample_rate, heard).items():
+        for name, values in _of_two(
+            [references[number] for number in pair], sample_rate, heard
+        ).items():
             logs[name][list(pair)] += 2 / len(references) * np.log(values)
     return {name: np.exp(values).astype(np.float32) for name, values in logs.items()}
 
@@ -73,16 +78,26 @@ def _of_two(references: Sequence[np.ndarray], sample_rate: int, heard: bool) -> 
     if shortest < _SHORTEST:
         return even
     rate = min(sample_rate, quality.WORKING_RATE)
-    waves = [quality.as_judged(wave, sample_rate=sample_rate, rate=rate)[None] for wave in references]
-    densities = [canvas.spectral_density(wave, sample_rate=rate, samples=4096, smoothing_hz=rate / 1024) for wave in waves]
+    waves = [
+        quality.as_judged(wave, sample_rate=sample_rate, rate=rate)[None] for wave in references
+    ]
+    densities = [
+        canvas.spectral_density(wave, sample_rate=rate, samples=4096, smoothing_hz=rate / 1024)
+        for wave in waves
+    ]
     raised = lambda parts: -2 * np.log(canvas.lost_level(densities, parts, sample_rate=rate))
-    by_patches = _by_patches([quality.views_of(wave[0], sample_rate=rate) for wave in waves], raised)
+    by_patches = _by_patches(
+        [quality.views_of(wave[0], sample_rate=rate) for wave in waves], raised
+    )
     if by_patches is None:
         return even
     spectrum = _middle(by_patches, len(waves))
     if not heard or shortest < 2 * _SHORTEST:
         return {"spectrum": spectrum, "heard": spectrum}
-    return {"spectrum": spectrum, "heard": _middle(_by_ear(waves, rate, spectrum / np.sum(spectrum), raised), len(waves))}
+    return {
+        "spectrum": spectrum,
+        "heard": _middle(_by_ear(waves, rate, spectrum / np.sum(spectrum), raised), len(waves)),
+    }
 
 
 class _Seen(NamedTuple):
@@ -93,7 +108,9 @@ class _Seen(NamedTuple):
     lift: np.ndarray
 
 
-def _by_patches(views: Sequence[Sequence[np.ndarray]], raised: Callable[[np.ndarray], float]) -> Distances | None:
+def _by_patches(
+    views: Sequence[Sequence[np.ndarray]], raised: Callable[[np.ndarray], float]
+) -> Distances | None:
     """Of log-mel patches, whose quantiles along directions lie, between references, between theirs; None where halves are too short to have any.
 
     So they are judged, and that is where mixtures are found: bands' means and deviations alone foretell another middle.
@@ -110,11 +127,19 @@ def _by_patches(views: Sequence[Sequence[np.ndarray]], raised: Callable[[np.ndar
                     of_one.append(_seen_by(log, logs, width))
     if not seen[0]:
         return None
-    own = [max(np.mean([np.mean(np.abs(np.subtract(*one.halves))) for one in of_one]), _ACCIDENT) for of_one in seen]
+    own = [
+        max(np.mean([np.mean(np.abs(np.subtract(*one.halves))) for one in of_one]), _ACCIDENT)
+        for of_one in seen
+    ]
 
     def distances(parts):
         louder = raised(parts)
-        apart = lambda one: np.mean([np.mean(np.abs(np.tensordot(parts, one.sides, 1) + louder * one.lift[None] - half)) for half in one.halves])
+        apart = lambda one: np.mean(
+            [
+                np.mean(np.abs(np.tensordot(parts, one.sides, 1) + louder * one.lift[None] - half))
+                for half in one.halves
+            ]
+        )
         return np.array([np.mean(list(map(apart, of_one))) for of_one in seen]) / own
 
     return distances
@@ -123,19 +148,41 @@ def _by_patches(views: Sequence[Sequence[np.ndarray]], raised: Callable[[np.ndar
 def _seen_by(reference: np.ndarray, logs: Sequence[np.ndarray], width: int) -> _Seen:
     """What one of the references' log bands [T, B] makes the unit of."""
     mean, deviation = quality.standard(reference)
-    directions = np.random.default_rng(width).standard_normal((width * len(mean), matching.DIRECTIONS), np.float32)
+    directions = np.random.default_rng(width).standard_normal(
+        (width * len(mean), matching.DIRECTIONS), np.float32
+    )
     directions /= np.linalg.norm(directions, axis=0)
-    found = lambda log: statistics.sorted_patches((log - mean) / deviation, directions, quantiles=_QUANTILES, step=-(-len(log) // _MOST_PATCHES))
-    return _Seen(np.stack(list(map(found, logs))), list(map(found, np.array_split(reference, 2))), np.tile(1 / deviation, width) @ directions)
+    found = lambda log: statistics.sorted_patches(
+        (log - mean) / deviation,
+        directions,
+        quantiles=_QUANTILES,
+        step=-(-len(log) // _MOST_PATCHES),
+    )
+    return _Seen(
+        np.stack(list(map(found, logs))),
+        list(map(found, np.array_split(reference, 2))),
+        np.tile(1 / deviation, width) @ directions,
+    )
 
 
-def _by_ear(waves: Sequence[np.ndarray], sample_rate: int, placed: np.ndarray, raised: Callable[[np.ndarray], float]) -> Distances:
+def _by_ear(
+    waves: Sequence[np.ndarray],
+    sample_rate: int,
+    placed: np.ndarray,
+    raised: Callable[[np.ndarray], float],
+) -> Distances:
     """Of the ear's statistics, where the spectrum is that of the shares `placed`, whatever those of the others are; else as of `_by_patches`."""
-    halves = [_heard(half, sample_rate) for wave in waves for half in (wave[:, : wave.shape[1] // 2], wave[:, -(wave.shape[1] // 2) :])]
+    halves = [
+        _heard(half, sample_rate)
+        for wave in waves
+        for half in (wave[:, : wave.shape[1] // 2], wave[:, -(wave.shape[1] // 2) :])
+    ]
     groups = [np.stack(values).reshape(len(waves), 2, -1) for values in zip(*halves, strict=True)]
     # A norm a group, as likeness counts them: of their squares, which the objective adds up, levels would be most.
     accident = _ACCIDENT_HEARD * np.sqrt([4 * sample_rate / wave.shape[1] for wave in waves])
-    own = np.maximum(sum(np.linalg.norm(group[:, 0] - group[:, 1], axis=1) for group in groups), accident)
+    own = np.maximum(
+        sum(np.linalg.norm(group[:, 0] - group[:, 1], axis=1) for group in groups), accident
+    )
     levels, *others = (np.mean(group, axis=1) for group in groups)
     # Envelopes are amplitudes to the power of 0.3.
     shift = 0.15 * raised(placed) / (auditory.UNITS.mean * np.sqrt(levels.shape[1]))
@@ -153,7 +200,10 @@ def _by_ear(waves: Sequence[np.ndarray], sample_rate: int, placed: np.ndarray, r
 def _heard(wave: jax.Array, sample_rate: int) -> list[jax.Array]:
     """The groups of the ear's statistics of a wave [C, N] as vectors; their squared differences add up to the objective's distance."""
     found = auditory.comparable(objective.auditory_statistics(sample_rate).fit(wave.T))
-    return [jnp.ravel(values) / (unit * np.sqrt(values.size)) for values, unit in zip(found, auditory.UNITS, strict=True)]
+    return [
+        jnp.ravel(values) / (unit * np.sqrt(values.size))
+        for values, unit in zip(found, auditory.UNITS, strict=True)
+    ]
 
 
 def _middle(distances: Distances, count: int) -> np.ndarray:

@@ -55,16 +55,31 @@ class _Stacks(nn.Module):
 
         training: normalises by the moments of the batch, over a mapped axis named CLIPS, and updates the running ones.
         """
-        for name, options in {"initialisation": INITIALISATIONS, "padding": PADDINGS, "pooling": POOLINGS}.items():
+        for name, options in {
+            "initialisation": INITIALISATIONS,
+            "padding": PADDINGS,
+            "pooling": POOLINGS,
+        }.items():
             if getattr(self, name) not in options:
-                raise ValueError(f"{name} must be one of {', '.join(options)}, got {getattr(self, name)!r}.")
+                raise ValueError(
+                    f"{name} must be one of {', '.join(options)}, got {getattr(self, name)!r}."
+                )
         x = self.arranged(x)
         if self.channels and x.shape[-1] != self.channels:
-            raise ValueError(f"the network is one for {self.channels} {self.inputs}, the spectrogram has {x.shape[-1]}.")
+            raise ValueError(
+                f"the network is one for {self.channels} {self.inputs}, the spectrogram has {x.shape[-1]}."
+            )
         uniform = self.initialisation == "uniform"
         taps = {}
         for i, layer in enumerate(self.layers, start=1):
-            convolution = Convolution(layer, self.initialisation, self.padding, bias=uniform, positions=self.positions, name=f"conv_{i}")
+            convolution = Convolution(
+                layer,
+                self.initialisation,
+                self.padding,
+                bias=uniform,
+                positions=self.positions,
+                name=f"conv_{i}",
+            )
             x = taps[f"conv_{i}"] = convolution(x, training)
             if uniform:
                 x = taps[f"batchnorm_{i}"] = BatchNormalisation(name=f"batchnorm_{i}")(x, training)
@@ -87,7 +102,11 @@ class TimeAsChannels(_Stacks):
 class TwoDimensional(_Stacks):
     """Kernels slide over frames and bins, square pools: [T, F], or [T, F, channels], -> taps [T_i, F_i, C_i]."""
 
-    positions, inputs, arranged = ("frames", "bins"), "channels", staticmethod(lambda x: x if x.ndim == 3 else x[:, :, None])
+    positions, inputs, arranged = (
+        ("frames", "bins"),
+        "channels",
+        staticmethod(lambda x: x if x.ndim == 3 else x[:, :, None]),
+    )
 
 
 class VGG19(nn.Module):
@@ -111,15 +130,24 @@ class VGG19(nn.Module):
         """[T, F] -> taps conv1_1, relu1_1, conv1_2 ... pool1 ... pool5, each [T_i, F_i, C_i]."""
         x = x[:, :, None]
         if self.first == "grey":
-            mean = self.variable("constants", "mean", lambda: jnp.asarray(IMAGENET_MEAN, jnp.float32)).value
-            deviation = self.variable("constants", "deviation", lambda: jnp.asarray(IMAGENET_DEVIATION, jnp.float32)).value
+            mean = self.variable(
+                "constants", "mean", lambda: jnp.asarray(IMAGENET_MEAN, jnp.float32)
+            ).value
+            deviation = self.variable(
+                "constants", "deviation", lambda: jnp.asarray(IMAGENET_DEVIATION, jnp.float32)
+            ).value
             x = (x - mean[None, None]) / deviation[None, None]
         taps = {}
         for i, layer in enumerate(self.layers, start=1):
             names = tap_names("vgg19", i)
             replaced = i == 1 and self.first == "random"
             convolution = Convolution(
-                layer, self.initialisation, "valid" if replaced else "same", bias=not replaced, positions=("frames", "bins"), name=names["conv"]
+                layer,
+                self.initialisation,
+                "valid" if replaced else "same",
+                bias=not replaced,
+                positions=("frames", "bins"),
+                name=names["conv"],
             )
             x = taps[names["conv"]] = convolution(x)
             x = taps[names["relu"]] = nn.relu(x)
@@ -133,11 +161,15 @@ def build(description: Description) -> nn.Module:
     d = description
     if d.kind.startswith("vgg19"):
         return VGG19(d.layers, d.kind.removeprefix("vgg19-"), d.initialisation, d.pooling)
-    module = {"1d-frequency": FrequencyAsChannels, "1d-time": TimeAsChannels, "2d": TwoDimensional}[d.kind]
+    module = {"1d-frequency": FrequencyAsChannels, "1d-time": TimeAsChannels, "2d": TwoDimensional}[
+        d.kind
+    ]
     return module(d.layers, d.initialisation, d.padding, d.pooling, d.channels)
 
 
-def features(description: Description, names: Sequence[str]) -> Callable[[Any, jax.Array], dict[str, jax.Array]]:
+def features(
+    description: Description, names: Sequence[str]
+) -> Callable[[Any, jax.Array], dict[str, jax.Array]]:
     """(variables, x [T, F]) -> the named taps alone, which is what an objective takes. `layer.cut_after` checks the names."""
     net = build(description)
 
@@ -164,7 +196,12 @@ class Convolution(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, training: bool = False) -> jax.Array:
-        width, dilation, filters, axes = self.layer.width, self.layer.dilation, self.layer.filters, x.ndim - 1
+        width, dilation, filters, axes = (
+            self.layer.width,
+            self.layer.dilation,
+            self.layer.filters,
+            x.ndim - 1,
+        )
         sizes = (width, self.layer.bins or width)[:axes]
         spans = [(size - 1) * dilation + 1 for size in sizes]
         fan_in, fan_out = math.prod(sizes) * x.shape[-1], math.prod(sizes) * filters
@@ -181,18 +218,33 @@ class Convolution(nn.Module):
         if training and axes == 2:
             kernels = kernel.reshape(*sizes, x.shape[-1], filters)
             layout = ("NHWC", "HWIO", "NHWC")
-            y = jax.lax.conv_general_dilated(x[None], kernels, (1, 1), "VALID", rhs_dilation=(dilation,) * 2, dimension_numbers=layout)[0]
+            y = jax.lax.conv_general_dilated(
+                x[None],
+                kernels,
+                (1, 1),
+                "VALID",
+                rhs_dilation=(dilation,) * 2,
+                dimension_numbers=layout,
+            )[0]
         else:
             places = x.shape[-2] - spans[-1] + 1
-            patches = jnp.concatenate([x[..., i * dilation : i * dilation + places, :] for i in range(sizes[-1])], axis=-1)
+            patches = jnp.concatenate(
+                [x[..., i * dilation : i * dilation + places, :] for i in range(sizes[-1])], axis=-1
+            )
             if axes == 1:
                 y = patches @ kernel
             else:
                 # Unfolded along bins alone: along frames too, patches would be a kernel's width larger again.
                 rows, frames = kernel.reshape(width, -1, filters), len(x) - spans[0] + 1
-                y = sum(patches[i * dilation : i * dilation + frames] @ rows[i] for i in range(width))
+                y = sum(
+                    patches[i * dilation : i * dilation + frames] @ rows[i] for i in range(width)
+                )
         if self.bias:
-            bias = self.param("bias", _uniform_within(1 / np.sqrt(fan_in)) if uniform else nn.initializers.zeros, (filters,))
+            bias = self.param(
+                "bias",
+                _uniform_within(1 / np.sqrt(fan_in)) if uniform else nn.initializers.zeros,
+                (filters,),
+            )
             y = y + bias.reshape((1,) * axes + (-1,))
         return y
 
@@ -218,7 +270,9 @@ class BatchNormalisation(nn.Module):
             variance = jax.lax.pmean(jnp.mean((x - per_channel(mean)) ** 2, axis=positions), CLIPS)
             running_mean.value += MOMENTUM * (mean - running_mean.value)
             running_variance.value += MOMENTUM * (variance - running_variance.value)
-        return (x - per_channel(mean)) * per_channel(gain / jnp.sqrt(variance + EPSILON)) + per_channel(bias)
+        return (x - per_channel(mean)) * per_channel(
+            gain / jnp.sqrt(variance + EPSILON)
+        ) + per_channel(bias)
 
 
 def _pooled(x: jax.Array, pool: int, pooling: str, positions: Sequence[str]) -> jax.Array:
@@ -232,7 +286,10 @@ def _pooled(x: jax.Array, pool: int, pooling: str, positions: Sequence[str]) -> 
         else:
             # Pairwise: the gradient of jnp.max divides by how many equal the maximum, which are none, and NaN comes of it,
             # where the compiler works the blocks out a second time and rounds otherwise (seen on a CPU).
-            x = functools.reduce(jnp.maximum, (jax.lax.index_in_dim(blocks, i, axis + 1, keepdims=False) for i in range(pool)))
+            x = functools.reduce(
+                jnp.maximum,
+                (jax.lax.index_in_dim(blocks, i, axis + 1, keepdims=False) for i in range(pool)),
+            )
     return x
 
 

@@ -33,7 +33,11 @@ class Objective(NamedTuple):
 
 
 def infinite_gram(
-    networks: Sequence[Sequence[Layer]], *, weights: Sequence[float] | None = None, relative: bool = True, circular: bool = False
+    networks: Sequence[Sequence[Layer]],
+    *,
+    weights: Sequence[float] | None = None,
+    relative: bool = True,
+    circular: bool = False,
 ) -> Objective:
     """Gram distance of 1-D CNNs with infinitely many filters, averaged over several networks side by side.
 
@@ -66,9 +70,13 @@ def infinite_gram(
         products, powers = infinite_width.own_products(x), jnp.mean(x * x, axis=1)
         cross_products = infinite_width.frame_products(x, target["frames"])
         total = 0.0
-        for layers, share, reach, variances, size in zip(networks, shares, reaches, target["variances"], target["sizes"], strict=True):
+        for layers, share, reach, variances, size in zip(
+            networks, shares, reaches, target["variances"], target["sizes"], strict=True
+        ):
             seen = frames + reach
-            gap = infinite_width.gram_gap(products[:seen, :seen], powers[:seen], cross_products[:seen], variances, layers)
+            gap = infinite_width.gram_gap(
+                products[:seen, :seen], powers[:seen], cross_products[:seen], variances, layers
+            )
             total += share * (gap + size) / (size if relative else 1.0)
         return total, {"gram": total}
 
@@ -84,7 +92,12 @@ def _shares(weights: Sequence[float]) -> list[float]:
     return [weight / sum(weights) for weight in weights]
 
 
-def infinite_content(networks: Sequence[Sequence[Layer]], *, weights: Sequence[float] | None = None, relative: bool = True) -> Objective:
+def infinite_content(
+    networks: Sequence[Sequence[Layer]],
+    *,
+    weights: Sequence[float] | None = None,
+    relative: bool = True,
+) -> Objective:
     """How far activations are from the content's at every moment, of 1-D CNNs with infinitely many filters, averaged over the networks.
 
     `infinite_width.content_distance`; x has as many frames as the content. networks, weights: as of `infinite_gram`.
@@ -95,13 +108,21 @@ def infinite_content(networks: Sequence[Sequence[Layer]], *, weights: Sequence[f
     def fit(content):
         content = _flat(content)
         # Of silence, whose activations are all zero, the distance is theirs: their mean square.
-        sizes = [infinite_width.content_distance(jnp.zeros_like(content), content, layers) for layers in networks]
+        sizes = [
+            infinite_width.content_distance(jnp.zeros_like(content), content, layers)
+            for layers in networks
+        ]
         return {"frames": content, "sizes": sizes if relative else [1.0] * len(networks)}
 
     def distance(target, x):
         x = _flat(x)
-        found = [infinite_width.content_distance(x, target["frames"], layers) for layers in networks]
-        total = sum(share * one / size for share, one, size in zip(shares, found, target["sizes"], strict=True))
+        found = [
+            infinite_width.content_distance(x, target["frames"], layers) for layers in networks
+        ]
+        total = sum(
+            share * one / size
+            for share, one, size in zip(shares, found, target["sizes"], strict=True)
+        )
         return total, {"content": total}
 
     return Objective(fit, distance)
@@ -115,7 +136,9 @@ def content(*, relative: bool = True) -> Objective:
 
     def distance(target, x):
         if x.shape != target.shape:
-            raise ValueError(f"x and content must have the same shape, got {x.shape} and {target.shape}.")
+            raise ValueError(
+                f"x and content must have the same shape, got {x.shape} and {target.shape}."
+            )
         total = jnp.mean((x - target) ** 2) / (jnp.mean(target**2) if relative else 1.0)
         return total, {"content": total}
 
@@ -144,13 +167,18 @@ def of_network(
 
     def fit(reference):
         variables = init(key, reference)
-        return {"weights": variables, "taps": {name: statistic.fit(y) for name, y in features(variables, reference).items()}}
+        return {
+            "weights": variables,
+            "taps": {name: statistic.fit(y) for name, y in features(variables, reference).items()},
+        }
 
     def distance(target, x):
         found = features(target["weights"], x)
         names = list(target["taps"])
         shares = _shares([weights[name] if weights else 1.0 for name in names])
-        return _mean([statistic.distance(target["taps"][name], found[name]) for name in names], shares)
+        return _mean(
+            [statistic.distance(target["taps"][name], found[name]) for name in names], shares
+        )
 
     return Objective(fit, distance)
 
@@ -169,14 +197,22 @@ def gram(*, relative: bool = True, form: str = "auto", shift: float = 0.0) -> Ob
     def fit(y):
         y = y + shift
         positions = y.size // y.shape[-1]
-        if form == "frames" or (form == "auto" and statistics.frames_are_cheaper(positions, positions, y.shape[-1])):
-            return {"size": statistics.kernel_gram_size(statistics.feature_kernel(y, y)), "features": y}
+        if form == "frames" or (
+            form == "auto" and statistics.frames_are_cheaper(positions, positions, y.shape[-1])
+        ):
+            return {
+                "size": statistics.kernel_gram_size(statistics.feature_kernel(y, y)),
+                "features": y,
+            }
         return {"size": jnp.mean(statistics.gram(y) ** 2), "gram": statistics.gram(y)}
 
     def distance(target, x):
         x = x + shift
         if "features" in target:
-            kernel, cross = statistics.feature_kernel(x, x), statistics.feature_kernel(x, target["features"])
+            kernel, cross = (
+                statistics.feature_kernel(x, x),
+                statistics.feature_kernel(x, target["features"]),
+            )
             total = statistics.kernel_gram_distance(kernel, cross, target["size"])
         else:
             total = statistics.gram_distance(statistics.gram(x), target["gram"])
@@ -200,7 +236,10 @@ def chained_gram(*, relative: bool = True, shift: float = 0.0) -> Objective:
             pool = max(fine.shape[axis] // places, 1)
             begin = (fine.shape[axis] - pool * places) // 2
             fine = jax.lax.slice_in_dim(fine, begin, begin + pool * places, axis=axis)
-            fine = jnp.mean(fine.reshape(*fine.shape[:axis], places, pool, *fine.shape[axis + 1 :]), axis=axis + 1)
+            fine = jnp.mean(
+                fine.reshape(*fine.shape[:axis], places, pool, *fine.shape[axis + 1 :]),
+                axis=axis + 1,
+            )
         a, b = (y.reshape(-1, y.shape[-1]) + shift for y in (fine, coarse))
         return jnp.matmul(a.T, b, precision=jax.lax.Precision.HIGHEST) / len(a)
 
@@ -257,7 +296,9 @@ def diversity() -> Objective:
 
     def distance(target, x):
         size = scipy.fft.next_fast_len(max(len(x), len(target)), real=True)
-        products = jnp.sum(jnp.conj(jnp.fft.rfft(x, size, axis=0)) * jnp.fft.rfft(target, size, axis=0), axis=1)
+        products = jnp.sum(
+            jnp.conj(jnp.fft.rfft(x, size, axis=0)) * jnp.fft.rfft(target, size, axis=0), axis=1
+        )
         energy = jnp.sum(target**2)
         apart = jnp.sum(x**2) + energy - 2 * jnp.fft.irfft(products, size)
         total = energy / jnp.maximum(jnp.min(apart), 1e-3 * energy)
@@ -286,14 +327,23 @@ def gaussian_transport() -> Objective:
 
     def fit(y):
         means, frames = moments(y)
-        _, values, directions = jax.vmap(lambda one: jnp.linalg.svd(one, full_matrices=False))(frames)
+        _, values, directions = jax.vmap(lambda one: jnp.linalg.svd(one, full_matrices=False))(
+            frames
+        )
         root = jnp.einsum("mrf,mr,mrg->mfg", directions, values, directions)
         return {"means": means, "root": root, "trace": jnp.sum(frames**2, axis=(1, 2))}
 
     def distance(target, x):
         means, frames = moments(x)
-        shared = jax.lax.map(lambda pair: statistics.nuclear_norm(pair[0] @ pair[1]), (frames, target["root"]))
-        gaps = (means - target["means"]) ** 2 + jnp.sum(frames**2, axis=(1, 2)) + target["trace"] - 2 * shared
+        shared = jax.lax.map(
+            lambda pair: statistics.nuclear_norm(pair[0] @ pair[1]), (frames, target["root"])
+        )
+        gaps = (
+            (means - target["means"]) ** 2
+            + jnp.sum(frames**2, axis=(1, 2))
+            + target["trace"]
+            - 2 * shared
+        )
         total = jnp.mean(gaps) / jnp.mean(target["trace"])
         return total, {"transport": total}
 
@@ -310,10 +360,18 @@ def auditory_statistics(sample_rate: int, *, circular: bool = False) -> Objectiv
     def heard(wave, circular=False):
         # 50 ms ramps take out the seam between the end and the beginning, which the filters' circular time sees.
         frames = round(len(wave) * auditory.ENVELOPE_RATE / sample_rate)
-        ramps = None if circular else scipy.signal.windows.tukey(frames, min(1.0, 0.1 * sample_rate / len(wave))).astype(np.float32)
+        ramps = (
+            None
+            if circular
+            else scipy.signal.windows.tukey(frames, min(1.0, 0.1 * sample_rate / len(wave))).astype(
+                np.float32
+            )
+        )
 
         def one_channel(channel):
-            return auditory.envelope_statistics(auditory.envelopes(channel, sample_rate=sample_rate)[:-1], ramps)
+            return auditory.envelope_statistics(
+                auditory.envelopes(channel, sample_rate=sample_rate)[:-1], ramps
+            )
 
         return jax.vmap(one_channel, in_axes=1)(wave)
 
@@ -339,7 +397,9 @@ def sliced_transport(*, widths: Sequence[int], directions: int) -> Objective:
         x = _flat(x)
         sizes = [width * x.shape[1] for width in sorted(widths) if 2 * width <= len(x)]
         drawn = [np.random.default_rng(size).standard_normal((size, directions)) for size in sizes]
-        return statistics.sorted_projections(x, [(along / np.linalg.norm(along, axis=0)).astype(np.float32) for along in drawn])
+        return statistics.sorted_projections(
+            x, [(along / np.linalg.norm(along, axis=0)).astype(np.float32) for along in drawn]
+        )
 
     def distance(target, x):
         found = found_in(x)
@@ -366,7 +426,12 @@ def autocorrelation(*, lags: int) -> Objective:
 
 
 def onset_statistics(
-    *, step: int, lags: int, widths: Sequence[int] = (1, 4, 16), directions: int = 16, weights: Sequence[float] | None = None
+    *,
+    step: int,
+    lags: int,
+    widths: Sequence[int] = (1, 4, 16),
+    directions: int = 16,
+    weights: Sequence[float] | None = None,
 ) -> Objective:
     """Statistics of the onset strength of compressed spectrograms [T, F]: how high onsets are, what shapes they have, how they follow.
 
@@ -388,9 +453,14 @@ def onset_statistics(
         rises = jnp.mean(jnp.maximum(x[step:] - x[:-step], 0.0), axis=-1)
         return 0.1 + rises.reshape(len(rises), -1)
 
-    parts = {"patches": (1.0, sliced_transport(widths=widths, directions=directions)), "autocorrelation": (1.0, autocorrelation(lags=lags))}
+    parts = {
+        "patches": (1.0, sliced_transport(widths=widths, directions=directions)),
+        "autocorrelation": (1.0, autocorrelation(lags=lags)),
+    }
     both = weighted_sum(parts)
-    return seen_through(strength, standardised(both if weights is None else mixture(both, weights), weights))
+    return seen_through(
+        strength, standardised(both if weights is None else mixture(both, weights), weights)
+    )
 
 
 def band_levels() -> Objective:
@@ -463,7 +533,9 @@ def envelope(axis: str) -> Objective:
     def distance(target, x):
         found = envelope_of(x)
         common = min(len(found), len(target))
-        total = jnp.sum((found[:common] - target[:common]) ** 2) / jnp.maximum(jnp.sum(target[:common] ** 2), jnp.finfo(jnp.float32).tiny)
+        total = jnp.sum((found[:common] - target[:common]) ** 2) / jnp.maximum(
+            jnp.sum(target[:common] ** 2), jnp.finfo(jnp.float32).tiny
+        )
         return total, {axis: total}
 
     return Objective(envelope_of, distance)
@@ -494,10 +566,16 @@ def guided(objective: Objective, *, levels: int, bands: int) -> Objective:
 
     def fit(pair):
         content, style = pair
-        return {"masks": masks(content), "targets": [objective.fit(style * mask) for mask in masks(style)]}
+        return {
+            "masks": masks(content),
+            "targets": [objective.fit(style * mask) for mask in masks(style)],
+        }
 
     def distance(target, x):
-        found = [objective.distance(one, x * mask) for one, mask in zip(target["targets"], target["masks"], strict=True)]
+        found = [
+            objective.distance(one, x * mask)
+            for one, mask in zip(target["targets"], target["masks"], strict=True)
+        ]
         return _mean(found, _shares([1.0] * len(found)))
 
     return Objective(fit, distance)
@@ -521,27 +599,43 @@ def standardised(objective: Objective, weights: Sequence[float] | None = None) -
 
     def fit(references):
         units = _each(spectrogram.standardisation, references)
-        standard = _each(lambda reference, own: spectrogram.standardise(reference, *own), references, units)
+        standard = _each(
+            lambda reference, own: spectrogram.standardise(reference, *own), references, units
+        )
         return {"units": units, "target": objective.fit(standard)}
 
     def distance(target, x):
-        units = target["units"] if weights is None else jax.tree.map(lambda *values: _mean_of(values, weights), *target["units"])
+        units = (
+            target["units"]
+            if weights is None
+            else jax.tree.map(lambda *values: _mean_of(values, weights), *target["units"])
+        )
         return objective.distance(target["target"], spectrogram.standardise(x, *units))
 
     return Objective(fit, distance)
 
 
-def relatively_compressed(objective: Objective, *, sharpness: float, weights: Sequence[float] | None = None) -> Objective:
+def relatively_compressed(
+    objective: Objective, *, sharpness: float, weights: Sequence[float] | None = None
+) -> Objective:
     """The objective on magnitudes [T, F] compressed relative to each bin's mean in the reference; weights: see `standardised`."""
 
     def fit(references):
         scale = _each(spectrogram.loudness_scale, references)
-        compressed = _each(lambda reference, own: spectrogram.compress_relative(reference, own, sharpness=sharpness), references, scale)
+        compressed = _each(
+            lambda reference, own: spectrogram.compress_relative(
+                reference, own, sharpness=sharpness
+            ),
+            references,
+            scale,
+        )
         return {"scale": scale, "target": objective.fit(compressed)}
 
     def distance(target, x):
         scale = target["scale"] if weights is None else _between(target["scale"], weights)
-        return objective.distance(target["target"], spectrogram.compress_relative(x, scale, sharpness=sharpness))
+        return objective.distance(
+            target["target"], spectrogram.compress_relative(x, scale, sharpness=sharpness)
+        )
 
     return Objective(fit, distance)
 
@@ -550,8 +644,18 @@ def peak_compressed(objective: Objective, weights: Sequence[float] | None = None
     """The objective on tanh(15 x / the reference's largest value), for signed x (2 sigmoid(30 z) - 1: Caracalla & Roebel 2020)."""
 
     def fit(references):
-        scale = _each(lambda reference: 15 / jnp.maximum(jnp.max(jnp.abs(reference)), jnp.finfo(jnp.float32).tiny), references)
-        return {"scale": scale, "target": objective.fit(_each(lambda reference, own: jnp.tanh(own * reference), references, scale))}
+        scale = _each(
+            lambda reference: (
+                15 / jnp.maximum(jnp.max(jnp.abs(reference)), jnp.finfo(jnp.float32).tiny)
+            ),
+            references,
+        )
+        return {
+            "scale": scale,
+            "target": objective.fit(
+                _each(lambda reference, own: jnp.tanh(own * reference), references, scale)
+            ),
+        }
 
     def distance(target, x):
         scale = target["scale"] if weights is None else _between(target["scale"], weights)
@@ -562,7 +666,11 @@ def peak_compressed(objective: Objective, weights: Sequence[float] | None = None
 
 def _each(function: Callable, references: Any, *others: Any) -> Any:
     """A function of one reference, or of each of a list."""
-    return _of_all(function, list(zip(references, *others, strict=True))) if isinstance(references, list) else function(references, *others)
+    return (
+        _of_all(function, list(zip(references, *others, strict=True)))
+        if isinstance(references, list)
+        else function(references, *others)
+    )
 
 
 def _of_all(function: Callable, arguments: Sequence[tuple]) -> list:
@@ -582,7 +690,14 @@ def _between(scales: Sequence[jax.Array], weights: Sequence[float]) -> jax.Array
     return jnp.exp(_mean_of([jnp.log(scale) for scale in scales], weights))
 
 
-def in_blocks(objective: Objective, *, frames: int, overlap: int, circular: Objective | None = None, at_once: bool = False) -> Objective:
+def in_blocks(
+    objective: Objective,
+    *,
+    frames: int,
+    overlap: int,
+    circular: Objective | None = None,
+    at_once: bool = False,
+) -> Objective:
     """The mean of the objective over blocks of x's frames, each against the whole target.
 
     Time and memory then grow with the length of x rather than with its square, and every stretch of a long texture has
@@ -602,9 +717,14 @@ def in_blocks(objective: Objective, *, frames: int, overlap: int, circular: Obje
         if circular:
             x = jnp.concatenate([x, x[:overlap]])
         size, starts = blocks(len(x), frames=frames, overlap=overlap)
-        one_block, cut = functools.partial(objective.distance, target), jnp.stack([x[start : start + size] for start in starts])
+        one_block, cut = (
+            functools.partial(objective.distance, target),
+            jnp.stack([x[start : start + size] for start in starts]),
+        )
         # checkpoint: keeps the blocks alone for the gradient, not every matrix of frames by frames.
-        totals, terms = jax.vmap(one_block)(cut) if at_once else jax.lax.map(jax.checkpoint(one_block), cut)
+        totals, terms = (
+            jax.vmap(one_block)(cut) if at_once else jax.lax.map(jax.checkpoint(one_block), cut)
+        )
         return jnp.mean(totals), {name: jnp.mean(values) for name, values in terms.items()}
 
     return Objective(objective.fit, distance)
@@ -613,7 +733,9 @@ def in_blocks(objective: Objective, *, frames: int, overlap: int, circular: Obje
 def blocks(total: int, *, frames: int, overlap: int) -> tuple[int, list[int]]:
     """Size and starts of the fewest equal blocks of at most `frames` that cover `total` frames and share `overlap`."""
     if frames <= overlap:
-        raise ValueError(f"blocks of {frames} frames must be longer than their overlap of {overlap}.")
+        raise ValueError(
+            f"blocks of {frames} frames must be longer than their overlap of {overlap}."
+        )
     if total <= frames:
         return total, [0]
     count = -(-(total - overlap) // (frames - overlap))
@@ -628,7 +750,10 @@ def weighted_sum(parts: Mapping[str, tuple[float, Objective]]) -> Objective:
         return {name: objective.fit(reference) for name, (_, objective) in parts.items()}
 
     def distance(target, x):
-        terms = {name: weight * objective.distance(target[name], x)[0] for name, (weight, objective) in parts.items()}
+        terms = {
+            name: weight * objective.distance(target[name], x)[0]
+            for name, (weight, objective) in parts.items()
+        }
         return sum(terms.values()), terms
 
     return Objective(fit, distance)
@@ -653,16 +778,25 @@ def mixture(objective: Objective | Sequence[Objective], weights: Sequence[float]
 
     def distance(targets, x):
         if alone:
-            return _mean(_each(lambda target: objective.distance(target, x), targets), _shares(weights))
-        return _mean([one.distance(target, x) for one, target in zip(objective, targets, strict=True)], _shares(weights))
+            return _mean(
+                _each(lambda target: objective.distance(target, x), targets), _shares(weights)
+            )
+        return _mean(
+            [one.distance(target, x) for one, target in zip(objective, targets, strict=True)],
+            _shares(weights),
+        )
 
     return Objective(fit, distance)
 
 
-def _mean(found: Sequence[tuple[jax.Array, Terms]], shares: Sequence[float]) -> tuple[jax.Array, Terms]:
+def _mean(
+    found: Sequence[tuple[jax.Array, Terms]], shares: Sequence[float]
+) -> tuple[jax.Array, Terms]:
     """Weighted mean of distances and of each of their terms."""
     mean = lambda values: sum(share * value for share, value in zip(shares, values, strict=True))
-    return mean([total for total, _ in found]), {name: mean([terms[name] for _, terms in found]) for name in found[0][1]}
+    return mean([total for total, _ in found]), {
+        name: mean([terms[name] for _, terms in found]) for name in found[0][1]
+    }
 
 
 def between(seen: Callable[[Objective], Objective], objective: Objective) -> Objective:
@@ -677,9 +811,17 @@ def between(seen: Callable[[Objective], Objective], objective: Objective) -> Obj
 
     def fit(pair):
         found = [units.fit(sound) for sound in pair]
-        return {"units": found[1], "target": objective.fit([units.distance(own, sound) for own, sound in zip(found, pair, strict=True)])}
+        return {
+            "units": found[1],
+            "target": objective.fit(
+                [units.distance(own, sound) for own, sound in zip(found, pair, strict=True)]
+            ),
+        }
 
-    return Objective(fit, lambda target, x: objective.distance(target["target"], units.distance(target["units"], x)))
+    return Objective(
+        fit,
+        lambda target, x: objective.distance(target["target"], units.distance(target["units"], x)),
+    )
 
 
 def of_first(objective: Objective) -> Objective:
@@ -693,7 +835,13 @@ def of_last(objective: Objective) -> Objective:
 
 
 def morph(
-    mixed: Callable[[Sequence[float]], Objective], weights: Sequence[float], morph_to: Sequence[float], *, size: int, overlap: int, axis: int
+    mixed: Callable[[Sequence[float]], Objective],
+    weights: Sequence[float],
+    morph_to: Sequence[float],
+    *,
+    size: int,
+    overlap: int,
+    axis: int,
 ) -> Objective:
     """A mixture whose weights pass evenly from one to another set over time: guided statistics, block by block.
 
@@ -710,9 +858,13 @@ def morph(
     def distance(target, x):
         length, starts = blocks(x.shape[axis], frames=size, overlap=overlap)
         places = np.linspace(0, 1, len(starts), dtype=np.float32)[:, None]
-        cut = jnp.stack([jax.lax.slice_in_dim(x, start, start + length, axis=axis) for start in starts])
+        cut = jnp.stack(
+            [jax.lax.slice_in_dim(x, start, start + length, axis=axis) for start in starts]
+        )
         one_block = jax.checkpoint(lambda block: mixed(list(block[0])).distance(target, block[1]))
-        totals, terms = jax.lax.map(one_block, ((1 - places) * ends[0][None] + places * ends[1][None], cut))
+        totals, terms = jax.lax.map(
+            one_block, ((1 - places) * ends[0][None] + places * ends[1][None], cut)
+        )
         return jnp.mean(totals), {name: jnp.mean(values) for name, values in terms.items()}
 
     return Objective(mixed(weights).fit, distance)

@@ -60,14 +60,24 @@ class Optimizer(NamedTuple):
 def _fresh(loss: Loss, parameters: Parameters, data: Any, internal: Any) -> State:
     value, terms = jax.eval_shape(loss, parameters, data)
     infinite = lambda shape: jnp.full(shape.shape, jnp.inf, shape.dtype)
-    state = State(parameters, infinite(value), jax.tree.map(infinite, terms), jnp.int32(0), jnp.int32(0), jnp.bool_(False), internal)
+    state = State(
+        parameters,
+        infinite(value),
+        jax.tree.map(infinite, terms),
+        jnp.int32(0),
+        jnp.int32(0),
+        jnp.bool_(False),
+        internal,
+    )
     # optax leaves some leaves weakly typed, for which the step would be compiled again, and the same buffer in two places,
     # which cannot be given away twice.
     return jax.tree.map(lambda leaf: jnp.array(leaf, dtype=np.dtype(leaf.dtype), copy=True), state)
 
 
 def _all_finite(value: jax.Array, gradient: Parameters) -> jax.Array:
-    return jnp.isfinite(value) & jnp.isfinite(sum(jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(gradient)))
+    return jnp.isfinite(value) & jnp.isfinite(
+        sum(jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(gradient))
+    )
 
 
 class _Search(NamedTuple):
@@ -118,7 +128,9 @@ def lbfgs(loss: Loss, *, history: int = 10) -> Optimizer:
         # The start itself counts as accepted: its value is compared with infinity. Elsewhere a trial that is not finite was
         # too long a step, such as a gain whose exponential overflows, and is shortened like any other.
         started = state.evaluations > 0
-        accepted = finite & ((value < state.value + SUFFICIENT_DECREASE * search.length * search.slope) | ~started)
+        accepted = finite & (
+            (value < state.value + SUFFICIENT_DECREASE * search.length * search.slope) | ~started
+        )
 
         def accept(_):
             toward, history_ = method.update(gradient, search.history, place)
@@ -143,12 +155,18 @@ def lbfgs(loss: Loss, *, history: int = 10) -> Optimizer:
             # Minimum of the parabola through the start, its slope and the trial, kept within a tenth and a half.
             drop = value - state.value - search.length * search.slope
             length = -0.5 * search.slope * search.length**2 / drop
-            length = jnp.where(jnp.isfinite(length), jnp.clip(length, 0.1 * search.length, 0.5 * search.length), 0.1 * search.length)
+            length = jnp.where(
+                jnp.isfinite(length),
+                jnp.clip(length, 0.1 * search.length, 0.5 * search.length),
+                0.1 * search.length,
+            )
             shorter = search._replace(length=length, backtracks=search.backtracks + 1)
             exhausted = shorter.backtracks > LONGEST_BACKTRACK
             # The history's last gradient is that of the state's parameters.
             search_ = jax.lax.cond(
-                exhausted & ~search.steepest, lambda: restarted(flat(state.parameters), search.history.updates), lambda: shorter
+                exhausted & ~search.steepest,
+                lambda: restarted(flat(state.parameters), search.history.updates),
+                lambda: shorter,
             )
             return state.parameters, state.value, state.terms, exhausted & search.steepest, search_
 
@@ -174,7 +192,12 @@ def adam(loss: Loss, *, learning_rate: float | Callable[[Any], jax.Array] = 1e-2
     method = optax.scale_by_adam()
 
     def init(parameters, data):
-        return _fresh(loss, parameters, data, (method.init(parameters), jax.tree.map(jnp.zeros_like, parameters)))
+        return _fresh(
+            loss,
+            parameters,
+            data,
+            (method.init(parameters), jax.tree.map(jnp.zeros_like, parameters)),
+        )
 
     def step(state, data):
         moments, update = state.internal
@@ -185,7 +208,9 @@ def adam(loss: Loss, *, learning_rate: float | Callable[[Any], jax.Array] = 1e-2
         direction, moments = method.update(gradient, moments, trial)
         rate = learning_rate(data) if callable(learning_rate) else learning_rate
         update = jax.tree.map(lambda leaf: -rate * leaf, direction)
-        found = State(trial, value, terms, evaluations, state.failed_at, state.stuck, (moments, update))
+        found = State(
+            trial, value, terms, evaluations, state.failed_at, state.stuck, (moments, update)
+        )
         kept = state._replace(evaluations=evaluations, failed_at=evaluations)
         return jax.tree.map(lambda new, old: jnp.where(finite, new, old), found, kept)
 
@@ -215,7 +240,9 @@ class Outcome(NamedTuple):
     progress: list[Progress]
 
 
-def value_at(optimizer: Optimizer, parameters: Parameters, data: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def value_at(
+    optimizer: Optimizer, parameters: Parameters, data: Any
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """The loss at parameters and its terms; NaN where they are not finite.
 
     By the program that `run` runs, whose first evaluation is that of its start: the loss alone would be compiled by itself, for one number.
@@ -255,10 +282,23 @@ def run(
       `Outcome`. Ctrl-C ends the run after the chunk at hand (a second one ends the program).
     """
     rows = list(progress or [])
-    options = {"seconds": seconds, "window": window, "chunk": chunk, "began": rows[-1].seconds if rows else 0.0}
+    options = {
+        "seconds": seconds,
+        "window": window,
+        "chunk": chunk,
+        "began": rows[-1].seconds if rows else 0.0,
+    }
     state, [reason] = _drive(
-        _advance(optimizer.step), state, data, [rows], evaluations=[evaluations], tolerance=[tolerance], each=lambda state: [state],
-        pack=lambda counts: jnp.int32(counts[0]), on_chunk=lambda state, rows: on_chunk(state, rows[0]), **options,
+        _advance(optimizer.step),
+        state,
+        data,
+        [rows],
+        evaluations=[evaluations],
+        tolerance=[tolerance],
+        each=lambda state: [state],
+        pack=lambda counts: jnp.int32(counts[0]),
+        on_chunk=lambda state, rows: on_chunk(state, rows[0]),
+        **options,
     )
     return Outcome(state, reason, rows)
 
@@ -297,7 +337,11 @@ def run_batch(
     count = len(evaluations)
     devices = mesh.size if mesh else 1
     places = -(-max(count, size) // devices) * devices
-    of_runs = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*mesh.axis_names)) if mesh else None
+    of_runs = (
+        jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*mesh.axis_names))
+        if mesh
+        else None
+    )
     if places > count:
         fill = np.minimum(np.arange(places), count - 1)
         states, data = jax.tree.map(lambda leaf: jnp.asarray(leaf)[fill], (states, data))
@@ -313,8 +357,18 @@ def run_batch(
         return jax.device_put(np.array([*counts, *[0] * (places - count)], np.int32), of_runs)
 
     states, reasons = _drive(
-        _advance(optimizer.step, "together" if together else "in turn", mesh), states, data, rows, evaluations=evaluations, tolerance=tolerance,
-        each=each, pack=pack, on_chunk=on_chunk, seconds=seconds, window=window, chunk=chunk,
+        _advance(optimizer.step, "together" if together else "in turn", mesh),
+        states,
+        data,
+        rows,
+        evaluations=evaluations,
+        tolerance=tolerance,
+        each=each,
+        pack=pack,
+        on_chunk=on_chunk,
+        seconds=seconds,
+        window=window,
+        chunk=chunk,
     )
     return [Outcome(*outcome) for outcome in zip(each(states), reasons, rows, strict=True)]
 
@@ -324,10 +378,19 @@ def batch_bytes(optimizer: Optimizer, parameters: Parameters, data: Any, *, runs
 
     parameters, data: of one run.
     """
-    one = jax.eval_shape(optimizer.init, parameters, data), jax.eval_shape(lambda data: data, data), jax.ShapeDtypeStruct((), jnp.int32)
+    one = (
+        jax.eval_shape(optimizer.init, parameters, data),
+        jax.eval_shape(lambda data: data, data),
+        jax.ShapeDtypeStruct((), jnp.int32),
+    )
     shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((runs, *leaf.shape), leaf.dtype), one)
     found = _advance(optimizer.step, "together").lower(*shapes).compile().memory_analysis()
-    return found.argument_size_in_bytes + found.output_size_in_bytes + found.temp_size_in_bytes - found.alias_size_in_bytes
+    return (
+        found.argument_size_in_bytes
+        + found.output_size_in_bytes
+        + found.temp_size_in_bytes
+        - found.alias_size_in_bytes
+    )
 
 
 def _drive(
@@ -352,16 +415,28 @@ def _drive(
         seen = _seen(each, state)
         while True:
             runs = list(zip(seen, rows, evaluations, tolerance, strict=True))
-            reasons = [_reason_to_stop(one, of_one, evaluations=budget, tolerance=least, window=window) for one, of_one, budget, least in runs]
+            reasons = [
+                _reason_to_stop(one, of_one, evaluations=budget, tolerance=least, window=window)
+                for one, of_one, budget, least in runs
+            ]
             # Not before the first chunk: the parameters of a start have no value yet.
             if any(rows):
-                outside = "interrupted" if interrupts.seen else "seconds" if time.monotonic() > deadline else None
+                outside = (
+                    "interrupted"
+                    if interrupts.seen
+                    else "seconds"
+                    if time.monotonic() > deadline
+                    else None
+                )
                 reasons = [reason or outside for reason in reasons]
             if None not in reasons:
                 return state, reasons
             # Chunks end at multiples of their length, wherever a run begins: one that goes on sees the same ends.
             spent = [int(one.evaluations) for one in seen]
-            counts = [0 if reason else min(chunk - done % chunk, budget - done) for reason, done, budget in zip(reasons, spent, evaluations, strict=True)]
+            counts = [
+                0 if reason else min(chunk - done % chunk, budget - done)
+                for reason, done, budget in zip(reasons, spent, evaluations, strict=True)
+            ]
             state = advance(state, data, pack(counts))
             seen, now = _seen(each, state), time.monotonic() - start
             for one, of_one, count in zip(seen, rows, counts, strict=True):
@@ -376,7 +451,9 @@ def _seen(each: Callable[[State], list[State]], state: State) -> list[State]:
     return each(jax.device_get(state._replace(parameters=None, internal=None)))
 
 
-def _reason_to_stop(state: State, rows: list[Progress], *, evaluations: int, tolerance: float, window: int) -> str | None:
+def _reason_to_stop(
+    state: State, rows: list[Progress], *, evaluations: int, tolerance: float, window: int
+) -> str | None:
     if int(state.failed_at):
         return "not finite"
     if bool(state.stuck):
@@ -390,7 +467,9 @@ def _reason_to_stop(state: State, rows: list[Progress], *, evaluations: int, tol
 
 
 @functools.lru_cache(maxsize=8)
-def _advance(step: Callable[[State, Any], State], batch: str = "", mesh: jax.sharding.Mesh | None = None) -> Callable[[State, Any, jax.Array], State]:
+def _advance(
+    step: Callable[[State, Any], State], batch: str = "", mesh: jax.sharding.Mesh | None = None
+) -> Callable[[State, Any, jax.Array], State]:
     """Up to `count` steps in one compiled loop; `count` is an argument, so that a shorter last chunk compiles nothing.
 
     batch: "together" or "in turn" where the arguments are those of several runs; mesh: of the devices that share them.
@@ -401,7 +480,11 @@ def _advance(step: Callable[[State, Any], State], batch: str = "", mesh: jax.sha
         going = lambda state: (state.evaluations < end) & (state.failed_at == 0) & ~state.stuck
         return jax.lax.while_loop(going, lambda state: step(state, data), state)
 
-    ways = {"": advance, "together": jax.vmap(advance), "in turn": lambda *runs: jax.lax.map(lambda run: advance(*run), runs)}
+    ways = {
+        "": advance,
+        "together": jax.vmap(advance),
+        "in turn": lambda *runs: jax.lax.map(lambda run: advance(*run), runs),
+    }
     way = ways[batch]
     if mesh:
         # shard_map: no device waits for another, where sharded inputs alone would add a reduction to the loop's condition.

@@ -56,7 +56,9 @@ def spsi(magnitude: jax.Array, *, hop_length: int) -> jax.Array:
     last_peak = jax.lax.cummax(jnp.where(is_peak, index[None], -1), axis=1)
     stops_right = jnp.concatenate([~rises, ~never], axis=1)
     stops_left = jnp.concatenate([~never, ~falls], axis=1)
-    first_not_rising = jax.lax.cummin(jnp.where(stops_right, index[None], bins), axis=1, reverse=True)
+    first_not_rising = jax.lax.cummin(
+        jnp.where(stops_right, index[None], bins), axis=1, reverse=True
+    )
     last_not_falling = jax.lax.cummax(jnp.where(stops_left, index[None], -1), axis=1)
 
     def locked(peak, reaches):
@@ -70,8 +72,12 @@ def spsi(magnitude: jax.Array, *, hop_length: int) -> jax.Array:
         allowed = (away > 0) | (index[None] > 1) | ((away == -1) & (lean < 0))
         return peak, reaches & (lean != 0) & allowed & ~is_peak, opposite
 
-    up_left, left_holds, left_opposite = locked(last_peak, (last_peak >= 0) & (last_not_falling == last_peak))
-    up_right, right_holds, right_opposite = locked(next_peak, (next_peak < bins) & (first_not_rising == next_peak))
+    up_left, left_holds, left_opposite = locked(
+        last_peak, (last_peak >= 0) & (last_not_falling == last_peak)
+    )
+    up_right, right_holds, right_opposite = locked(
+        next_peak, (next_peak < bins) & (first_not_rising == next_peak)
+    )
     source = jnp.where(right_holds, up_right, jnp.where(left_holds, up_left, index[None]))
     turn = np.pi * jnp.where(right_holds, right_opposite, left_holds & left_opposite)
 
@@ -87,7 +93,13 @@ def spsi(magnitude: jax.Array, *, hop_length: int) -> jax.Array:
 
 
 def alternate(
-    magnitude: jax.Array, phase: jax.Array, *, forward: Transform, inverse: Transform, iterations: int, momentum: float
+    magnitude: jax.Array,
+    phase: jax.Array,
+    *,
+    forward: Transform,
+    inverse: Transform,
+    iterations: int,
+    momentum: float,
 ) -> jax.Array:
     """Griffin & Lim (1984), or its fast form (Perraudin, Balazs & Sondergaard 2013) with momentum, over any transform.
 
@@ -122,7 +134,13 @@ def alternate(
 
 @functools.partial(jax.jit, static_argnames=("hop_length", "iterations", "length"))
 def griffin_lim(
-    magnitude: jax.Array, phase: jax.Array, *, hop_length: int, iterations: int, momentum: float = 0.0, length: int | None = None
+    magnitude: jax.Array,
+    phase: jax.Array,
+    *,
+    hop_length: int,
+    iterations: int,
+    momentum: float = 0.0,
+    length: int | None = None,
 ) -> jax.Array:
     """`alternate` over the STFT.
 
@@ -141,10 +159,14 @@ def griffin_lim(
     length = (len(magnitude) - 1) * hop_length if length is None else length
     if spectrogram.frame_count(length, n_fft=n_fft, hop_length=hop_length) != len(magnitude):
         raise ValueError(f"{length} samples are not as long as {len(magnitude)} frames.")
-    inverse = functools.partial(spectrogram.istft, n_fft=n_fft, hop_length=hop_length, length=length)
+    inverse = functools.partial(
+        spectrogram.istft, n_fft=n_fft, hop_length=hop_length, length=length
+    )
     forward = functools.partial(spectrogram.stft, n_fft=n_fft, hop_length=hop_length)
 
-    return alternate(magnitude, phase, forward=forward, inverse=inverse, iterations=iterations, momentum=momentum)
+    return alternate(
+        magnitude, phase, forward=forward, inverse=inverse, iterations=iterations, momentum=momentum
+    )
 
 
 @jax.jit
@@ -171,11 +193,17 @@ def constant_q_phase(magnitude: jax.Array, plan: constant_q.Plan) -> jax.Array:
     peak = jnp.where(rises, right, left)
 
     root = jnp.sqrt(jnp.pad(magnitude, ((0, 0), (1, 1))))
-    offset = 2 / np.pi * (jnp.arctan2(root[:, 2:], root[:, 1:-1]) - jnp.arctan2(root[:, :-2], root[:, 1:-1]))
+    offset = (
+        2
+        / np.pi
+        * (jnp.arctan2(root[:, 2:], root[:, 1:-1]) - jnp.arctan2(root[:, :-2], root[:, 1:-1]))
+    )
     cycles = plan.frequencies * plan.samples / (plan.frames * plan.sample_rate)
     up, down = (np.pad(np.diff(cycles), pad).astype(np.float32) for pad in ((0, 1), (1, 0)))
     # Whole cycles a frame are left out, in which float32 would lose the rest.
-    advance = (cycles % 1).astype(np.float32)[None] + offset * jnp.where(offset > 0, up[None], down[None])
+    advance = (cycles % 1).astype(np.float32)[None] + offset * jnp.where(
+        offset > 0, up[None], down[None]
+    )
 
     def step(phase, frame):
         peak, advance = frame
@@ -188,7 +216,12 @@ def constant_q_phase(magnitude: jax.Array, plan: constant_q.Plan) -> jax.Array:
 
 @functools.partial(jax.jit, static_argnames="iterations")
 def constant_q_griffin_lim(
-    magnitude: jax.Array, phase: jax.Array, plan: constant_q.Plan, *, iterations: int, momentum: float = 0.0
+    magnitude: jax.Array,
+    phase: jax.Array,
+    plan: constant_q.Plan,
+    *,
+    iterations: int,
+    momentum: float = 0.0,
 ) -> jax.Array:
     """`alternate` over the constant-Q transform of a plan.
 
@@ -200,8 +233,13 @@ def constant_q_griffin_lim(
     Returns:
       The wave [plan.samples].
     """
-    forward, inverse = functools.partial(constant_q.cqt, plan=plan), functools.partial(constant_q.icqt, plan=plan)
-    return alternate(magnitude, phase, forward=forward, inverse=inverse, iterations=iterations, momentum=momentum)
+    forward, inverse = (
+        functools.partial(constant_q.cqt, plan=plan),
+        functools.partial(constant_q.icqt, plan=plan),
+    )
+    return alternate(
+        magnitude, phase, forward=forward, inverse=inverse, iterations=iterations, momentum=momentum
+    )
 
 
 def spectral_convergence(wave: jax.Array, magnitude: jax.Array, *, hop_length: int) -> jax.Array:

@@ -73,7 +73,14 @@ KEPT_MEANINGS = {
 # silence, halves of 2.5 s): what makes terms count alike. The auditory groups have theirs in auditory.UNITS.
 UNITS = {
     "auditory": auditory.UNITS._asdict(),
-    "patches": {"8ms x 1": 0.33, "8ms x 8": 0.38, "8ms x 32": 0.36, "32ms x 1": 0.43, "32ms x 8": 0.47, "32ms x 32": 0.53},
+    "patches": {
+        "8ms x 1": 0.33,
+        "8ms x 8": 0.38,
+        "8ms x 32": 0.36,
+        "32ms x 1": 0.43,
+        "32ms x 8": 0.47,
+        "32ms x 32": 0.53,
+    },
     "structure": {"0.5s": 0.38, "1s": 0.44, "modulation": 0.90},
     "rhythm": {"heights": 0.15, "gaps": 0.14, "rate": 0.09, "modulation": 0.85},
 }
@@ -91,11 +98,19 @@ def describe(rows: list[dict]) -> str:
     measures = [measure for measure in rows[0] if measure != "candidate"]
     first = max(len(str(row["candidate"])) for row in rows)
     widths = [max(len(measure), 7) for measure in measures]
-    lines = [" " * first + "".join(f"  {measure:>{width}}" for measure, width in zip(measures, widths))]
+    lines = [
+        " " * first + "".join(f"  {measure:>{width}}" for measure, width in zip(measures, widths))
+    ]
     for row in rows:
         values = (f"  {row[measure]:>{width}.2f}" for measure, width in zip(measures, widths))
         lines.append(f"{row['candidate']:{first}}" + "".join(values))
-    return "\n".join([*lines, "", *(f"{measure:{max(map(len, measures))}}  {meaning(measure)}" for measure in measures)])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            *(f"{measure:{max(map(len, measures))}}  {meaning(measure)}" for measure in measures),
+        ]
+    )
 
 
 # ---------------------------------------------------------------- preparation
@@ -104,9 +119,13 @@ def describe(rows: list[dict]) -> str:
 def check(wave: np.ndarray, *, sample_rate: int, name: str = "a sound") -> None:
     """Raises ValueError, naming the sound, where it cannot be judged: no wave, shorter than 1 s, not finite, or silent."""
     if wave.ndim not in (1, 2):
-        raise ValueError(f"{name} must be [samples] or [channels, samples], got shape {wave.shape}.")
+        raise ValueError(
+            f"{name} must be [samples] or [channels, samples], got shape {wave.shape}."
+        )
     if wave.shape[-1] < SHORTEST * sample_rate:
-        raise ValueError(f"{name} lasts {wave.shape[-1] / sample_rate:.3g} s; to be judged it must last at least {SHORTEST:g} s.")
+        raise ValueError(
+            f"{name} lasts {wave.shape[-1] / sample_rate:.3g} s; to be judged it must last at least {SHORTEST:g} s."
+        )
     if not np.all(np.isfinite(wave)):
         raise ValueError(f"{name} has samples that are NaN or infinite.")
     if audio.rms(wave - np.mean(wave, axis=-1, keepdims=True)) < audio.SILENCE:
@@ -168,7 +187,9 @@ def _frames(wave: np.ndarray, length: int, hop: int) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(wave, length)[::hop]
 
 
-def log_mel(wave: np.ndarray, *, sample_rate: int, frame: float, hop: float, bands: int) -> np.ndarray:
+def log_mel(
+    wave: np.ndarray, *, sample_rate: int, frame: float, hop: float, bands: int
+) -> np.ndarray:
     """ln(mel power + a floor 70 dB below that of white noise at LEVEL): [N] -> [T, B] float32. frame, hop: in seconds."""
     n_fft, hop_length = round(frame * sample_rate), round(hop * sample_rate)
     window = scipy.signal.get_window("hann", n_fft).astype(np.float32)
@@ -191,7 +212,9 @@ def _auditory(wave, *, sample_rate):
     """Comparable statistics of the cochlear bands below `prepare`'s cut, with 50 ms ramps over the seam."""
     bands = 1 + np.sum(auditory.cochlear_centers(sample_rate) < _CUT * sample_rate)
     envelope = auditory.envelopes(wave, sample_rate=sample_rate)[:bands]
-    ramps = scipy.signal.windows.tukey(envelope.shape[1], 0.1 * sample_rate / len(wave)).astype(np.float32)
+    ramps = scipy.signal.windows.tukey(envelope.shape[1], 0.1 * sample_rate / len(wave)).astype(
+        np.float32
+    )
     return auditory.comparable(auditory.envelope_statistics(envelope, ramps))
 
 
@@ -217,7 +240,9 @@ def _modulation(view: np.ndarray, frame_rate: float) -> np.ndarray:
     power = np.abs(np.fft.rfft(view, axis=0)) ** 2 / len(view)
     frequencies = np.fft.rfftfreq(len(view), 1 / frame_rate)
     edges = 0.7 * 2 ** np.arange(0, 5.6, 0.5)
-    bands = [(frequencies >= low) & (frequencies < high) for low, high in zip(edges[:-1], edges[1:])]
+    bands = [
+        (frequencies >= low) & (frequencies < high) for low, high in zip(edges[:-1], edges[1:])
+    ]
     return np.stack([np.log(np.mean(power[band], axis=0) + 1e-3) for band in bands if np.any(band)])
 
 
@@ -242,7 +267,9 @@ def onsets(wave: np.ndarray, *, sample_rate: int) -> tuple[np.ndarray, np.ndarra
     return (peaks + 1) * hop + frame / 2, found["prominences"]
 
 
-def features(wave: np.ndarray, standards: list, *, sample_rate: int) -> dict[str, dict[str, np.ndarray]]:
+def features(
+    wave: np.ndarray, standards: list, *, sample_rate: int
+) -> dict[str, dict[str, np.ndarray]]:
     """What the four likeness measures compare: {measure: {term: array}}, with the terms of UNITS.
 
     Terms whose patches are longer than half the sound are left out.
@@ -252,12 +279,20 @@ def features(wave: np.ndarray, standards: list, *, sample_rate: int) -> dict[str
       standards: mean and deviation of each log-mel view of the whole reference, see `reference_standards`.
       sample_rate: Hz.
     """
-    heard = {name: np.asarray(value) for name, value in _auditory(wave, sample_rate=sample_rate)._asdict().items()}
+    heard = {
+        name: np.asarray(value)
+        for name, value in _auditory(wave, sample_rate=sample_rate)._asdict().items()
+    }
 
-    views = [(view - mean) / deviation for view, (mean, deviation) in zip(views_of(wave, sample_rate=sample_rate), standards)]
+    views = [
+        (view - mean) / deviation
+        for view, (mean, deviation) in zip(views_of(wave, sample_rate=sample_rate), standards)
+    ]
     patches = {
         f"{name} x {width}": _projections(view, width)
-        for name, view in zip(_VIEWS, views) for width in WIDTHS if 2 * width <= len(view)
+        for name, view in zip(_VIEWS, views)
+        for width in WIDTHS
+        if 2 * width <= len(view)
     }
 
     # 8 wide bands of the fine view: patches of 1/2 s and 1 s at 31 frames a second
@@ -265,25 +300,38 @@ def features(wave: np.ndarray, standards: list, *, sample_rate: int) -> dict[str
     coarse = wide[: len(wide) // 4 * 4].reshape(-1, 4, 8).mean(axis=1)
     frame_rate = 1 / _VIEWS["8ms"][1]
     lengths = {"0.5s": round(frame_rate / 8), "1s": round(frame_rate / 4)}
-    structure = {name: _projections(coarse, width) for name, width in lengths.items() if 1.25 * width <= len(coarse)}
+    structure = {
+        name: _projections(coarse, width)
+        for name, width in lengths.items()
+        if 1.25 * width <= len(coarse)
+    }
 
     times, heights = onsets(wave, sample_rate=sample_rate)
     duration = len(wave) / sample_rate
     quantiles = np.linspace(0.05, 0.95, 19)
     gaps = np.diff(times) if len(times) > 1 else np.array([duration])
     rhythm = {
-        "heights": np.quantile(np.log(heights), quantiles) if len(heights) else np.zeros(len(quantiles)),
+        "heights": np.quantile(np.log(heights), quantiles)
+        if len(heights)
+        else np.zeros(len(quantiles)),
         "gaps": np.quantile(np.log(gaps), quantiles),
         "rate": np.log([(len(times) + 0.5) / duration]),
         "modulation": _modulation(np.mean(views[0], axis=1, keepdims=True), frame_rate),
     }
-    return {"auditory": heard, "patches": patches,
-            "structure": {**structure, "modulation": _modulation(wide, frame_rate)}, "rhythm": rhythm}
+    return {
+        "auditory": heard,
+        "patches": patches,
+        "structure": {**structure, "modulation": _modulation(wide, frame_rate)},
+        "rhythm": rhythm,
+    }
 
 
 def views_of(wave: np.ndarray, *, sample_rate: int) -> list[np.ndarray]:
     """The log-mel views for likeness of a wave [N] at the working rate and level: [T, B] each."""
-    return [log_mel(wave, sample_rate=sample_rate, frame=frame, hop=hop, bands=bands) for frame, hop, bands in _VIEWS.values()]
+    return [
+        log_mel(wave, sample_rate=sample_rate, frame=frame, hop=hop, bands=bands)
+        for frame, hop, bands in _VIEWS.values()
+    ]
 
 
 def reference_standards(reference: np.ndarray, *, sample_rate: int) -> list:
@@ -297,10 +345,14 @@ def distances(a: dict, b: dict) -> dict[str, float]:
     The difference is the root mean square in the auditory groups and the mean absolute difference elsewhere, which for
     sorted projections and for quantiles is the 1-Wasserstein distance.
     """
+
     def difference(measure, term):
         gap = a[measure][term] - b[measure][term]
         return np.sqrt(np.mean(gap**2)) if measure == "auditory" else np.mean(np.abs(gap))
-    return {m: float(np.mean([difference(m, term) / UNITS[m][term] for term in a[m]])) for m in MEASURES}
+
+    return {
+        m: float(np.mean([difference(m, term) / UNITS[m][term] for term in a[m]])) for m in MEASURES
+    }
 
 
 def _pieces(wave: np.ndarray, length: int, most: int = 4) -> list[np.ndarray]:
@@ -354,17 +406,31 @@ def over_time(
     ratios = np.empty((len(starts), len(references)))
     for column, reference in enumerate(references):
         low, high = bands[column] if bands else (0.0, np.inf)
-        seen, heard = (np.asarray(spectrogram.band(wave, sample_rate=sample_rate, low=low, high=high)) if bands else wave for wave in (candidate, reference))
+        seen, heard = (
+            np.asarray(spectrogram.band(wave, sample_rate=sample_rate, low=low, high=high))
+            if bands
+            else wave
+            for wave in (candidate, reference)
+        )
         heard = prepare(heard, sample_rate=sample_rate, rate=rate, name="a reference")
         for row, start in enumerate(starts):
             first = round(start * sample_rate)
-            piece = prepare(seen[..., first : first + round(length * sample_rate)], sample_rate=sample_rate, rate=rate, name="a stretch")
+            piece = prepare(
+                seen[..., first : first + round(length * sample_rate)],
+                sample_rate=sample_rate,
+                rate=rate,
+                name="a stretch",
+            )
             found = likeness(piece, heard, sample_rate=rate)
-            ratios[row, column] = np.exp(np.mean([np.log(max(found[measure], 1e-3)) for measure in measures]))
+            ratios[row, column] = np.exp(
+                np.mean([np.log(max(found[measure], 1e-3)) for measure in measures])
+            )
     return starts + length / 2, ratios
 
 
-def held_out(candidate, first_half, second_half, *, sample_rate: int, candidate_rate: int | None = None) -> dict[str, float]:
+def held_out(
+    candidate, first_half, second_half, *, sample_rate: int, candidate_rate: int | None = None
+) -> dict[str, float]:
     """The stricter test: made from the first half, judged on the second, where 1 is what the first half itself scores.
 
     Args:
@@ -446,7 +512,13 @@ _VOICED = 0.6  # of the energy, at the period's lag
 _FEWEST_VOICED = 12  # frames, 0.2 s
 
 
-def kept(candidate: np.ndarray, content: np.ndarray, *, sample_rate: int, candidate_rate: int | None = None) -> dict[str, float | None]:
+def kept(
+    candidate: np.ndarray,
+    content: np.ndarray,
+    *,
+    sample_rate: int,
+    candidate_rate: int | None = None,
+) -> dict[str, float | None]:
     """How much of a content is kept in a transfer, moment by moment from the beginning of both: correlations, 1 for the content itself.
 
     Args:
@@ -471,7 +543,10 @@ def kept(candidate: np.ndarray, content: np.ndarray, *, sample_rate: int, candid
     a = prepare(candidate, sample_rate=candidate_rate, rate=rate, name="the candidate")
     b = prepare(content, sample_rate=sample_rate, rate=rate, name="the content")
     a, b = (wave[: min(len(a), len(b))] for wave in (a, b))
-    strengths = (scipy.ndimage.gaussian_filter1d(onset_strength(wave, sample_rate=rate), 2.0) for wave in (a, b))
+    strengths = (
+        scipy.ndimage.gaussian_filter1d(onset_strength(wave, sample_rate=rate), 2.0)
+        for wave in (a, b)
+    )
     return {
         "onsets_kept": _correlation(*strengths),
         "chroma_kept": _chroma_kept(a, b, rate),
@@ -483,7 +558,10 @@ def kept(candidate: np.ndarray, content: np.ndarray, *, sample_rate: int, candid
 def judge_transfer(candidate, content, style, *, sample_rate: int) -> dict[str, float | None]:
     """What a transfer has of its style, as textures are judged (`evaluate`), and what it kept of its content (`kept`)."""
     found = evaluate(candidate, style, sample_rate=sample_rate)
-    of_style = {measure: found[measure] for measure in (*MEASURES, "copied", "spectrum_db", "clicks", "clipping")}
+    of_style = {
+        measure: found[measure]
+        for measure in (*MEASURES, "copied", "spectrum_db", "clicks", "clipping")
+    }
     return {**of_style, **kept(candidate, content, sample_rate=sample_rate)}
 
 
@@ -507,7 +585,11 @@ def chroma(wave: np.ndarray, *, sample_rate: int) -> np.ndarray:
     """Magnitude by pitch class, from spectra of 128 ms between 130 and 4200 Hz (C3 to C8), every 32 ms: [N] -> [T, 12]."""
     frame, hop, _ = _VIEWS["32ms"]
     n_fft = round(frame * sample_rate)
-    magnitude = np.abs(scipy.fft.rfft(_frames(wave, n_fft, round(hop * sample_rate)) * np.hanning(n_fft).astype(np.float32)))
+    magnitude = np.abs(
+        scipy.fft.rfft(
+            _frames(wave, n_fft, round(hop * sample_rate)) * np.hanning(n_fft).astype(np.float32)
+        )
+    )
     frequencies = scipy.fft.rfftfreq(n_fft, 1 / sample_rate)
     inside = (frequencies >= 130) & (frequencies <= min(4200, _CUT * sample_rate))
     classes = 12 * np.log2(frequencies[inside] / 440) % 12
@@ -518,7 +600,10 @@ def chroma(wave: np.ndarray, *, sample_rate: int) -> np.ndarray:
 
 def _chroma_kept(a: np.ndarray, b: np.ndarray, rate: int) -> float | None:
     """Mean over time, by the content's energy in chroma, of the correlation of the two sounds' twelve pitch classes."""
-    a, b = (values - np.mean(values, axis=1, keepdims=True) for values in (chroma(wave, sample_rate=rate) for wave in (a, b)))
+    a, b = (
+        values - np.mean(values, axis=1, keepdims=True)
+        for values in (chroma(wave, sample_rate=rate) for wave in (a, b))
+    )
     sizes = [np.linalg.norm(values, axis=1) for values in (a, b)]
     if np.sum(sizes[1]) < 1e-9:
         return None
@@ -542,7 +627,9 @@ def pitch(wave: np.ndarray, *, sample_rate: int) -> tuple[np.ndarray, np.ndarray
     # Four lags a sample: between samples the peaks of high tones are lower than those of their multiples that meet one.
     finer = 4 * sample_rate
     lags = np.arange(int(finer / _PITCHES[1]), int(finer / _PITCHES[0]) + 2)
-    own = scipy.fft.irfft(np.abs(scipy.fft.rfft(np.stack([*frames, shape]), 2 * window)) ** 2, 8 * window)[:, : lags[-1] + 1]
+    own = scipy.fft.irfft(
+        np.abs(scipy.fft.rfft(np.stack([*frames, shape]), 2 * window)) ** 2, 8 * window
+    )[:, : lags[-1] + 1]
     own = own / np.maximum(own[:, :1], 1e-12)
     found = (own[:-1] / own[-1])[:, lags]
     inner = found[:, 1:-1]
@@ -577,7 +664,11 @@ def flatten(wave: np.ndarray, reference: np.ndarray, *, sample_rate: int) -> np.
     around it, down to 50 dB below the whole. Without the second step one tick is like every other tick; with it two ticks
     agree for as long as they last, a copy over all of its window.
     """
-    power = np.mean(np.abs(scipy.fft.rfft(_frames(reference, 1024, 512) * np.hanning(1024).astype(np.float32))) ** 2, axis=0)
+    power = np.mean(
+        np.abs(scipy.fft.rfft(_frames(reference, 1024, 512) * np.hanning(1024).astype(np.float32)))
+        ** 2,
+        axis=0,
+    )
     gain = 1 / np.sqrt(power + 1e-4 * np.max(power))
     spectrum = scipy.fft.rfft(wave)
     position = np.linspace(0, len(gain) - 1, len(spectrum))
@@ -606,7 +697,9 @@ def _starts(count: int, length: int, step: float) -> np.ndarray:
     return np.round(starts).astype(int)
 
 
-def wave_matches(candidate, reference, *, sample_rate: int, away: float | None = None) -> np.ndarray:
+def wave_matches(
+    candidate, reference, *, sample_rate: int, away: float | None = None
+) -> np.ndarray:
     """For each window of the candidate the best match anywhere in the reference: [W], |normalised correlation| in [0, 1].
 
     Args:
@@ -624,23 +717,36 @@ def wave_matches(candidate, reference, *, sample_rate: int, away: float | None =
     best = []
     for start in _starts(len(candidate), length, _STEP * sample_rate):
         window = candidate[start : start + length]
-        match = np.abs(scipy.fft.irfft(spectrum * np.conj(scipy.fft.rfft(window, size)), size)[: len(lags)]) / norm
+        match = (
+            np.abs(
+                scipy.fft.irfft(spectrum * np.conj(scipy.fft.rfft(window, size)), size)[: len(lags)]
+            )
+            / norm
+        )
         if away is not None:
             match[np.abs(lags - start) < away * sample_rate] = 0
         best.append(np.max(match, initial=0) / max(np.linalg.norm(window), 1e-9))
     return np.array(best)
 
 
-def detail_matches(candidate, reference, *, frame_rate: float, away: float | None = None) -> np.ndarray:
+def detail_matches(
+    candidate, reference, *, frame_rate: float, away: float | None = None
+) -> np.ndarray:
     """The same with patches of `detail` [T, B], at lags of whole frames: [W], normalised correlation in [-1, 1]."""
     length = round(_WINDOW * frame_rate)
     starts = _starts(len(candidate), length, _STEP * frame_rate)
+
     def patches(view):
-        patch = np.lib.stride_tricks.sliding_window_view(view, length, axis=0).reshape(len(view) - length + 1, -1)
+        patch = np.lib.stride_tricks.sliding_window_view(view, length, axis=0).reshape(
+            len(view) - length + 1, -1
+        )
         return patch / np.maximum(np.linalg.norm(patch, axis=1, keepdims=True), 1e-6)
+
     windows = np.stack([patches(candidate[start : start + length])[0] for start in starts])
     # in blocks, for a long reference's patches take 8 kB a frame
-    blocks = [reference[i : i + 4096 + length - 1] for i in range(0, len(reference) - length + 1, 4096)]
+    blocks = [
+        reference[i : i + 4096 + length - 1] for i in range(0, len(reference) - length + 1, 4096)
+    ]
     match = np.concatenate([windows @ patches(block).T for block in blocks], axis=1)
     if away is not None:
         match[np.abs(starts[:, None] - np.arange(match.shape[1])) < away * frame_rate] = -1
@@ -677,7 +783,10 @@ def copying(candidate: np.ndarray, reference: np.ndarray, *, sample_rate: int) -
 
     copied, looped = np.zeros(len(starts), bool), np.zeros(len(starts), bool)
     for match, a, b in (
-        (by_wave, *(flatten(x, reference, sample_rate=sample_rate) for x in (candidate, reference))),
+        (
+            by_wave,
+            *(flatten(x, reference, sample_rate=sample_rate) for x in (candidate, reference)),
+        ),
         (by_detail, *(detail((mel(x) - mean) / deviation) for x in (candidate, reference))),
     ):
         least = threshold(match(b, b, away=_AWAY))
@@ -702,7 +811,10 @@ def band_levels(wave: np.ndarray, *, sample_rate: int) -> tuple[np.ndarray, np.n
     power = np.abs(scipy.fft.rfft(wave * scipy.signal.windows.tukey(len(wave), 0.05))) ** 2
     frequencies = scipy.fft.rfftfreq(len(wave), 1 / sample_rate)
     centers = _centers(sample_rate)
-    band = [np.sum(power[(frequencies >= c / 2 ** (1 / 6)) & (frequencies < c * 2 ** (1 / 6))]) for c in centers]
+    band = [
+        np.sum(power[(frequencies >= c / 2 ** (1 / 6)) & (frequencies < c * 2 ** (1 / 6))])
+        for c in centers
+    ]
     return centers, 10 * np.log10(
         np.array(band) / max(np.sum(power), np.finfo(np.float32).tiny) + 1e-6
     )
@@ -747,7 +859,9 @@ def _clipping(wave: np.ndarray) -> float:
     return float(np.mean(full & beside))
 
 
-def evaluate(candidate, reference, *, sample_rate: int, candidate_rate: int | None = None) -> dict[str, float]:
+def evaluate(
+    candidate, reference, *, sample_rate: int, candidate_rate: int | None = None
+) -> dict[str, float]:
     """Judges a candidate against its reference.
 
     Args:

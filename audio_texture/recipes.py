@@ -13,8 +13,16 @@ from typing import Any
 import numpy as np
 
 from audio_texture import audio, spectrogram
-from audio_texture.layer import AUTHORS_LAYERS, INITIALISATIONS, KINDS, Description, Layer, cut_after, receptive_field, receptive_fields
-
+from audio_texture.layer import (
+    AUTHORS_LAYERS,
+    INITIALISATIONS,
+    KINDS,
+    Description,
+    Layer,
+    cut_after,
+    receptive_field,
+    receptive_fields,
+)
 
 # What a view's rows are spaced by: equally, in mels, or by their logarithm, as rows of an STFT or of a constant-Q transform.
 SCALES = ("linear", "mel", "log", "cqt")
@@ -44,19 +52,36 @@ class View:
 
     def __post_init__(self):
         object.__setattr__(self, "scale", self.scale or ("mel" if self.bands else "linear"))
-        if self.bands < 0 or not self.widths or min(np.ravel(width).min() for width in self.widths) < 1:
-            raise ValueError(f"a view needs bands >= 0 and widths of at least one frame, got {self.bands} and {self.widths}.")
+        if (
+            self.bands < 0
+            or not self.widths
+            or min(np.ravel(width).min() for width in self.widths) < 1
+        ):
+            raise ValueError(
+                f"a view needs bands >= 0 and widths of at least one frame, got {self.bands} and {self.widths}."
+            )
         if not 0 < self.hop_ms <= self.window_ms / 2:
-            raise ValueError(f"a view's hop must be above 0 and at most half its window of {self.window_ms:g} ms, got {self.hop_ms:g} ms.")
+            raise ValueError(
+                f"a view's hop must be above 0 and at most half its window of {self.window_ms:g} ms, got {self.hop_ms:g} ms."
+            )
         if not self.weight > 0:
             raise ValueError(f"a view's weight must be above 0, got {self.weight:g}.")
-        if self.scale not in SCALES or (self.scale == "linear" and self.bands) or (self.scale in ("mel", "cqt") and not self.bands):
-            raise ValueError(f"a view's scale must be linear or log without bands, or mel, log or cqt with a number of them, got {self.scale} and {self.bands}.")
+        if (
+            self.scale not in SCALES
+            or (self.scale == "linear" and self.bands)
+            or (self.scale in ("mel", "cqt") and not self.bands)
+        ):
+            raise ValueError(
+                f"a view's scale must be linear or log without bands, or mel, log or cqt with a number of them, got {self.scale} and {self.bands}."
+            )
 
     def sizes(self, sample_rate: int) -> dict[str, int]:
         """n_fft and hop_length in samples; n_fft is even, as phase recovery and fast transforms want it."""
         n_fft = 2 * max(1, round(self.window_ms * sample_rate / 2000))
-        return {"n_fft": n_fft, "hop_length": min(max(1, round(self.hop_ms * sample_rate / 1000)), n_fft // 2)}
+        return {
+            "n_fft": n_fft,
+            "hop_length": min(max(1, round(self.hop_ms * sample_rate / 1000)), n_fft // 2),
+        }
 
     def milliseconds(self, frames: int, sample_rate: int) -> float:
         """What so many frames see, from the first window's beginning to the last one's end; of cqt the hops alone, as most windows are shorter."""
@@ -67,10 +92,20 @@ class View:
     def rows_in(self, amount: float, unit: str, sample_rate: int) -> float:
         """How many rows make so many "hz" or "oct". Mel bands are hertz below 1 kHz and octaves above. ValueError where rows are of neither."""
         if self.scale == "mel":
-            mels = float(spectrogram.mel_frequencies(np.array(1000 * 2**amount)) - 15 if unit == "oct" else spectrogram.mel_frequencies(np.array(500.0)) * amount / 500)
-            return mels * (self.bands + 1) / float(spectrogram.mel_frequencies(np.array(sample_rate / 2)))
+            mels = float(
+                spectrogram.mel_frequencies(np.array(1000 * 2**amount)) - 15
+                if unit == "oct"
+                else spectrogram.mel_frequencies(np.array(500.0)) * amount / 500
+            )
+            return (
+                mels
+                * (self.bands + 1)
+                / float(spectrogram.mel_frequencies(np.array(sample_rate / 2)))
+            )
         if (unit == "oct") == (self.scale == "linear"):
-            raise ValueError(f"{amount:g}{unit}: rows of a view of {self.scale} scale are {'hertz' if self.scale == 'linear' else 'octaves'} apart.")
+            raise ValueError(
+                f"{amount:g}{unit}: rows of a view of {self.scale} scale are {'hertz' if self.scale == 'linear' else 'octaves'} apart."
+            )
         n_fft = self.sizes(sample_rate)["n_fft"]
         if unit == "hz":
             return amount * n_fft / sample_rate
@@ -88,20 +123,40 @@ class View:
 
         In the place of bins: mel24 (bands in all), log or log90 (every row, or so many an octave), cqt24 (an octave).
         """
-        found = re.fullmatch(r"(bins|mel(?=\d)|log|cqt(?=\d))((?<!bins)\d+)?@([\d.e+-]+)/([\d.e+-]+):([\dx,]+)(?:\*([\d.e+-]+))?", text.strip())
+        found = re.fullmatch(
+            r"(bins|mel(?=\d)|log|cqt(?=\d))((?<!bins)\d+)?@([\d.e+-]+)/([\d.e+-]+):([\dx,]+)(?:\*([\d.e+-]+))?",
+            text.strip(),
+        )
         if not found:
-            raise ValueError(f"view {text!r} must look like bins@32/8:1,3 or mel24@32/8:2,8,16*0.5.")
+            raise ValueError(
+                f"view {text!r} must look like bins@32/8:1,3 or mel24@32/8:2,8,16*0.5."
+            )
         scale, bands, window, hop, widths, weight = found.groups()
         try:
-            sizes = tuple(tuple(map(int, width.split("x", 1))) if "x" in width else int(width) for width in widths.split(","))
-            return cls(int(bands or 0), sizes, float(window), float(hop), float(weight or 1), "linear" if scale == "bins" else scale)
+            sizes = tuple(
+                tuple(map(int, width.split("x", 1))) if "x" in width else int(width)
+                for width in widths.split(",")
+            )
+            return cls(
+                int(bands or 0),
+                sizes,
+                float(window),
+                float(hop),
+                float(weight or 1),
+                "linear" if scale == "bins" else scale,
+            )
         except ValueError as error:
             raise ValueError(f"view {text!r}: {error}") from error
 
     def __str__(self) -> str:
         rows = f"{'bins' if self.scale == 'linear' else self.scale}{self.bands or ''}"
-        widths = ",".join("x".join(map(str, width)) if isinstance(width, tuple) else str(width) for width in self.widths)
-        return f"{rows}@{self.window_ms!r}/{self.hop_ms!r}:{widths}" + (f"*{self.weight!r}" if self.weight != 1 else "")
+        widths = ",".join(
+            "x".join(map(str, width)) if isinstance(width, tuple) else str(width)
+            for width in self.widths
+        )
+        return f"{rows}@{self.window_ms!r}/{self.hop_ms!r}:{widths}" + (
+            f"*{self.weight!r}" if self.weight != 1 else ""
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +168,9 @@ class Tap:
 
     def __post_init__(self):
         if not 0 < self.weight < math.inf:
-            raise ValueError(f"a layer's weight must be above 0, got {self.weight:g} for {self.name}.")
+            raise ValueError(
+                f"a layer's weight must be above 0, got {self.weight:g} for {self.name}."
+            )
 
     @classmethod
     def parse(cls, text: str) -> "Tap":
@@ -122,7 +179,9 @@ class Tap:
         try:
             return cls(name, float(weight) if times else 1.0)
         except ValueError as error:
-            raise ValueError(f"layer {text!r} must look like relu_1 or relu_1*0.5: {error}") from error
+            raise ValueError(
+                f"layer {text!r} must look like relu_1 or relu_1*0.5: {error}"
+            ) from error
 
     def __str__(self) -> str:
         return self.name + (f"*{self.weight!r}" if self.weight != 1 else "")
@@ -137,7 +196,14 @@ def number(value: str | float) -> float:
 
 
 # How fields that are no plain values are written, and what stands between several of them.
-_PARSED = {"views": (View.parse, None), "content_views": (View.parse, None), "patches_views": (View.parse, None), "style_layers": (Tap.parse, ","), "content_layers": (Tap.parse, ","), "time_scale": (number, ",")}
+_PARSED = {
+    "views": (View.parse, None),
+    "content_views": (View.parse, None),
+    "patches_views": (View.parse, None),
+    "style_layers": (Tap.parse, ","),
+    "content_layers": (Tap.parse, ","),
+    "time_scale": (number, ","),
+}
 
 
 def parsed(name: str, value: Any) -> Any:
@@ -148,9 +214,14 @@ def parsed(name: str, value: Any) -> Any:
     return tuple(map(parse, value.split(separator))) if value.strip() else ()
 
 
-def _choice(default, unit_and_meaning: str, options: Sequence[str] = (), *, enters: str = "program"):
+def _choice(
+    default, unit_and_meaning: str, options: Sequence[str] = (), *, enters: str = "program"
+):
     """enters: the compiled "program"; its "data", as a number that changes no shape; or "neither", used outside of it."""
-    return dataclasses.field(default=default, metadata={"help": unit_and_meaning, "options": tuple(options), "enters": enters})
+    return dataclasses.field(
+        default=default,
+        metadata={"help": unit_and_meaning, "options": tuple(options), "enters": enters},
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,149 +230,425 @@ class Recipe:
 
     name: str
     summary: str
-    task: str = _choice("texture", "What is made: more of one sound, or one sound's content in another's style.", ["texture", "transfer"])
+    task: str = _choice(
+        "texture",
+        "What is made: more of one sound, or one sound's content in another's style.",
+        ["texture", "transfer"],
+    )
     # The sound as it is modelled.
     canvas: str = _choice("waveform", "What is optimised.", ["waveform", "spectrogram"])
-    sample_rate: int = _choice(0, "Rate the sound is modelled at, in Hz; 0 is the input's own, up to 48000.")
-    level: float = _choice(0.1, "Level (RMS) the reference is brought to before it is compressed; 0 leaves it as recorded.", enters="neither")
-    views: tuple[View, ...] = _choice((), "Views, separated by blanks: bins@32/8:1,3 is all bins, a window of 32 ms every 8 ms, kernels of 1 and 3 frames; mel24@32/8:2,8*0.5 has 24 mel bands and half the weight; log90 and cqt24 have so many rows an octave, log all.")
-    scale: str = _choice("views", "Scale of frequency of the views of bins, in place of their own: log is the authors' map of bins, cqt a constant-Q transform.", ["views", *SCALES])
-    time_scale: tuple[float, ...] = _choice((), "What the kernels of each view see, in milliseconds, a network each, separated by commas, in place of the views' widths. Events shorter than the longest are kept whole, rhythms longer than it are lost.")
-    frequency_scale: str = _choice("", "What kernels that slide along frequency see of it, such as 200hz, or 0.5oct on a log, cqt or mel scale, in place of the views' widths.")
-    compression: str = _choice("relative", "Logarithm of magnitudes: the authors' fixed log1p(x) / 7, or relative to each bin's mean in the reference; real-imaginary: tanh relative to the peak.", ["relative", "fixed", "peak"])
-    sharpness: float = _choice(4.0, "Relative compression is logarithmic down to a bin's mean divided by this, linear below.", enters="data")
-    standardised: bool = _choice(True, "Whether every bin is brought to mean 0 and deviation 1 by the reference's.")
-    smoothing_hz: float = _choice(2.0, "Waveform canvas: width over which the reference's long-term spectrum is averaged, in Hz.", enters="neither")
-    gain_bands: int = _choice(24, "Waveform canvas: mel bands of the gains over time that shape the noise; 0 has none.")
-    gain_window_ms: float = _choice(32.0, "Waveform canvas: window of the gains, in ms; they change every quarter of it.")
-    start: str = _choice("standard", "What is started from. Spectrogram canvas: normal in units of the reference's deviation about its mean, or the authors' uniform over 0 to 0.1. Waveform canvas: noise of the reference's spectrum, or the same in the gains of a random walk through the reference, which keeps its events and their rhythm.", ["standard", "uniform", "walk"])
-    representation: str = _choice("magnitude", "Waveform canvas: what networks see of the transform; real-imaginary is for 2-D networks.", ["magnitude", "real-imaginary"])
+    sample_rate: int = _choice(
+        0, "Rate the sound is modelled at, in Hz; 0 is the input's own, up to 48000."
+    )
+    level: float = _choice(
+        0.1,
+        "Level (RMS) the reference is brought to before it is compressed; 0 leaves it as recorded.",
+        enters="neither",
+    )
+    views: tuple[View, ...] = _choice(
+        (),
+        "Views, separated by blanks: bins@32/8:1,3 is all bins, a window of 32 ms every 8 ms, kernels of 1 and 3 frames; mel24@32/8:2,8*0.5 has 24 mel bands and half the weight; log90 and cqt24 have so many rows an octave, log all.",
+    )
+    scale: str = _choice(
+        "views",
+        "Scale of frequency of the views of bins, in place of their own: log is the authors' map of bins, cqt a constant-Q transform.",
+        ["views", *SCALES],
+    )
+    time_scale: tuple[float, ...] = _choice(
+        (),
+        "What the kernels of each view see, in milliseconds, a network each, separated by commas, in place of the views' widths. Events shorter than the longest are kept whole, rhythms longer than it are lost.",
+    )
+    frequency_scale: str = _choice(
+        "",
+        "What kernels that slide along frequency see of it, such as 200hz, or 0.5oct on a log, cqt or mel scale, in place of the views' widths.",
+    )
+    compression: str = _choice(
+        "relative",
+        "Logarithm of magnitudes: the authors' fixed log1p(x) / 7, or relative to each bin's mean in the reference; real-imaginary: tanh relative to the peak.",
+        ["relative", "fixed", "peak"],
+    )
+    sharpness: float = _choice(
+        4.0,
+        "Relative compression is logarithmic down to a bin's mean divided by this, linear below.",
+        enters="data",
+    )
+    standardised: bool = _choice(
+        True, "Whether every bin is brought to mean 0 and deviation 1 by the reference's."
+    )
+    smoothing_hz: float = _choice(
+        2.0,
+        "Waveform canvas: width over which the reference's long-term spectrum is averaged, in Hz.",
+        enters="neither",
+    )
+    gain_bands: int = _choice(
+        24, "Waveform canvas: mel bands of the gains over time that shape the noise; 0 has none."
+    )
+    gain_window_ms: float = _choice(
+        32.0, "Waveform canvas: window of the gains, in ms; they change every quarter of it."
+    )
+    start: str = _choice(
+        "standard",
+        "What is started from. Spectrogram canvas: normal in units of the reference's deviation about its mean, or the authors' uniform over 0 to 0.1. Waveform canvas: noise of the reference's spectrum, or the same in the gains of a random walk through the reference, which keeps its events and their rhythm.",
+        ["standard", "uniform", "walk"],
+    )
+    representation: str = _choice(
+        "magnitude",
+        "Waveform canvas: what networks see of the transform; real-imaginary is for 2-D networks.",
+        ["magnitude", "real-imaginary"],
+    )
     # The networks.
-    network: str = _choice("1d-frequency", "What kernels slide along: frames, with bins as channels; bins, with frames as channels (1d-time, widths are frames x bins); or both (2d, and VGG-19, whose layers are given).", KINDS)
-    weights_file: str = _choice("", "File of an explicit network's weights, of launch.train or of VGG-19, whose network, views and rate are then the recipe's. Empty draws them at random.")
+    network: str = _choice(
+        "1d-frequency",
+        "What kernels slide along: frames, with bins as channels; bins, with frames as channels (1d-time, widths are frames x bins); or both (2d, and VGG-19, whose layers are given).",
+        KINDS,
+    )
+    weights_file: str = _choice(
+        "",
+        "File of an explicit network's weights, of launch.train or of VGG-19, whose network, views and rate are then the recipe's. Empty draws them at random.",
+    )
     filters: int = _choice(0, "Random filters a layer; 0 is infinitely many, in closed form.")
     growth: int = _choice(1, "Factor by which each layer has more filters than the one before.")
     depth: int = _choice(1, "Layers of each network.")
     dilation: int = _choice(1, "Frames between a kernel's taps.")
     pool: int = _choice(1, "Frames pooled into one after each layer.")
-    pooling: str = _choice("mean", "How an explicit network pools; the closed form has the mean only.", ["mean", "max"])
-    initialisation: str = _choice("normal", "Distribution of an explicit network's weights.", INITIALISATIONS)
-    padding: str = _choice("valid", "What an explicit network's kernels see beyond the ends.", ["valid", "same"])
+    pooling: str = _choice(
+        "mean", "How an explicit network pools; the closed form has the mean only.", ["mean", "max"]
+    )
+    initialisation: str = _choice(
+        "normal", "Distribution of an explicit network's weights.", INITIALISATIONS
+    )
+    padding: str = _choice(
+        "valid", "What an explicit network's kernels see beyond the ends.", ["valid", "same"]
+    )
     # The loss.
-    style_layers: tuple[Tap, ...] = _choice((), "Layers whose statistics are the style, between commas, each with its weight: relu_1,relu_2*0.5. Empty is the last.")
-    content_layers: tuple[Tap, ...] = _choice((), "Transfer: layers whose activations are the content. Empty is the last.")
-    content_views: tuple[View, ...] = _choice((), "Transfer: views the content is seen in. Empty is those of the style.")
-    statistic: str = _choice("gram", "What is matched of the networks' features: their Gram, or that of each style layer with the next; 2-D: that of every bin, or Gaussians' optimal transport.", ["gram", "chained-gram", "bin-grams", "transport"])
-    gram_shift: float = _choice(0.0, "Explicit networks: what is added to features before their Gram.")
-    autocorrelation_weight: float = _choice(0.0, "Explicit 1-D networks: weight of the features' autocorrelation.", enters="data")
-    diversity_weight: float = _choice(0.0, "Explicit 1-D networks: weight of the term that is large near a copy.", enters="data")
-    normalised_by: str = _choice("target", "What each style distance is divided by: the target's own size, the distance at the start, or nothing.", ["target", "start", "nothing"])
+    style_layers: tuple[Tap, ...] = _choice(
+        (),
+        "Layers whose statistics are the style, between commas, each with its weight: relu_1,relu_2*0.5. Empty is the last.",
+    )
+    content_layers: tuple[Tap, ...] = _choice(
+        (), "Transfer: layers whose activations are the content. Empty is the last."
+    )
+    content_views: tuple[View, ...] = _choice(
+        (), "Transfer: views the content is seen in. Empty is those of the style."
+    )
+    statistic: str = _choice(
+        "gram",
+        "What is matched of the networks' features: their Gram, or that of each style layer with the next; 2-D: that of every bin, or Gaussians' optimal transport.",
+        ["gram", "chained-gram", "bin-grams", "transport"],
+    )
+    gram_shift: float = _choice(
+        0.0, "Explicit networks: what is added to features before their Gram."
+    )
+    autocorrelation_weight: float = _choice(
+        0.0, "Explicit 1-D networks: weight of the features' autocorrelation.", enters="data"
+    )
+    diversity_weight: float = _choice(
+        0.0, "Explicit 1-D networks: weight of the term that is large near a copy.", enters="data"
+    )
+    normalised_by: str = _choice(
+        "target",
+        "What each style distance is divided by: the target's own size, the distance at the start, or nothing.",
+        ["target", "start", "nothing"],
+    )
     style_weight: float = _choice(1.0, "Weight of the style distance.", enters="data")
     content_weight: float = _choice(1.0, "Transfer: weight of the content distance.", enters="data")
-    balanced: bool = _choice(True, "Transfer: whether style and content distances are divided by what each is for noise of the style's spectrum, so that equal weights are a compromise.", enters="neither")
-    guide_levels: int = _choice(1, "Transfer: parts that moments are told apart in by how loud they are, each with a style of its own.")
-    guide_bands: int = _choice(1, "Transfer: parts that bins are told apart in by frequency, each with a style of its own.")
-    envelope_of: str = _choice("style", "Transfer: whose envelopes the two weights below are for.", ["style", "content"])
-    loudness_weight: float = _choice(0.0, "Transfer: weight of the distance of the envelope in time.", enters="data")
-    spectrum_weight: float = _choice(0.0, "Transfer: weight of the distance of the envelope in frequency.", enters="data")
-    auditory_weight: float = _choice(0.0, "Waveform canvas: weight of the distance of the ear's envelope statistics.", enters="data")
-    patches_weight: float = _choice(0.0, "Waveform canvas: weight of the sliced optimal transport between log-mel patches.", enters="data")
-    patches_views: tuple[View, ...] = _choice((View(24, (1, 8, 32), 32.0, 8.0),), "Waveform canvas: views whose patches, as wide as their widths, are transported.")
-    rhythm_weight: float = _choice(0.0, "Waveform canvas: weight of the distance of the onset strength's statistics.", enters="data")
-    levels_weight: float = _choice(0.0, "Waveform canvas: weight of the squared differences of the mel bands' mean power, in nepers of power.", enters="data")
-    rhythm_seconds: float = _choice(2.0, "Longest lag of the onset strength's autocorrelation, in seconds.")
-    bound_weight: float = _choice(0.0, "Spectrogram canvas: weight of the penalty on values outside [0, 1].", enters="data")
-    variation_weight: float = _choice(0.0, "Spectrogram canvas: weight of the squared differences of neighbours.", enters="data")
-    power_weight: float = _choice(0.0, "Spectrogram canvas: weight of the values' sixth powers.", enters="data")
-    block_seconds: float = _choice(6.0, "Longest stretch whose statistics are matched by itself, in seconds; longer canvases are cut in such blocks.")
-    stretch_seconds: float = _choice(0.0, "Waveform canvas: longest stretch whose patches and onsets are matched by themselves, in seconds; 0 is about half of the shortest reference.")
-    start_content: float = _choice(0.0, "Transfer: share of the content in what is started from; the rest is noise. 1 is the content, 0 noise of the style's spectrum.", enters="neither")
-    start_recoloured: bool = _choice(False, "Transfer: whether the content is started from with the style's long-term level in each band.", enters="neither")
-    start_shape: float = _choice(0.0, "Transfer, waveform canvas: how far the content's gains over time shape what is started from: 0 not, 1 as they are.", enters="neither")
+    balanced: bool = _choice(
+        True,
+        "Transfer: whether style and content distances are divided by what each is for noise of the style's spectrum, so that equal weights are a compromise.",
+        enters="neither",
+    )
+    guide_levels: int = _choice(
+        1,
+        "Transfer: parts that moments are told apart in by how loud they are, each with a style of its own.",
+    )
+    guide_bands: int = _choice(
+        1, "Transfer: parts that bins are told apart in by frequency, each with a style of its own."
+    )
+    envelope_of: str = _choice(
+        "style", "Transfer: whose envelopes the two weights below are for.", ["style", "content"]
+    )
+    loudness_weight: float = _choice(
+        0.0, "Transfer: weight of the distance of the envelope in time.", enters="data"
+    )
+    spectrum_weight: float = _choice(
+        0.0, "Transfer: weight of the distance of the envelope in frequency.", enters="data"
+    )
+    auditory_weight: float = _choice(
+        0.0,
+        "Waveform canvas: weight of the distance of the ear's envelope statistics.",
+        enters="data",
+    )
+    patches_weight: float = _choice(
+        0.0,
+        "Waveform canvas: weight of the sliced optimal transport between log-mel patches.",
+        enters="data",
+    )
+    patches_views: tuple[View, ...] = _choice(
+        (View(24, (1, 8, 32), 32.0, 8.0),),
+        "Waveform canvas: views whose patches, as wide as their widths, are transported.",
+    )
+    rhythm_weight: float = _choice(
+        0.0,
+        "Waveform canvas: weight of the distance of the onset strength's statistics.",
+        enters="data",
+    )
+    levels_weight: float = _choice(
+        0.0,
+        "Waveform canvas: weight of the squared differences of the mel bands' mean power, in nepers of power.",
+        enters="data",
+    )
+    rhythm_seconds: float = _choice(
+        2.0, "Longest lag of the onset strength's autocorrelation, in seconds."
+    )
+    bound_weight: float = _choice(
+        0.0, "Spectrogram canvas: weight of the penalty on values outside [0, 1].", enters="data"
+    )
+    variation_weight: float = _choice(
+        0.0, "Spectrogram canvas: weight of the squared differences of neighbours.", enters="data"
+    )
+    power_weight: float = _choice(
+        0.0, "Spectrogram canvas: weight of the values' sixth powers.", enters="data"
+    )
+    block_seconds: float = _choice(
+        6.0,
+        "Longest stretch whose statistics are matched by itself, in seconds; longer canvases are cut in such blocks.",
+    )
+    stretch_seconds: float = _choice(
+        0.0,
+        "Waveform canvas: longest stretch whose patches and onsets are matched by themselves, in seconds; 0 is about half of the shortest reference.",
+    )
+    start_content: float = _choice(
+        0.0,
+        "Transfer: share of the content in what is started from; the rest is noise. 1 is the content, 0 noise of the style's spectrum.",
+        enters="neither",
+    )
+    start_recoloured: bool = _choice(
+        False,
+        "Transfer: whether the content is started from with the style's long-term level in each band.",
+        enters="neither",
+    )
+    start_shape: float = _choice(
+        0.0,
+        "Transfer, waveform canvas: how far the content's gains over time shape what is started from: 0 not, 1 as they are.",
+        enters="neither",
+    )
     # The optimiser.
     optimizer: str = _choice("lbfgs", "Optimiser.", ["lbfgs", "adam"])
     history: int = _choice(10, "Pairs of steps and gradients L-BFGS remembers.")
     learning_rate: float = _choice(0.01, "Adam's learning rate.", enters="data")
-    evaluations: int = _choice(250, "Budget: evaluations of the loss and its gradient.", enters="neither")
-    tolerance: float = _choice(0.0, "Stops when the loss fell by less than this share over the last 100 evaluations; 0 never.", enters="neither")
+    evaluations: int = _choice(
+        250, "Budget: evaluations of the loss and its gradient.", enters="neither"
+    )
+    tolerance: float = _choice(
+        0.0,
+        "Stops when the loss fell by less than this share over the last 100 evaluations; 0 never.",
+        enters="neither",
+    )
     # Phase recovery, of the spectrogram canvas.
     phase_start: str = _choice("spsi", "Phases to start Griffin-Lim from.", ["spsi", "random"])
     phase_iterations: int = _choice(50, "Iterations of Griffin-Lim.")
-    phase_momentum: float = _choice(0.0, "Momentum of Griffin-Lim: 0 is the classical form, 0.99 the fast one.")
+    phase_momentum: float = _choice(
+        0.0, "Momentum of Griffin-Lim: 0 is the classical form, 0.99 the fast one."
+    )
 
     def __post_init__(self):
-        at_least = {"evaluations": 1, "filters": 0, "depth": 1, "dilation": 1, "pool": 1, "growth": 1, "guide_levels": 1, "guide_bands": 1, "loudness_weight": 0, "spectrum_weight": 0, "variation_weight": 0, "power_weight": 0, "content_weight": 0, "start_content": 0, "start_shape": 0, "history": 1, "phase_iterations": 0, "sample_rate": 0, "level": 0, "tolerance": 0, "bound_weight": 0, "auditory_weight": 0, "patches_weight": 0, "rhythm_weight": 0, "levels_weight": 0, "stretch_seconds": 0, "autocorrelation_weight": 0, "diversity_weight": 0, "gain_bands": 0}
+        at_least = {
+            "evaluations": 1,
+            "filters": 0,
+            "depth": 1,
+            "dilation": 1,
+            "pool": 1,
+            "growth": 1,
+            "guide_levels": 1,
+            "guide_bands": 1,
+            "loudness_weight": 0,
+            "spectrum_weight": 0,
+            "variation_weight": 0,
+            "power_weight": 0,
+            "content_weight": 0,
+            "start_content": 0,
+            "start_shape": 0,
+            "history": 1,
+            "phase_iterations": 0,
+            "sample_rate": 0,
+            "level": 0,
+            "tolerance": 0,
+            "bound_weight": 0,
+            "auditory_weight": 0,
+            "patches_weight": 0,
+            "rhythm_weight": 0,
+            "levels_weight": 0,
+            "stretch_seconds": 0,
+            "autocorrelation_weight": 0,
+            "diversity_weight": 0,
+            "gain_bands": 0,
+        }
         for name, least in at_least.items():
             if not getattr(self, name) >= least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}.")
-        if self.task == "transfer" and not (0 <= self.style_weight < math.inf and self.style_weight + self.content_weight > 0):
-            raise ValueError(f"style_weight must be at least 0 and not 0 with content_weight, got {self.style_weight:g}.")
+        if self.task == "transfer" and not (
+            0 <= self.style_weight < math.inf and self.style_weight + self.content_weight > 0
+        ):
+            raise ValueError(
+                f"style_weight must be at least 0 and not 0 with content_weight, got {self.style_weight:g}."
+            )
         if self.task == "texture" and not 0 < self.style_weight < math.inf:
             raise ValueError(f"style_weight must be above 0, got {self.style_weight:g}.")
-        for name in ("learning_rate", "smoothing_hz", "block_seconds", "rhythm_seconds", "sharpness", "gain_window_ms"):
+        for name in (
+            "learning_rate",
+            "smoothing_hz",
+            "block_seconds",
+            "rhythm_seconds",
+            "sharpness",
+            "gain_window_ms",
+        ):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name):g}.")
         if self.start_content > 1:
             raise ValueError(f"start_content must be from 0 to 1, got {self.start_content:g}.")
         if self.start_shape and (self.canvas != "waveform" or not self.gain_bands):
             raise ValueError("start_shape must be 0 without a waveform canvas and its gain_bands.")
-        if self.start == "walk" and (self.canvas != "waveform" or not self.gain_bands or self.task == "transfer"):
-            raise ValueError("start must not be walk without a waveform canvas and its gain_bands, nor for a transfer, which starts from its content.")
+        if self.start == "walk" and (
+            self.canvas != "waveform" or not self.gain_bands or self.task == "transfer"
+        ):
+            raise ValueError(
+                "start must not be walk without a waveform canvas and its gain_bands, nor for a transfer, which starts from its content."
+            )
         if not 0 <= self.phase_momentum < 1:
-            raise ValueError(f"phase_momentum must be from 0 to below 1, got {self.phase_momentum:g}.")
+            raise ValueError(
+                f"phase_momentum must be from 0 to below 1, got {self.phase_momentum:g}."
+            )
         if self.sample_rate and not audio.LOWEST_RATE <= self.sample_rate <= audio.HIGHEST_RATE:
-            raise ValueError(f"sample_rate must be 0 or from {audio.LOWEST_RATE} to {audio.HIGHEST_RATE} Hz, got {self.sample_rate}.")
+            raise ValueError(
+                f"sample_rate must be 0 or from {audio.LOWEST_RATE} to {audio.HIGHEST_RATE} Hz, got {self.sample_rate}."
+            )
         for field in dataclasses.fields(self):
             options = field.metadata.get("options")
             if options and getattr(self, field.name) not in options:
-                raise ValueError(f"{field.name} must be one of {', '.join(options)}, got {getattr(self, field.name)!r}.")
-        if self.task == "transfer" and not self.views and not self.content_views and self.content_weight + self.loudness_weight + self.spectrum_weight:
-            raise ValueError("views or content_views must hold at least one view where content_weight, loudness_weight or spectrum_weight is above 0.")
-        of_waves = self.auditory_weight + self.patches_weight + self.rhythm_weight + self.levels_weight
+                raise ValueError(
+                    f"{field.name} must be one of {', '.join(options)}, got {getattr(self, field.name)!r}."
+                )
+        if (
+            self.task == "transfer"
+            and not self.views
+            and not self.content_views
+            and self.content_weight + self.loudness_weight + self.spectrum_weight
+        ):
+            raise ValueError(
+                "views or content_views must hold at least one view where content_weight, loudness_weight or spectrum_weight is above 0."
+            )
+        of_waves = (
+            self.auditory_weight + self.patches_weight + self.rhythm_weight + self.levels_weight
+        )
         if not self.views and not of_waves:
-            raise ValueError("views must hold at least one view where auditory_weight, patches_weight, rhythm_weight and levels_weight are 0.")
+            raise ValueError(
+                "views must hold at least one view where auditory_weight, patches_weight, rhythm_weight and levels_weight are 0."
+            )
         if self.patches_weight and not self.patches_views:
-            raise ValueError("patches_views must hold at least one view where patches_weight is above 0.")
+            raise ValueError(
+                "patches_views must hold at least one view where patches_weight is above 0."
+            )
         if self.canvas == "spectrogram" and of_waves:
-            raise ValueError("auditory_weight, patches_weight, rhythm_weight and levels_weight must be 0 on a spectrogram canvas: they are heard in a waveform.")
-        if self.canvas == "spectrogram" and len({(view.window_ms, view.hop_ms) for view in self.views}) > 1:
+            raise ValueError(
+                "auditory_weight, patches_weight, rhythm_weight and levels_weight must be 0 on a spectrogram canvas: they are heard in a waveform."
+            )
+        if (
+            self.canvas == "spectrogram"
+            and len({(view.window_ms, view.hop_ms) for view in self.views}) > 1
+        ):
             raise ValueError("views on a spectrogram canvas must share one window and hop.")
-        if self.canvas == "spectrogram" and len({(view.scale, view.bands) if view.scale in ("log", "cqt") else None for view in self.views}) > 1:
-            raise ValueError("views on a spectrogram canvas must share one scale where one is log or cqt, which the canvas then has.")
-        if self.canvas == "spectrogram" and self.task == "transfer" and "cqt" in (self.scale, *(view.scale for view in self.views)):
-            raise ValueError("scale must not be cqt for a transfer on a spectrogram canvas: use canvas=waveform, or another scale.")
+        if (
+            self.canvas == "spectrogram"
+            and len(
+                {
+                    (view.scale, view.bands) if view.scale in ("log", "cqt") else None
+                    for view in self.views
+                }
+            )
+            > 1
+        ):
+            raise ValueError(
+                "views on a spectrogram canvas must share one scale where one is log or cqt, which the canvas then has."
+            )
+        if (
+            self.canvas == "spectrogram"
+            and self.task == "transfer"
+            and "cqt" in (self.scale, *(view.scale for view in self.views))
+        ):
+            raise ValueError(
+                "scale must not be cqt for a transfer on a spectrogram canvas: use canvas=waveform, or another scale."
+            )
         if self.canvas == "waveform" and self.variation_weight + self.power_weight:
-            raise ValueError("variation_weight and power_weight must be 0 on a waveform canvas: they are of spectrograms.")
+            raise ValueError(
+                "variation_weight and power_weight must be 0 on a waveform canvas: they are of spectrograms."
+            )
         if self.canvas == "spectrogram" and self.compression != "fixed":
-            raise ValueError("compression must be fixed on a spectrogram canvas, which holds compressed values itself.")
-        if self.filters == 0 and (self.network != "1d-frequency" or self.autocorrelation_weight or self.diversity_weight):
-            raise ValueError(f"filters must be above 0 with network={self.network}, autocorrelation_weight or diversity_weight: only the Gram of 1d-frequency has a closed form here.")
-        if self.network != "1d-frequency" and (self.autocorrelation_weight or self.diversity_weight):
-            raise ValueError(f"autocorrelation_weight and diversity_weight must be 0 with network={self.network}: they are of features over frames.")
+            raise ValueError(
+                "compression must be fixed on a spectrogram canvas, which holds compressed values itself."
+            )
+        if self.filters == 0 and (
+            self.network != "1d-frequency" or self.autocorrelation_weight or self.diversity_weight
+        ):
+            raise ValueError(
+                f"filters must be above 0 with network={self.network}, autocorrelation_weight or diversity_weight: only the Gram of 1d-frequency has a closed form here."
+            )
+        if self.network != "1d-frequency" and (
+            self.autocorrelation_weight or self.diversity_weight
+        ):
+            raise ValueError(
+                f"autocorrelation_weight and diversity_weight must be 0 with network={self.network}: they are of features over frames."
+            )
         if self.network != "2d" and self.statistic in ("bin-grams", "transport"):
             raise ValueError(f"network must be 2d with statistic={self.statistic}.")
-        if self.network not in ("2d", "1d-time") and any(isinstance(width, tuple) for view in self.views for width in view.widths):
+        if self.network not in ("2d", "1d-time") and any(
+            isinstance(width, tuple) for view in self.views for width in view.widths
+        ):
             raise ValueError("network must be 2d or 1d-time where widths have bins.")
         if not all(0 < scale < math.inf for scale in self.time_scale):
-            raise ValueError(f"time_scale must be milliseconds above 0, got {', '.join(f'{scale:g}' for scale in self.time_scale)}.")
+            raise ValueError(
+                f"time_scale must be milliseconds above 0, got {', '.join(f'{scale:g}' for scale in self.time_scale)}."
+            )
         if self.frequency_scale:
             if self.network not in ("2d", "1d-time"):
-                raise ValueError(f"frequency_scale={self.frequency_scale} is for networks that slide along frequency: network must be 2d or 1d-time.")
+                raise ValueError(
+                    f"frequency_scale={self.frequency_scale} is for networks that slide along frequency: network must be 2d or 1d-time."
+                )
             _amount(self.frequency_scale)
-        if self.representation == "real-imaginary" and (self.canvas, self.network, self.compression, self.standardised, self.scale in ("views", "linear") and all(view.scale == "linear" for view in self.views)) != ("waveform", "2d", "peak", False, True):
-            raise ValueError("representation=real-imaginary must go with a waveform canvas, network=2d, compression=peak, no standardisation and views of bins.")
+        if self.representation == "real-imaginary" and (
+            self.canvas,
+            self.network,
+            self.compression,
+            self.standardised,
+            self.scale in ("views", "linear")
+            and all(view.scale == "linear" for view in self.views),
+        ) != ("waveform", "2d", "peak", False, True):
+            raise ValueError(
+                "representation=real-imaginary must go with a waveform canvas, network=2d, compression=peak, no standardisation and views of bins."
+            )
         if self.compression == "peak" and self.representation != "real-imaginary":
-            raise ValueError("compression=peak is for signed values: representation must be real-imaginary.")
+            raise ValueError(
+                "compression=peak is for signed values: representation must be real-imaginary."
+            )
         for view in (*self.views, *self.content_views):
             for width in view.widths:
                 self.description(width)
         if self.statistic == "chained-gram" and (not self.filters or len(self.style_layers) < 2):
-            raise ValueError("style_layers must be at least two, of a network with filters, for statistic=chained-gram.")
-        closed = [tap.name for tap in (*self.style_layers, *self.content_layers) if self.filters == 0 and not tap.name.startswith(("relu", "pool"))]
+            raise ValueError(
+                "style_layers must be at least two, of a network with filters, for statistic=chained-gram."
+            )
+        closed = [
+            tap.name
+            for tap in (*self.style_layers, *self.content_layers)
+            if self.filters == 0 and not tap.name.startswith(("relu", "pool"))
+        ]
         if closed:
-            raise ValueError(f"layers must be relu_ or pool_ with infinitely many filters, got {closed[0]!r}.")
+            raise ValueError(
+                f"layers must be relu_ or pool_ with infinitely many filters, got {closed[0]!r}."
+            )
         if self.filters == 0 and self.pooling == "max" and self.pool > 1:
-            raise ValueError("pooling must be mean with infinitely many filters: max pooling has no closed form.")
+            raise ValueError(
+                "pooling must be mean with infinitely many filters: max pooling has no closed form."
+            )
 
     def description(self, width: int | tuple[int, int]) -> Description:
         """The network of one kernel width, to its last layer that is matched."""
@@ -309,7 +656,11 @@ class Recipe:
         if self.network == "1d-time":
             frames, bins = bins or frames, 0
         filters = [max(self.filters, 1) * self.growth**i for i in range(self.depth)]
-        layers = AUTHORS_LAYERS.get(self.network) if self.network.startswith("vgg19") else tuple(Layer(frames, self.dilation, self.pool, count, bins) for count in filters)
+        layers = (
+            AUTHORS_LAYERS.get(self.network)
+            if self.network.startswith("vgg19")
+            else tuple(Layer(frames, self.dilation, self.pool, count, bins) for count in filters)
+        )
         whole = Description(self.network, layers, self.initialisation, self.padding, self.pooling)
         asked = self._asked()
         names = [tap.name for layers in asked for tap in layers]
@@ -325,14 +676,20 @@ class Recipe:
 
     def taps(self, which: str) -> tuple[Tap, ...]:
         """The layers that are matched of a network: which is "style" or "content"."""
-        return {"style": self.style_layers, "content": self.content_layers}[which] or (Tap(list(receptive_fields(self.description(1)))[-1]),)
+        return {"style": self.style_layers, "content": self.content_layers}[which] or (
+            Tap(list(receptive_fields(self.description(1)))[-1]),
+        )
 
     def field(self, width: int | tuple[int, int]) -> int:
         """Frames that the network of one kernel width sees."""
         if self.network == "1d-time":
             return int(np.ravel(width)[0])
         fields = receptive_fields(self.description(width))
-        return max(int(fields[tap.name].frames) for which in ("style", "content")[: len(self._asked())] for tap in self.taps(which))
+        return max(
+            int(fields[tap.name].frames)
+            for which in ("style", "content")[: len(self._asked())]
+            for tap in self.taps(which)
+        )
 
     def longest_field(self, view: View) -> int:
         """Frames that the widest network of a view sees."""
@@ -340,7 +697,11 @@ class Recipe:
 
     def numbers(self) -> dict[str, np.ndarray]:
         """The choices that enter compiled programs as data: those that change no shape, float32."""
-        return {field.name: np.float32(getattr(self, field.name)) for field in dataclasses.fields(self) if field.metadata.get("enters") == "data"}
+        return {
+            field.name: np.float32(getattr(self, field.name))
+            for field in dataclasses.fields(self)
+            if field.metadata.get("enters") == "data"
+        }
 
     def structure(self) -> "Recipe":
         """What is left to decide which program is compiled: of `numbers`, whether they are 0; of what is used outside, nothing."""
@@ -354,7 +715,16 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         """Plain types only; views and layers in their text form."""
-        return {**dataclasses.asdict(self), **{name: [entry if isinstance(entry, float) else str(entry) for entry in getattr(self, name)] for name in _PARSED}}
+        return {
+            **dataclasses.asdict(self),
+            **{
+                name: [
+                    entry if isinstance(entry, float) else str(entry)
+                    for entry in getattr(self, name)
+                ]
+                for name in _PARSED
+            },
+        }
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Recipe":
@@ -365,13 +735,22 @@ class Recipe:
         missing = {"name", "summary", "views"} - set(values)
         if missing:
             raise ValueError(f"the recipe lacks the field {sorted(missing)[0]!r}.")
-        texts = {name: tuple(map(parse, values[name])) for name, (parse, _) in _PARSED.items() if name in values}
+        texts = {
+            name: tuple(map(parse, values[name]))
+            for name, (parse, _) in _PARSED.items()
+            if name in values
+        }
         return cls(**{**values, **texts})
 
 
 def for_transfer(recipe: Recipe) -> Recipe:
     """A texture's recipe as one of a transfer whose style is its distance, of weight 1, and which starts from noise."""
-    return dataclasses.replace(recipe, task="transfer", style_weight=1.0, start="standard" if recipe.start == "walk" else recipe.start)
+    return dataclasses.replace(
+        recipe,
+        task="transfer",
+        style_weight=1.0,
+        start="standard" if recipe.start == "walk" else recipe.start,
+    )
 
 
 def at_scales(recipe: Recipe, sample_rate: int) -> Recipe:
@@ -385,31 +764,57 @@ def at_scales(recipe: Recipe, sample_rate: int) -> Recipe:
       ValueError: a time scale that is shorter than every view's window, a frequency scale in units that a view's rows do not have.
     """
     views = tuple(_on_scale(view, recipe.scale) for view in recipe.views)
-    times = {view: [_frames(view, milliseconds, sample_rate) for milliseconds in recipe.time_scale] for view in views}
+    times = {
+        view: [_frames(view, milliseconds, sample_rate) for milliseconds in recipe.time_scale]
+        for view in views
+    }
     for number, milliseconds in enumerate(recipe.time_scale):
         if views and not any(frames[number] for frames in times.values()):
             shortest = min(view.milliseconds(1, sample_rate) for view in views)
-            raise ValueError(f"{milliseconds:g} ms is shorter than the shortest window of the views, {shortest:.3g} ms.")
+            raise ValueError(
+                f"{milliseconds:g} ms is shorter than the shortest window of the views, {shortest:.3g} ms."
+            )
     if recipe.filters and recipe.time_scale and recipe.network != "1d-time":
         longest = max(max(frames) for frames in times.values())
-        recipe = dataclasses.replace(recipe, dilation=max(recipe.dilation, math.ceil((longest - 1) / (recipe.depth * (WIDEST - 1)))))
+        recipe = dataclasses.replace(
+            recipe,
+            dilation=max(recipe.dilation, math.ceil((longest - 1) / (recipe.depth * (WIDEST - 1)))),
+        )
     if recipe.time_scale:
         recipe = dataclasses.replace(recipe, rhythm_seconds=max(recipe.time_scale) / 1000)
 
     def widths(view):
         frames, bins = [], [None]
         if recipe.time_scale:
-            frames = [field if recipe.network == "1d-time" else _taps(recipe, field) for field in times[view] if field]
+            frames = [
+                field if recipe.network == "1d-time" else _taps(recipe, field)
+                for field in times[view]
+                if field
+            ]
         if recipe.frequency_scale:
-            bins = [_taps(recipe, max(1, round(view.rows_in(*_amount(recipe.frequency_scale), sample_rate))))]
+            bins = [
+                _taps(
+                    recipe,
+                    max(1, round(view.rows_in(*_amount(recipe.frequency_scale), sample_rate))),
+                )
+            ]
         both = [(int(np.ravel(width)[0]), int(np.ravel(width)[-1])) for width in view.widths]
-        pairs = [(new or old[0], height or old[1]) for old in both for new in (frames or [None]) for height in bins]
+        pairs = [
+            (new or old[0], height or old[1])
+            for old in both
+            for new in (frames or [None])
+            for height in bins
+        ]
         if recipe.network == "1d-frequency":
             return tuple(dict.fromkeys(frame for frame, _ in pairs))
         return tuple(dict.fromkeys(pairs))
 
     if recipe.time_scale or recipe.frequency_scale:
-        views = tuple(dataclasses.replace(view, widths=widths(view)) for view in views if not recipe.time_scale or any(times[view]))
+        views = tuple(
+            dataclasses.replace(view, widths=widths(view))
+            for view in views
+            if not recipe.time_scale or any(times[view])
+        )
     return dataclasses.replace(recipe, views=views)
 
 
@@ -420,17 +825,25 @@ def scales(recipe: Recipe, sample_rate: int) -> str:
         text = f"{view.milliseconds(recipe.field(width), sample_rate):.4g}"
         if recipe.network == "1d-frequency":
             return text
-        upright = [dataclasses.replace(layer, width=layer.bins or layer.width) for layer in recipe.layers(width)]
+        upright = [
+            dataclasses.replace(layer, width=layer.bins or layer.width)
+            for layer in recipe.layers(width)
+        ]
         return f"{text} x {view.height(receptive_field(upright), sample_rate)}"
 
-    return "; ".join(f"{str(view).split(':')[0]} {', '.join(of_width(view, width) for width in view.widths)} ms" for view in recipe.views)
+    return "; ".join(
+        f"{str(view).split(':')[0]} {', '.join(of_width(view, width) for width in view.widths)} ms"
+        for view in recipe.views
+    )
 
 
 def _on_scale(view: View, scale: str) -> View:
     if view.scale != "linear" or scale == "views":
         return view
     bands, window_ms = ON_SCALE[scale]
-    return dataclasses.replace(view, bands=bands, scale=scale, window_ms=window_ms or view.window_ms)
+    return dataclasses.replace(
+        view, bands=bands, scale=scale, window_ms=window_ms or view.window_ms
+    )
 
 
 def _frames(view: View, milliseconds: float, sample_rate: int) -> int:
@@ -441,7 +854,10 @@ def _frames(view: View, milliseconds: float, sample_rate: int) -> int:
 
 def _taps(recipe: Recipe, field: int) -> int:
     """The kernel width whose network comes nearest to seeing so many frames, or rows."""
-    least, more = (receptive_field((Layer(width, recipe.dilation, recipe.pool),) * recipe.depth) for width in (1, 2))
+    least, more = (
+        receptive_field((Layer(width, recipe.dilation, recipe.pool),) * recipe.depth)
+        for width in (1, 2)
+    )
     return 1 + max(0, round((field - least) / (more - least)))
 
 
@@ -449,7 +865,9 @@ def _amount(text: str) -> tuple[float, str]:
     """200hz -> (200.0, "hz"); 0.5oct -> (0.5, "oct")."""
     found = re.fullmatch(r"(\d+\.?\d*|\.\d+)(hz|oct)", text.strip().lower())
     if not found or not float(found[1]) > 0:
-        raise ValueError(f"frequency_scale must be hertz or octaves above 0, such as 200hz or 0.5oct, got {text!r}.")
+        raise ValueError(
+            f"frequency_scale must be hertz or octaves above 0, such as 200hz or 0.5oct, got {text!r}."
+        )
     return float(found[1]), found[2]
 
 
@@ -471,8 +889,20 @@ _PAPER_TRANSFER = {
     "phase_start": "random",
     "phase_iterations": 500,
 }
-_AUTHORS_NETWORK = {"depth": 3, "pool": 2, "pooling": "max", "padding": "same", "initialisation": "uniform", "style_layers": (Tap("relu_1"),), "content_layers": (Tap("relu_3"),)}
-_VGG_LAYERS = tuple(f"relu{block}_{number}" for block, count in enumerate((2, 2, 4, 4, 4), start=1) for number in range(1, count + 1))
+_AUTHORS_NETWORK = {
+    "depth": 3,
+    "pool": 2,
+    "pooling": "max",
+    "padding": "same",
+    "initialisation": "uniform",
+    "style_layers": (Tap("relu_1"),),
+    "content_layers": (Tap("relu_3"),),
+}
+_VGG_LAYERS = tuple(
+    f"relu{block}_{number}"
+    for block, count in enumerate((2, 2, 4, 4, 4), start=1)
+    for number in range(1, count + 1)
+)
 # 2-D networks on real and imaginary parts, as in Caracalla & Roebel 2020.
 _REAL_IMAGINARY = {
     "sample_rate": 16000,
@@ -491,7 +921,11 @@ RECIPES = {
         Recipe(
             name="texture",
             summary="The default: infinitely wide networks over standardised bins and mel bands; optimises the waveform.",
-            views=(View(0, (1, 3), 32.0, 8.0), View(24, (2, 8, 16), 32.0, 8.0), View(8, (4, 16, 32), 64.0, 32.0)),
+            views=(
+                View(0, (1, 3), 32.0, 8.0),
+                View(24, (2, 8, 16), 32.0, 8.0),
+                View(8, (4, 16, 32), 64.0, 32.0),
+            ),
             start="walk",
             auditory_weight=0.01,
             patches_weight=0.1,

@@ -34,7 +34,10 @@ td:first-child, th:first-child { text-align: left; } .words td, .words th { text
 
 def page(title: str, summary: str, sections: Sequence[tuple[str, str]]) -> str:
     """A whole HTML document: title and summary as text, then sections of (heading, HTML)."""
-    body = "\n".join(f"<section><h2>{html.escape(heading)}</h2>\n{content}</section>" for heading, content in sections)
+    body = "\n".join(
+        f"<section><h2>{html.escape(heading)}</h2>\n{content}</section>"
+        for heading, content in sections
+    )
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>\n'
@@ -42,7 +45,13 @@ def page(title: str, summary: str, sections: Sequence[tuple[str, str]]) -> str:
     )
 
 
-def texture_page(originals: Sequence[Sound], results: Sequence[Sound], metrics: Sequence[Mapping[str, Any]], config: Mapping[str, Any], more: Sequence[tuple[str, str]] = ()) -> str:
+def texture_page(
+    originals: Sequence[Sound],
+    results: Sequence[Sound],
+    metrics: Sequence[Mapping[str, Any]],
+    config: Mapping[str, Any],
+    more: Sequence[tuple[str, str]] = (),
+) -> str:
     """The page of launch.texture: inputs and results side by side, the loss, the configuration.
 
     metrics: rows with sample, evaluations, seconds, loss and terms. config: as in config.json. more: further sections.
@@ -65,7 +74,11 @@ def texture_page(originals: Sequence[Sound], results: Sequence[Sound], metrics: 
         ),
         ("Configuration", configuration(config)),
     ]
-    return page(f"Texture of {' and '.join(title.removeprefix('input: ') for title, _, _ in originals)}", summary, sections)
+    return page(
+        f"Texture of {' and '.join(title.removeprefix('input: ') for title, _, _ in originals)}",
+        summary,
+        sections,
+    )
 
 
 def transfer_page(
@@ -84,7 +97,11 @@ def transfer_page(
     strip = [content, *results, style]
     seconds = max((row["seconds"] for row in metrics), default=0.0)
     summary = f"By the recipe {config['recipe']['name']}, seed {config['seed']}; the optimiser took {seconds:.1f} s a result."
-    names = [name for name in measures[0] if name not in ("candidate", "style_weight")] if measures else []
+    names = (
+        [name for name in measures[0] if name not in ("candidate", "style_weight")]
+        if measures
+        else []
+    )
     shown = lambda value: "none" if value is None else value
     rows = [[name, *(shown(row[name]) for row in measures), meaning(name)] for name in names]
     sections = [
@@ -109,10 +126,19 @@ def transfer_page(
         ),
         ("Configuration", configuration(config)),
     ]
-    return page(f"{content[0].removeprefix('content: ')} in the style of {style[0].removeprefix('style: ')}", summary, sections)
+    return page(
+        f"{content[0].removeprefix('content: ')} in the style of {style[0].removeprefix('style: ')}",
+        summary,
+        sections,
+    )
 
 
-def training_page(found: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], settings: Sequence[Sequence[Any]], config: Mapping[str, Any]) -> str:
+def training_page(
+    found: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    settings: Sequence[Sequence[Any]],
+    config: Mapping[str, Any],
+) -> str:
     """The page of launch.train: accuracy by epoch and fold, which class is taken for which, the settings, the configuration.
 
     found: of accuracy.json. rows: of metrics.jsonl. settings: name, value and meaning of each.
@@ -123,20 +149,42 @@ def training_page(found: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], s
     )
     last = {row["fold"]: row for row in rows}
     seconds = lambda fold: sum(row["seconds"] for row in rows if row["fold"] == fold)
-    folds = [[fold, row["accuracy"], row["fitted"], row["loss"], seconds(fold)] for fold, row in last.items()]
+    folds = [
+        [fold, row["accuracy"], row["fitted"], row["loss"], seconds(fold)]
+        for fold, row in last.items()
+    ]
     sections = [
-        ("Accuracy by epoch", image(training_figure(rows, found["chance"], found["baseline"]), "accuracy and loss against epochs")),
-        ("By fold held out", table(folds, ["fold", "accuracy", "training accuracy", "loss", "seconds"])),
-        ("What is taken for what", image(confusion_figure(found["confusion"], found["classes"]), "confusion matrix")),
+        (
+            "Accuracy by epoch",
+            image(
+                training_figure(rows, found["chance"], found["baseline"]),
+                "accuracy and loss against epochs",
+            ),
+        ),
+        (
+            "By fold held out",
+            table(folds, ["fold", "accuracy", "training accuracy", "loss", "seconds"]),
+        ),
+        (
+            "What is taken for what",
+            image(confusion_figure(found["confusion"], found["classes"]), "confusion matrix"),
+        ),
         ("Settings", f'<div class="words">{table(settings, ["", "value", "meaning"])}</div>'),
         ("Configuration", configuration(config)),
     ]
-    return page(f"A {config['network']['kind']} network that tells {len(found['classes'])} classes of sounds", summary, sections)
+    return page(
+        f"A {config['network']['kind']} network that tells {len(found['classes'])} classes of sounds",
+        summary,
+        sections,
+    )
 
 
 def players(sounds: Sequence[Sound]) -> str:
     """A titled player for each sound, side by side."""
-    cells = [f"<div><b>{html.escape(title)}</b><br>{player(wave, rate)}</div>" for title, wave, rate in sounds]
+    cells = [
+        f"<div><b>{html.escape(title)}</b><br>{player(wave, rate)}</div>"
+        for title, wave, rate in sounds
+    ]
     return f'<div class="sounds">{"".join(cells)}</div>'
 
 
@@ -170,7 +218,9 @@ def inline(picture: bytes, alternative: str) -> str:
     return f'<img alt="{html.escape(alternative)}" src="data:image/png;base64,{base64.b64encode(picture).decode()}">'
 
 
-def spectrogram_figure(sounds: Sequence[Sound], *, range_db: float = 80.0, bands: int = 128) -> plt.Figure:
+def spectrogram_figure(
+    sounds: Sequence[Sound], *, range_db: float = 80.0, bands: int = 128
+) -> plt.Figure:
     """Mel spectrograms side by side, on the same scales of time, frequency and level (dB of the loudest point of all)."""
     lowest_rate = min(48_000, *(rate for _, _, rate in sounds))
     waves = [
@@ -180,24 +230,54 @@ def spectrogram_figure(sounds: Sequence[Sound], *, range_db: float = 80.0, bands
     images = [_mel_picture(wave, lowest_rate, bands) for wave in waves]
     lengths = [len(wave) / lowest_rate for wave in waves]
     top = max(picture.max() for picture in images)
-    figure, axes = plt.subplots(1, len(sounds), figsize=(6 * len(sounds), 3.6), sharey=True, squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(
+        1,
+        len(sounds),
+        figsize=(6 * len(sounds), 3.6),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
     nyquist_mel = float(spectrogram.mel_frequencies(np.array(lowest_rate / 2)))
-    ticks = [hertz for hertz in (200, 500, 1000, 2000, 5000, 10000, 20000) if hertz < lowest_rate / 2]
+    ticks = [
+        hertz for hertz in (200, 500, 1000, 2000, 5000, 10000, 20000) if hertz < lowest_rate / 2
+    ]
     for axis, (title, _, _), picture, length in zip(axes[0], sounds, images, lengths, strict=True):
         shown = axis.imshow(
-            picture, origin="lower", aspect="auto", cmap="magma", vmin=top - range_db, vmax=top, extent=(0, length, 0, nyquist_mel), interpolation="nearest"
+            picture,
+            origin="lower",
+            aspect="auto",
+            cmap="magma",
+            vmin=top - range_db,
+            vmax=top,
+            extent=(0, length, 0, nyquist_mel),
+            interpolation="nearest",
         )
-        axis.set(title=title, xlabel="time (s)", xlim=(0, max(lengths)), yticks=spectrogram.mel_frequencies(np.array(ticks)))
+        axis.set(
+            title=title,
+            xlabel="time (s)",
+            xlim=(0, max(lengths)),
+            yticks=spectrogram.mel_frequencies(np.array(ticks)),
+        )
         axis.set_yticklabels([f"{hertz / 1000:g}" for hertz in ticks])
     axes[0, 0].set_ylabel("frequency (kHz, mel scale)")
     figure.colorbar(shown, ax=axes[0].tolist(), label="dB", pad=0.01)
     return figure
 
 
-def write_picture(path: str, wave: np.ndarray, sample_rate: int, *, range_db: float = 80.0, bands: int = 64) -> None:
+def write_picture(
+    path: str, wave: np.ndarray, sample_rate: int, *, range_db: float = 80.0, bands: int = 64
+) -> None:
     """A small mel spectrogram of a wave [C, N] as a PNG without axes, for pages of many."""
     picture = _mel_picture(audio.with_channels(wave, 1)[0], sample_rate, bands, columns=160)
-    plt.imsave(path, picture, origin="lower", cmap="magma", vmin=picture.max() - range_db, vmax=picture.max())
+    plt.imsave(
+        path,
+        picture,
+        origin="lower",
+        cmap="magma",
+        vmin=picture.max() - range_db,
+        vmax=picture.max(),
+    )
 
 
 def _mel_picture(mono: np.ndarray, sample_rate: int, bands: int, columns: int = 400) -> np.ndarray:
@@ -208,7 +288,11 @@ def _mel_picture(mono: np.ndarray, sample_rate: int, bands: int, columns: int = 
     # SciPy's transform here: a picture should not compile a program for each length of sound.
     _, times, spectrum = scipy.signal.stft(padded, nperseg=n_fft, noverlap=n_fft - hop)
     spectrum = spectrum[:, times <= len(mono)]
-    return 10 * np.log10(np.maximum(spectrogram.mel_filters(sample_rate, n_fft, bands).T @ np.abs(spectrum) ** 2, 1e-14))
+    return 10 * np.log10(
+        np.maximum(
+            spectrogram.mel_filters(sample_rate, n_fft, bands).T @ np.abs(spectrum) ** 2, 1e-14
+        )
+    )
 
 
 def loss_figure(rows: Sequence[Mapping[str, Any]]) -> plt.Figure:
@@ -217,10 +301,23 @@ def loss_figure(rows: Sequence[Mapping[str, Any]]) -> plt.Figure:
     for sample in sorted({row["sample"] for row in rows}):
         of_sample = [row for row in rows if row["sample"] == sample]
         evaluations = [row["evaluations"] for row in of_sample]
-        axis.plot(evaluations, [row["loss"] for row in of_sample], color="black", label="loss" if sample == 0 else None)
-        for number, name in enumerate(of_sample[0]["terms"] if len(of_sample[0]["terms"]) > 1 else ()):
+        axis.plot(
+            evaluations,
+            [row["loss"] for row in of_sample],
+            color="black",
+            label="loss" if sample == 0 else None,
+        )
+        for number, name in enumerate(
+            of_sample[0]["terms"] if len(of_sample[0]["terms"]) > 1 else ()
+        ):
             values = [row["terms"][name] or np.nan for row in of_sample]
-            axis.plot(evaluations, values, color=f"C{number}", linewidth=1, label=name if sample == 0 else None)
+            axis.plot(
+                evaluations,
+                values,
+                color=f"C{number}",
+                linewidth=1,
+                label=name if sample == 0 else None,
+            )
     axis.set(xlabel="evaluations", ylabel="loss", yscale="log")
     axis.grid(alpha=0.3)
     axis.legend(fontsize="small")
@@ -239,7 +336,9 @@ def likeness_figure(times: np.ndarray, ratios: np.ndarray, names: Sequence[str])
     return figure
 
 
-def training_figure(rows: Sequence[Mapping[str, Any]], chance: float, baseline: float) -> plt.Figure:
+def training_figure(
+    rows: Sequence[Mapping[str, Any]], chance: float, baseline: float
+) -> plt.Figure:
     """Accuracy on the fold held out and on the training clips, and the loss, by epoch; a colour a fold. rows: of metrics.jsonl of launch.train."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
     for number, fold in enumerate(dict.fromkeys(row["fold"] for row in rows)):
@@ -247,7 +346,13 @@ def training_figure(rows: Sequence[Mapping[str, Any]], chance: float, baseline: 
         epochs = [row["epoch"] for row in of_fold]
         style = {"color": f"C{number}", "marker": "o", "markersize": 3}
         left.plot(epochs, [row["accuracy"] for row in of_fold], label=f"fold {fold}", **style)
-        left.plot(epochs, [row["fitted"] for row in of_fold], linestyle=":", linewidth=1, color=f"C{number}")
+        left.plot(
+            epochs,
+            [row["fitted"] for row in of_fold],
+            linestyle=":",
+            linewidth=1,
+            color=f"C{number}",
+        )
         right.plot(epochs, [row["loss"] for row in of_fold], **style)
     left.plot([], [], linestyle=":", linewidth=1, color="black", label="training clips")
     left.axhline(baseline, color="black", linewidth=0.8, linestyle="--", label="nearest class mean")
@@ -274,7 +379,15 @@ def confusion_figure(confusion: Sequence[Sequence[int]], classes: Sequence[str])
     axis.set(xlabel="taken for", ylabel="class")
     for (row, column), count in np.ndenumerate(counts):
         if count:
-            axis.text(column, row, str(count), ha="center", va="center", fontsize="small", color="black" if shares[row, column] > 0.6 else "white")
+            axis.text(
+                column,
+                row,
+                str(count),
+                ha="center",
+                va="center",
+                fontsize="small",
+                color="black" if shares[row, column] > 0.6 else "white",
+            )
     figure.colorbar(shown, label="share of the class's clips", shrink=0.8)
     return figure
 
@@ -287,5 +400,7 @@ def configuration(config: Mapping[str, Any]) -> str:
 def table(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> str:
     """An HTML table; numbers are given to four digits."""
     cell = lambda value: f"{value:.4g}" if isinstance(value, float) else html.escape(str(value))
-    line = lambda values, tag: "<tr>" + "".join(f"<{tag}>{cell(value)}</{tag}>" for value in values) + "</tr>"
-    return f'<table>{line(header, "th")}{"".join(line(row, "td") for row in rows)}</table>'
+    line = lambda values, tag: (
+        "<tr>" + "".join(f"<{tag}>{cell(value)}</{tag}>" for value in values) + "</tr>"
+    )
+    return f"<table>{line(header, 'th')}{''.join(line(row, 'td') for row in rows)}</table>"

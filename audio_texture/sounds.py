@@ -35,15 +35,21 @@ Shape = Callable[[np.ndarray], np.ndarray]  # frequencies in Hz -> amplitude >= 
 # ---- Noise, grains, events: what all sounds are made of. Arrays are [samples] at RATE unless said otherwise. ----
 
 
-def _begin(key: jax.Array, seconds: float, sample_rate: int, **positive: float) -> tuple[np.random.Generator, int]:
+def _begin(
+    key: jax.Array, seconds: float, sample_rate: int, **positive: float
+) -> tuple[np.random.Generator, int]:
     """Checks the arguments; gives the random generator and the whole number of seconds to synthesise."""
     for name, value in (("seconds", seconds), *positive.items()):
         if not (value > 0 and np.isfinite(value)):
             raise ValueError(f"{name} must be above 0 and finite, got {value}.")
     if not (4000 <= sample_rate <= 384000 and sample_rate == int(sample_rate)):
-        raise ValueError(f"sample_rate must be a whole number of Hz from 4000 to 384000, got {sample_rate}.")
+        raise ValueError(
+            f"sample_rate must be a whole number of Hz from 4000 to 384000, got {sample_rate}."
+        )
     if round(seconds * sample_rate) < 1:
-        raise ValueError(f"seconds={seconds} at sample_rate={sample_rate} makes no sample; at least 1 is needed.")
+        raise ValueError(
+            f"seconds={seconds} at sample_rate={sample_rate} makes no sample; at least 1 is needed."
+        )
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     return rng, int(np.ceil(LEAD + seconds + TAIL))
 
@@ -69,7 +75,9 @@ def _finish(wave: np.ndarray, seconds: float, sample_rate: int) -> np.ndarray:
 
 def _band(low: float, high: float, order: float = 1.0) -> Shape:
     """A band-pass amplitude, -3 dB at low and high (Hz), falling by 6 dB * order an octave outside."""
-    return lambda f: ((1 + (low / np.maximum(f, 1e-3)) ** (2 * order)) * (1 + (f / high) ** (2 * order))) ** -0.5
+    return lambda f: (
+        ((1 + (low / np.maximum(f, 1e-3)) ** (2 * order)) * (1 + (f / high) ** (2 * order))) ** -0.5
+    )
 
 
 def _noise(rng: np.random.Generator, samples: int, shape: Shape, rate: int = RATE) -> np.ndarray:
@@ -93,7 +101,9 @@ def _to_audio_rate(control: np.ndarray) -> np.ndarray:
 
 def _drift(rng: np.random.Generator, duration: int, rate_hz: float) -> np.ndarray:
     """A slow Gaussian wander at CONTROL_RATE: mean 0, RMS 1, made of frequencies up to about rate_hz."""
-    return _noise(rng, duration * CONTROL_RATE, lambda f: np.exp(-((f / rate_hz) ** 2)), CONTROL_RATE)
+    return _noise(
+        rng, duration * CONTROL_RATE, lambda f: np.exp(-((f / rate_hz) ** 2)), CONTROL_RATE
+    )
 
 
 def _random_times(rng: np.random.Generator, duration: int, per_second: float) -> np.ndarray:
@@ -101,33 +111,53 @@ def _random_times(rng: np.random.Generator, duration: int, per_second: float) ->
     return rng.uniform(0.0, duration, rng.poisson(per_second * duration))
 
 
-def _regular_times(rng: np.random.Generator, duration: float, period: float, *, jitter: float, walk: float = 0.0):
+def _regular_times(
+    rng: np.random.Generator, duration: float, period: float, *, jitter: float, walk: float = 0.0
+):
     """Onsets in s, `period` apart from a random start: each off by `jitter` s (RMS), each gap by `walk` s (RMS)."""
     count = int(1.2 * duration / period) + 4  # a few to spare, for when the gaps come out short
     steps = period + walk * np.clip(rng.standard_normal(count), -3, 3)
-    onsets = rng.uniform(-period, 0.0) + np.cumsum(steps) + jitter * np.clip(rng.standard_normal(count), -3, 3)
+    onsets = (
+        rng.uniform(-period, 0.0)
+        + np.cumsum(steps)
+        + jitter * np.clip(rng.standard_normal(count), -3, 3)
+    )
     return onsets[(onsets >= 0.0) & (onsets < duration)]
 
 
-def _scatter(duration: int, onsets: np.ndarray, amplitudes: np.ndarray, grains: Sequence[np.ndarray], choice: np.ndarray):
+def _scatter(
+    duration: int,
+    onsets: np.ndarray,
+    amplitudes: np.ndarray,
+    grains: Sequence[np.ndarray],
+    choice: np.ndarray,
+):
     """Adds grains[choice[i]] * amplitudes[i] at onsets[i] s: [duration * RATE]. Microseconds an event, so a loop will do."""
     wave = np.zeros(duration * RATE, np.float32)
     starts = np.round(onsets * RATE).astype(int)
-    for start, amplitude, index in zip(starts.tolist(), amplitudes.astype(np.float32), choice.tolist(), strict=True):
+    for start, amplitude, index in zip(
+        starts.tolist(), amplitudes.astype(np.float32), choice.tolist(), strict=True
+    ):
         target = wave[start : start + len(grains[index])]
         target += amplitude * grains[index][: len(target)]
     return wave
 
 
-def _ring(frequency: np.ndarray, decay_s: np.ndarray, amplitude: np.ndarray, chirp: float = 0.0) -> np.ndarray:
+def _ring(
+    frequency: np.ndarray, decay_s: np.ndarray, amplitude: np.ndarray, chirp: float = 0.0
+) -> np.ndarray:
     """A struck body: sum of modes a exp(-t / decay) sin(2 pi f t (1 + chirp t / 2)); chirp in 1/s. Starts at 0."""
     t = np.arange(int(6.0 * np.max(decay_s) * RATE) + 2) / RATE
     modes = (np.ravel(frequency) < 0.45 * RATE) * np.ravel(amplitude)
     phase = 2 * np.pi * np.ravel(frequency)[:, None] * (t * (1 + 0.5 * chirp * t))[None, :]
-    return (modes @ (np.sin(phase) * np.exp(-t[None, :] / np.ravel(decay_s)[:, None]))).astype(np.float32)
+    return (modes @ (np.sin(phase) * np.exp(-t[None, :] / np.ravel(decay_s)[:, None]))).astype(
+        np.float32
+    )
 
 
-def _burst(rng: np.random.Generator, decay_s: float, shape: Shape, attack_s: float = 0.0002) -> np.ndarray:
+def _burst(
+    rng: np.random.Generator, decay_s: float, shape: Shape, attack_s: float = 0.0002
+) -> np.ndarray:
     """A noise burst of spectrum `shape`, rising in attack_s and dying in decay_s; energy about decay_s / 2."""
     t = np.arange(int(6.0 * decay_s * RATE) + 16, dtype=np.float32) / RATE
     return _noise(rng, len(t), shape) * np.exp(-t / decay_s) * (1 - np.exp(-t / attack_s))
@@ -138,14 +168,18 @@ def _distance_gain(rng: np.random.Generator, count: int, near: float, far: float
     return near / np.sqrt(near**2 + far**2 * rng.uniform(size=count))
 
 
-def _bubble_grains(rng: np.random.Generator, radius_mm: np.ndarray, rise: float) -> list[np.ndarray]:
+def _bubble_grains(
+    rng: np.random.Generator, radius_mm: np.ndarray, rise: float
+) -> list[np.ndarray]:
     """One grain a radius (mm): the impulse response of an air bubble in water, van den Doel 2005.
 
     f0 = 3 / r, d = 0.13 / r + 0.0072 r^-1.5 (r in m), sound a sin(2 pi f(t) t) exp(-d t) f(t) = f0 (1 + s t),
     s = rise * d on average and more the nearer the bubble is to the surface. Amplitude here grows as r, the paper leaves it open.
     """
     grains = []
-    for r, depth in zip(np.asarray(radius_mm) / 1000, rng.uniform(size=len(radius_mm)), strict=True):
+    for r, depth in zip(
+        np.asarray(radius_mm) / 1000, rng.uniform(size=len(radius_mm)), strict=True
+    ):
         damping = 0.13 / r + 0.0072 * r**-1.5
         grains.append(_ring(3.0 / r, 1 / damping, r * 1000, chirp=2 * rise * depth * damping))
     return grains
@@ -154,7 +188,9 @@ def _bubble_grains(rng: np.random.Generator, radius_mm: np.ndarray, rise: float)
 # ---- The sounds ----
 
 
-def rain(key, seconds, sample_rate, *, drops_per_second=200.0, drop_mm=1.5, splash=0.25, distant=1.0) -> np.ndarray:
+def rain(
+    key, seconds, sample_rate, *, drops_per_second=200.0, drop_mm=1.5, splash=0.25, distant=1.0
+) -> np.ndarray:
     """Rain on wet ground: single drops over the hiss of all the rain too far away to be told apart.
 
     drops_per_second: audible single drops, a Poisson process.
@@ -166,31 +202,48 @@ def rain(key, seconds, sample_rate, *, drops_per_second=200.0, drop_mm=1.5, spla
     """
     rng, duration = _begin(key, seconds, sample_rate, drops_per_second=drops_per_second)
     if not (drop_mm > 0.5 and 0 <= splash <= 1 and distant >= 0):
-        raise ValueError(f"drop_mm={drop_mm} must be above 0.5, splash={splash} in [0, 1], distant={distant} >= 0.")
+        raise ValueError(
+            f"drop_mm={drop_mm} must be above 0.5, splash={splash} in [0, 1], distant={distant} >= 0."
+        )
     onsets = _random_times(rng, duration, drops_per_second)
     diameter = np.minimum(0.5 + rng.exponential(drop_mm - 0.5, len(onsets)), 6.0)
     # Beyond 3 mm drops flatten as they fall, and hit more softly than diameter^3 has it.
-    amplitude = 0.25 * diameter**3 / (1 + 0.1 * diameter**2) * _distance_gain(rng, len(onsets), 2.0, 8.0)
+    amplitude = (
+        0.25 * diameter**3 / (1 + 0.1 * diameter**2) * _distance_gain(rng, len(onsets), 2.0, 8.0)
+    )
     classes = np.geomspace(0.5, 6.0, 64)
     centre = 6000.0 * classes**-0.6 * np.exp(0.25 * rng.standard_normal(64))
-    hits = [_burst(rng, 0.0012 + 0.0006 * d, _band(0.6 * c, 1.5 * c, 1.5)) for d, c in zip(classes, centre, strict=True)]
-    wave = _scatter(duration, onsets, amplitude, hits, np.searchsorted(classes, diameter).clip(0, 63))
+    hits = [
+        _burst(rng, 0.0012 + 0.0006 * d, _band(0.6 * c, 1.5 * c, 1.5))
+        for d, c in zip(classes, centre, strict=True)
+    ]
+    wave = _scatter(
+        duration, onsets, amplitude, hits, np.searchsorted(classes, diameter).clip(0, 63)
+    )
     wet = rng.uniform(size=len(onsets)) < splash
     bubbles = _bubble_grains(rng, np.exp(rng.uniform(np.log(0.4), np.log(2.0), 64)), rise=0.1)
     delay = rng.uniform(0.005, 0.03, wet.sum())
-    wave += _scatter(duration, onsets[wet] + delay, 0.5 * amplitude[wet], bubbles, rng.integers(0, 64, wet.sum()))
-    hiss = _noise(rng, len(wave), _band(700.0, 7000.0, 1.5)) + 0.5 * _noise(rng, len(wave), _band(50.0, 400.0))
+    wave += _scatter(
+        duration, onsets[wet] + delay, 0.5 * amplitude[wet], bubbles, rng.integers(0, 64, wet.sum())
+    )
+    hiss = _noise(rng, len(wave), _band(700.0, 7000.0, 1.5)) + 0.5 * _noise(
+        rng, len(wave), _band(50.0, 400.0)
+    )
     return _finish(wave + 0.7 * distant * hiss, seconds, sample_rate)
 
 
-def fire(key, seconds, sample_rate, *, crackles_per_second=15.0, spread=1.2, hiss=1.0, lapping=1.0) -> np.ndarray:
+def fire(
+    key, seconds, sample_rate, *, crackles_per_second=15.0, spread=1.2, hiss=1.0, lapping=1.0
+) -> np.ndarray:
     """A wood fire: crackles over the lapping of flames and the hiss of escaping gas (Farnell, Designing Sound, 2010).
 
     crackles_per_second: bursting pockets of steam, a Poisson process.
     spread: standard deviation of ln(amplitude) of the crackles: the heavy tail, about 10 dB for 1.2.
     hiss, lapping: levels, >= 0: noise of 2 to 9 kHz, swelling irregularly, and of 40 to 160 Hz, flickering at 4 Hz.
     """
-    rng, duration = _begin(key, seconds, sample_rate, crackles_per_second=crackles_per_second, spread=spread)
+    rng, duration = _begin(
+        key, seconds, sample_rate, crackles_per_second=crackles_per_second, spread=spread
+    )
     if not (hiss >= 0 and lapping >= 0):
         raise ValueError(f"hiss={hiss} and lapping={lapping} must be >= 0.")
     onsets = _random_times(rng, duration, crackles_per_second)
@@ -198,17 +251,30 @@ def fire(key, seconds, sample_rate, *, crackles_per_second=15.0, spread=1.2, his
     amplitude = np.exp(spread * np.minimum(rng.standard_normal(len(onsets)), 1.5))
     decay = np.exp(rng.uniform(np.log(0.0004), np.log(0.005), 96))
     centre = np.exp(rng.uniform(np.log(1200.0), np.log(9000.0), 96))
-    pops = [_burst(rng, d, _band(0.5 * c, 1.6 * c, 2.0), 0.0001) for d, c in zip(decay, centre, strict=True)]
+    pops = [
+        _burst(rng, d, _band(0.5 * c, 1.6 * c, 2.0), 0.0001)
+        for d, c in zip(decay, centre, strict=True)
+    ]
     wave = _scatter(duration, onsets, amplitude, pops, rng.integers(0, 96, len(onsets)))
     flicker = np.exp(0.4 * _drift(rng, duration, 4.0))
     gas = np.exp(0.3 * _drift(rng, duration, 2.0))
-    wave += 0.22 * lapping * _to_audio_rate(flicker) * _noise(rng, len(wave), _band(40.0, 160.0, 2.0))
+    wave += (
+        0.22 * lapping * _to_audio_rate(flicker) * _noise(rng, len(wave), _band(40.0, 160.0, 2.0))
+    )
     wave += 0.04 * hiss * _to_audio_rate(gas) * _noise(rng, len(wave), _band(2000.0, 9000.0))
     return _finish(wave, seconds, sample_rate)
 
 
 def wind(
-    key, seconds, sample_rate, *, speed=9.0, turbulence=0.25, gusts_per_second=0.5, wire_mm=3.5, whistle=0.3
+    key,
+    seconds,
+    sample_rate,
+    *,
+    speed=9.0,
+    turbulence=0.25,
+    gusts_per_second=0.5,
+    wire_mm=3.5,
+    whistle=0.3,
 ) -> np.ndarray:
     """Wind in the open, whistling around wires.
 
@@ -218,17 +284,32 @@ def wind(
     wire_mm: diameter of the thinner of two wires; eddies leave it at 0.2 speed / diameter Hz (Strouhal's law).
     whistle: level of the wires, >= 0.
     """
-    rng, duration = _begin(key, seconds, sample_rate, speed=speed, gusts_per_second=gusts_per_second, wire_mm=wire_mm)
+    rng, duration = _begin(
+        key, seconds, sample_rate, speed=speed, gusts_per_second=gusts_per_second, wire_mm=wire_mm
+    )
     if not (0 < turbulence <= 0.3 and whistle >= 0):
         raise ValueError(f"turbulence={turbulence} must be in (0, 0.3] and whistle={whistle} >= 0.")
     relative = 1 + turbulence * np.clip(_drift(rng, duration, gusts_per_second), -2.5, 2.5)
     relative = _to_audio_rate(relative)
     wave = np.zeros(len(relative), np.float32)
-    for low, high, level, power in ((30, 120, 1.0, 1), (100, 500, 0.7, 2), (400, 1600, 0.25, 3), (1500, 6000, 0.06, 4)):
+    for low, high, level, power in (
+        (30, 120, 1.0, 1),
+        (100, 500, 0.7, 2),
+        (400, 1600, 0.25, 3),
+        (1500, 6000, 0.06, 4),
+    ):
         wave += level * relative**power * _noise(rng, len(wave), _band(low, high))
     for diameter, level in ((wire_mm, 1.0), (1.7 * wire_mm, 0.7)):
         # A sine at the eddies' rate, its amplitude a slow complex noise: eddies keep step for some tens of ms only.
-        phase = 2 * np.pi * 0.2 * speed / (diameter / 1000) * np.cumsum(relative, dtype=np.float64) / RATE
+        phase = (
+            2
+            * np.pi
+            * 0.2
+            * speed
+            / (diameter / 1000)
+            * np.cumsum(relative, dtype=np.float64)
+            / RATE
+        )
         slow = [_to_audio_rate(_drift(rng, duration, 8.0)) for _ in range(2)]
         tone = slow[0] * np.cos(phase) + slow[1] * np.sin(phase)
         wave += whistle * level * relative**3 * tone.astype(np.float32)
@@ -243,9 +324,14 @@ def waves(key, seconds, sample_rate, *, period_s=5.0, irregularity=0.08, depth=0
     """
     rng, duration = _begin(key, seconds, sample_rate, period_s=period_s)
     if not (0 < irregularity <= 0.3 and 0 <= depth <= 1):
-        raise ValueError(f"irregularity={irregularity} must be in (0, 0.3] and depth={depth} in [0, 1].")
+        raise ValueError(
+            f"irregularity={irregularity} must be in (0, 0.3] and depth={depth} in [0, 1]."
+        )
     before = 4 * period_s  # waves that broke before the start still run out
-    onsets = _regular_times(rng, duration + before, period_s, jitter=0.0, walk=irregularity * period_s) - before
+    onsets = (
+        _regular_times(rng, duration + before, period_s, jitter=0.0, walk=irregularity * period_s)
+        - before
+    )
     heights = np.exp(0.2 * rng.standard_normal(len(onsets)))
     t = np.arange(duration * CONTROL_RATE) / CONTROL_RATE
     wave = np.zeros(duration * RATE, np.float32)
@@ -265,7 +351,15 @@ def waves(key, seconds, sample_rate, *, period_s=5.0, irregularity=0.08, depth=0
 
 
 def crickets(
-    key, seconds, sample_rate, *, insects=5, carrier_hz=2900.0, chirps_per_second=2.8, pulses=8, pulses_per_second=52.0
+    key,
+    seconds,
+    sample_rate,
+    *,
+    insects=5,
+    carrier_hz=2900.0,
+    chirps_per_second=2.8,
+    pulses=8,
+    pulses_per_second=52.0,
 ) -> np.ndarray:
     """Crickets at night: every insect sings chirps, trains of pulses of a pure tone.
 
@@ -277,34 +371,57 @@ def crickets(
     pulses, pulses_per_second: pulses in a chirp, and their rate within it: one a closing of the wings.
     """
     rng, duration = _begin(
-        key, seconds, sample_rate, carrier_hz=carrier_hz, chirps_per_second=chirps_per_second,
-        insects=insects, pulses=pulses, pulses_per_second=pulses_per_second,
+        key,
+        seconds,
+        sample_rate,
+        carrier_hz=carrier_hz,
+        chirps_per_second=chirps_per_second,
+        insects=insects,
+        pulses=pulses,
+        pulses_per_second=pulses_per_second,
     )
     wave = np.zeros(duration * RATE, np.float32)
     t = np.arange(int(pulses / pulses_per_second * RATE)) / RATE
     # A pulse swells and dies within 3/4 of its slot; the first two of a chirp are softer.
     slot = (t * pulses_per_second) % 1.0 / 0.75
-    envelope = np.sin(np.pi * np.minimum(slot, 1.0) ** 0.7) ** 2 * np.minimum(0.5 + 0.25 * np.floor(t * pulses_per_second), 1)
+    envelope = np.sin(np.pi * np.minimum(slot, 1.0) ** 0.7) ** 2 * np.minimum(
+        0.5 + 0.25 * np.floor(t * pulses_per_second), 1
+    )
     for near in _distance_gain(rng, int(insects), 1.0, 5.0):
-        onsets = _regular_times(rng, duration, 1 / chirps_per_second, jitter=0.01 / chirps_per_second)
+        onsets = _regular_times(
+            rng, duration, 1 / chirps_per_second, jitter=0.01 / chirps_per_second
+        )
         pitch = carrier_hz * (1 + 0.02 * np.clip(rng.standard_normal(), -1, 1))
         song = (envelope * np.sin(2 * np.pi * pitch * t)).astype(np.float32) * (pitch < 0.45 * RATE)
         strength = near * (1 + 0.1 * rng.standard_normal(len(onsets)))
         wave += _scatter(duration, onsets, strength, [song], np.zeros(len(onsets), int))
-    night = _noise(rng, len(wave), _band(60.0, 500.0)) + 0.5 * _noise(rng, len(wave), _band(2000.0, 8000.0))
+    night = _noise(rng, len(wave), _band(60.0, 500.0)) + 0.5 * _noise(
+        rng, len(wave), _band(2000.0, 8000.0)
+    )
     return _finish(wave + 0.01 * night, seconds, sample_rate)
 
 
-def bubbles(key, seconds, sample_rate, *, bubbles_per_second=30.0, radius_mm=3.0, spread=0.4, rise=0.1) -> np.ndarray:
+def bubbles(
+    key, seconds, sample_rate, *, bubbles_per_second=30.0, radius_mm=3.0, spread=0.4, rise=0.1
+) -> np.ndarray:
     """Bubbles in water: a Poisson process of rising chirps (van den Doel 2005, Physically based models for liquid sounds).
 
     bubbles_per_second: rate. radius_mm: median radius; a bubble rings at 3 / radius (1 kHz at 3 mm).
     spread: standard deviation of ln(radius). rise: how far the pitch rises while the bubble rings, >= 0; 0.1 in the paper.
     """
-    rng, duration = _begin(key, seconds, sample_rate, bubbles_per_second=bubbles_per_second, radius_mm=radius_mm, spread=spread)
+    rng, duration = _begin(
+        key,
+        seconds,
+        sample_rate,
+        bubbles_per_second=bubbles_per_second,
+        radius_mm=radius_mm,
+        spread=spread,
+    )
     if not rise >= 0:
         raise ValueError(f"rise={rise} must be >= 0.")
-    grains = _bubble_grains(rng, (radius_mm * np.exp(spread * rng.standard_normal(128))).clip(0.15, 15.0), rise)
+    grains = _bubble_grains(
+        rng, (radius_mm * np.exp(spread * rng.standard_normal(128))).clip(0.15, 15.0), rise
+    )
     onsets = _random_times(rng, duration, bubbles_per_second)
     amplitude = np.exp(0.6 * rng.standard_normal(len(onsets)))
     wave = _scatter(duration, onsets, amplitude, grains, rng.integers(0, 128, len(onsets)))
@@ -312,53 +429,98 @@ def bubbles(key, seconds, sample_rate, *, bubbles_per_second=30.0, radius_mm=3.0
     return _finish(wave + water, seconds, sample_rate)
 
 
-def stream(key, seconds, sample_rate, *, bubbles_per_second=500.0, radius_mm=1.2, spread=0.5, rush=1.0) -> np.ndarray:
+def stream(
+    key, seconds, sample_rate, *, bubbles_per_second=500.0, radius_mm=1.2, spread=0.5, rush=1.0
+) -> np.ndarray:
     """A small stream: so many bubbles, in eddies that come and go, that they run together; over the rush of water.
 
     bubbles_per_second, radius_mm, spread: as in `bubbles`. rush: level of the turbulent noise, >= 0.
     """
-    rng, duration = _begin(key, seconds, sample_rate, bubbles_per_second=bubbles_per_second, radius_mm=radius_mm, spread=spread)
+    rng, duration = _begin(
+        key,
+        seconds,
+        sample_rate,
+        bubbles_per_second=bubbles_per_second,
+        radius_mm=radius_mm,
+        spread=spread,
+    )
     if not rush >= 0:
         raise ValueError(f"rush={rush} must be >= 0.")
-    grains = _bubble_grains(rng, (radius_mm * np.exp(spread * rng.standard_normal(192))).clip(0.3, 4.0), rise=0.15)
+    grains = _bubble_grains(
+        rng, (radius_mm * np.exp(spread * rng.standard_normal(192))).clip(0.3, 4.0), rise=0.15
+    )
     onsets = _random_times(rng, duration, bubbles_per_second)
-    eddy = rng.integers(0, 4, len(onsets))  # four places, each with its bubbles and its own slow swell
+    eddy = rng.integers(
+        0, 4, len(onsets)
+    )  # four places, each with its bubbles and its own slow swell
     swell = np.exp(0.5 * np.stack([_drift(rng, duration, 3.0) for _ in range(4)]))
-    amplitude = swell[eddy, (onsets * CONTROL_RATE).astype(int)] * np.exp(0.7 * np.minimum(rng.standard_normal(len(onsets)), 1.5))
-    wave = _scatter(duration, onsets, amplitude, grains, 48 * eddy + rng.integers(0, 48, len(onsets)))
-    return _finish(wave + 0.4 * rush * _noise(rng, len(wave), _band(250.0, 1800.0)), seconds, sample_rate)
+    amplitude = swell[eddy, (onsets * CONTROL_RATE).astype(int)] * np.exp(
+        0.7 * np.minimum(rng.standard_normal(len(onsets)), 1.5)
+    )
+    wave = _scatter(
+        duration, onsets, amplitude, grains, 48 * eddy + rng.integers(0, 48, len(onsets))
+    )
+    return _finish(
+        wave + 0.4 * rush * _noise(rng, len(wave), _band(250.0, 1800.0)), seconds, sample_rate
+    )
 
 
-def applause(key, seconds, sample_rate, *, clappers=40, claps_per_second=4.0, room_s=0.5) -> np.ndarray:
+def applause(
+    key, seconds, sample_rate, *, clappers=40, claps_per_second=4.0, room_s=0.5
+) -> np.ndarray:
     """An audience clapping (after Peltola, Erkut, Cook & Valimaki 2007, Synthesis of hand clapping sounds).
 
     clappers: how many, >= 1, none in step, nearer ones louder; each has his own hands (a resonance of 0.6 to 2.6 kHz, by how
       they are cupped), his own rate (to 12 %) and an unsteadiness of 6 % from clap to clap.
     claps_per_second: mean rate of one clapper. room_s: time the room takes to fall by 60 dB, s.
     """
-    rng, duration = _begin(key, seconds, sample_rate, clappers=clappers, claps_per_second=claps_per_second, room_s=room_s)
+    rng, duration = _begin(
+        key,
+        seconds,
+        sample_rate,
+        clappers=clappers,
+        claps_per_second=claps_per_second,
+        room_s=room_s,
+    )
     wave = np.zeros(duration * RATE, np.float32)
     for near in _distance_gain(rng, int(clappers), 1.5, 10.0):
         centre = np.exp(rng.uniform(np.log(600.0), np.log(2600.0)))
         period = np.exp(0.12 * np.clip(rng.standard_normal(), -2, 2)) / claps_per_second
         onsets = _regular_times(rng, duration, period, jitter=0.0, walk=0.06 * period)
-        claps = [_burst(rng, 0.004 * rng.uniform(0.7, 1.5), lambda f, c=centre: _clap_shape(f, c)) for _ in range(6)]
+        claps = [
+            _burst(rng, 0.004 * rng.uniform(0.7, 1.5), lambda f, c=centre: _clap_shape(f, c))
+            for _ in range(6)
+        ]
         strength = near * np.exp(0.2 * rng.standard_normal(len(onsets)))
         wave += _scatter(duration, onsets, strength, claps, rng.integers(0, 6, len(onsets)))
-    echo = _noise(rng, len(wave), _band(200.0, 3500.0)) * np.exp(-6.9 * np.arange(len(wave)) / (room_s * RATE))
+    echo = _noise(rng, len(wave), _band(200.0, 3500.0)) * np.exp(
+        -6.9 * np.arange(len(wave)) / (room_s * RATE)
+    )
     echo *= 0.5 / np.sqrt(np.sum(echo**2))
     echo[0] += 1.0
-    wave = scipy.fft.irfft(scipy.fft.rfft(wave) * scipy.fft.rfft(echo.astype(np.float32)), len(wave))
+    wave = scipy.fft.irfft(
+        scipy.fft.rfft(wave) * scipy.fft.rfft(echo.astype(np.float32)), len(wave)
+    )
     return _finish(wave, seconds, sample_rate)
 
 
 def _clap_shape(frequency: np.ndarray, centre: float) -> np.ndarray:
     """The hollow between two hands rings at `centre` Hz (Q about 2), over the broad slap of skin."""
-    return _band(0.75 * centre, 1.3 * centre, 2.0)(frequency) + 0.25 * _band(1000.0, 6000.0)(frequency)
+    return _band(0.75 * centre, 1.3 * centre, 2.0)(frequency) + 0.25 * _band(1000.0, 6000.0)(
+        frequency
+    )
 
 
 def clock(
-    key, seconds, sample_rate, *, ticks_per_second=2.0, jitter_s=0.0005, pitch_hz=2600.0, decay_s=0.02, bed=1.0
+    key,
+    seconds,
+    sample_rate,
+    *,
+    ticks_per_second=2.0,
+    jitter_s=0.0005,
+    pitch_hz=2600.0,
+    decay_s=0.02,
+    bed=1.0,
 ) -> np.ndarray:
     """A mechanical clock, tick and tock alternating.
 
@@ -366,11 +528,24 @@ def clock(
     pitch_hz: lowest of 14 modes of the works (the tock's lie 8 % lower); the case adds two, at 0.1 and 0.23 of it.
     decay_s: time in which the lowest mode falls to 1/e; higher modes die sooner. bed: level of the room's noise, >= 0.
     """
-    rng, duration = _begin(key, seconds, sample_rate, ticks_per_second=ticks_per_second, pitch_hz=pitch_hz, decay_s=decay_s)
+    rng, duration = _begin(
+        key,
+        seconds,
+        sample_rate,
+        ticks_per_second=ticks_per_second,
+        pitch_hz=pitch_hz,
+        decay_s=decay_s,
+    )
     if not (0 <= jitter_s <= 0.1 / ticks_per_second and bed >= 0):
-        raise ValueError(f"jitter_s={jitter_s} must be 0 to a tenth of the time between ticks, and bed={bed} >= 0.")
-    ratio = np.concatenate([[0.1, 0.23], np.geomspace(1.0, 4.0, 14) * np.exp(0.06 * rng.standard_normal(14))])
-    loud = np.concatenate([[0.3, 0.5], ratio[2:] ** -0.7 * rng.standard_normal(14)])  # random signs: no common peak
+        raise ValueError(
+            f"jitter_s={jitter_s} must be 0 to a tenth of the time between ticks, and bed={bed} >= 0."
+        )
+    ratio = np.concatenate(
+        [[0.1, 0.23], np.geomspace(1.0, 4.0, 14) * np.exp(0.06 * rng.standard_normal(14))]
+    )
+    loud = np.concatenate(
+        [[0.3, 0.5], ratio[2:] ** -0.7 * rng.standard_normal(14)]
+    )  # random signs: no common peak
     decay = decay_s * np.concatenate([[2.5, 2.0], ratio[2:] ** -0.5])
     grains = []
     for detune in (1.0, 0.92):
@@ -379,13 +554,19 @@ def clock(
         blow[: len(scrape)] += 0.5 * scrape
         # Three blows a tick, as the escapement unlocks, drives and drops.
         tick = np.zeros(len(blow) + int(0.03 * RATE), np.float32)
-        for at, strength in ((0.0, 0.5), (rng.uniform(0.005, 0.01), 0.6), (rng.uniform(0.015, 0.025), 1.0)):
+        for at, strength in (
+            (0.0, 0.5),
+            (rng.uniform(0.005, 0.01), 0.6),
+            (rng.uniform(0.015, 0.025), 1.0),
+        ):
             tick[int(at * RATE) :][: len(blow)] += strength * blow
         grains.append(tick)
     onsets = _regular_times(rng, duration, 1 / ticks_per_second, jitter=jitter_s)
     strength = 1 + 0.05 * rng.standard_normal(len(onsets))
     wave = _scatter(duration, onsets, strength, grains, np.arange(len(onsets)) % 2)
-    room = _noise(rng, len(wave), _band(50.0, 400.0)) + 0.5 * _noise(rng, len(wave), _band(400.0, 8000.0))
+    room = _noise(rng, len(wave), _band(50.0, 400.0)) + 0.5 * _noise(
+        rng, len(wave), _band(400.0, 8000.0)
+    )
     return _finish(wave + 0.006 * bed * room, seconds, sample_rate)
 
 
@@ -395,13 +576,19 @@ def engine(key, seconds, sample_rate, *, rpm=1500.0, cylinders=4, roughness=0.1)
     rpm: turns a minute. cylinders: how many, >= 1; each has its own strength, so the sound repeats every two turns.
     roughness: RMS change of strength from stroke to stroke, and of ten times the timing, as a share; in (0, 0.5].
     """
-    rng, duration = _begin(key, seconds, sample_rate, rpm=rpm, cylinders=cylinders, roughness=roughness)
+    rng, duration = _begin(
+        key, seconds, sample_rate, rpm=rpm, cylinders=cylinders, roughness=roughness
+    )
     if roughness > 0.5:
         raise ValueError(f"roughness={roughness} must be at most 0.5.")
     period, count = 120.0 / (rpm * cylinders), int(cylinders)
-    onsets = _regular_times(rng, duration, period, jitter=0.1 * roughness * period, walk=0.02 * roughness * period)
+    onsets = _regular_times(
+        rng, duration, period, jitter=0.1 * roughness * period, walk=0.02 * roughness * period
+    )
     order = np.arange(len(onsets)) % count
-    strength = (1 + 0.15 * rng.standard_normal(count))[order] * (1 + roughness * rng.standard_normal(len(onsets)))
+    strength = (1 + 0.15 * rng.standard_normal(count))[order] * (
+        1 + roughness * rng.standard_normal(len(onsets))
+    )
     # The exhaust pipe rings at a few resonances, here of a pipe about 1.3 m long, the same for every cylinder.
     pipe = np.array([65.0, 130.0, 215.0, 390.0, 640.0, 1100.0])
     puff = _ring(pipe, 1.2 / pipe, np.array([0.7, 0.9, 0.8, 0.6, 0.5, 0.4]))
@@ -409,12 +596,23 @@ def engine(key, seconds, sample_rate, *, rpm=1500.0, cylinders=4, roughness=0.1)
     blasts = [_burst(rng, 0.006, _band(300.0, 3000.0), 0.001) for _ in range(16)]
     valves = [_burst(rng, 0.0015, _band(2500.0, 6000.0, 2.0)) for _ in range(16)]
     wave += _scatter(duration, onsets, 0.6 * strength, blasts, rng.integers(0, 16, len(onsets)))
-    wave += _scatter(duration, onsets + 0.4 * period, 0.2 * strength, valves, rng.integers(0, 16, len(onsets)))
+    wave += _scatter(
+        duration, onsets + 0.4 * period, 0.2 * strength, valves, rng.integers(0, 16, len(onsets))
+    )
     return _finish(wave + 0.04 * _noise(rng, len(wave), _band(100.0, 3000.0)), seconds, sample_rate)
 
 
 def notes(
-    key, seconds, sample_rate, *, pitch_hz=300.0, tilt_db=6.0, notes_per_second=4.0, irregularity=0.0, decay_s=0.05, harmonics=30
+    key,
+    seconds,
+    sample_rate,
+    *,
+    pitch_hz=300.0,
+    tilt_db=6.0,
+    notes_per_second=4.0,
+    irregularity=0.0,
+    decay_s=0.05,
+    harmonics=30,
 ) -> np.ndarray:
     """Struck notes of one pitch over a faint noise: pitch, envelope, rate and rhythm are each a number. A probe and no texture, hence not in SOUNDS.
 
@@ -423,16 +621,28 @@ def notes(
       metronome, 1 a Poisson process. Pitch and tilt leave the moments of the notes as they are.
     decay_s: time in which a note falls to 1/e, s.
     """
-    rng, duration = _begin(key, seconds, sample_rate, pitch_hz=pitch_hz, notes_per_second=notes_per_second, decay_s=decay_s, harmonics=harmonics)
+    rng, duration = _begin(
+        key,
+        seconds,
+        sample_rate,
+        pitch_hz=pitch_hz,
+        notes_per_second=notes_per_second,
+        decay_s=decay_s,
+        harmonics=harmonics,
+    )
     if not (tilt_db >= 0 and 0 <= irregularity <= 1):
-        raise ValueError(f"tilt_db={tilt_db} must be >= 0 and irregularity={irregularity} from 0 to 1.")
+        raise ValueError(
+            f"tilt_db={tilt_db} must be >= 0 and irregularity={irregularity} from 0 to 1."
+        )
     night = _noise(rng, duration * RATE, _band(60.0, 8000.0))
     count = int(4 * duration * notes_per_second) + 16
     gaps = (1 - irregularity + irregularity * rng.exponential(size=count)) / notes_per_second
     onsets = np.cumsum(gaps) - rng.uniform(0.0, 1 / notes_per_second)
     onsets = onsets[(onsets >= 0.0) & (onsets < duration)]
     number = np.arange(1, int(harmonics) + 1)
-    note = _ring(pitch_hz * number, np.full(len(number), decay_s), 10 ** (-tilt_db * np.log2(number) / 20))
+    note = _ring(
+        pitch_hz * number, np.full(len(number), decay_s), 10 ** (-tilt_db * np.log2(number) / 20)
+    )
     note *= 1 - np.exp(-np.arange(len(note), dtype=np.float32) / (0.003 * RATE))
     wave = _scatter(duration, onsets, np.ones(len(onsets)), [note], np.zeros(len(onsets), int))
     return _finish(wave + 0.003 * night, seconds, sample_rate)
@@ -452,7 +662,9 @@ SOUNDS: dict[str, Callable[..., np.ndarray]] = {
 }
 
 
-def make(name: str, key: jax.Array, seconds: float, sample_rate: int, **parameters: float) -> np.ndarray:
+def make(
+    name: str, key: jax.Array, seconds: float, sample_rate: int, **parameters: float
+) -> np.ndarray:
     """The sound called `name` in SOUNDS, [samples] float32; `parameters` are that sound's own, by default its defaults."""
     if name not in SOUNDS:
         raise ValueError(f"sound must be one of {', '.join(SOUNDS)}; got {name!r}.")

@@ -29,7 +29,9 @@ def _window(n_fft: int, name: str) -> np.ndarray:
 
 def _check(n_fft: int, hop_length: int) -> None:
     if not 1 <= hop_length <= n_fft // 2:
-        raise ValueError(f"hop_length must be from 1 to n_fft // 2 = {n_fft // 2}, got {hop_length}.")
+        raise ValueError(
+            f"hop_length must be from 1 to n_fft // 2 = {n_fft // 2}, got {hop_length}."
+        )
 
 
 def ifft(spectrum: jax.Array) -> jax.Array:
@@ -48,7 +50,11 @@ def ifft(spectrum: jax.Array) -> jax.Array:
     half = size // 2 + 1
     here = spectrum[..., :half]
     # The conjugate of bins 0, -1, -2, ...
-    mirrored = jnp.conj(jnp.concatenate([spectrum[..., :1], jnp.flip(spectrum[..., size - half + 1 :], -1)], axis=-1))
+    mirrored = jnp.conj(
+        jnp.concatenate(
+            [spectrum[..., :1], jnp.flip(spectrum[..., size - half + 1 :], -1)], axis=-1
+        )
+    )
     parts = jnp.fft.irfft(jnp.stack([here + mirrored, -1j * (here - mirrored)]) / 2, n=size)
     return jax.lax.complex(parts[0], parts[1])
 
@@ -59,7 +65,9 @@ def fft(signal: jax.Array) -> jax.Array:
 
 
 @functools.partial(jax.jit, static_argnames=("n_fft", "hop_length", "center", "window"))
-def stft(wave: jax.Array, *, n_fft: int, hop_length: int, center: bool = True, window: str = "hann") -> jax.Array:
+def stft(
+    wave: jax.Array, *, n_fft: int, hop_length: int, center: bool = True, window: str = "hann"
+) -> jax.Array:
     """Short-time Fourier transform.
 
     Args:
@@ -76,7 +84,9 @@ def stft(wave: jax.Array, *, n_fft: int, hop_length: int, center: bool = True, w
     if center:
         wave = jnp.pad(wave, n_fft // 2)
     if wave.shape[-1] < n_fft:
-        raise ValueError(f"a wave of {wave.shape[-1]} samples is shorter than one frame of {n_fft}.")
+        raise ValueError(
+            f"a wave of {wave.shape[-1]} samples is shorter than one frame of {n_fft}."
+        )
     frames = frame_count(wave.shape[-1], n_fft=n_fft, hop_length=hop_length, center=False)
     # Frames as shifted stacks of hop-long blocks: slices, whose gradient is slices again, where a gather's is a slow scatter.
     pieces = -(-n_fft // hop_length)
@@ -88,7 +98,15 @@ def stft(wave: jax.Array, *, n_fft: int, hop_length: int, center: bool = True, w
 
 
 @functools.partial(jax.jit, static_argnames=("n_fft", "hop_length", "length", "center", "window"))
-def istft(spectrum: jax.Array, *, n_fft: int, hop_length: int, length: int, center: bool = True, window: str = "hann") -> jax.Array:
+def istft(
+    spectrum: jax.Array,
+    *,
+    n_fft: int,
+    hop_length: int,
+    length: int,
+    center: bool = True,
+    window: str = "hann",
+) -> jax.Array:
     """Inverse of `stft`: the wave whose STFT is nearest in least squares (Griffin & Lim 1984, Eq. 6).
 
     Args:
@@ -114,7 +132,9 @@ def _overlap_add(frames: jax.Array, hop_length: int) -> jax.Array:
     pieces = -(-n // hop_length)
     frames = jnp.pad(frames, ((0, 0), (0, pieces * hop_length - n)))
     blocks = frames.reshape(count, pieces, hop_length)
-    return sum(jnp.pad(blocks[:, i], ((i, pieces - 1 - i), (0, 0))) for i in range(pieces)).reshape(-1)
+    return sum(jnp.pad(blocks[:, i], ((i, pieces - 1 - i), (0, 0))) for i in range(pieces)).reshape(
+        -1
+    )
 
 
 def _overlap_add_constant(shape: np.ndarray, frames: int, hop_length: int) -> np.ndarray:
@@ -134,11 +154,15 @@ def band(wave: jax.Array, *, sample_rate: int, low: float, high: float) -> jax.A
     frequency = np.fft.rfftfreq(wave.shape[-1], 1 / sample_rate)
 
     def above(edge):
-        octaves = np.log2(np.maximum(frequency, 1e-9) / edge) if edge else np.full(len(frequency), np.inf)
+        octaves = (
+            np.log2(np.maximum(frequency, 1e-9) / edge) if edge else np.full(len(frequency), np.inf)
+        )
         return np.sin(np.pi / 2 * np.clip(24 * octaves + 0.5, 0, 1)) ** 2
 
     passed = (above(low) - (above(high) if np.isfinite(high) else 0)).astype(np.float32)
-    return jnp.fft.irfft(jnp.fft.rfft(wave) * passed.reshape((1,) * (wave.ndim - 1) + (-1,)), n=wave.shape[-1])
+    return jnp.fft.irfft(
+        jnp.fft.rfft(wave) * passed.reshape((1,) * (wave.ndim - 1) + (-1,)), n=wave.shape[-1]
+    )
 
 
 def compress(magnitude: jax.Array) -> jax.Array:
@@ -196,7 +220,11 @@ def compress_relative(magnitude: jax.Array, scale: jax.Array, *, sharpness: floa
 def mel_frequencies(hertz: np.ndarray) -> np.ndarray:
     """Hz -> mel after Slaney's Auditory Toolbox (1998): linear below 1 kHz, 27 to a factor of 6.4 above."""
     hertz = np.asarray(hertz, np.float64)
-    return np.where(hertz < 1000, hertz * 3 / 200, 15 + 27 * np.log(np.maximum(hertz, 1000) / 1000) / np.log(6.4))
+    return np.where(
+        hertz < 1000,
+        hertz * 3 / 200,
+        15 + 27 * np.log(np.maximum(hertz, 1000) / 1000) / np.log(6.4),
+    )
 
 
 def mel_to_hertz(mel: np.ndarray) -> np.ndarray:
@@ -220,7 +248,9 @@ def mel_filters(sample_rate: int, n_fft: int, bands: int) -> np.ndarray:
     falling = (edges[2:] - bins) / np.diff(edges)[1:]
     filters = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
     if not np.all(filters.sum(axis=0) > 0):
-        raise ValueError(f"{bands} mel bands are too many for n_fft = {n_fft} at {sample_rate} Hz: a band holds no bin.")
+        raise ValueError(
+            f"{bands} mel bands are too many for n_fft = {n_fft} at {sample_rate} Hz: a band holds no bin."
+        )
     return filters
 
 
@@ -244,6 +274,5 @@ def standardisation(spectrogram: jax.Array, *, floor: float = 0.1) -> tuple[jax.
 
 
 def standardise(spectrogram: jax.Array, mean: jax.Array, deviation: jax.Array) -> jax.Array:
-    """(spectrogram - mean) / deviation, bin by bin. [T, ..., F], [..., F], [..., F] -> [T, ..., F].
-    """
+    """(spectrogram - mean) / deviation, bin by bin. [T, ..., F], [..., F], [..., F] -> [T, ..., F]."""
     return (spectrogram - mean[None]) / deviation[None]

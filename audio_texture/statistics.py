@@ -28,7 +28,10 @@ def gram_distance(x_gram: jax.Array, y_gram: jax.Array) -> jax.Array:
 
 def feature_kernel(x: jax.Array, y: jax.Array) -> jax.Array:
     """Mean product over features of every frame of x with every frame of y: [Tx, C], [Ty, C] -> [Tx, Ty]."""
-    return jnp.matmul(_by_position(x), _by_position(y).T, precision=jax.lax.Precision.HIGHEST) / x.shape[-1]
+    return (
+        jnp.matmul(_by_position(x), _by_position(y).T, precision=jax.lax.Precision.HIGHEST)
+        / x.shape[-1]
+    )
 
 
 def _by_position(features: jax.Array) -> jax.Array:
@@ -40,7 +43,9 @@ def kernel_gram_size(kernel: jax.Array) -> jax.Array:
     return jnp.mean(kernel**2)
 
 
-def kernel_gram_distance(x_kernel: jax.Array, cross_kernel: jax.Array, y_size: jax.Array) -> jax.Array:
+def kernel_gram_distance(
+    x_kernel: jax.Array, cross_kernel: jax.Array, y_size: jax.Array
+) -> jax.Array:
     """`gram_distance` without the Grams: a maximum mean discrepancy with the kernel k^2 (Li et al., IJCAI 2017).
 
     mean_cc' (G^x - G^y)^2 = mean_tt' k(x_t, x_t')^2 - 2 mean_tt' k(x_t, y_t')^2 + mean_tt' k(y_t, y_t')^2
@@ -66,12 +71,18 @@ def autocorrelation(x: jax.Array, lags: int) -> jax.Array:
         raise ValueError(f"lags must be from 1 to below the {frames} frames, got {lags}.")
     # Zeros as long as the longest lag keep the end from meeting the beginning.
     spectrum = jnp.fft.rfft(x, scipy.fft.next_fast_len(frames + lags, real=True), axis=0)
-    products = jnp.fft.irfft(jnp.real(spectrum) ** 2 + jnp.imag(spectrum) ** 2, scipy.fft.next_fast_len(frames + lags, real=True), axis=0)
+    products = jnp.fft.irfft(
+        jnp.real(spectrum) ** 2 + jnp.imag(spectrum) ** 2,
+        scipy.fft.next_fast_len(frames + lags, real=True),
+        axis=0,
+    )
     counts = frames - np.arange(1, lags + 1, dtype=np.float32)
     return products[1 : lags + 1] / counts.reshape((-1,) + (1,) * (x.ndim - 1))
 
 
-def sorted_projections(x: jax.Array, directions: Sequence[np.ndarray], *, quantiles: int = 200) -> jax.Array:
+def sorted_projections(
+    x: jax.Array, directions: Sequence[np.ndarray], *, quantiles: int = 200
+) -> jax.Array:
     """Quantiles of patches along directions, whose mean squared differences are a sliced 2-Wasserstein distance.
 
     Args:
@@ -82,13 +93,25 @@ def sorted_projections(x: jax.Array, directions: Sequence[np.ndarray], *, quanti
       [W, S, quantiles].
     """
     counts = [len(x) - len(along) // x.shape[1] + 1 for along in directions]
-    found = [along.T @ _patches(x, len(x) - count + 1).T for along, count in zip(directions, counts, strict=True)]
+    found = [
+        along.T @ _patches(x, len(x) - count + 1).T
+        for along, count in zip(directions, counts, strict=True)
+    ]
     # Side by side, for one sort: above all of its patches a width has places that no quantile takes.
-    filled = [jnp.pad(values, ((0, 0), (0, len(x) - count)), constant_values=_ABOVE_ALL) for values, count in zip(found, counts, strict=True)]
-    return jnp.matmul(ascending(jnp.stack(filled)), _quantile_weights(np.array(counts), len(x), quantiles), precision=jax.lax.Precision.HIGHEST)
+    filled = [
+        jnp.pad(values, ((0, 0), (0, len(x) - count)), constant_values=_ABOVE_ALL)
+        for values, count in zip(found, counts, strict=True)
+    ]
+    return jnp.matmul(
+        ascending(jnp.stack(filled)),
+        _quantile_weights(np.array(counts), len(x), quantiles),
+        precision=jax.lax.Precision.HIGHEST,
+    )
 
 
-def sorted_patches(x: np.ndarray, directions: np.ndarray, *, step: int = 1, quantiles: int = 0) -> np.ndarray:
+def sorted_patches(
+    x: np.ndarray, directions: np.ndarray, *, step: int = 1, quantiles: int = 0
+) -> np.ndarray:
     """As `sorted_projections`, of one width and in NumPy, for what has no gradient.
 
     Args:
@@ -101,7 +124,10 @@ def sorted_patches(x: np.ndarray, directions: np.ndarray, *, step: int = 1, quan
     width = len(directions) // x.shape[1]
     count = 1 + (len(x) - width) // step
     # Frame by frame: patches side by side would be `width` times as much memory.
-    found = sum(x[i : i + 1 + (count - 1) * step : step] @ of_frame for i, of_frame in enumerate(directions.reshape(width, x.shape[1], -1)))
+    found = sum(
+        x[i : i + 1 + (count - 1) * step : step] @ of_frame
+        for i, of_frame in enumerate(directions.reshape(width, x.shape[1], -1))
+    )
     found.sort(axis=0)
     if not quantiles:
         return found
@@ -145,7 +171,11 @@ def _patches(x: jax.Array, width: int) -> jax.Array:
     half = width // 2
     halves = _patches(x, half)
     doubled = jnp.concatenate([halves[: len(halves) - half], halves[half:]], axis=1)
-    return doubled if width % 2 == 0 else jnp.concatenate([doubled[: len(x) - width + 1], x[width - 1 :]], axis=1)
+    return (
+        doubled
+        if width % 2 == 0
+        else jnp.concatenate([doubled[: len(x) - width + 1], x[width - 1 :]], axis=1)
+    )
 
 
 # Finite, as times 0 it must be 0.
@@ -159,7 +189,9 @@ def _quantile_weights(counts: np.ndarray, rows: int, quantiles: int) -> jax.Arra
     where it is used, as a constant it would be 60 MB of the program for ten minutes of sound.
     """
     counts = counts[:, None]
-    places = np.clip((np.arange(quantiles) + 0.5) / quantiles * counts - 0.5, 0, counts - 1)[:, None]
+    places = np.clip((np.arange(quantiles) + 0.5) / quantiles * counts - 0.5, 0, counts - 1)[
+        :, None
+    ]
     below = np.floor(places).astype(np.int32)
     share, index = (places - below).astype(np.float32), jnp.arange(rows)[None, :, None]
     return jnp.where(index == below, 1 - share, 0.0) + jnp.where(index == below + 1, share, 0.0)

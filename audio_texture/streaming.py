@@ -100,12 +100,26 @@ class Style(NamedTuple):
     def gain_at(self, place: float) -> float:
         """What brings the modelled wave to the references' level there."""
         weights = self.weights_at(place)
-        lost = 1.0 if self.bands else canvas.lost_level(self.densities, mixing.balanced(weights, self.balance), sample_rate=self.sample_rate)
-        return float(np.sqrt(np.average(np.square(self.levels), weights=weights))) / (lost * self.recipe.level) if self.recipe.level else 1.0 / lost
+        lost = (
+            1.0
+            if self.bands
+            else canvas.lost_level(
+                self.densities, mixing.balanced(weights, self.balance), sample_rate=self.sample_rate
+            )
+        )
+        return (
+            float(np.sqrt(np.average(np.square(self.levels), weights=weights)))
+            / (lost * self.recipe.level)
+            if self.recipe.level
+            else 1.0 / lost
+        )
 
     def density_at(self, place: float) -> np.ndarray:
         """Cross-spectral density [F, C, C] there."""
-        return canvas.mixed_density(self.densities, [1.0] if self.bands else mixing.balanced(self.weights_at(place), self.balance))
+        return canvas.mixed_density(
+            self.densities,
+            [1.0] if self.bands else mixing.balanced(self.weights_at(place), self.balance),
+        )
 
 
 class State(NamedTuple):
@@ -161,7 +175,11 @@ class Stream(NamedTuple):
 
     def place(self, block: int) -> float:
         """Where a block stands in a morph, from 0 for the first one to 1 for the last."""
-        return min(1.0, block * self.samples / max(1, self.total - self.samples)) if self.total else 0.0
+        return (
+            min(1.0, block * self.samples / max(1, self.total - self.samples))
+            if self.total
+            else 0.0
+        )
 
 
 class Loop(NamedTuple):
@@ -175,9 +193,13 @@ class Loop(NamedTuple):
 def check_recipe(recipe: Recipe) -> None:
     """Raises ValueError for a recipe that no stream can be made by."""
     if recipe.canvas != "waveform":
-        raise ValueError(f"the recipe {recipe.name!r} has a {recipe.canvas} canvas; streams and loops need a waveform canvas, such as texture-fast has.")
+        raise ValueError(
+            f"the recipe {recipe.name!r} has a {recipe.canvas} canvas; streams and loops need a waveform canvas, such as texture-fast has."
+        )
     if recipe.normalised_by == "start":
-        raise ValueError("normalised_by must be target or nothing in a stream, whose blocks start from each other.")
+        raise ValueError(
+            "normalised_by must be target or nothing in a stream, whose blocks start from each other."
+        )
 
 
 @single
@@ -193,7 +215,9 @@ def fit(
     """Fits a style; arguments and errors as of `synthesis.prepare`."""
     check_recipe(recipe)
     rate = synthesis.modelled_rate(recipe, sample_rate)
-    synthesis.check_mixture(recipe, len(references), rate=rate, weights=weights, morph_to=morph_to, bands=bands)
+    synthesis.check_mixture(
+        recipe, len(references), rate=rate, weights=weights, morph_to=morph_to, bands=bands
+    )
     folded, factors = audio.fold_channels(references)
     recipe, waves, weights = synthesis.as_modelled(
         recipe, folded, sample_rate=sample_rate, weights=weights, bands=bands
@@ -202,7 +226,12 @@ def fit(
     samples = round(recipe.block_seconds * rate)
     shown, shares = synthesis.for_canvas(waves, weights, bands)
     balance = synthesis.balance_of(recipe, waves, rate, bands)
-    densities = [canvas.spectral_density(wave, sample_rate=rate, samples=samples, smoothing_hz=recipe.smoothing_hz) for wave in shown]
+    densities = [
+        canvas.spectral_density(
+            wave, sample_rate=rate, samples=samples, smoothing_hz=recipe.smoothing_hz
+        )
+        for wave in shown
+    ]
     equaliser = synthesis.equaliser_of(recipe, rate)
     used = [
         pair
@@ -236,10 +265,19 @@ def fit(
     return style._replace(target=jax.jit(_objective(style).fit)(waves))
 
 
-def _objective(style: Style, weights: list[Any] | None = None, *, circular: bool = False) -> objective.Objective:
+def _objective(
+    style: Style, weights: list[Any] | None = None, *, circular: bool = False
+) -> objective.Objective:
     """The distance to a style under other weights than its own, which may be traced."""
     numbers = style.recipe.numbers() | ({"balance": style.balance} if style.balance else {})
-    return matching.style_objective(style.recipe, style.sample_rate, weights or style.weights, numbers=numbers, circular=circular, bands=style.bands)
+    return matching.style_objective(
+        style.recipe,
+        style.sample_rate,
+        weights or style.weights,
+        numbers=numbers,
+        circular=circular,
+        bands=style.bands,
+    )
 
 
 def save(path: str, style: Style) -> None:
@@ -264,11 +302,17 @@ def is_saved(path: str, style: Style) -> bool:
 def _encoded(style: Style) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     names, leaves = _named(style.target)
     arrays = {name: np.asarray(leaf) for name, leaf in zip(names, leaves, strict=True)}
-    arrays |= {"densities.real": style.densities.real, "densities.imag": style.densities.imag, "gains": style.gains}
+    arrays |= {
+        "densities.real": style.densities.real,
+        "densities.imag": style.densities.imag,
+        "gains": style.gains,
+    }
     arrays |= {"factors": style.factors}
     rest = {name: getattr(style, name) for name in PLAIN} | {"recipe": style.recipe.to_json()}
     # JSON knows no infinity.
-    rest["bands"] = style.bands and [[low, high if np.isfinite(high) else None] for low, high in style.bands]
+    rest["bands"] = style.bands and [
+        [low, high if np.isfinite(high) else None] for low, high in style.bands
+    ]
     return arrays, {"format": FORMAT, "style": json.dumps(rest)}
 
 
@@ -277,10 +321,14 @@ def load(path: str) -> Style:
     """Inverse of `save`. Raises ValueError where the file is missing, none of its kind, or of another version's recipe or networks."""
     arrays, metadata = files.read_arrays(path)
     if metadata.get("format") != FORMAT:
-        raise ValueError(f"{path!r} holds no style: its format is {metadata.get('format')!r}, not {FORMAT!r}.")
+        raise ValueError(
+            f"{path!r} holds no style: its format is {metadata.get('format')!r}, not {FORMAT!r}."
+        )
     rest = json.loads(metadata["style"])
     rest["recipe"] = Recipe.from_json(rest["recipe"])
-    rest["bands"] = rest["bands"] and [(low, np.inf if high is None else high) for low, high in rest["bands"]]
+    rest["bands"] = rest["bands"] and [
+        (low, np.inf if high is None else high) for low, high in rest["bands"]
+    ]
     densities = arrays.pop("densities.real") + 1j * arrays.pop("densities.imag")
     style = Style(
         densities=densities,
@@ -298,9 +346,17 @@ def load(path: str) -> Style:
     wanted = {name: (leaf.shape, leaf.dtype) for name, leaf in zip(names, leaves, strict=True)}
     found = {name: (array.shape, array.dtype) for name, array in arrays.items()}
     if found != wanted:
-        differing = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
-        raise ValueError(f"{path!r} is a style of another configuration: its array {differing[0]!r} is not what its recipe makes.")
-    return style._replace(target=jax.tree.unflatten(jax.tree.structure(expected), [jnp.asarray(arrays[name]) for name in names]))
+        differing = sorted(
+            name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name)
+        )
+        raise ValueError(
+            f"{path!r} is a style of another configuration: its array {differing[0]!r} is not what its recipe makes."
+        )
+    return style._replace(
+        target=jax.tree.unflatten(
+            jax.tree.structure(expected), [jnp.asarray(arrays[name]) for name in names]
+        )
+    )
 
 
 def save_state(path: str, state: State) -> None:
@@ -340,7 +396,9 @@ def _write(path: str, arrays: dict[str, np.ndarray], metadata: dict[str, str]) -
 
 def _named(tree: Any) -> tuple[list[str], list[Any]]:
     paths = jax.tree_util.tree_flatten_with_path(tree)[0]
-    return [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in paths], [leaf for _, leaf in paths]
+    return [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in paths], [
+        leaf for _, leaf in paths
+    ]
 
 
 @single
@@ -359,17 +417,23 @@ def prepare(style: Style, *, seconds: float | None = None) -> Stream:
     samples = next((n for n in range(most, 0, -1) if scipy.fft.next_fast_len(n, real=True) == n), 1)
     emitted = samples - 2 * context - 3 * blend
     if emitted < context + blend:
-        raise ValueError(f"block_seconds={recipe.block_seconds:g} is too short: a block must hold the longest kernel thrice and a window four times, {(3 * context + 4 * blend) / rate:.3g} s.")
+        raise ValueError(
+            f"block_seconds={recipe.block_seconds:g} is too short: a block must hold the longest kernel thrice and a window four times, {(3 * context + 4 * blend) / rate:.3g} s."
+        )
     noise = _circle(style, 0.0, samples)
 
     def render(parameters, constants):
         wave = noise.render(parameters, constants["noise"])
         frozen, fade = constants["frozen"], constants["fade"][None]
         held = frozen.shape[1]
-        return jnp.concatenate([fade * frozen + (1 - fade) * wave[:, :held], wave[:, held:]], axis=1)
+        return jnp.concatenate(
+            [fade * frozen + (1 - fade) * wave[:, :held], wave[:, held:]], axis=1
+        )
 
     def loss(parameters, data):
-        return _objective(style, list(data["weights"]), circular=True).distance(data["target"], render(parameters, data["constants"]))
+        return _objective(style, list(data["weights"]), circular=True).distance(
+            data["target"], render(parameters, data["constants"])
+        )
 
     sketch = canvas.Canvas(noise.init, jax.jit(render), {"noise": noise.constants})
     optimizer = synthesis.optimizer_of(recipe, loss)
@@ -406,7 +470,10 @@ def step(stream: Stream, key: jax.Array, state: State) -> tuple[State, Block]:
     Args:
       key: PRNG key of the stream, the same for every step; a block draws from its folds with the block's number.
     """
-    style, fall = stream.style, np.cos(np.pi / 2 * (np.arange(stream.blend) + 0.5) / stream.blend) ** 2
+    style, fall = (
+        stream.style,
+        np.cos(np.pi / 2 * (np.arange(stream.blend) + 0.5) / stream.blend) ** 2,
+    )
     fade = np.concatenate([fall[::-1], np.ones(stream.context), fall]).astype(np.float32)
     place, following = stream.place(state.block), stream.place(state.block + 1)
     noise = {"noise": _circle(style, place, stream.length).constants} if style.morph_to else {}
@@ -418,7 +485,11 @@ def step(stream: Stream, key: jax.Array, state: State) -> tuple[State, Block]:
             "fade": jnp.asarray(fade if state.block else 0 * fade),
         }
     )
-    data = {"target": style.target, "constants": constants, "weights": jnp.asarray(style.weights_at(place))}
+    data = {
+        "target": style.target,
+        "constants": constants,
+        "weights": jnp.asarray(style.weights_at(place)),
+    }
     path, following_moment = _path(stream, key, state)
     outcome = optimize.run(
         stream.optimizer,
@@ -429,7 +500,9 @@ def step(stream: Stream, key: jax.Array, state: State) -> tuple[State, Block]:
     )
     wave = np.asarray(stream.sketch.render(outcome.state.parameters, constants))
     first = stream.blend + stream.context
-    gain = np.linspace(style.gain_at(place), style.gain_at(following), stream.samples, dtype=np.float32)
+    gain = np.linspace(
+        style.gain_at(place), style.gain_at(following), stream.samples, dtype=np.float32
+    )
     emitted = style.factors @ wave[:, first : first + stream.samples] * gain[None]
     held = wave[:, stream.samples :][:, : len(fade)].copy()
     peak = max(*style.peaks, float(np.max(np.abs(emitted))))
@@ -446,15 +519,26 @@ def _path(stream: Stream, key: jax.Array, state: State) -> tuple[np.ndarray, int
     """
     hop = synthesis.equaliser_of(stream.style.recipe, stream.style.sample_rate).hop_length
     before, frames = round((stream.blend + stream.context) / hop), round(stream.length / hop)
-    path = walk.wander(jax.random.fold_in(key, 2 * state.block + 1), stream.where, frames - before, piece=stream.piece, first=state.moment if state.block else None)
+    path = walk.wander(
+        jax.random.fold_in(key, 2 * state.block + 1),
+        stream.where,
+        frames - before,
+        piece=stream.piece,
+        first=state.moment if state.block else None,
+    )
     return walk.led_to(path, before), int(path[round(stream.samples / hop)])
 
 
-def _start(sketch: canvas.Canvas, emitted: int, key: jax.Array, block: jax.Array, gains: jax.Array) -> dict[str, jax.Array]:
+def _start(
+    sketch: canvas.Canvas, emitted: int, key: jax.Array, block: jax.Array, gains: jax.Array
+) -> dict[str, jax.Array]:
     """Noise that runs on from block to block, so that tones are in phase where they meet, under gains of a walk."""
     parameters = sketch.init(key)
     channels, samples = parameters["noise"].shape
-    pieces = [jax.random.normal(jax.random.fold_in(key, 2 * (block + i)), (channels, emitted)) for i in range(-(-samples // emitted))]
+    pieces = [
+        jax.random.normal(jax.random.fold_in(key, 2 * (block + i)), (channels, emitted))
+        for i in range(-(-samples // emitted))
+    ]
     return {"noise": jnp.concatenate(pieces, axis=1)[:, :samples], "gain": gains}
 
 
@@ -467,18 +551,27 @@ def prepare_loop(style: Style, *, seconds: float) -> Loop:
     samples = round(synthesis.check_seconds(seconds) * rate)
     least = max(_field(recipe, rate), 2 * synthesis.longest_window(recipe, rate))
     if samples < least:
-        raise ValueError(f"a loop of {seconds:g} s is shorter than the longest kernel or two windows, {least / rate:.3g} s.")
+        raise ValueError(
+            f"a loop of {seconds:g} s is shorter than the longest kernel or two windows, {least / rate:.3g} s."
+        )
     sketch = _circle(style, 0.0, samples)
     distance = _objective(style, circular=True).distance
 
     def loss(parameters, data):
         return distance(data["target"], sketch.render(parameters, data["constants"]))
 
-    return Loop(style, sketch._replace(render=jax.jit(sketch.render)), synthesis.optimizer_of(recipe, loss))
+    return Loop(
+        style, sketch._replace(render=jax.jit(sketch.render)), synthesis.optimizer_of(recipe, loss)
+    )
 
 
 @single
-def make_loop(loop: Loop, key: jax.Array, *, on_chunk: Callable[[optimize.State, list[optimize.Progress]], None] = lambda state, rows: None) -> Block:
+def make_loop(
+    loop: Loop,
+    key: jax.Array,
+    *,
+    on_chunk: Callable[[optimize.State, list[optimize.Progress]], None] = lambda state, rows: None,
+) -> Block:
     """A texture whose end flows into its beginning. on_chunk: as of `optimize.run`."""
     recipe = loop.style.recipe
     data = {"target": loop.style.target, "constants": loop.sketch.constants}
@@ -488,9 +581,18 @@ def make_loop(loop: Loop, key: jax.Array, *, on_chunk: Callable[[optimize.State,
     walk_key, turn_key = jax.random.split(gain_key)
     path = walk.wander(walk_key, where, parameters["gain"].shape[1], piece=piece)
     # Where the walk's end meets its beginning is anywhere on the circle.
-    parameters["gain"] = jnp.asarray(loop.style.gains[:, np.roll(path, jax.random.randint(turn_key, (), 0, len(path)))])
+    parameters["gain"] = jnp.asarray(
+        loop.style.gains[:, np.roll(path, jax.random.randint(turn_key, (), 0, len(path)))]
+    )
     state = loop.optimizer.init(parameters, data)
-    outcome = optimize.run(loop.optimizer, state, data, evaluations=recipe.evaluations, tolerance=recipe.tolerance, on_chunk=on_chunk)
+    outcome = optimize.run(
+        loop.optimizer,
+        state,
+        data,
+        evaluations=recipe.evaluations,
+        tolerance=recipe.tolerance,
+        on_chunk=on_chunk,
+    )
     wave = loop.style.factors @ np.asarray(
         loop.sketch.render(outcome.state.parameters, loop.sketch.constants)
     )
@@ -508,7 +610,9 @@ def _circle(style: Style, place: float, samples: int) -> canvas.Canvas:
     )
     sizes = {"sample_rate": style.sample_rate, "samples": samples, "equaliser": equaliser}
     return canvas.loop_canvas(
-        _colour(density, samples), canvas.coupling(density, sample_rate=style.sample_rate, equaliser=equaliser), **sizes
+        _colour(density, samples),
+        canvas.coupling(density, sample_rate=style.sample_rate, equaliser=equaliser),
+        **sizes,
     )
 
 
@@ -521,7 +625,10 @@ def _colour(density: np.ndarray, samples: int) -> np.ndarray:
     """The filter of a canvas of another length: each of its frequencies has the mean density [F, C, C] around it."""
     # Sums over both grids agree, however few frequencies the shorter canvas has: interpolated are running sums.
     grid, edges = np.linspace(0, 0.5, len(density)), (np.arange(samples // 2 + 2) - 0.5) / samples
-    running = np.concatenate([0 * density[:1], np.cumsum((density[1:] + density[:-1]) / 2, axis=0)]) * grid[1]
+    running = (
+        np.concatenate([0 * density[:1], np.cumsum((density[1:] + density[:-1]) / 2, axis=0)])
+        * grid[1]
+    )
     clipped = np.clip(edges, 0, 0.5)
     flat = running.reshape(len(grid), -1)
     at_edges = np.stack([np.interp(clipped, grid, column) for column in flat.T], axis=1)

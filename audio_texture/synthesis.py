@@ -15,7 +15,19 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.fft
 
-from audio_texture import audio, canvas, checkpoint, matching, mixing, objective, optimize, phase, spectrogram, views, walk
+from audio_texture import (
+    audio,
+    canvas,
+    checkpoint,
+    matching,
+    mixing,
+    objective,
+    optimize,
+    phase,
+    spectrogram,
+    views,
+    walk,
+)
 from audio_texture.layer import receptive_fields
 from audio_texture.precision import single
 from audio_texture.recipes import Recipe, View, at_scales
@@ -115,19 +127,34 @@ def modelled_rate(recipe: Recipe, sample_rate: int) -> int:
 def check_seconds(seconds: float) -> float:
     """The length given, in seconds. Raises ValueError where it is out of range."""
     if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
-        raise ValueError(f"{seconds:g} s is out of range: from {SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g} s can be made at once.")
+        raise ValueError(
+            f"{seconds:g} s is out of range: from {SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g} s can be made at once."
+        )
     return seconds
 
 
-def check_reference(recipe: Recipe, wave: np.ndarray, *, sample_rate: int, name: str = "the reference") -> None:
+def check_reference(
+    recipe: Recipe, wave: np.ndarray, *, sample_rate: int, name: str = "the reference"
+) -> None:
     """Raises ValueError, naming the sound, when it is silent, constant or too short for the recipe's shortest kernel."""
     audio.check_audible(wave, name)
     rate = modelled_rate(recipe, sample_rate)
     recipe, least = at_scales(recipe, rate), SHORTEST_SECONDS
     if recipe.views:
         least = _least_seconds(recipe, rate)
-    fine = [*(recipe.patches_views[:1] if recipe.patches_weight else ()), *([matching.FINE] if recipe.rhythm_weight else ())]
-    least = max([least, *(view.milliseconds(1 + matching.ONSET_STEP + FEWEST_PATCHES, rate) / 1000 for view in fine)])
+    fine = [
+        *(recipe.patches_views[:1] if recipe.patches_weight else ()),
+        *([matching.FINE] if recipe.rhythm_weight else ()),
+    ]
+    least = max(
+        [
+            least,
+            *(
+                view.milliseconds(1 + matching.ONSET_STEP + FEWEST_PATCHES, rate) / 1000
+                for view in fine
+            ),
+        ]
+    )
     if wave.shape[1] / sample_rate < least:
         raise ValueError(_too_short(name, wave.shape[1] / sample_rate, least))
 
@@ -136,9 +163,14 @@ def check_content(recipe: Recipe, content: np.ndarray, *, sample_rate: int) -> N
     """Raises ValueError when a kernel of the recipe's content_views is longer than the content, moment by moment of which it is to see."""
     rate = modelled_rate(recipe, sample_rate)
     for view in recipe.content_views:
-        longest, seconds = matching.field_samples(dataclasses.replace(recipe, views=(view,)), rate) / rate, content.shape[1] / sample_rate
+        longest, seconds = (
+            matching.field_samples(dataclasses.replace(recipe, views=(view,)), rate) / rate,
+            content.shape[1] / sample_rate,
+        )
         if seconds < longest:
-            raise ValueError(f"the content lasts {seconds:.3g} s; the longest kernel of {str(view)!r} sees {longest:.3g} s of it.")
+            raise ValueError(
+                f"the content lasts {seconds:.3g} s; the longest kernel of {str(view)!r} sees {longest:.3g} s of it."
+            )
 
 
 def _too_short(name: str, seconds: float, least: float) -> str:
@@ -157,15 +189,29 @@ def fitted(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int
 
     kept = []
     for view in recipe.views:
-        widths = tuple(width for width in view.widths if _least_samples(recipe, view, width, rate) <= samples)
+        widths = tuple(
+            width for width in view.widths if _least_samples(recipe, view, width, rate) <= samples
+        )
         if widths:
             kept.append(dataclasses.replace(view, widths=widths))
     if recipe.views and not kept:
-        raise ValueError(_too_short("the shortest reference", samples / rate, _least_seconds(recipe, rate)))
+        raise ValueError(
+            _too_short("the shortest reference", samples / rate, _least_seconds(recipe, rate))
+        )
     # Of patches twice as many as they are long; the first view's own are left out by their objective, one by one.
-    seen = [view for view in recipe.patches_views[1:] if view.milliseconds(max(FEWEST_PATCHES, 2 * min(view.widths)), rate) <= 1000 * samples / rate]
+    seen = [
+        view
+        for view in recipe.patches_views[1:]
+        if view.milliseconds(max(FEWEST_PATCHES, 2 * min(view.widths)), rate)
+        <= 1000 * samples / rate
+    ]
     stretch = min(recipe.stretch_seconds or STRETCH * samples / rate, recipe.block_seconds)
-    return dataclasses.replace(recipe, views=tuple(kept), patches_views=(*recipe.patches_views[:1], *seen), stretch_seconds=stretch)
+    return dataclasses.replace(
+        recipe,
+        views=tuple(kept),
+        patches_views=(*recipe.patches_views[:1], *seen),
+        stretch_seconds=stretch,
+    )
 
 
 def shape_of(
@@ -184,7 +230,13 @@ def shape_of(
         # Files of one network share programs, to which its weights are data.
         structure = dataclasses.replace(structure, weights_file=repr(matching.of_file(recipe)[0]))
     mixture = (morph_to and tuple(morph_to), bands and tuple(map(tuple, bands)))
-    return structure, sample_rate, round(seconds * sample_rate), tuple(wave.shape for wave in references), *mixture
+    return (
+        structure,
+        sample_rate,
+        round(seconds * sample_rate),
+        tuple(wave.shape for wave in references),
+        *mixture,
+    )
 
 
 @single
@@ -215,13 +267,27 @@ def prepare(
         not fit the rate; weights that do not fit, a morph on a spectrogram canvas, bands that overlap or leave a gap; `like` of
         another shape.
     """
-    check_mixture(recipe, len(references), rate=modelled_rate(recipe, sample_rate), weights=weights, morph_to=morph_to, bands=bands)
+    check_mixture(
+        recipe,
+        len(references),
+        rate=modelled_rate(recipe, sample_rate),
+        weights=weights,
+        morph_to=morph_to,
+        bands=bands,
+    )
     folded, factors = audio.fold_channels(references, decorrelated=recipe.canvas == "spectrogram")
     recipe, modelled, weights = as_modelled(
         recipe, folded, sample_rate=sample_rate, weights=weights, bands=bands
     )
     level = level_of(references, weights, sample_rate=sample_rate)
-    shape = shape_of(recipe, references, sample_rate=sample_rate, seconds=check_seconds(seconds), morph_to=morph_to, bands=bands)
+    shape = shape_of(
+        recipe,
+        references,
+        sample_rate=sample_rate,
+        seconds=check_seconds(seconds),
+        morph_to=morph_to,
+        bands=bands,
+    )
     rate = modelled_rate(recipe, sample_rate)
     wanted = round(seconds * sample_rate)
     samples = math.ceil(wanted * rate / sample_rate)
@@ -232,23 +298,46 @@ def prepare(
     sketch = layout.sketch
     # A mixture has no order of events: what one of its references did at a moment is not between them.
     walked = [wave for wave, share in zip(shaping, shaping_weights, strict=True) if share > 0]
-    start = _walking(recipe, sketch, walked[0], rate) if _walks(recipe) and len(walked) == 1 and morph_to is None else sketch.init
+    start = (
+        _walking(recipe, sketch, walked[0], rate)
+        if _walks(recipe) and len(walked) == 1 and morph_to is None
+        else sketch.init
+    )
     if like and like.programs.shape != shape:
-        raise ValueError(f"a problem of {seconds:g} s by the recipe {recipe.name} has not the shape of the problem that it should be like.")
-    style = functools.partial(matching.style_objective, recipe, rate, morph_to=morph_to, bands=bands)
-    numbers, shares = recipe.numbers() | ({"balance": balance} if balance else {}), np.asarray(weights, np.float32)
+        raise ValueError(
+            f"a problem of {seconds:g} s by the recipe {recipe.name} has not the shape of the problem that it should be like."
+        )
+    style = functools.partial(
+        matching.style_objective, recipe, rate, morph_to=morph_to, bands=bands
+    )
+    numbers, shares = (
+        recipe.numbers() | ({"balance": balance} if balance else {}),
+        np.asarray(weights, np.float32),
+    )
     unscaled = matching.regularisers(recipe, numbers)
     programs = like.programs if like else _programs(style, shape, layout, unscaled)
     target = programs.fit(modelled, shares, numbers | matching.given_weights(recipe))
-    along = None if morph_to is None else _levels_along(references, modelled, sample_rate, rate, weights, morph_to, balance)
+    along = (
+        None
+        if morph_to is None
+        else _levels_along(references, modelled, sample_rate, rate, weights, morph_to, balance)
+    )
     optimizer = _optimizer_like(like, recipe, programs)
 
     def begin(key):
         parameters = start(key)
-        data = {"target": target, "constants": sketch.constants, "weights": shares, "numbers": numbers, "scale": np.float32(1)}
+        data = {
+            "target": target,
+            "constants": sketch.constants,
+            "weights": shares,
+            "numbers": numbers,
+            "scale": np.float32(1),
+        }
         if recipe.normalised_by == "start":
             _, terms = optimize.value_at(optimizer, parameters, data)
-            data["scale"] = np.float32(1 / sum(term for name, term in terms.items() if name not in unscaled))
+            data["scale"] = np.float32(
+                1 / sum(term for name, term in terms.items() if name not in unscaled)
+            )
         return parameters, data
 
     def finish(key, parameters):
@@ -256,14 +345,28 @@ def prepare(
         wave = audio.resample(modelled_wave, rate, sample_rate)[:, :wanted]
         if morph_to is None:
             return audio.match_level(wave, level, sample_rate=sample_rate)
-        levels, lost = (np.interp(np.linspace(0, 1, wanted), np.linspace(0, 1, canvas.KNOTS), values).astype(np.float32) for values in along)
+        levels, lost = (
+            np.interp(np.linspace(0, 1, wanted), np.linspace(0, 1, canvas.KNOTS), values).astype(
+                np.float32
+            )
+            for values in along
+        )
         # All was modelled at one level.
-        return audio.match_level(wave * (levels / lost)[None] if recipe.level else wave / lost[None], audio.rms(levels), sample_rate=sample_rate)
+        return audio.match_level(
+            wave * (levels / lost)[None] if recipe.level else wave / lost[None],
+            audio.rms(levels),
+            sample_rate=sample_rate,
+        )
 
     return Problem(optimizer, single(begin), single(finish), programs)
 
 
-def _programs(style: Callable[..., objective.Objective], shape: Hashable, layout: Layout, unscaled: Collection[str]) -> Programs:
+def _programs(
+    style: Callable[..., objective.Objective],
+    shape: Hashable,
+    layout: Layout,
+    unscaled: Collection[str],
+) -> Programs:
     """unscaled: terms that the loss's scale leaves as they are."""
 
     def fit(waves, weights, numbers):
@@ -271,9 +374,13 @@ def _programs(style: Callable[..., objective.Objective], shape: Hashable, layout
 
     def loss(parameters, data):
         rendered = layout.sketch.render(parameters, data["constants"])
-        _, terms = style(data["weights"], numbers=data["numbers"]).distance(data["target"], rendered)
+        _, terms = style(data["weights"], numbers=data["numbers"]).distance(
+            data["target"], rendered
+        )
         # Not the regularisers: beside a distance of 1e-9 that is brought to 1 they would be walls a million times as steep.
-        terms = {name: term if name in unscaled else term * data["scale"] for name, term in terms.items()}
+        terms = {
+            name: term if name in unscaled else term * data["scale"] for name, term in terms.items()
+        }
         return sum(terms.values()), terms
 
     return Programs(shape, _once(fit), *map(jax.jit, (loss, layout.to_wave)))
@@ -302,7 +409,14 @@ def shape_of_transfer(
 
 
 @single
-def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, sample_rate: int, like: Problem | None = None) -> Problem:
+def prepare_transfer(
+    recipe: Recipe,
+    content: np.ndarray,
+    style: np.ndarray,
+    *,
+    sample_rate: int,
+    like: Problem | None = None,
+) -> Problem:
     """Fits style and content and lays out a canvas of the content's length. The result has the content's level.
 
     With `recipe.balanced` the distances are divided by what they are for noise of the style's spectrum, which has nothing of the
@@ -326,31 +440,53 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
         recipe, folded, sample_rate=sample_rate, seconds=check_seconds(wanted / sample_rate)
     )
     samples = math.ceil(wanted * rate / sample_rate)
-    started = canvas.recoloured(content_wave, style_wave, sample_rate=rate) if recipe.start_recoloured else content_wave
+    started = (
+        canvas.recoloured(content_wave, style_wave, sample_rate=rate)
+        if recipe.start_recoloured
+        else content_wave
+    )
     layout = lay_out(recipe, [started, style_wave], even, rate, samples)
     sketch = layout.sketch
     kept, started = layout.framed(content_wave), layout.framed(started)
     if like and like.programs.shape != shape:
-        raise ValueError(f"a transfer of {wanted / sample_rate:g} s by the recipe {recipe.name} has not the shape of the problem that it should be like.")
+        raise ValueError(
+            f"a transfer of {wanted / sample_rate:g} s by the recipe {recipe.name} has not the shape of the problem that it should be like."
+        )
     programs = like.programs if like else _transfer_programs(recipe, rate, shape, layout)
     numbers = recipe.numbers()
     targets = programs.fit((kept, style_wave), numbers | matching.given_weights(recipe))
     weights = {name: numbers[f"{name}_weight"] for name in targets}
     colour = canvas.spectral_colour(
-        canvas.spectral_density(style_wave, sample_rate=rate, samples=kept.shape[1], smoothing_hz=recipe.smoothing_hz)
+        canvas.spectral_density(
+            style_wave, sample_rate=rate, samples=kept.shape[1], smoothing_hz=recipe.smoothing_hz
+        )
     )
 
     optimizer = _optimizer_like(like, recipe, programs)
 
     def begin(key):
         noise_key, start_key = jax.random.split(key)
-        shares = np.float32(recipe.start_content), np.float32(math.sqrt(1 - recipe.start_content**2))
+        shares = (
+            np.float32(recipe.start_content),
+            np.float32(math.sqrt(1 - recipe.start_content**2)),
+        )
         noise, parameters = programs.start(noise_key, started, shares, colour, sketch.constants)
-        data = {"targets": targets, "constants": sketch.constants, "numbers": numbers, "weights": weights}
+        data = {
+            "targets": targets,
+            "constants": sketch.constants,
+            "numbers": numbers,
+            "weights": weights,
+        }
         if recipe.balanced:
-            sizes = optimize.value_at(optimizer, noise, {**data, "weights": dict.fromkeys(weights, np.float32(1))})[1]
+            sizes = optimize.value_at(
+                optimizer, noise, {**data, "weights": dict.fromkeys(weights, np.float32(1))}
+            )[1]
             data["weights"] = {name: weight / sizes[name] for name, weight in weights.items()}
-        if recipe.start == "uniform" and recipe.canvas == "spectrogram" and not recipe.start_content:
+        if (
+            recipe.start == "uniform"
+            and recipe.canvas == "spectrogram"
+            and not recipe.start_content
+        ):
             parameters = sketch.init(start_key)
         if recipe.start_shape:
             sizes = {"sample_rate": rate, "equaliser": equaliser_of(recipe, rate)}
@@ -362,16 +498,27 @@ def prepare_transfer(recipe: Recipe, content: np.ndarray, style: np.ndarray, *, 
     def finish(key, parameters):
         modelled_wave = factors @ np.asarray(programs.to_wave(key, parameters, sketch.constants))
         wave = audio.resample(modelled_wave, rate, sample_rate)
-        return audio.match_level(wave[:, :wanted], audio.level(content, sample_rate=sample_rate), sample_rate=sample_rate)
+        return audio.match_level(
+            wave[:, :wanted], audio.level(content, sample_rate=sample_rate), sample_rate=sample_rate
+        )
 
     return Problem(optimizer, single(begin), single(finish), programs)
 
 
 def _transfer_programs(recipe: Recipe, rate: int, shape: Hashable, layout: Layout) -> Programs:
-    weights = {"style": recipe.style_weight, "content": recipe.content_weight, "loudness": recipe.loudness_weight, "spectrum": recipe.spectrum_weight}
+    weights = {
+        "style": recipe.style_weight,
+        "content": recipe.content_weight,
+        "loudness": recipe.loudness_weight,
+        "spectrum": recipe.spectrum_weight,
+    }
 
     def distances(numbers):
-        found = {"style": matching.guided_style(recipe, rate, numbers), "content": matching.content(recipe, rate, numbers), **matching.envelopes(recipe, rate, numbers)}
+        found = {
+            "style": matching.guided_style(recipe, rate, numbers),
+            "content": matching.content(recipe, rate, numbers),
+            **matching.envelopes(recipe, rate, numbers),
+        }
         return {name: distance for name, distance in found.items() if weights[name]}
 
     def fit(pair, numbers):
@@ -380,7 +527,10 @@ def _transfer_programs(recipe: Recipe, rate: int, shape: Hashable, layout: Layou
 
     def loss(parameters, data):
         x, numbers = layout.sketch.render(parameters, data["constants"]), data["numbers"]
-        terms = {name: data["weights"][name] * distance.distance(data["targets"][name], x)[0] for name, distance in distances(numbers).items()}
+        terms = {
+            name: data["weights"][name] * distance.distance(data["targets"][name], x)[0]
+            for name, distance in distances(numbers).items()
+        }
         others = objective.weighted_sum(matching.regularisers(recipe, numbers))
         terms |= others.distance(others.fit(()), x)[1]
         return sum(terms.values()), terms
@@ -401,7 +551,13 @@ def _once(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _optimizer_like(like: Problem | None, recipe: Recipe, programs: Programs) -> optimize.Optimizer:
-    return like.optimizer if like else optimizer_of(recipe, programs.loss, learning_rate=lambda data: data["numbers"]["learning_rate"])
+    return (
+        like.optimizer
+        if like
+        else optimizer_of(
+            recipe, programs.loss, learning_rate=lambda data: data["numbers"]["learning_rate"]
+        )
+    )
 
 
 def reweighted(problem: Problem, **factors: float) -> Problem:
@@ -419,7 +575,10 @@ def reweighted(problem: Problem, **factors: float) -> Problem:
 
     def begin(key):
         parameters, data = problem.begin(key)
-        weights = {name: weight * np.float32(factors.get(name, 1.0)) for name, weight in data["weights"].items()}
+        weights = {
+            name: weight * np.float32(factors.get(name, 1.0))
+            for name, weight in data["weights"].items()
+        }
         return parameters, {**data, "weights": weights}
 
     return problem._replace(begin=begin)
@@ -498,7 +657,9 @@ def run(
 def check_weights(weights: Sequence[float], references: int) -> None:
     """Raises ValueError unless there is one for each reference, none below 0 and not all 0."""
     if len(weights) != references or min(weights) < 0 or not 0 < sum(weights) < math.inf:
-        raise ValueError(f"weights must be one for each of the {references} references, none below 0 and not all 0, got {list(weights)}.")
+        raise ValueError(
+            f"weights must be one for each of the {references} references, none below 0 and not all 0, got {list(weights)}."
+        )
 
 
 def check_mixture(
@@ -513,7 +674,9 @@ def check_mixture(
     """Raises ValueError where references cannot be mixed so; arguments as of `prepare`, rate: the modelled one, in Hz."""
     if morph_to is not None or bands is not None:
         if recipe.canvas != "waveform":
-            raise ValueError(f"the recipe {recipe.name!r} has a {recipe.canvas} canvas; morphs and bands need a waveform canvas, such as texture-fast has.")
+            raise ValueError(
+                f"the recipe {recipe.name!r} has a {recipe.canvas} canvas; morphs and bands need a waveform canvas, such as texture-fast has."
+            )
         if morph_to is not None and bands is not None:
             raise ValueError("a mixture by bands has no weights to morph.")
     if morph_to is not None:
@@ -522,16 +685,30 @@ def check_mixture(
         if weights is not None and len(set(weights)) > 1:
             raise ValueError("references that have a band each need no weights.")
         edges = sorted(bands)
-        together = [low for low, _ in edges[1:]] == [high for _, high in edges[:-1]] and (edges[0][0], edges[-1][1]) == (0, math.inf)
+        together = [low for low, _ in edges[1:]] == [high for _, high in edges[:-1]] and (
+            edges[0][0],
+            edges[-1][1],
+        ) == (0, math.inf)
         if len(bands) != references or not together or not all(low < high for low, high in bands):
-            raise ValueError(f"bands must be one for each of the {references} references and make up all frequencies without a gap or overlap, got {list(bands)}.")
+            raise ValueError(
+                f"bands must be one for each of the {references} references and make up all frequencies without a gap or overlap, got {list(bands)}."
+            )
         if len(bands) > 1 and not edges[-1][0] < rate / 2:
-            raise ValueError(f"bands must meet below half the rate, {rate / 2:g} Hz, got {edges[-1][0]:g} Hz.")
+            raise ValueError(
+                f"bands must meet below half the rate, {rate / 2:g} Hz, got {edges[-1][0]:g} Hz."
+            )
 
 
-def level_of(references: Sequence[np.ndarray], weights: Sequence[float], *, sample_rate: int) -> float:
+def level_of(
+    references: Sequence[np.ndarray], weights: Sequence[float], *, sample_rate: int
+) -> float:
     """Level (of `audio.level`) of a mixture."""
-    return math.sqrt(np.average([audio.level(wave, sample_rate=sample_rate) ** 2 for wave in references], weights=weights))
+    return math.sqrt(
+        np.average(
+            [audio.level(wave, sample_rate=sample_rate) ** 2 for wave in references],
+            weights=weights,
+        )
+    )
 
 
 def _levels_along(
@@ -544,9 +721,15 @@ def _levels_along(
     balance: mixing.Balance | None,
 ) -> tuple[list[float], list[float]]:
     """Level (of `audio.level`) of a morph at the canvas's knots, and the share of it that sounds between others have."""
-    densities = [canvas.spectral_density(wave, sample_rate=rate, samples=4096, smoothing_hz=rate / 1024) for wave in modelled]
+    densities = [
+        canvas.spectral_density(wave, sample_rate=rate, samples=4096, smoothing_hz=rate / 1024)
+        for wave in modelled
+    ]
     each = [mixing.passed(weights, morph_to, place) for place in np.linspace(0, 1, canvas.KNOTS)]
-    return [level_of(references, shares, sample_rate=sample_rate) for shares in each], [canvas.lost_level(densities, mixing.balanced(shares, balance), sample_rate=rate) for shares in each]
+    return [level_of(references, shares, sample_rate=sample_rate) for shares in each], [
+        canvas.lost_level(densities, mixing.balanced(shares, balance), sample_rate=rate)
+        for shares in each
+    ]
 
 
 def prepare_batch(
@@ -562,9 +745,15 @@ def prepare_batch(
     Raises ValueError where two shapes differ, and where `prepare` does.
     """
     problems: list[Problem] = []
-    for recipe, waves, shares in zip(recipes, references, weights or [None] * len(recipes), strict=True):
+    for recipe, waves, shares in zip(
+        recipes, references, weights or [None] * len(recipes), strict=True
+    ):
         like = problems[0] if problems else None
-        problems.append(prepare(recipe, waves, sample_rate=sample_rate, seconds=seconds, weights=shares, like=like))
+        problems.append(
+            prepare(
+                recipe, waves, sample_rate=sample_rate, seconds=seconds, weights=shares, like=like
+            )
+        )
     return problems
 
 
@@ -597,21 +786,38 @@ def run_batch(
       ValueError: no runs; numbers of problems, recipes and keys that differ; problems that were not prepared alike.
     """
     if not problems or not len(problems) == len(recipes) == len(keys):
-        raise ValueError(f"a batch needs as many problems as recipes and keys, and one at least; got {len(problems)}, {len(recipes)} and {len(keys)}.")
+        raise ValueError(
+            f"a batch needs as many problems as recipes and keys, and one at least; got {len(problems)}, {len(recipes)} and {len(keys)}."
+        )
     if any(problem.optimizer is not problems[0].optimizer for problem in problems):
-        raise ValueError("the problems of a batch must be prepared alike, by prepare_batch or prepare(..., like=).")
+        raise ValueError(
+            "the problems of a batch must be prepared alike, by prepare_batch or prepare(..., like=)."
+        )
     together = jax.default_backend() != "cpu" if together is None else together
     if not together and mesh is None:
         textures, rows = [], [[] for _ in keys]
         for number, (problem, recipe, key) in enumerate(zip(problems, recipes, keys, strict=True)):
-            after_chunk = lambda of_one, number=number: (rows.__setitem__(number, of_one), on_chunk(rows))
+            after_chunk = lambda of_one, number=number: (
+                rows.__setitem__(number, of_one),
+                on_chunk(rows),
+            )
             # Ctrl-C is for the batch: what is left of it gets a chunk each.
             cut = any(texture.outcome.reason == "interrupted" for texture in textures)
-            textures.append(run(problem, recipe, key, max_seconds=0.0 if cut else max_seconds, on_chunk=after_chunk))
+            textures.append(
+                run(
+                    problem,
+                    recipe,
+                    key,
+                    max_seconds=0.0 if cut else max_seconds,
+                    on_chunk=after_chunk,
+                )
+            )
         waves, lowered_db, outcomes = zip(*textures, strict=True)
     else:
         start_keys, phase_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
-        parameters, data = _stacked([problem.begin(key) for problem, key in zip(problems, start_keys, strict=True)])
+        parameters, data = _stacked(
+            [problem.begin(key) for problem, key in zip(problems, start_keys, strict=True)]
+        )
         outcomes = optimize.run_batch(
             problems[0].optimizer,
             jax.vmap(problems[0].optimizer.init)(parameters, data),
@@ -624,11 +830,19 @@ def run_batch(
             seconds=max_seconds,
             on_chunk=lambda _, rows: on_chunk(rows),
         )
-        finished = [problem.finish(key, outcome.state.parameters) for problem, key, outcome in zip(problems, phase_keys, outcomes, strict=True)]
+        finished = [
+            problem.finish(key, outcome.state.parameters)
+            for problem, key, outcome in zip(problems, phase_keys, outcomes, strict=True)
+        ]
         waves, lowered_db = zip(*finished, strict=True)
     values = [float(outcome.state.value) for outcome in outcomes]
-    terms = {name: np.array([float(outcome.state.terms[name]) for outcome in outcomes], np.float32) for name in outcomes[0].state.terms}
-    return Batch(np.stack(waves), np.array(lowered_db), np.array(values, np.float32), terms, list(outcomes))
+    terms = {
+        name: np.array([float(outcome.state.terms[name]) for outcome in outcomes], np.float32)
+        for name in outcomes[0].state.terms
+    }
+    return Batch(
+        np.stack(waves), np.array(lowered_db), np.array(values, np.float32), terms, list(outcomes)
+    )
 
 
 @single
@@ -665,16 +879,32 @@ def as_modelled(
 
     def one(wave, low, high):
         wave = audio.resample(wave - np.mean(wave, axis=1, keepdims=True), sample_rate, rate)
-        wave = wave * np.float32(recipe.level / audio.level(wave, sample_rate=rate)) if recipe.level else wave
-        return np.asarray(spectrogram.band(wave, sample_rate=rate, low=low, high=high)) if bands else wave
+        wave = (
+            wave * np.float32(recipe.level / audio.level(wave, sample_rate=rate))
+            if recipe.level
+            else wave
+        )
+        return (
+            np.asarray(spectrogram.band(wave, sample_rate=rate, low=low, high=high))
+            if bands
+            else wave
+        )
 
-    modelled = [one(wave, *edges) for wave, edges in zip(references, bands or [(0, math.inf)] * len(references), strict=True)]
+    modelled = [
+        one(wave, *edges)
+        for wave, edges in zip(references, bands or [(0, math.inf)] * len(references), strict=True)
+    ]
     for wave in modelled:
         audio.check_audible(wave, "a reference's band")
     return recipe, modelled, weights
 
 
-def balance_of(recipe: Recipe, modelled: Sequence[np.ndarray], rate: int, bands: Sequence[tuple[float, float]] | None) -> mixing.Balance | None:
+def balance_of(
+    recipe: Recipe,
+    modelled: Sequence[np.ndarray],
+    rate: int,
+    bands: Sequence[tuple[float, float]] | None,
+) -> mixing.Balance | None:
     """What the weights of references are multiplied by; None where there is one alone, or one for each band."""
     if len(modelled) == 1 or bands is not None:
         return None
@@ -682,7 +912,9 @@ def balance_of(recipe: Recipe, modelled: Sequence[np.ndarray], rate: int, bands:
 
 
 def for_canvas(
-    modelled: Sequence[np.ndarray], weights: Sequence[float], bands: Sequence[tuple[float, float]] | None
+    modelled: Sequence[np.ndarray],
+    weights: Sequence[float],
+    bands: Sequence[tuple[float, float]] | None,
 ) -> tuple[Sequence[np.ndarray], Sequence[float]]:
     """The references and weights that a canvas is preconditioned by: bands that come from several make up one."""
     if bands is None:
@@ -692,7 +924,12 @@ def for_canvas(
 
 
 def lay_out(
-    recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int, morph_to: Sequence[float] | None = None
+    recipe: Recipe,
+    references: Sequence[np.ndarray],
+    weights: Sequence[float],
+    rate: int,
+    samples: int,
+    morph_to: Sequence[float] | None = None,
 ) -> Layout:
     """The recipe's canvas for waves of so many samples, preconditioned by the references [C, N_i]; morph_to: of the waveform canvas."""
     if recipe.canvas == "waveform":
@@ -709,18 +946,44 @@ def of_weights(recipe: Recipe, path: str) -> Recipe:
 
     description, _ = matching.of_file(dataclasses.replace(recipe, weights_file=path))
     layer = description.layers[0]
-    network = {"network": description.kind, "initialisation": description.initialisation, "padding": description.padding, "pooling": description.pooling}
+    network = {
+        "network": description.kind,
+        "initialisation": description.initialisation,
+        "padding": description.padding,
+        "pooling": description.pooling,
+    }
     if description.kind.startswith("vgg19"):
-        view = dataclasses.replace(recipe.views[0] if recipe.views else matching.FINE, bands=0, widths=(layer.width,))
+        view = dataclasses.replace(
+            recipe.views[0] if recipe.views else matching.FINE, bands=0, widths=(layer.width,)
+        )
         seen = {"filters": layer.filters}
     else:
         front = weights.notes(path)["front_end"]
-        window, hop = (1000 * front[name] / front["sample_rate"] for name in ("n_fft", "hop_length"))
+        window, hop = (
+            1000 * front[name] / front["sample_rate"] for name in ("n_fft", "hop_length")
+        )
         # Channels that are frames: it sees pieces of as many as it was trained on.
-        width = (description.channels, layer.width) if description.kind == "1d-time" else layer.width
+        width = (
+            (description.channels, layer.width) if description.kind == "1d-time" else layer.width
+        )
         view = View(front["bands"], (width,), window, hop)
-        seen = {"filters": layer.filters, "depth": len(description.layers), "dilation": layer.dilation, "pool": layer.pool, "sample_rate": front["sample_rate"]}
-    return dataclasses.replace(recipe, weights_file=path, views=(view,), content_views=(), compression="fixed", standardised=False, **network, **seen)
+        seen = {
+            "filters": layer.filters,
+            "depth": len(description.layers),
+            "dilation": layer.dilation,
+            "pool": layer.pool,
+            "sample_rate": front["sample_rate"],
+        }
+    return dataclasses.replace(
+        recipe,
+        weights_file=path,
+        views=(view,),
+        content_views=(),
+        compression="fixed",
+        standardised=False,
+        **network,
+        **seen,
+    )
 
 
 def fields_of(recipe: Recipe, rate: int) -> list[str]:
@@ -732,15 +995,32 @@ def fields_of(recipe: Recipe, rate: int) -> list[str]:
     for view in dict.fromkeys([*recipe.views, *recipe.content_views]):
         sizes = view.sizes(rate)
         for width in view.widths:
-            fields = receptive_fields(dataclasses.replace(recipe, style_layers=(), content_layers=()).description(width)).items()
-            shown = [(name, field) for name, field in fields if recipe.filters or name.startswith(("relu", "pool"))]
-            hertz = lambda field: "" if math.isinf(field.bins) or view.scale != "linear" else f" x {field.hertz(sample_rate=rate, n_fft=sizes['n_fft']):.0f} Hz"
-            each = (f"{name} {field.milliseconds(sample_rate=rate, **sizes):.0f} ms{hertz(field)}" for name, field in shown)
-            lines.append(f"{dataclasses.replace(view, widths=(width,), weight=1.0)}: {', '.join(each)}")
+            fields = receptive_fields(
+                dataclasses.replace(recipe, style_layers=(), content_layers=()).description(width)
+            ).items()
+            shown = [
+                (name, field)
+                for name, field in fields
+                if recipe.filters or name.startswith(("relu", "pool"))
+            ]
+            hertz = lambda field: (
+                ""
+                if math.isinf(field.bins) or view.scale != "linear"
+                else f" x {field.hertz(sample_rate=rate, n_fft=sizes['n_fft']):.0f} Hz"
+            )
+            each = (
+                f"{name} {field.milliseconds(sample_rate=rate, **sizes):.0f} ms{hertz(field)}"
+                for name, field in shown
+            )
+            lines.append(
+                f"{dataclasses.replace(view, widths=(width,), weight=1.0)}: {', '.join(each)}"
+            )
     return lines
 
 
-def optimizer_of(recipe: Recipe, loss: optimize.Loss, *, learning_rate: Callable[[Any], jax.Array] | None = None) -> optimize.Optimizer:
+def optimizer_of(
+    recipe: Recipe, loss: optimize.Loss, *, learning_rate: Callable[[Any], jax.Array] | None = None
+) -> optimize.Optimizer:
     """The recipe's optimiser of a loss. learning_rate: of the loss's data, in place of the recipe's own."""
     if recipe.optimizer == "lbfgs":
         return optimize.lbfgs(loss, history=recipe.history)
@@ -749,23 +1029,43 @@ def optimizer_of(recipe: Recipe, loss: optimize.Loss, *, learning_rate: Callable
 
 def equaliser_of(recipe: Recipe, rate: int) -> canvas.Equaliser:
     """The grid of the waveform canvas's gains."""
-    return canvas.Equaliser(**View(0, (1,), recipe.gain_window_ms, recipe.gain_window_ms / 4).sizes(rate), bands=recipe.gain_bands)
+    return canvas.Equaliser(
+        **View(0, (1,), recipe.gain_window_ms, recipe.gain_window_ms / 4).sizes(rate),
+        bands=recipe.gain_bands,
+    )
 
 
 def longest_window(recipe: Recipe, rate: int) -> int:
     """Samples of the longest window of the views, the patches and the gains."""
-    return max(equaliser_of(recipe, rate).n_fft, *(view.sizes(rate)["n_fft"] for view in (*recipe.views, *(recipe.patches_views if recipe.patches_weight else ()))), 0)
+    return max(
+        equaliser_of(recipe, rate).n_fft,
+        *(
+            view.sizes(rate)["n_fft"]
+            for view in (*recipe.views, *(recipe.patches_views if recipe.patches_weight else ()))
+        ),
+        0,
+    )
 
 
 def _least_seconds(recipe: Recipe, rate: int) -> float:
     """The shortest reference that any kernel is matched on."""
-    return min(_least_samples(recipe, view, width, rate) for view in recipe.views for width in view.widths) / rate
+    return (
+        min(
+            _least_samples(recipe, view, width, rate)
+            for view in recipe.views
+            for width in view.widths
+        )
+        / rate
+    )
 
 
 def _least_samples(recipe: Recipe, view: View, width: int, rate: int) -> int:
     """The shortest reference that one kernel is matched on."""
     one = _only(recipe, view, width)
-    return max(matching.field_samples(one, rate, places=FEWEST_PATCHES), FEWEST_APART * matching.field_samples(one, rate))
+    return max(
+        matching.field_samples(one, rate, places=FEWEST_PATCHES),
+        FEWEST_APART * matching.field_samples(one, rate),
+    )
 
 
 def _only(recipe: Recipe, view: View, width: int) -> Recipe:
@@ -783,9 +1083,17 @@ def _waveform_canvas(
     # A window's length is added at both ends and cut off again, so that whole windows reach every sample that stays. Not of the longest windows, but
     # of the gains': what is cut off counts in every statistic, and loud moments gathered there.
     margin = equaliser_of(recipe, rate).n_fft
-    length = scipy.fft.next_fast_len(max(samples + 2 * margin, matching.field_samples(recipe, rate)), real=True)
+    length = scipy.fft.next_fast_len(
+        max(samples + 2 * margin, matching.field_samples(recipe, rate)), real=True
+    )
     sketch = canvas.waveform_canvas(
-        references, weights, sample_rate=rate, samples=length, smoothing_hz=recipe.smoothing_hz, equaliser=equaliser_of(recipe, rate), morph_to=morph_to
+        references,
+        weights,
+        sample_rate=rate,
+        samples=length,
+        smoothing_hz=recipe.smoothing_hz,
+        equaliser=equaliser_of(recipe, rate),
+        morph_to=morph_to,
     )
 
     def to_wave(_, parameters, constants):
@@ -799,10 +1107,14 @@ def _waveform_canvas(
 
 def _walks(recipe: Recipe) -> bool:
     """Whether the recipe starts from a walk: not with time scales shorter than what its jumps go by, beyond which rhythms are to be lost."""
-    return recipe.start == "walk" and max(recipe.time_scale, default=math.inf) >= 1000 * WALK_CONTEXT
+    return (
+        recipe.start == "walk" and max(recipe.time_scale, default=math.inf) >= 1000 * WALK_CONTEXT
+    )
 
 
-def _walking(recipe: Recipe, sketch: canvas.Canvas, reference: np.ndarray, rate: int) -> Callable[[jax.Array], dict[str, jax.Array]]:
+def _walking(
+    recipe: Recipe, sketch: canvas.Canvas, reference: np.ndarray, rate: int
+) -> Callable[[jax.Array], dict[str, jax.Array]]:
     """`init` of a waveform canvas whose gains are those of a random walk through a reference [C, N], the likest of several."""
     equaliser = equaliser_of(recipe, rate)
     gains = canvas.gains_of(
@@ -814,12 +1126,18 @@ def _walking(recipe: Recipe, sketch: canvas.Canvas, reference: np.ndarray, rate:
     where, piece = surveyed(recipe, gains, rate, levels=canvas.part_levels(density))
     margin = equaliser.n_fft // equaliser.hop_length
     # With time scales, what is longer than the longest is not asked for here either.
-    stretch = round(min(recipe.stretch_seconds, max(recipe.time_scale, default=math.inf) / 1000) * rate / equaliser.hop_length)
+    stretch = round(
+        min(recipe.stretch_seconds, max(recipe.time_scale, default=math.inf) / 1000)
+        * rate
+        / equaliser.hop_length
+    )
 
     def init(key):
         noise_key, walk_key = jax.random.split(key)
         parameters = sketch.init(noise_key)
-        path = walk.likest(walk_key, where, parameters["gain"].shape[1] - margin, piece=piece, stretch=stretch)
+        path = walk.likest(
+            walk_key, where, parameters["gain"].shape[1] - margin, piece=piece, stretch=stretch
+        )
         return {**parameters, "gain": jnp.asarray(gains[:, walk.led_to(path, margin)])}
 
     return init
@@ -847,17 +1165,27 @@ def surveyed(
     return where, moments(min(WALK_PIECE, kept / 2))
 
 
-def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weights: Sequence[float], rate: int, samples: int) -> Layout:
+def _spectrogram_canvas(
+    recipe: Recipe,
+    references: Sequence[np.ndarray],
+    weights: Sequence[float],
+    rate: int,
+    samples: int,
+) -> Layout:
     """Of every channel: [T, C, F]."""
     channels = len(references[0])
     view = dataclasses.replace(recipe.views[0], widths=(1,))
     if view.scale == "mel":
         view = dataclasses.replace(view, scale="linear", bands=0)
     hop = view.sizes(rate)["hop_length"]
-    frames = max(1 + math.ceil(samples / hop), max(recipe.longest_field(view) for view in recipe.views))
+    frames = max(
+        1 + math.ceil(samples / hop), max(recipe.longest_field(view) for view in recipe.views)
+    )
     if view.scale == "cqt":
         # Circular: a window's length keeps the end away from the beginning.
-        plan = views.constant_q_plan(view, rate, max(samples, frames * hop) + view.sizes(rate)["n_fft"])
+        plan = views.constant_q_plan(
+            view, rate, max(samples, frames * hop) + view.sizes(rate)["n_fft"]
+        )
         frames = plan.frames
 
     def as_rendered(wave):
@@ -868,8 +1196,14 @@ def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weight
             (frames, *jax.eval_shape(as_rendered, references[0]).shape[1:])
         )
     else:
-        moments = [jax.jit(lambda wave: spectrogram.standardisation(as_rendered(wave)))(wave) for wave in references]
-        mean, deviation = (jnp.average(jnp.stack(values), axis=0, weights=jnp.asarray(weights)) for values in zip(*moments, strict=True))
+        moments = [
+            jax.jit(lambda wave: spectrogram.standardisation(as_rendered(wave)))(wave)
+            for wave in references
+        ]
+        mean, deviation = (
+            jnp.average(jnp.stack(values), axis=0, weights=jnp.asarray(weights))
+            for values in zip(*moments, strict=True)
+        )
         sketch = canvas.standard_spectrogram_canvas(frames, mean, deviation)
 
     def to_wave(key, parameters, constants):
@@ -877,14 +1211,22 @@ def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weight
 
         def started(magnitude, single_pass):
             # The same start for all channels keeps them in phase where they are alike.
-            return single_pass() if recipe.phase_start == "spsi" else phase.random_phase(key, magnitude)
+            return (
+                single_pass()
+                if recipe.phase_start == "spsi"
+                else phase.random_phase(key, magnitude)
+            )
 
         def channel_wave(compressed):
             if view.scale == "cqt":
                 magnitude = spectrogram.expand(compressed) / views.CONSTANT_Q_GAIN
                 start = started(magnitude, lambda: phase.constant_q_phase(magnitude, plan))
                 return phase.constant_q_griffin_lim(magnitude, start, plan, **recover)
-            magnitude = spectrogram.expand(compressed @ views.log_map(view, rate).inverse if view.scale == "log" else compressed)
+            magnitude = spectrogram.expand(
+                compressed @ views.log_map(view, rate).inverse
+                if view.scale == "log"
+                else compressed
+            )
             start = started(magnitude, lambda: phase.spsi(magnitude, hop_length=hop))
             return phase.griffin_lim(magnitude, start, hop_length=hop, **recover)
 
@@ -896,6 +1238,10 @@ def _spectrogram_canvas(recipe: Recipe, references: Sequence[np.ndarray], weight
     def framed(wave):
         # Frame t of a canvas is centred on sample t * hop_length, those of `as_rendered` begin there.
         n_fft = view.sizes(rate)["n_fft"]
-        return np.pad(wave, ((0, 0), (n_fft // 2, n_fft + (frames - 1) * hop - n_fft // 2 - samples)), "reflect")
+        return np.pad(
+            wave,
+            ((0, 0), (n_fft // 2, n_fft + (frames - 1) * hop - n_fft // 2 - samples)),
+            "reflect",
+        )
 
     return Layout(sketch, jax.jit(as_rendered), framed, to_wave)

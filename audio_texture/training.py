@@ -54,11 +54,19 @@ class FrontEnd:
 
     def __post_init__(self):
         if not audio.LOWEST_RATE <= self.sample_rate <= audio.HIGHEST_RATE:
-            raise ValueError(f"sample_rate must be from {audio.LOWEST_RATE} to {audio.HIGHEST_RATE} Hz, got {self.sample_rate}.")
+            raise ValueError(
+                f"sample_rate must be from {audio.LOWEST_RATE} to {audio.HIGHEST_RATE} Hz, got {self.sample_rate}."
+            )
         if not 1 <= self.hop_length <= self.n_fft // 2:
-            raise ValueError(f"hop_length must be from 1 to n_fft // 2 = {self.n_fft // 2}, got {self.hop_length}.")
-        if not self.seconds * self.sample_rate >= max(self.n_fft, _BASELINE_FFT) or not math.isfinite(self.seconds):
-            raise ValueError(f"seconds must be at least one window of {max(self.n_fft, _BASELINE_FFT)} samples, got {self.seconds:g}.")
+            raise ValueError(
+                f"hop_length must be from 1 to n_fft // 2 = {self.n_fft // 2}, got {self.hop_length}."
+            )
+        if not self.seconds * self.sample_rate >= max(
+            self.n_fft, _BASELINE_FFT
+        ) or not math.isfinite(self.seconds):
+            raise ValueError(
+                f"seconds must be at least one window of {max(self.n_fft, _BASELINE_FFT)} samples, got {self.seconds:g}."
+            )
         if self.bands < 0:
             raise ValueError(f"bands must be at least 0, got {self.bands}.")
         if self.bands:
@@ -71,7 +79,9 @@ class FrontEnd:
     def shape(self) -> tuple[int, int]:
         """Frames and bins (or bands) of a clip."""
         samples = round(self.seconds * self.sample_rate)
-        return spectrogram.frame_count(samples, n_fft=self.n_fft, hop_length=self.hop_length), self.bands or self.n_fft // 2 + 1
+        return spectrogram.frame_count(
+            samples, n_fft=self.n_fft, hop_length=self.hop_length
+        ), self.bands or self.n_fft // 2 + 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +126,11 @@ class Settings:
 def embedded_clips() -> tuple[list[Clip], list[str]]:
     """A data set of procedural sounds: six classes in three folds, two clips each."""
     classes = ["bubbles", "clock", "crickets", "fire", "rain", "wind"]
-    return [Clip(f"{EMBEDDED}{name}/{seed}", label, 1 + seed // 2) for label, name in enumerate(classes) for seed in range(6)], classes
+    return [
+        Clip(f"{EMBEDDED}{name}/{seed}", label, 1 + seed // 2)
+        for label, name in enumerate(classes)
+        for seed in range(6)
+    ], classes
 
 
 def check_folds(clips: Sequence[Clip], folds: Sequence[int]) -> None:
@@ -148,7 +162,13 @@ class Example(NamedTuple):
 
 def transform(wave: np.ndarray, front: FrontEnd) -> Example:
     """A mono wave [samples] of the front end's rate and length -> Example."""
-    found = _transform(wave, sample_rate=front.sample_rate, n_fft=front.n_fft, hop_length=front.hop_length, bands=front.bands)
+    found = _transform(
+        wave,
+        sample_rate=front.sample_rate,
+        n_fft=front.n_fft,
+        hop_length=front.hop_length,
+        bands=front.bands,
+    )
     return Example(*(np.asarray(value) for value in found))
 
 
@@ -161,8 +181,17 @@ def _transform(wave, *, sample_rate, n_fft, hop_length, bands):
     level = jnp.sqrt(jnp.mean(magnitude**2, axis=1))
     centroid = magnitude @ frequencies / (jnp.sum(magnitude, axis=1) + 1e-12)
     coarse = jnp.abs(spectrogram.stft(wave, n_fft=_BASELINE_FFT, hop_length=_BASELINE_HOP))
-    profile = jnp.mean(jnp.log(coarse @ spectrogram.mel_filters(sample_rate, _BASELINE_FFT, _BASELINE_BANDS) + 1e-5), axis=0)
-    return spectrogram.compress(seen).astype(jnp.float16), jnp.sum(centroid * level) / (jnp.sum(level) + 1e-12), profile
+    profile = jnp.mean(
+        jnp.log(
+            coarse @ spectrogram.mel_filters(sample_rate, _BASELINE_FFT, _BASELINE_BANDS) + 1e-5
+        ),
+        axis=0,
+    )
+    return (
+        spectrogram.compress(seen).astype(jnp.float16),
+        jnp.sum(centroid * level) / (jnp.sum(level) + 1e-12),
+        profile,
+    )
 
 
 def read_clip(path: str, front: FrontEnd) -> np.ndarray:
@@ -330,7 +359,9 @@ def trainer(description: Description, front: FrontEnd, classes: int, settings: S
     Raises ValueError for a network without batch normalisation, whose moments are a part of the state.
     """
     if description.initialisation != "uniform":
-        raise ValueError(f"a network to be trained must have the initialisation uniform, got {description.initialisation}.")
+        raise ValueError(
+            f"a network to be trained must have the initialisation uniform, got {description.initialisation}."
+        )
     classifier = Classifier(networks.build(description), classes, settings)
     adam = optax.adam(settings.learning_rate)
 
@@ -341,7 +372,9 @@ def trainer(description: Description, front: FrontEnd, classes: int, settings: S
 
     @jax.jit
     def step(state, key, x, labels, secondary):
-        x = jax.vmap(lambda key, x: augment(key, x, shift=settings.shift, gain_db=settings.gain_db))(jax.random.split(key, len(x)), x)
+        x = jax.vmap(
+            lambda key, x: augment(key, x, shift=settings.shift, gain_db=settings.gain_db)
+        )(jax.random.split(key, len(x)), x)
 
         def loss(parameters):
             variables = {"params": parameters, "batch_stats": state.moments}
@@ -353,9 +386,15 @@ def trainer(description: Description, front: FrontEnd, classes: int, settings: S
                 total += jnp.mean(entropy(logits["secondary"], secondary))
             return total, (updated["batch_stats"], jnp.argmax(logits["class"], axis=1) == labels)
 
-        (value, (moments, correct)), gradient = jax.value_and_grad(loss, has_aux=True)(state.parameters)
+        (value, (moments, correct)), gradient = jax.value_and_grad(loss, has_aux=True)(
+            state.parameters
+        )
         updates, optimizer = adam.update(gradient, state.optimizer)
-        return State(optax.apply_updates(state.parameters, updates), moments, optimizer), value, correct
+        return (
+            State(optax.apply_updates(state.parameters, updates), moments, optimizer),
+            value,
+            correct,
+        )
 
     @jax.jit
     def predict(state, x):
@@ -389,10 +428,14 @@ def nearest_mean(profiles: np.ndarray, labels: np.ndarray, training: np.ndarray)
 
     profiles: [N, F]. labels: [N]. training: [N] bool. Returns [clips held out] labels.
     """
-    standard = (profiles - profiles[training].mean(axis=0)) / (profiles[training].std(axis=0) + 1e-6)
+    standard = (profiles - profiles[training].mean(axis=0)) / (
+        profiles[training].std(axis=0) + 1e-6
+    )
     present = np.unique(labels[training])
     means = np.stack([standard[training & (labels == label)].mean(axis=0) for label in present])
-    return present[np.argmin(((standard[~training][:, None] - means[None]) ** 2).sum(axis=2), axis=1)]
+    return present[
+        np.argmin(((standard[~training][:, None] - means[None]) ** 2).sum(axis=2), axis=1)
+    ]
 
 
 def batches(order: np.ndarray, size: int) -> list[np.ndarray]:
@@ -450,10 +493,15 @@ def cross_validate(
             losses, right = [], []
             for number, (chosen, x) in enumerate(ahead(stacked, batches(order, settings.batch))):
                 step_key = jax.random.fold_in(jax.random.fold_in(key, epoch), number)
-                state, loss, correct = train.step(state, step_key, x, labels[chosen], secondary[chosen])
+                state, loss, correct = train.step(
+                    state, step_key, x, labels[chosen], secondary[chosen]
+                )
                 losses.append(loss)
                 right.append(correct)
-            logits = [train.predict(state, x) for _, x in ahead(stacked, batches(held_out, settings.batch))]
+            logits = [
+                train.predict(state, x)
+                for _, x in ahead(stacked, batches(held_out, settings.batch))
+            ]
             predicted = np.argmax(np.concatenate(logits)[: len(held_out)], axis=1)
             row = {
                 "fold": fold,
@@ -464,14 +512,21 @@ def cross_validate(
                 "seconds": time.monotonic() - started,
             }
             if not math.isfinite(row["loss"]):
-                raise FloatingPointError(f"the loss was not finite in epoch {epoch} of fold {fold}; a lower rate may help.")
+                raise FloatingPointError(
+                    f"the loss was not finite in epoch {epoch} of fold {fold}; a lower rate may help."
+                )
             if epoch == settings.epochs:
                 row["predicted"] = predicted.tolist()
             rows.append(row)
             yield state, rows
 
 
-def summary(clips: Sequence[Clip], classes: Sequence[str], profiles: np.ndarray, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def summary(
+    clips: Sequence[Clip],
+    classes: Sequence[str],
+    profiles: np.ndarray,
+    rows: Sequence[dict[str, Any]],
+) -> dict[str, Any]:
     """Accuracies over the folds of the rows: of the classifier, of `nearest_mean`, and by chance.
 
     Returns:
@@ -488,7 +543,9 @@ def summary(clips: Sequence[Clip], classes: Sequence[str], profiles: np.ndarray,
         held_out = fold_of == row["fold"]
         np.add.at(confusion, (labels[held_out], np.array(row["predicted"])), 1)
         by_fold[str(row["fold"])] = row["accuracy"]
-        baseline.append(float(np.mean(nearest_mean(profiles, labels, ~held_out) == labels[held_out])))
+        baseline.append(
+            float(np.mean(nearest_mean(profiles, labels, ~held_out) == labels[held_out]))
+        )
     return {
         "accuracy": float(np.mean(list(by_fold.values()))),
         "folds": by_fold,

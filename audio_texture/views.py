@@ -36,7 +36,15 @@ def of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = False) -
         streams += [(left + right) / np.sqrt(2), (left - right) / np.sqrt(2)]
     if view.scale == "cqt":
         found = [_constant_q(stream, view, rate) for stream in streams]
-        pooled = [jnp.mean(magnitude.reshape(len(magnitude) // _frames_per_hop(view, rate), -1, magnitude.shape[1]), axis=1) for magnitude in found]
+        pooled = [
+            jnp.mean(
+                magnitude.reshape(
+                    len(magnitude) // _frames_per_hop(view, rate), -1, magnitude.shape[1]
+                ),
+                axis=1,
+            )
+            for magnitude in found
+        ]
         # Without those frames whose window sees the end and the beginning.
         edge = 0 if circular else _edge(view, rate)
         return jnp.stack([magnitude[edge : len(magnitude) - edge] for magnitude in pooled], axis=1)
@@ -64,19 +72,28 @@ def constant_q_plan(view: View, rate: int, samples: int) -> constant_q.Plan:
     A row's window is Hann over two spacings, f ln 2 / bands each, and so reaches in time as far as a Hann window of 4 over its width.
     """
     hops = max(1, round(samples / view.sizes(rate)["hop_length"]))
-    return constant_q.plan(samples=samples, frames=hops * _frames_per_hop(view, rate), **_constant_q_axis(view, rate))
+    return constant_q.plan(
+        samples=samples, frames=hops * _frames_per_hop(view, rate), **_constant_q_axis(view, rate)
+    )
 
 
 def _constant_q_axis(view: View, rate: int) -> dict[str, Any]:
     f_min = 2 * view.bands * rate / (np.log(2) * view.sizes(rate)["n_fft"])
     if f_min > rate / 4:
-        raise ValueError(f"{str(view)!r}: {view.bands} rows an octave need a window of at least {8000 * view.bands / (np.log(2) * rate):.4g} ms at {rate} Hz.")
+        raise ValueError(
+            f"{str(view)!r}: {view.bands} rows an octave need a window of at least {8000 * view.bands / (np.log(2) * rate):.4g} ms at {rate} Hz."
+        )
     return {"sample_rate": rate, "bins_per_octave": view.bands, "f_min": f_min}
 
 
 def _frames_per_hop(view: View, rate: int) -> int:
     # A tenth more than the widest row holds: whatever the length, and one number for all lengths.
-    return 1 + int(1.1 * constant_q.widest_row(**_constant_q_axis(view, rate)) * view.sizes(rate)["hop_length"] / rate)
+    return 1 + int(
+        1.1
+        * constant_q.widest_row(**_constant_q_axis(view, rate))
+        * view.sizes(rate)["hop_length"]
+        / rate
+    )
 
 
 def log_map(view: View, rate: int) -> constant_q.LogMap:
@@ -102,7 +119,10 @@ def compressed(wave: jax.Array, view: View, rate: int) -> jax.Array:
 def _prolonged(wave: jax.Array, sizes: dict[str, int]) -> jax.Array:
     """A circular wave with as much of its beginning after its end as gives a frame for every hop."""
     frames = round(wave.shape[1] / sizes["hop_length"])
-    return jnp.concatenate([wave, wave[:, : sizes["n_fft"] + (frames - 1) * sizes["hop_length"] - wave.shape[1]]], axis=1)
+    return jnp.concatenate(
+        [wave, wave[:, : sizes["n_fft"] + (frames - 1) * sizes["hop_length"] - wave.shape[1]]],
+        axis=1,
+    )
 
 
 def parts_of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = False) -> jax.Array:
@@ -110,12 +130,13 @@ def parts_of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = Fa
     sizes = view.sizes(rate)
     wave = _prolonged(wave, sizes) if circular else wave
     spectra = [spectrogram.stft(channel, **sizes, center=False) for channel in wave]
-    return jnp.stack([part for spectrum in spectra for part in (jnp.real(spectrum), jnp.imag(spectrum))], axis=-1)
+    return jnp.stack(
+        [part for spectrum in spectra for part in (jnp.real(spectrum), jnp.imag(spectrum))], axis=-1
+    )
 
 
 def of_spectrogram(compressed: jax.Array, *, view: View, rate: int) -> jax.Array:
-    """A view's bands of a compressed spectrogram: [T, C, F] -> [T, C, bands]; of cqt a frame a hop.
-    """
+    """A view's bands of a compressed spectrogram: [T, C, F] -> [T, C, bands]; of cqt a frame a hop."""
     if view.scale in ("linear", "log"):
         return compressed
     magnitude = spectrogram.expand(compressed)

@@ -60,13 +60,23 @@ def survey(features: np.ndarray, *, context: int, apart: int) -> Map:
         here = np.arange(len(along))
         first, last = np.maximum(here - context, 0), np.minimum(here + context + 1, len(along))
         # More than one side of both neighbourhoods must be there.
-        mean = np.where(last - first > context, (running[last] - running[first]) / (last - first), np.inf)
+        mean = np.where(
+            last - first > context, (running[last] - running[first]) / (last - first), np.inf
+        )
         costs[here, here + lag] = costs[here + lag, here] = mean
     finite = np.isfinite(costs)
-    return Map(costs / np.maximum(np.mean(costs[finite]), np.finfo(np.float32).tiny) if np.any(finite) else costs, stride, features)
+    return Map(
+        costs / np.maximum(np.mean(costs[finite]), np.finfo(np.float32).tiny)
+        if np.any(finite)
+        else costs,
+        stride,
+        features,
+    )
 
 
-def wander(key: jax.Array, where: Map, length: int, *, piece: float, first: int | None = None) -> np.ndarray:
+def wander(
+    key: jax.Array, where: Map, length: int, *, piece: float, first: int | None = None
+) -> np.ndarray:
     """Moments one after the other: a walk of a length, from `first`, or else a moment that looks like the recording's beginning. [length] int.
 
     After pieces of random lengths (geometric, of mean `piece` moments), and at the recording's end, the walk jumps to a place that fits nearly best and was
@@ -79,14 +89,18 @@ def _draws(key: jax.Array) -> np.random.Generator:
     return np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
 
 
-def _wander(draws: np.random.Generator, where: Map, length: int, *, piece: float, first: int | None = None) -> np.ndarray:
+def _wander(
+    draws: np.random.Generator, where: Map, length: int, *, piece: float, first: int | None = None
+) -> np.ndarray:
     ahead = max(1, min(round(piece / where.stride), len(where.costs) // 4))
     visits, path = np.zeros(len(where.costs) + ahead), [np.arange(0)]
     moment, walked = first or 0, 0
     while walked < length:
         if walked or first is None:
             moment = _jump(draws, where, moment, visits, ahead)
-        steps = min(int(draws.geometric(1 / max(piece, 1.0))), where.moments - moment, length - walked)
+        steps = min(
+            int(draws.geometric(1 / max(piece, 1.0))), where.moments - moment, length - walked
+        )
         path.append(np.arange(moment, moment + steps))
         np.add.at(visits, path[-1] // where.stride, 1 / where.stride)
         walked, moment = walked + steps, min(moment + steps, where.moments - 1)
@@ -109,21 +123,37 @@ def likest(key: jax.Array, where: Map, length: int, *, piece: float, stretch: in
     width = int(SPANNED * stretch) // POOLED
     if width < 1:
         return wander(key, where, length, piece=piece)
-    paths = [_wander(each, where, length, piece=piece) for each in _draws(key).spawn(max(FEWEST_DRAWS, min(DRAWS, MOST_WALKED // length)))]
-    directions = np.random.default_rng(0).standard_normal((width * features.shape[1], DIRECTIONS)) / np.sqrt(width * features.shape[1])
+    paths = [
+        _wander(each, where, length, piece=piece)
+        for each in _draws(key).spawn(max(FEWEST_DRAWS, min(DRAWS, MOST_WALKED // length)))
+    ]
+    directions = np.random.default_rng(0).standard_normal(
+        (width * features.shape[1], DIRECTIONS)
+    ) / np.sqrt(width * features.shape[1])
 
     def stretches(moments):
         """Sorted projections of the patches of each stretch."""
-        starts = np.linspace(0, len(moments) - stretch, min(MOST_STRETCHES, max(1, round(len(moments) / stretch)))).astype(int)
-        return [statistics.sorted_patches(_pooled(moments[start : start + stretch]), directions) for start in starts]
+        starts = np.linspace(
+            0, len(moments) - stretch, min(MOST_STRETCHES, max(1, round(len(moments) / stretch)))
+        ).astype(int)
+        return [
+            statistics.sorted_patches(_pooled(moments[start : start + stretch]), directions)
+            for start in starts
+        ]
 
     own = stretches(features)
-    unlikeness = lambda path: np.mean([np.mean(np.abs(found - wanted)) for found in stretches(features[path]) for wanted in own])
+    unlikeness = lambda path: np.mean(
+        [np.mean(np.abs(found - wanted)) for found in stretches(features[path]) for wanted in own]
+    )
     return min(paths, key=unlikeness)
 
 
 def _pooled(moments: np.ndarray) -> np.ndarray:
-    return moments[: len(moments) // POOLED * POOLED].reshape(-1, POOLED, moments.shape[1]).mean(axis=1)
+    return (
+        moments[: len(moments) // POOLED * POOLED]
+        .reshape(-1, POOLED, moments.shape[1])
+        .mean(axis=1)
+    )
 
 
 def led_to(path: np.ndarray, before: int) -> np.ndarray:
@@ -131,7 +161,9 @@ def led_to(path: np.ndarray, before: int) -> np.ndarray:
     return np.concatenate([np.maximum(path[0] - np.arange(before, 0, -1), 0), path])
 
 
-def _jump(draws: np.random.Generator, where: Map, moment: int, visits: np.ndarray, ahead: int) -> int:
+def _jump(
+    draws: np.random.Generator, where: Map, moment: int, visits: np.ndarray, ahead: int
+) -> int:
     """A moment to go on from in the place of this one."""
     place, within = divmod(moment, where.stride)
     costs = where.costs[place].astype(np.float64)
@@ -142,7 +174,10 @@ def _jump(draws: np.random.Generator, where: Map, moment: int, visits: np.ndarra
         return int(draws.integers(0, max(1, where.moments - ahead * where.stride)))
     passed = np.cumsum(np.r_[0.0, visits])
     passed = (passed[ahead:] - passed[:-ahead])[: len(costs)] / ahead
-    ranked = costs / max(np.min(costs[allowed]), np.finfo(np.float32).tiny) / TOLERANCE + WEARINESS * passed
+    ranked = (
+        costs / max(np.min(costs[allowed]), np.finfo(np.float32).tiny) / TOLERANCE
+        + WEARINESS * passed
+    )
     ranked[~allowed] = np.inf
     place = int(np.argmin(ranked + draws.gumbel(size=len(costs))))
     return min(place * where.stride + within, where.moments - 1)

@@ -27,13 +27,21 @@ Variables = dict[str, Any]
 _METADATA = "audio_texture"
 
 
-def save(path: str, description: Description, variables: Variables, notes: Mapping[str, Any] | None = None) -> None:
+def save(
+    path: str,
+    description: Description,
+    variables: Variables,
+    notes: Mapping[str, Any] | None = None,
+) -> None:
     """Writes a network's variables with its description, and notes of plain types, in the metadata.
 
     Raises ValueError where the variables are those of another network, and OSError where the file
     cannot be written.
     """
-    arrays = {name: np.asarray(value) for name, value in flax.traverse_util.flatten_dict(variables, sep="/").items()}
+    arrays = {
+        name: np.asarray(value)
+        for name, value in flax.traverse_util.flatten_dict(variables, sep="/").items()
+    }
     _check_shapes("the variables", arrays, description)
     files.write_arrays(
         path,
@@ -42,7 +50,9 @@ def save(path: str, description: Description, variables: Variables, notes: Mappi
     )
 
 
-def load(path: str, *, kind: str = "vgg19-grey", key: jax.Array | None = None) -> tuple[Description, Variables]:
+def load(
+    path: str, *, kind: str = "vgg19-grey", key: jax.Array | None = None
+) -> tuple[Description, Variables]:
     """A network and its weights, from our own .safetensors or, whatever its ending's format, from a file of VGG-19.
 
     VGG-19 is read from .pth (torchvision's state dict, either of PyTorch's formats, without PyTorch), .safetensors, .npz
@@ -68,7 +78,9 @@ def load(path: str, *, kind: str = "vgg19-grey", key: jax.Array | None = None) -
         _check_shapes(repr(path), arrays, description)
         return description, flax.traverse_util.unflatten_dict(arrays, sep="/")
     description = Description(kind)
-    return description, _vgg19(repr(path), arrays, description, jax.random.key(0) if key is None else key)
+    return description, _vgg19(
+        repr(path), arrays, description, jax.random.key(0) if key is None else key
+    )
 
 
 def notes(path: str) -> dict[str, Any]:
@@ -79,16 +91,35 @@ def notes(path: str) -> dict[str, Any]:
 
 def _check_shapes(name: str, arrays: Mapping[str, np.ndarray], description: Description) -> None:
     """ValueError, naming the first difference, where arrays are not the variables of a network of that description."""
-    span = max(int(side) for field in receptive_fields(description).values() for side in field if math.isfinite(side))
+    span = max(
+        int(side)
+        for field in receptive_fields(description).values()
+        for side in field
+        if math.isfinite(side)
+    )
     if description.kind.startswith("1d") and not description.channels:
-        raise ValueError("the network's channels must be said, as its weights fit one number of them only.")
-    shape = {"1d-frequency": (span, description.channels), "1d-time": (description.channels, span)}.get(description.kind, (span, span))
-    expected = jax.eval_shape(networks.build(description).init, jax.random.key(0), jax.ShapeDtypeStruct(shape, jnp.float32))
-    shapes = {entry: value.shape for entry, value in flax.traverse_util.flatten_dict(expected, sep="/").items()}
+        raise ValueError(
+            "the network's channels must be said, as its weights fit one number of them only."
+        )
+    shape = {
+        "1d-frequency": (span, description.channels),
+        "1d-time": (description.channels, span),
+    }.get(description.kind, (span, span))
+    expected = jax.eval_shape(
+        networks.build(description).init,
+        jax.random.key(0),
+        jax.ShapeDtypeStruct(shape, jnp.float32),
+    )
+    shapes = {
+        entry: value.shape
+        for entry, value in flax.traverse_util.flatten_dict(expected, sep="/").items()
+    }
     for entry in sorted(shapes.keys() | arrays.keys()):
         found = arrays[entry].shape if entry in arrays else "missing"
         if found != shapes.get(entry, "none"):
-            raise ValueError(f"{name}: weights of another network: {entry} is {found}, and must be {shapes.get(entry, 'none')}.")
+            raise ValueError(
+                f"{name}: weights of another network: {entry} is {found}, and must be {shapes.get(entry, 'none')}."
+            )
 
 
 # --- VGG-19
@@ -99,7 +130,9 @@ _CAFFE_MEAN = np.array([103.939, 116.779, 123.68], np.float32) / 255
 _TORCH_POSITIONS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
 
 
-def _vgg19(name: str, arrays: Mapping[str, np.ndarray], description: Description, key: jax.Array) -> Variables:
+def _vgg19(
+    name: str, arrays: Mapping[str, np.ndarray], description: Description, key: jax.Array
+) -> Variables:
     names = [tap_names(description.kind, i)["conv"] for i in range(1, len(description.layers) + 1)]
     parameters, inputs = {}, 3
     for number, (conv, layer) in enumerate(zip(names, AUTHORS_LAYERS["vgg19-grey"], strict=True)):
@@ -110,25 +143,42 @@ def _vgg19(name: str, arrays: Mapping[str, np.ndarray], description: Description
             "caffe": rf"(.*/)?{conv}([_/:].*)?",
         }
         for origin, pattern in spellings.items():
-            found = {value.ndim: value for entry, value in arrays.items() if re.fullmatch(pattern, entry)}
+            found = {
+                value.ndim: value for entry, value in arrays.items() if re.fullmatch(pattern, entry)
+            }
             if 4 in found and 1 in found:
                 break
         else:
             raise ValueError(f"{name}: weights of another network than VGG-19: it has no {conv}.")
         # Ours are [frames, bins, in, out], with the image's height for bins.
-        kernel = found[4].transpose(3, 2, 1, 0) if origin == "torch" else found[4].transpose(1, 0, 2, 3)
+        kernel = (
+            found[4].transpose(3, 2, 1, 0) if origin == "torch" else found[4].transpose(1, 0, 2, 3)
+        )
         if kernel.shape != (3, 3, inputs, layer.filters) or found[1].shape != (layer.filters,):
-            sizes = f"{list(found[4].shape)}, for {inputs} inputs and {layer.filters} filters of 3 x 3"
+            sizes = (
+                f"{list(found[4].shape)}, for {inputs} inputs and {layer.filters} filters of 3 x 3"
+            )
             raise ValueError(f"{name}: weights of another network than VGG-19: {conv} is {sizes}.")
-        parameters[conv] = {"kernel": np.float32(kernel).reshape(-1, layer.filters), "bias": np.float32(found[1])}
+        parameters[conv] = {
+            "kernel": np.float32(kernel).reshape(-1, layer.filters),
+            "bias": np.float32(found[1]),
+        }
         inputs = layer.filters
     if description.kind == "vgg19-random":
-        first = networks.build(Description(description.kind, description.layers[:1])).init(key, jnp.zeros((11, 11)))
+        first = networks.build(Description(description.kind, description.layers[:1])).init(
+            key, jnp.zeros((11, 11))
+        )
         return {"params": {**parameters, "conv1_1": first["params"]["conv1_1"]}}
     if origin == "torch":
-        constants = {"mean": np.float32(networks.IMAGENET_MEAN), "deviation": np.float32(networks.IMAGENET_DEVIATION)}
+        constants = {
+            "mean": np.float32(networks.IMAGENET_MEAN),
+            "deviation": np.float32(networks.IMAGENET_DEVIATION),
+        }
     else:
-        constants = {"mean": _CAFFE_MEAN if origin == "keras" else _CAFFE_MEAN[::-1], "deviation": np.full(3, 1 / 255, np.float32)}
+        constants = {
+            "mean": _CAFFE_MEAN if origin == "keras" else _CAFFE_MEAN[::-1],
+            "deviation": np.full(3, 1 / 255, np.float32),
+        }
     return {"params": parameters, "constants": constants}
 
 
@@ -148,10 +198,16 @@ def _read_h5(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     try:
         import h5py
     except ImportError as error:
-        raise ValueError("this takes the package h5py, which is not there: pip install h5py") from error
+        raise ValueError(
+            "this takes the package h5py, which is not there: pip install h5py"
+        ) from error
     arrays = {}
     with h5py.File(path) as file:
-        file.visititems(lambda name, item: arrays.update({name: np.asarray(item)}) if isinstance(item, h5py.Dataset) else None)
+        file.visititems(
+            lambda name, item: (
+                arrays.update({name: np.asarray(item)}) if isinstance(item, h5py.Dataset) else None
+            )
+        )
     return arrays, {}
 
 
@@ -159,7 +215,9 @@ def _read_pth(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """A state dict of tensors, as `torch.save` writes it: a zip archive since 2020, a row of pickles before."""
     with open(path, "rb") as file:
         tensors = _read_pth_archive(file) if zipfile.is_zipfile(path) else _read_pth_pickles(file)
-    if not isinstance(tensors, Mapping) or not all(isinstance(value, _Tensor) for value in tensors.values()):
+    if not isinstance(tensors, Mapping) or not all(
+        isinstance(value, _Tensor) for value in tensors.values()
+    ):
         raise ValueError("it holds no state dict, whose entries are all tensors")
     return {name: tensor.array() for name, tensor in tensors.items()}, {}
 
@@ -168,7 +226,10 @@ def _read_pth_archive(file: io.BufferedReader) -> Any:
     with zipfile.ZipFile(file) as archive:
         pickled = next(name for name in archive.namelist() if name.endswith("data.pkl"))
         folder = pickled.removesuffix("data.pkl")
-        return _Unpickler(archive.open(pickled), lambda kind, key, size: np.frombuffer(archive.read(f"{folder}data/{key}"), kind)).load()
+        return _Unpickler(
+            archive.open(pickled),
+            lambda kind, key, size: np.frombuffer(archive.read(f"{folder}data/{key}"), kind),
+        ).load()
 
 
 def _read_pth_pickles(file: io.BufferedReader) -> Any:
@@ -187,28 +248,46 @@ def _read_pth_pickles(file: io.BufferedReader) -> Any:
     tensors = _Unpickler(file, refer).load()
     for key in _Unpickler(file, refer).load():
         (size,) = struct.unpack("<q", file.read(8))
-        storages[key][:] = np.frombuffer(file.read(size * storages[key].itemsize), storages[key].dtype)
+        storages[key][:] = np.frombuffer(
+            file.read(size * storages[key].itemsize), storages[key].dtype
+        )
     return tensors
 
 
 class _Tensor:
     """A view into a storage, looked at when the storage is filled."""
 
-    def __init__(self, storage: np.ndarray, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_):
+    def __init__(
+        self, storage: np.ndarray, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_
+    ):
         self._storage, self._offset, self._shape, self._strides = storage, offset, shape, strides
 
     def array(self) -> np.ndarray:
-        last = self._offset + sum((size - 1) * stride for size, stride in zip(self._shape, self._strides, strict=True))
-        if min(self._shape, default=1) < 1 or min(self._strides, default=0) < 0 or self._offset < 0 or last >= len(self._storage):
+        last = self._offset + sum(
+            (size - 1) * stride for size, stride in zip(self._shape, self._strides, strict=True)
+        )
+        if (
+            min(self._shape, default=1) < 1
+            or min(self._strides, default=0) < 0
+            or self._offset < 0
+            or last >= len(self._storage)
+        ):
             raise ValueError("a tensor reaches beyond its data")
         steps = tuple(stride * self._storage.itemsize for stride in self._strides)
-        return np.lib.stride_tricks.as_strided(self._storage[self._offset :], self._shape, steps).copy()
+        return np.lib.stride_tricks.as_strided(
+            self._storage[self._offset :], self._shape, steps
+        ).copy()
 
 
 class _Unpickler(pickle.Unpickler):
     """Knows what a state dict is made of and refuses everything else: a pickle may otherwise run any program."""
 
-    _STORAGES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8"}
+    _STORAGES = {
+        "FloatStorage": "<f4",
+        "DoubleStorage": "<f8",
+        "HalfStorage": "<f2",
+        "LongStorage": "<i8",
+    }
 
     def __init__(self, file: Any, storage: Callable[[np.dtype, str, int], np.ndarray]):
         super().__init__(file)
@@ -237,4 +316,9 @@ _UNREADABLE = (
     AttributeError, EOFError, IndexError, KeyError, OSError, StopIteration, TypeError, ValueError,
     pickle.UnpicklingError, safetensors.SafetensorError, struct.error, zipfile.BadZipFile,
 )  # fmt: skip
-_READERS = {".safetensors": _read_safetensors, ".npz": _read_npz, ".pth": _read_pth, ".h5": _read_h5}
+_READERS = {
+    ".safetensors": _read_safetensors,
+    ".npz": _read_npz,
+    ".pth": _read_pth,
+    ".h5": _read_h5,
+}

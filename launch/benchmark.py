@@ -53,9 +53,18 @@ def _timed(function: Callable, *arguments) -> tuple[float, float]:
 
 def style_distance(name: str) -> dict[str, Any]:
     """One row of the case style-distance."""
-    x, y = (jnp.abs(jax.random.normal(key, (FRAMES, BINS))) for key in jax.random.split(jax.random.key(0)))
+    x, y = (
+        jnp.abs(jax.random.normal(key, (FRAMES, BINS)))
+        for key in jax.random.split(jax.random.key(0))
+    )
     if name == "floor":
-        matmuls = jax.jit(lambda x, y: (infinite_width.frame_products(x, x) @ y, infinite_width.frame_products(x, y) @ x, infinite_width.frame_products(y, y) @ x))
+        matmuls = jax.jit(
+            lambda x, y: (
+                infinite_width.frame_products(x, x) @ y,
+                infinite_width.frame_products(x, y) @ x,
+                infinite_width.frame_products(y, y) @ x,
+            )
+        )
         compile_s, run_ms = _timed(matmuls, x, y)
     else:
         if name == "closed-form":
@@ -65,9 +74,16 @@ def style_distance(name: str) -> dict[str, Any]:
 
             net = networks.FrequencyAsChannels(LAYERS)
             features = lambda weights, x: {"relu_1": net.apply(weights, x)["relu_1"]}
-            style = objective.of_network(net.init, features, jax.random.key(1), objective.gram(form={"explicit": "direct", "frames": "frames"}[name]))
+            style = objective.of_network(
+                net.init,
+                features,
+                jax.random.key(1),
+                objective.gram(form={"explicit": "direct", "frames": "frames"}[name]),
+            )
         target = jax.jit(style.fit)(y)
-        compile_s, run_ms = _timed(jax.jit(jax.value_and_grad(lambda x, target: style.distance(target, x)[0])), x, target)
+        compile_s, run_ms = _timed(
+            jax.jit(jax.value_and_grad(lambda x, target: style.distance(target, x)[0])), x, target
+        )
     return {"shape": f"{BINS} bins x {FRAMES} frames", "compile_s": compile_s, "run_ms": run_ms}
 
 
@@ -78,16 +94,31 @@ def phase_recovery(name: str) -> dict[str, Any]:
     random = phase.random_phase(jax.random.key(0), magnitude)
     hop = {"hop_length": 256}
     ways = {
-        "griffin-lim-50": lambda magnitude: phase.griffin_lim(magnitude, random, **hop, iterations=50),
-        "fast-griffin-lim-50": lambda magnitude: phase.griffin_lim(magnitude, random, **hop, iterations=50, momentum=0.99),
-        "spsi": lambda magnitude: phase.griffin_lim(magnitude, phase.spsi(magnitude, **hop), **hop, iterations=0),
-        "spsi+griffin-lim-50": lambda magnitude: phase.griffin_lim(magnitude, phase.spsi(magnitude, **hop), **hop, iterations=50),
-        "spsi+fast-griffin-lim-50": lambda magnitude: phase.griffin_lim(magnitude, phase.spsi(magnitude, **hop), **hop, iterations=50, momentum=0.99),
+        "griffin-lim-50": lambda magnitude: phase.griffin_lim(
+            magnitude, random, **hop, iterations=50
+        ),
+        "fast-griffin-lim-50": lambda magnitude: phase.griffin_lim(
+            magnitude, random, **hop, iterations=50, momentum=0.99
+        ),
+        "spsi": lambda magnitude: phase.griffin_lim(
+            magnitude, phase.spsi(magnitude, **hop), **hop, iterations=0
+        ),
+        "spsi+griffin-lim-50": lambda magnitude: phase.griffin_lim(
+            magnitude, phase.spsi(magnitude, **hop), **hop, iterations=50
+        ),
+        "spsi+fast-griffin-lim-50": lambda magnitude: phase.griffin_lim(
+            magnitude, phase.spsi(magnitude, **hop), **hop, iterations=50, momentum=0.99
+        ),
     }
     way = jax.jit(ways[name])
     compile_s, run_ms = _timed(way, magnitude)
     convergence = phase.spectral_convergence(way(magnitude), magnitude, **hop)
-    return {"shape": f"{magnitude.shape[1]} bins x {len(magnitude)} frames", "compile_s": compile_s, "run_ms": run_ms, "convergence": float(convergence)}
+    return {
+        "shape": f"{magnitude.shape[1]} bins x {len(magnitude)} frames",
+        "compile_s": compile_s,
+        "run_ms": run_ms,
+        "convergence": float(convergence),
+    }
 
 
 def texture(name: str, source: str) -> dict[str, Any]:
@@ -95,24 +126,61 @@ def texture(name: str, source: str) -> dict[str, Any]:
     recipe, seconds, cache = name.rsplit("-", 2)
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": os.path.join(folder, "cache")}
-        command = [sys.executable, "-m", "launch.texture", f"--recipe={recipe}", f"--seconds={seconds.removesuffix('s')}", f"--input={source}", f"--output_dir={folder}/run", "--overwrite"]
+        command = [
+            sys.executable,
+            "-m",
+            "launch.texture",
+            f"--recipe={recipe}",
+            f"--seconds={seconds.removesuffix('s')}",
+            f"--input={source}",
+            f"--output_dir={folder}/run",
+            "--overwrite",
+        ]
         times = []
         for _ in range(2 if cache == "warm" else 1):
             began = time.perf_counter()
-            subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            subprocess.run(
+                command,
+                env=environment,
+                check=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
             times.append(time.perf_counter() - began)
     # Of a warm row, compile_s is what the first run took longer: cold is the sum.
     children_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
-    return {"shape": f"{seconds} of sound", "compile_s": times[0] - times[-1] if cache == "warm" else None, "run_ms": 1000 * times[-1], "peak_mb": children_mb}
+    return {
+        "shape": f"{seconds} of sound",
+        "compile_s": times[0] - times[-1] if cache == "warm" else None,
+        "run_ms": 1000 * times[-1],
+        "peak_mb": children_mb,
+    }
 
 
 CASES = {
     "style-distance": (style_distance, ("explicit", "frames", "closed-form", "floor")),
     "texture": (
         texture,
-        ("texture-5s-warm", "texture-10s-cold", "texture-60s-cold", "infinite-width-5s-warm", "infinite-width-10s-cold", "infinite-width-60s-cold", "paper-1d-5s-cold"),
+        (
+            "texture-5s-warm",
+            "texture-10s-cold",
+            "texture-60s-cold",
+            "infinite-width-5s-warm",
+            "infinite-width-10s-cold",
+            "infinite-width-60s-cold",
+            "paper-1d-5s-cold",
+        ),
     ),
-    "phase": (phase_recovery, ("griffin-lim-50", "fast-griffin-lim-50", "spsi", "spsi+griffin-lim-50", "spsi+fast-griffin-lim-50")),
+    "phase": (
+        phase_recovery,
+        (
+            "griffin-lim-50",
+            "fast-griffin-lim-50",
+            "spsi",
+            "spsi+griffin-lim-50",
+            "spsi+fast-griffin-lim-50",
+        ),
+    ),
 }
 
 
@@ -154,7 +222,9 @@ def main() -> int:
         _OUTPUT_DIR.value, names=[RESULT], inputs=[_INPUT.value], overwrite=_OVERWRITE.value
     )
     with cli.naming("input"):
-        audio.read(_INPUT.value) if not _INPUT.value.startswith(cli.EMBEDDED) else cli.read_sound(_INPUT.value, start=0, seconds=1)
+        audio.read(_INPUT.value) if not _INPUT.value.startswith(cli.EMBEDDED) else cli.read_sound(
+            _INPUT.value, start=0, seconds=1
+        )
     try:
         rows = _measured()
     except KeyboardInterrupt:
@@ -182,7 +252,11 @@ def _measured() -> list[dict[str, Any]]:
                 found = processes.submit(row, case, name, *arguments).result()
                 first = first or found["run_ms"]
                 rows.append(found | {"ratio": first / found["run_ms"]})
-                compiled = "" if found["compile_s"] is None else f"compiled in {found['compile_s']:.2f} s, "
+                compiled = (
+                    ""
+                    if found["compile_s"] is None
+                    else f"compiled in {found['compile_s']:.2f} s, "
+                )
                 cli.show(
                     f"{case:15} {name:26} {compiled}{found['run_ms']:.1f} ms, x{rows[-1]['ratio']:.2f}, peak {found['peak_mb']:.0f} MB"
                 )
@@ -190,10 +264,14 @@ def _measured() -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    _CASES = flags.DEFINE_multi_enum("cases", list(CASES), list(CASES), "What to measure; repeat for several.")
+    _CASES = flags.DEFINE_multi_enum(
+        "cases", list(CASES), list(CASES), "What to measure; repeat for several."
+    )
     _INPUT = cli.define_path(
         "input", f"{cli.EMBEDDED}rain", "What the case texture makes a texture of."
     )
     _OUTPUT_DIR = cli.define_path("output_dir", "output/benchmark", "Folder for benchmark.json.")
-    _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier benchmark.json in --output_dir may be replaced.")
+    _OVERWRITE = flags.DEFINE_bool(
+        "overwrite", False, "Whether an earlier benchmark.json in --output_dir may be replaced."
+    )
     cli.run(main)

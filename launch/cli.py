@@ -120,9 +120,14 @@ def define_recipe_flags(default: str = "texture", *, several: Sequence[str] = ()
     for field in dataclasses.fields(recipes.Recipe):
         if field.name in FIXED:
             continue
-        text, options = field.metadata["help"] + " Default: the recipe's.", field.metadata["options"]
+        text, options = (
+            field.metadata["help"] + " Default: the recipe's.",
+            field.metadata["options"],
+        )
         if field.name in several:
-            flags.DEFINE_list(field.name, None, f"{text} Several, between commas, make several results.")
+            flags.DEFINE_list(
+                field.name, None, f"{text} Several, between commas, make several results."
+            )
         elif options:
             flags.DEFINE_enum(field.name, None, list(options), text)
         elif field.name == "weights_file":
@@ -137,7 +142,9 @@ def define_recipe_flags(default: str = "texture", *, several: Sequence[str] = ()
             flags.DEFINE_string(field.name, None, text)
 
 
-def recipe_from_flags(values: dict[str, Any] | None = None, *, task: str = "texture") -> recipes.Recipe:
+def recipe_from_flags(
+    values: dict[str, Any] | None = None, *, task: str = "texture"
+) -> recipes.Recipe:
     """The named recipe with the fields that flags of one value (or values in their place) were
     given for.
 
@@ -181,7 +188,9 @@ def base_recipe(values: dict[str, Any], *, task: str) -> recipes.Recipe:
         recipe = recipes.named(values["recipe"])
         if recipe.task != task:
             if task != "transfer":
-                raise ValueError(f"{recipe.name!r} is for launch.transfer; for this program there are {', '.join(recipes.names(task))}.")
+                raise ValueError(
+                    f"{recipe.name!r} is for launch.transfer; for this program there are {', '.join(recipes.names(task))}."
+                )
             recipe = recipes.for_transfer(recipe)
     if values["weights_file"]:
         with naming("weights_file"):
@@ -191,7 +200,9 @@ def base_recipe(values: dict[str, Any], *, task: str) -> recipes.Recipe:
 
 def define_run_flags(program: str, seeds: str) -> None:
     """Flags of every program that optimises. program: its name. seeds: what another seed makes."""
-    flags.DEFINE_integer("seed", 0, f"Seed of the start; {seeds}.", lower_bound=0, upper_bound=2**31 - 1)
+    flags.DEFINE_integer(
+        "seed", 0, f"Seed of the start; {seeds}.", lower_bound=0, upper_bound=2**31 - 1
+    )
     flags.DEFINE_enum("output_format", "wav", ["wav", "flac", "ogg"], "Format of the results.")
     define_path(
         "config",
@@ -200,9 +211,21 @@ def define_run_flags(program: str, seeds: str) -> None:
     )
     define_path("output_dir", f"output/{program}", "Folder for the results.")
     flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --output_dir may be replaced.")
-    flags.DEFINE_float("max_seconds", float("inf"), "Wall-clock budget of a sample's optimisation, in seconds.", lower_bound=0)
-    flags.DEFINE_integer("checkpoint_every", 0, "Evaluations between checkpoints in --output_dir; 0 keeps one on Ctrl-C alone.", lower_bound=0)
-    flags.DEFINE_bool("resume", False, "Whether to finish the run in --output_dir, from its last checkpoint.")
+    flags.DEFINE_float(
+        "max_seconds",
+        float("inf"),
+        "Wall-clock budget of a sample's optimisation, in seconds.",
+        lower_bound=0,
+    )
+    flags.DEFINE_integer(
+        "checkpoint_every",
+        0,
+        "Evaluations between checkpoints in --output_dir; 0 keeps one on Ctrl-C alone.",
+        lower_bound=0,
+    )
+    flags.DEFINE_bool(
+        "resume", False, "Whether to finish the run in --output_dir, from its last checkpoint."
+    )
 
 
 def define_input_flags() -> None:
@@ -210,21 +233,51 @@ def define_input_flags() -> None:
     text = f"Sound file; repeat for several. {EMBEDDED}NAME is an embedded procedural sound: {', '.join(sounds.SOUNDS)}."
     define_paths("input", [f"{EMBEDDED}fire"], text)
     flags.DEFINE_float("input_start", 0.0, "Where in the file to begin, in seconds.", lower_bound=0)
-    flags.DEFINE_float("input_seconds", 10.0, "How much of the file to use at the most, in seconds.", lower_bound=0.01, upper_bound=30)
+    flags.DEFINE_float(
+        "input_seconds",
+        10.0,
+        "How much of the file to use at the most, in seconds.",
+        lower_bound=0.01,
+        upper_bound=30,
+    )
 
 
 def define_mixture_flags() -> None:
     """Flags for how several inputs make one sound."""
-    flags.DEFINE_list("weights", None, "Shares of the inputs in a mixture, separated by commas; equal if left out, which makes a sound about as like to one as to another.")
-    flags.DEFINE_list("morph_to", None, "Shares of the inputs at the end, which --weights pass to evenly; not morphed if left out.")
-    flags.DEFINE_list("bands", None, "A sound for each band of frequencies, in place of --input: low:FILE,high:FILE or low:FILE,mid:FILE,high:FILE.")
-    flags.DEFINE_list("crossover_hz", None, f"Where bands meet, in Hz: {CROSSOVER_HZ[0]} if left out; two values, rising, where there are three bands.")
+    flags.DEFINE_list(
+        "weights",
+        None,
+        "Shares of the inputs in a mixture, separated by commas; equal if left out, which makes a sound about as like to one as to another.",
+    )
+    flags.DEFINE_list(
+        "morph_to",
+        None,
+        "Shares of the inputs at the end, which --weights pass to evenly; not morphed if left out.",
+    )
+    flags.DEFINE_list(
+        "bands",
+        None,
+        "A sound for each band of frequencies, in place of --input: low:FILE,high:FILE or low:FILE,mid:FILE,high:FILE.",
+    )
+    flags.DEFINE_list(
+        "crossover_hz",
+        None,
+        f"Where bands meet, in Hz: {CROSSOVER_HZ[0]} if left out; two values, rising, where there are three bands.",
+    )
 
 
 def run_config(path: str | None, values: dict[str, Any] | None = None) -> dict[str, Any]:
     """All that decides about a run's samples: from another run's config.json, or from the flags (or values in their place)."""
     if path is not None:
-        kinds = {"inputs": list, "weights": list, "seconds": (int, float), "seed": int, "samples": int, "output_format": str, "recipe": dict}
+        kinds = {
+            "inputs": list,
+            "weights": list,
+            "seconds": (int, float),
+            "seed": int,
+            "samples": int,
+            "output_format": str,
+            "recipe": dict,
+        }
         return config_of_file(path, kinds)
     values = flags.FLAGS.flag_values_dict() if values is None else values
     recipe = recipe_from_flags(values)
@@ -239,7 +292,9 @@ def config_of_file(path: str, kinds: dict[str, Any], *, task: str = "texture") -
         config = read_json(path)
         for name, kind in kinds.items():
             if not isinstance(config, dict) or not isinstance(config.get(name), kind):
-                raise ValueError(f"{path!r} is no run's configuration: {name!r} is missing or of another type.")
+                raise ValueError(
+                    f"{path!r} is no run's configuration: {name!r} is missing or of another type."
+                )
         recipe = recipes.Recipe.from_json(config["recipe"])
         if recipe.task != task:
             raise ValueError(f"{path!r} is of a {recipe.task}, not of a {task}.")
@@ -255,18 +310,34 @@ def mixture_from_flags(values: dict[str, Any] | None = None) -> dict[str, Any]:
     if values["bands"]:
         for other in ("input", "weights", "morph_to"):
             if flags.FLAGS[other].present:
-                raise UserError(f"--bands: each sound decides about its own band alone; leave --{other} out.")
+                raise UserError(
+                    f"--bands: each sound decides about its own band alone; leave --{other} out."
+                )
         sources, bands = _bands(values["bands"], values["crossover_hz"] or CROSSOVER_HZ)
-    inputs = [{"source": source, "start": values["input_start"], "seconds": values["input_seconds"], "band": band} for source, band in zip(sources, bands, strict=True)]
+    inputs = [
+        {
+            "source": source,
+            "start": values["input_start"],
+            "seconds": values["input_seconds"],
+            "band": band,
+        }
+        for source, band in zip(sources, bands, strict=True)
+    ]
     with naming("bands" if values["bands"] else "input"):
         inputs = [{**entry, "sha256": digest(entry["source"])} for entry in inputs]
     with naming("weights"):
         weights = _weights(values["weights"], len(inputs))
     with naming("morph_to"):
-        return {"inputs": inputs, "weights": weights, "morph_to": values["morph_to"] and _weights(values["morph_to"], len(inputs))}
+        return {
+            "inputs": inputs,
+            "weights": weights,
+            "morph_to": values["morph_to"] and _weights(values["morph_to"], len(inputs)),
+        }
 
 
-def _bands(texts: Sequence[str], crossovers: Sequence[str]) -> tuple[list[str], list[list[float | None]]]:
+def _bands(
+    texts: Sequence[str], crossovers: Sequence[str]
+) -> tuple[list[str], list[list[float | None]]]:
     """low:rain.wav and so on -> the sounds from low to high, and from where to where each reaches, in Hz; None is as far as there is."""
     named = [text.partition(":")[::2] for text in texts]
     names = [name for name, _ in named]
@@ -277,14 +348,24 @@ def _bands(texts: Sequence[str], crossovers: Sequence[str]) -> tuple[list[str], 
         if len(set(names)) < len(names):
             raise ValueError(f"{','.join(names)} overlap: each band may stand once.")
         if not {"low", "high"} <= set(names):
-            raise ValueError(f"{','.join(names)} leave frequencies out: low and high must both stand.")
+            raise ValueError(
+                f"{','.join(names)} leave frequencies out: low and high must both stand."
+            )
     with naming("crossover_hz"):
         edges = list(map(recipes.number, crossovers))
-        if len(edges) != len(names) - 1 or edges != sorted(set(edges)) or not 0 < edges[0] <= edges[-1] < float("inf"):
-            raise ValueError(f"{','.join(crossovers)} must be {len(names) - 1} rising frequencies above 0, as there are {len(names)} bands.")
+        if (
+            len(edges) != len(names) - 1
+            or edges != sorted(set(edges))
+            or not 0 < edges[0] <= edges[-1] < float("inf")
+        ):
+            raise ValueError(
+                f"{','.join(crossovers)} must be {len(names) - 1} rising frequencies above 0, as there are {len(names)} bands."
+            )
     with naming("bands"):
         sources = {name: expanded(source) for name, source in named}
-    return [sources[name] for name in ("low", "mid", "high") if name in sources], [list(pair) for pair in zip([0.0, *edges], [*edges, None], strict=True)]
+    return [sources[name] for name in ("low", "mid", "high") if name in sources], [
+        list(pair) for pair in zip([0.0, *edges], [*edges, None], strict=True)
+    ]
 
 
 def reference_check(recipe: recipes.Recipe) -> Callable[[np.ndarray, int, str], None]:
@@ -304,7 +385,11 @@ def reference_check(recipe: recipes.Recipe) -> Callable[[np.ndarray, int, str], 
 def mixture_of(config: dict[str, Any]) -> dict[str, Any]:
     """What the library's `prepare` and `fit` are told of a configuration's mixture."""
     bands = [entry.get("band") for entry in config["inputs"]]
-    bands = [(low, float("inf") if high is None else high) for low, high in bands] if bands and all(bands) else None
+    bands = (
+        [(low, float("inf") if high is None else high) for low, high in bands]
+        if bands and all(bands)
+        else None
+    )
     return {"weights": config["weights"], "morph_to": config.get("morph_to"), "bands": bands}
 
 
@@ -312,13 +397,17 @@ def check_mixture(config: dict[str, Any], recipe: recipes.Recipe, rate: int) -> 
     """UserError where the recipe cannot mix a configuration's inputs so; rate: of the inputs, in Hz."""
     mixture = mixture_of(config)
     with naming("bands" if mixture["bands"] else "morph_to" if mixture["morph_to"] else "weights"):
-        synthesis.check_mixture(recipe, len(config["inputs"]), rate=synthesis.modelled_rate(recipe, rate), **mixture)
+        synthesis.check_mixture(
+            recipe, len(config["inputs"]), rate=synthesis.modelled_rate(recipe, rate), **mixture
+        )
 
 
 def say_scales(asked: recipes.Recipe, kept: recipes.Recipe, rate: int) -> None:
     """Lines on what the kernels see, and on those too long for the inputs; rate: the modelled one, in Hz."""
     if kept.views != recipes.at_scales(asked, rate).views:
-        say(f"Kernels too long for the input are left out; views: {' '.join(map(str, kept.views)) or 'none'}")
+        say(
+            f"Kernels too long for the input are left out; views: {' '.join(map(str, kept.views)) or 'none'}"
+        )
     if kept.views:
         say(f"What kernels see: {recipes.scales(kept, rate)}")
 
@@ -329,7 +418,9 @@ def _weights(texts: Sequence[str] | None, inputs: int) -> list[float]:
     except ValueError as error:
         raise ValueError(f"{','.join(texts)!r} must be numbers separated by commas.") from error
     if len(weights) != inputs:
-        raise ValueError(f"{len(weights)} weights were given for {inputs} inputs; there must be one for each.")
+        raise ValueError(
+            f"{len(weights)} weights were given for {inputs} inputs; there must be one for each."
+        )
     if not all(0 <= weight < float("inf") for weight in weights) or not sum(weights):
         raise ValueError(f"{','.join(texts)!r} must not be negative, nor all zero.")
     return weights
@@ -359,8 +450,7 @@ def hold(line: str) -> None:
 
 
 def say_held() -> None:
-    """Says what was kept, each line once in a process: called when all is checked and work begins.
-    """
+    """Says what was kept, each line once in a process: called when all is checked and work begins."""
     for line in _HELD:
         say_once(line)
     _HELD.clear()
@@ -432,7 +522,9 @@ def read_sound(
     """
     if source.startswith(EMBEDDED):
         # A key of its own: an embedded sound is always the same recording.
-        return sounds.make(source.removeprefix(EMBEDDED), jax.random.key(0), 5.0, 22050)[None], 22050
+        return sounds.make(source.removeprefix(EMBEDDED), jax.random.key(0), 5.0, 22050)[
+            None
+        ], 22050
     recording, begin = audio.read_sounding(source, start=start, seconds=seconds)
     audio.check_audible(recording.wave, repr(source))
     wave = audio.trim_silence(recording.wave)
@@ -442,7 +534,10 @@ def read_sound(
 
 
 def read_inputs(
-    inputs: Sequence[dict[str, Any]], check: Callable[[np.ndarray, int, str], None], *, named: Sequence[str] = ()
+    inputs: Sequence[dict[str, Any]],
+    check: Callable[[np.ndarray, int, str], None],
+    *,
+    named: Sequence[str] = (),
 ) -> tuple[list[np.ndarray], int]:
     """The inputs of a configuration, all brought to the first one's rate and number of channels.
 
@@ -452,14 +547,19 @@ def read_inputs(
     for flag, entry in zip(named or ["input"] * len(inputs), inputs, strict=True):
         with naming(flag):
             if entry.get("sha256") != digest(entry["source"]):
-                raise ValueError(f"{entry['source']!r} is not the file that the configuration was made with.")
+                raise ValueError(
+                    f"{entry['source']!r} is not the file that the configuration was made with."
+                )
             wave, rate = read_sound(
                 entry["source"], start=entry["start"], seconds=entry["seconds"], flag=flag
             )
             check(wave, rate, repr(entry["source"]))
         waves.append(wave)
         rates.append(rate)
-    return [audio.with_channels(audio.resample(wave, rate, rates[0]), len(waves[0])) for wave, rate in zip(waves, rates, strict=True)], rates[0]
+    return [
+        audio.with_channels(audio.resample(wave, rate, rates[0]), len(waves[0]))
+        for wave, rate in zip(waves, rates, strict=True)
+    ], rates[0]
 
 
 def read_json(path: str) -> Any:
@@ -515,21 +615,34 @@ def describe_lowering(lowered_db: float) -> str:
     return f"; its level is {lowered_db:.1f} dB below the input's, so that nothing is clipped"
 
 
-def likeness_section(config: dict[str, Any], references: Sequence[np.ndarray], result: np.ndarray, rate: int) -> list[tuple[str, str]]:
+def likeness_section(
+    config: dict[str, Any], references: Sequence[np.ndarray], result: np.ndarray, rate: int
+) -> list[tuple[str, str]]:
     """A section of a report on how like a mixture is to each ingredient over time; none where that cannot be told."""
     from audio_texture import quality, report
 
     if len(references) < 2:
         return []
     try:
-        times, ratios = quality.over_time(result, references, sample_rate=rate, bands=mixture_of(config)["bands"])
+        times, ratios = quality.over_time(
+            result, references, sample_rate=rate, bands=mixture_of(config)["bands"]
+        )
     except ValueError as error:
         return [("Likeness over time", f"<p>Not told: {html.escape(str(error))}</p>")]
     names = [os.path.basename(entry["source"]) for entry in config["inputs"]]
-    return [("Likeness over time", report.image(report.likeness_figure(times, ratios, names), "likeness to each input over time"))]
+    return [
+        (
+            "Likeness over time",
+            report.image(
+                report.likeness_figure(times, ratios, names), "likeness to each input over time"
+            ),
+        )
+    ]
 
 
-def copying_section(config: dict[str, Any], references: Sequence[np.ndarray], result: np.ndarray, rate: int) -> list[tuple[str, str]]:
+def copying_section(
+    config: dict[str, Any], references: Sequence[np.ndarray], result: np.ndarray, rate: int
+) -> list[tuple[str, str]]:
     """A line and a section of a report on how much of a result is copied, where the user chose what kernels see."""
     from audio_texture import quality, report
 
@@ -539,13 +652,23 @@ def copying_section(config: dict[str, Any], references: Sequence[np.ndarray], re
     for entry, reference in zip(config["inputs"], references, strict=True):
         name, working = os.path.basename(entry["source"]), min(rate, quality.WORKING_RATE)
         try:
-            seen = [quality.prepare(wave, sample_rate=rate, rate=working) for wave in (result, reference)]
+            seen = [
+                quality.prepare(wave, sample_rate=rate, rate=working)
+                for wave in (result, reference)
+            ]
         except ValueError as error:
             return [("Copying", f"<p>Not told: {html.escape(str(error))}</p>")]
         rows.append((name, quality.copying(*seen, sample_rate=working)["copied"]))
         if rows[-1][1] > 0:
-            say(f"{rows[-1][1]:.0%} of the quarter seconds are taken from {name}: kernels of --time_scale see so much of it that they repeat it.")
-    return [("Copying", f"<p>{html.escape(quality.meaning('copied'))}.</p>{report.table(rows, ('input', 'copied'))}")]
+            say(
+                f"{rows[-1][1]:.0%} of the quarter seconds are taken from {name}: kernels of --time_scale see so much of it that they repeat it."
+            )
+    return [
+        (
+            "Copying",
+            f"<p>{html.escape(quality.meaning('copied'))}.</p>{report.table(rows, ('input', 'copied'))}",
+        )
+    ]
 
 
 def report_page(
@@ -558,9 +681,15 @@ def report_page(
     """report.html: what went in beside what came out. made: files. rows: of metrics.jsonl."""
     from audio_texture import report
 
-    originals = [(f"input: {os.path.basename(entry['source'])}", wave, rate) for entry, wave in zip(config["inputs"], references, strict=True)]
+    originals = [
+        (f"input: {os.path.basename(entry['source'])}", wave, rate)
+        for entry, wave in zip(config["inputs"], references, strict=True)
+    ]
     results = [(os.path.basename(path), *audio.read(path)) for path in made]
-    sections = [*likeness_section(config, references, results[0][1], rate), *copying_section(config, references, results[0][1], rate)]
+    sections = [
+        *likeness_section(config, references, results[0][1], rate),
+        *copying_section(config, references, results[0][1], rate),
+    ]
     return report.texture_page(originals, results, rows, config, sections)
 
 
@@ -569,12 +698,18 @@ class ProgressBar:
 
     def __init__(self, total: int, name: str):
         self._total, self._name = total, name
-        self._bar = tqdm.tqdm(total=total, desc=name, unit="evaluation", leave=False) if sys.stderr.isatty() else None
+        self._bar = (
+            tqdm.tqdm(total=total, desc=name, unit="evaluation", leave=False)
+            if sys.stderr.isatty()
+            else None
+        )
 
     def show(self, row: optimize.Progress) -> None:
         """Shows a chunk's end."""
         if self._bar is None:
-            say(f"{self._name}: {row.evaluations}/{self._total} evaluations, {row.seconds:.1f} s, loss {row.loss:.4g}")
+            say(
+                f"{self._name}: {row.evaluations}/{self._total} evaluations, {row.seconds:.1f} s, loss {row.loss:.4g}"
+            )
         else:
             self._bar.set_postfix_str(f"loss {row.loss:.4g}")
             self._bar.update(row.evaluations - self._bar.n)

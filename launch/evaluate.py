@@ -31,14 +31,18 @@ _HELDOUT = cli.define_path(
     "Second half of a recording whose first half is --reference: adds heldout_* measures.",
 )
 _OUTPUT_DIR = cli.define_path("output_dir", "output/evaluate", "Folder for the results.")
-_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --output_dir may be replaced.")
+_OVERWRITE = flags.DEFINE_bool(
+    "overwrite", False, "Whether an earlier run in --output_dir may be replaced."
+)
 
 RESULTS = ("quality.json", "quality.html")
 
 
 def main() -> int:
     if bool(_REFERENCE.value) != bool(_CANDIDATE.value):
-        raise cli.UserError("--reference and --candidate: give both, or neither for the embedded sounds.")
+        raise cli.UserError(
+            "--reference and --candidate: give both, or neither for the embedded sounds."
+        )
     if _HELDOUT.value and not _REFERENCE.value:
         raise cli.UserError(f"--heldout: {_HELDOUT.value!r} needs the first half as --reference.")
     inputs = [
@@ -55,20 +59,30 @@ def main() -> int:
         candidates = [(path, *_read("candidate", path)) for path in _CANDIDATE.value]
     else:
         reference, *candidates = _embedded()
-    heldout = (_HELDOUT.value, *_read("heldout", _HELDOUT.value, trim=True)) if _HELDOUT.value else None
+    heldout = (
+        (_HELDOUT.value, *_read("heldout", _HELDOUT.value, trim=True)) if _HELDOUT.value else None
+    )
     config = {
         "program": "evaluate",
-        "sounds": {name: hashlib.sha256(wave.tobytes()).hexdigest() for name, wave, _ in (reference, *candidates, *([heldout] if heldout else []))},
+        "sounds": {
+            name: hashlib.sha256(wave.tobytes()).hexdigest()
+            for name, wave, _ in (reference, *candidates, *([heldout] if heldout else []))
+        },
         "versions": cli.versions(),
     }
     cli.say_held()
 
     rows = []
     for name, wave, rate in candidates:
-        row = {"candidate": name, **quality.evaluate(wave, reference[1], sample_rate=reference[2], candidate_rate=rate)}
+        row = {
+            "candidate": name,
+            **quality.evaluate(wave, reference[1], sample_rate=reference[2], candidate_rate=rate),
+        }
         if heldout:
             second = audio.resample(heldout[1], heldout[2], reference[2])
-            found = quality.held_out(wave, reference[1], second, sample_rate=reference[2], candidate_rate=rate)
+            found = quality.held_out(
+                wave, reference[1], second, sample_rate=reference[2], candidate_rate=rate
+            )
             row |= {f"heldout_{measure}": value for measure, value in found.items()}
         rows.append(row)
     cli.show(quality.describe(rows))
@@ -102,7 +116,11 @@ def _read(flag: str, path: str, *, trim: bool = False) -> tuple[np.ndarray, int]
 def _embedded() -> list[tuple[str, np.ndarray, int]]:
     """A rain, another rain, and noise with the rain's spectrum, 4 s each: what good and bad scores look like."""
     one, other = (sounds.make("rain", jax.random.key(seed), 4.0, 22050)[None] for seed in (0, 1))
-    return [("embedded rain", one, 22050), ("another rain", other, 22050), ("noise of its spectrum", quality.noise_like(one, seed=2), 22050)]
+    return [
+        ("embedded rain", one, 22050),
+        ("another rain", other, 22050),
+        ("noise of its spectrum", quality.noise_like(one, seed=2), 22050),
+    ]
 
 
 def _page(reference, candidates, rows) -> str:
@@ -113,18 +131,32 @@ def _page(reference, candidates, rows) -> str:
     rate = min([quality.WORKING_RATE, *(rate for _, _, rate in shown)])
     figure, axis = report.plt.subplots(figsize=(9, 3.6), layout="constrained")
     for name, wave, its_rate in shown:
-        levels = quality.band_levels(quality.prepare(wave, sample_rate=its_rate, rate=rate), sample_rate=rate)
+        levels = quality.band_levels(
+            quality.prepare(wave, sample_rate=its_rate, rate=rate), sample_rate=rate
+        )
         axis.semilogx(*levels, label=name)
     axis.set(xlabel="third octave (Hz)", ylabel="share of the power (dB)")
     axis.legend(fontsize="small")
     measures = [measure for measure in rows[0] if measure != "candidate"]
-    table = [[measure, *(row[measure] for row in rows), quality.meaning(measure)] for measure in measures]
+    table = [
+        [measure, *(row[measure] for row in rows), quality.meaning(measure)] for measure in measures
+    ]
     return report.page(
-        "Quality", f"{len(rows)} judged against {shown[0][0]}",
+        "Quality",
+        f"{len(rows)} judged against {shown[0][0]}",
         [
             ("Sounds", report.players(shown)),
-            ("Measures", report.table(table, ["", *(name for name, _, _ in shown[1:]), "what is good"])),
-            ("Spectrograms", report.image(report.spectrogram_figure(shown), "spectrograms of the reference and the candidates")),
+            (
+                "Measures",
+                report.table(table, ["", *(name for name, _, _ in shown[1:]), "what is good"]),
+            ),
+            (
+                "Spectrograms",
+                report.image(
+                    report.spectrogram_figure(shown),
+                    "spectrograms of the reference and the candidates",
+                ),
+            ),
             ("Levels by band", report.image(figure, "long-term levels in third octaves")),
         ],
     )

@@ -23,14 +23,36 @@ from audio_texture import datasets, files
 from launch import cli, given, run_io, runs
 
 # Known without an import of the experiments, which takes seconds that --help and bad input need not wait for.
-NAMES = ("shifts", "networks", "permutation", "carried", "inversion", "weights", "receptive-field", "transposition", "filters", "starts", "phases")
+NAMES = (
+    "shifts",
+    "networks",
+    "permutation",
+    "carried",
+    "inversion",
+    "weights",
+    "receptive-field",
+    "transposition",
+    "filters",
+    "starts",
+    "phases",
+)
 
 # Figures that use no recordings.
 PROCEDURAL = ("carried", "inversion", "receptive-field", "transposition")
 
-_FIGURE = flags.DEFINE_multi_enum("figure", None, NAMES, "Experiment to run; repeat for several. Default: all.")
-_QUICK = flags.DEFINE_bool("quick", False, "Whether to run everything small: short sounds, few evaluations.")
-_SEEDS = flags.DEFINE_integer("seeds", 5, "Seeds of sounds, filters and starts that intervals are taken over.", lower_bound=5, upper_bound=1000)
+_FIGURE = flags.DEFINE_multi_enum(
+    "figure", None, NAMES, "Experiment to run; repeat for several. Default: all."
+)
+_QUICK = flags.DEFINE_bool(
+    "quick", False, "Whether to run everything small: short sounds, few evaluations."
+)
+_SEEDS = flags.DEFINE_integer(
+    "seeds",
+    5,
+    "Seeds of sounds, filters and starts that intervals are taken over.",
+    lower_bound=5,
+    upper_bound=1000,
+)
 _DATA = cli.define_path(
     "data",
     None,
@@ -42,8 +64,14 @@ _VGG19 = cli.define_path(
     "File of ImageNet weights of VGG-19 (.pth, .safetensors, .npz, .h5) for the figure weights; left out there if not given.",
 )
 _OUTPUT_DIR = cli.define_path("output_dir", "output/insights", "Folder for the results.")
-_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --output_dir may be replaced.")
-_RESUME = flags.DEFINE_bool("resume", False, "Whether to keep the figures that are in --output_dir and add those that are missing.")
+_OVERWRITE = flags.DEFINE_bool(
+    "overwrite", False, "Whether an earlier run in --output_dir may be replaced."
+)
+_RESUME = flags.DEFINE_bool(
+    "resume",
+    False,
+    "Whether to keep the figures that are in --output_dir and add those that are missing.",
+)
 
 PAGE = "insights.html"
 
@@ -80,7 +108,11 @@ def main() -> int:
         "quick": _QUICK.value,
         "seeds": _SEEDS.value,
         "data": _DATA.value,
-        "recordings": hashlib.sha256("\n".join(os.path.relpath(path, _DATA.value) for path in recordings).encode()).hexdigest() if recordings else None,
+        "recordings": hashlib.sha256(
+            "\n".join(os.path.relpath(path, _DATA.value) for path in recordings).encode()
+        ).hexdigest()
+        if recordings
+        else None,
         "vgg19": _VGG19.value and cli.digest(_VGG19.value),
         "versions": cli.versions(),
     }
@@ -103,7 +135,9 @@ def main() -> int:
     cli.say_held()
     from audio_texture import insights
 
-    settings = insights.Settings(tuple(range(_SEEDS.value)), _QUICK.value, recordings, _VGG19.value or "")
+    settings = insights.Settings(
+        tuple(range(_SEEDS.value)), _QUICK.value, recordings, _VGG19.value or ""
+    )
     for number, name in enumerate(figures, start=1):
         if done(output, name):
             cli.say(f"{name}: done before")
@@ -136,7 +170,9 @@ def check_vgg19(path: str) -> None:
     with cli.naming("vgg19"):
         description, _ = weights.load(path)
         if not description.kind.startswith("vgg19"):
-            raise ValueError(f"{path!r} holds weights of a {description.kind} network, and must hold those of VGG-19.")
+            raise ValueError(
+                f"{path!r} holds weights of a {description.kind} network, and must hold those of VGG-19."
+            )
 
 
 def run(
@@ -175,15 +211,43 @@ def page_of(output: run_io.Output, config: dict[str, Any]) -> str:
     from audio_texture import report
 
     found = [figure for figure in (done(output, name) for name in NAMES) if figure]
-    table = report.table([[f"{each['claim_number']}. {each['claim']}", each["verdict"], each["sentence"]] for each in found], ["claim", "verdict", "numbers: mean over seeds [95 % interval]"])
+    table = report.table(
+        [
+            [f"{each['claim_number']}. {each['claim']}", each["verdict"], each["sentence"]]
+            for each in found
+        ],
+        ["claim", "verdict", "numbers: mean over seeds [95 % interval]"],
+    )
     sections = [("Verdicts", f'<div class="words">{table}</div>')]
     for each in found:
         with open(output.path(f"{each['figure']}.png"), "rb") as file:
             picture = report.inline(file.read(), f"figure {each['figure']}")
-        lines = [f"<p><b>{label}.</b> {html.escape(each[key])}</p>" for key, label in (("claim", "Claim"), ("source", "Source"), ("method", "Method"), ("rule", "Rule"))]
-        intervals = report.table([[key, value["mean"], value["low"], value["high"]] for key, value in each["intervals"].items()], ["number", "mean", "low", "high"])
+        lines = [
+            f"<p><b>{label}.</b> {html.escape(each[key])}</p>"
+            for key, label in (
+                ("claim", "Claim"),
+                ("source", "Source"),
+                ("method", "Method"),
+                ("rule", "Rule"),
+            )
+        ]
+        intervals = report.table(
+            [
+                [key, value["mean"], value["low"], value["high"]]
+                for key, value in each["intervals"].items()
+            ],
+            ["number", "mean", "low", "high"],
+        )
         verdict = f"<p><b>Verdict: {each['verdict']}.</b> {html.escape(each['sentence'])}</p>"
-        sections.append((f"{each['claim_number']}. {each['figure']}", "".join(lines) + picture + verdict + f"<details><summary>numbers</summary>{intervals}</details>"))
+        sections.append(
+            (
+                f"{each['claim_number']}. {each['figure']}",
+                "".join(lines)
+                + picture
+                + verdict
+                + f"<details><summary>numbers</summary>{intervals}</details>",
+            )
+        )
     sounds = "procedural sounds and recordings" if config["data"] else "procedural sounds"
     minutes = sum(each["seconds"] for each in found) / 60
     summary = f"{'Quick' if config['quick'] else 'Full'} run over {config['seeds']} seeds, on {sounds}; {minutes:.1f} minutes. Each verdict follows from its numbers by the rule that stands with it."

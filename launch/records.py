@@ -65,8 +65,7 @@ def is_plain(name: Any) -> bool:
 
 
 def is_whole(folder: str, record: Record | None, name: str) -> bool:
-    """Whether the record says that a file was written to its end, and its size is still that one.
-    """
+    """Whether the record says that a file was written to its end, and its size is still that one."""
     path, size = os.path.join(folder, name), record.files.get(name) if record else None
     return size is not None and os.path.isfile(path) and os.path.getsize(path) == size
 

@@ -35,8 +35,16 @@ cli.define_input_flags()
 cli.define_mixture_flags()
 flags.adopt_module_key_flags(cli)
 _SECONDS = flags.DEFINE_float("seconds", 30.0, "Length, in seconds; 0 goes on until interrupted.")
-_SEED = flags.DEFINE_integer("seed", 0, "Seed of the noise; another seed makes another stream.", lower_bound=0, upper_bound=2**31 - 1)
-_LOOP = flags.DEFINE_bool("loop", False, "Whether to make one loop of --seconds, whose end flows into its beginning.")
+_SEED = flags.DEFINE_integer(
+    "seed",
+    0,
+    "Seed of the noise; another seed makes another stream.",
+    lower_bound=0,
+    upper_bound=2**31 - 1,
+)
+_LOOP = flags.DEFINE_bool(
+    "loop", False, "Whether to make one loop of --seconds, whose end flows into its beginning."
+)
 _TARGET = cli.define_path(
     "target", None, "Style file of an earlier --save_target, instead of --input."
 )
@@ -45,10 +53,18 @@ _SAVE_TARGET = cli.define_path(
     None,
     "File for the fitted style (safetensors), enough for later streams without the recording.",
 )
-_OUTPUT = flags.DEFINE_string("output", "stream.wav", "Name of the wav file in --output_dir, or - for raw 16-bit PCM on standard output and no files.")
+_OUTPUT = flags.DEFINE_string(
+    "output",
+    "stream.wav",
+    "Name of the wav file in --output_dir, or - for raw 16-bit PCM on standard output and no files.",
+)
 _OUTPUT_DIR = cli.define_path("output_dir", "output/stream", "Folder for the results.")
-_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --output_dir may be replaced.")
-_RESUME = flags.DEFINE_bool("resume", False, "Whether to go on with the stream in --output_dir, also to another length.")
+_OVERWRITE = flags.DEFINE_bool(
+    "overwrite", False, "Whether an earlier run in --output_dir may be replaced."
+)
+_RESUME = flags.DEFINE_bool(
+    "resume", False, "Whether to go on with the stream in --output_dir, also to another length."
+)
 
 # What a fitted style leaves open.
 FREE = ("evaluations", "optimizer", "history", "learning_rate", "tolerance", "block_seconds")
@@ -68,7 +84,11 @@ def main() -> int:
     with cli.naming("block_seconds"):
         stream = None if loop else streaming.prepare(style, seconds=wanted / style.sample_rate)
     cli.say_held()
-    cli.say_scales(style.recipe if _TARGET.value else recipes.Recipe.from_json(config["recipe"]), style.recipe, style.sample_rate)
+    cli.say_scales(
+        style.recipe if _TARGET.value else recipes.Recipe.from_json(config["recipe"]),
+        style.recipe,
+        style.sample_rate,
+    )
     earlier = _read_earlier(folder, record, stream) if _RESUME.value else None
     if earlier and earlier.frames > wanted:
         cli.say(
@@ -99,15 +119,25 @@ def main() -> int:
 
 def _check_flags(seconds: float, piped: bool) -> None:
     if not (seconds == 0 or synthesis.SHORTEST_SECONDS <= seconds < float("inf")):
-        raise cli.UserError(f"--seconds: {seconds:g} s must be 0 (until interrupted) or at least {synthesis.SHORTEST_SECONDS:g} s.")
+        raise cli.UserError(
+            f"--seconds: {seconds:g} s must be 0 (until interrupted) or at least {synthesis.SHORTEST_SECONDS:g} s."
+        )
     for name in given.OF_MIXTURE:
         if _TARGET.value and given.given(name):
-            raise cli.UserError(f"--target: {_TARGET.value!r} holds a fitted style; leave --{name} out.")
+            raise cli.UserError(
+                f"--target: {_TARGET.value!r} holds a fitted style; leave --{name} out."
+            )
     if _RESUME.value and (piped or _LOOP.value):
-        raise cli.UserError("--resume: only a stream in a file can be gone on with, no loop and no pipe.")
+        raise cli.UserError(
+            "--resume: only a stream in a file can be gone on with, no loop and no pipe."
+        )
     if not piped and os.path.splitext(_OUTPUT.value)[1] != ".wav" or os.path.dirname(_OUTPUT.value):
-        raise cli.UserError(f"--output: {_OUTPUT.value!r} must be - or a name that ends in .wav, of a file in --output_dir.")
-    if _SAVE_TARGET.value and not os.access(os.path.dirname(os.path.abspath(_SAVE_TARGET.value)), os.W_OK):
+        raise cli.UserError(
+            f"--output: {_OUTPUT.value!r} must be - or a name that ends in .wav, of a file in --output_dir."
+        )
+    if _SAVE_TARGET.value and not os.access(
+        os.path.dirname(os.path.abspath(_SAVE_TARGET.value)), os.W_OK
+    ):
         raise cli.UserError(f"--save_target: {_SAVE_TARGET.value!r} cannot be written.")
     into_pipe = "--output=- writes no files"
     given.refuse_if({"output_dir": (piped, into_pipe), "overwrite": (piped, into_pipe)})
@@ -183,13 +213,24 @@ def _style() -> tuple[streaming.Style, dict[str, Any], list[np.ndarray], records
     """The style, all that decides about samples, the recordings where it was fitted to any just
     now, and the folder's record.
     """
-    plain = {"seconds": _SECONDS.value, "seed": _SEED.value, "loop": _LOOP.value, "output": _OUTPUT.value, "versions": cli.versions()}
+    plain = {
+        "seconds": _SECONDS.value,
+        "seed": _SEED.value,
+        "loop": _LOOP.value,
+        "output": _OUTPUT.value,
+        "versions": cli.versions(),
+    }
 
     if _TARGET.value:
         with cli.naming("target"):
             style = streaming.load(_TARGET.value)
             style = style._replace(recipe=_with_free_flags(style.recipe))
-            config = {"inputs": [], "target": {"source": _TARGET.value, "sha256": cli.digest(_TARGET.value)}, "recipe": style.recipe.to_json(), **plain}
+            config = {
+                "inputs": [],
+                "target": {"source": _TARGET.value, "sha256": cli.digest(_TARGET.value)},
+                "recipe": style.recipe.to_json(),
+                **plain,
+            }
         return style, config, [], _checked_folder(config)
     recipe = cli.recipe_from_flags()
     with cli.naming("recipe"):
@@ -203,7 +244,9 @@ def _style() -> tuple[streaming.Style, dict[str, Any], list[np.ndarray], records
     config = {**mixture, "target": None, "recipe": recipe.to_json(), **plain}
     record = _checked_folder(config)
     if config["morph_to"] and (_LOOP.value or not _SECONDS.value):
-        raise cli.UserError("--morph_to: a morph needs an end, and so --seconds above 0 and no --loop.")
+        raise cli.UserError(
+            "--morph_to: a morph needs an end, and so --seconds above 0 and no --loop."
+        )
     references, rate = cli.read_inputs(config["inputs"], cli.reference_check(recipe))
     cli.check_mixture(config, recipe, rate)
     with cli.naming("views"):
@@ -227,11 +270,15 @@ def _with_free_flags(recipe: recipes.Recipe) -> recipes.Recipe:
     """A fitted style's recipe with the flags given. ValueError for one that would ask for another style."""
     named = [name for name in recipe.to_json() if given.given(name)]
     if given.given("recipe") and cli.recipe_from_flags().name != recipe.name:
-        raise ValueError(f"{_TARGET.value!r} was fitted by the recipe {recipe.name}, not by --recipe={flags.FLAGS['recipe'].value}.")
+        raise ValueError(
+            f"{_TARGET.value!r} was fitted by the recipe {recipe.name}, not by --recipe={flags.FLAGS['recipe'].value}."
+        )
     asked = cli.recipe_from_flags()
     for name in named:
         if name not in FREE and getattr(asked, name) != getattr(recipe, name):
-            raise ValueError(f"{_TARGET.value!r} was fitted with another --{name}, {recipe.to_json()[name]!r}.")
+            raise ValueError(
+                f"{_TARGET.value!r} was fitted with another --{name}, {recipe.to_json()[name]!r}."
+            )
     settled = {
         name: f"{_TARGET.value!r} was fitted with it already"
         for name in ("recipe", *named)
@@ -250,7 +297,9 @@ def _samples_wanted(style: streaming.Style, seconds: float, piped: bool) -> int:
     # A wav file counts its bytes in 32 bits.
     most = 2**62 if piped else (2**32 - 4096) // (3 * style.channels)
     if seconds * style.sample_rate > most:
-        raise ValueError(f"{seconds:g} s is more than a wav file holds, {most / style.sample_rate:.0f} s.")
+        raise ValueError(
+            f"{seconds:g} s is more than a wav file holds, {most / style.sample_rate:.0f} s."
+        )
     return round(seconds * style.sample_rate) or most
 
 
@@ -379,7 +428,9 @@ class _Pipe:
 
     def __init__(self, style: streaming.Style):
         self.rate, self.samples = style.sample_rate, 0
-        cli.say(f"raw PCM: signed 16-bit little-endian, {style.channels} channels interleaved, {self.rate} Hz")
+        cli.say(
+            f"raw PCM: signed 16-bit little-endian, {style.channels} channels interleaved, {self.rate} Hz"
+        )
 
     def resumed(self, start: streaming.State) -> streaming.State:
         return start
@@ -421,7 +472,9 @@ def _write_stream(stream: streaming.Stream, sink: _File | _Pipe, wanted: int) ->
                 sink.keep(following)
         interrupts.kept(sink.path)
         state = following
-        cli.say(f"{sink.path}: {sink.samples / sink.rate:.1f} s, loss {float(made.outcome.state.value):.4g}, {made.wave.shape[1] / sink.rate / made.outcome.progress[-1].seconds:.2f}x real time")
+        cli.say(
+            f"{sink.path}: {sink.samples / sink.rate:.1f} s, loss {float(made.outcome.state.value):.4g}, {made.wave.shape[1] / sink.rate / made.outcome.progress[-1].seconds:.2f}x real time"
+        )
         if not warm and made.lowered_db:
             cli.say(f"{sink.path}{cli.describe_lowering(made.lowered_db)}")
         # The first block of a run compiles.
@@ -431,9 +484,13 @@ def _write_stream(stream: streaming.Stream, sink: _File | _Pipe, wanted: int) ->
             break
     else:
         reason = "done"
-    factor = lambda samples, since: f"{(sink.samples - samples) / sink.rate / max(time.monotonic() - since, 1e-9):.2f}x real time"
+    factor = lambda samples, since: (
+        f"{(sink.samples - samples) / sink.rate / max(time.monotonic() - since, 1e-9):.2f}x real time"
+    )
     after = f", {factor(*warm)} after the first block" if warm and sink.samples > warm[0] else ""
-    cli.say(f"{sink.path}: {reason}; {(sink.samples - first) / sink.rate:.1f} s made in {time.monotonic() - began:.1f} s: {factor(first, began)}{after}")
+    cli.say(
+        f"{sink.path}: {reason}; {(sink.samples - first) / sink.rate:.1f} s made in {time.monotonic() - began:.1f} s: {factor(first, began)}{after}"
+    )
     return {"interrupted": 130, "not finite": 1}.get(reason, 0)
 
 
@@ -460,16 +517,27 @@ def _report(config: dict[str, Any], references: list[np.ndarray], sink: _File) -
     from audio_texture import report
 
     length = sink.samples / sink.rate
-    shown = [(f"input: {os.path.basename(entry['source'])}", wave, sink.rate) for entry, wave in zip(config["inputs"], references, strict=False)]
+    shown = [
+        (f"input: {os.path.basename(entry['source'])}", wave, sink.rate)
+        for entry, wave in zip(config["inputs"], references, strict=False)
+    ]
     for start in sorted({0.0, max(length - SHOWN_SECONDS, 0.0)}):
         wave, rate = audio.read(sink.path, start=start, seconds=SHOWN_SECONDS)
         shown.append((f"from {start:.1f} s on", wave, rate))
     likeness = []
     if len(references) > 1:
-        likeness = cli.likeness_section(config, references, audio.read(sink.path, start=0.0, seconds=min(length, LONGEST_JUDGED))[0], sink.rate)
+        likeness = cli.likeness_section(
+            config,
+            references,
+            audio.read(sink.path, start=0.0, seconds=min(length, LONGEST_JUDGED))[0],
+            sink.rate,
+        )
     sections = [
         ("Listen", report.players(shown)),
-        ("Spectrograms, on one scale", report.image(report.spectrogram_figure(shown), "spectrograms")),
+        (
+            "Spectrograms, on one scale",
+            report.image(report.spectrogram_figure(shown), "spectrograms"),
+        ),
         *likeness,
         ("Configuration", report.configuration(config)),
     ]

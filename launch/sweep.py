@@ -63,21 +63,67 @@ def _asked(arguments: Sequence[str]) -> str:
 
 _MODULE = importlib.import_module(f"launch.{_asked(sys.argv)}")
 
-_SWEEP = flags.DEFINE_multi_string("sweep", None, "NAME=VALUES: a flag and the values it takes; repeat for several. seed=0:3 if nothing else is swept.")
-_MODE = flags.DEFINE_enum("sweep_mode", "grid", ["grid", "zip"], "Every value with every other, or the first with the first, and so on.")
+_SWEEP = flags.DEFINE_multi_string(
+    "sweep",
+    None,
+    "NAME=VALUES: a flag and the values it takes; repeat for several. seed=0:3 if nothing else is swept.",
+)
+_MODE = flags.DEFINE_enum(
+    "sweep_mode",
+    "grid",
+    ["grid", "zip"],
+    "Every value with every other, or the first with the first, and so on.",
+)
 _PROGRAM = flags.DEFINE_enum("program", PROGRAMS[0], PROGRAMS, "What each run is a run of.")
-_MIXTURE = flags.DEFINE_bool("mixture", False, "Whether all --input are mixed in every run, in place of a run each.")
+_MIXTURE = flags.DEFINE_bool(
+    "mixture", False, "Whether all --input are mixed in every run, in place of a run each."
+)
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Whether to print the plan and stop.")
-_BATCH = flags.DEFINE_integer("batch", 0, "Runs made at once; 0 is as many as fit into an accelerator's memory, on a CPU one a device.", lower_bound=0)
-_QUALITY = flags.DEFINE_bool("quality", True, "Whether to judge each result against its input, as launch.evaluate does; at least 1 s of both, and no mixtures.")
-_SHARD = flags.DEFINE_string("shard", None, "I/N: makes the Ith of N shares of the runs, I from 0 to N - 1, for jobs that share --output_dir and know nothing of one another.")
-_DISTRIBUTED = flags.DEFINE_bool("distributed", False, "Whether this is one of several processes that share the runs (jax.distributed; SLURM, Open MPI, Kubernetes and TPU pods are found).")
-_COORDINATOR = flags.DEFINE_string("coordinator", None, "Distributed: HOST:PORT of the first process, where it is not found.")
-_PROCESSES = flags.DEFINE_integer("processes", None, "Distributed: how many there are, where it is not found.", lower_bound=1)
-_PROCESS = flags.DEFINE_integer("process", None, "Distributed: which of them this is, from 0, where it is not found.", lower_bound=0)
+_BATCH = flags.DEFINE_integer(
+    "batch",
+    0,
+    "Runs made at once; 0 is as many as fit into an accelerator's memory, on a CPU one a device.",
+    lower_bound=0,
+)
+_QUALITY = flags.DEFINE_bool(
+    "quality",
+    True,
+    "Whether to judge each result against its input, as launch.evaluate does; at least 1 s of both, and no mixtures.",
+)
+_SHARD = flags.DEFINE_string(
+    "shard",
+    None,
+    "I/N: makes the Ith of N shares of the runs, I from 0 to N - 1, for jobs that share --output_dir and know nothing of one another.",
+)
+_DISTRIBUTED = flags.DEFINE_bool(
+    "distributed",
+    False,
+    "Whether this is one of several processes that share the runs (jax.distributed; SLURM, Open MPI, Kubernetes and TPU pods are found).",
+)
+_COORDINATOR = flags.DEFINE_string(
+    "coordinator", None, "Distributed: HOST:PORT of the first process, where it is not found."
+)
+_PROCESSES = flags.DEFINE_integer(
+    "processes", None, "Distributed: how many there are, where it is not found.", lower_bound=1
+)
+_PROCESS = flags.DEFINE_integer(
+    "process",
+    None,
+    "Distributed: which of them this is, from 0, where it is not found.",
+    lower_bound=0,
+)
 
 # Flags of the programs that decide where and how, not what: they cannot be swept.
-FIXED = ("config", "output_dir", "overwrite", "max_seconds", "checkpoint_every", "resume", "samples", "output_format")
+FIXED = (
+    "config",
+    "output_dir",
+    "overwrite",
+    "max_seconds",
+    "checkpoint_every",
+    "resume",
+    "samples",
+    "output_format",
+)
 RESULTS = ("sweep.json", "sweep.csv", "sweep.html")
 MOST_FAILED = 120
 MEMORY_SHARE = 0.8
@@ -110,7 +156,12 @@ def numbers(text: str, whole: bool) -> list[str] | None:
     found = re.fullmatch(rf"({number}):({number})(?::(\d+)(:log)?)?", text, re.IGNORECASE)
     if not found:
         return None
-    first, last, count, log = float(found[1]), float(found[2]), found[3] and int(found[3]), bool(found[4])
+    first, last, count, log = (
+        float(found[1]),
+        float(found[2]),
+        found[3] and int(found[3]),
+        bool(found[4]),
+    )
     if count is None:
         if not whole:
             raise ValueError(f"{text!r} lacks how many values there are: from:to:count.")
@@ -122,7 +173,9 @@ def numbers(text: str, whole: bool) -> list[str] | None:
     if log and not first * last > 0:
         raise ValueError(f"{text!r}: equal ratios need numbers of one sign.")
     values = np.geomspace(first, last, count) if log else np.linspace(first, last, count)
-    values = [str(round(value)) for value in values] if whole else [f"{value:.6g}" for value in values]
+    values = (
+        [str(round(value)) for value in values] if whole else [f"{value:.6g}" for value in values]
+    )
     if len(set(values)) < count:
         raise ValueError(f"{text!r} has fewer than {count} different values.")
     return values
@@ -136,12 +189,16 @@ def swept(text: str, allowed: Sequence[str]) -> tuple[str, list[str]]:
         raise ValueError(f"{text!r} must look like name=v1,v2 or name=from:to:count.")
     if name not in allowed:
         near = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
-        raise ValueError(f"{name!r} is no flag that can be swept{f'; did you mean {near[0]!r}?' if near else ': ' + ', '.join(allowed) + '.'}")
+        raise ValueError(
+            f"{name!r} is no flag that can be swept{f'; did you mean {near[0]!r}?' if near else ': ' + ', '.join(allowed) + '.'}"
+        )
     kind = flags.FLAGS[name].parser
     whole = isinstance(kind, flags.IntegerParser)
     values = values.strip()
     found = numbers(values, whole) if whole or isinstance(kind, flags.FloatParser) else None
-    found = found or [value.strip() for value in values.removesuffix(";").split(";" if ";" in values else ",")]
+    found = found or [
+        value.strip() for value in values.removesuffix(";").split(";" if ";" in values else ",")
+    ]
     if "" in found:
         raise ValueError(f"{text!r} has an empty value.")
     if len(set(found)) < len(found):
@@ -153,7 +210,11 @@ def sources(patterns: Sequence[str]) -> list[str]:
     """The sounds that a flag names, patterns matched against what there is. ValueError where one matches nothing."""
     found: list[str] = []
     for pattern in patterns:
-        if any(mark in pattern for mark in "*?[") and not os.path.exists(pattern) and not pattern.startswith(cli.EMBEDDED):
+        if (
+            any(mark in pattern for mark in "*?[")
+            and not os.path.exists(pattern)
+            and not pattern.startswith(cli.EMBEDDED)
+        ):
             matched = sorted(filter(os.path.isfile, glob.glob(pattern, recursive=True)))
             if not matched:
                 raise ValueError(f"no file matches {pattern!r}.")
@@ -175,8 +236,16 @@ def sounds_of(program: Any) -> dict[str, list[str]]:
 
 def parameters(program: Any) -> dict[str, list[str]]:
     """What is swept, in order: sounds first, so that a recording is read once."""
-    allowed = sorted(flag.name for flag in flags.FLAGS.get_key_flags_for_module(program) if flag.name not in FIXED)
-    found = {name: files for name, files in sounds_of(program).items() if len(files) > 1 and not _MIXTURE.value}
+    allowed = sorted(
+        flag.name
+        for flag in flags.FLAGS.get_key_flags_for_module(program)
+        if flag.name not in FIXED
+    )
+    found = {
+        name: files
+        for name, files in sounds_of(program).items()
+        if len(files) > 1 and not _MIXTURE.value
+    }
     for text in _SWEEP.value or ([] if found else ["seed=0:3"]):
         with cli.naming("sweep"):
             name, values = swept(text, allowed)
@@ -192,16 +261,37 @@ def plan(found: dict[str, list[str]], program: Any) -> list[Run]:
     """All runs. UserError, naming flag and value, where a value or a combination will not do."""
     lengths = {len(values) for values in found.values()}
     if _MODE.value == "zip" and len(lengths) > 1:
-        raise cli.UserError(f"--sweep_mode: zip needs as many values of each; there are {', '.join(f'{len(values)} of {name}' for name, values in found.items())}.")
-    combined = zip(*found.values(), strict=True) if _MODE.value == "zip" else itertools.product(*found.values())
+        raise cli.UserError(
+            f"--sweep_mode: zip needs as many values of each; there are {', '.join(f'{len(values)} of {name}' for name, values in found.items())}."
+        )
+    combined = (
+        zip(*found.values(), strict=True)
+        if _MODE.value == "zip"
+        else itertools.product(*found.values())
+    )
     base = flags.FLAGS.flag_values_dict()
-    base |= {name: files if isinstance(base[name], list) else files[0] for name, files in sounds_of(program).items()}
-    parsed = {name: {text: [text] if isinstance(base[name], list) and name in program.SOURCES else _parsed(name, text) for text in texts} for name, texts in found.items()}
+    base |= {
+        name: files if isinstance(base[name], list) else files[0]
+        for name, files in sounds_of(program).items()
+    }
+    parsed = {
+        name: {
+            text: [text]
+            if isinstance(base[name], list) and name in program.SOURCES
+            else _parsed(name, text)
+            for text in texts
+        }
+        for name, texts in found.items()
+    }
     runs = []
     for number, texts in enumerate(combined):
         values = dict(zip(found, texts, strict=True))
-        config = program.configure(base | {name: parsed[name][text] for name, text in values.items()})
-        digest = hashlib.sha256(json.dumps({**config, "versions": None}, sort_keys=True).encode()).hexdigest()
+        config = program.configure(
+            base | {name: parsed[name][text] for name, text in values.items()}
+        )
+        digest = hashlib.sha256(
+            json.dumps({**config, "versions": None}, sort_keys=True).encode()
+        ).hexdigest()
         runs.append(Run(f"{number:05d}-{digest[:8]}", values, config, digest))
     _refuse_without_effect(found, runs, program, base, parsed)
     return runs
@@ -295,24 +385,35 @@ def grouped(runs: Sequence[Run], program: Any) -> tuple[dict[Hashable, list[Run]
     return groups, failures
 
 
-def describe(found: dict[str, list[str]], groups: dict[Hashable, list[Run]], failures: dict[str, str]) -> str:
+def describe(
+    found: dict[str, list[str]], groups: dict[Hashable, list[Run]], failures: dict[str, str]
+) -> str:
     """The plan as text."""
     runs = sum(map(len, groups.values()))
-    lines = [f"{runs + len(failures)} runs over {', '.join(f'{len(values)} of {name}' for name, values in found.items())} ({_MODE.value}); programs to compile: {len(groups)}"]
+    lines = [
+        f"{runs + len(failures)} runs over {', '.join(f'{len(values)} of {name}' for name, values in found.items())} ({_MODE.value}); programs to compile: {len(groups)}"
+    ]
     for number, group in enumerate(groups.values()):
         one = group[0].config
         varied = [name for name in found if len({run.values[name] for run in group}) > 1]
         over = f", over {', '.join(varied)}" if varied else ""
         length = f" of {one['seconds']:g} s" if "seconds" in one else ""
-        lines.append(f"program {number + 1}: {len(group)} runs{length} by the recipe {one['recipe']['name']}{over}")
-    return "\n".join([*lines, *(f"run {name} cannot be made: {message}" for name, message in failures.items())])
+        lines.append(
+            f"program {number + 1}: {len(group)} runs{length} by the recipe {one['recipe']['name']}{over}"
+        )
+    return "\n".join(
+        [*lines, *(f"run {name} cannot be made: {message}" for name, message in failures.items())]
+    )
 
 
 def own_share(groups: dict[Hashable, list[Run]], share: Share) -> list[list[Run]]:
     """The groups' part that falls to this process: neighbours, so that few processes compile one program."""
     every = [(number, run) for number, group in enumerate(groups.values()) for run in group]
     first, last = (len(every) * index // share.count for index in (share.index, share.index + 1))
-    return [[run for _, run in part] for _, part in itertools.groupby(every[first:last], key=lambda pair: pair[0])]
+    return [
+        [run for _, run in part]
+        for _, part in itertools.groupby(every[first:last], key=lambda pair: pair[0])
+    ]
 
 
 # ---------------------------------------------------------------- the runs
@@ -323,7 +424,11 @@ class Progress:
 
     def __init__(self, total: int):
         self._total, self._done, self._failed, self._began = total, 0, 0, time.monotonic()
-        self._bar = tqdm.tqdm(total=total, unit="run", desc="sweep", leave=False) if sys.stderr.isatty() else None
+        self._bar = (
+            tqdm.tqdm(total=total, unit="run", desc="sweep", leave=False)
+            if sys.stderr.isatty()
+            else None
+        )
 
     def add(self, *, failed: bool) -> None:
         """Counts a run that came to its end."""
@@ -334,13 +439,17 @@ class Progress:
             return
         passed = time.monotonic() - self._began
         left = passed / self._done * (self._total - self._done)
-        cli.say(f"{self._done}/{self._total} runs, {60 * self._done / passed:.1f} a minute, {left:.0f} s left, {self._failed} failed")
+        cli.say(
+            f"{self._done}/{self._total} runs, {60 * self._done / passed:.1f} a minute, {left:.0f} s left, {self._failed} failed"
+        )
 
     def show(self, rows: Sequence[Sequence[optimize.Progress]]) -> None:
         """On a terminal, how far a batch has come. rows: of its runs so far."""
         if self._bar is not None:
             begun = [of_one[-1] for of_one in rows if of_one]
-            self._bar.set_postfix_str(f"{self._failed} failed; evaluation {max(row.evaluations for row in begun)}, loss {min(row.loss for row in begun):.3g}")
+            self._bar.set_postfix_str(
+                f"{self._failed} failed; evaluation {max(row.evaluations for row in begun)}, loss {min(row.loss for row in begun):.3g}"
+            )
 
     def close(self) -> None:
         """Clears the bar away."""
@@ -361,7 +470,10 @@ class Problems:
         recipe, references, rate = self._program.read(run.config)
         but_the_seed = json.dumps({**run.config, "seed": None}, sort_keys=True)
         if self._last is None or self._last[0] != but_the_seed:
-            self._last = but_the_seed, self._program.prepare(run.config, recipe, references, rate, self._first)
+            self._last = (
+                but_the_seed,
+                self._program.prepare(run.config, recipe, references, rate, self._first),
+            )
         self._first = self._first or self._last[1]
         return recipe, self._last[1]
 
@@ -440,7 +552,9 @@ def batch_size(runs: int, problem: synthesis.Problem, mesh: jax.sharding.Mesh | 
         memory = jax.local_devices()[0].memory_stats()
         # Where a device does not tell, all are tried, and halved if they do not fit.
         free = memory["bytes_limit"] - memory["bytes_in_use"] if memory else sys.maxsize
-        most = devices * synthesis.fitting_batch(problem, of_device, memory=int(MEMORY_SHARE * free))
+        most = devices * synthesis.fitting_batch(
+            problem, of_device, memory=int(MEMORY_SHARE * free)
+        )
     return math.ceil(runs / math.ceil(runs / most))
 
 
@@ -459,7 +573,11 @@ def write_run(
     last, name = texture.outcome.progress[-1], program.SOUND
     row = {"loss": last.loss, **{f"loss {term}": value for term, value in last.terms.items()}}
     # Other names than the flags', which have columns of their own.
-    row |= {"spent_evaluations": last.evaluations, "spent_seconds": round(seconds, 3), "sound": f"{name}.{run.config['output_format']}"}
+    row |= {
+        "spent_evaluations": last.evaluations,
+        "spent_seconds": round(seconds, 3),
+        "sound": f"{name}.{run.config['output_format']}",
+    }
     _, references, rate = program.read(run.config)
     if _QUALITY.value:
         # Sounds may be too short to be judged.
@@ -467,7 +585,9 @@ def write_run(
             row |= program.measures(texture.wave, references, rate)
     row["lowered_db"] = round(texture.lowered_db, 3)
     if texture.outcome.reason == "not finite":
-        row["error"] = f"the loss was not finite at evaluation {int(texture.outcome.state.failed_at)}"
+        row["error"] = (
+            f"the loss was not finite at evaluation {int(texture.outcome.state.failed_at)}"
+        )
 
     def fill(partial):
         audio.write(os.path.join(partial, row["sound"]), texture.wave, rate)
@@ -548,8 +668,7 @@ def _write_folder(
 
 
 def finished(folder: str, runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
-    """What the folder holds of the runs, whole: the rows of run.json by name, of failed ones too.
-    """
+    """What the folder holds of the runs, whole: the rows of run.json by name, of failed ones too."""
     rows = {}
     for run in runs:
         path = os.path.join(folder, run.name)
@@ -573,8 +692,28 @@ def merge(output: run_io.Output, runs: Sequence[Run], found: dict[str, list[str]
     # Again where another process finished a run meanwhile.
     while rows is None or len(rows) < len(finished(output.folder, runs)):
         rows = finished(output.folder, runs)
-        table = [{"run": name, **row["values"], **{key: value for key, value in row.items() if key not in ("run", "digest", "values")}} for name, row in rows.items()]
-        columns = list(dict.fromkeys(["run", *found, *(name for row in table for name in row if name != "error"), "error"]))
+        table = [
+            {
+                "run": name,
+                **row["values"],
+                **{
+                    key: value
+                    for key, value in row.items()
+                    if key not in ("run", "digest", "values")
+                },
+            }
+            for name, row in rows.items()
+        ]
+        columns = list(
+            dict.fromkeys(
+                [
+                    "run",
+                    *found,
+                    *(name for row in table for name in row if name != "error"),
+                    "error",
+                ]
+            )
+        )
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
         writer.writeheader()
@@ -593,7 +732,12 @@ def claim(
     to be gone on with. None in a dry run.
     """
     overwrite = flags.FLAGS.overwrite
-    told = {"program": _PROGRAM.value, "swept": found, "digest": hashlib.sha256("".join(run.digest for run in runs).encode()).hexdigest(), "runs": len(runs)}
+    told = {
+        "program": _PROGRAM.value,
+        "swept": found,
+        "digest": hashlib.sha256("".join(run.digest for run in runs).encode()).hexdigest(),
+        "runs": len(runs),
+    }
     names = [run.name for run in runs]
 
     def check_earlier(record):
@@ -605,14 +749,18 @@ def claim(
             )
         # Their names tell what they are runs of, also where sweep.json is damaged.
         if record.folders != names:
-            raise cli.UserError(f"--output_dir: {folder!r} holds another sweep; name another folder or give --overwrite.")
+            raise cli.UserError(
+                f"--output_dir: {folder!r} holds another sweep; name another folder or give --overwrite."
+            )
         # Jobs of one sweep find the folder that the first of them made.
         if not goes_on:
-            raise cli.UserError(f"--output_dir: {folder!r} already holds this sweep; give --resume to go on with it, or --overwrite.")
+            raise cli.UserError(
+                f"--output_dir: {folder!r} already holds this sweep; give --resume to go on with it, or --overwrite."
+            )
 
     check_earlier(records.read_record(folder))
     inputs = list(dict.fromkeys(path for run in runs for path in run_io.inputs_of(run.config)))
-    in_folders ={run.name: run_names(run, program) for run in runs}
+    in_folders = {run.name: run_names(run, program) for run in runs}
     record = run_io.check_output_folder(
         folder, names=RESULTS, folders=in_folders, inputs=inputs, overwrite=True
     )
@@ -643,10 +791,17 @@ def share_of_flags() -> Share:
 
 def main() -> int:
     values, folder, program = flags.FLAGS, flags.FLAGS.output_dir, _MODULE
-    if any(name in values and values[name].present for name in ("config", "samples", "checkpoint_every")):
-        raise cli.UserError("--config, --samples, --checkpoint_every: a sweep has none of them; sweep --seed for several samples.")
+    if any(
+        name in values and values[name].present
+        for name in ("config", "samples", "checkpoint_every")
+    ):
+        raise cli.UserError(
+            "--config, --samples, --checkpoint_every: a sweep has none of them; sweep --seed for several samples."
+        )
     if values.overwrite and (values.resume or _SHARD.value or _DISTRIBUTED.value):
-        raise cli.UserError("--overwrite: not with --resume, --shard or --distributed, where it would remove what others made.")
+        raise cli.UserError(
+            "--overwrite: not with --resume, --shard or --distributed, where it would remove what others made."
+        )
     # First of all, as JAX asks that processes meet before it computes anything.
     share = share_of_flags()
     goes_on = values.resume or share.count > 1
@@ -678,7 +833,9 @@ def main() -> int:
         multihost.get_barrier_sync_fn()(key="sweep", timeout_ms=LONGEST_WAIT_MS)
     if not share.together or share.index == 0:
         merge(output, runs, found)
-        cli.say(f"{os.path.join(folder, 'sweep.html')}: table, players, pictures; sweep.csv: the same as text")
+        cli.say(
+            f"{os.path.join(folder, 'sweep.html')}: table, players, pictures; sweep.csv: the same as text"
+        )
     return status or int(output.failed)
 
 

@@ -27,8 +27,18 @@ from launch import cli, given, run_io, runs
 cli.define_recipe_flags()
 cli.define_input_flags()
 cli.define_mixture_flags()
-flags.DEFINE_float("seconds", 5.0, f"Length of the result, in seconds: {synthesis.SHORTEST_SECONDS:g} to {synthesis.LONGEST_SECONDS:g}.")
-flags.DEFINE_integer("samples", 1, "Textures to make, of the seeds --seed, --seed + 1, ...", lower_bound=1, upper_bound=10_000)
+flags.DEFINE_float(
+    "seconds",
+    5.0,
+    f"Length of the result, in seconds: {synthesis.SHORTEST_SECONDS:g} to {synthesis.LONGEST_SECONDS:g}.",
+)
+flags.DEFINE_integer(
+    "samples",
+    1,
+    "Textures to make, of the seeds --seed, --seed + 1, ...",
+    lower_bound=1,
+    upper_bound=10_000,
+)
 cli.define_run_flags("texture", "another seed makes another texture")
 flags.adopt_module_key_flags(cli)
 
@@ -83,19 +93,39 @@ def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]
     return recipe, references, rate
 
 
-def shape_of(config: dict[str, Any], recipe: recipes.Recipe, references: Sequence[np.ndarray], rate: int) -> Hashable:
+def shape_of(
+    config: dict[str, Any], recipe: recipes.Recipe, references: Sequence[np.ndarray], rate: int
+) -> Hashable:
     """What decides which compiled programs a run needs."""
     mixture = cli.mixture_of(config)
-    return synthesis.shape_of(recipe, references, sample_rate=rate, seconds=config["seconds"], morph_to=mixture["morph_to"], bands=mixture["bands"])
+    return synthesis.shape_of(
+        recipe,
+        references,
+        sample_rate=rate,
+        seconds=config["seconds"],
+        morph_to=mixture["morph_to"],
+        bands=mixture["bands"],
+    )
 
 
 def prepare(
-    config: dict[str, Any], recipe: recipes.Recipe, references: Sequence[np.ndarray], rate: int, like: synthesis.Problem | None = None
+    config: dict[str, Any],
+    recipe: recipes.Recipe,
+    references: Sequence[np.ndarray],
+    rate: int,
+    like: synthesis.Problem | None = None,
 ) -> synthesis.Problem:
     """The configuration's problem. UserError where a view does not fit the rate. like: see `synthesis.prepare`."""
     cli.check_mixture(config, recipe, rate)
     with cli.naming("views"):
-        return synthesis.prepare(recipe, references, sample_rate=rate, seconds=config["seconds"], **cli.mixture_of(config), like=like)
+        return synthesis.prepare(
+            recipe,
+            references,
+            sample_rate=rate,
+            seconds=config["seconds"],
+            **cli.mixture_of(config),
+            like=like,
+        )
 
 
 def measures(wave: np.ndarray, references: Sequence[np.ndarray], rate: int) -> dict[str, Any]:
@@ -118,7 +148,11 @@ def main() -> int:
     problem = prepare(config, recipe, references, rate)
 
     cli.say_held()
-    cli.say_scales(recipe, synthesis.fitted(recipe, references, sample_rate=rate), synthesis.modelled_rate(recipe, rate))
+    cli.say_scales(
+        recipe,
+        synthesis.fitted(recipe, references, sample_rate=rate),
+        synthesis.modelled_rate(recipe, rate),
+    )
     jobs = [(name, problem, config["seed"] + sample) for sample, name in enumerate(names)]
     output, made, rows, status = runs.make_sounds(
         config, recipe, rate, jobs, program="texture", record=record

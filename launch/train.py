@@ -32,12 +32,26 @@ FILTERS = {"1d-frequency": (64, 64, 64), "1d-time": (64, 64, 64), "2d": (18, 36,
 _DATA = cli.define_path(
     "data", None, "Folder of the clips; embedded procedural sounds if left out."
 )
-_NETWORK = flags.DEFINE_enum("network", "1d-frequency", list(FILTERS), "What kernels slide over: frames, bins, or both.")
-_FILTERS = flags.DEFINE_list("filters", None, "Filters of each layer. Default: 64,64,64 (the authors': 4096,4096,4096); 2d: 18,36,72, the authors'.")
-_WIDTH = flags.DEFINE_integer("width", 11, "Frames, or bins, or both, that a kernel spans.", lower_bound=1)
-_POOL = flags.DEFINE_integer("pool", 2, "Frames, or bins, or both, pooled into one after each layer.", lower_bound=1)
-_FOLDS = flags.DEFINE_list("folds", None, "Folds to hold out, one after the other. Default: all there are.")
-_SEED = flags.DEFINE_integer("seed", 0, "Seed of weights, order and augmentation.", lower_bound=0, upper_bound=2**31 - 1)
+_NETWORK = flags.DEFINE_enum(
+    "network", "1d-frequency", list(FILTERS), "What kernels slide over: frames, bins, or both."
+)
+_FILTERS = flags.DEFINE_list(
+    "filters",
+    None,
+    "Filters of each layer. Default: 64,64,64 (the authors': 4096,4096,4096); 2d: 18,36,72, the authors'.",
+)
+_WIDTH = flags.DEFINE_integer(
+    "width", 11, "Frames, or bins, or both, that a kernel spans.", lower_bound=1
+)
+_POOL = flags.DEFINE_integer(
+    "pool", 2, "Frames, or bins, or both, pooled into one after each layer.", lower_bound=1
+)
+_FOLDS = flags.DEFINE_list(
+    "folds", None, "Folds to hold out, one after the other. Default: all there are."
+)
+_SEED = flags.DEFINE_integer(
+    "seed", 0, "Seed of weights, order and augmentation.", lower_bound=0, upper_bound=2**31 - 1
+)
 _HELP = {
     "sample_rate": "Rate that clips are brought to, in Hz.",
     "n_fft": "Window of the spectrogram, in samples.",
@@ -51,23 +65,34 @@ _HELP = {
     "shift": "Augmentation: longest rotation in time, as a share of a clip's length.",
     "gain_db": "Augmentation: largest change of level, in dB.",
 }
-for _kind, _defaults in ((training.FrontEnd, training.FrontEnd(bands=64)), (training.Settings, training.Settings())):
+for _kind, _defaults in (
+    (training.FrontEnd, training.FrontEnd(bands=64)),
+    (training.Settings, training.Settings()),
+):
     for _field in dataclasses.fields(_kind):
         _value = getattr(_defaults, _field.name)
         if _field.name == "readout":
             text = "What is classified: the last layer's mean over frames, or all of it, as the authors."
             flags.DEFINE_enum("readout", "mean", list(training.READOUTS), text)
         else:
-            (flags.DEFINE_integer if isinstance(_value, int) else flags.DEFINE_float)(_field.name, _value, _HELP[_field.name])
+            (flags.DEFINE_integer if isinstance(_value, int) else flags.DEFINE_float)(
+                _field.name, _value, _HELP[_field.name]
+            )
 _CACHE_DIR = cli.define_path(
     "cache_dir",
     None,
     "Folder for spectrograms. Default: ~/.cache/audio_texture/spectrograms, or under XDG_CACHE_HOME.",
 )
 _OUTPUT_DIR = cli.define_path("output_dir", "output/train", "Folder for the results.")
-_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether an earlier run in --output_dir may be replaced.")
-_CHECKPOINT_EVERY = flags.DEFINE_integer("checkpoint_every", 0, "Epochs between checkpoints; 0 keeps one on Ctrl-C alone.", lower_bound=0)
-_RESUME = flags.DEFINE_bool("resume", False, "Whether to finish the run in --output_dir, from its last checkpoint.")
+_OVERWRITE = flags.DEFINE_bool(
+    "overwrite", False, "Whether an earlier run in --output_dir may be replaced."
+)
+_CHECKPOINT_EVERY = flags.DEFINE_integer(
+    "checkpoint_every", 0, "Epochs between checkpoints; 0 keeps one on Ctrl-C alone.", lower_bound=0
+)
+_RESUME = flags.DEFINE_bool(
+    "resume", False, "Whether to finish the run in --output_dir, from its last checkpoint."
+)
 
 ACCURACY, REPORT, WEIGHTS, CHECKPOINT = (
     "accuracy.json",
@@ -81,7 +106,10 @@ def main() -> int:
     given.check_run_flags()
     front, settings = _from_flags(training.FrontEnd), _from_flags(training.Settings)
     with cli.naming("filters"):
-        layers = tuple(Layer(_WIDTH.value, 1, _POOL.value, filters) for filters in _numbers(_FILTERS.value or FILTERS[_NETWORK.value]))
+        layers = tuple(
+            Layer(_WIDTH.value, 1, _POOL.value, filters)
+            for filters in _numbers(_FILTERS.value or FILTERS[_NETWORK.value])
+        )
     frames, bins = front.shape
     channels = {"1d-frequency": bins, "1d-time": frames, "2d": 0}[_NETWORK.value]
     description = Description(_NETWORK.value, layers, initialisation="uniform", channels=channels)
@@ -146,7 +174,13 @@ def main() -> int:
     known = [(example.centroid, example.profile) for example in examples]
     centroids, profiles = (np.stack(values) for values in zip(*known, strict=True))
     read = dict(zip(clips, entries, strict=True))
-    bar = tqdm.tqdm(total=len(folds) * settings.epochs, initial=len(rows), unit="epoch", disable=not sys.stderr.isatty(), leave=False)
+    bar = tqdm.tqdm(
+        total=len(folds) * settings.epochs,
+        initial=len(rows),
+        unit="epoch",
+        disable=not sys.stderr.isatty(),
+        leave=False,
+    )
     saved = len(rows)
 
     def spectrogram(clip):
@@ -232,7 +266,9 @@ def _write_results(
     if not output.failed:
         checkpoint.remove(output.path(CHECKPOINT))
         output.finish(run_io.METRICS, drop=[CHECKPOINT])
-    cli.say(f"accuracy {found['accuracy']:.3f} over {len(folds)} folds; nearest class mean {found['baseline']:.3f}, chance {found['chance']:.3f}")
+    cli.say(
+        f"accuracy {found['accuracy']:.3f} over {len(folds)} folds; nearest class mean {found['baseline']:.3f}, chance {found['chance']:.3f}"
+    )
     cli.say(f"{os.path.join(folder, REPORT)}: accuracy by epoch, confusion matrix and settings")
     cli.say(
         f"{os.path.join(folder, ACCURACY)}, {WEIGHTS}: of the network that held out fold {folds[-1]}"
@@ -334,14 +370,18 @@ def report_page(
         **config["settings"],
     }
     # The help of a choice begins with its options.
-    settings = [[name, value, flags.FLAGS[name].help.rpartition(">: ")[2]] for name, value in values.items()]
+    settings = [
+        [name, value, flags.FLAGS[name].help.rpartition(">: ")[2]] for name, value in values.items()
+    ]
     return report.training_page(found, rows, settings, config)
 
 
 def _from_flags(kind):
     """FrontEnd or Settings; their complaints begin with the field's name, which is the flag's."""
     try:
-        return kind(**{field.name: flags.FLAGS[field.name].value for field in dataclasses.fields(kind)})
+        return kind(
+            **{field.name: flags.FLAGS[field.name].value for field in dataclasses.fields(kind)}
+        )
     except ValueError as error:
         raise cli.UserError(f"--{error}") from error
 
@@ -350,7 +390,9 @@ def _numbers(values) -> list[int]:
     try:
         return [int(value) for value in values]
     except ValueError as error:
-        raise ValueError(f"{','.join(values)!r} must be whole numbers separated by commas.") from error
+        raise ValueError(
+            f"{','.join(values)!r} must be whole numbers separated by commas."
+        ) from error
 
 
 # How many clips of a kind are named; of more, how many there are.

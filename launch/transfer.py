@@ -34,7 +34,9 @@ for _name, _seconds, _most in (
     ("content", synthesis.LONGEST_SECONDS, synthesis.LONGEST_SECONDS),
     ("style", 10.0, 60),
 ):
-    flags.DEFINE_float(f"{_name}_start", 0.0, f"Where in the {_name} to begin, in seconds.", lower_bound=0)
+    flags.DEFINE_float(
+        f"{_name}_start", 0.0, f"Where in the {_name} to begin, in seconds.", lower_bound=0
+    )
     flags.DEFINE_float(
         f"{_name}_seconds",
         _seconds,
@@ -42,7 +44,9 @@ for _name, _seconds, _most in (
         lower_bound=0.01,
         upper_bound=_most,
     )
-cli.define_run_flags("transfer", "another seed makes another result only where it starts from noise")
+cli.define_run_flags(
+    "transfer", "another seed makes another result only where it starts from noise"
+)
 flags.adopt_module_key_flags(cli)
 
 # What the result is called, and which flags name sounds.
@@ -54,23 +58,45 @@ DECIDES = (
     "output_format",
 )
 RESULTS = ("quality.json", "report.html")
-_KINDS = {"content": dict, "style": dict, "style_weights": list, "seed": int, "output_format": str, "recipe": dict}
+_KINDS = {
+    "content": dict,
+    "style": dict,
+    "style_weights": list,
+    "seed": int,
+    "output_format": str,
+    "recipe": dict,
+}
 
 
 def configure(values: dict[str, Any]) -> dict[str, Any]:
     """The configuration of a run whose flags have these values."""
     recipe = cli.recipe_from_flags(values, task="transfer")
     with cli.naming("style_weight"):
-        weights = list(map(recipes.number, values["style_weight"])) if values["style_weight"] else [recipe.style_weight]
+        weights = (
+            list(map(recipes.number, values["style_weight"]))
+            if values["style_weight"]
+            else [recipe.style_weight]
+        )
         for weight in weights:
             dataclasses.replace(recipe, style_weight=weight)
     sounds = {}
     for name in ("content", "style"):
         with cli.naming(name):
-            sounds[name] = {"source": values[name], "start": values[f"{name}_start"], "seconds": values[f"{name}_seconds"], "sha256": cli.digest(values[name])}
+            sounds[name] = {
+                "source": values[name],
+                "start": values[f"{name}_start"],
+                "seconds": values[f"{name}_seconds"],
+                "sha256": cli.digest(values[name]),
+            }
     plain = {name: values[name] for name in ("seed", "output_format")}
     plain["weights_sha256"] = cli.digest(recipe.weights_file) if recipe.weights_file else None
-    return {**sounds, "style_weights": weights, **plain, "recipe": recipe.to_json(), "versions": cli.versions()}
+    return {
+        **sounds,
+        "style_weights": weights,
+        **plain,
+        "recipe": recipe.to_json(),
+        "versions": cli.versions(),
+    }
 
 
 def without_effect(
@@ -93,8 +119,14 @@ def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]
     recipe = recipes.Recipe.from_json(config["recipe"])
     with cli.naming("weights_file"):
         if recipe.weights_file and config.get("weights_sha256") != cli.digest(recipe.weights_file):
-            raise ValueError(f"{recipe.weights_file!r} is not the file that the configuration was made with.")
-    sounds, rate = cli.read_inputs([config["content"], config["style"]], cli.reference_check(recipe), named=("content", "style"))
+            raise ValueError(
+                f"{recipe.weights_file!r} is not the file that the configuration was made with."
+            )
+    sounds, rate = cli.read_inputs(
+        [config["content"], config["style"]],
+        cli.reference_check(recipe),
+        named=("content", "style"),
+    )
     with cli.naming("content"):
         synthesis.check_seconds(sounds[0].shape[1] / rate)
     with cli.naming("content_views"):
@@ -107,15 +139,25 @@ def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]
     return recipe, sounds, rate
 
 
-def shape_of(config: dict[str, Any], recipe: recipes.Recipe, sounds: Sequence[np.ndarray], rate: int) -> Hashable:
+def shape_of(
+    config: dict[str, Any], recipe: recipes.Recipe, sounds: Sequence[np.ndarray], rate: int
+) -> Hashable:
     """What decides which compiled programs a run needs."""
     return synthesis.shape_of_transfer(_unweighted(recipe), *sounds, sample_rate=rate)
 
 
-def prepare(config: dict[str, Any], recipe: recipes.Recipe, sounds: Sequence[np.ndarray], rate: int, like: synthesis.Problem | None = None) -> synthesis.Problem:
+def prepare(
+    config: dict[str, Any],
+    recipe: recipes.Recipe,
+    sounds: Sequence[np.ndarray],
+    rate: int,
+    like: synthesis.Problem | None = None,
+) -> synthesis.Problem:
     """The configuration's problem at its first style weight. UserError where a view does not fit the rate. like: see `synthesis.prepare`."""
     with cli.naming("views"):
-        problem = synthesis.prepare_transfer(_unweighted(recipe), *sounds, sample_rate=rate, like=like)
+        problem = synthesis.prepare_transfer(
+            _unweighted(recipe), *sounds, sample_rate=rate, like=like
+        )
     return synthesis.reweighted(problem, style=config["style_weights"][0])
 
 
@@ -130,7 +172,11 @@ def _unweighted(recipe: recipes.Recipe) -> recipes.Recipe:
 
 def main() -> int:
     values = flags.FLAGS.flag_values_dict()
-    config = cli.config_of_file(values["config"], _KINDS, task="transfer") if values["config"] is not None else configure(values)
+    config = (
+        cli.config_of_file(values["config"], _KINDS, task="transfer")
+        if values["config"] is not None
+        else configure(values)
+    )
     given.check_run_flags()
     if values["config"] is not None:
         given.refuse_beside_config(DECIDES)
@@ -147,7 +193,10 @@ def main() -> int:
     cli.say_held()
     for line in synthesis.fields_of(recipe, synthesis.modelled_rate(recipe, rate)):
         cli.say(line)
-    jobs = [(name, synthesis.reweighted(problem, style=weight), config["seed"]) for name, weight in zip(names, weights, strict=True)]
+    jobs = [
+        (name, synthesis.reweighted(problem, style=weight), config["seed"])
+        for name, weight in zip(names, weights, strict=True)
+    ]
     # The originals are judged while the results are made, which leaves half of two cores idle.
     beside = concurrent.futures.ThreadPoolExecutor(1)
     judged = beside.submit(_judge_originals, *sounds, rate)
@@ -167,7 +216,10 @@ def main() -> int:
 def _judge_originals(content: np.ndarray, style: np.ndarray, rate: int) -> list[dict[str, Any]]:
     """Rows of quality.json for the content and the style themselves; none where one cannot be judged: too short, or silent."""
     try:
-        return [{"candidate": name, "style_weight": None, **measures(wave, (content, style), rate)} for name, wave in (("content", content), ("style", style))]
+        return [
+            {"candidate": name, "style_weight": None, **measures(wave, (content, style), rate)}
+            for name, wave in (("content", content), ("style", style))
+        ]
     except ValueError:
         return []
 
@@ -178,11 +230,25 @@ def _report(output, config, content, style, rate, made, metrics, judged) -> str:
     """
     from audio_texture import report
 
-    originals = [(f"{name}: {os.path.basename(config[name]['source'])}", wave, rate) for name, wave in (("content", content), ("style", style))]
+    originals = [
+        (f"{name}: {os.path.basename(config[name]['source'])}", wave, rate)
+        for name, wave in (("content", content), ("style", style))
+    ]
     weights = config["style_weights"]
-    results = [(f"{os.path.basename(path)}, style {weight:g}", *audio.read(path)) for path, weight in zip(made, weights)]
+    results = [
+        (f"{os.path.basename(path)}, style {weight:g}", *audio.read(path))
+        for path, weight in zip(made, weights)
+    ]
     found = zip(made, weights, results)
-    own = [{"candidate": os.path.basename(path), "style_weight": weight, **measures(wave, (content, style), rate)} for path, weight, (_, wave, _) in found if judged]
+    own = [
+        {
+            "candidate": os.path.basename(path),
+            "style_weight": weight,
+            **measures(wave, (content, style), rate),
+        }
+        for path, weight, (_, wave, _) in found
+        if judged
+    ]
     rows = [*judged[:1], *own, *judged[1:]]
     output.write_json("quality.json", rows)
     return report.transfer_page(

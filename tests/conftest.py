@@ -34,7 +34,18 @@ def compilation_cache(tmp_path_factory):
 
 
 # The files that take longest, which begin: two processes then end at about the same time.
-LONGEST = ("synthesis", "launch_texture", "launch_transfer", "launch_sweep", "transfer", "streaming", "launch_stream", "objective", "launch_benchmark", "launch_train")
+LONGEST = (
+    "synthesis",
+    "launch_texture",
+    "launch_transfer",
+    "launch_sweep",
+    "transfer",
+    "streaming",
+    "launch_stream",
+    "objective",
+    "launch_benchmark",
+    "launch_train",
+)
 
 
 def pytest_collection_modifyitems(items):
@@ -52,7 +63,9 @@ def esc10() -> pathlib.Path:
 
 def noise(samples: int, channels: int = 1, *, seed: int = 0, level: float = 0.1) -> np.ndarray:
     """White Gaussian noise, float32 [channels, samples]."""
-    return (level * np.random.default_rng(seed).standard_normal((channels, samples))).astype(np.float32)
+    return (level * np.random.default_rng(seed).standard_normal((channels, samples))).astype(
+        np.float32
+    )
 
 
 def crackle(samples: int, channels: int = 1, *, seed: int = 0, level: float = 0.03) -> np.ndarray:
@@ -60,14 +73,18 @@ def crackle(samples: int, channels: int = 1, *, seed: int = 0, level: float = 0.
     rng = np.random.default_rng(seed)
     clicks = (rng.random((channels, samples)) < 0.004) * rng.standard_normal((channels, samples))
     decay = np.exp(-np.arange(200) / 30) * rng.standard_normal(200)
-    wave = scipy.signal.fftconvolve(clicks, decay[None], axes=1)[:, :samples] + 0.02 * rng.standard_normal((channels, samples))
+    wave = scipy.signal.fftconvolve(clicks, decay[None], axes=1)[
+        :, :samples
+    ] + 0.02 * rng.standard_normal((channels, samples))
     return (level * wave / np.sqrt(np.mean(wave**2))).astype(np.float32)
 
 
 def correlated(samples: int, correlation: float, *, seed: int = 0, make=noise) -> np.ndarray:
     """Two channels of that correlation, float32 [2, samples]."""
     left, other = make(samples, 2, seed=seed)
-    return np.stack([left, correlation * left + np.sqrt(1 - correlation**2) * other]).astype(np.float32)
+    return np.stack([left, correlation * left + np.sqrt(1 - correlation**2) * other]).astype(
+        np.float32
+    )
 
 
 def correlation_of(left: np.ndarray, right: np.ndarray) -> float:
@@ -111,7 +128,13 @@ for line in iter(sys.stdin.readline, ""):
 
 @functools.cache
 def _forking(program: str) -> subprocess.Popen:
-    process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", _FORKS, program], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", _FORKS, program],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     atexit.register(process.kill)
     return process
 
@@ -124,12 +147,17 @@ def launched(program: str, *arguments: object) -> subprocess.CompletedProcess:
         process.stdin.write(json.dumps([command, files]) + "\n")
         process.stdin.flush()
         status = int(process.stdout.readline())
-        return subprocess.CompletedProcess(command, status, *(pathlib.Path(path).read_text() for path in files))
+        return subprocess.CompletedProcess(
+            command, status, *(pathlib.Path(path).read_text() for path in files)
+        )
 
 
 def complaints(program: str, cases: list[list[str]]) -> list[tuple[int, list[str]]]:
     """What launch.PROGRAM says of each list of arguments: its exit status and the lines on standard error."""
-    return [(done.returncode, done.stderr.splitlines()) for done in (launched(program, *arguments) for arguments in cases)]
+    return [
+        (done.returncode, done.stderr.splitlines())
+        for done in (launched(program, *arguments) for arguments in cases)
+    ]
 
 
 def interrupted(command: list[str], at: str) -> tuple[int, str]:

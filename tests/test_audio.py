@@ -16,12 +16,16 @@ STEP = 2.0**-23  # of 24 bits
 RATES = (44100, 22050, 48000, 16000)
 
 
-@pytest.mark.parametrize("ending, tolerance", [(".wav", STEP), (".flac", STEP), (".ogg", None), (".WAV", STEP)])
+@pytest.mark.parametrize(
+    "ending, tolerance", [(".wav", STEP), (".flac", STEP), (".ogg", None), (".WAV", STEP)]
+)
 @pytest.mark.parametrize("rate, channels", [(8000, 1), (22050, 2), (44100, 5)])
 def test_write_then_read(tmp_path, ending, tolerance, rate, channels):
     """Catches transposed channels, a lost rate or length, and 16 bits where 24 are promised."""
     time = np.arange(rate // 2) / rate
-    wave = np.stack([0.9 * np.sin(2 * np.pi * 200 * (c + 1) * time) for c in range(channels)]).astype(np.float32)
+    wave = np.stack(
+        [0.9 * np.sin(2 * np.pi * 200 * (c + 1) * time) for c in range(channels)]
+    ).astype(np.float32)
     path = str(tmp_path / f"sound{ending}")
     audio.write(path, wave, rate)
     found, found_rate = audio.read(path)
@@ -30,7 +34,9 @@ def test_write_then_read(tmp_path, ending, tolerance, rate, channels):
     if tolerance:
         np.testing.assert_allclose(found, wave, atol=tolerance)
     else:  # Vorbis is lossy: each channel is still most like its own.
-        assert np.all(np.argmax(np.corrcoef(wave, found)[:channels, channels:], axis=1) == np.arange(channels))
+        assert np.all(
+            np.argmax(np.corrcoef(wave, found)[:channels, channels:], axis=1) == np.arange(channels)
+        )
         assert np.sqrt(np.mean((found - wave) ** 2)) < 0.05
 
 
@@ -49,7 +55,18 @@ def test_full_scale_survives(tmp_path):
     np.testing.assert_allclose(audio.read(path)[0], [[1.0, -1.0, 0.5]], atol=STEP)
 
 
-@pytest.mark.parametrize("container, subtype", [("WAV", "PCM_16"), ("WAV", "FLOAT"), ("WAV", "PCM_U8"), ("AIFF", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III")])
+@pytest.mark.parametrize(
+    "container, subtype",
+    [
+        ("WAV", "PCM_16"),
+        ("WAV", "FLOAT"),
+        ("WAV", "PCM_U8"),
+        ("AIFF", "PCM_16"),
+        ("FLAC", "PCM_16"),
+        ("OGG", "OPUS"),
+        ("MP3", "MPEG_LAYER_III"),
+    ],
+)
 def test_reads_what_others_write(tmp_path, container, subtype):
     path = str(tmp_path / "sound.bin")
     wave = noise(48000)
@@ -64,7 +81,9 @@ def test_reads_a_part(tmp_path):
     path = str(tmp_path / "sound.wav")
     wave = noise(8000, 2)
     audio.write(path, wave, 8000)
-    np.testing.assert_allclose(audio.read(path, start=0.25, seconds=0.5)[0], wave[:, 2000:6000], atol=STEP)
+    np.testing.assert_allclose(
+        audio.read(path, start=0.25, seconds=0.5)[0], wave[:, 2000:6000], atol=STEP
+    )
     np.testing.assert_allclose(audio.read(path, start=0.9, seconds=5)[0], wave[:, 7200:], atol=STEP)
     for start in (1.0, 2.0, -0.5):
         with pytest.raises(ValueError, match="lasts 1 s; it cannot be read from"):
@@ -166,8 +185,7 @@ LENGTHS = {
 
 
 def with_length(path, container, length):
-    """Puts another length of samples into a file's header; with fields of 32 bits, -1 is 2^32 - 1.
-    """
+    """Puts another length of samples into a file's header; with fields of 32 bits, -1 is 2^32 - 1."""
     mark, after, size, order, counted = LENGTHS[container]
     data = bytearray(path.read_bytes())
     at = data.index(mark) + after
@@ -346,7 +364,9 @@ def test_what_cannot_be_written(tmp_path, name, wave, message):
     assert not os.path.isfile(path) or os.path.getsize(path) == 0
 
 
-@pytest.mark.parametrize("samples, rate, message", [(48000 * 70, 48000, ""), (4000, 384000, "384000")])
+@pytest.mark.parametrize(
+    "samples, rate, message", [(48000 * 70, 48000, ""), (4000, 384000, "384000")]
+)
 def test_ogg_does_not_crash(tmp_path, samples, rate, message):
     """Catches a crash of the whole program in libsndfile's Vorbis encoder: long sounds in one call, rates above 200 kHz."""
     path = str(tmp_path / "long.ogg")
@@ -422,7 +442,9 @@ def test_writing_leaves_no_partial_file(tmp_path):
 def spectrum_db(wave):
     """Levels of a wave's bins in dB of a full-scale sine, its ends (the filter's transient) faded out."""
     window = np.blackman(len(wave)) ** 2
-    return 20 * np.log10(np.abs(np.fft.rfft(wave.astype(np.float64) * window)) / (np.sum(window) / 2) + 1e-12)
+    return 20 * np.log10(
+        np.abs(np.fft.rfft(wave.astype(np.float64) * window)) / (np.sum(window) / 2) + 1e-12
+    )
 
 
 @pytest.mark.parametrize("from_rate", RATES)
@@ -434,15 +456,25 @@ def test_resampled_sines_are_alone(from_rate, to_rate):
     """
     lower_nyquist = min(from_rate, to_rate) / 2
     time = np.arange(from_rate) / from_rate
-    for hertz in (0.03 * lower_nyquist, 0.5 * lower_nyquist, 0.8 * lower_nyquist, 1.05 * lower_nyquist, 0.98 * from_rate / 2):
-        found = audio.resample(np.sin(2 * np.pi * hertz * time)[None].astype(np.float32), from_rate, to_rate)[0]
+    for hertz in (
+        0.03 * lower_nyquist,
+        0.5 * lower_nyquist,
+        0.8 * lower_nyquist,
+        1.05 * lower_nyquist,
+        0.98 * from_rate / 2,
+    ):
+        found = audio.resample(
+            np.sin(2 * np.pi * hertz * time)[None].astype(np.float32), from_rate, to_rate
+        )[0]
         assert found.dtype == np.float32
         levels = spectrum_db(found)
         bins = np.fft.rfftfreq(len(found), 1 / to_rate)
         away = np.abs(bins - hertz) > 20  # main lobe of the window
         if hertz <= 0.8 * lower_nyquist:
             middle = found[len(found) // 4 : -len(found) // 4]
-            expected = np.sin(2 * np.pi * hertz * np.arange(len(found)) / to_rate)[len(found) // 4 : -len(found) // 4]
+            expected = np.sin(2 * np.pi * hertz * np.arange(len(found)) / to_rate)[
+                len(found) // 4 : -len(found) // 4
+            ]
             # .01 dB flat and no delay: both show as a difference from the sine itself.
             assert np.max(np.abs(middle - expected)) < 1.2e-3, hertz
             assert np.max(levels[away]) < -100, hertz
@@ -450,10 +482,16 @@ def test_resampled_sines_are_alone(from_rate, to_rate):
             assert np.max(levels) < -100, hertz
 
 
-@pytest.mark.parametrize("from_rate, to_rate", [(44100, 22050), (22050, 44100), (44100, 48000), (48000, 44100), (8000, 8000), (192000, 22050)])
+@pytest.mark.parametrize(
+    "from_rate, to_rate",
+    [(44100, 22050), (22050, 44100), (44100, 48000), (48000, 44100), (8000, 8000), (192000, 22050)],
+)
 @pytest.mark.parametrize("samples", [1, 999, 1000])
 def test_resampled_length(from_rate, to_rate, samples):
-    assert audio.resample(noise(samples, 3), from_rate, to_rate).shape == (3, -(-samples * to_rate // from_rate))
+    assert audio.resample(noise(samples, 3), from_rate, to_rate).shape == (
+        3,
+        -(-samples * to_rate // from_rate),
+    )
 
 
 def test_resampling_is_linear_and_channel_by_channel():
@@ -465,7 +503,11 @@ def test_resampling_is_linear_and_channel_by_channel():
 
 def test_match_level_reaches_the_level():
     wave, lowered = audio.match_level(noise(8000, 2, level=0.01), 0.2, sample_rate=8000)
-    assert audio.level(wave, sample_rate=8000) == pytest.approx(0.2, rel=1e-6) and lowered == 0 and wave.dtype == np.float32
+    assert (
+        audio.level(wave, sample_rate=8000) == pytest.approx(0.2, rel=1e-6)
+        and lowered == 0
+        and wave.dtype == np.float32
+    )
 
 
 @pytest.mark.parametrize("level", [0.5, 1.0, 100.0])
@@ -473,7 +515,11 @@ def test_match_level_never_clips_and_says_so(level):
     """Catches clipped output, and a level that is lower than asked for without a word."""
     wave, lowered = audio.match_level(noise(8000, level=1e-3), level, sample_rate=8000)
     assert np.max(np.abs(wave)) < 1
-    assert 20 * np.log10(level / audio.level(wave, sample_rate=8000)) == pytest.approx(lowered, abs=1e-4) and lowered > 0
+    assert (
+        20 * np.log10(level / audio.level(wave, sample_rate=8000))
+        == pytest.approx(lowered, abs=1e-4)
+        and lowered > 0
+    )
 
 
 @pytest.mark.parametrize("hertz, phase", [(5.0, 0.0), (5.37, 1.0), (2.3, 1.6)])
@@ -481,19 +527,32 @@ def test_level_is_of_what_is_heard(hertz, phase):
     """A wind, cut off anywhere, changes it by next to nothing, whatever its size; of what is heard it is the RMS."""
     rate = 8000
     time = np.arange(4 * rate + 1) / rate
-    tone, wind = 0.1 * np.sin(2 * np.pi * 400 * time)[None], 0.7 * np.sin(phase + 2 * np.pi * hertz * time)[None]
+    tone, wind = (
+        0.1 * np.sin(2 * np.pi * 400 * time)[None],
+        0.7 * np.sin(phase + 2 * np.pi * hertz * time)[None],
+    )
     assert audio.level(tone, sample_rate=rate) == pytest.approx(audio.rms(tone), rel=1e-3)
     assert audio.level(tone + wind, sample_rate=rate) == pytest.approx(audio.rms(tone), rel=0.02)
-    np.testing.assert_allclose(audio.heard(tone + wind + 0.5, sample_rate=rate)[0, rate:-rate], tone[0, rate:-rate], atol=2e-3)
+    np.testing.assert_allclose(
+        audio.heard(tone + wind + 0.5, sample_rate=rate)[0, rate:-rate],
+        tone[0, rate:-rate],
+        atol=2e-3,
+    )
 
 
 def test_level_of_little():
     """Of nothing, of a constant, of one sample, of noise in two channels."""
     rate = 8000
-    assert audio.level(np.zeros((1, 0)), sample_rate=rate) == audio.level(np.zeros((1, 9)), sample_rate=rate) == 0
+    assert (
+        audio.level(np.zeros((1, 0)), sample_rate=rate)
+        == audio.level(np.zeros((1, 9)), sample_rate=rate)
+        == 0
+    )
     assert audio.level(np.full((1, 500), 0.25), sample_rate=rate) == pytest.approx(0.25)
     assert audio.level(np.full((1, 1), 0.25), sample_rate=rate) == pytest.approx(0.25)
-    assert audio.level(noise(8000, 2), sample_rate=rate) == pytest.approx(audio.rms(noise(8000, 2)), rel=0.01)
+    assert audio.level(noise(8000, 2), sample_rate=rate) == pytest.approx(
+        audio.rms(noise(8000, 2)), rel=0.01
+    )
 
 
 def test_match_level_leaves_silence_silent():
@@ -503,7 +562,9 @@ def test_match_level_leaves_silence_silent():
 
 def test_rms_and_channels():
     wave = noise(1000, 2)
-    assert audio.rms(wave) == pytest.approx(np.sqrt(np.mean(wave.astype(np.float64) ** 2)), rel=1e-12)
+    assert audio.rms(wave) == pytest.approx(
+        np.sqrt(np.mean(wave.astype(np.float64) ** 2)), rel=1e-12
+    )
     assert audio.rms(np.zeros((1, 0))) == 0
     assert audio.with_channels(wave, 2) is wave
     np.testing.assert_allclose(audio.with_channels(wave, 1), wave.mean(axis=0, keepdims=True))
@@ -547,8 +608,7 @@ def test_trim_silence_cuts_dither(bits, offset):
 
 @pytest.mark.parametrize("level", [1.0, 0.05, 3e-4])
 def test_trim_silence_keeps_what_is_heard(level):
-    """Catches a beginning that fades in, a quiet passage or a quiet recording that loses its ends.
-    """
+    """Catches a beginning that fades in, a quiet passage or a quiet recording that loses its ends."""
     time = np.arange(80000) / 8000
     fading = (
         level * np.minimum(1, time / 5) * np.minimum(1, (10 - time) / 5) * noise(80000)
@@ -598,7 +658,12 @@ def test_how_long_a_file_is(tmp_path):
 
 @pytest.mark.parametrize(
     "wave, message",
-    [(np.zeros((1, 100)), "hiss is silent"), (noise(1000, level=1e-6), "hiss is silent"), (np.zeros((1, 0)), "hiss is silent"), (np.full((2, 99), 0.3), "hiss is a constant")],
+    [
+        (np.zeros((1, 100)), "hiss is silent"),
+        (noise(1000, level=1e-6), "hiss is silent"),
+        (np.zeros((1, 0)), "hiss is silent"),
+        (np.full((2, 99), 0.3), "hiss is a constant"),
+    ],
 )
 def test_what_is_not_audible(wave, message):
     with pytest.raises(ValueError, match=message):

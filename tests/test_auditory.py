@@ -12,6 +12,7 @@ from audio_texture import audio, auditory
 
 RATE = 8000
 
+
 @functools.partial(jax.jit, static_argnames="sample_rate")
 def statistics(wave, weights=None, *, sample_rate=RATE):
     return auditory.statistics(wave, weights, sample_rate=sample_rate)
@@ -28,7 +29,9 @@ def noise(seed=0, samples=RATE):
 def test_cochlear_filters_keep_the_energy(samples, rate):
     """Catches a gap or an overlap between bands, above all at the ends and where bands are cut at Nyquist."""
     filters = auditory.cochlear_filters(samples, rate)
-    np.testing.assert_allclose(np.sum(filters.astype(np.float64) ** 2, axis=0), 1, atol=1e-6)  # float32 responses
+    np.testing.assert_allclose(
+        np.sum(filters.astype(np.float64) ** 2, axis=0), 1, atol=1e-6
+    )  # float32 responses
     assert len(filters) == len(auditory.cochlear_centers(rate)) + 2
 
 
@@ -39,7 +42,9 @@ def test_cochlear_centers_are_those_of_the_paper():
     np.testing.assert_allclose(centers[[0, -1]], [52, 8844], rtol=0.01)
     lower = auditory.cochlear_centers(8000)
     np.testing.assert_array_equal(lower, centers[: len(lower)])
-    np.testing.assert_allclose(auditory.erb_frequency(auditory.erb_number(centers)), centers, rtol=1e-12)
+    np.testing.assert_allclose(
+        auditory.erb_frequency(auditory.erb_number(centers)), centers, rtol=1e-12
+    )
 
 
 def test_octave_filters_keep_the_energy_between_their_ends():
@@ -60,8 +65,12 @@ def reference_envelopes(wave, rate):
 
 def test_envelopes_equal_a_float64_reference():
     wave = noise()
-    found = jax.jit(functools.partial(auditory.envelopes, sample_rate=RATE, oversampling=np.inf))(wave)
-    np.testing.assert_allclose(found, reference_envelopes(wave, RATE), atol=2e-5)  # float32 FFT of values about 0.3
+    found = jax.jit(functools.partial(auditory.envelopes, sample_rate=RATE, oversampling=np.inf))(
+        wave
+    )
+    np.testing.assert_allclose(
+        found, reference_envelopes(wave, RATE), atol=2e-5
+    )  # float32 FFT of values about 0.3
 
 
 @pytest.mark.parametrize("samples, rate", [(16001, 8000), (9999, 48000)])
@@ -70,10 +79,17 @@ def test_subbands_at_lower_rates_have_the_same_envelopes(samples, rate):
     wave = noise(1, samples)
     wave[samples // 2 :] *= 0.01
     wave[samples // 3] = 1.0
-    exact, found = (auditory.envelopes(wave, sample_rate=rate, oversampling=ratio) for ratio in (np.inf, 2.0))
+    exact, found = (
+        auditory.envelopes(wave, sample_rate=rate, oversampling=ratio) for ratio in (np.inf, 2.0)
+    )
     fluctuation = np.std(exact, axis=1)
     assert np.all(np.sqrt(np.mean((found - exact) ** 2, axis=1)) < 0.04 * fluctuation)
-    assert auditory.distance(auditory.envelope_statistics(exact), auditory.envelope_statistics(found))[0] < 0.005
+    assert (
+        auditory.distance(auditory.envelope_statistics(exact), auditory.envelope_statistics(found))[
+            0
+        ]
+        < 0.005
+    )
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -88,7 +104,9 @@ def test_marginals_and_correlations_equal_a_float64_reference(weighted):
     correlation = (deviation * w) @ deviation.T / np.outer(sigma, sigma)
     j, k = auditory.band_pairs(8, auditory.CORRELATION_OFFSETS)
     found = envelope_statistics(envelope.astype(np.float32), weights.astype(np.float32))
-    tolerance = dict(rtol=1e-4, atol=1e-4)  # float32, and deviations of 0.3 % of the mean are taken for ripple
+    tolerance = dict(
+        rtol=1e-4, atol=1e-4
+    )  # float32, and deviations of 0.3 % of the mean are taken for ripple
     np.testing.assert_allclose(found.mean, mean, **tolerance)
     np.testing.assert_allclose(found.variance, sigma**2 / mean**2, **tolerance)
     np.testing.assert_allclose(found.skewness, deviation**3 @ w / sigma**3, **tolerance)
@@ -98,14 +116,21 @@ def test_marginals_and_correlations_equal_a_float64_reference(weighted):
 
 def test_modulation_statistics_equal_their_definition_in_time():
     """The sums over frequencies stand for time averages of filtered envelopes: Parseval's factors, the analytic signal."""
-    envelope = np.random.default_rng(4).gamma(2.0, 0.1, (4, 401))  # an odd length has no Nyquist bin
+    envelope = np.random.default_rng(4).gamma(
+        2.0, 0.1, (4, 401)
+    )  # an odd length has no Nyquist bin
     deviation = envelope - envelope.mean(axis=1, keepdims=True)
     frequencies = np.fft.rfftfreq(401, 1 / 400)
     filtered = lambda filters: np.fft.irfft(np.fft.rfft(deviation)[:, None] * filters[None], n=401)
     found = envelope_statistics(envelope.astype(np.float32))
 
     bands = filtered(auditory.modulation_filters(frequencies))
-    np.testing.assert_allclose(found.modulation, np.mean(bands**2, -1) / deviation.var(axis=1)[:, None], rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(
+        found.modulation,
+        np.mean(bands**2, -1) / deviation.var(axis=1)[:, None],
+        rtol=1e-3,
+        atol=1e-5,
+    )
 
     octaves = filtered(auditory.octave_filters(frequencies))
     sigma = octaves.std(axis=-1)
@@ -139,23 +164,34 @@ def test_the_phase_of_an_octave_shows_in_within():
     for phase in (0.0, np.pi / 2, np.pi):
         for delay in (0.0, 0.013):
             t = time - delay
-            envelope = 0.5 + 0.1 * np.cos(2 * np.pi * 12.5 * t) + 0.1 * np.cos(2 * np.pi * 25 * t + phase)
+            envelope = (
+                0.5 + 0.1 * np.cos(2 * np.pi * 12.5 * t) + 0.1 * np.cos(2 * np.pi * 25 * t + phase)
+            )
             found = envelope_statistics(envelope[None].astype(np.float32))
             # octaves 1.5625 3.125 6.25 12.5 | 25: the pair (12.5, 25) is the fourth
-            np.testing.assert_allclose(found.within[0, 3], [np.cos(phase), np.sin(phase)], atol=0.02)
+            np.testing.assert_allclose(
+                found.within[0, 3], [np.cos(phase), np.sin(phase)], atol=0.02
+            )
 
 
 def test_gain_moves_only_the_mean():
     wave = noise()
     soft, loud = statistics(wave), statistics(3 * wave)
-    np.testing.assert_allclose(loud.mean, soft.mean * 3**0.3, rtol=1e-3)  # the floor at -100 dB is all that differs
+    np.testing.assert_allclose(
+        loud.mean, soft.mean * 3**0.3, rtol=1e-3
+    )  # the floor at -100 dB is all that differs
     for name in set(auditory.Statistics._fields) - {"mean"}:
-        np.testing.assert_allclose(getattr(loud, name), getattr(soft, name), atol=5e-3, err_msg=name)
+        np.testing.assert_allclose(
+            getattr(loud, name), getattr(soft, name), atol=5e-3, err_msg=name
+        )
 
 
 def test_a_circular_shift_moves_nothing():
     wave = noise()
-    still, moved = statistics(wave), statistics(np.roll(wave, 20 * 37))  # whole envelope frames: 20 samples
+    still, moved = (
+        statistics(wave),
+        statistics(np.roll(wave, 20 * 37)),
+    )  # whole envelope frames: 20 samples
     for name, a, b in zip(still._fields, still, moved, strict=True):
         np.testing.assert_allclose(a, b, atol=2e-3, err_msg=name)
 
@@ -164,7 +200,10 @@ def test_weights_choose_the_part_that_counts():
     """A window over the first half hears the first half, whatever the second one holds."""
     loud, soft = noise(1), 0.1 * noise(2)
     window = np.concatenate([np.hanning(RATE), np.zeros(RATE)]).astype(np.float32)
-    one, other = statistics(np.concatenate([loud, soft]), window), statistics(np.concatenate([loud, loud]), window)
+    one, other = (
+        statistics(np.concatenate([loud, soft]), window),
+        statistics(np.concatenate([loud, loud]), window),
+    )
     np.testing.assert_allclose(one.mean, other.mean, rtol=0.02)
     flat = statistics(noise(1), np.full(RATE, 5.0, np.float32))
     for a, b in zip(flat, statistics(noise(1)), strict=True):
@@ -189,7 +228,11 @@ def test_distance_is_zero_at_the_target_and_tells_textures_apart():
 def test_gradient_is_finite_at_silence_and_right_elsewhere():
     """Power 0.3, |a|, sigma: each has an infinite slope somewhere that silence or a constant tone reaches."""
     target = auditory.Statistics(*map(np.asarray, statistics(noise(0, 2000))))
-    both = jax.jit(jax.value_and_grad(lambda wave: auditory.distance(target, auditory.statistics(wave, sample_rate=RATE))[0]))
+    both = jax.jit(
+        jax.value_and_grad(
+            lambda wave: auditory.distance(target, auditory.statistics(wave, sample_rate=RATE))[0]
+        )
+    )
     loss, gradient = (lambda wave: float(both(wave)[0])), (lambda wave: both(wave)[1])
     tone = 0.1 * np.sin(np.arange(2000) * 2 * np.pi / 8)
     for wave in (np.zeros(2000), tone, noise(0, 2000)):
@@ -198,7 +241,9 @@ def test_gradient_is_finite_at_silence_and_right_elsewhere():
     wave, direction = noise(5, 2000), noise(6, 2000)
     step = 0.001
     slope = (loss(wave + step * direction) - loss(wave - step * direction)) / (2 * step)
-    np.testing.assert_allclose(np.vdot(gradient(jnp.asarray(wave)), direction), slope, rtol=0.03)  # central difference in float32; in float64 both agree to 7 digits
+    np.testing.assert_allclose(
+        np.vdot(gradient(jnp.asarray(wave)), direction), slope, rtol=0.03
+    )  # central difference in float32; in float64 both agree to 7 digits
 
 
 def test_one_trace_for_many_sounds():
@@ -229,5 +274,7 @@ def test_bad_input_is_named():
 def test_two_halves_of_a_recording_are_nearer_than_two_recordings(esc10):
     load = lambda path: audio.resample(audio.read(str(esc10 / path))[0][0], 44100, RATE)
     rain, fire = load("rain/3-157149-A.ogg"), load("fire_crackling/5-213802-A.ogg")
-    first, second, other = (statistics(x) for x in (rain[:RATE * 2], rain[RATE * 2 : RATE * 4], fire[: RATE * 2]))
+    first, second, other = (
+        statistics(x) for x in (rain[: RATE * 2], rain[RATE * 2 : RATE * 4], fire[: RATE * 2])
+    )
     assert auditory.distance(first, other)[0] > 5 * auditory.distance(first, second)[0]

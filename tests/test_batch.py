@@ -13,12 +13,16 @@ from audio_texture import optimize, recipes, synthesis
 from audio_texture.recipes import View
 
 RATE = 8000
-BASE = dataclasses.replace(recipes.named("texture-fast"), views=(View(8, (2, 6), 16.0, 4.0),), evaluations=30)
+BASE = dataclasses.replace(
+    recipes.named("texture-fast"), views=(View(8, (2, 6), 16.0, 4.0),), evaluations=30
+)
 
 
 def well(x, data):
     """Its minimum is at data["at"]; NaN from the start where data["bad"]."""
-    value = jnp.sum(jnp.geomspace(1, 100, 12) * (x - data["at"]) ** 2) + jnp.where(data["bad"] > 0, jnp.nan, 0.0)
+    value = jnp.sum(jnp.geomspace(1, 100, 12) * (x - data["at"]) ** 2) + jnp.where(
+        data["bad"] > 0, jnp.nan, 0.0
+    )
     return value, {"well": value}
 
 
@@ -35,21 +39,48 @@ def test_each_run_is_as_if_alone(method, together, mesh):
     """Budgets of their own, one that converges early, one that is NaN from its start: none disturbs another."""
     optimizer = METHODS[method]
     starts = jnp.asarray(np.random.default_rng(0).standard_normal((4, 12)), jnp.float32)
-    data = {"at": jnp.arange(48.0).reshape(4, 12), "bad": jnp.array([0.0, 1.0, 0.0, 0.0]), "rate": jnp.array([0.3, 0.1, 0.5, 0.02])}
+    data = {
+        "at": jnp.arange(48.0).reshape(4, 12),
+        "bad": jnp.array([0.0, 1.0, 0.0, 0.0]),
+        "rate": jnp.array([0.3, 0.1, 0.5, 0.02]),
+    }
     budgets, tolerances = [7, 40, 40, 33], [0.0, 0.0, 0.9, 0.0]
     rows_seen = []
     outcomes = optimize.run_batch(
-        optimizer, jax.vmap(optimizer.init)(starts, data), data, evaluations=budgets, tolerance=tolerances, together=together, mesh=mesh,
-        window=10, chunk=10, on_chunk=lambda _, rows: rows_seen.append([len(of_one) for of_one in rows]),
+        optimizer,
+        jax.vmap(optimizer.init)(starts, data),
+        data,
+        evaluations=budgets,
+        tolerance=tolerances,
+        together=together,
+        mesh=mesh,
+        window=10,
+        chunk=10,
+        on_chunk=lambda _, rows: rows_seen.append([len(of_one) for of_one in rows]),
     )
     assert outcomes[1].reason == "not finite" and np.all(np.isfinite(outcomes[1].state.parameters))
     assert rows_seen[0] == [1, 1, 1, 1] and rows_seen[-1][1] == 1
     for number, outcome in enumerate(outcomes):
         own = jax.tree.map(lambda leaf: leaf[number], data)
-        single = optimize.run(optimizer, optimizer.init(starts[number], own), own, evaluations=budgets[number], tolerance=tolerances[number], window=10, chunk=10)
-        assert (outcome.reason, int(outcome.state.evaluations)) == (single.reason, int(single.state.evaluations))
-        np.testing.assert_allclose(outcome.state.parameters, single.state.parameters, rtol=1e-3, atol=1e-3)
-        assert [row.evaluations for row in outcome.progress] == [row.evaluations for row in single.progress]
+        single = optimize.run(
+            optimizer,
+            optimizer.init(starts[number], own),
+            own,
+            evaluations=budgets[number],
+            tolerance=tolerances[number],
+            window=10,
+            chunk=10,
+        )
+        assert (outcome.reason, int(outcome.state.evaluations)) == (
+            single.reason,
+            int(single.state.evaluations),
+        )
+        np.testing.assert_allclose(
+            outcome.state.parameters, single.state.parameters, rtol=1e-3, atol=1e-3
+        )
+        assert [row.evaluations for row in outcome.progress] == [
+            row.evaluations for row in single.progress
+        ]
 
 
 def test_one_trace_serves_a_batch_of_any_budgets():
@@ -59,7 +90,13 @@ def test_one_trace_serves_a_batch_of_any_budgets():
     optimizer = optimize.lbfgs(loss)
     data = {"at": jnp.ones((3, 12)), "bad": jnp.zeros(3)}
     batch = lambda budget: optimize.run_batch(
-        optimizer, jax.vmap(optimizer.init)(jnp.zeros((3, 12)), data), data, evaluations=[budget] * 3, tolerance=[0.0] * 3, together=True, chunk=4
+        optimizer,
+        jax.vmap(optimizer.init)(jnp.zeros((3, 12)), data),
+        data,
+        evaluations=[budget] * 3,
+        tolerance=[0.0] * 3,
+        together=True,
+        chunk=4,
     )
     batch(9)
     before = len(traces)
@@ -70,9 +107,17 @@ def test_one_trace_serves_a_batch_of_any_budgets():
 @functools.cache
 def varied():
     """Three runs that share one program: other references, weights, sharpness, levels, budgets."""
-    chosen = [BASE, dataclasses.replace(BASE, sharpness=8.0, level=0.0, evaluations=20), dataclasses.replace(BASE, style_weight=3.0, smoothing_hz=5.0)]
+    chosen = [
+        BASE,
+        dataclasses.replace(BASE, sharpness=8.0, level=0.0, evaluations=20),
+        dataclasses.replace(BASE, style_weight=3.0, smoothing_hz=5.0),
+    ]
     references = [[crackle(6000)], [noise(6000)], [crackle(6000, seed=4)]]
-    return chosen, references, synthesis.prepare_batch(chosen, references, sample_rate=RATE, seconds=0.5)
+    return (
+        chosen,
+        references,
+        synthesis.prepare_batch(chosen, references, sample_rate=RATE, seconds=0.5),
+    )
 
 
 @functools.cache
@@ -80,7 +125,10 @@ def alone():
     """The same three, each prepared by itself."""
     chosen, references, _ = varied()
     keys = jax.random.split(jax.random.key(0), 3)
-    problems = [synthesis.prepare(recipe, waves, sample_rate=RATE, seconds=0.5) for recipe, waves in zip(chosen, references, strict=True)]
+    problems = [
+        synthesis.prepare(recipe, waves, sample_rate=RATE, seconds=0.5)
+        for recipe, waves in zip(chosen, references, strict=True)
+    ]
     return [synthesis.run(*parts) for parts in zip(problems, chosen, keys, strict=True)]
 
 
@@ -94,7 +142,9 @@ def test_a_batch_is_its_single_runs(together):
     assert batch.waves.shape == (3, 1, 4000) and batch.losses.shape == (3,)
     for number, single in enumerate(alone()):
         assert batch.losses[number] == pytest.approx(float(single.outcome.state.value), abs=1e-3)
-        assert sum(term[number] for term in batch.terms.values()) == pytest.approx(batch.losses[number], rel=1e-4)
+        assert sum(term[number] for term in batch.terms.values()) == pytest.approx(
+            batch.losses[number], rel=1e-4
+        )
         assert batch.outcomes[number].progress[-1].evaluations == chosen[number].evaluations
         if not together:
             np.testing.assert_array_equal(batch.waves[number], single.wave)
@@ -105,10 +155,14 @@ def test_problems_alike_compile_nothing():
     chosen, _, problems = varied()
     synthesis.run(problems[0], chosen[0], jax.random.key(0))
     compiled = []
-    note = lambda name, *_, **__: compiled.append(name) if name == "/jax/core/compile/backend_compile_duration" else None
+    note = lambda name, *_, **__: (
+        compiled.append(name) if name == "/jax/core/compile/backend_compile_duration" else None
+    )
     jax.monitoring.register_event_duration_secs_listener(note)
     other = dataclasses.replace(BASE, sharpness=2.0)
-    problem = synthesis.prepare(other, [noise(6000, seed=9)], sample_rate=RATE, seconds=0.5, like=problems[0])
+    problem = synthesis.prepare(
+        other, [noise(6000, seed=9)], sample_rate=RATE, seconds=0.5, like=problems[0]
+    )
     synthesis.run(problem, other, jax.random.key(5))
     jax.monitoring.unregister_event_duration_listener(note)
     assert not compiled
@@ -160,6 +214,32 @@ def test_structures_keep_what_decides_the_program(name):
     """A recipe's structure is a valid recipe, its own structure, and blind to numbers and to nothing else."""
     recipe = recipes.named(name)
     assert recipe.structure() == recipe.structure().structure()
-    louder = dataclasses.replace(recipe, sharpness=9.0, style_weight=2 * recipe.style_weight, evaluations=7, learning_rate=0.3)
-    assert louder.structure() == recipe.structure() != dataclasses.replace(recipe, block_seconds=1.0).structure()
-    assert set(recipe.numbers()) == {"sharpness", "style_weight", "auditory_weight", "patches_weight", "rhythm_weight", "levels_weight", "bound_weight", "autocorrelation_weight", "diversity_weight", "learning_rate", "content_weight", "loudness_weight", "spectrum_weight", "power_weight", "variation_weight"}
+    louder = dataclasses.replace(
+        recipe,
+        sharpness=9.0,
+        style_weight=2 * recipe.style_weight,
+        evaluations=7,
+        learning_rate=0.3,
+    )
+    assert (
+        louder.structure()
+        == recipe.structure()
+        != dataclasses.replace(recipe, block_seconds=1.0).structure()
+    )
+    assert set(recipe.numbers()) == {
+        "sharpness",
+        "style_weight",
+        "auditory_weight",
+        "patches_weight",
+        "rhythm_weight",
+        "levels_weight",
+        "bound_weight",
+        "autocorrelation_weight",
+        "diversity_weight",
+        "learning_rate",
+        "content_weight",
+        "loudness_weight",
+        "spectrum_weight",
+        "power_weight",
+        "variation_weight",
+    }

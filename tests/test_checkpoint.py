@@ -9,7 +9,9 @@ from audio_texture import checkpoint, optimize
 
 
 def loss(parameters, data):
-    value = jnp.sum((parameters["x"] ** 2 - data) ** 2) + jnp.sum((parameters["x"][1:] - parameters["y"]) ** 2)
+    value = jnp.sum((parameters["x"] ** 2 - data) ** 2) + jnp.sum(
+        (parameters["x"][1:] - parameters["y"]) ** 2
+    )
     return value, {"all": value}
 
 
@@ -31,7 +33,9 @@ def test_goes_on_bit_for_bit(tmp_path, method):
     state, rows = checkpoint.load(path, start(optimizer))
     assert rows == half.progress
     jax.tree.map(np.testing.assert_array_equal, state, half.state)
-    assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype, leaf.weak_type), state) == jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype, leaf.weak_type), half.state)
+    assert jax.tree.map(
+        lambda leaf: (leaf.shape, leaf.dtype, leaf.weak_type), state
+    ) == jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype, leaf.weak_type), half.state)
     rest = optimize.run(optimizer, state, DATA, evaluations=40, chunk=10, progress=rows)
     jax.tree.map(np.testing.assert_array_equal, rest.state, whole.state)
 

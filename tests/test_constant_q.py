@@ -22,14 +22,19 @@ def windows_by_definition(plan):
     row[high] = first + octave * np.log2(frequency[high] / plan.f_min)
     top = frequency >= centres[last]
     row[top] = last + (frequency[top] - centres[last]) / (plan.sample_rate / 2 - centres[last])
-    hann = [np.where(np.abs(row - k) < 1, 0.5 + 0.5 * np.cos(np.pi * (row - k)), 0.0) for k in range(len(centres))]
+    hann = [
+        np.where(np.abs(row - k) < 1, 0.5 + 0.5 * np.cos(np.pi * (row - k)), 0.0)
+        for k in range(len(centres))
+    ]
     return np.array(hann) / np.sqrt(np.sum(np.square(hann), axis=0))
 
 
 @pytest.mark.parametrize("samples, frames", [(1000, None), (1001, None), (1000, 300)])
 def test_cqt_is_its_definition(samples, frames):
     """Every row a band-pass filter, sampled: catches a bin in a wrong row or column, and phases that turn with the row."""
-    plan = constant_q.plan(sample_rate=8000, samples=samples, bins_per_octave=12, f_min=300.0, frames=frames)
+    plan = constant_q.plan(
+        sample_rate=8000, samples=samples, bins_per_octave=12, f_min=300.0, frames=frames
+    )
     wave = noise(samples)[0]
     spectrum = np.fft.rfft(wave.astype(np.float64))
     time = np.arange(plan.frames) / plan.frames
@@ -43,12 +48,16 @@ def test_cqt_is_its_definition(samples, frames):
 def test_the_rows():
     """Octaves of so many rows from f_min up, DC and Nyquist at the ends, and no jump of spacing where constant Q begins."""
     for sample_rate, octave in ((8000, 12), (44100, 24), (22050, 48)):
-        plan = constant_q.plan(sample_rate=sample_rate, samples=3 * sample_rate, bins_per_octave=octave, f_min=40.0)
+        plan = constant_q.plan(
+            sample_rate=sample_rate, samples=3 * sample_rate, bins_per_octave=octave, f_min=40.0
+        )
         centres, first = plan.frequencies, plan.first_row
         assert centres[0] == 0 and centres[first] == 40 and centres[-1] == sample_rate / 2
         np.testing.assert_allclose(centres[first + octave : -1], 2 * centres[first : -1 - octave])
         spacing = np.diff(centres)
-        assert np.all(spacing > 0) and spacing[first] / spacing[first - 1] == pytest.approx(1, abs=0.05)
+        assert np.all(spacing > 0) and spacing[first] / spacing[first - 1] == pytest.approx(
+            1, abs=0.05
+        )
         assert 0.4 < spacing[-1] / spacing[-2] < 1.7
 
 
@@ -58,7 +67,9 @@ def test_the_rows():
 def test_icqt_undoes_cqt(sample_rate, octave, samples):
     """120 dB whatever the length, even, odd or prime: catches a bin that two others of its row overwrite, and lost ends."""
     samples += 2 * sample_rate
-    plan = constant_q.plan(sample_rate=sample_rate, samples=samples, bins_per_octave=octave, f_min=50.0)
+    plan = constant_q.plan(
+        sample_rate=sample_rate, samples=samples, bins_per_octave=octave, f_min=50.0
+    )
     wave = noise(samples)[0] + np.float32(0.05)
     found = constant_q.icqt(constant_q.cqt(wave, plan), plan)
     assert found.dtype == jnp.float32 and found.shape == wave.shape
@@ -98,8 +109,12 @@ def test_icqt_of_no_waves_spectrum_is_the_nearest():
 
 @pytest.mark.parametrize("row", [5, 30, 61])
 def test_a_tone_lands_at_its_row_with_its_amplitude(row):
-    plan = constant_q.plan(**{**SMALL, "samples": 16000})  # the ends, which do not meet, are far from the middle
-    tone = 0.3 * np.sin(2 * np.pi * plan.frequencies[row] * np.arange(16000) / 8000).astype(np.float32)
+    plan = constant_q.plan(
+        **{**SMALL, "samples": 16000}
+    )  # the ends, which do not meet, are far from the middle
+    tone = 0.3 * np.sin(2 * np.pi * plan.frequencies[row] * np.arange(16000) / 8000).astype(
+        np.float32
+    )
     middle = np.abs(constant_q.cqt(tone, plan))[plan.frames // 4 : -plan.frames // 4]
     assert np.all(np.argmax(middle, axis=1) == row)
     np.testing.assert_allclose(middle[:, row], 0.3, rtol=0.02)
@@ -107,8 +122,12 @@ def test_a_tone_lands_at_its_row_with_its_amplitude(row):
 
 def test_a_click_lands_at_its_time():
     plan = constant_q.plan(**SMALL)
-    found = np.abs(constant_q.cqt(np.eye(1, 4000, 1000, dtype=np.float32)[0], plan))[:, plan.first_row :]
-    np.testing.assert_allclose(np.argmax(found, axis=0) / plan.frames, 0.25, atol=1.01 / plan.frames)
+    found = np.abs(constant_q.cqt(np.eye(1, 4000, 1000, dtype=np.float32)[0], plan))[
+        :, plan.first_row :
+    ]
+    np.testing.assert_allclose(
+        np.argmax(found, axis=0) / plan.frames, 0.25, atol=1.01 / plan.frames
+    )
 
 
 def tones(plan, shift):
@@ -117,7 +136,9 @@ def tones(plan, shift):
     octave = plan.bins_per_octave
     hertz = plan.f_min * 2 ** ((np.array([1.5, 2.03, 2.6, 3.4]) * octave + shift) / octave)
     steady = np.sum(np.cos(2 * np.pi * hertz[:, None] * time[None] + np.arange(4)[:, None]), axis=0)
-    glide = np.cos(2 * np.pi * plan.f_min * 2 ** (4.2 + shift / octave) * np.expm1(0.02 * time) / 0.02)
+    glide = np.cos(
+        2 * np.pi * plan.f_min * 2 ** (4.2 + shift / octave) * np.expm1(0.02 * time) / 0.02
+    )
     return (np.hanning(plan.samples) * (steady + glide)).astype(np.float32)
 
 
@@ -125,7 +146,9 @@ def tones(plan, shift):
 def test_higher_pitch_is_higher_rows(octave, shift):
     """Within 1 %: catches rows of unlike gain or shape."""
     plan = constant_q.plan(sample_rate=16000, samples=64000, bins_per_octave=octave, f_min=60.0)
-    low, high = (np.abs(constant_q.cqt(tones(plan, k), plan))[:, plan.first_row : -2] for k in (0, shift))
+    low, high = (
+        np.abs(constant_q.cqt(tones(plan, k), plan))[:, plan.first_row : -2] for k in (0, shift)
+    )
     assert relative_error(high[:, shift:], low[:, :-shift]) < 0.01
     assert relative_error(high, low) > 0.5
 
@@ -138,10 +161,14 @@ def test_higher_speed_is_higher_rows(octave, shift):
         samples = round(32000 / speed)
         time = np.arange(samples) * speed / 16000
         wave = sum(
-            np.exp(-30 * np.maximum(time - at, 0)) * (time > at) * np.sin(2 * np.pi * (hertz * (time - at) + 900 * (time - at) ** 2)) ** 3
+            np.exp(-30 * np.maximum(time - at, 0))
+            * (time > at)
+            * np.sin(2 * np.pi * (hertz * (time - at) + 900 * (time - at) ** 2)) ** 3
             for at, hertz in ((0.2, 300), (0.55, 500), (0.6, 900), (1.3, 400))
         )
-        plan = constant_q.plan(sample_rate=16000, samples=samples, bins_per_octave=octave, f_min=120.0, frames=4000)
+        plan = constant_q.plan(
+            sample_rate=16000, samples=samples, bins_per_octave=octave, f_min=120.0, frames=4000
+        )
         return np.abs(constant_q.cqt(wave.astype(np.float32), plan))[:, plan.first_row : -2]
 
     slow, fast = played(1.0), played(2 ** (shift / octave))
@@ -155,9 +182,13 @@ def test_gradient_by_finite_differences():
     loss = lambda wave: jnp.sum(jnp.log1p(100 * jnp.abs(constant_q.cqt(wave, plan) - 0.5 * target)))
     wave, direction = noise(4000, 2)
     step = np.float32(1e-3)
-    slope = (float(loss(wave + step * direction)) - float(loss(wave - step * direction))) / (2 * float(step))
+    slope = (float(loss(wave + step * direction)) - float(loss(wave - step * direction))) / (
+        2 * float(step)
+    )
     assert float(jax.grad(loss)(wave) @ direction) == pytest.approx(slope, rel=5e-3)
-    silent = jax.grad(lambda wave: jnp.sum(jnp.abs(constant_q.cqt(wave, plan))))(np.zeros(4000, np.float32))
+    silent = jax.grad(lambda wave: jnp.sum(jnp.abs(constant_q.cqt(wave, plan))))(
+        np.zeros(4000, np.float32)
+    )
     assert np.all(np.isfinite(silent))
 
 
@@ -168,18 +199,30 @@ def test_jit_vmap_and_eager_agree():
     with jax.disable_jit():
         expected = [constant_q.cqt(wave, plan) for wave in waves]
         back = [constant_q.icqt(one, plan) for one in expected]
-    for found in (jax.vmap(lambda wave: constant_q.cqt(wave, plan))(waves), jax.jit(jax.vmap(constant_q.cqt, (0, None)))(waves, plan)):
+    for found in (
+        jax.vmap(lambda wave: constant_q.cqt(wave, plan))(waves),
+        jax.jit(jax.vmap(constant_q.cqt, (0, None)))(waves, plan),
+    ):
         assert relative_error(found, np.stack(expected)) < 1e-6
-    assert relative_error(jax.jit(jax.vmap(constant_q.icqt, (0, None)))(found, plan), np.stack(back)) < 1e-6
+    assert (
+        relative_error(jax.jit(jax.vmap(constant_q.icqt, (0, None)))(found, plan), np.stack(back))
+        < 1e-6
+    )
 
 
 @pytest.mark.parametrize(
     "changes, message",
     [
         ({"bins_per_octave": 0}, "bins_per_octave must be at least 1, got 0"),
-        ({"f_min": 0.0}, "f_min must be above 0 and at most a quarter of the sample rate, 2000 Hz, got 0"),
+        (
+            {"f_min": 0.0},
+            "f_min must be above 0 and at most a quarter of the sample rate, 2000 Hz, got 0",
+        ),
         ({"f_min": 2001.0}, "at most a quarter of the sample rate, 2000 Hz, got 2001"),
-        ({"f_min": 30.0}, "4000 samples at 8000 Hz do not resolve 12 bins per octave at f_min = 30 Hz: f_min must be at least 34 Hz"),
+        (
+            {"f_min": 30.0},
+            "4000 samples at 8000 Hz do not resolve 12 bins per octave at f_min = 30 Hz: f_min must be at least 34 Hz",
+        ),
         ({"frames": 100}, "frames must be at least [0-9]+, what the widest row holds, got 100"),
     ],
 )
@@ -236,14 +279,20 @@ def test_log_map_has_the_authors_size():
     """2018 rows, and the diagonal of the round trip that was measured of their code."""
     found = constant_q.log_map(1024)
     assert found.forward.shape == (513, 2018)
-    np.testing.assert_allclose(np.diag(found.forward @ found.inverse)[[9, 10, 11, 20]], [0.036, 0.485, 0.94, 0.994], atol=6e-4)
+    np.testing.assert_allclose(
+        np.diag(found.forward @ found.inverse)[[9, 10, 11, 20]],
+        [0.036, 0.485, 0.94, 0.994],
+        atol=6e-4,
+    )
 
 
 @pytest.mark.parametrize("n_fft, lowest", [(256, 1), (256, 10), (255, 4), (1024, 10)])
 def test_exact_log_map_comes_back(n_fft, lowest):
     found = constant_q.log_map(n_fft, lowest=lowest, exact=True)
     spectra = np.abs(noise(n_fft // 2 + 1, 9))
-    np.testing.assert_allclose(spectra @ found.forward @ found.inverse, spectra, atol=1e-5 * spectra.max())
+    np.testing.assert_allclose(
+        spectra @ found.forward @ found.inverse, spectra, atol=1e-5 * spectra.max()
+    )
 
 
 @pytest.mark.parametrize("options", [{}, {"exact": True}, {"rows": 513}])
@@ -253,16 +302,21 @@ def test_log_map_says_where_its_rows_stand(options):
     assert found.position.shape == (found.forward.shape[1],)
     for hertz_bin in (20, 60, 200):
         peak = np.exp(-0.5 * (np.arange(513, dtype=np.float32) - hertz_bin) ** 2 / 4)
-        assert found.position[np.argmax(peak @ found.forward)] == pytest.approx(hertz_bin, abs=0.01 * hertz_bin + 0.5)
+        assert found.position[np.argmax(peak @ found.forward)] == pytest.approx(
+            hertz_bin, abs=0.01 * hertz_bin + 0.5
+        )
 
 
-@pytest.mark.parametrize("options, message", [
-    ({"lowest": 0}, "lowest must be from 1 to n_fft // 2 - 1 = 63, got 0"),
-    ({"lowest": 64}, "lowest must be from 1 to n_fft // 2 - 1 = 63, got 64"),
-    ({"rows": 0}, "rows must be from 1 to 121, and None if exact, got 0"),
-    ({"rows": 200}, "rows must be from 1 to 121, and None if exact, got 200"),
-    ({"rows": 65, "exact": True}, "rows must be from 1 to 121, and None if exact, got 65"),
-])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"lowest": 0}, "lowest must be from 1 to n_fft // 2 - 1 = 63, got 0"),
+        ({"lowest": 64}, "lowest must be from 1 to n_fft // 2 - 1 = 63, got 64"),
+        ({"rows": 0}, "rows must be from 1 to 121, and None if exact, got 0"),
+        ({"rows": 200}, "rows must be from 1 to 121, and None if exact, got 200"),
+        ({"rows": 65, "exact": True}, "rows must be from 1 to 121, and None if exact, got 65"),
+    ],
+)
 def test_log_maps_that_cannot_be_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         constant_q.log_map(128, **options)
@@ -283,7 +337,10 @@ def test_griffin_lim_recovers_a_sound_from_its_rows():
     )
     np.testing.assert_allclose(recover(jnp.angle(spectrum), 5, 0.99), wave, atol=1e-4)
     start = phase.random_phase(jax.random.key(0), magnitude)
-    plain = [convergence(recover(start, iterations, 0.0), magnitude, plan) for iterations in (0, 2, 10, 40)]
+    plain = [
+        convergence(recover(start, iterations, 0.0), magnitude, plan)
+        for iterations in (0, 2, 10, 40)
+    ]
     assert all(after < before for before, after in zip(plain, plain[1:]))
     assert convergence(recover(start, 40, 0.99), magnitude, plan) < 0.9 * plain[-1]
 
@@ -294,7 +351,9 @@ def test_constant_q_phase_restores_a_steady_tone(hertz):
     plan = constant_q.plan(**SMALL)
     tone = np.sin(2 * np.pi * hertz * np.arange(4000) / 8000).astype(np.float32)
     magnitude = jnp.abs(constant_q.cqt(tone, plan))
-    found = phase.constant_q_griffin_lim(magnitude, phase.constant_q_phase(magnitude, plan), plan, iterations=0)
+    found = phase.constant_q_griffin_lim(
+        magnitude, phase.constant_q_phase(magnitude, plan), plan, iterations=0
+    )
     assert convergence(found, magnitude, plan) < 0.05
     peak = np.argmax(np.abs(np.fft.rfft(found * np.hanning(4000), 1 << 16))) / (1 << 16) * 8000
     assert peak == pytest.approx(hertz, abs=0.6)

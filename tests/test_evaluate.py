@@ -17,15 +17,28 @@ ROOT = pathlib.Path(__file__).parents[1]
 
 def run(*command, cwd=None):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
-    return subprocess.run([sys.executable, *map(str, command)], cwd=cwd or ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        [sys.executable, *map(str, command)],
+        cwd=cwd or ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
 
 
 def evaluate(*arguments, cwd=None):
-    return run("-m", "launch.evaluate", *arguments, cwd=cwd) if cwd else launched("evaluate", *arguments)
+    return (
+        run("-m", "launch.evaluate", *arguments, cwd=cwd)
+        if cwd
+        else launched("evaluate", *arguments)
+    )
 
 
 def noise(seed, seconds=1.5, rate=8000, channels=1):
-    return (0.1 * np.random.default_rng(seed).standard_normal((channels, round(seconds * rate)))).astype(np.float32)
+    return (
+        0.1 * np.random.default_rng(seed).standard_normal((channels, round(seconds * rate)))
+    ).astype(np.float32)
 
 
 @pytest.fixture
@@ -47,8 +60,11 @@ def folder(tmp_path):
 
 def test_rows_come_in_the_order_of_the_candidates(folder):
     result = evaluate(
-        f"--reference={folder}/reference.wav", f"--candidate={folder}/other.wav", f"--candidate={folder}/copy.wav",
-        f"--heldout={folder}/heldout.wav", f"--output_dir={folder}/out",
+        f"--reference={folder}/reference.wav",
+        f"--candidate={folder}/other.wav",
+        f"--candidate={folder}/copy.wav",
+        f"--heldout={folder}/heldout.wav",
+        f"--output_dir={folder}/out",
     )
     assert result.returncode == 0, result.stderr
     rows = json.loads((folder / "out" / "quality.json").read_text())
@@ -66,7 +82,11 @@ def test_rows_come_in_the_order_of_the_candidates(folder):
     assert "http" not in page.replace("http-equiv", "")  # self-contained
     assert json.loads((folder / "out" / "config.json").read_text())["program"] == "evaluate"
 
-    again = evaluate(f"--reference={folder}/reference.wav", f"--candidate={folder}/copy.wav", f"--output_dir={folder}/out")
+    again = evaluate(
+        f"--reference={folder}/reference.wav",
+        f"--candidate={folder}/copy.wav",
+        f"--output_dir={folder}/out",
+    )
     assert again.returncode == 2 and "--overwrite" in again.stderr
 
 
@@ -134,7 +154,10 @@ print(json.dumps(found))
 
 def test_bad_input_ends_in_one_line_with_nothing_written(folder):
     before = sorted(folder.rglob("*"))
-    cases = [[f"--output_dir={folder}/out", *(argument.format(folder) for argument in arguments)] for arguments, _ in BAD]
+    cases = [
+        [f"--output_dir={folder}/out", *(argument.format(folder) for argument in arguments)]
+        for arguments, _ in BAD
+    ]
     result = run("-c", LOOP, json.dumps(cases))
     assert result.returncode == 0, result.stderr
     for (code, complaint), (arguments, words) in zip(json.loads(result.stdout), BAD, strict=True):

@@ -19,7 +19,16 @@ BASE = {
     "layer",
     "optimize",
 }
-STAGES = {"canvas", "phase", "networks", "infinite_width", "auditory", "statistics", "checkpoint", "walk"}
+STAGES = {
+    "canvas",
+    "phase",
+    "networks",
+    "infinite_width",
+    "auditory",
+    "statistics",
+    "checkpoint",
+    "walk",
+}
 JUDGES = {"objective", "quality"}
 NETWORKS = {"weights", "training"}
 ENDS = {"synthesis", "report"}
@@ -36,7 +45,9 @@ ALLOWED = {
     "views": BASE | {"recipes"},
     "matching": BASE | STAGES | JUDGES | {"recipes", "views", "weights"},
     "mixing": BASE | STAGES | JUDGES | {"recipes", "views", "matching"},
-    **dict.fromkeys(ENDS, BASE | STAGES | JUDGES | {"recipes", "views", "matching", "mixing", "weights"}),
+    **dict.fromkeys(
+        ENDS, BASE | STAGES | JUDGES | {"recipes", "views", "matching", "mixing", "weights"}
+    ),
     "streaming": BASE | STAGES | JUDGES | {"recipes", "matching", "mixing", "synthesis"},
     "gallery": {"report"},
 }
@@ -59,18 +70,28 @@ def imports(module):
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_point_one_way(module):
     """Catches a stage that reaches for what stands after it, and a new module that no layer was chosen for."""
-    assert module in ALLOWED, f"{module} has no place in the order of imports yet: choose one here and in BUILD_NOTES.md."
+    assert module in ALLOWED, (
+        f"{module} has no place in the order of imports yet: choose one here and in BUILD_NOTES.md."
+    )
     own = {name.split(".")[1] for name in imports(module) if name.startswith("audio_texture.")}
-    assert own <= ALLOWED[module], f"{module} may not import {', '.join(sorted(own - ALLOWED[module]))}."
+    assert own <= ALLOWED[module], (
+        f"{module} may not import {', '.join(sorted(own - ALLOWED[module]))}."
+    )
 
 
 @pytest.mark.parametrize("module", INSIGHTS)
 def test_experiments_stand_at_the_end(module):
     """Catches an experiment that another needs: they share experiment.py alone, which needs none; and a module that needs an experiment."""
-    own = {name.split(".")[2] for name in imports(module) if name.startswith("audio_texture.insights.")}
+    own = {
+        name.split(".")[2] for name in imports(module) if name.startswith("audio_texture.insights.")
+    }
     everything = {each.split("/")[1] for each in INSIGHTS}
-    assert own <= {"__init__": everything, "experiment": set()}.get(module.split("/")[1], {"experiment"})
-    assert not any(name.startswith("audio_texture.insights") for each in MODULES for name in imports(each))
+    assert own <= {"__init__": everything, "experiment": set()}.get(
+        module.split("/")[1], {"experiment"}
+    )
+    assert not any(
+        name.startswith("audio_texture.insights") for each in MODULES for name in imports(each)
+    )
 
 
 @pytest.mark.parametrize("module", [*MODULES, *INSIGHTS, "__init__"])

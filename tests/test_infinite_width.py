@@ -41,16 +41,25 @@ def test_relu_covariance_is_the_integral(correlation):
     angle = np.arccos(correlation)
     positive = lambda theta: max(np.cos(theta), 0) * max(np.cos(theta - angle), 0)
     breaks = [-np.pi / 2, np.pi / 2, angle - np.pi / 2, angle + np.pi / 2]
-    expected = 2.0 * 0.7 * scipy.integrate.quad(positive, -np.pi, 2 * np.pi - np.pi, points=breaks, epsabs=1e-12)[0] / np.pi
+    expected = (
+        2.0
+        * 0.7
+        * scipy.integrate.quad(positive, -np.pi, 2 * np.pi - np.pi, points=breaks, epsabs=1e-12)[0]
+        / np.pi
+    )
     covariance = np.float32(correlation * 2.0 * 0.7)
-    found = infinite_width.relu_covariance(np.full((1, 1), covariance), np.full(1, 4.0, np.float32), np.full(1, 0.49, np.float32))
+    found = infinite_width.relu_covariance(
+        np.full((1, 1), covariance), np.full(1, 4.0, np.float32), np.full(1, 0.49, np.float32)
+    )
     assert float(found[0, 0]) == pytest.approx(expected, abs=1e-6)
 
 
 def test_relu_covariance_is_the_mean_over_filters():
     """Monte Carlo over a million filters in float64, for frames of a sound. Catches a lost factor of two pi."""
     patches = X[:6].astype(np.float64)
-    activations = np.maximum(np.random.default_rng(1).standard_normal((1_000_000, 5)) @ patches.T, 0)
+    activations = np.maximum(
+        np.random.default_rng(1).standard_normal((1_000_000, 5)) @ patches.T, 0
+    )
     covariance = (patches @ patches.T).astype(np.float32)
     found = infinite_width.relu_covariance(covariance, np.diag(covariance), np.diag(covariance))
     assert relative_error(found, activations.T @ activations / len(activations)) < 0.005
@@ -63,7 +72,11 @@ def test_relu_product_and_its_slopes(size):
     exact = cosine.astype(np.float64)
     angle, root = np.pi - np.arccos(exact), np.sqrt(1 - exact**2)
     sizes = np.full_like(cosine, size)
-    np.testing.assert_allclose(infinite_width.relu_product(size * cosine, sizes), size * (root + angle * exact) / (2 * np.pi), atol=1e-6)
+    np.testing.assert_allclose(
+        infinite_width.relu_product(size * cosine, sizes),
+        size * (root + angle * exact) / (2 * np.pi),
+        atol=1e-6,
+    )
     slopes = jax.vmap(jax.grad(infinite_width.relu_product, argnums=(0, 1)))(size * cosine, sizes)
     np.testing.assert_allclose(slopes[0], angle / (2 * np.pi), atol=1e-6)
     # Near the ends 1 - c^2 has few digits left.
@@ -90,7 +103,10 @@ def kernel_by_definition(x, layers):
     for layer in layers:
         taps = [i * layer.dilation for i in range(layer.width)]
         frames = len(products) - taps[-1]
-        summed = [[2 * np.mean([products[t + i, u + i] for i in taps]) for u in range(frames)] for t in range(frames)]
+        summed = [
+            [2 * np.mean([products[t + i, u + i] for i in taps]) for u in range(frames)]
+            for t in range(frames)
+        ]
         products = relu_kernel_by_definition(np.array(summed))
         frames = len(products) // layer.pool
         pools = [slice(i * layer.pool, (i + 1) * layer.pool) for i in range(frames)]
@@ -106,7 +122,11 @@ NETWORKS = [
     (Layer(3, pool=2), Layer(2)),
     (Layer(2, 3, 2), Layer(5, 2, 3)),
 ]
-of_networks = pytest.mark.parametrize("layers", NETWORKS, ids=lambda layers: "+".join(f"{l.width}x{l.dilation}p{l.pool}" for l in layers))
+of_networks = pytest.mark.parametrize(
+    "layers",
+    NETWORKS,
+    ids=lambda layers: "+".join(f"{l.width}x{l.dilation}p{l.pool}" for l in layers),
+)
 
 
 @of_networks
@@ -133,15 +153,25 @@ def test_what_of_a_grams_distance_depends_on_x(layers):
 
     def by_kernels(x):
         own, other = (self_kernel(frame_products(z, z), layers) for z in (x, Y))
-        across = infinite_width.cross_kernel(frame_products(x, Y), own.variances, other.variances, layers)
+        across = infinite_width.cross_kernel(
+            frame_products(x, Y), own.variances, other.variances, layers
+        )
         return jnp.mean(own.values**2) - 2 * jnp.mean(across**2)
 
     def gap(x):
         variances = self_kernel(frame_products(Y, Y), layers).variances
-        return infinite_width.gram_gap(infinite_width.own_products(x), jnp.mean(x * x, axis=1), frame_products(x, Y), variances, layers)
+        return infinite_width.gram_gap(
+            infinite_width.own_products(x),
+            jnp.mean(x * x, axis=1),
+            frame_products(x, Y),
+            variances,
+            layers,
+        )
 
     x = np.where(np.arange(40)[:, None] == 7, 0, X)
-    (value, gradient), (expected, wanted) = (jax.jit(jax.value_and_grad(one))(x) for one in (gap, by_kernels))
+    (value, gradient), (expected, wanted) = (
+        jax.jit(jax.value_and_grad(one))(x) for one in (gap, by_kernels)
+    )
     assert value == pytest.approx(float(expected), rel=1e-4)
     # A frame of silence has a slope only by those beside it.
     np.testing.assert_allclose(gradient, wanted, atol=2e-4 * np.max(np.abs(wanted)))
@@ -151,15 +181,21 @@ def test_the_variances_of_a_reference_have_their_slope():
     """Nobody fits them here, but a slope that is silently zero would be a trap."""
     layers = (Layer(2),)
     cross_products, products = frame_products(X, Y), frame_products(X, X)
-    gap = lambda variance: infinite_width.gram_gap(products, jnp.mean(X * X, axis=1), cross_products, [variance], layers)
+    gap = lambda variance: infinite_width.gram_gap(
+        products, jnp.mean(X * X, axis=1), cross_products, [variance], layers
+    )
     variance = self_kernel(frame_products(Y, Y), layers).variances[0] + 0.05
     found, step = np.asarray(jax.grad(gap)(variance)), 0.02 * np.asarray(variance)
-    assert float(gap(variance + step) - gap(variance - step)) == pytest.approx(2 * np.vdot(found, step), rel=0.02)
+    assert float(gap(variance + step) - gap(variance - step)) == pytest.approx(
+        2 * np.vdot(found, step), rel=0.02
+    )
 
 
 @pytest.mark.parametrize("layers", [(Layer(3),), (Layer(2, 2, 2), Layer(2))])
 def test_kernel_grows_with_the_square_of_the_level(layers):
-    np.testing.assert_allclose(kernel(3 * X, layers).values, 9 * kernel(X, layers).values, rtol=1e-5)
+    np.testing.assert_allclose(
+        kernel(3 * X, layers).values, 9 * kernel(X, layers).values, rtol=1e-5
+    )
 
 
 def test_two_layers_keep_the_size_of_the_signal():
@@ -170,7 +206,9 @@ def test_two_layers_keep_the_size_of_the_signal():
 
 @pytest.mark.parametrize("layers, span", [((Layer(11),), 11), ((Layer(3, 8),), 17)])
 def test_too_few_frames_are_refused(layers, span):
-    with pytest.raises(ValueError, match=f"10 frames are fewer than the {span} that a kernel spans"):
+    with pytest.raises(
+        ValueError, match=f"10 frames are fewer than the {span} that a kernel spans"
+    ):
         kernel(X[:10], layers)
 
 
@@ -186,7 +224,9 @@ def test_too_few_frames_for_a_pool_are_refused():
 def explicit_gram(layers):
     net = networks.FrequencyAsChannels(layers, "normal", "valid", "mean")
     tap = f"{'pool' if layers[-1].pool > 1 else 'relu'}_{len(layers)}"
-    return lambda key: objective.of_network(net.init, lambda weights, x: {"a": net.apply(weights, x)[tap]}, key, objective.gram())
+    return lambda key: objective.of_network(
+        net.init, lambda weights, x: {"a": net.apply(weights, x)[tap]}, key, objective.gram()
+    )
 
 
 def distance_and_gradient(one, reference, x):
@@ -195,7 +235,11 @@ def distance_and_gradient(one, reference, x):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shape, widest", [([(3, 1, 2)], 4096), ([(2, 2, 1), (3, 1, 1)], 1024)], ids=["one layer", "two layers"])
+@pytest.mark.parametrize(
+    "shape, widest",
+    [([(3, 1, 2)], 4096), ([(2, 2, 1), (3, 1, 1)], 1024)],
+    ids=["one layer", "two layers"],
+)
 def test_explicit_networks_converge_to_the_closed_form(shape, widest):
     """The relative Gram distance and its gradient approach the closed form's as 1 / sqrt(filters), the Monte Carlo rate.
 
@@ -206,7 +250,9 @@ def test_explicit_networks_converge_to_the_closed_form(shape, widest):
     counts, errors = [widest // 16, widest // 4, widest], []
     for filters in counts:
         one = explicit_gram([Layer(*sizes, filters) for sizes in shape])
-        drawn = jax.jit(lambda keys: jax.lax.map(lambda key: distance_and_gradient(one(key), X, Y), keys))
+        drawn = jax.jit(
+            lambda keys: jax.lax.map(lambda key: distance_and_gradient(one(key), X, Y), keys)
+        )
         values, gradients = drawn(jax.random.split(jax.random.key(filters), 10))
         of_value = np.sqrt(np.mean((np.asarray(values) / value - 1) ** 2))
         of_gradient = np.sqrt(np.mean([relative_error(g, gradient) ** 2 for g in gradients]))
@@ -266,10 +312,26 @@ def test_gradients_are_those_of_finite_differences(layers):
     """In float64; the polynomial in place of arccos limits it to 1e-5 or so."""
     with jax.enable_x64(True):
         x, y = jnp.asarray(X[:9], jnp.float64), jnp.asarray(Y[:9], jnp.float64)
-        check_grads(jax.jit(lambda x: infinite_width.content_distance(x, y, layers)), (x,), 1, modes=["rev"], eps=1e-3, rtol=1e-3, atol=1e-5)
+        check_grads(
+            jax.jit(lambda x: infinite_width.content_distance(x, y, layers)),
+            (x,),
+            1,
+            modes=["rev"],
+            eps=1e-3,
+            rtol=1e-3,
+            atol=1e-5,
+        )
         one = objective.infinite_gram([layers])
         target = jax.jit(one.fit)(y)
-        check_grads(jax.jit(lambda x: one.distance(target, x)[0]), (x,), 1, modes=["rev"], eps=1e-3, rtol=1e-3, atol=1e-5)
+        check_grads(
+            jax.jit(lambda x: one.distance(target, x)[0]),
+            (x,),
+            1,
+            modes=["rev"],
+            eps=1e-3,
+            rtol=1e-3,
+            atol=1e-5,
+        )
 
 
 SILENT = np.where(np.arange(40)[:, None] < 20, 0, X)
@@ -279,14 +341,35 @@ SILENT = np.where(np.arange(40)[:, None] < 20, 0, X)
 def value_and_gradient(x, reference):
     layers = (Layer(2, 1, 2), Layer(2))
     one = objective.infinite_gram([layers, [Layer(1)]], relative=False)
-    loss = lambda x: one.distance(one.fit(reference), x)[0] + infinite_width.content_distance(x, reference, layers)
+    loss = lambda x: (
+        one.distance(one.fit(reference), x)[0]
+        + infinite_width.content_distance(x, reference, layers)
+    )
     return jax.value_and_grad(loss)(x)
 
 
 @pytest.mark.parametrize(
     "x, reference",
-    [(X, X), (np.repeat(X[:1], 40, axis=0), X), (SILENT, X), (X, SILENT), (np.zeros_like(X), X), (SILENT, SILENT), (1e-20 * X, X), (-X, X)],
-    ids=["itself", "identical frames", "half silent", "half silent target", "silent", "both half silent", "faint", "opposite"],
+    [
+        (X, X),
+        (np.repeat(X[:1], 40, axis=0), X),
+        (SILENT, X),
+        (X, SILENT),
+        (np.zeros_like(X), X),
+        (SILENT, SILENT),
+        (1e-20 * X, X),
+        (-X, X),
+    ],
+    ids=[
+        "itself",
+        "identical frames",
+        "half silent",
+        "half silent target",
+        "silent",
+        "both half silent",
+        "faint",
+        "opposite",
+    ],
 )
 def test_gradients_are_finite(x, reference):
     """Catches the slopes of the root at zero and of arccos at one: a single NaN frame ends a run."""
@@ -301,5 +384,9 @@ def test_gradient_near_the_target_still_points_there(away):
     In one layer of width one the distance is nearly quadratic, |x - c|^2 / 2 at every frame.
     """
     step = away * np.random.default_rng(5).standard_normal(X.shape).astype(np.float32)
-    gradient = np.asarray(jax.jit(jax.grad(infinite_width.content_distance), static_argnums=2)(X + step, X, (Layer(1),)))
+    gradient = np.asarray(
+        jax.jit(jax.grad(infinite_width.content_distance), static_argnums=2)(
+            X + step, X, (Layer(1),)
+        )
+    )
     assert np.vdot(gradient, step) / np.linalg.norm(gradient) / np.linalg.norm(step) > 0.9

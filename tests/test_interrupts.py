@@ -64,7 +64,9 @@ def test_sigterm_in_the_loop(sound, tmp_path):
     next(line for line in process.stderr if "50/2000" in line)
     ended(process, signal.SIGTERM)
     assert audio.read(f"{tmp_path}/out/texture.wav")[0].shape == (1, 2400)
-    assert (tmp_path / "out/report.html").exists() and (tmp_path / "out/checkpoint_0.safetensors").exists()
+    assert (tmp_path / "out/report.html").exists() and (
+        tmp_path / "out/checkpoint_0.safetensors"
+    ).exists()
 
 
 @pytest.mark.slow

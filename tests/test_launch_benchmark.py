@@ -15,7 +15,9 @@ OPTIMISED = {**os.environ, "JAX_DISABLE_MOST_OPTIMIZATIONS": "0"}
 
 def run(*arguments: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "launch.benchmark", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=OPTIMISED, capture_output=True, text=True, timeout=600, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, env=OPTIMISED, capture_output=True, text=True, timeout=600, check=False
+    )
 
 
 @pytest.mark.long
@@ -24,14 +26,28 @@ def test_rows(tmp_path):
     done = run("--cases=phase", f"--output_dir={tmp_path}")
     assert done.returncode == 0, done.stderr
     rows = {row["name"]: row for row in json.loads((tmp_path / "benchmark.json").read_text())}
-    assert rows.keys() == {"griffin-lim-50", "fast-griffin-lim-50", "spsi", "spsi+griffin-lim-50", "spsi+fast-griffin-lim-50"}
+    assert rows.keys() == {
+        "griffin-lim-50",
+        "fast-griffin-lim-50",
+        "spsi",
+        "spsi+griffin-lim-50",
+        "spsi+fast-griffin-lim-50",
+    }
     for row in rows.values():
         assert {"case", "name", "shape", "compile_s", "run_ms", "peak_mb", "ratio"} <= row.keys()
         assert row["run_ms"] > 0 and 50 < row["peak_mb"] < 4000
-    assert rows["fast-griffin-lim-50"]["convergence"] < rows["griffin-lim-50"]["convergence"] < rows["spsi"]["convergence"]
+    assert (
+        rows["fast-griffin-lim-50"]["convergence"]
+        < rows["griffin-lim-50"]["convergence"]
+        < rows["spsi"]["convergence"]
+    )
     assert len(done.stdout.splitlines()) == len(rows)
     again = run("--cases=phase", f"--output_dir={tmp_path}")
-    assert again.returncode == 2 and "--overwrite" in again.stderr and len(again.stderr.splitlines()) == 1
+    assert (
+        again.returncode == 2
+        and "--overwrite" in again.stderr
+        and len(again.stderr.splitlines()) == 1
+    )
 
 
 def test_bad_input(tmp_path):
@@ -45,5 +61,7 @@ def test_bad_input(tmp_path):
         (own, "holds 'benchmark.json'"),
     ):
         done = run(f"--output_dir={tmp_path}/out", *flags)
-        assert done.returncode == 2 and said in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+        assert (
+            done.returncode == 2 and said in done.stderr and len(done.stderr.splitlines()) == 1
+        ), done.stderr
     assert not (tmp_path / "out").exists()

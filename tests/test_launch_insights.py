@@ -42,7 +42,9 @@ def test_files_of_a_run(folder):
         "files.json",
     }
     found = json.loads((folder / "permutation.json").read_text())
-    assert found["verdict"] == "supports" and found["config"] == json.loads((folder / "config.json").read_text())
+    assert found["verdict"] == "supports" and found["config"] == json.loads(
+        (folder / "config.json").read_text()
+    )
     assert {row["seed"] for row in found["numbers"]["rows"]} == {0, 1, 2, 3, 4}
     assert insights.FIGURES["permutation"].judge(found["numbers"]).sentence == found["sentence"]
     assert (folder / "permutation.png").read_bytes().startswith(b"\x89PNG")
@@ -82,4 +84,6 @@ def test_bad_input(folder, tmp_path, flags, said):
     done = run(f"--output_dir={tmp_path}/out", *(flag.format(folder=folder) for flag in flags))
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done.stderr
     assert re.search(said, done.stderr)
-    assert not (tmp_path / "out").exists() and sorted(path.name for path in folder.iterdir()) == before
+    assert (
+        not (tmp_path / "out").exists() and sorted(path.name for path in folder.iterdir()) == before
+    )

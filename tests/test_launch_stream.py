@@ -25,7 +25,9 @@ def command(*arguments: str) -> list[str]:
 
 
 def run(*arguments: str, **options) -> subprocess.CompletedProcess:
-    return subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, timeout=300, check=False, **options)
+    return subprocess.run(
+        command(*arguments), cwd=ROOT, capture_output=True, timeout=300, check=False, **options
+    )
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +40,14 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def straight(folder) -> Path:
     """Three seconds made without a break, with the style kept."""
-    done = run(f"--input={folder}/mono.wav", "--seconds=3", f"--output_dir={folder}/straight", f"--save_target={folder}/style", *SMALL, text=True)
+    done = run(
+        f"--input={folder}/mono.wav",
+        "--seconds=3",
+        f"--output_dir={folder}/straight",
+        f"--save_target={folder}/style",
+        *SMALL,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     assert "x real time" in done.stderr.splitlines()[-1]
     return folder / "straight"
@@ -56,14 +65,18 @@ def test_files_of_a_run(straight):
     }
     wave, rate = audio.read(f"{straight}/stream.wav")
     assert (wave.shape, rate) == ((1, 3 * RATE), RATE) and 0.01 < audio.rms(wave) < 0.06
-    assert [json.loads(line)["block"] for line in (straight / "metrics.jsonl").read_text().splitlines()] == list(range(7))
+    assert [
+        json.loads(line)["block"] for line in (straight / "metrics.jsonl").read_text().splitlines()
+    ] == list(range(7))
 
 
 def test_killed_and_resumed(straight, folder):
     """Killed outright, with samples behind the last state: the rest fits to the sample, at the length that is asked for then."""
     out = folder / "killed"
     arguments = (f"--input={folder}/mono.wav", f"--output_dir={out}", *SMALL)
-    process = subprocess.Popen(command("--seconds=0", *arguments), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command("--seconds=0", *arguments), cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
     seen = 0
     for line in process.stderr:
         seen += "real time" in line
@@ -90,7 +103,12 @@ def test_killed_and_resumed(straight, folder):
 
 def test_interrupted(folder):
     """Ctrl-C: status 130 and a file that ends with a block."""
-    process = subprocess.Popen(command("--seconds=0", f"--target={folder}/style", f"--output_dir={folder}/interrupted"), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command("--seconds=0", f"--target={folder}/style", f"--output_dir={folder}/interrupted"),
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     for line in process.stderr:
         if "real time" in line:
             process.send_signal(signal.SIGINT)
@@ -98,7 +116,10 @@ def test_interrupted(folder):
     rest = process.stderr.read()
     process.stderr.close()
     assert process.wait(timeout=60) == 130, rest
-    assert audio.read(f"{folder}/interrupted/stream.wav")[0].shape[1] > 0 and (folder / "interrupted/report.html").exists()
+    assert (
+        audio.read(f"{folder}/interrupted/stream.wav")[0].shape[1] > 0
+        and (folder / "interrupted/report.html").exists()
+    )
 
 
 def test_a_pipe(straight, folder):
@@ -110,7 +131,12 @@ def test_a_pipe(straight, folder):
     np.testing.assert_allclose(found, audio.read(f"{straight}/stream.wav")[0][0, :RATE], atol=2e-5)
     assert {path.name for path in folder.iterdir()} == before
 
-    process = subprocess.Popen(command(f"--target={folder}/style", "--seconds=0", "--output=-"), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command(f"--target={folder}/style", "--seconds=0", "--output=-"),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     assert len(process.stdout.read(100)) == 100
     process.stdout.close()
     lines = process.stderr.read().decode().splitlines()
@@ -122,16 +148,34 @@ def test_a_pipe(straight, folder):
 def test_a_full_disk(folder):
     """Stops with status 1 and a line; the file holds whole blocks."""
     out, kilobytes = folder / "full", 40
-    limited = ["bash", "-c", f'ulimit -f {kilobytes}; exec "$@"', "bash", *command(f"--target={folder}/style", "--seconds=30", f"--output_dir={out}")]
-    done = subprocess.run(limited, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 1 and "disk full" in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr, done.stderr
+    limited = [
+        "bash",
+        "-c",
+        f'ulimit -f {kilobytes}; exec "$@"',
+        "bash",
+        *command(f"--target={folder}/style", "--seconds=30", f"--output_dir={out}"),
+    ]
+    done = subprocess.run(
+        limited, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert (
+        done.returncode == 1
+        and "disk full" in done.stderr.splitlines()[-1]
+        and "Traceback" not in done.stderr
+    ), done.stderr
     wave, _ = audio.read(f"{out}/stream.wav")
     assert 0 < 3 * wave.shape[1] < 1024 * kilobytes
     assert not list(out.glob("*.partial"))
 
 
 def test_a_loop(folder):
-    done = run(f"--target={folder}/style", "--seconds=0.5", "--loop", f"--output_dir={folder}/loop", text=True)
+    done = run(
+        f"--target={folder}/style",
+        "--seconds=0.5",
+        "--loop",
+        f"--output_dir={folder}/loop",
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     assert audio.read(f"{folder}/loop/stream.wav")[0].shape == (1, 4000)
 
@@ -139,12 +183,21 @@ def test_a_loop(folder):
 @pytest.mark.long
 def test_a_morph(folder):
     """From one to the other; of another length it is another morph, which no run can go on with."""
-    arguments = (f"--input={folder}/mono.wav", "--input=sound:rain", "--weights=1,0", "--morph_to=0,1", f"--output_dir={folder}/morph", *SMALL)
+    arguments = (
+        f"--input={folder}/mono.wav",
+        "--input=sound:rain",
+        "--weights=1,0",
+        "--morph_to=0,1",
+        f"--output_dir={folder}/morph",
+        *SMALL,
+    )
     done = run(*arguments, "--seconds=2", text=True)
     assert done.returncode == 0, done.stderr
     assert "Likeness over time" in (folder / "morph/report.html").read_text()
     other = run(*arguments, "--seconds=3", "--resume", text=True)
-    assert other.returncode == 2 and "--resume" in other.stderr and "seconds differs" in other.stderr
+    assert (
+        other.returncode == 2 and "--resume" in other.stderr and "seconds differs" in other.stderr
+    )
 
 
 def test_bad_input(straight, folder, tmp_path):
@@ -229,7 +282,9 @@ def test_bad_input(straight, folder, tmp_path):
         ]
         for number, (flags, _) in enumerate(cases)
     ]
-    for number, ((flags, said), (status, lines)) in enumerate(zip(cases, complaints("stream", asked), strict=True)):
+    for number, ((flags, said), (status, lines)) in enumerate(
+        zip(cases, complaints("stream", asked), strict=True)
+    ):
         assert len(lines) == 1 and re.search(said, lines[0]), f"{flags}: {lines}"
         assert status == 2, flags
         assert not (tmp_path / str(number)).exists(), flags

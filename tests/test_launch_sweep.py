@@ -17,7 +17,13 @@ from conftest import complaints, crackle, launched
 
 ROOT = Path(__file__).resolve().parent.parent
 # Small enough that a sweep is mostly start-up.
-SMALL = ("--recipe=texture-fast", "--views=mel8@32/8:2", "--evaluations=12", "--seconds=0.3", "--noquality")
+SMALL = (
+    "--recipe=texture-fast",
+    "--views=mel8@32/8:2",
+    "--evaluations=12",
+    "--seconds=0.3",
+    "--noquality",
+)
 TWO_BY_TWO = ("--sweep=seed=0,7", "--sweep=sharpness=2,8")
 FILES = {"texture.wav", "config.json", "metrics.jsonl", "spectrogram.png", "run.json", "files.json"}
 
@@ -28,9 +34,19 @@ def command(*arguments) -> list[str]:
 
 def run(*arguments, **environment) -> subprocess.CompletedProcess:
     # Which flags there are depends on the program that is swept, and that on the arguments at the import.
-    if not environment and not any(str(argument).startswith("--program=") for argument in arguments):
+    if not environment and not any(
+        str(argument).startswith("--program=") for argument in arguments
+    ):
         return launched("sweep", *arguments)
-    return subprocess.run(command(*arguments), cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(
+        command(*arguments),
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
 
 
 def rows_of(folder: Path) -> list[dict[str, str]]:
@@ -71,17 +87,26 @@ def test_files_of_a_sweep(swept):
     assert all({path.name for path in one.iterdir()} == FILES for one in runs)
     rows = rows_of(swept)
     assert [row["run"] for row in rows] == [one.name for one in runs]
-    assert [(row["seed"], row["sharpness"]) for row in rows] == [("0", "2"), ("0", "8"), ("7", "2"), ("7", "8")]
+    assert [(row["seed"], row["sharpness"]) for row in rows] == [
+        ("0", "2"),
+        ("0", "8"),
+        ("7", "2"),
+        ("7", "8"),
+    ]
     assert len({row["loss"] for row in rows}) == 4 and all(float(row["loss"]) < 0.5 for row in rows)
     page = (swept / "sweep.html").read_text()
-    assert "http" not in page.replace("http://www.w3.org/2000/svg", "") and all(one.name in page for one in runs)
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "") and all(
+        one.name in page for one in runs
+    )
 
 
 def test_a_run_is_what_launch_texture_makes(swept, folder):
     """To the byte, from the run's config.json: catches numbers of one run that another's program was compiled with."""
     one = sorted(path for path in swept.iterdir() if path.is_dir())[-1]
     again = folder / "again"
-    assert launched("texture", f"--config={one}/config.json", f"--output_dir={again}").returncode == 0
+    assert (
+        launched("texture", f"--config={one}/config.json", f"--output_dir={again}").returncode == 0
+    )
     for name in ("texture.wav", "config.json"):
         assert (again / name).read_bytes() == (one / name).read_bytes()
     assert json.loads((one / "config.json").read_text())["recipe"]["sharpness"] == 8
@@ -92,26 +117,51 @@ def test_four_devices_are_as_one(swept, folder):
     """shard_map over four simulated devices, three runs on them and one place filled up; rounding alone may differ."""
     name = sorted(path.name for path in swept.iterdir() if path.is_dir())[0]
     run_again = json.loads((swept / name / "run.json").read_text())
-    done = run(f"--input={folder}/crackle.wav", f"--output_dir={folder}/four", "--sweep=seed=0,7,3", "--sharpness=2", *SMALL, XLA_FLAGS="--xla_force_host_platform_device_count=4")
+    done = run(
+        f"--input={folder}/crackle.wav",
+        f"--output_dir={folder}/four",
+        "--sweep=seed=0,7,3",
+        "--sharpness=2",
+        *SMALL,
+        XLA_FLAGS="--xla_force_host_platform_device_count=4",
+    )
     assert done.returncode == 0, done.stderr
     found = {row["seed"]: float(row["loss"]) for row in rows_of(folder / "four")}
     assert found["0"] == pytest.approx(run_again["loss"], abs=1e-3)
-    expected = {row["seed"]: float(row["loss"]) for row in rows_of(swept) if row["sharpness"] == "2"}
+    expected = {
+        row["seed"]: float(row["loss"]) for row in rows_of(swept) if row["sharpness"] == "2"
+    }
     assert found["7"] == pytest.approx(expected["7"], abs=1e-3) and set(found) == {"0", "7", "3"}
 
 
 @pytest.mark.slow
 def test_transfers_are_swept(folder):
     """Balances share one program; what is kept of the content is in the table, and a run is what launch.transfer makes of its config.json."""
-    small = ("--recipe=transfer", "--views=mel8@32/8:2", "--auditory_weight=0", "--rhythm_weight=0", "--evaluations=6")
+    small = (
+        "--recipe=transfer",
+        "--views=mel8@32/8:2",
+        "--auditory_weight=0",
+        "--rhythm_weight=0",
+        "--evaluations=6",
+    )
     sounds = (f"--content={folder}/crackle.wav", "--style=sound:rain")
-    done = run("--program=transfer", *sounds, *small, "--sweep=style_weight=0.3,3", f"--output_dir={folder}/transfers")
+    done = run(
+        "--program=transfer",
+        *sounds,
+        *small,
+        "--sweep=style_weight=0.3,3",
+        f"--output_dir={folder}/transfers",
+    )
     assert done.returncode == 0, done.stderr
     assert "2 runs over 2 of style_weight (grid); programs to compile: 1" in done.stderr
     rows = rows_of(folder / "transfers")
-    assert [row["style_weight"] for row in rows] == ["0.3", "3"] and all(-1 <= float(row["onsets_kept"]) <= 1 for row in rows)
+    assert [row["style_weight"] for row in rows] == ["0.3", "3"] and all(
+        -1 <= float(row["onsets_kept"]) <= 1 for row in rows
+    )
     one, again = folder / "transfers" / rows[-1]["run"], folder / "transfer-again"
-    assert launched("transfer", f"--config={one}/config.json", f"--output_dir={again}").returncode == 0
+    assert (
+        launched("transfer", f"--config={one}/config.json", f"--output_dir={again}").returncode == 0
+    )
     assert (again / "transfer.wav").read_bytes() == (one / "transfer.wav").read_bytes()
 
 
@@ -121,8 +171,21 @@ def test_two_processes_share_the_runs(swept, folder):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    shared = (f"--input={folder}/crackle.wav", f"--output_dir={folder}/two", *TWO_BY_TWO, *SMALL, "--distributed", f"--coordinator=127.0.0.1:{port}", "--processes=2")
-    processes = [subprocess.Popen(command(*shared, f"--process={i}"), cwd=ROOT, stderr=subprocess.PIPE, text=True) for i in range(2)]
+    shared = (
+        f"--input={folder}/crackle.wav",
+        f"--output_dir={folder}/two",
+        *TWO_BY_TWO,
+        *SMALL,
+        "--distributed",
+        f"--coordinator=127.0.0.1:{port}",
+        "--processes=2",
+    )
+    processes = [
+        subprocess.Popen(
+            command(*shared, f"--process={i}"), cwd=ROOT, stderr=subprocess.PIPE, text=True
+        )
+        for i in range(2)
+    ]
     said = [process.communicate(timeout=300)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
     assert all("2/2 runs" in text for text in said)
@@ -168,14 +231,29 @@ def test_failing_runs_stop_no_other(folder):
     for seed in (1, 2):
         soundfile.write(sounds / f"{seed}.wav", crackle(9000, seed=seed).T, 8000)
     (sounds / "broken.wav").write_text("no sound\n")
-    flags = (f"--input={sounds}/*.wav", f"--output_dir={folder}/failing", "--recipe=texture-fast", "--views=mel8@32/8:2", "--sweep=evaluations=12;", "--sweep=seconds=1;")
+    flags = (
+        f"--input={sounds}/*.wav",
+        f"--output_dir={folder}/failing",
+        "--recipe=texture-fast",
+        "--views=mel8@32/8:2",
+        "--sweep=evaluations=12;",
+        "--sweep=seconds=1;",
+    )
     done = run(*flags)
     assert done.returncode == 1, done.stderr
     rows = {Path(row["input"]).name: row for row in rows_of(folder / "failing")}
     assert "not a sound file" in rows["broken.wav"]["error"] and not rows["broken.wav"]["loss"]
     for name in ("1.wav", "2.wav"):
-        assert (rows[name]["evaluations"], rows[name]["seconds"]) == ("12", "1") != (rows[name]["spent_evaluations"], rows[name]["spent_seconds"])
-        assert 0 < float(rows[name]["auditory"]) < 10 and float(rows[name]["copied"]) < 0.5 and not rows[name]["error"]
+        assert (
+            (rows[name]["evaluations"], rows[name]["seconds"])
+            == ("12", "1")
+            != (rows[name]["spent_evaluations"], rows[name]["spent_seconds"])
+        )
+        assert (
+            0 < float(rows[name]["auditory"]) < 10
+            and float(rows[name]["copied"]) < 0.5
+            and not rows[name]["error"]
+        )
     kept = {path: path.stat().st_mtime_ns for path in (folder / "failing").glob("*/texture.wav")}
     again = run(*flags, "--resume")
     assert again.returncode == 1 and len(rows_of(folder / "failing")) == 3
@@ -183,7 +261,10 @@ def test_failing_runs_stop_no_other(folder):
 
 
 BAD = {
-    "unknown parameter": (["--sweep=sharpnes=2,4"], "--sweep.*'sharpnes'.*did you mean 'sharpness'"),
+    "unknown parameter": (
+        ["--sweep=sharpnes=2,4"],
+        "--sweep.*'sharpnes'.*did you mean 'sharpness'",
+    ),
     "no parameter at all": (["--sweep=zzz=2,4"], "--sweep.*'zzz'.*sharpness"),
     "no values": (["--sweep=sharpness"], "--sweep.*'sharpness'.*name=v1,v2"),
     "empty value": (["--sweep=sharpness=2,,4"], "--sweep.*empty value"),
@@ -197,7 +278,10 @@ BAD = {
     "range downwards": (["--sweep=seed=4:2"], "--sweep.*'4:2'"),
     "range of equals": (["--sweep=seed=4:5:9"], "--sweep.*fewer than 9"),
     "ratios through zero": (["--sweep=sharpness=0:4:3:log"], "--sweep.*one sign"),
-    "zip of unequal": (["--sweep=seed=1,2", "--sweep=sharpness=2,4,8", "--sweep_mode=zip"], "--sweep_mode.*2 of seed, 3 of sharpness"),
+    "zip of unequal": (
+        ["--sweep=seed=1,2", "--sweep=sharpness=2,4,8", "--sweep_mode=zip"],
+        "--sweep_mode.*2 of seed, 3 of sharpness",
+    ),
     "no match": (["--input=/nowhere/*.wav"], "--input.*no file matches '/nowhere/\\*.wav'"),
     "missing file": (["--input=/nowhere/a.wav"], "--input.*'/nowhere/a.wav' does not exist"),
     "nothing that can be made": (["--input=sound:thunder"], "--input.*thunder"),
@@ -255,7 +339,14 @@ print(json.dumps({"thousand": thousand, "several": several, "zipped": zipped, "m
 @pytest.fixture(scope="module")
 def scripted() -> dict:
     """What the script found of plans and memory."""
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", SCRIPT],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -271,7 +362,9 @@ def test_bad_input(folder, tmp_path):
         [*short(flags), f"--output_dir={tmp_path}/{number}", *flags]
         for number, (flags, _) in enumerate(BAD.values())
     ]
-    for number, ((what, (_, said)), (status, lines)) in enumerate(zip(BAD.items(), complaints("sweep", asked), strict=True)):
+    for number, ((what, (_, said)), (status, lines)) in enumerate(
+        zip(BAD.items(), complaints("sweep", asked), strict=True)
+    ):
         assert len(lines) == 1 and re.search(said, lines[0]), f"{what}: {lines}"
         assert status == 2, what
         assert not (tmp_path / str(number)).exists(), what
@@ -280,8 +373,12 @@ def test_bad_input(folder, tmp_path):
 def test_a_thousand_runs_are_planned_at_once(scripted):
     """In under 2 s on an idle machine; catches sounds read and recipes laid out once a run. Twice that, as others may be at work."""
     found = scripted["thousand"]
-    assert (found["runs"], found["programs"], found["names"]) == (1000, 1, 1000) and found["seconds"] < 4
-    np.testing.assert_allclose(np.array(found["sharpness"], float), np.geomspace(1, 16, 10), rtol=1e-5)
+    assert (found["runs"], found["programs"], found["names"]) == (1000, 1, 1000) and found[
+        "seconds"
+    ] < 4
+    np.testing.assert_allclose(
+        np.array(found["sharpness"], float), np.geomspace(1, 16, 10), rtol=1e-5
+    )
 
 
 def test_plans_group_by_program(scripted):
@@ -303,5 +400,8 @@ def test_batches_shrink_until_they_fit(scripted):
 
 def test_a_dry_run_writes_nothing(folder):
     done = run("--sweep=seed=0:9", "--sweep=seconds=1,2", "--dry_run", f"--output_dir={folder}/dry")
-    assert done.returncode == 0 and "20 runs over 10 of seed, 2 of seconds (grid); programs to compile: 2" in done.stdout
+    assert (
+        done.returncode == 0
+        and "20 runs over 10 of seed, 2 of seconds (grid); programs to compile: 2" in done.stdout
+    )
     assert not (folder / "dry").exists()

@@ -31,7 +31,10 @@ def crackle(samples: int, channels: int = 1, seed: int = 0) -> np.ndarray:
     """Decaying clicks over noise, [channels, samples]; the second channel is the first at half its level and a tenth of noise."""
     rng = np.random.default_rng(seed)
     clicks = rng.normal(size=samples) * (rng.random(samples) < 0.003)
-    wave = 0.01 * rng.normal(size=samples) + np.convolve(clicks, np.exp(-np.arange(60) / 10))[:samples] * 0.3
+    wave = (
+        0.01 * rng.normal(size=samples)
+        + np.convolve(clicks, np.exp(-np.arange(60) / 10))[:samples] * 0.3
+    )
     return np.stack([wave] + [0.5 * wave + 0.001 * rng.normal(size=samples)] * (channels - 1))
 
 
@@ -63,7 +66,9 @@ def test_files_of_a_run(first_run, folder):
     wave, rate = audio.read(str(first_run / "texture.wav"))
     reference, _ = audio.read(str(folder / "mono.wav"))
     assert (wave.shape, rate) == ((1, 4800), 16000)
-    assert audio.level(wave, sample_rate=rate) == pytest.approx(audio.level(reference, sample_rate=rate), rel=0.01)
+    assert audio.level(wave, sample_rate=rate) == pytest.approx(
+        audio.level(reference, sample_rate=rate), rel=0.01
+    )
     frames = wave[0].reshape(-1, 480)
     assert np.sqrt(np.mean(frames**2, axis=1)).min() > 0.05 * audio.rms(reference)
     lags = np.correlate(reference[0], wave[0], "full")
@@ -81,7 +86,9 @@ def test_config_makes_it_again(first_run, folder):
     done = run(f"--config={first_run}/config.json", f"--output_dir={folder}/again")
     assert done.returncode == 0, done.stderr
     assert (folder / "again/texture.wav").read_bytes() == (first_run / "texture.wav").read_bytes()
-    assert json.loads((folder / "again/config.json").read_text()) == json.loads((first_run / "config.json").read_text())
+    assert json.loads((folder / "again/config.json").read_text()) == json.loads(
+        (first_run / "config.json").read_text()
+    )
 
 
 def test_an_earlier_run_is_kept(first_run, folder):
@@ -93,7 +100,13 @@ def test_an_earlier_run_is_kept(first_run, folder):
     kept = folder / "overwritten"
     run(f"--input={folder}/mono.wav", f"--output_dir={kept}", "--samples=2", *SMALL)
     (kept / "notes.txt").write_text("mine")
-    done = run(f"--input={folder}/mono.wav", f"--output_dir={kept}", "--overwrite", "--output_format=flac", *SMALL)
+    done = run(
+        f"--input={folder}/mono.wav",
+        f"--output_dir={kept}",
+        "--overwrite",
+        "--output_format=flac",
+        *SMALL,
+    )
     assert done.returncode == 0, done.stderr
     assert {path.name for path in kept.iterdir()} == {
         "texture.flac",
@@ -129,7 +142,14 @@ def test_rate_and_channels_are_the_inputs(folder, name, channels, rate):
 def test_recipes_through_spectrograms(folder, recipe):
     """The other canvas, with phase recovery; the paper's with fewer filters lest the test take minutes."""
     filters = () if recipe == "infinite-width" else ("--filters=64",)
-    done = run(f"--input={folder}/mono.wav", f"--output_dir={folder}/{recipe}", f"--recipe={recipe}", "--evaluations=12", "--seconds=0.7", *filters)
+    done = run(
+        f"--input={folder}/mono.wav",
+        f"--output_dir={folder}/{recipe}",
+        f"--recipe={recipe}",
+        "--evaluations=12",
+        "--seconds=0.7",
+        *filters,
+    )
     assert done.returncode == 0, done.stderr
     wave, rate = audio.read(f"{folder}/{recipe}/texture.wav")
     assert (wave.shape, rate) == ((1, 11200), 16000)
@@ -138,7 +158,13 @@ def test_recipes_through_spectrograms(folder, recipe):
 
 def test_mixture(folder):
     """Two inputs of other rates and channel counts; the first one's rate and channels rule."""
-    done = run(f"--input={folder}/mono.wav", f"--input={folder}/stereo.flac", "--weights=1,3", f"--output_dir={folder}/mixture", *SMALL)
+    done = run(
+        f"--input={folder}/mono.wav",
+        f"--input={folder}/stereo.flac",
+        "--weights=1,3",
+        f"--output_dir={folder}/mixture",
+        *SMALL,
+    )
     assert done.returncode == 0, done.stderr
     assert audio.read(f"{folder}/mixture/texture.wav")[0].shape == (1, 4800)
 
@@ -146,31 +172,64 @@ def test_mixture(folder):
 @pytest.mark.slow
 def test_a_morph_at_the_users_time_scale(folder):
     """The scales in use are printed, copying and likeness over time reported; config.json makes it again."""
-    inputs = (f"--input={folder}/mono.wav", f"--input={folder}/slow.wav", "--weights=1,0", "--morph_to=0,1")
-    done = run(*inputs, "--recipe=texture-fast", "--views=mel8@32/16:1", "--time_scale=48,100", "--evaluations=5", "--seconds=1.2", f"--output_dir={folder}/morph")
+    inputs = (
+        f"--input={folder}/mono.wav",
+        f"--input={folder}/slow.wav",
+        "--weights=1,0",
+        "--morph_to=0,1",
+    )
+    done = run(
+        *inputs,
+        "--recipe=texture-fast",
+        "--views=mel8@32/16:1",
+        "--time_scale=48,100",
+        "--evaluations=5",
+        "--seconds=1.2",
+        f"--output_dir={folder}/morph",
+    )
     assert done.returncode == 0, done.stderr
     assert "What kernels see: mel8@32.0/16.0 48, 96 ms" in done.stderr
     page = (folder / "morph/report.html").read_text()
     assert "Likeness over time" in page and "Copying" in page
     again = run(f"--config={folder}/morph/config.json", f"--output_dir={folder}/morph-again")
     assert again.returncode == 0, again.stderr
-    assert (folder / "morph-again/texture.wav").read_bytes() == (folder / "morph/texture.wav").read_bytes()
+    assert (folder / "morph-again/texture.wav").read_bytes() == (
+        folder / "morph/texture.wav"
+    ).read_bytes()
 
 
 @pytest.mark.slow
 def test_bands_on_a_constant_q_axis(folder):
     bands = ("--bands=high:sound:crickets,low:sound:rain", "--crossover_hz=2000")
-    done = run(*bands, "--recipe=texture-fast", "--views=bins@32/16:1", "--scale=cqt", "--sample_rate=8000", "--evaluations=5", "--seconds=1", f"--output_dir={folder}/bands")
+    done = run(
+        *bands,
+        "--recipe=texture-fast",
+        "--views=bins@32/16:1",
+        "--scale=cqt",
+        "--sample_rate=8000",
+        "--evaluations=5",
+        "--seconds=1",
+        f"--output_dir={folder}/bands",
+    )
     assert done.returncode == 0, done.stderr
     assert "What kernels see: cqt24@500.0/16.0" in done.stderr
     entries = json.loads((folder / "bands/config.json").read_text())["inputs"]
-    assert [(entry["source"], entry["band"]) for entry in entries] == [("sound:rain", [0.0, 2000.0]), ("sound:crickets", [2000.0, None])]
+    assert [(entry["source"], entry["band"]) for entry in entries] == [
+        ("sound:rain", [0.0, 2000.0]),
+        ("sound:crickets", [2000.0, None]),
+    ]
 
 
 @pytest.mark.slow
 def test_interrupted_and_resumed(folder):
     """Ctrl-C writes what there is; --resume ends up at the very samples of a run that was left alone."""
-    flags = (f"--input={folder}/mono.wav", "--recipe=texture-fast", "--views=bins@32/16:1,2", "--seconds=0.3", "--evaluations=400")
+    flags = (
+        f"--input={folder}/mono.wav",
+        "--recipe=texture-fast",
+        "--views=bins@32/16:1,2",
+        "--seconds=0.3",
+        "--evaluations=400",
+    )
     out = folder / "interrupted"
     status, rest = interrupted(command(*flags, f"--output_dir={out}"), "75/400")
     assert status == 130, rest
@@ -186,7 +245,10 @@ def test_interrupted_and_resumed(folder):
     straight = run(*flags, f"--output_dir={folder}/straight")
     assert straight.returncode == 0, straight.stderr
     assert (out / "texture.wav").read_bytes() == (folder / "straight/texture.wav").read_bytes()
-    losses = [[json.loads(line)["loss"] for line in (path / "metrics.jsonl").read_text().splitlines()] for path in (out, folder / "straight")]
+    losses = [
+        [json.loads(line)["loss"] for line in (path / "metrics.jsonl").read_text().splitlines()]
+        for path in (out, folder / "straight")
+    ]
     assert losses[0] == losses[1]
     assert not list(out.glob("checkpoint*"))
 
@@ -194,7 +256,9 @@ def test_interrupted_and_resumed(folder):
 def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
     """What is wrong -> (flags, what the line must say)."""
     good = crackle(16000).T
-    write = lambda name, data, rate=16000, **options: soundfile.write(folder / name, data, rate, **options)
+    write = lambda name, data, rate=16000, **options: soundfile.write(
+        folder / name, data, rate, **options
+    )
     (folder / "empty.wav").write_bytes(b"")
     (folder / "text.wav").write_text("this is no sound\n")
     write("whole.wav", good)
@@ -305,9 +369,15 @@ def test_bad_input(folder, tmp_path):
     cases = bad_inputs(folder)
     asked = []
     for number, (flags, _) in enumerate(cases.values()):
-        target = [] if any(flag.startswith("--output_dir") for flag in flags) else [f"--output_dir={tmp_path}/{number}"]
+        target = (
+            []
+            if any(flag.startswith("--output_dir") for flag in flags)
+            else [f"--output_dir={tmp_path}/{number}"]
+        )
         asked.append(["--seconds=0.3", "--evaluations=2", *flags, *target])
-    for number, ((what, (_, said)), (status, lines)) in enumerate(zip(cases.items(), complaints("texture", asked), strict=True)):
+    for number, ((what, (_, said)), (status, lines)) in enumerate(
+        zip(cases.items(), complaints("texture", asked), strict=True)
+    ):
         assert len(lines) == 1 and re.search(said, lines[0]), f"{what}: {lines}"
         assert status == 2, what
         assert not (tmp_path / str(number)).exists(), what
@@ -327,5 +397,11 @@ def test_recipes_are_listed():
 def test_help_gives_units():
     done = run("--help")
     assert done.returncode == 0
-    for words in ("--input:", "--seconds: Length of the result, in seconds", "--smoothing_hz:", "in Hz", "a window of 32 ms"):
+    for words in (
+        "--input:",
+        "--seconds: Length of the result, in seconds",
+        "--smoothing_hz:",
+        "in Hz",
+        "a window of 32 ms",
+    ):
         assert words in " ".join(done.stdout.split()), words

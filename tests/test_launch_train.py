@@ -22,7 +22,16 @@ from audio_texture.layer import Layer
 ROOT = Path(__file__).resolve().parent.parent
 # These programs run for longer than they are compiled.
 OPTIMISED = {**os.environ, "JAX_DISABLE_MOST_OPTIMIZATIONS": "0"}
-SMALL = ("--seconds=0.3", "--sample_rate=8000", "--n_fft=256", "--hop_length=128", "--bands=12", "--width=3", "--filters=4", "--batch=4")
+SMALL = (
+    "--seconds=0.3",
+    "--sample_rate=8000",
+    "--n_fft=256",
+    "--hop_length=128",
+    "--bands=12",
+    "--width=3",
+    "--filters=4",
+    "--batch=4",
+)
 
 
 def command(*arguments: str) -> list[str]:
@@ -30,7 +39,15 @@ def command(*arguments: str) -> list[str]:
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(command(*arguments), cwd=ROOT, env=OPTIMISED, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(
+        command(*arguments),
+        cwd=ROOT,
+        env=OPTIMISED,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -43,15 +60,31 @@ def folder(tmp_path_factory) -> Path:
         for fold in (1, 2):
             for take in range(3):
                 tone = np.sin(2 * np.pi * hertz * rng.uniform(0.9, 1.1) * np.arange(2400) / 8000)
-                soundfile.write(path / "data" / name / f"{fold}-{take}.wav", 0.1 * tone + 0.02 * rng.standard_normal(2400), 8000)
+                soundfile.write(
+                    path / "data" / name / f"{fold}-{take}.wav",
+                    0.1 * tone + 0.02 * rng.standard_normal(2400),
+                    8000,
+                )
     (path / "data" / "low" / "2-broken.wav").write_text("no sound")
     return path
 
 
 @pytest.fixture(scope="module")
 def first_run(folder) -> subprocess.CompletedProcess:
-    flags = (f"--data={folder}/data", f"--cache_dir={folder}/cache", f"--output_dir={folder}/first", *SMALL)
-    done = run(*flags, "--epochs=6", "--learning_rate=0.03", "--secondary_classes=2", "--shift=0.2", "--gain_db=3")
+    flags = (
+        f"--data={folder}/data",
+        f"--cache_dir={folder}/cache",
+        f"--output_dir={folder}/first",
+        *SMALL,
+    )
+    done = run(
+        *flags,
+        "--epochs=6",
+        "--learning_rate=0.03",
+        "--secondary_classes=2",
+        "--shift=0.2",
+        "--gain_db=3",
+    )
     assert done.returncode == 0, done.stderr
     return done
 
@@ -68,13 +101,20 @@ def test_files_of_a_run(first_run, folder):
         "files.json",
     }
     found = json.loads((out / "accuracy.json").read_text())
-    assert found["accuracy"] == pytest.approx(np.mean(list(found["folds"].values()))) and set(found["folds"]) == {"1", "2"}
+    assert found["accuracy"] == pytest.approx(np.mean(list(found["folds"].values()))) and set(
+        found["folds"]
+    ) == {"1", "2"}
     assert found["accuracy"] > 0.9 and found["baseline"] > 0.9 and found["chance"] == 0.5
     assert np.sum(found["confusion"]) == 12 and found["classes"] == ["high", "low"]
     assert (found["clips"], found["skipped"]) == (12, 1)
-    assert found["config"] == json.loads((out / "config.json").read_text()) and found["config"]["settings"]["secondary_classes"] == 2
+    assert (
+        found["config"] == json.loads((out / "config.json").read_text())
+        and found["config"]["settings"]["secondary_classes"] == 2
+    )
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    assert [(row["fold"], row["epoch"]) for row in rows] == [(fold, epoch) for fold in (1, 2) for epoch in range(1, 7)]
+    assert [(row["fold"], row["epoch"]) for row in rows] == [
+        (fold, epoch) for fold in (1, 2) for epoch in range(1, 7)
+    ]
     assert rows[5]["loss"] < rows[0]["loss"]
     assert re.search("skipped: .*2-broken.wav.* not a sound file", first_run.stderr)
     assert "1 of 13 clips cannot be read" in first_run.stderr
@@ -126,11 +166,25 @@ def test_report_of_a_run(first_run, folder):
     """One page that needs no other file: both figures, each fold's accuracy as in accuracy.json, every setting with its value."""
     page = (folder / "first" / "report.html").read_text()
     found = json.loads((folder / "first" / "accuracy.json").read_text())
-    assert page.count("data:image/png") == 2 and "src=" not in page.replace('src="data:', "") and "<script" not in page
-    assert f"Accuracy {found['accuracy']:.3f} over 2 folds of 12 clips" in page and "Left out as unreadable: 1." in page
+    assert (
+        page.count("data:image/png") == 2
+        and "src=" not in page.replace('src="data:', "")
+        and "<script" not in page
+    )
+    assert (
+        f"Accuracy {found['accuracy']:.3f} over 2 folds of 12 clips" in page
+        and "Left out as unreadable: 1." in page
+    )
     for fold, accuracy in found["folds"].items():
         assert f"<tr><td>{fold}</td><td>{accuracy:.4g}</td>" in page
-    for name, value in {"network": "1d-frequency", "filters": "4", "epochs": "6", "learning_rate": "0.03", "bands": "12", "secondary_classes": "2"}.items():
+    for name, value in {
+        "network": "1d-frequency",
+        "filters": "4",
+        "epochs": "6",
+        "learning_rate": "0.03",
+        "bands": "12",
+        "secondary_classes": "2",
+    }.items():
         assert re.search(f"<tr><td>{name}</td><td>{value}</td><td>.{{8,}}?</td></tr>", page), name
 
 
@@ -138,12 +192,20 @@ def test_weights_are_a_network(first_run, folder):
     """The file alone makes the network again, and tells what it is to be given."""
     path = str(folder / "first" / "weights.safetensors")
     description, variables = weights.load(path)
-    assert (description.kind, description.layers, description.channels) == ("1d-frequency", (Layer(3, 1, 2, 4),), 12)
+    assert (description.kind, description.layers, description.channels) == (
+        "1d-frequency",
+        (Layer(3, 1, 2, 4),),
+        12,
+    )
     taps = networks.build(description).apply(variables, np.zeros((9, 12), np.float32))
     assert taps["pool_1"].shape == (4, 4)
     assert np.any(variables["batch_stats"]["batchnorm_1"]["mean"])
     notes = weights.notes(path)
-    assert (notes["held_out"], notes["classes"], notes["front_end"]["bands"]) == (2, ["high", "low"], 12)
+    assert (notes["held_out"], notes["classes"], notes["front_end"]["bands"]) == (
+        2,
+        ["high", "low"],
+        12,
+    )
     assert not jax.tree.all(jax.tree.map(lambda leaf: np.all(np.isnan(leaf)), variables))
 
 
@@ -153,7 +215,9 @@ def test_interrupted_and_resumed(first_run, folder):
     shutil.copytree(folder / "data", folder / "whole", ignore=shutil.ignore_patterns("*broken*"))
     flags = (f"--data={folder}/whole", f"--cache_dir={folder}/cache", *SMALL, "--epochs=80")
     out = folder / "interrupted"
-    process = subprocess.Popen(command(*flags, f"--output_dir={out}"), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command(*flags, f"--output_dir={out}"), cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
     for line in process.stderr:
         if line.startswith("fold 1"):
             process.send_signal(signal.SIGINT)
@@ -175,15 +239,27 @@ def test_interrupted_and_resumed(first_run, folder):
 
 def test_embedded_sounds(folder):
     """No data set is needed."""
-    done = run(f"--output_dir={folder}/embedded", f"--cache_dir={folder}/cache", *SMALL, "--epochs=1", "--network=2d")
+    done = run(
+        f"--output_dir={folder}/embedded",
+        f"--cache_dir={folder}/cache",
+        *SMALL,
+        "--epochs=1",
+        "--network=2d",
+    )
     assert done.returncode == 0, done.stderr
-    assert json.loads((folder / "embedded" / "accuracy.json").read_text())["chance"] == pytest.approx(1 / 6)
+    assert json.loads((folder / "embedded" / "accuracy.json").read_text())[
+        "chance"
+    ] == pytest.approx(1 / 6)
 
 
 def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
     """What is wrong -> (flags, what the line must say)."""
     (folder / "nothing").mkdir()
-    for name, files in {"one": ["rain/1-a.wav"], "names": ["rain/a.wav", "fire/1-a.wav"], "broken": ["rain/1-a.wav", "fire/1-a.wav", "rain/2-a.wav", "fire/2-a.wav"]}.items():
+    for name, files in {
+        "one": ["rain/1-a.wav"],
+        "names": ["rain/a.wav", "fire/1-a.wav"],
+        "broken": ["rain/1-a.wav", "fire/1-a.wav", "rain/2-a.wav", "fire/2-a.wav"],
+    }.items():
         for file in files:
             (folder / name / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / name / file).write_text("no sound")
@@ -243,9 +319,15 @@ def test_bad_input(first_run, folder, tmp_path):
     before = {path.name: path.read_bytes() for path in (folder / "first").iterdir()}
     asked = []
     for number, (flags, _) in enumerate(cases.values()):
-        target = [] if any(flag.startswith("--output_dir") for flag in flags) else [f"--output_dir={tmp_path}/{number}"]
+        target = (
+            []
+            if any(flag.startswith("--output_dir") for flag in flags)
+            else [f"--output_dir={tmp_path}/{number}"]
+        )
         asked.append([*SMALL, f"--cache_dir={folder}/cache", *flags, *target])
-    for number, ((what, (_, said)), (status, lines)) in enumerate(zip(cases.items(), complaints("train", asked), strict=True)):
+    for number, ((what, (_, said)), (status, lines)) in enumerate(
+        zip(cases.items(), complaints("train", asked), strict=True)
+    ):
         lines = [line for line in lines if "skipped" not in line and "left out" not in line]
         assert len(lines) == 1 and re.search(said, lines[0]), f"{what}: {lines}"
         assert status == 2, what

@@ -40,7 +40,13 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def strip(folder) -> Path:
-    done = run(f"--content={folder}/content.flac", f"--style={folder}/style.wav", "--style_weight=0.01,1,100", f"--output_dir={folder}/strip", *SMALL)
+    done = run(
+        f"--content={folder}/content.flac",
+        f"--style={folder}/style.wav",
+        "--style_weight=0.01,1,100",
+        f"--output_dir={folder}/strip",
+        *SMALL,
+    )
     assert done.returncode == 0, done.stderr
     assert "bins@32.0/16.0:2: relu_1 48 ms" in done.stderr
     return folder / "strip"
@@ -60,12 +66,27 @@ def test_a_strip_from_content_to_style(strip):
         wave, rate = audio.read(str(strip / f"transfer_{i}.wav"))
         assert (wave.shape, rate) == ((2, 19200), 16000)
     rows = json.loads((strip / "quality.json").read_text())
-    assert [row["candidate"] for row in rows] == ["content", "transfer_0.wav", "transfer_1.wav", "transfer_2.wav", "style"]
+    assert [row["candidate"] for row in rows] == [
+        "content",
+        "transfer_0.wav",
+        "transfer_1.wav",
+        "transfer_2.wav",
+        "style",
+    ]
     assert [row["style_weight"] for row in rows] == [None, 0.01, 1.0, 100.0, None]
     kept, likeness = ([row[name] for row in rows] for name in ("loudness_kept", "patches"))
     assert kept[0] == pytest.approx(1) and kept[1] > 0.98 and kept[1] > kept[2] > kept[3]
     assert max(likeness[1:4]) < 0.1 * likeness[0] and likeness[4] == 0.5
-    assert set(rows[1]) == {"candidate", "style_weight", *quality.MEASURES, "copied", "spectrum_db", "clicks", "clipping", *quality.KEPT_MEANINGS}
+    assert set(rows[1]) == {
+        "candidate",
+        "style_weight",
+        *quality.MEASURES,
+        "copied",
+        "spectrum_db",
+        "clicks",
+        "clipping",
+        *quality.KEPT_MEANINGS,
+    }
     metrics = [json.loads(line) for line in (strip / "metrics.jsonl").read_text().splitlines()]
     assert {row["sample"] for row in metrics} == {0, 1, 2}
     assert set(metrics[0]["terms"]) == {"style", "content"}
@@ -76,7 +97,11 @@ def test_a_strip_from_content_to_style(strip):
 def test_config_makes_it_again(strip, folder):
     done = run(f"--config={strip}/config.json", f"--output_dir={folder}/again")
     assert done.returncode == 0, done.stderr
-    assert all((folder / f"again/transfer_{i}.wav").read_bytes() == (strip / f"transfer_{i}.wav").read_bytes() for i in range(3))
+    assert all(
+        (folder / f"again/transfer_{i}.wav").read_bytes()
+        == (strip / f"transfer_{i}.wav").read_bytes()
+        for i in range(3)
+    )
 
 
 @pytest.mark.slow
@@ -89,7 +114,14 @@ def test_without_flags_but_for_the_budget(tmp_path):
 
 def test_sounds_too_short_to_be_judged(folder):
     """Are transferred all the same, and the page says so."""
-    done = run(f"--content={folder}/content.flac", "--content_seconds=0.4", f"--style={folder}/style.wav", "--evaluations=2", f"--output_dir={folder}/brief", *SMALL[:3])
+    done = run(
+        f"--content={folder}/content.flac",
+        "--content_seconds=0.4",
+        f"--style={folder}/style.wav",
+        "--evaluations=2",
+        f"--output_dir={folder}/brief",
+        *SMALL[:3],
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads((folder / "brief/quality.json").read_text()) == []
     assert "not judged" in (folder / "brief/report.html").read_text()
@@ -98,7 +130,14 @@ def test_sounds_too_short_to_be_judged(folder):
 @pytest.mark.long
 def test_interrupted_and_resumed(folder):
     """Ctrl-C in the second of two results writes both; --resume leaves the first alone and ends up at the very samples of a run that was left alone."""
-    flags = (f"--content={folder}/content.flac", "--content_seconds=0.4", f"--style={folder}/style.wav", "--style_weight=1,10", *SMALL[:3], "--evaluations=300")
+    flags = (
+        f"--content={folder}/content.flac",
+        "--content_seconds=0.4",
+        f"--style={folder}/style.wav",
+        "--style_weight=1,10",
+        *SMALL[:3],
+        "--evaluations=300",
+    )
     out = folder / "interrupted"
     status, rest = interrupted(command(*flags, f"--output_dir={out}"), "transfer_1.wav: 50/300")
     assert status == 130 and "interrupted" in rest, rest
@@ -106,11 +145,21 @@ def test_interrupted_and_resumed(folder):
     before = first.stat().st_mtime_ns
     assert audio.read(str(second))[0].shape == (2, 6400)
     other = run(*flags, "--style_weight=1,20", f"--output_dir={out}", "--resume")
-    assert other.returncode == 2 and "--resume" in other.stderr and "style_weights differs" in other.stderr
-    resumed, straight = run(*flags, f"--output_dir={out}", "--resume"), run(*flags, f"--output_dir={folder}/straight")
+    assert (
+        other.returncode == 2
+        and "--resume" in other.stderr
+        and "style_weights differs" in other.stderr
+    )
+    resumed, straight = (
+        run(*flags, f"--output_dir={out}", "--resume"),
+        run(*flags, f"--output_dir={folder}/straight"),
+    )
     assert resumed.returncode == 0 and straight.returncode == 0, resumed.stderr + straight.stderr
     assert first.stat().st_mtime_ns == before and not list(out.glob("checkpoint*"))
-    assert all(path.read_bytes() == (folder / "straight" / path.name).read_bytes() for path in (first, second))
+    assert all(
+        path.read_bytes() == (folder / "straight" / path.name).read_bytes()
+        for path in (first, second)
+    )
 
 
 @pytest.mark.parametrize(
@@ -168,7 +217,17 @@ def test_one_line_for_every_mistake(folder, tmp_path, flags, message):
 def test_recipes_of_transfers_are_told_from_those_of_textures(folder, tmp_path):
     """launch.texture has no content to give; launch.transfer takes the style distance of any texture's recipe."""
     done = run("--recipe=ulyanov-lebedev", f"--output_dir={tmp_path}/out", program="texture")
-    assert done.returncode == 2 and "--recipe: 'ulyanov-lebedev' is for launch.transfer; for this program there are texture, texture-fast" in done.stderr
-    done = run("--recipe=texture-fast", f"--content={folder}/content.flac", f"--style={folder}/style.wav", *SMALL, f"--output_dir={tmp_path}/fast")
+    assert (
+        done.returncode == 2
+        and "--recipe: 'ulyanov-lebedev' is for launch.transfer; for this program there are texture, texture-fast"
+        in done.stderr
+    )
+    done = run(
+        "--recipe=texture-fast",
+        f"--content={folder}/content.flac",
+        f"--style={folder}/style.wav",
+        *SMALL,
+        f"--output_dir={tmp_path}/fast",
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "fast/config.json").read_text())["style_weights"] == [1.0]

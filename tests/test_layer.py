@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from audio_texture import networks
-from audio_texture.layer import KINDS, Description, Field, Layer, cut_after, receptive_field, receptive_fields
+from audio_texture.layer import (
+    KINDS,
+    Description,
+    Field,
+    Layer,
+    cut_after,
+    receptive_field,
+    receptive_fields,
+)
 
 
 @pytest.mark.parametrize(
@@ -17,7 +25,10 @@ from audio_texture.layer import KINDS, Description, Field, Layer, cut_after, rec
         ([Layer(11)], 11),
         ([Layer(3, dilation=4)], 9),
         ([Layer(11, pool=2)], 12),
-        ([Layer(11, pool=2), Layer(11)], 32),  # paper.md A.3: kernels of 11, pools of 2: 11, 32 and 74 frames up to each ReLU
+        (
+            [Layer(11, pool=2), Layer(11)],
+            32,
+        ),  # paper.md A.3: kernels of 11, pools of 2: 11, 32 and 74 frames up to each ReLU
         ([Layer(11, pool=2)] * 2 + [Layer(11)], 74),
         ([Layer(3), Layer(5)], 7),
     ],
@@ -26,7 +37,9 @@ def test_receptive_field(layers, expected):
     assert receptive_field(layers) == expected
 
 
-@pytest.mark.parametrize("layers", [[Layer(3, 2, 2, 8), Layer(2, 3, 1, 8)], [Layer(2, 1, 3, 8), Layer(3, 2, 2, 8)]])
+@pytest.mark.parametrize(
+    "layers", [[Layer(3, 2, 2, 8), Layer(2, 3, 1, 8)], [Layer(2, 1, 3, 8), Layer(3, 2, 2, 8)]]
+)
 def test_receptive_field_is_what_the_gradient_reaches(layers):
     """Catches a pool or a dilation counted at the wrong depth: nonzero gradients of one output frame span exactly the field."""
     net = networks.FrequencyAsChannels(layers, padding="valid", pooling="mean")
@@ -63,7 +76,9 @@ def test_the_taps_that_are_named_are_those_there_are(kind, initialisation):
 
 
 def test_receptive_fields_in_two_dimensions_are_what_the_gradient_reaches():
-    description = Description("2d", (Layer(3, 1, 2, 6), Layer(2, 2, 1, 6)), padding="valid", pooling="mean")
+    description = Description(
+        "2d", (Layer(3, 1, 2, 6), Layer(2, 2, 1, 6)), padding="valid", pooling="mean"
+    )
     field = receptive_fields(description)["conv_2"]
     assert field == Field(8, 8)
     net = networks.build(description)
@@ -71,7 +86,10 @@ def test_receptive_fields_in_two_dimensions_are_what_the_gradient_reaches():
     params = jax.jit(net.init)(jax.random.key(0), x)
     reach = jax.jit(jax.grad(lambda x: jnp.sum(net.apply(params, x)["conv_2"][0, 0])))
     reached = sum(np.abs(reach(sign * x)) for sign in (1, -1)) > 0
-    assert [np.flatnonzero(reached.any(axis=axis))[[0, -1]].tolist() for axis in (0, 1)] == [[0, 7], [0, 7]]
+    assert [np.flatnonzero(reached.any(axis=axis))[[0, -1]].tolist() for axis in (0, 1)] == [
+        [0, 7],
+        [0, 7],
+    ]
 
 
 def test_receptive_fields_of_the_authors():
@@ -81,14 +99,19 @@ def test_receptive_fields_of_the_authors():
     found = [fields[f"relu_{i}"].milliseconds(hop_length=256, **sizes) for i in (1, 2, 3)]
     np.testing.assert_allclose(found, [160, 410, 890], rtol=0.03)
     assert fields["conv_1"].hertz(**sizes) == 11025
-    assert receptive_fields(Description("2d"))["conv_1"].hertz(**sizes) == pytest.approx(11 * 22050 / 1024)
+    assert receptive_fields(Description("2d"))["conv_1"].hertz(**sizes) == pytest.approx(
+        11 * 22050 / 1024
+    )
     assert receptive_fields(Description("1d-time"))["conv_2"] == Field(np.inf, 32)
     assert receptive_fields(Description("vgg19-grey"))["conv1_2"] == Field(5, 5)
 
 
 def test_unknown_layers_are_refused_with_those_there_are():
     description = Description("1d-frequency", (Layer(3, 1, 2, 4), Layer(3, 1, 1, 4)))
-    with pytest.raises(ValueError, match="'relu_3' is no layer of this network; there are conv_1, relu_1, pool_1, conv_2, relu_2."):
+    with pytest.raises(
+        ValueError,
+        match="'relu_3' is no layer of this network; there are conv_1, relu_1, pool_1, conv_2, relu_2.",
+    ):
         cut_after(description, ["relu_1", "relu_3"])
     with pytest.raises(ValueError, match="'' is no layer"):
         cut_after(description, [])
@@ -97,7 +120,17 @@ def test_unknown_layers_are_refused_with_those_there_are():
     assert len(cut_after(Description("vgg19-grey"), ["pool3"]).layers) == 8
 
 
-@pytest.mark.parametrize("values", [{}, {"kind": "2d"}, {"kind": "2d", "layers": [{"length": 3}]}, {"kind": "3d", "layers": []}, {"kind": "2d", "layers": [], "pooling": "min"}, {"kind": "vgg19-grey", "layers": [{"width": 3}]}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"kind": "2d"},
+        {"kind": "2d", "layers": [{"length": 3}]},
+        {"kind": "3d", "layers": []},
+        {"kind": "2d", "layers": [], "pooling": "min"},
+        {"kind": "vgg19-grey", "layers": [{"width": 3}]},
+    ],
+)
 def test_descriptions_of_no_network_are_refused(values):
     with pytest.raises(ValueError):
         Description.from_json(values)

@@ -12,12 +12,16 @@ BANDS = ("spectrum", "heard")
 
 
 def filtered(wave, kind, hertz=1000):
-    return np.ascontiguousarray(scipy.signal.lfilter(*scipy.signal.butter(2, hertz, kind, fs=RATE), wave)).astype(np.float32)
+    return np.ascontiguousarray(
+        scipy.signal.lfilter(*scipy.signal.butter(2, hertz, kind, fs=RATE), wave)
+    ).astype(np.float32)
 
 
 def wandering(samples, *, seed=0):
     """Noise whose level goes slowly up and down by as much as 20 dB, so that its halves differ."""
-    return noise(samples, seed=seed) * 10 ** np.sin(np.arange(samples) * 1.3 * np.pi / samples).astype(np.float32)
+    return noise(samples, seed=seed) * 10 ** np.sin(
+        np.arange(samples) * 1.3 * np.pi / samples
+    ).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +52,28 @@ def test_even_sounds_stay_even():
 def test_patches_foretell_what_is_between():
     """Distances from the references of a sound made to be between them, as quality.py judges it, are those foretold to a quarter."""
     rng = np.random.default_rng(0)
-    still, moving = noise(32000, seed=1), noise(32000, seed=2) * 10 ** np.repeat(rng.uniform(-1, 0, 40), 800).astype(np.float32)
+    still, moving = (
+        noise(32000, seed=1),
+        noise(32000, seed=2) * 10 ** np.repeat(rng.uniform(-1, 0, 40), 800).astype(np.float32),
+    )
     # Half way in decibels, loud moments with loud ones: its level follows the root of the other's.
     middle = noise(32000, seed=3) * np.sqrt(np.abs(moving / noise(32000, seed=2)))
     pair = [one / audio.rms(one) for one in (still, moving)]
-    raised = 2 * np.log(0.1 / audio.rms(middle * 0.1 / np.sqrt(audio.rms(still) * audio.rms(moving))))
-    views = [quality.views_of(quality.as_judged(one, sample_rate=RATE, rate=RATE), sample_rate=RATE) for one in pair]
+    raised = 2 * np.log(
+        0.1 / audio.rms(middle * 0.1 / np.sqrt(audio.rms(still) * audio.rms(moving)))
+    )
+    views = [
+        quality.views_of(quality.as_judged(one, sample_rate=RATE, rate=RATE), sample_rate=RATE)
+        for one in pair
+    ]
     foretold = mixing._by_patches(views, lambda parts: raised)(np.array([0.5, 0.5]))
-    judged = [quality.likeness(*(quality.prepare(wave, sample_rate=RATE, rate=RATE) for wave in (middle, one)), sample_rate=RATE)["patches"] for one in pair]
+    judged = [
+        quality.likeness(
+            *(quality.prepare(wave, sample_rate=RATE, rate=RATE) for wave in (middle, one)),
+            sample_rate=RATE,
+        )["patches"]
+        for one in pair
+    ]
     np.testing.assert_allclose(foretold / judged, 1, atol=0.25)
 
 
@@ -73,7 +91,11 @@ def test_the_middle_is_as_far_from_each():
         found = mixing._middle(lambda parts: from_corners(parts, units), 3)
         distances = from_corners(found / np.sum(found), units)
         assert distances[:2] == pytest.approx(distances[0], rel=1e-3)
-        assert distances[2] == pytest.approx(distances[0], rel=1e-3) if last == 1.3 else found[2] < 0.02 * found[0]
+        assert (
+            distances[2] == pytest.approx(distances[0], rel=1e-3)
+            if last == 1.3
+            else found[2] < 0.02 * found[0]
+        )
 
 
 def test_three_are_balanced_two_by_two(steady_and_wandering):
@@ -81,7 +103,9 @@ def test_three_are_balanced_two_by_two(steady_and_wandering):
     steady, other = steady_and_wandering
     two = mixing.balance([steady, other], sample_rate=RATE, heard=False)["spectrum"]
     three = mixing.balance([steady, other, steady], sample_rate=RATE, heard=False)["spectrum"]
-    assert three[0] == pytest.approx(three[2], rel=1e-3) and np.prod(three) == pytest.approx(1, rel=1e-4)
+    assert three[0] == pytest.approx(three[2], rel=1e-3) and np.prod(three) == pytest.approx(
+        1, rel=1e-4
+    )
     np.testing.assert_allclose(three[0] / three[1], two[0] / two[1], rtol=1e-3)
 
 
@@ -103,7 +127,9 @@ def test_sounds_too_short_to_be_halved_stay_even(samples):
 def test_stereo(steady_and_wandering):
     """Both channels alike are heard as one; a silent difference between them makes nothing infinite."""
     alone = mixing.balance(steady_and_wandering, sample_rate=RATE, heard=True)
-    double = mixing.balance([np.repeat(wave, 2, axis=0) for wave in steady_and_wandering], sample_rate=RATE, heard=True)
+    double = mixing.balance(
+        [np.repeat(wave, 2, axis=0) for wave in steady_and_wandering], sample_rate=RATE, heard=True
+    )
     for name in BANDS:
         assert np.all(np.isfinite(double[name]))
         np.testing.assert_allclose(np.log(double[name]), np.log(alone[name]), atol=0.35)

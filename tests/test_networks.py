@@ -7,7 +7,14 @@ from conftest import relative_error
 
 from audio_texture import networks, objective
 from audio_texture.layer import Description, Layer, cut_after, receptive_fields
-from audio_texture.networks import BatchNormalisation, Convolution, FrequencyAsChannels, TimeAsChannels, TwoDimensional, build
+from audio_texture.networks import (
+    BatchNormalisation,
+    Convolution,
+    FrequencyAsChannels,
+    TimeAsChannels,
+    TwoDimensional,
+    build,
+)
 
 X = np.random.default_rng(0).standard_normal((40, 5)).astype(np.float32)
 
@@ -29,7 +36,12 @@ def test_equals_xla_convolution(padding, initialisation, width, dilation):
     kernel = params["params"]["conv_1"]["kernel"].reshape(width, X.shape[1], 7)
     margin = (width - 1) * dilation // 2 if padding == "same" else 0
     expected = jax.lax.conv_general_dilated(
-        X[None], kernel, (1,), [(margin, margin)], rhs_dilation=(dilation,), dimension_numbers=("NWC", "WIO", "NWC")
+        X[None],
+        kernel,
+        (1,),
+        [(margin, margin)],
+        rhs_dilation=(dilation,),
+        dimension_numbers=("NWC", "WIO", "NWC"),
     )[0]
     if initialisation == "uniform":
         expected = expected + params["params"]["conv_1"]["bias"][None]
@@ -40,10 +52,18 @@ def test_equals_xla_convolution(padding, initialisation, width, dilation):
 @pytest.mark.parametrize("initialisation", ["normal", "uniform"])
 def test_taps(pooling, initialisation):
     """Names, shapes and the order of stages, with a pool that leaves frames over."""
-    net = FrequencyAsChannels([Layer(3, 2, 3, 6), Layer(3, 1, 1, 4)], initialisation, "same", pooling)
+    net = FrequencyAsChannels(
+        [Layer(3, 2, 3, 6), Layer(3, 1, 1, 4)], initialisation, "same", pooling
+    )
     params = parameters(net)
     taps = apply(net, params, X)
-    expected = {"conv_1": (40, 6), "relu_1": (40, 6), "pool_1": (13, 6), "conv_2": (13, 4), "relu_2": (13, 4)}
+    expected = {
+        "conv_1": (40, 6),
+        "relu_1": (40, 6),
+        "pool_1": (13, 6),
+        "conv_2": (13, 4),
+        "relu_2": (13, 4),
+    }
     if initialisation == "uniform":
         expected |= {"batchnorm_1": (40, 6), "batchnorm_2": (13, 4)}
         gain = params["params"]["batchnorm_1"]["gain"] / np.sqrt(1 + 1e-5)
@@ -52,7 +72,9 @@ def test_taps(pooling, initialisation):
     before = taps["batchnorm_1" if initialisation == "uniform" else "conv_1"]
     np.testing.assert_array_equal(taps["relu_1"], np.maximum(before, 0))
     blocks = np.asarray(taps["relu_1"])[:39].reshape(13, 3, 6)
-    np.testing.assert_allclose(taps["pool_1"], blocks.max(1) if pooling == "max" else blocks.mean(1), rtol=1e-6)
+    np.testing.assert_allclose(
+        taps["pool_1"], blocks.max(1) if pooling == "max" else blocks.mean(1), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("filters, width", [(600, 11), (3000, 2)])
@@ -63,17 +85,29 @@ def test_normal_weights_have_the_authors_deviation(filters, width):
     assert set(params) == {"conv_1"} and set(params["conv_1"]) == {"kernel"}
     kernel = np.asarray(params["conv_1"]["kernel"], np.float64)
     expected = np.sqrt(2) * np.sqrt(2 / ((50 + filters) * width))
-    assert kernel.std() == pytest.approx(expected, rel=0.01) and abs(kernel.mean()) < 0.01 * expected
-    assert np.mean(kernel**4) / np.mean(kernel**2) ** 2 == pytest.approx(3, rel=0.03)  # Gaussian, not truncated
+    assert (
+        kernel.std() == pytest.approx(expected, rel=0.01) and abs(kernel.mean()) < 0.01 * expected
+    )
+    assert np.mean(kernel**4) / np.mean(kernel**2) ** 2 == pytest.approx(
+        3, rel=0.03
+    )  # Gaussian, not truncated
 
 
 def test_uniform_weights_are_those_of_pytorch_in_2017():
     """U(+-1/sqrt(C_in k)) with bias, gains over [0, 1]. Catches today's gains of one (paper.md A.3)."""
-    params = parameters(FrequencyAsChannels([Layer(11, 1, 1, 2000)], "uniform"), np.zeros((20, 50), np.float32))["params"]
+    params = parameters(
+        FrequencyAsChannels([Layer(11, 1, 1, 2000)], "uniform"), np.zeros((20, 50), np.float32)
+    )["params"]
     limit = 1 / np.sqrt(50 * 11)
-    for values, low, high in ((params["conv_1"]["kernel"], -limit, limit), (params["conv_1"]["bias"], -limit, limit), (params["batchnorm_1"]["gain"], 0, 1)):
+    for values, low, high in (
+        (params["conv_1"]["kernel"], -limit, limit),
+        (params["conv_1"]["bias"], -limit, limit),
+        (params["batchnorm_1"]["gain"], 0, 1),
+    ):
         values = np.asarray(values)
-        assert low <= values.min() < low + 0.01 * (high - low) and high >= values.max() > high - 0.01 * (high - low)
+        assert low <= values.min() < low + 0.01 * (
+            high - low
+        ) and high >= values.max() > high - 0.01 * (high - low)
         assert values.std() == pytest.approx((high - low) / np.sqrt(12), rel=0.05)
 
 
@@ -92,14 +126,23 @@ def test_same_padding_is_silence():
     net = FrequencyAsChannels([Layer(5, 1, 1, 6)], padding="same")
     params = parameters(net)
     within = np.pad(X, ((7, 7), (0, 0)))
-    np.testing.assert_allclose(apply(net, params, within)["relu_1"][7:-7], apply(net, params, X)["relu_1"], atol=1e-6)
+    np.testing.assert_allclose(
+        apply(net, params, within)["relu_1"][7:-7], apply(net, params, X)["relu_1"], atol=1e-6
+    )
 
 
 def test_weights_depend_on_the_key_alone():
     net = FrequencyAsChannels([Layer(3, 1, 1, 6)])
     kernel = lambda params: np.asarray(params["params"]["conv_1"]["kernel"])
     np.testing.assert_array_equal(kernel(parameters(net)), kernel(parameters(net, 2 * X[:9])))
-    assert abs(np.corrcoef(kernel(parameters(net)).ravel(), kernel(parameters(net, seed=1)).ravel())[0, 1]) < 0.4
+    assert (
+        abs(
+            np.corrcoef(kernel(parameters(net)).ravel(), kernel(parameters(net, seed=1)).ravel())[
+                0, 1
+            ]
+        )
+        < 0.4
+    )
 
 
 def test_jit_and_vmap_agree_with_one_by_one():
@@ -107,15 +150,25 @@ def test_jit_and_vmap_agree_with_one_by_one():
     params = parameters(net)
     sounds = np.stack([X, X[::-1], 2 * X])
     both = jax.jit(jax.vmap(lambda x: apply(net, params, x)["pool_1"]))(sounds)
-    np.testing.assert_allclose(both, np.stack([apply(net, params, x)["pool_1"] for x in sounds]), atol=1e-6)
+    np.testing.assert_allclose(
+        both, np.stack([apply(net, params, x)["pool_1"] for x in sounds]), atol=1e-6
+    )
 
 
 def test_unknown_initialisation_is_refused():
-    with pytest.raises(ValueError, match="initialisation must be one of normal, uniform, narrow, got 'he'"):
+    with pytest.raises(
+        ValueError, match="initialisation must be one of normal, uniform, narrow, got 'he'"
+    ):
         parameters(FrequencyAsChannels([Layer(3, 1, 1, 6)], "he"))
 
 
-@pytest.mark.parametrize("field, net", [("padding", FrequencyAsChannels([Layer(3, 1, 1, 6)], padding="full")), ("pooling", FrequencyAsChannels([Layer(3, 1, 2, 6)], pooling="min"))])
+@pytest.mark.parametrize(
+    "field, net",
+    [
+        ("padding", FrequencyAsChannels([Layer(3, 1, 1, 6)], padding="full")),
+        ("pooling", FrequencyAsChannels([Layer(3, 1, 2, 6)], pooling="min")),
+    ],
+)
 def test_unknown_choices_are_refused(field, net):
     """Catches a misspelt choice that quietly means another one."""
     with pytest.raises(ValueError, match=f"{field} must be one of"):
@@ -137,13 +190,24 @@ SMALL = (Layer(3, 1, 2, 6), Layer(3, 1, 1, 4))
 @pytest.mark.parametrize("width, dilation", [(2, 1), (5, 1), (3, 2)])
 def test_two_dimensions_equal_xla_convolution(width, dilation, padding, initialisation):
     """Both ways to the same numbers: unfolded, and XLA's in training. Catches frames and bins swapped in the kernel."""
-    net = Convolution(Layer(width, dilation, 1, 7), initialisation, padding, initialisation == "uniform", ("frames", "bins"))
+    net = Convolution(
+        Layer(width, dilation, 1, 7),
+        initialisation,
+        padding,
+        initialisation == "uniform",
+        ("frames", "bins"),
+    )
     x = np.random.default_rng(0).standard_normal((14, 17, 3)).astype(np.float32)
     params = parameters(net, x)
     kernel = np.asarray(params["params"]["kernel"]).reshape(width, width, 3, 7)
     margin = (width - 1) * dilation // 2 if padding == "same" else 0
     expected = jax.lax.conv_general_dilated(
-        x[None], kernel, (1, 1), [(margin, margin)] * 2, rhs_dilation=(dilation,) * 2, dimension_numbers=("NHWC", "HWIO", "NHWC")
+        x[None],
+        kernel,
+        (1, 1),
+        [(margin, margin)] * 2,
+        rhs_dilation=(dilation,) * 2,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )[0]
     if initialisation == "uniform":
         expected = expected + params["params"]["bias"][None, None]
@@ -156,7 +220,12 @@ def test_two_dimensional_taps():
     net = TwoDimensional(SMALL, "uniform", "same", "max")
     taps = apply(net, parameters(net, PICTURE), PICTURE)
     full, half = (23, 19), (11, 9)
-    expected = {"conv_1": (*full, 6), "batchnorm_1": (*full, 6), "relu_1": (*full, 6), "pool_1": (*half, 6)}
+    expected = {
+        "conv_1": (*full, 6),
+        "batchnorm_1": (*full, 6),
+        "relu_1": (*full, 6),
+        "pool_1": (*half, 6),
+    }
     expected |= {"conv_2": (*half, 4), "batchnorm_2": (*half, 4), "relu_2": (*half, 4)}
     assert {name: tap.shape for name, tap in taps.items()} == expected
     blocks = np.asarray(taps["relu_1"])[:22, :18].reshape(11, 2, 9, 2, 6)
@@ -178,7 +247,10 @@ def test_taps_shift_along_frequency(kind, axis):
     net = build(Description(kind, SMALL, "uniform", "valid"))
     params = parameters(net, PICTURE[:, :-2])
     low, high = (apply(net, params, x)["conv_2"] for x in (PICTURE[:, :-2], PICTURE[:, 2:]))
-    inner = [np.asarray(jax.lax.slice_in_dim(y, start, start + 4, axis=axis)) for y, start in ((low, 1), (high, 0))]
+    inner = [
+        np.asarray(jax.lax.slice_in_dim(y, start, start + 4, axis=axis))
+        for y, start in ((low, 1), (high, 0))
+    ]
     np.testing.assert_allclose(*inner, atol=1e-5)
 
 
@@ -186,7 +258,9 @@ def test_frequency_as_channels_does_not_shift_along_frequency():
     """Every bin has weights of its own: another pitch is another sound, at every frame."""
     net = FrequencyAsChannels(SMALL, "uniform", "valid")
     params = parameters(net, PICTURE)
-    found, expected = (apply(net, params, x)["relu_2"] for x in (np.roll(PICTURE, 2, axis=1), PICTURE))
+    found, expected = (
+        apply(net, params, x)["relu_2"] for x in (np.roll(PICTURE, 2, axis=1), PICTURE)
+    )
     assert relative_error(found, expected) > 0.3
 
 
@@ -206,7 +280,15 @@ def test_batch_normalisation_in_training(shape):
     np.testing.assert_allclose(running["mean"], 0.1 * whole.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(running["variance"], 0.9 + 0.1 * whole.var(axis=0), rtol=1e-5)
     after = jax.vmap(lambda x: net.apply({"params": variables["params"], **updated}, x))(x)
-    assert relative_error(after, standard(np.asarray(running["mean"], np.float64), np.asarray(running["variance"], np.float64))) < 1e-5
+    assert (
+        relative_error(
+            after,
+            standard(
+                np.asarray(running["mean"], np.float64), np.asarray(running["variance"], np.float64)
+            ),
+        )
+        < 1e-5
+    )
 
 
 @pytest.mark.parametrize("first", ["grey", "random"])
@@ -223,15 +305,28 @@ def test_vgg19(first):
         (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )[0] + variables["params"][name].get("bias", np.zeros(1))  # fmt: skip
     with jax.numpy_rank_promotion("allow"):
-        y = (x[:, :, None] - np.float32(networks.IMAGENET_MEAN)) / np.float32(networks.IMAGENET_DEVIATION) if first == "grey" else x[:, :, None]
+        y = (
+            (x[:, :, None] - np.float32(networks.IMAGENET_MEAN))
+            / np.float32(networks.IMAGENET_DEVIATION)
+            if first == "grey"
+            else x[:, :, None]
+        )
         y = np.maximum(conv(y, "conv1_1", "SAME" if first == "grey" else "VALID"), 0)
         assert relative_error(taps["relu1_1"], y) < 1e-5
         y = np.maximum(conv(y, "conv1_2", "SAME"), 0)
         height, width = y.shape[0] // 2, y.shape[1] // 2
-        y = np.asarray(y)[: 2 * height, : 2 * width].reshape(height, 2, width, 2, 64).max(axis=(1, 3))
+        y = (
+            np.asarray(y)[: 2 * height, : 2 * width]
+            .reshape(height, 2, width, 2, 64)
+            .max(axis=(1, 3))
+        )
         assert relative_error(taps["pool1"], y) < 1e-5
         assert relative_error(taps["conv2_1"], conv(y, "conv2_1", "SAME")) < 1e-5
-    assert list(taps) == sorted(taps) and set(taps) == set(receptive_fields(description)) and "conv2_2" not in taps
+    assert (
+        list(taps) == sorted(taps)
+        and set(taps) == set(receptive_fields(description))
+        and "conv2_2" not in taps
+    )
 
 
 def test_vgg19_has_its_layers():
@@ -250,9 +345,16 @@ def test_every_network_goes_through_the_same_objective(kind):
     layers = SMALL if not kind.startswith("vgg") else ()
     names = ["relu1_1"] if kind.startswith("vgg") else ["relu_1", "pool_1"]
     description = cut_after(Description(kind, layers, "uniform"), names)
-    style = objective.of_network(build(description).init, networks.features(description, names), jax.random.key(0), objective.gram())
+    style = objective.of_network(
+        build(description).init,
+        networks.features(description, names),
+        jax.random.key(0),
+        objective.gram(),
+    )
     target = jax.jit(style.fit)(PICTURE)
-    at, gradient = jax.jit(jax.value_and_grad(lambda x: style.distance(target, x)[0]))(PICTURE[::-1] * 0.5)
+    at, gradient = jax.jit(jax.value_and_grad(lambda x: style.distance(target, x)[0]))(
+        PICTURE[::-1] * 0.5
+    )
     assert jax.jit(style.distance)(target, PICTURE)[0] < 1e-4 < at
     assert gradient.shape == PICTURE.shape and np.all(np.isfinite(gradient)) and np.any(gradient)
 
@@ -262,18 +364,35 @@ def test_grams_of_both_forms_agree_in_two_dimensions():
     description = Description("2d", (Layer(3, 1, 2, 6),))
     losses = []
     for form in ("direct", "frames"):
-        style = objective.of_network(build(description).init, networks.features(description, ["relu_1"]), jax.random.key(0), objective.gram(form=form))
+        style = objective.of_network(
+            build(description).init,
+            networks.features(description, ["relu_1"]),
+            jax.random.key(0),
+            objective.gram(form=form),
+        )
         losses.append(float(style.distance(style.fit(PICTURE), PICTURE[::-1] ** 2)[0]))
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
-@pytest.mark.parametrize("kind, named", [("1d-frequency", "5 bins, the spectrogram has 19"), ("1d-time", "5 frames, the spectrogram has 23")])
+@pytest.mark.parametrize(
+    "kind, named",
+    [
+        ("1d-frequency", "5 bins, the spectrogram has 19"),
+        ("1d-time", "5 frames, the spectrogram has 23"),
+    ],
+)
 def test_a_spectrogram_of_another_size_is_refused(kind, named):
     with pytest.raises(ValueError, match=f"the network is one for {named}"):
         parameters(build(Description(kind, SMALL, channels=5)), PICTURE)
 
 
-@pytest.mark.parametrize("x, said", [(PICTURE[:4], "4 frames are fewer than the 5"), (PICTURE[:, :4], "4 bins are fewer than the 5")])
+@pytest.mark.parametrize(
+    "x, said",
+    [
+        (PICTURE[:4], "4 frames are fewer than the 5"),
+        (PICTURE[:, :4], "4 bins are fewer than the 5"),
+    ],
+)
 def test_too_small_pictures_are_refused(x, said):
     with pytest.raises(ValueError, match=f"{said} that a kernel spans"):
         parameters(TwoDimensional([Layer(5, 1, 1, 6)], padding="valid"), x)

@@ -13,20 +13,30 @@ from hypothesis import strategies as st
 from audio_texture import networks, objective, statistics
 from audio_texture.layer import Layer
 
-X, Y = (np.random.default_rng(seed).gamma(1.0, size=(frames, 6)).astype(np.float32) * np.float32(0.2) for seed, frames in ((0, 36), (1, 45)))
+X, Y = (
+    np.random.default_rng(seed).gamma(1.0, size=(frames, 6)).astype(np.float32) * np.float32(0.2)
+    for seed, frames in ((0, 36), (1, 45))
+)
 
 
 def explicit(filters=20, form="auto", relative=True, seed=0):
     net = networks.FrequencyAsChannels([Layer(3, 1, 2, filters)], "normal", "valid", "mean")
-    taps = lambda weights, x: {"a": net.apply(weights, x)["relu_1"], "b": net.apply(weights, x)["pool_1"]}
-    return objective.of_network(net.init, taps, jax.random.key(seed), objective.gram(relative=relative, form=form))
+    taps = lambda weights, x: {
+        "a": net.apply(weights, x)["relu_1"],
+        "b": net.apply(weights, x)["pool_1"],
+    }
+    return objective.of_network(
+        net.init, taps, jax.random.key(seed), objective.gram(relative=relative, form=form)
+    )
 
 
 INFINITE = objective.infinite_gram([[Layer(2)], [Layer(5, 2, 2)]])
 # A cheap objective of the same kind: the mean frame.
 MEAN = objective.Objective(
     lambda reference: jnp.mean(reference, axis=0),
-    lambda target, x: (lambda total: (total, {"mean": total}))(jnp.mean((jnp.mean(x, axis=0) - target) ** 2)),
+    lambda target, x: (lambda total: (total, {"mean": total}))(
+        jnp.mean((jnp.mean(x, axis=0) - target) ** 2)
+    ),
 )
 EVERY = {
     "infinite": INFINITE,
@@ -35,7 +45,9 @@ EVERY = {
     "relative": objective.relatively_compressed(INFINITE, sharpness=4.0),
     "blocks": objective.in_blocks(INFINITE, frames=20, overlap=8),
     "through": objective.seen_through(lambda x: x[:, :3] + x[:, 3:], INFINITE),
-    "sum": objective.weighted_sum({"gram": (2.0, INFINITE), "mean": (0.5, MEAN), "bounds": (1e-3, objective.bounds(0, 9))}),
+    "sum": objective.weighted_sum(
+        {"gram": (2.0, INFINITE), "mean": (0.5, MEAN), "bounds": (1e-3, objective.bounds(0, 9))}
+    ),
     "scaled": objective.scaled(INFINITE, 3.0),
     "onsets": objective.onset_statistics(step=2, lags=12, widths=(1, 4)),
     "levels": objective.band_levels(),
@@ -44,7 +56,9 @@ EVERY = {
     "peak": objective.peak_compressed(MEAN),
     "autocorrelation": objective.feature_autocorrelation(lags=(3, 12)),
     "transport": objective.gaussian_transport(),
-    "bins": objective.seen_through(lambda x: jnp.stack([x, x[::-1]], axis=-1), objective.bin_grams()),
+    "bins": objective.seen_through(
+        lambda x: jnp.stack([x, x[::-1]], axis=-1), objective.bin_grams()
+    ),
 }
 of_every = pytest.mark.parametrize("name", EVERY)
 
@@ -97,19 +111,28 @@ def test_targets_are_data(name):
 def test_eager_is_compiled():
     """Catches values fixed while tracing."""
     one = objective.standardised(MEAN)
-    assert float(one.distance(one.fit(jnp.asarray(Y)), jnp.asarray(X))[0]) == pytest.approx(value_and_gradient(one, X)[0], rel=1e-4)
+    assert float(one.distance(one.fit(jnp.asarray(Y)), jnp.asarray(X))[0]) == pytest.approx(
+        value_and_gradient(one, X)[0], rel=1e-4
+    )
 
 
 def test_relative_distance_is_free_of_scale():
     """Louder reference, louder result: the same relative distance. Catches a division by the wrong power."""
     for one in (INFINITE, EVERY["explicit"]):
-        assert value_and_gradient(one, 5 * X, 5 * Y)[0] == pytest.approx(value_and_gradient(one, X)[0], rel=1e-4)
+        assert value_and_gradient(one, 5 * X, 5 * Y)[0] == pytest.approx(
+            value_and_gradient(one, X)[0], rel=1e-4
+        )
     plain = objective.infinite_gram([[Layer(2)]], relative=False)
-    assert value_and_gradient(plain, 2 * X, 2 * Y)[0] == pytest.approx(16 * value_and_gradient(plain, X)[0], rel=1e-4)
+    assert value_and_gradient(plain, 2 * X, 2 * Y)[0] == pytest.approx(
+        16 * value_and_gradient(plain, X)[0], rel=1e-4
+    )
 
 
 def test_several_networks_are_averaged():
-    alone = [value_and_gradient(objective.infinite_gram([layers]), X)[0] for layers in ([Layer(2)], [Layer(5, 2, 2)])]
+    alone = [
+        value_and_gradient(objective.infinite_gram([layers]), X)[0]
+        for layers in ([Layer(2)], [Layer(5, 2, 2)])
+    ]
     assert value_and_gradient(INFINITE, X)[0] == pytest.approx(np.mean(alone), rel=1e-5)
 
 
@@ -117,7 +140,10 @@ def test_several_networks_are_averaged():
 @pytest.mark.parametrize("relative", [True, False])
 def test_forms_of_the_gram_agree(filters, relative):
     """Direct, frame by frame and auto: the same value and gradient, whichever is the cheaper."""
-    found = {form: value_and_gradient(explicit(filters, form, relative), X) for form in ("direct", "frames", "auto")}
+    found = {
+        form: value_and_gradient(explicit(filters, form, relative), X)
+        for form in ("direct", "frames", "auto")
+    }
     for form in ("frames", "auto"):
         assert found[form][0] == pytest.approx(found["direct"][0], rel=1e-4)
         assert relative_error(found[form][1], found["direct"][1]) < 1e-3
@@ -146,7 +172,10 @@ def test_explicit_gram_is_the_authors_loss():
     net = networks.FrequencyAsChannels([Layer(3, 1, 2, 20)], "normal", "valid", "mean")
     expected = []
     for tap in ("relu_1", "pool_1"):
-        x, y = (np.asarray(jax.jit(net.apply)(target["weights"], sound)[tap], np.float64) for sound in (X, Y))
+        x, y = (
+            np.asarray(jax.jit(net.apply)(target["weights"], sound)[tap], np.float64)
+            for sound in (X, Y)
+        )
         expected.append(np.mean((x.T @ x / len(x) - y.T @ y / len(y)) ** 2))
     assert value_and_gradient(one, X)[0] == pytest.approx(np.mean(expected), rel=1e-4)
 
@@ -160,12 +189,18 @@ def test_bounds_are_the_authors_formula():
     value, gradient, terms = value_and_gradient(objective.bounds(), x)
     outside = np.maximum(x.astype(np.float64) - 1, 0) + np.maximum(-x.astype(np.float64), 0)
     assert value == pytest.approx(np.linalg.norm(outside), rel=1e-6) and terms == {"bounds": value}
-    np.testing.assert_allclose(gradient, np.sign(x - 0.5) * outside / np.linalg.norm(outside), atol=1e-6)
+    np.testing.assert_allclose(
+        gradient, np.sign(x - 0.5) * outside / np.linalg.norm(outside), atol=1e-6
+    )
 
 
 def test_bounds_have_no_slope_inside():
     """Catches the root's infinite slope at zero, where a canvas mostly is."""
-    for x in (np.linspace(0, 1, 50, dtype=np.float32), np.zeros(5, np.float32), np.ones(5, np.float32)):
+    for x in (
+        np.linspace(0, 1, 50, dtype=np.float32),
+        np.zeros(5, np.float32),
+        np.ones(5, np.float32),
+    ):
         value, gradient, _ = value_and_gradient(objective.bounds(), x)
         assert value == 0 and not np.any(gradient)
 
@@ -177,7 +212,9 @@ def maps(seed, frames=40, bins=5, count=2):
     """Features [T, F, C] with means and covariances of their own."""
     rng = np.random.default_rng(seed)
     mixing = rng.normal(size=(count, bins, bins))
-    return np.stack([rng.normal(size=(frames, bins)) @ one + rng.normal() for one in mixing], axis=-1).astype(np.float32)
+    return np.stack(
+        [rng.normal(size=(frames, bins)) @ one + rng.normal() for one in mixing], axis=-1
+    ).astype(np.float32)
 
 
 def test_transport_is_the_bures_wasserstein_distance():
@@ -190,9 +227,16 @@ def test_transport_is_the_bures_wasserstein_distance():
         one, two = x[..., c].astype(np.float64), y[..., c].astype(np.float64)
         covariance = lambda z: (z - z.mean()).T @ (z - z.mean()) / len(z)
         root = scipy.linalg.sqrtm(covariance(two))
-        total += (one.mean() - two.mean()) ** 2 + np.trace(covariance(one)) + np.trace(covariance(two)) - 2 * np.trace(scipy.linalg.sqrtm(root @ covariance(one) @ root)).real
+        total += (
+            (one.mean() - two.mean()) ** 2
+            + np.trace(covariance(one))
+            + np.trace(covariance(two))
+            - 2 * np.trace(scipy.linalg.sqrtm(root @ covariance(one) @ root)).real
+        )
         size += np.trace(covariance(two))
-    assert value_and_gradient(objective.gaussian_transport(), x, y)[0] == pytest.approx(total / size, rel=1e-3)
+    assert value_and_gradient(objective.gaussian_transport(), x, y)[0] == pytest.approx(
+        total / size, rel=1e-3
+    )
 
 
 def test_statistics_of_features_ignore_the_order_of_frames_or_not():
@@ -201,28 +245,57 @@ def test_statistics_of_features_ignore_the_order_of_frames_or_not():
     shuffled = np.random.default_rng(2).permutation(x)
     rolled = np.roll(x, 1, axis=1)
     for one in (objective.bin_grams(), objective.gaussian_transport()):
-        assert value_and_gradient(one, shuffled, x)[0] < 1e-5 < 0.01 < value_and_gradient(one, rolled, x)[0]
+        assert (
+            value_and_gradient(one, shuffled, x)[0]
+            < 1e-5
+            < 0.01
+            < value_and_gradient(one, rolled, x)[0]
+        )
     assert value_and_gradient(objective.gram(), rolled, x)[0] < 1e-6
     slow = np.cumsum(x[:, 0], axis=0)
-    assert value_and_gradient(objective.feature_autocorrelation(lags=(1, 10)), np.random.default_rng(2).permutation(slow), slow)[0] > 0.01
+    assert (
+        value_and_gradient(
+            objective.feature_autocorrelation(lags=(1, 10)),
+            np.random.default_rng(2).permutation(slow),
+            slow,
+        )[0]
+        > 0.01
+    )
 
 
 def test_diversity_is_large_near_a_copy_at_any_shift():
     """Its definition in float64; a copy moved in time is found, an independent sound is not, other lengths are compared."""
     one, rng = objective.diversity(), np.random.default_rng(3)
-    y, other = rng.uniform(size=(64, 7)).astype(np.float32), rng.uniform(size=(64, 7)).astype(np.float32)
-    expected = max(np.sum(y.astype(np.float64) ** 2) / np.sum((other - np.roll(y, -shift, axis=0)) ** 2) for shift in range(64))
+    y, other = (
+        rng.uniform(size=(64, 7)).astype(np.float32),
+        rng.uniform(size=(64, 7)).astype(np.float32),
+    )
+    expected = max(
+        np.sum(y.astype(np.float64) ** 2) / np.sum((other - np.roll(y, -shift, axis=0)) ** 2)
+        for shift in range(64)
+    )
     assert value_and_gradient(one, other, y)[0] == pytest.approx(expected, rel=1e-3)
-    assert value_and_gradient(one, np.roll(y, 9, axis=0), y)[0] > 100 > 10 > value_and_gradient(one, other, y)[0]
-    assert np.isfinite(value_and_gradient(one, other[:50], y)[0]) and np.all(np.isfinite(value_and_gradient(one, np.roll(y, 9, axis=0), y)[1]))
+    assert (
+        value_and_gradient(one, np.roll(y, 9, axis=0), y)[0]
+        > 100
+        > 10
+        > value_and_gradient(one, other, y)[0]
+    )
+    assert np.isfinite(value_and_gradient(one, other[:50], y)[0]) and np.all(
+        np.isfinite(value_and_gradient(one, np.roll(y, 9, axis=0), y)[1])
+    )
 
 
 def test_peak_compression_is_the_sigmoid_of_the_paper():
     """2 sigmoid(30 z) - 1 with z relative to the reference's peak (paper.md B)."""
     z = np.random.default_rng(4).normal(size=(30, 6)).astype(np.float32)
-    collect = objective.Objective(lambda y: y, lambda target, x: (jnp.mean(x), {"mean": jnp.mean(x)}))
+    collect = objective.Objective(
+        lambda y: y, lambda target, x: (jnp.mean(x), {"mean": jnp.mean(x)})
+    )
     expected = 2 / (1 + np.exp(-30 * z.astype(np.float64) / np.max(np.abs(Y)))) - 1
-    assert value_and_gradient(objective.peak_compressed(collect), z)[0] == pytest.approx(np.mean(expected), rel=1e-3)
+    assert value_and_gradient(objective.peak_compressed(collect), z)[0] == pytest.approx(
+        np.mean(expected), rel=1e-3
+    )
 
 
 # --- onsets
@@ -244,7 +317,9 @@ def test_band_levels_count_power_whenever_it_comes():
     one = objective.band_levels()
     distance = lambda y, x: float(one.distance(one.fit(y), x)[0])
     louder = X.astype(np.float64) ** 2
-    expected = np.mean((np.log(louder.mean(axis=0)) - np.log((Y.astype(np.float64) ** 2).mean(axis=0))) ** 2)
+    expected = np.mean(
+        (np.log(louder.mean(axis=0)) - np.log((Y.astype(np.float64) ** 2).mean(axis=0))) ** 2
+    )
     assert distance(Y, X) == pytest.approx(expected, rel=1e-3)
     assert distance(10 * Y, 10 * X) == pytest.approx(expected, rel=1e-3)
     assert distance(Y, 2 * Y) == pytest.approx(np.log(4) ** 2, rel=1e-3)
@@ -257,21 +332,30 @@ def test_onsets_hear_the_period():
     """As many events of the same heights, at regular or random times: told apart by the autocorrelation, another phase is not."""
     regular = bursts(range(10, 590, 40))
     later = value_and_gradient(ONSETS, bursts(range(33, 600, 40)), regular)
-    random = value_and_gradient(ONSETS, bursts(np.sort(np.random.default_rng(1).integers(0, 580, 15))), regular)
-    assert random[2]["autocorrelation"] > 10 * later[2]["autocorrelation"] and random[0] > 5 * later[0]
+    random = value_and_gradient(
+        ONSETS, bursts(np.sort(np.random.default_rng(1).integers(0, 580, 15))), regular
+    )
+    assert (
+        random[2]["autocorrelation"] > 10 * later[2]["autocorrelation"] and random[0] > 5 * later[0]
+    )
 
 
 def test_onsets_hear_how_high_events_are():
     """Two heights against one of the same mean, at the same times."""
     times = range(10, 590, 40)
     equal, two = bursts(times), bursts(times, np.tile([0.3, 1.7], 8))
-    assert value_and_gradient(ONSETS, two, equal)[2]["patches"] > 20 * value_and_gradient(ONSETS, bursts(range(33, 600, 40)), equal)[2]["patches"]
+    assert (
+        value_and_gradient(ONSETS, two, equal)[2]["patches"]
+        > 20 * value_and_gradient(ONSETS, bursts(range(33, 600, 40)), equal)[2]["patches"]
+    )
 
 
 def test_onsets_compare_sounds_of_other_lengths():
     """Shorter than the longest lag, too: what both can tell is compared."""
     for frames in (60, 300, 1100):
-        value, gradient, _ = value_and_gradient(ONSETS, bursts(range(5, frames - 20, 40), frames=frames), bursts(range(10, 590, 40)))
+        value, gradient, _ = value_and_gradient(
+            ONSETS, bursts(range(5, frames - 20, 40), frames=frames), bursts(range(10, 590, 40))
+        )
         assert np.isfinite(value) and np.all(np.isfinite(gradient))
 
 
@@ -295,7 +379,10 @@ def test_sliced_transport_sees_a_ground_under_events():
     quiet[x < 1] -= 0.3
     weak[x > 1] -= 0.3
     ratio = lambda one: value_and_gradient(one, quiet, x)[0] / value_and_gradient(one, weak, x)[0]
-    sliced, gram = objective.sliced_transport(widths=(1,), directions=16), objective.infinite_gram([[Layer(1)]])
+    sliced, gram = (
+        objective.sliced_transport(widths=(1,), directions=16),
+        objective.infinite_gram([[Layer(1)]]),
+    )
     assert ratio(sliced) > 10 and ratio(sliced) > 10 * ratio(gram)
 
 
@@ -305,7 +392,10 @@ def test_sliced_transport_sees_order_within_patches_alone():
     assert value_and_gradient(one, np.random.default_rng(2).permutation(x), x)[0] < 1e-10
     rising = np.cumsum(x, axis=0) / 10
     longer = objective.sliced_transport(widths=(8,), directions=8)
-    assert value_and_gradient(longer, rising[np.random.default_rng(2).permutation(300)], rising)[0] > 0.05
+    assert (
+        value_and_gradient(longer, rising[np.random.default_rng(2).permutation(300)], rising)[0]
+        > 0.05
+    )
 
 
 # --- auditory statistics
@@ -319,16 +409,25 @@ def test_auditory_statistics_are_those_of_each_channel():
     louder = wave * np.array([[1.0, 2.0]], np.float32)
     both = value_and_gradient(one, louder, wave)
     alone = [value_and_gradient(one, louder[:, i : i + 1], wave[:, i : i + 1]) for i in range(2)]
-    assert both[0] == pytest.approx(0.5 * (alone[0][0] + alone[1][0]), rel=1e-3) and alone[0][0] < 1e-6 < alone[1][2]["mean"]
+    assert (
+        both[0] == pytest.approx(0.5 * (alone[0][0] + alone[1][0]), rel=1e-3)
+        and alone[0][0] < 1e-6 < alone[1][2]["mean"]
+    )
 
 
 def test_auditory_statistics_do_not_hear_where_a_sound_begins():
     """Noise cut elsewhere is nearer than noise that is modulated: catches statistics of the wave itself."""
     rng, rate = np.random.default_rng(0), 4000
     noise = rng.normal(0, 0.1, (6 * rate, 1)).astype(np.float32)
-    trembling = noise * (1 + np.sin(2 * np.pi * 8 * np.arange(len(noise)) / rate, dtype=np.float32))[:, None]
+    trembling = (
+        noise
+        * (1 + np.sin(2 * np.pi * 8 * np.arange(len(noise)) / rate, dtype=np.float32))[:, None]
+    )
     one = objective.auditory_statistics(rate)
-    assert value_and_gradient(one, trembling[:12000], noise[:12000])[0] > 20 * value_and_gradient(one, noise[12000:], noise[:12000])[0]
+    assert (
+        value_and_gradient(one, trembling[:12000], noise[:12000])[0]
+        > 20 * value_and_gradient(one, noise[12000:], noise[:12000])[0]
+    )
 
 
 # --- combinators
@@ -337,18 +436,27 @@ def test_auditory_statistics_do_not_hear_where_a_sound_begins():
 def test_seen_through_transforms_reference_and_candidate():
     shift = lambda x: 2 * x[::-1] + 1
     through = objective.seen_through(shift, MEAN)
-    assert value_and_gradient(through, X)[0] == pytest.approx(value_and_gradient(MEAN, shift(X), shift(Y))[0], rel=1e-5)
+    assert value_and_gradient(through, X)[0] == pytest.approx(
+        value_and_gradient(MEAN, shift(X), shift(Y))[0], rel=1e-5
+    )
 
 
 def test_standardised_sees_bins_alike():
     """Gain and offset of every bin of reference and candidate alike change nothing: all bins count the same, but for those under the floor."""
     one = objective.standardised(INFINITE)
-    gain, offset = np.geomspace(0.4, 2.5, 6, dtype=np.float32)[None], np.arange(6, dtype=np.float32)[None]
-    assert value_and_gradient(one, X * gain + offset, Y * gain + offset)[0] == pytest.approx(value_and_gradient(one, X)[0], rel=1e-3)
+    gain, offset = (
+        np.geomspace(0.4, 2.5, 6, dtype=np.float32)[None],
+        np.arange(6, dtype=np.float32)[None],
+    )
+    assert value_and_gradient(one, X * gain + offset, Y * gain + offset)[0] == pytest.approx(
+        value_and_gradient(one, X)[0], rel=1e-3
+    )
     # A bin far under the floor counts for next to nothing: noise added to it alone is hardly seen, in a loud bin it is.
     quiet = np.where(np.arange(6) == 0, 1e-3, 1.0).astype(np.float32)[None]
     added = np.random.default_rng(5).normal(size=Y.shape).astype(np.float32)
-    rise = lambda bin, size: value_and_gradient(one, Y * quiet + size * added * (np.arange(6) == bin), Y * quiet)[0]
+    rise = lambda bin, size: value_and_gradient(
+        one, Y * quiet + size * added * (np.arange(6) == bin), Y * quiet
+    )[0]
     assert rise(0, 2e-3) < 0.01 * rise(1, 2.0)
     # It is the reference's own mean that is taken off, not the candidate's: an offset is seen.
     assert value_and_gradient(one, Y + 0.1)[0] > 0.01
@@ -358,7 +466,9 @@ def test_relatively_compressed_sees_bins_alike():
     """Gain of a bin in both sounds changes nothing, but for one sound alone it does: the scale is the reference's."""
     gain = np.geomspace(0.1, 10, 6, dtype=np.float32)[None]
     plain = value_and_gradient(EVERY["relative"], X)[0]
-    assert value_and_gradient(EVERY["relative"], X * gain, Y * gain)[0] == pytest.approx(plain, rel=1e-3)
+    assert value_and_gradient(EVERY["relative"], X * gain, Y * gain)[0] == pytest.approx(
+        plain, rel=1e-3
+    )
     assert value_and_gradient(EVERY["relative"], 2 * Y)[0] > 0.01
 
 
@@ -372,7 +482,10 @@ def test_blocks_cover_everything_and_share_the_overlap(total, frames, overlap):
         return
     size, starts = objective.blocks(total, frames=frames, overlap=overlap)
     assert size <= frames and starts[0] == 0 and starts[-1] + size == total
-    assert all(before < after and before + size - after >= overlap for before, after in zip(starts, starts[1:]))
+    assert all(
+        before < after and before + size - after >= overlap
+        for before, after in zip(starts, starts[1:])
+    )
     assert len(starts) == (1 if total <= frames else -(-(total - overlap) // (frames - overlap)))
 
 
@@ -383,17 +496,24 @@ def test_in_blocks_is_the_mean_over_blocks():
     assert len(starts) > 1
 
     def by_hand(target, x):
-        total = sum(INFINITE.distance(target, x[start : start + size])[0] for start in starts) / len(starts)
+        total = sum(
+            INFINITE.distance(target, x[start : start + size])[0] for start in starts
+        ) / len(starts)
         return total, {"gram": total}
 
     found = value_and_gradient(EVERY["blocks"], X)
     expected = value_and_gradient(objective.Objective(INFINITE.fit, by_hand), X)
-    assert found[0] == pytest.approx(expected[0], rel=1e-5) and found[2] == pytest.approx(expected[2], rel=1e-5)
+    assert found[0] == pytest.approx(expected[0], rel=1e-5) and found[2] == pytest.approx(
+        expected[2], rel=1e-5
+    )
     assert relative_error(found[1], expected[1]) < 1e-4
 
 
 def test_one_block_changes_nothing():
-    found, expected = (value_and_gradient(one, X) for one in (objective.in_blocks(INFINITE, frames=36, overlap=8), INFINITE))
+    found, expected = (
+        value_and_gradient(one, X)
+        for one in (objective.in_blocks(INFINITE, frames=36, overlap=8), INFINITE)
+    )
     assert found[0] == expected[0]
     np.testing.assert_array_equal(found[1], expected[1])
 
@@ -427,7 +547,9 @@ def test_mixture_is_the_weighted_mean(weights):
 def test_alike_references_are_one_program():
     """Traced once however many they are; the value is the mean of each by itself."""
     traced = []
-    counting = MEAN._replace(distance=lambda target, x: (traced.append(1), MEAN.distance(target, x))[1])
+    counting = MEAN._replace(
+        distance=lambda target, x: (traced.append(1), MEAN.distance(target, x))[1]
+    )
     references, weights = [Y, Y[::-1] ** 2, 2 * Y], [1.0, 2.0, 5.0]
     mixed = objective.mixture(counting, weights)
     total, _ = mixed.distance(mixed.fit(references), X)
@@ -441,12 +563,29 @@ def test_mixture_of_other_numbers_is_refused():
         objective.mixture(MEAN, [1, 1]).fit([X, Y, X])
 
 
-@pytest.mark.parametrize("wrap", [objective.standardised, lambda one, weights=None: objective.relatively_compressed(one, sharpness=4.0, weights=weights), objective.peak_compressed], ids=["standardised", "relative", "peak"])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        objective.standardised,
+        lambda one, weights=None: objective.relatively_compressed(
+            one, sharpness=4.0, weights=weights
+        ),
+        objective.peak_compressed,
+    ],
+    ids=["standardised", "relative", "peak"],
+)
 def test_units_of_a_mixture(wrap):
     """At 1 : 0 those of the first reference, by value and gradient; between two that differ by a gain alone, the gain between is at home."""
-    alone, mixed = value_and_gradient(wrap(MEAN), X, Y), value_and_gradient(wrap(objective.mixture(MEAN, [1.0, 0.0]), [1.0, 0.0]), X, [Y, 3 * X])
-    assert mixed[0] == pytest.approx(alone[0], rel=1e-4) and relative_error(mixed[1], alone[1]) < 1e-4
-    distance = lambda gain: value_and_gradient(wrap(objective.mixture(MEAN, [1.0, 1.0]), [1.0, 1.0]), gain * Y, [Y, 4 * Y])[0]
+    alone, mixed = (
+        value_and_gradient(wrap(MEAN), X, Y),
+        value_and_gradient(wrap(objective.mixture(MEAN, [1.0, 0.0]), [1.0, 0.0]), X, [Y, 3 * X]),
+    )
+    assert (
+        mixed[0] == pytest.approx(alone[0], rel=1e-4) and relative_error(mixed[1], alone[1]) < 1e-4
+    )
+    distance = lambda gain: value_and_gradient(
+        wrap(objective.mixture(MEAN, [1.0, 1.0]), [1.0, 1.0]), gain * Y, [Y, 4 * Y]
+    )[0]
     # Means and deviations pass evenly, scales of a logarithm by factors.
     between = 2.5 if wrap is objective.standardised else 2.0
     assert distance(between) < 1e-6 < 1e-3 < min(distance(1.0), distance(4.0))
@@ -455,9 +594,18 @@ def test_units_of_a_mixture(wrap):
 def test_a_morph_judges_each_moment_by_its_own_weights():
     """Near to nothing where x turns from one reference to the other in time, and far the other way round."""
     low, high = np.zeros((40, 6), np.float32), np.ones((40, 6), np.float32)
-    one = objective.morph(lambda weights: objective.mixture(MEAN, weights), [3.0, 0.0], [0.0, 5.0], size=10, overlap=2, axis=0)
+    one = objective.morph(
+        lambda weights: objective.mixture(MEAN, weights),
+        [3.0, 0.0],
+        [0.0, 5.0],
+        size=10,
+        overlap=2,
+        axis=0,
+    )
     rising = np.linspace(0, 1, 42, dtype=np.float32)[:, None] * np.ones((1, 6), np.float32)
-    forth, back, even = (value_and_gradient(one, x, [low, high])[0] for x in (rising, rising[::-1], 0 * rising + 0.5))
+    forth, back, even = (
+        value_and_gradient(one, x, [low, high])[0] for x in (rising, rising[::-1], 0 * rising + 0.5)
+    )
     # What is left is the blocks' own length, and that a mixture is nowhere nearer than its references are to each other.
     assert forth < 0.2 < even < back
     # The ends have the weights given: a step in the middle of the first block is seen by the first reference alone.
@@ -486,12 +634,20 @@ def test_content_in_closed_form_is_that_of_many_filters():
     layers = [[Layer(2, 1, 1, 4096)], [Layer(5, 1, 1, 4096)]]
     nets = [networks.FrequencyAsChannels(stack, "normal", "valid") for stack in layers]
     init = lambda key, x: [net.init(key, x) for net in nets]
-    taps = lambda variables, x: {str(i): net.apply(one, x)["relu_1"] for i, (net, one) in enumerate(zip(nets, variables))}
-    explicit = objective.of_network(init, taps, jax.random.key(0), objective.content(), weights={"0": 3.0, "1": 1.0})
+    taps = lambda variables, x: {
+        str(i): net.apply(one, x)["relu_1"] for i, (net, one) in enumerate(zip(nets, variables))
+    }
+    explicit = objective.of_network(
+        init, taps, jax.random.key(0), objective.content(), weights={"0": 3.0, "1": 1.0}
+    )
     closed = objective.infinite_content(layers, weights=[3.0, 1.0])
     assert value(closed, X, OF_Y) == pytest.approx(value(explicit, X, OF_Y), rel=0.05)
-    assert value(closed, X, X) == pytest.approx(0, abs=1e-6) and value(closed, X, 0 * X) == pytest.approx(1, rel=1e-4)
-    assert not np.isclose(value(closed, X, OF_Y), value(objective.infinite_content(layers), X, OF_Y), rtol=1e-3)
+    assert value(closed, X, X) == pytest.approx(0, abs=1e-6) and value(
+        closed, X, 0 * X
+    ) == pytest.approx(1, rel=1e-4)
+    assert not np.isclose(
+        value(closed, X, OF_Y), value(objective.infinite_content(layers), X, OF_Y), rtol=1e-3
+    )
 
 
 def test_content_of_another_length_is_refused():
@@ -513,7 +669,9 @@ def test_between_sees_each_sound_in_units_of_its_own():
 
 def test_guides_keep_regions_apart():
     """Without regions it is the objective; with them loud frames must be like loud frames, which a mean over all does not see."""
-    assert value(objective.guided(MEAN, levels=1, bands=1), (X, Y), X) == pytest.approx(value(MEAN, Y, X))
+    assert value(objective.guided(MEAN, levels=1, bands=1), (X, Y), X) == pytest.approx(
+        value(MEAN, Y, X)
+    )
     level = np.sort(np.random.default_rng(0).random(36).astype(np.float32))[:, None]
     style, swapped = level * np.ones((1, 6), np.float32), level[::-1] * np.ones((1, 6), np.float32)
     assert value(MEAN, style, swapped) == pytest.approx(0, abs=1e-9)
@@ -521,14 +679,24 @@ def test_guides_keep_regions_apart():
     assert value(by_level, (style, style), style) == pytest.approx(0, abs=1e-9)
     assert value(by_level, (style, style), swapped) > 1e-3
     tilted = np.concatenate([style[:, :3] + 1, style[:, 3:] - 1], axis=1)
-    by_band = objective.guided(objective.seen_through(lambda x: jnp.mean(x, axis=1, keepdims=True), MEAN), levels=1, bands=2)
+    by_band = objective.guided(
+        objective.seen_through(lambda x: jnp.mean(x, axis=1, keepdims=True), MEAN),
+        levels=1,
+        bands=2,
+    )
     assert value(by_band, (style, style), tilted) > 0.1
 
 
 def test_chained_gram_is_the_products_of_two_layers():
     """In float64; the finer layer has twice the places and one more at the end, which the coarser does not see."""
     rng = np.random.default_rng(3)
-    pairs = [(rng.standard_normal((13, 9, 4)).astype(np.float32), rng.standard_normal((6, 4, 5)).astype(np.float32)) for _ in range(2)]
+    pairs = [
+        (
+            rng.standard_normal((13, 9, 4)).astype(np.float32),
+            rng.standard_normal((6, 4, 5)).astype(np.float32),
+        )
+        for _ in range(2)
+    ]
 
     def by_definition(pair):
         fine = pair[0][:12, :8].astype(np.float64).reshape(6, 2, 4, 2, 4).mean(axis=(1, 3)) - 1
@@ -537,7 +705,9 @@ def test_chained_gram_is_the_products_of_two_layers():
     found = value(objective.chained_gram(shift=-1.0), *pairs)
     wanted, other = map(by_definition, pairs)
     assert found == pytest.approx(np.mean((wanted - other) ** 2) / np.mean(wanted**2), rel=1e-4)
-    assert value(objective.gram(shift=-1.0, form="direct"), X, OF_Y) == pytest.approx(value(objective.gram(form="direct"), X - 1, OF_Y - 1), rel=1e-4)
+    assert value(objective.gram(shift=-1.0, form="direct"), X, OF_Y) == pytest.approx(
+        value(objective.gram(form="direct"), X - 1, OF_Y - 1), rel=1e-4
+    )
 
 
 @pytest.mark.parametrize("axis, over", [("time", 1), ("frequency", 0)])
@@ -547,13 +717,20 @@ def test_envelopes(axis, over):
     shuffled = np.flip(X, axis=over)
     assert value(one, X, shuffled) == pytest.approx(0, abs=1e-6)
     wanted, found = X.mean(axis=over), OF_Y.mean(axis=over)
-    assert value(one, X, OF_Y) == pytest.approx(np.sum((found - wanted) ** 2) / np.sum(wanted**2), rel=1e-4)
+    assert value(one, X, OF_Y) == pytest.approx(
+        np.sum((found - wanted) ** 2) / np.sum(wanted**2), rel=1e-4
+    )
     if axis == "time":
         assert np.isfinite(value(one, Y, X)), "lengths may differ"
 
 
 def test_regularisers_of_inversion():
     """Flat costs nothing, a step its square; sixth powers."""
-    flat, step = np.full((4, 3), 2.0, np.float32), np.repeat(np.float32([0, 0, 1, 1]), 3).reshape(4, 3)
-    assert value(objective.total_variation(), (), flat) == 0 and value(objective.total_variation(), (), step) == pytest.approx(1 / 3)
+    flat, step = (
+        np.full((4, 3), 2.0, np.float32),
+        np.repeat(np.float32([0, 0, 1, 1]), 3).reshape(4, 3),
+    )
+    assert value(objective.total_variation(), (), flat) == 0 and value(
+        objective.total_variation(), (), step
+    ) == pytest.approx(1 / 3)
     assert value(objective.sixth_power(), (), flat) == pytest.approx(64)

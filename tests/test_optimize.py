@@ -36,7 +36,9 @@ def worked_off(loss, start, **options):
     """An outcome; start and data as run needs them."""
     optimizer = options.pop("optimizer", optimize.lbfgs)(loss)
     data = options.pop("data", ())
-    return optimize.run(optimizer, optimizer.init(start, data), data, **{"evaluations": 100, **options})
+    return optimize.run(
+        optimizer, optimizer.init(start, data), data, **{"evaluations": 100, **options}
+    )
 
 
 def evaluations_of_scipy(loss, start, target):
@@ -50,7 +52,13 @@ def evaluations_of_scipy(loss, start, target):
         values.append(float(value))
         return float(value), np.asarray(gradient, np.float64)
 
-    scipy.optimize.minimize(counted, np.asarray(flat, np.float64), jac=True, method="L-BFGS-B", options={"maxiter": 2000, "ftol": 0, "gtol": 0})
+    scipy.optimize.minimize(
+        counted,
+        np.asarray(flat, np.float64),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": 2000, "ftol": 0, "gtol": 0},
+    )
     reached = np.flatnonzero(np.array(values) <= target)
     return reached[0] + 1 if len(reached) else np.inf
 
@@ -70,13 +78,18 @@ def test_lbfgs_keeps_up_with_scipy(name):
     theirs = evaluations_of_scipy(loss, start, target)
     outcome = worked_off(loss, start, evaluations=int(1.6 * min(theirs, 400)) + 10)
     assert float(outcome.state.value) <= target, theirs
-    assert float(loss(outcome.state.parameters, ())[0]) == pytest.approx(float(outcome.state.value), rel=1e-5, abs=1e-12)
+    assert float(loss(outcome.state.parameters, ())[0]) == pytest.approx(
+        float(outcome.state.value), rel=1e-5, abs=1e-12
+    )
 
 
 def test_starts_from_zero():
     """Catches a first step in proportion to the parameters' own size, which at zero is no step at all."""
     loss, start, target = PROBLEMS["well conditioned"]
-    assert float(worked_off(loss, jax.tree.map(jnp.zeros_like, start), evaluations=60).state.value) <= target
+    assert (
+        float(worked_off(loss, jax.tree.map(jnp.zeros_like, start), evaluations=60).state.value)
+        <= target
+    )
 
 
 @pytest.mark.parametrize("gain", [1e-6, 1e6])
@@ -99,7 +112,12 @@ def counted_quadratic():
     def loss(x, data):
         counts["traces"] += 1
         value = jnp.sum(jnp.geomspace(1, 100, 20) * (x - data) ** 2)
-        seen = jax.pure_callback(count, jax.ShapeDtypeStruct((), jnp.float32), jax.lax.stop_gradient(value), vmap_method="sequential")
+        seen = jax.pure_callback(
+            count,
+            jax.ShapeDtypeStruct((), jnp.float32),
+            jax.lax.stop_gradient(value),
+            vmap_method="sequential",
+        )
         return value + 0 * seen, {"term": value}
 
     return loss, counts
@@ -131,7 +149,9 @@ def test_every_step_is_an_evaluation_even_when_it_fails():
     """Backtracking spends the budget as anything else: the first quasi-Newton steps on Rosenbrock overshoot."""
     states = [worked_off(rosenbrock, jnp.full(10, -1.0), evaluations=n).state for n in (1, 2, 17)]
     assert [int(state.evaluations) for state in states] == [1, 2, 17]
-    assert float(states[0].value) == float(rosenbrock(jnp.full(10, -1.0), ())[0])  # the start itself is the first
+    assert float(states[0].value) == float(
+        rosenbrock(jnp.full(10, -1.0), ())[0]
+    )  # the start itself is the first
 
 
 def test_value_never_rises():
@@ -146,7 +166,10 @@ def test_result_is_free_of_the_chunk_length(method):
     """Bit for bit: how often one looks must not change what is made."""
     loss, start, _ = PROBLEMS["ill conditioned"]
     optimizer = method(loss)
-    found = [optimize.run(optimizer, optimizer.init(start, ()), (), evaluations=40, chunk=chunk) for chunk in (1, 7, 100)]
+    found = [
+        optimize.run(optimizer, optimizer.init(start, ()), (), evaluations=40, chunk=chunk)
+        for chunk in (1, 7, 100)
+    ]
     for outcome in found[1:]:
         jax.tree.map(np.testing.assert_array_equal, outcome.state, found[0].state)
 
@@ -163,13 +186,21 @@ def test_run_leaves_the_start_alone():
 
 def test_adam_is_optax_by_hand():
     loss, start, _ = PROBLEMS["well conditioned"]
-    outcome = worked_off(loss, start, evaluations=12, optimizer=lambda loss: optimize.adam(loss, learning_rate=0.05))
+    outcome = worked_off(
+        loss, start, evaluations=12, optimizer=lambda loss: optimize.adam(loss, learning_rate=0.05)
+    )
     method = optax.adam(0.05)
     parameters, state = start, method.init(start)
     for _ in range(11):  # the first evaluation is that of the start
-        update, state = method.update(jax.grad(lambda p: loss(p, ())[0])(parameters), state, parameters)
+        update, state = method.update(
+            jax.grad(lambda p: loss(p, ())[0])(parameters), state, parameters
+        )
         parameters = optax.apply_updates(parameters, update)
-    jax.tree.map(lambda found, expected: np.testing.assert_allclose(found, expected, rtol=1e-4), outcome.state.parameters, parameters)
+    jax.tree.map(
+        lambda found, expected: np.testing.assert_allclose(found, expected, rtol=1e-4),
+        outcome.state.parameters,
+        parameters,
+    )
     assert float(outcome.state.value) == pytest.approx(float(loss(parameters, ())[0]), rel=1e-4)
 
 
@@ -187,7 +218,14 @@ def turns_bad(x, bad):
 def test_adam_stops_where_the_loss_is_not_finite(bad):
     """With the number of that evaluation and the last finite parameters; catches NaN played to the user."""
     adam = lambda loss: optimize.adam(loss, learning_rate=0.1)
-    outcome = worked_off(turns_bad, jnp.full(3, -1.0), data=jnp.float32(bad), optimizer=adam, evaluations=50, chunk=20)
+    outcome = worked_off(
+        turns_bad,
+        jnp.full(3, -1.0),
+        data=jnp.float32(bad),
+        optimizer=adam,
+        evaluations=50,
+        chunk=20,
+    )
     state = outcome.state
     assert outcome.reason == "not finite"
     assert int(state.failed_at) == int(state.evaluations) == outcome.progress[-1].evaluations > 1
@@ -199,7 +237,10 @@ def test_adam_stops_where_the_loss_is_not_finite(bad):
 def test_lbfgs_steps_back_from_where_the_loss_is_not_finite(bad):
     """A step may be too long for an exponential; catches a run that ends there, 1.5 short of where it could get to."""
     outcome = worked_off(turns_bad, jnp.full(3, -1.0), data=jnp.float32(bad), evaluations=60)
-    assert np.all(np.asarray(outcome.state.parameters) <= 0.5) and outcome.reason in ("converged", "evaluations")
+    assert np.all(np.asarray(outcome.state.parameters) <= 0.5) and outcome.reason in (
+        "converged",
+        "evaluations",
+    )
     assert float(outcome.state.value) < 1.2 * 3 * 0.5**2
 
 
@@ -228,7 +269,9 @@ def test_budget_of_evaluations():
 def test_budget_of_seconds():
     """At least one chunk, then no more than the budget and a chunk."""
     slow = lambda state, rows: time.sleep(0.05)
-    outcome = worked_off(rosenbrock, jnp.full(10, -1.0), evaluations=10_000, seconds=0.2, chunk=10, on_chunk=slow)
+    outcome = worked_off(
+        rosenbrock, jnp.full(10, -1.0), evaluations=10_000, seconds=0.2, chunk=10, on_chunk=slow
+    )
     assert outcome.reason == "seconds" and outcome.progress[-1].evaluations < 10_000
     assert outcome.progress[-1].seconds < 60
     least = worked_off(rosenbrock, jnp.full(10, -1.0), evaluations=1000, seconds=0.0, chunk=10)
@@ -237,14 +280,21 @@ def test_budget_of_seconds():
 
 def test_tolerance_is_over_the_window():
     """Stops once the last `window` evaluations lowered the loss by less than that share, not at one slow step."""
-    outcome = worked_off(rosenbrock, jnp.full(10, -1.0), evaluations=5000, chunk=10, window=50, tolerance=0.01)
+    outcome = worked_off(
+        rosenbrock, jnp.full(10, -1.0), evaluations=5000, chunk=10, window=50, tolerance=0.01
+    )
     rows = {row.evaluations: row.loss for row in outcome.progress}
     last = outcome.progress[-1].evaluations
     if not bool(outcome.state.stuck):
         assert rows[last] > 0.99 * rows[last - 50]
     assert outcome.reason == "converged" and 60 <= last < 5000
     assert all(rows[n] <= 0.99 * rows[n - 50] for n in rows if n - 50 in rows and n < last)
-    assert worked_off(rosenbrock, jnp.full(10, -1.0), evaluations=40, chunk=10, window=50, tolerance=0.99).reason == "evaluations"
+    assert (
+        worked_off(
+            rosenbrock, jnp.full(10, -1.0), evaluations=40, chunk=10, window=50, tolerance=0.99
+        ).reason
+        == "evaluations"
+    )
 
 
 def test_at_the_minimum_it_stops_by_itself():
@@ -274,9 +324,13 @@ def test_ctrl_c_ends_after_the_chunk():
     """The chunk at hand counts, its state comes back, and Ctrl-C means again what it meant before."""
     before = signal.getsignal(signal.SIGINT)
     interrupt = lambda state, rows: os.kill(os.getpid(), signal.SIGINT) if len(rows) == 3 else None
-    outcome = worked_off(rosenbrock, jnp.full(10, -1.0), evaluations=1000, chunk=10, on_chunk=interrupt)
+    outcome = worked_off(
+        rosenbrock, jnp.full(10, -1.0), evaluations=1000, chunk=10, on_chunk=interrupt
+    )
     assert outcome.reason == "interrupted"
-    assert [row.evaluations for row in outcome.progress] == [10, 20, 30] and int(outcome.state.evaluations) == 30
+    assert [row.evaluations for row in outcome.progress] == [10, 20, 30] and int(
+        outcome.state.evaluations
+    ) == 30
     assert signal.getsignal(signal.SIGINT) is before
 
 
@@ -333,8 +387,7 @@ def test_an_ignored_signal_stays_ignored():
 
 @pytest.mark.parametrize("inner", [False, True])
 def test_interrupts_within_interrupts_are_one(inner):
-    """What one notes within another ends both; the inner one's end must not give the signal back.
-    """
+    """What one notes within another ends both; the inner one's end must not give the signal back."""
     with optimize.Interrupts() as outer:
         with optimize.Interrupts() as within:
             if inner:

@@ -65,7 +65,9 @@ MAGNITUDES = {
     "silence": np.zeros((5, 33)),
     "noise": magnitude_of(noise(800)[0]),
     "clicks": magnitude_of(crackle(2000)[0]),
-    "tones": magnitude_of(sum(np.sin(np.arange(800, dtype=np.float32) * f) for f in (0.3, 0.71, 1.9)) / 3),
+    "tones": magnitude_of(
+        sum(np.sin(np.arange(800, dtype=np.float32) * f) for f in (0.3, 0.71, 1.9)) / 3
+    ),
 }
 
 
@@ -73,7 +75,9 @@ MAGNITUDES = {
 def test_spsi_is_the_authors_loop(name):
     """Catches a bin locked to the wrong peak, or on the wrong side: peaks side by side, plateaus, the first and last bins."""
     magnitude = MAGNITUDES[name].astype(np.float32)
-    found = np.asarray(jax.jit(phase.spsi, static_argnames="hop_length")(magnitude, hop_length=HOP), np.float64)
+    found = np.asarray(
+        jax.jit(phase.spsi, static_argnames="hop_length")(magnitude, hop_length=HOP), np.float64
+    )
     apart = np.exp(1j * found) - np.exp(1j * spsi_by_definition(magnitude, HOP))
     # Phases run up over the frames in float32; quadratic interpolation amplifies the rounding of flat peaks.
     assert np.max(np.abs(apart)) < 2e-3
@@ -83,9 +87,14 @@ def test_spsi_is_the_authors_loop(name):
 def test_spsi_restores_a_steady_tone(cycles):
     """Far nearer than random phases: catches an advance of a bin too much or too little (the "one-sample shift" of 2017)."""
     n_fft, hop = 512, 128
-    magnitude = magnitude_of(0.5 * np.sin(2 * np.pi * cycles * np.arange(6000, dtype=np.float32)), n_fft, hop)[:-3]
+    magnitude = magnitude_of(
+        0.5 * np.sin(2 * np.pi * cycles * np.arange(6000, dtype=np.float32)), n_fft, hop
+    )[:-3]
     found = {}
-    for name, start in (("spsi", phase.spsi(magnitude, hop_length=hop)), ("random", phase.random_phase(jax.random.key(0), magnitude))):
+    for name, start in (
+        ("spsi", phase.spsi(magnitude, hop_length=hop)),
+        ("random", phase.random_phase(jax.random.key(0), magnitude)),
+    ):
         wave = phase.griffin_lim(magnitude, start, hop_length=hop, iterations=0)
         found[name] = float(phase.spectral_convergence(wave, magnitude, hop_length=hop))
         if name == "spsi":
@@ -96,7 +105,9 @@ def test_spsi_restores_a_steady_tone(cycles):
 
 def test_spsi_is_free_of_level():
     magnitude = MAGNITUDES["noise"].astype(np.float32)
-    np.testing.assert_array_equal(phase.spsi(4 * magnitude, hop_length=HOP), phase.spsi(magnitude, hop_length=HOP))
+    np.testing.assert_array_equal(
+        phase.spsi(4 * magnitude, hop_length=HOP), phase.spsi(magnitude, hop_length=HOP)
+    )
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.5, 0.99])
@@ -105,9 +116,22 @@ def test_griffin_lim_equals_librosa(momentum, iterations):
     """From the same phases: catches another order of projections, and momentum by Perraudin's letter rather than his figure."""
     magnitude = magnitude_of(crackle(1600)[0])
     start = 2 * np.pi * np.random.RandomState(3).rand(*magnitude.T.shape).T
-    found = phase.griffin_lim(magnitude, start.astype(np.float32), hop_length=HOP, iterations=iterations, momentum=momentum, length=1600)
+    found = phase.griffin_lim(
+        magnitude,
+        start.astype(np.float32),
+        hop_length=HOP,
+        iterations=iterations,
+        momentum=momentum,
+        length=1600,
+    )
     expected = librosa.griffinlim(
-        magnitude.T.astype(np.float64), n_iter=iterations, hop_length=HOP, momentum=momentum, length=1600, random_state=3, pad_mode="constant"
+        magnitude.T.astype(np.float64),
+        n_iter=iterations,
+        hop_length=HOP,
+        momentum=momentum,
+        length=1600,
+        random_state=3,
+        pad_mode="constant",
     )
     # Float32 against float64, whose difference momentum amplifies a little in every iteration.
     np.testing.assert_allclose(found, expected, atol=1e-3 * np.max(np.abs(expected)))
@@ -115,7 +139,9 @@ def test_griffin_lim_equals_librosa(momentum, iterations):
 
 def convergence(iterations, momentum, magnitude):
     start = phase.random_phase(jax.random.key(0), magnitude)
-    wave = phase.griffin_lim(magnitude, start, hop_length=HOP, iterations=iterations, momentum=momentum)
+    wave = phase.griffin_lim(
+        magnitude, start, hop_length=HOP, iterations=iterations, momentum=momentum
+    )
     return float(phase.spectral_convergence(wave, magnitude, hop_length=HOP))
 
 
@@ -131,7 +157,13 @@ def test_true_phases_bring_the_wave_back():
     wave = crackle(1600)[0]
     spectrum = spectrogram.stft(wave, **SIZES)
     for iterations, momentum in ((0, 0.0), (10, 0.0), (10, 0.99)):
-        found = phase.griffin_lim(jnp.abs(spectrum), jnp.angle(spectrum), hop_length=HOP, iterations=iterations, momentum=momentum)
+        found = phase.griffin_lim(
+            jnp.abs(spectrum),
+            jnp.angle(spectrum),
+            hop_length=HOP,
+            iterations=iterations,
+            momentum=momentum,
+        )
         np.testing.assert_allclose(found, wave, atol=1e-4)
 
 
@@ -139,7 +171,9 @@ def test_length_of_the_result():
     magnitude = magnitude_of(noise(170)[0])
     start = np.zeros_like(magnitude)
     assert phase.griffin_lim(magnitude, start, hop_length=HOP, iterations=1).shape == (160,)
-    assert phase.griffin_lim(magnitude, start, hop_length=HOP, iterations=1, length=170).shape == (170,)
+    assert phase.griffin_lim(magnitude, start, hop_length=HOP, iterations=1, length=170).shape == (
+        170,
+    )
     for length in (159, 176):
         with pytest.raises(ValueError, match=f"{length} samples are not as long as 11 frames"):
             phase.griffin_lim(magnitude, start, hop_length=HOP, iterations=1, length=length)
@@ -149,12 +183,18 @@ def test_silence_stays_silent():
     """Catches division by the size of nothing."""
     silent = np.zeros((10, 33), np.float32)
     for start in (phase.spsi(silent, hop_length=HOP), silent):
-        assert not np.any(phase.griffin_lim(silent, start, hop_length=HOP, iterations=3, momentum=0.99))
+        assert not np.any(
+            phase.griffin_lim(silent, start, hop_length=HOP, iterations=3, momentum=0.99)
+        )
 
 
 def test_random_phases_cover_the_circle():
     found = np.asarray(phase.random_phase(jax.random.key(0), np.zeros((100, 100))))
-    assert found.shape == (100, 100) and 0 <= found.min() < 0.01 and 2 * np.pi - 0.01 < found.max() <= 2 * np.pi
+    assert (
+        found.shape == (100, 100)
+        and 0 <= found.min() < 0.01
+        and 2 * np.pi - 0.01 < found.max() <= 2 * np.pi
+    )
     assert abs(np.mean(np.exp(1j * found))) < 0.03
 
 
@@ -163,4 +203,6 @@ def test_spectral_convergence():
     wave = noise(480)[0]
     magnitude = magnitude_of(wave)
     assert float(phase.spectral_convergence(wave, magnitude, hop_length=HOP)) < 1e-6
-    assert float(phase.spectral_convergence(0 * wave, magnitude, hop_length=HOP)) == pytest.approx(1)
+    assert float(phase.spectral_convergence(0 * wave, magnitude, hop_length=HOP)) == pytest.approx(
+        1
+    )

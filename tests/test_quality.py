@@ -26,17 +26,23 @@ def recording(esc10, path):
 
 
 def noise(seed, seconds=4.0):
-    return (0.1 * np.random.default_rng(seed).standard_normal(round(seconds * RATE))).astype(np.float32)
+    return (0.1 * np.random.default_rng(seed).standard_normal(round(seconds * RATE))).astype(
+        np.float32
+    )
 
 
 def impulses(seed, seconds=4.0, rate=12):
     """Decaying clicks at random moments on faint noise: what phases carry and a spectrum does not."""
     rng = np.random.default_rng(seed)
     train = np.zeros(round(seconds * RATE))
-    train[rng.integers(0, len(train), round(rate * seconds))] = rng.lognormal(0, 0.5, round(rate * seconds))
+    train[rng.integers(0, len(train), round(rate * seconds))] = rng.lognormal(
+        0, 0.5, round(rate * seconds)
+    )
     envelope = np.convolve(train, np.exp(-np.arange(800) / 120))[: len(train)]
     # not white, so that a spectrum alone tells something
-    wave = np.convolve((envelope + 0.003) * rng.standard_normal(len(train)), np.hanning(16)[1:-1], "same")
+    wave = np.convolve(
+        (envelope + 0.003) * rng.standard_normal(len(train)), np.hanning(16)[1:-1], "same"
+    )
     return (0.2 * wave / np.max(np.abs(wave))).astype(np.float32)
 
 
@@ -48,7 +54,9 @@ def grains(wave, seed=0, length=RATE // 4, fade=80):
     count = len(wave) // length
     padded, result = np.pad(wave, (0, fade)), np.zeros(count * length + fade, np.float32)
     for to, source in enumerate(np.random.default_rng(seed).permutation(count)):
-        result[to * length : (to + 1) * length + fade] += shape * padded[source * length : (source + 1) * length + fade]
+        result[to * length : (to + 1) * length + fade] += (
+            shape * padded[source * length : (source + 1) * length + fade]
+        )
     return result[: count * length]
 
 
@@ -97,7 +105,9 @@ def test_copies_in_disguise_are_flagged(make, change):
         "another rate": (audio.resample(reference, RATE, 22_050), 22_050),
     }[change]
     row = quality.evaluate(candidate, reference, sample_rate=RATE, candidate_rate=rate)
-    assert row["copied"] > (0.6 if change == "shuffled" and make is impulses else 0.9)  # of windows with an event and a cut
+    assert row["copied"] > (
+        0.6 if change == "shuffled" and make is impulses else 0.9
+    )  # of windows with an event and a cut
     assert row["looped"] < 0.05
     assert np.all(ratios(row) < 2)
 
@@ -122,7 +132,9 @@ def test_matches_see_new_phases():
     reference = noise(0, 3.0)
     window = np.hanning(1025)[:-1]
     padded = np.pad(reference, 1024)
-    frames = lambda x: np.fft.rfft(np.lib.stride_tricks.sliding_window_view(x, 1024)[::256] * window)
+    frames = lambda x: np.fft.rfft(
+        np.lib.stride_tricks.sliding_window_view(x, 1024)[::256] * window
+    )
     magnitude, wave = np.abs(frames(padded)), np.random.default_rng(1).standard_normal(len(padded))
     for _ in range(20):
         spectrum = magnitude * np.exp(1j * np.angle(frames(wave)))
@@ -143,7 +155,12 @@ def test_wave_matches_equal_a_direct_search():
     rate, length = 2000, 500
     found = quality.wave_matches(a, b, sample_rate=rate)
     expected = [
-        max(abs(x @ b[lag : lag + length]) / np.linalg.norm(x) / np.linalg.norm(b[lag : lag + length]) for lag in range(1001))
+        max(
+            abs(x @ b[lag : lag + length])
+            / np.linalg.norm(x)
+            / np.linalg.norm(b[lag : lag + length])
+            for lag in range(1001)
+        )
         for x in (a[start : start + length] for start in range(0, 1001, 250))
     ]
     np.testing.assert_allclose(found, expected, rtol=1e-4)
@@ -153,8 +170,12 @@ def test_wave_matches_equal_a_direct_search():
 
 def test_held_out_is_one_for_the_first_half_and_zero_for_the_second():
     first, second = noise(0, 2.0), noise(1, 2.0)
-    np.testing.assert_allclose(list(quality.held_out(first, first, second, sample_rate=RATE).values()), 1, rtol=1e-4)
-    np.testing.assert_allclose(list(quality.held_out(second, first, second, sample_rate=RATE).values()), 0, atol=1e-4)
+    np.testing.assert_allclose(
+        list(quality.held_out(first, first, second, sample_rate=RATE).values()), 1, rtol=1e-4
+    )
+    np.testing.assert_allclose(
+        list(quality.held_out(second, first, second, sample_rate=RATE).values()), 0, atol=1e-4
+    )
 
 
 def test_defects_are_counted():
@@ -165,12 +186,18 @@ def test_defects_are_counted():
     assert quality.evaluate(clicked, reference, sample_rate=RATE)["clicks"] == pytest.approx(1.0)
     holes = reference.copy()
     holes[RATE : 2 * RATE] = 0
-    assert quality.evaluate(holes, reference, sample_rate=RATE)["silence"] == pytest.approx(0.25, abs=1e-6)
+    assert quality.evaluate(holes, reference, sample_rate=RATE)["silence"] == pytest.approx(
+        0.25, abs=1e-6
+    )
     clipped = np.clip(20 * reference, -1, 1)
     row = quality.evaluate(clipped, reference, sample_rate=RATE)
     full = np.abs(clipped) >= 1
-    assert row["clipping"] == pytest.approx(np.mean(full & (np.roll(full, 1) | np.roll(full, -1))), abs=1e-3)
-    assert quality.evaluate(0.5 * reference, reference, sample_rate=RATE)["level_db"] == pytest.approx(-6.02, abs=0.01)
+    assert row["clipping"] == pytest.approx(
+        np.mean(full & (np.roll(full, 1) | np.roll(full, -1))), abs=1e-3
+    )
+    assert quality.evaluate(0.5 * reference, reference, sample_rate=RATE)[
+        "level_db"
+    ] == pytest.approx(-6.02, abs=0.01)
 
 
 def test_crackles_of_the_reference_are_no_clicks():
@@ -179,17 +206,23 @@ def test_crackles_of_the_reference_are_no_clicks():
 
 def test_band_levels_place_a_tone_in_its_third_octave():
     time = np.arange(RATE) / RATE
-    centers, levels = quality.band_levels(np.sin(2 * np.pi * 500 * time).astype(np.float32), sample_rate=RATE)
+    centers, levels = quality.band_levels(
+        np.sin(2 * np.pi * 500 * time).astype(np.float32), sample_rate=RATE
+    )
     assert centers[np.argmax(levels)] == pytest.approx(500, rel=0.12)
     assert np.max(levels) == pytest.approx(0, abs=0.05)
     assert np.sum(levels > -40) == 1
 
 
 def test_onsets_are_found_where_they_are():
-    wave = np.full(2 * RATE, 1e-4, np.float32) * np.random.default_rng(0).standard_normal(2 * RATE).astype(np.float32)
+    wave = np.full(2 * RATE, 1e-4, np.float32) * np.random.default_rng(0).standard_normal(
+        2 * RATE
+    ).astype(np.float32)
     where = np.array([0.3, 0.7, 1.2, 1.6])
     for t in where:
-        wave[round(t * RATE) : round(t * RATE) + 400] += 0.1 * np.random.default_rng(1).standard_normal(400)
+        wave[round(t * RATE) : round(t * RATE) + 400] += 0.1 * np.random.default_rng(
+            1
+        ).standard_normal(400)
     times, heights = quality.onsets(wave, sample_rate=RATE)
     loud = times[heights > 5]
     np.testing.assert_allclose(loud, where, atol=0.03)  # a frame is 32 ms
@@ -198,37 +231,57 @@ def test_onsets_are_found_where_they_are():
 def test_gain_channels_and_constant_offset_do_not_matter():
     candidate, reference = noise(1, 2.0), noise(0, 2.0)
     plain = quality.evaluate(candidate, reference, sample_rate=RATE)
-    other = quality.evaluate(0.1 + 0.3 * np.stack([candidate, candidate]), np.stack([reference] * 2), sample_rate=RATE)
+    other = quality.evaluate(
+        0.1 + 0.3 * np.stack([candidate, candidate]), np.stack([reference] * 2), sample_rate=RATE
+    )
     np.testing.assert_allclose(ratios(other), ratios(plain), rtol=1e-2)
 
 
 def test_what_nobody_hears_does_not_matter():
     """Wind on the microphone, louder than all else and cut off anywhere, once in the reference and once in the candidate: neither level nor likeness know of it."""
     one, other = (impulses(seed) for seed in (1, 2))
-    wind = np.float32(0.2) * np.sin(1 + 2 * np.pi * 5.37 * np.arange(len(one)) / RATE).astype(np.float32)
+    wind = np.float32(0.2) * np.sin(1 + 2 * np.pi * 5.37 * np.arange(len(one)) / RATE).astype(
+        np.float32
+    )
     expected = ratios(quality.evaluate(one, other, sample_rate=RATE))
     for a, b in ((one + wind, other), (one, other + wind)):
-        np.testing.assert_allclose(ratios(quality.evaluate(a, b, sample_rate=RATE)), expected, atol=0.02)
+        np.testing.assert_allclose(
+            ratios(quality.evaluate(a, b, sample_rate=RATE)), expected, atol=0.02
+        )
 
 
 def test_sounds_of_any_length_and_rate_are_judged():
     """Catches views longer than a short sound, bands above a low Nyquist, and a candidate longer than its reference."""
     rng = np.random.default_rng(0)
-    for samples, others, rate in ((4000, 8100, 4000), (30_000, 8001, 8000), (44_101, 48_000, 44_100)):
-        row = quality.evaluate(0.1 * rng.standard_normal(samples), 0.1 * rng.standard_normal((2, others)), sample_rate=rate)
+    for samples, others, rate in (
+        (4000, 8100, 4000),
+        (30_000, 8001, 8000),
+        (44_101, 48_000, 44_100),
+    ):
+        row = quality.evaluate(
+            0.1 * rng.standard_normal(samples),
+            0.1 * rng.standard_normal((2, others)),
+            sample_rate=rate,
+        )
         assert np.all(np.isfinite(list(row.values())))
         assert row["copied"] == 0
 
 
-@pytest.mark.parametrize("wave, message", [
-    (np.zeros(RATE // 2), "lasts 0.5 s"),
-    (np.zeros(2 * RATE), "is silent"),
-    (np.full(2 * RATE, 0.3), "is silent"),
-    (np.full(2 * RATE, np.nan), "NaN"),
-    (np.zeros((1, 1, RATE)), "must be"),
-])
+@pytest.mark.parametrize(
+    "wave, message",
+    [
+        (np.zeros(RATE // 2), "lasts 0.5 s"),
+        (np.zeros(2 * RATE), "is silent"),
+        (np.full(2 * RATE, 0.3), "is silent"),
+        (np.full(2 * RATE, np.nan), "NaN"),
+        (np.zeros((1, 1, RATE)), "must be"),
+    ],
+)
 def test_what_cannot_be_judged_is_named(wave, message):
-    for pair, name in (((wave, noise(0, 2.0)), "the candidate"), ((noise(0, 2.0), wave), "the reference")):
+    for pair, name in (
+        ((wave, noise(0, 2.0)), "the candidate"),
+        ((noise(0, 2.0), wave), "the reference"),
+    ):
         with pytest.raises(ValueError, match=f"{name} .*{message}"):
             quality.evaluate(*pair, sample_rate=RATE)
 
@@ -255,8 +308,13 @@ def test_halves_of_a_recording_are_no_copies_of_each_other(esc10, name):
 def test_a_recording_is_like_itself_and_its_grains_and_unlike_noise(esc10, name):
     wave = recording(esc10, RECORDINGS[name])
     itself, shuffled = (quality.evaluate(x, wave, sample_rate=RATE) for x in (wave, grains(wave)))
-    shaped, white = (quality.likeness(x, wave, sample_rate=RATE) for x in (quality.noise_like(wave, seed=1), 0.5 * noise(2, 5.0)))
-    np.testing.assert_allclose(ratios(itself), 0.5, atol=0.15)  # below it where the halves are so alike that FLOOR counts
+    shaped, white = (
+        quality.likeness(x, wave, sample_rate=RATE)
+        for x in (quality.noise_like(wave, seed=1), 0.5 * noise(2, 5.0))
+    )
+    np.testing.assert_allclose(
+        ratios(itself), 0.5, atol=0.15
+    )  # below it where the halves are so alike that FLOOR counts
     assert itself["copied"] > 0.95
     assert np.mean(np.log(ratios(shuffled))) < 0.4
     assert shuffled["copied"] > 0.5
@@ -273,13 +331,20 @@ def test_recordings_of_a_class_are_nearer_than_those_of_another(esc10):
     files = {}
     for name in classes:
         paths = sorted((esc10 / name).glob("*.ogg"))
-        files[name] = [recording(esc10, f"{name}/{p.stem}") for p in rng.permutation(paths)[:6] if _sounds_throughout(p)]
+        files[name] = [
+            recording(esc10, f"{name}/{p.stem}")
+            for p in rng.permutation(paths)[:6]
+            if _sounds_throughout(p)
+        ]
     nearer = {"all": 0, "auditory": 0}
     for _ in range(30):
         one, two = rng.choice(classes, 2, replace=False)
         i, j = rng.choice(len(files[one]), 2, replace=False)
         same, other = files[one][j], files[two][rng.integers(len(files[two]))]
-        near, far = (quality.likeness(x[: 3 * RATE], files[one][i][: 3 * RATE], sample_rate=RATE) for x in (same, other))
+        near, far = (
+            quality.likeness(x[: 3 * RATE], files[one][i][: 3 * RATE], sample_rate=RATE)
+            for x in (same, other)
+        )
         nearer["all"] += np.mean(np.log(ratios(near))) < np.mean(np.log(ratios(far)))
         nearer["auditory"] += near["auditory"] < far["auditory"]
     assert min(nearer.values()) >= 0.8 * 30, nearer
@@ -293,14 +358,23 @@ def _sounds_throughout(path):
 
 def test_over_time_tells_what_a_sound_is_made_of_and_when():
     """A sound that turns from rain to a clock: nearer to the one at its beginning, to the other at its end; in bands, to each in its own."""
-    rain, clock = (sounds.make(name, jax.random.key(0), 4.0, 8000)[None] for name in ("rain", "clock"))
+    rain, clock = (
+        sounds.make(name, jax.random.key(0), 4.0, 8000)[None] for name in ("rain", "clock")
+    )
     turning = np.concatenate([rain[:, :12000], clock[:, :12000]], axis=1)
     times, ratios = quality.over_time(turning, [rain, clock], sample_rate=8000)
-    assert np.all(np.diff(times) > 0) and 0 < times[0] < times[-1] < 3 and ratios.shape == (len(times), 2)
+    assert (
+        np.all(np.diff(times) > 0)
+        and 0 < times[0] < times[-1] < 3
+        and ratios.shape == (len(times), 2)
+    )
     assert ratios[0, 0] < 2 < ratios[0, 1] and ratios[-1, 1] < 2 < ratios[-1, 0]
     edges = [(0.0, 1000.0), (1000.0, np.inf)]
     fire = sounds.make("fire", jax.random.key(0), 4.0, 8000)[None]
-    both = sum(np.asarray(spectrogram.band(wave, sample_rate=8000, low=low, high=high)) for wave, (low, high) in zip((rain, fire), edges))
+    both = sum(
+        np.asarray(spectrogram.band(wave, sample_rate=8000, low=low, high=high))
+        for wave, (low, high) in zip((rain, fire), edges)
+    )
     assert np.all(quality.over_time(both, [rain, fire], sample_rate=8000, bands=edges)[1] < 2)
     with pytest.raises(ValueError, match="the candidate lasts 0.5 s"):
         quality.over_time(rain[:, :4000], [rain], sample_rate=8000)
@@ -317,7 +391,11 @@ def call(seed=0, semitones=0.0, seconds=3.0):
         time = np.arange(round(0.2 * RATE)) / RATE
         pitch = 2 ** (semitones / 12) * rng.uniform(250, 500) * 2 ** (rng.uniform(-1, 1) * time)
         phase = 2 * np.pi * np.cumsum(pitch) / RATE
-        tone = sum(np.sin(n * phase) / n for n in range(1, 6)) * np.exp(-4 * time) * np.minimum(1, time / 0.005)
+        tone = (
+            sum(np.sin(n * phase) / n for n in range(1, 6))
+            * np.exp(-4 * time)
+            * np.minimum(1, time / 0.005)
+        )
         first = round(start * RATE)
         wave[first : first + len(tone)] += 0.1 * tone
     return wave.astype(np.float32)
@@ -368,5 +446,10 @@ def test_pitch_is_that_of_a_tone(hertz):
 def test_a_transfer_is_judged_against_both():
     """As textures against the style, by contours against the content."""
     found = quality.judge_transfer(impulses(1), call(seconds=4.0), impulses(0), sample_rate=RATE)
-    assert ratios(found) == pytest.approx(ratios(quality.evaluate(impulses(1), impulses(0), sample_rate=RATE)))
-    assert found["onsets_kept"] == quality.kept(impulses(1), call(seconds=4.0), sample_rate=RATE)["onsets_kept"]
+    assert ratios(found) == pytest.approx(
+        ratios(quality.evaluate(impulses(1), impulses(0), sample_rate=RATE))
+    )
+    assert (
+        found["onsets_kept"]
+        == quality.kept(impulses(1), call(seconds=4.0), sample_rate=RATE)["onsets_kept"]
+    )

@@ -52,7 +52,11 @@ def _count_onsets(wave, sample_rate, *, threshold=0.05):
     """Peaks of the envelope, at least 8 ms apart and above `threshold` of the largest."""
     envelope = _envelope(wave, sample_rate, cutoff=150.0)
     height = threshold * envelope.max()
-    return len(scipy.signal.find_peaks(envelope, height=height, prominence=height, distance=int(0.008 * sample_rate))[0])
+    return len(
+        scipy.signal.find_peaks(
+            envelope, height=height, prominence=height, distance=int(0.008 * sample_rate)
+        )[0]
+    )
 
 
 # ---- The contract of every sound ----
@@ -84,7 +88,9 @@ def test_length_level_and_finiteness(name, seconds, sample_rate, seed):
     peak, rms = np.abs(wave).max(), np.sqrt(np.mean(wave.astype(np.float64) ** 2))
     assert peak < 0.951
     # One of the two limits holds: the wanted level, or the largest peak.
-    assert rms == pytest.approx(0.1, rel=1e-3) or (rms < 0.1 and peak == pytest.approx(0.95, rel=1e-3))
+    assert rms == pytest.approx(0.1, rel=1e-3) or (
+        rms < 0.1 and peak == pytest.approx(0.95, rel=1e-3)
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -117,7 +123,10 @@ def test_long_term_spectra_agree_between_16_and_44_kilohertz():
             power = np.abs(np.fft.rfft(wave * np.hanning(len(wave))) / rate) ** 2
             frequency = np.fft.rfftfreq(len(wave), 1 / rate)
             edges = 100 * 2 ** (np.arange(15) / 3)
-            inside = [(frequency >= a) & (frequency < b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+            inside = [
+                (frequency >= a) & (frequency < b)
+                for a, b in zip(edges[:-1], edges[1:], strict=True)
+            ]
             levels.append([10 * np.log10(power[i].sum()) for i in inside])
         difference = np.subtract(*levels)
         np.testing.assert_allclose(difference, difference.mean(), atol=0.5, err_msg=name)
@@ -132,7 +141,9 @@ def test_nothing_above_hearing_at_high_rates(name):
     assert power[len(power) * 21 // 96 :].sum() < 1e-8 * power.sum()
 
 
-@pytest.mark.parametrize("name", ["applause", "crickets", "engine", "rain", "stream", "waves", "wind"])
+@pytest.mark.parametrize(
+    "name", ["applause", "crickets", "engine", "rain", "stream", "waves", "wind"]
+)
 def test_starts_and_ends_in_full_swing(name):
     """Catches a missing lead-in or tail: over ten keys the first and last 0.1 s are as loud as the rest, within 3 dB."""
     waves = np.stack([sounds.make(name, key, 2.0, 8000) for key in jax.random.split(KEY, 10)])
@@ -146,9 +157,13 @@ def test_all_parameters_are_named_and_have_defaults(name):
     """`make(name, key, seconds, sample_rate)` must do, and a sweep must be able to set any parameter by name."""
     parameters = list(inspect.signature(sounds.SOUNDS[name]).parameters.values())
     assert [p.name for p in parameters[:3]] == ["key", "seconds", "sample_rate"]
-    assert len(parameters) > 3 and all(p.kind is p.KEYWORD_ONLY and p.default > 0 for p in parameters[3:])
+    assert len(parameters) > 3 and all(
+        p.kind is p.KEYWORD_ONLY and p.default > 0 for p in parameters[3:]
+    )
     changed = {parameters[3].name: parameters[3].default * 2}
-    assert not np.array_equal(sounds.make(name, KEY, 0.5, 8000), sounds.make(name, KEY, 0.5, 8000, **changed))
+    assert not np.array_equal(
+        sounds.make(name, KEY, 0.5, 8000), sounds.make(name, KEY, 0.5, 8000, **changed)
+    )
 
 
 def test_unknown_name_is_answered_with_the_known_ones():
@@ -206,21 +221,31 @@ def test_clock_keeps_its_period(ticks_per_second):
     wave = sounds.clock(KEY, 6.0, 16000, ticks_per_second=ticks_per_second)
     period = _period(_envelope(wave, 16000), 16000, 1.6 / ticks_per_second, 2.4 / ticks_per_second)
     assert period == pytest.approx(2 / ticks_per_second, abs=0.001)
-    assert _count_onsets(_envelope(wave, 16000, cutoff=8.0), 16000, threshold=0.2) == pytest.approx(6 * ticks_per_second, abs=1.5)
+    assert _count_onsets(_envelope(wave, 16000, cutoff=8.0), 16000, threshold=0.2) == pytest.approx(
+        6 * ticks_per_second, abs=1.5
+    )
 
 
 @pytest.mark.parametrize(("carrier_hz", "chirps_per_second"), [(2900.0, 2.8), (2000.0, 4.0)])
 def test_crickets_sing_at_their_carrier_and_chirp_rate(carrier_hz, chirps_per_second):
     """Each insect's carrier is within 2 %, and a pulse is 1 % wide; the chirp rate is common to all."""
-    wave = sounds.crickets(KEY, 6.0, 8000, carrier_hz=carrier_hz, chirps_per_second=chirps_per_second, pulses=5)
+    wave = sounds.crickets(
+        KEY, 6.0, 8000, carrier_hz=carrier_hz, chirps_per_second=chirps_per_second, pulses=5
+    )
     assert _peak_frequency(wave, 8000, 100, 4000) == pytest.approx(carrier_hz, rel=0.03)
     envelope = _envelope(wave, 8000, cutoff=20.0)
-    assert _peak_frequency(envelope, 8000, 1.0, 1.6 * chirps_per_second) == pytest.approx(chirps_per_second, rel=0.02)
+    assert _peak_frequency(envelope, 8000, 1.0, 1.6 * chirps_per_second) == pytest.approx(
+        chirps_per_second, rel=0.02
+    )
 
 
 def test_one_cricket_pulses_within_its_chirps():
-    wave = sounds.crickets(KEY, 4.0, 16000, insects=1, pulses=20, chirps_per_second=1.0, pulses_per_second=40.0)
-    assert _peak_frequency(_envelope(wave, 16000), 16000, 20.0, 70.0) == pytest.approx(40.0, rel=0.03)
+    wave = sounds.crickets(
+        KEY, 4.0, 16000, insects=1, pulses=20, chirps_per_second=1.0, pulses_per_second=40.0
+    )
+    assert _peak_frequency(_envelope(wave, 16000), 16000, 20.0, 70.0) == pytest.approx(
+        40.0, rel=0.03
+    )
 
 
 @pytest.mark.parametrize("radius_mm", [1.5, 3.0, 6.0])
@@ -235,16 +260,23 @@ def test_bubbles_die_as_fast_as_van_den_doel_says():
     (grain,) = sounds._bubble_grains(np.random.default_rng(0), np.array([3.0]), rise=0.0)
     energy = np.cumsum(grain[::-1].astype(np.float64) ** 2)[::-1]
     step = 960  # 20 ms, twenty periods
-    assert np.log(energy[0] / energy[step]) / (2 * step / sounds.RATE) == pytest.approx(87.15, rel=0.01)
+    assert np.log(energy[0] / energy[step]) / (2 * step / sounds.RATE) == pytest.approx(
+        87.15, rel=0.01
+    )
 
 
 def test_bubbles_run_together_as_they_become_many():
-    few, many = (_kurtosis(sounds.bubbles(KEY, 10.0, 16000, bubbles_per_second=rate)) for rate in (5.0, 300.0))
+    few, many = (
+        _kurtosis(sounds.bubbles(KEY, 10.0, 16000, bubbles_per_second=rate))
+        for rate in (5.0, 300.0)
+    )
     assert few > 2 * many
 
 
 def test_stream_is_denser_than_bubbles():
-    assert _kurtosis(sounds.stream(KEY, 5.0, 16000)) < _kurtosis(sounds.bubbles(KEY, 5.0, 16000, bubbles_per_second=10.0))
+    assert _kurtosis(sounds.stream(KEY, 5.0, 16000)) < _kurtosis(
+        sounds.bubbles(KEY, 5.0, 16000, bubbles_per_second=10.0)
+    )
 
 
 def test_fire_crackles_and_wind_does_not():
@@ -254,7 +286,9 @@ def test_fire_crackles_and_wind_does_not():
 
 def test_fire_has_its_number_of_crackles():
     """100 expected: three deviations of a Poisson count are 30; some of them fall together."""
-    wave = sounds.fire(KEY, 10.0, 44100, crackles_per_second=10.0, spread=0.2, hiss=0.0, lapping=0.0)
+    wave = sounds.fire(
+        KEY, 10.0, 44100, crackles_per_second=10.0, spread=0.2, hiss=0.0, lapping=0.0
+    )
     assert 65 <= _count_onsets(wave, 44100) <= 130
 
 
@@ -265,11 +299,15 @@ def test_fire_has_a_heavier_tail_with_more_spread():
 
 def test_rain_is_more_impulsive_with_larger_or_fewer_drops():
     def kurtosis(**parameters):
-        return np.median([_kurtosis(sounds.rain(k, 4.0, 16000, **parameters)) for k in jax.random.split(KEY, 3)])
+        return np.median(
+            [_kurtosis(sounds.rain(k, 4.0, 16000, **parameters)) for k in jax.random.split(KEY, 3)]
+        )
 
     # Small drops drown in the distant rain, whose level is fixed; from 2 mm on it is they that are heard.
     assert kurtosis(drop_mm=0.8) < 3.5 and kurtosis(drop_mm=2.0) > 7.0
-    assert kurtosis(distant=0.0, drops_per_second=30.0) > 2 * kurtosis(distant=0.0, drops_per_second=1000.0)
+    assert kurtosis(distant=0.0, drops_per_second=30.0) > 2 * kurtosis(
+        distant=0.0, drops_per_second=1000.0
+    )
 
 
 @pytest.mark.parametrize("period_s", [2.0, 3.0])
@@ -277,7 +315,9 @@ def test_waves_come_at_their_period(period_s):
     """Gaps of 2 % irregularity; the noise under a slow envelope adds a few per cent."""
     wave = sounds.waves(KEY, 24.0, 8000, period_s=period_s, irregularity=0.02, depth=0.9)
     envelope = _envelope(wave, 8000, cutoff=3.0)
-    assert _period(envelope, 8000, 0.5 * period_s, 1.5 * period_s) == pytest.approx(period_s, rel=0.05)
+    assert _period(envelope, 8000, 0.5 * period_s, 1.5 * period_s) == pytest.approx(
+        period_s, rel=0.05
+    )
 
 
 def test_waves_of_no_depth_are_steady():
@@ -290,7 +330,9 @@ def test_waves_of_no_depth_are_steady():
 
 def test_wind_whistles_at_strouhals_rate():
     """0.2 * 9 m/s / 3.5 mm = 514 Hz, broadened by the little turbulence left and by the eddies' own unsteadiness."""
-    wave = sounds.wind(KEY, 5.0, 8000, turbulence=0.01, whistle=5.0)  # the thicker wire is at 303 Hz
+    wave = sounds.wind(
+        KEY, 5.0, 8000, turbulence=0.01, whistle=5.0
+    )  # the thicker wire is at 303 Hz
     assert _peak_frequency(wave, 8000, 400, 4000) == pytest.approx(0.2 * 9.0 / 0.0035, rel=0.05)
 
 
@@ -304,12 +346,20 @@ def test_wind_is_gustier_with_more_turbulence():
 
 def test_applause_of_one_claps_at_its_rate():
     """40 claps expected in 10 s; one clapper's own rate may be 24 % off (two deviations)."""
-    assert 30 <= _count_onsets(sounds.applause(KEY, 10.0, 16000, clappers=1, room_s=0.1), 16000, threshold=0.2) <= 53
+    assert (
+        30
+        <= _count_onsets(
+            sounds.applause(KEY, 10.0, 16000, clappers=1, room_s=0.1), 16000, threshold=0.2
+        )
+        <= 53
+    )
 
 
 def test_applause_thickens_with_the_audience():
     """More claps a second, and so a sound nearer to noise."""
-    waves = [sounds.applause(KEY, 5.0, 16000, clappers=clappers, room_s=0.1) for clappers in (1, 5, 100)]
+    waves = [
+        sounds.applause(KEY, 5.0, 16000, clappers=clappers, room_s=0.1) for clappers in (1, 5, 100)
+    ]
     onsets = [_count_onsets(wave, 16000) for wave in waves[:2]]
     assert onsets[1] > 2 * onsets[0]
     kurtosis = [_kurtosis(wave) for wave in waves]
@@ -319,6 +369,8 @@ def test_applause_thickens_with_the_audience():
 @pytest.mark.parametrize(("rpm", "cylinders"), [(1500.0, 4), (2400.0, 2), (900.0, 8)])
 def test_engine_fires_at_its_rate(rpm, cylinders):
     """Every cylinder once in two turns."""
-    envelope = _envelope(sounds.engine(KEY, 3.0, 16000, rpm=rpm, cylinders=cylinders, roughness=0.02), 16000)
+    envelope = _envelope(
+        sounds.engine(KEY, 3.0, 16000, rpm=rpm, cylinders=cylinders, roughness=0.02), 16000
+    )
     rate = rpm * cylinders / 120
     assert _peak_frequency(envelope, 16000, 0.7 * rate, 1.4 * rate) == pytest.approx(rate, rel=0.01)

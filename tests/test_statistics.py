@@ -8,12 +8,17 @@ from conftest import relative_error
 
 from audio_texture import statistics
 
-X, Y = (np.random.default_rng(seed).gamma(1.0, size=(frames, 7)).astype(np.float32) for seed, frames in ((0, 30), (1, 41)))
+X, Y = (
+    np.random.default_rng(seed).gamma(1.0, size=(frames, 7)).astype(np.float32)
+    for seed, frames in ((0, 30), (1, 41))
+)
 
 
 def by_frames(x, y):
     target = statistics.kernel_gram_size(statistics.feature_kernel(y, y))
-    return statistics.kernel_gram_distance(statistics.feature_kernel(x, x), statistics.feature_kernel(x, y), target)
+    return statistics.kernel_gram_distance(
+        statistics.feature_kernel(x, x), statistics.feature_kernel(x, y), target
+    )
 
 
 def direct(x, y):
@@ -23,7 +28,9 @@ def direct(x, y):
 def test_gram_is_its_definition():
     """G = F F^T / N over frames (paper.md A.4): catches division by the features, and by nothing."""
     x = X.astype(np.float64)
-    np.testing.assert_allclose(statistics.gram(X), sum(np.outer(frame, frame) for frame in x) / 30, rtol=1e-5)
+    np.testing.assert_allclose(
+        statistics.gram(X), sum(np.outer(frame, frame) for frame in x) / 30, rtol=1e-5
+    )
     y = Y.astype(np.float64)
     expected = np.mean((x.T @ x / 30 - y.T @ y / 41) ** 2)
     assert float(direct(X, Y)) == pytest.approx(expected, rel=1e-4)
@@ -38,17 +45,30 @@ def test_gram_ignores_order_and_repetition_of_frames():
 
 
 def test_both_forms_agree_in_value_and_gradient():
-    (found, found_gradient), (expected, gradient) = (jax.jit(jax.value_and_grad(form))(X, Y) for form in (by_frames, direct))
+    (found, found_gradient), (expected, gradient) = (
+        jax.jit(jax.value_and_grad(form))(X, Y) for form in (by_frames, direct)
+    )
     assert float(found) == pytest.approx(float(expected), rel=1e-4)
     assert relative_error(found_gradient, gradient) < 1e-4
 
 
 def test_size_is_the_mean_square_of_the_gram():
     expected = np.mean(np.asarray(statistics.gram(X), np.float64) ** 2)
-    assert float(statistics.kernel_gram_size(statistics.feature_kernel(X, X))) == pytest.approx(expected, rel=1e-5)
+    assert float(statistics.kernel_gram_size(statistics.feature_kernel(X, X))) == pytest.approx(
+        expected, rel=1e-5
+    )
 
 
-@pytest.mark.parametrize("x_frames, y_frames, features, expected", [(50, 50, 4096, True), (1, 1, 2, True), (4000, 4000, 16, False), (50, 100_000, 64, False), (10_000, 10, 4096, False)])
+@pytest.mark.parametrize(
+    "x_frames, y_frames, features, expected",
+    [
+        (50, 50, 4096, True),
+        (1, 1, 2, True),
+        (4000, 4000, 16, False),
+        (50, 100_000, 64, False),
+        (10_000, 10, 4096, False),
+    ],
+)
 def test_frames_are_cheaper(x_frames, y_frames, features, expected):
     """At the extremes the choice is plain: short sounds of many filters by frames, long ones of few by Grams."""
     assert statistics.frames_are_cheaper(x_frames, y_frames, features) is expected
@@ -70,7 +90,9 @@ def test_autocorrelation_is_its_definition(lags):
     x = X.astype(np.float64)
     expected = np.stack([np.mean(x[:-lag] * x[lag:], axis=0) for lag in range(1, lags + 1)])
     np.testing.assert_allclose(statistics.autocorrelation(X, lags), expected, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(statistics.autocorrelation(X[:, 2], lags), expected[:, 2], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        statistics.autocorrelation(X[:, 2], lags), expected[:, 2], rtol=1e-4, atol=1e-5
+    )
 
 
 def test_autocorrelation_hears_the_period():
@@ -87,13 +109,22 @@ def test_lags_out_of_range_are_refused(lags):
 
 def test_sorted_projections_give_the_wasserstein_distance():
     """With as many quantiles as patches of the one width, and every third of the patches of the other, exactly; sorted values in float64."""
-    directions = [np.random.default_rng(width).standard_normal((width * 7, 5)).astype(np.float32) for width in (3, 10)]
+    directions = [
+        np.random.default_rng(width).standard_normal((width * 7, 5)).astype(np.float32)
+        for width in (3, 10)
+    ]
     found = np.asarray(statistics.sorted_projections(X, directions, quantiles=7))
     for along, width, of_width in zip(directions, (3, 10), found, strict=True):
         count = 30 - width + 1
-        patches = np.stack([X[i : i + width].ravel() for i in range(count)]).astype(np.float64) @ along
+        patches = (
+            np.stack([X[i : i + width].ravel() for i in range(count)]).astype(np.float64) @ along
+        )
         every = count // 7
-        expected = np.sort(patches, axis=0).reshape(7, every, 5)[:, (every - 1) // 2 : every // 2 + 1].mean(axis=1)
+        expected = (
+            np.sort(patches, axis=0)
+            .reshape(7, every, 5)[:, (every - 1) // 2 : every // 2 + 1]
+            .mean(axis=1)
+        )
         np.testing.assert_allclose(of_width.T, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -109,21 +140,37 @@ def test_sorted_projections_compare_sounds_of_other_lengths():
 def test_sorted_patches_are_those_of_the_projections():
     """The two ways to the same: quantiles as `sorted_projections` has them, all values as a loop over patches has them."""
     along = np.random.default_rng(0).standard_normal((4 * 7, 3)).astype(np.float32)
-    expected = np.sort(np.stack([X[i : i + 4].ravel() for i in range(27)]).astype(np.float64) @ along, axis=0)
+    expected = np.sort(
+        np.stack([X[i : i + 4].ravel() for i in range(27)]).astype(np.float64) @ along, axis=0
+    )
     np.testing.assert_allclose(statistics.sorted_patches(X, along), expected, rtol=1e-4, atol=1e-5)
     every_fifth = np.sort(np.stack([X[i : i + 4].ravel() for i in range(0, 27, 5)]) @ along, axis=0)
-    np.testing.assert_allclose(statistics.sorted_patches(X, along, step=5), every_fifth, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        statistics.sorted_patches(X, along, step=5), every_fifth, rtol=1e-4, atol=1e-5
+    )
     for quantiles in (5, 27, 90):
         found = statistics.sorted_patches(X, along, quantiles=quantiles)
-        np.testing.assert_allclose(found.T, statistics.sorted_projections(X, [along], quantiles=quantiles)[0], rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(
+            found.T,
+            statistics.sorted_projections(X, [along], quantiles=quantiles)[0],
+            rtol=1e-4,
+            atol=1e-4,
+        )
 
 
 def test_patches_side_by_side_take_no_quantiles_from_each_other():
     """Catches the rows that fill up the longer patches: neither values nor gradients may know of them."""
-    directions = [np.random.default_rng(width).standard_normal((width * 7, 2)).astype(np.float32) for width in (1, 9)]
+    directions = [
+        np.random.default_rng(width).standard_normal((width * 7, 2)).astype(np.float32)
+        for width in (1, 9)
+    ]
     both = lambda x: jnp.sum(statistics.sorted_projections(x, directions) ** 2)
-    each = lambda x: sum(jnp.sum(statistics.sorted_projections(x, [along]) ** 2) for along in directions)
-    for found, expected in zip(jax.value_and_grad(both)(X), jax.value_and_grad(each)(X), strict=True):
+    each = lambda x: sum(
+        jnp.sum(statistics.sorted_projections(x, [along]) ** 2) for along in directions
+    )
+    for found, expected in zip(
+        jax.value_and_grad(both)(X), jax.value_and_grad(each)(X), strict=True
+    ):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
 
 

@@ -12,8 +12,18 @@ from conftest import crackle, noise, relative_error
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audio_texture import audio, canvas, matching, objective, quality, recipes, spectrogram
-from audio_texture import streaming, synthesis, views
+from audio_texture import (
+    audio,
+    canvas,
+    matching,
+    objective,
+    quality,
+    recipes,
+    spectrogram,
+    streaming,
+    synthesis,
+    views,
+)
 from audio_texture.recipes import View
 
 RATE = 8000
@@ -111,8 +121,12 @@ def test_a_spectrogram_keeps_the_image(level_db):
     difference of 0 dB.
     """
     recipe = dataclasses.replace(
-        recipes.named("infinite-width"), sample_rate=0, views=(View(0, (1, 3), 16.0, 4.0),),
-        evaluations=15, phase_iterations=10, block_seconds=1.0,
+        recipes.named("infinite-width"),
+        sample_rate=0,
+        views=(View(0, (1, 3), 16.0, 4.0),),
+        evaluations=15,
+        phase_iterations=10,
+        block_seconds=1.0,
     )
     texture = made(sides(level_db), recipe)
     assert width_db(texture.wave) == pytest.approx(width_db(sides(level_db)), abs=2)

@@ -17,7 +17,12 @@ RATE = 8000
 # Dull, so that a cut is a jump.
 REFERENCE = scipy.signal.lfilter([0.3], [1, -0.9], crackle(16000)).astype(np.float32)
 KEY = jax.random.key(0)
-SMALL = dataclasses.replace(recipes.named("texture-fast"), views=(View(8, (2, 6), 16.0, 4.0),), block_seconds=0.6, evaluations=8)
+SMALL = dataclasses.replace(
+    recipes.named("texture-fast"),
+    views=(View(8, (2, 6), 16.0, 4.0),),
+    block_seconds=0.6,
+    evaluations=8,
+)
 
 
 @functools.cache
@@ -45,10 +50,26 @@ def windows(wave, centres, reach=128):
     found = []
     for centre in centres:
         before, after = wave[centre - reach : centre], wave[centre : centre + reach]
-        bands = [np.log10(np.add.reduceat(np.abs(np.fft.rfft(half * np.hanning(reach)))[1:] ** 2, [0, 4, 8, 16, 32]) + 1e-12) for half in (before, after)]
+        bands = [
+            np.log10(
+                np.add.reduceat(
+                    np.abs(np.fft.rfft(half * np.hanning(reach)))[1:] ** 2, [0, 4, 8, 16, 32]
+                )
+                + 1e-12
+            )
+            for half in (before, after)
+        ]
         near = wave[centre - 16 : centre + 48]
-        jumps = [np.log10(np.max(np.abs(np.diff(near, difference))) + 1e-6) for difference in (1, 2, 3)]
-        jumps += [np.log10(np.abs(np.diff(wave[centre - 4 : centre + 4], difference))[3 - difference // 2] + 1e-6) for difference in (1, 2)]
+        jumps = [
+            np.log10(np.max(np.abs(np.diff(near, difference))) + 1e-6) for difference in (1, 2, 3)
+        ]
+        jumps += [
+            np.log10(
+                np.abs(np.diff(wave[centre - 4 : centre + 4], difference))[3 - difference // 2]
+                + 1e-6
+            )
+            for difference in (1, 2)
+        ]
         found.append(np.concatenate([*bands, np.abs(bands[1] - bands[0]), jumps]))
     return np.array(found)
 
@@ -60,11 +81,16 @@ def p_value(at_borders, inside, *, shuffles=400):
     both = np.concatenate([standard, standard**2], axis=1)
 
     def gap(order):
-        return np.max(np.abs(both[order[:count]].mean(axis=0) - both[order[count:]].mean(axis=0)) / both.std(axis=0))
+        return np.max(
+            np.abs(both[order[:count]].mean(axis=0) - both[order[count:]].mean(axis=0))
+            / both.std(axis=0)
+        )
 
     rng = np.random.default_rng(0)
     observed = gap(np.arange(len(both)))
-    return (1 + sum(gap(rng.permutation(len(both))) >= observed for _ in range(shuffles))) / (1 + shuffles)
+    return (1 + sum(gap(rng.permutation(len(both))) >= observed for _ in range(shuffles))) / (
+        1 + shuffles
+    )
 
 
 def places_inside(length, borders, *, away=400, count=600):
@@ -89,10 +115,15 @@ def test_every_block_is_new():
     stream, wave = laid_out(), many()[0]
     for number in (0, 1, 7, 40):
         block = wave[number * stream.samples :][: stream.samples]
-        others = np.concatenate([wave[: number * stream.samples], wave[(number + 1) * stream.samples :]])
+        others = np.concatenate(
+            [wave[: number * stream.samples], wave[(number + 1) * stream.samples :]]
+        )
         assert highest_correlation(block, others) < 0.35
         assert highest_correlation(block, REFERENCE[0]) < 0.35
-    assert abs(correlation_of(blocks(stream, 1, key=jax.random.key(1))[0][0], wave[: stream.samples])) < 0.3
+    assert (
+        abs(correlation_of(blocks(stream, 1, key=jax.random.key(1))[0][0], wave[: stream.samples]))
+        < 0.3
+    )
 
 
 def test_a_clock_keeps_its_beat():
@@ -102,18 +133,37 @@ def test_a_clock_keeps_its_beat():
     for tick in range(100, 2 * RATE - 100, period):
         ticking[:, tick : tick + 100] += noise(100, seed=tick)
     stream = streaming.prepare(streaming.fit(SMALL, [ticking], sample_rate=RATE))
-    level = np.sqrt(np.mean(blocks(stream, 25)[0][0, : 25 * stream.samples // 40 * 40].reshape(-1, 40) ** 2, axis=1))
+    level = np.sqrt(
+        np.mean(
+            blocks(stream, 25)[0][0, : 25 * stream.samples // 40 * 40].reshape(-1, 40) ** 2, axis=1
+        )
+    )
     level = np.log(level + 0.1 * level.max())
     # further apart than a block is long
-    lag = next(count for count in range(1, 100) if count * period > 1.5 * stream.samples) * period // 40
-    around = [np.corrcoef(level[:-shift], level[shift:])[0, 1] for shift in range(lag - 20, lag + 21)]
-    assert max(around[17:24]) > 0.35 and max(around[17:24]) > 3 * max(around[:8] + around[-8:]), np.round(around, 2)
+    lag = (
+        next(count for count in range(1, 100) if count * period > 1.5 * stream.samples)
+        * period
+        // 40
+    )
+    around = [
+        np.corrcoef(level[:-shift], level[shift:])[0, 1] for shift in range(lag - 20, lag + 21)
+    ]
+    assert max(around[17:24]) > 0.35 and max(around[17:24]) > 3 * max(around[:8] + around[-8:]), (
+        np.round(around, 2)
+    )
 
 
 @pytest.mark.slow
 def test_flat_over_ten_minutes():
     """Level and spectrum of every half minute, against the reference's and for a slope; what is on the device does not grow."""
-    recipe = dataclasses.replace(SMALL, views=(View(8, (2,), 64.0, 32.0),), gain_window_ms=64.0, block_seconds=5.0, evaluations=5, sample_rate=4000)
+    recipe = dataclasses.replace(
+        SMALL,
+        views=(View(8, (2,), 64.0, 32.0),),
+        gain_window_ms=64.0,
+        block_seconds=5.0,
+        evaluations=5,
+        sample_rate=4000,
+    )
     # Steady: a few loud clicks would decide about a level.
     reference = sounds.make("rain", KEY, 5.0, RATE)[None]
     stream = streaming.prepare(streaming.fit(recipe, [reference], sample_rate=RATE))
@@ -143,7 +193,9 @@ def test_blocks_share_one_compilation():
     stream = laid_out()
     _, state = blocks(stream, 2)
     compiled = []
-    note = lambda name, *_, **__: compiled.append(name) if name.startswith("/jax/core/compile/") else None
+    note = lambda name, *_, **__: (
+        compiled.append(name) if name.startswith("/jax/core/compile/") else None
+    )
     jax.monitoring.register_event_duration_secs_listener(note)
     blocks(stream, 2, state=state)
     jax.monitoring.unregister_event_duration_listener(note)
@@ -160,7 +212,9 @@ def resident():
 def test_memory_does_not_grow():
     """Of the process, where `jax.live_arrays` sees the device alone: 300 blocks once grew by 62 MB."""
     stream = laid_out()
-    few = stream._replace(style=stream.style._replace(recipe=dataclasses.replace(SMALL, evaluations=1)))
+    few = stream._replace(
+        style=stream.style._replace(recipe=dataclasses.replace(SMALL, evaluations=1))
+    )
     _, state = blocks(few, 60)
     before = resident()
     blocks(few, 300, state=state)
@@ -176,7 +230,9 @@ def test_through_the_disk(tmp_path):
     again = streaming.prepare(streaming.load(f"{tmp_path}/style"))
     found = streaming.load_state(f"{tmp_path}/state", streaming.begin(again))
     assert again.style.recipe == stream.style.recipe and found.block == 2
-    np.testing.assert_array_equal(blocks(again, 2, state=found)[0], many()[:, 2 * stream.samples : 4 * stream.samples])
+    np.testing.assert_array_equal(
+        blocks(again, 2, state=found)[0], many()[:, 2 * stream.samples : 4 * stream.samples]
+    )
     assert {path.name for path in tmp_path.iterdir()} == {"style", "state"}
 
 
@@ -187,7 +243,13 @@ def test_stereo_keeps_its_image(tmp_path):
     stream = streaming.prepare(streaming.load(f"{tmp_path}/style"))
     wave, _ = blocks(stream, 4)
     assert correlation_of(*wave) == pytest.approx(correlation_of(*reference), abs=0.1)
-    across = np.concatenate([wave[:, border : border + stream.blend] for border in range(stream.samples, wave.shape[1], stream.samples)], axis=1)
+    across = np.concatenate(
+        [
+            wave[:, border : border + stream.blend]
+            for border in range(stream.samples, wave.shape[1], stream.samples)
+        ],
+        axis=1,
+    )
     assert correlation_of(*across) == pytest.approx(correlation_of(*reference), abs=0.25)
 
 
@@ -216,7 +278,12 @@ def test_a_loop_repeated_has_no_border():
     length = len(around[0]) // 2
     assert length == round(seconds * RATE)
     borders = np.concatenate([windows(wave, [length]) for wave in around])
-    inside = np.concatenate([windows(wave, np.random.default_rng(seed).integers(reach, length - reach, 8)) for seed, wave in enumerate(around)])
+    inside = np.concatenate(
+        [
+            windows(wave, np.random.default_rng(seed).integers(reach, length - reach, 8))
+            for seed, wave in enumerate(around)
+        ]
+    )
     assert p_value(borders, inside) > 0.02
     cuts = [np.concatenate([a[:length], b[:length]]) for a, b in zip(around, around[1:])]
     assert p_value(np.concatenate([windows(wave, [length]) for wave in cuts]), inside) < 0.01
@@ -239,15 +306,28 @@ def test_the_loop_canvas_is_a_circle():
     )
     parameters = sketch.init(KEY)
     parameters["gain"] = jax.random.normal(KEY, parameters["gain"].shape)
-    turned = {"noise": np.roll(parameters["noise"], 48, axis=1), "gain": np.roll(parameters["gain"], 3, axis=1)}
-    assert relative_error(sketch.render(turned, sketch.constants), np.roll(sketch.render(parameters, sketch.constants), 48, axis=1)) < 1e-5
+    turned = {
+        "noise": np.roll(parameters["noise"], 48, axis=1),
+        "gain": np.roll(parameters["gain"], 3, axis=1),
+    }
+    assert (
+        relative_error(
+            sketch.render(turned, sketch.constants),
+            np.roll(sketch.render(parameters, sketch.constants), 48, axis=1),
+        )
+        < 1e-5
+    )
 
 
 def test_circular_distances_know_no_beginning():
     """A turned wave is as far from the style: catches frames or patches at the closure that count twice or not at all."""
     recipe = dataclasses.replace(SMALL, auditory_weight=1.0, block_seconds=1.0)
     style = streaming.fit(recipe, [REFERENCE], sample_rate=RATE)
-    distance = jax.jit(lambda wave: matching.style_objective(style.recipe, RATE, style.weights, circular=True).distance(style.target, wave))
+    distance = jax.jit(
+        lambda wave: matching.style_objective(
+            style.recipe, RATE, style.weights, circular=True
+        ).distance(style.target, wave)
+    )
     wave = crackle(4800, seed=3)
     _, terms = distance(wave)
     for turn in (320, 2240):
@@ -258,7 +338,10 @@ def test_circular_distances_know_no_beginning():
 @pytest.mark.parametrize("samples", [640, 641, 4096, 100])
 def test_colours_of_other_lengths_keep_their_power(samples):
     """A tone between two frequencies of a short loop must not get lost: catches a density that is sampled, not averaged."""
-    tone = 0.1 * np.sin(2 * np.pi * 0.1037 * np.arange(16000))[None].astype(np.float32) + 0.01 * REFERENCE
+    tone = (
+        0.1 * np.sin(2 * np.pi * 0.1037 * np.arange(16000))[None].astype(np.float32)
+        + 0.01 * REFERENCE
+    )
     density = canvas.spectral_density(tone, sample_rate=RATE, samples=4800, smoothing_hz=2.0)
     colour = streaming._colour(density, samples)
     power = np.concatenate([colour[:, 0, 0] ** 2, colour[(samples - 1) // 2 : 0 : -1, 0, 0] ** 2])
@@ -273,7 +356,13 @@ def morphing():
     """From dull clicks to bright noise at a quarter of the level, and the stream of it."""
     bright = 0.25 * audio.rms(REFERENCE) / 0.1 * np.diff(noise(16001), axis=1)
     recipe = dataclasses.replace(SMALL, evaluations=15)
-    style = streaming.fit(recipe, [REFERENCE, bright.astype(np.float32)], sample_rate=RATE, weights=[2.0, 0.0], morph_to=[0.0, 1.0])
+    style = streaming.fit(
+        recipe,
+        [REFERENCE, bright.astype(np.float32)],
+        sample_rate=RATE,
+        weights=[2.0, 0.0],
+        morph_to=[0.0, 1.0],
+    )
     return streaming.prepare(style, seconds=3.0)
 
 
@@ -285,7 +374,9 @@ def test_a_morph_passes_through_a_stream(tmp_path):
     wave, _ = blocks(stream, count)
     quarters = np.split(wave[0, : stream.total // 4 * 4], 4)
     bright = [np.mean(np.diff(part) ** 2) / np.mean(part**2) for part in quarters]
-    assert np.all(np.diff(bright) > 0) and np.all(np.diff([audio.rms(part) for part in quarters]) < 0)
+    assert np.all(np.diff(bright) > 0) and np.all(
+        np.diff([audio.rms(part) for part in quarters]) < 0
+    )
     places = [stream.place(number) for number in range(count + 3)]
     assert places[0] == 0 and places[-1] == 1 and np.all(np.diff(places) >= 0)
     np.testing.assert_allclose(stream.style.weights_at(0.25), [0.75, 0.25])
@@ -297,15 +388,26 @@ def test_a_morph_passes_through_a_stream(tmp_path):
 def test_bands_of_a_stream(tmp_path):
     """Each band is its sound's, also through the disk, where the upper end is no number."""
     edges = [(0.0, 1000.0), (1000.0, np.inf)]
-    streaming.save(f"{tmp_path}/style", streaming.fit(SMALL, [REFERENCE, noise(8000)], sample_rate=RATE, bands=edges))
+    streaming.save(
+        f"{tmp_path}/style",
+        streaming.fit(SMALL, [REFERENCE, noise(8000)], sample_rate=RATE, bands=edges),
+    )
     style = streaming.load(f"{tmp_path}/style")
     assert style.bands == edges
     wave, _ = blocks(streaming.prepare(style), 3)
     power = np.abs(np.fft.rfft(wave[0])) ** 2
     high = np.arange(len(power)) > len(power) // 4
     # Both sounds were brought to one level, of which the dull one has next to nothing above.
-    expected = np.sum(np.abs(np.fft.rfft(noise(8000)[0] / audio.rms(noise(8000)))) ** 2 * (np.arange(4001) > 1000)) / 8000**2
-    assert np.sum(power[high]) / np.sum(power) == pytest.approx(2 * expected / (2 * expected + 1), abs=0.2)
+    expected = (
+        np.sum(
+            np.abs(np.fft.rfft(noise(8000)[0] / audio.rms(noise(8000)))) ** 2
+            * (np.arange(4001) > 1000)
+        )
+        / 8000**2
+    )
+    assert np.sum(power[high]) / np.sum(power) == pytest.approx(
+        2 * expected / (2 * expected + 1), abs=0.2
+    )
 
 
 def test_morphs_need_an_end():
@@ -320,7 +422,10 @@ def test_morphs_need_an_end():
 
 
 def test_recipes_that_cannot_stream_are_refused():
-    for recipe, said in ((recipes.named("infinite-width"), "waveform canvas"), (dataclasses.replace(SMALL, normalised_by="start"), "normalised_by")):
+    for recipe, said in (
+        (recipes.named("infinite-width"), "waveform canvas"),
+        (dataclasses.replace(SMALL, normalised_by="start"), "normalised_by"),
+    ):
         with pytest.raises(ValueError, match=said):
             streaming.fit(recipe, [REFERENCE], sample_rate=RATE)
 
@@ -341,9 +446,16 @@ def test_files_of_another_kind_are_refused(tmp_path):
     style, state = laid_out().style, streaming.begin(laid_out())
     streaming.save_state(f"{tmp_path}/state", state)
     (tmp_path / "text").write_text("no tensors")
-    changed = style._replace(recipe=dataclasses.replace(SMALL, views=(View(12, (2, 6), 16.0, 4.0),)))
+    changed = style._replace(
+        recipe=dataclasses.replace(SMALL, views=(View(12, (2, 6), 16.0, 4.0),))
+    )
     streaming.save(f"{tmp_path}/changed", changed)
-    for name, said in (("none", "can be read"), ("text", "can be read"), ("state", "holds no style"), ("changed", "another configuration")):
+    for name, said in (
+        ("none", "can be read"),
+        ("text", "can be read"),
+        ("state", "holds no style"),
+        ("changed", "another configuration"),
+    ):
         with pytest.raises(ValueError, match=said):
             streaming.load(f"{tmp_path}/{name}")
     with pytest.raises(ValueError, match="no state of this stream"):
@@ -354,5 +466,7 @@ def test_files_of_another_kind_are_refused(tmp_path):
 
 def test_a_stream_is_at_the_modelled_rate():
     """What a recipe models at another rate, or a recording above 48 kHz, streams at that rate: nothing is resampled block by block."""
-    style = streaming.fit(dataclasses.replace(SMALL, sample_rate=6000), [REFERENCE], sample_rate=RATE)
+    style = streaming.fit(
+        dataclasses.replace(SMALL, sample_rate=6000), [REFERENCE], sample_rate=RATE
+    )
     assert style.sample_rate == 6000 == synthesis.modelled_rate(style.recipe, RATE)

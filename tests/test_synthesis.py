@@ -20,15 +20,54 @@ RATE, SECONDS = 8000, 0.5
 REFERENCE = crackle(6000)
 # The recipes as they are, but for the sizes.
 SMALL = {
-    "texture": {"views": (View(0, (1, 3), 16.0, 4.0), View(8, (2, 6), 16.0, 4.0)), "evaluations": 40},
-    "texture-fast": {"views": (View(0, (1, 3), 16.0, 4.0), View(8, (2, 6), 16.0, 4.0)), "evaluations": 40},
+    "texture": {
+        "views": (View(0, (1, 3), 16.0, 4.0), View(8, (2, 6), 16.0, 4.0)),
+        "evaluations": 40,
+    },
+    "texture-fast": {
+        "views": (View(0, (1, 3), 16.0, 4.0), View(8, (2, 6), 16.0, 4.0)),
+        "evaluations": 40,
+    },
     "mcdermott-simoncelli": {"evaluations": 40},
-    "infinite-width": {"views": (View(0, (2, 6), 16.0, 4.0),), "sample_rate": 8000, "evaluations": 40, "phase_iterations": 20},
-    "antognini": {"views": (View(0, (2, 5), 16.0, 4.0),), "sample_rate": 8000, "filters": 16, "evaluations": 40, "phase_iterations": 20},
-    "caracalla-roebel": {"views": (View(0, (3, (2, 5)), 16.0, 8.0),), "sample_rate": 8000, "filters": 6, "evaluations": 40},
-    "gaussian-ot": {"views": (View(0, ((2, 9),), 16.0, 8.0),), "sample_rate": 8000, "filters": 2, "evaluations": 40},
-    "ustyuzhaninov": {"views": (View(0, (3, 5), 16.0, 4.0),), "sample_rate": 8000, "filters": 6, "evaluations": 40, "phase_iterations": 20},
-    "paper-1d": {"views": (View(0, (5,), 16.0, 4.0),), "sample_rate": 8000, "filters": 32, "evaluations": 40, "phase_iterations": 20},
+    "infinite-width": {
+        "views": (View(0, (2, 6), 16.0, 4.0),),
+        "sample_rate": 8000,
+        "evaluations": 40,
+        "phase_iterations": 20,
+    },
+    "antognini": {
+        "views": (View(0, (2, 5), 16.0, 4.0),),
+        "sample_rate": 8000,
+        "filters": 16,
+        "evaluations": 40,
+        "phase_iterations": 20,
+    },
+    "caracalla-roebel": {
+        "views": (View(0, (3, (2, 5)), 16.0, 8.0),),
+        "sample_rate": 8000,
+        "filters": 6,
+        "evaluations": 40,
+    },
+    "gaussian-ot": {
+        "views": (View(0, ((2, 9),), 16.0, 8.0),),
+        "sample_rate": 8000,
+        "filters": 2,
+        "evaluations": 40,
+    },
+    "ustyuzhaninov": {
+        "views": (View(0, (3, 5), 16.0, 4.0),),
+        "sample_rate": 8000,
+        "filters": 6,
+        "evaluations": 40,
+        "phase_iterations": 20,
+    },
+    "paper-1d": {
+        "views": (View(0, (5,), 16.0, 4.0),),
+        "sample_rate": 8000,
+        "filters": 32,
+        "evaluations": 40,
+        "phase_iterations": 20,
+    },
 }
 # The networks and levels without the terms beside them.
 ALONE = {"auditory_weight": 0.0, "patches_weight": 0.0, "rhythm_weight": 0.0}
@@ -69,7 +108,9 @@ def first_and_last(texture):
 
 def start_value(problem, recipe):
     """Loss of what a run starts from, by the program that is compiled for the run anyway."""
-    return first_and_last(synthesis.run(problem, dataclasses.replace(recipe, evaluations=1), jax.random.key(0)))[0]
+    return first_and_last(
+        synthesis.run(problem, dataclasses.replace(recipe, evaluations=1), jax.random.key(0))
+    )[0]
 
 
 def test_every_recipe_is_tested():
@@ -85,7 +126,9 @@ def test_a_texture_has_length_level_and_rate(name):
     assert np.all(np.isfinite(texture.wave)) and np.max(np.abs(texture.wave)) < 1
     expected = audio.level(REFERENCE, sample_rate=RATE) * 10 ** (-texture.lowered_db / 20)
     assert audio.level(texture.wave, sample_rate=RATE) == pytest.approx(expected, rel=1e-4)
-    assert texture.outcome.reason == "evaluations" and texture.outcome.progress[-1].evaluations == 40
+    assert (
+        texture.outcome.reason == "evaluations" and texture.outcome.progress[-1].evaluations == 40
+    )
 
 
 @of_every
@@ -128,12 +171,23 @@ def test_little_of_a_canvas_is_cut_off():
 
 def test_every_stretch_has_its_share():
     """All that is loud in the first half: the whole has the reference's patches, its halves have not."""
-    alternating, halves = (np.repeat(np.float32(gains), count) for gains, count in (([1.0, 0.1] * 20, 400), ([1.0, 0.1], 8000)))
+    alternating, halves = (
+        np.repeat(np.float32(gains), count)
+        for gains, count in (([1.0, 0.1] * 20, 400), ([1.0, 0.1], 8000))
+    )
     reference, x = noise(16000) * alternating, noise(16000, seed=1) * halves
 
     def distance(seconds):
-        recipe = dataclasses.replace(recipes.named("texture"), views=(), patches_views=(View(8, (1,), 32.0, 8.0),), patches_weight=1.0, stretch_seconds=seconds)
-        style = matching.style_objective(dataclasses.replace(recipe, **{**ALONE, "patches_weight": 1.0}), RATE, [1.0])
+        recipe = dataclasses.replace(
+            recipes.named("texture"),
+            views=(),
+            patches_views=(View(8, (1,), 32.0, 8.0),),
+            patches_weight=1.0,
+            stretch_seconds=seconds,
+        )
+        style = matching.style_objective(
+            dataclasses.replace(recipe, **{**ALONE, "patches_weight": 1.0}), RATE, [1.0]
+        )
         return float(jax.jit(lambda y, x: style.distance(style.fit([y]), x)[0])(reference, x))
 
     assert distance(1.1) > 5 * distance(2.5)
@@ -157,7 +211,9 @@ def test_a_walk_starts_in_the_references_rhythm():
     def started(start, seed=0):
         problem = prepared(small(start=start), [wave], seconds=2.0)
         parameters, data = problem.begin(jax.random.key(seed))
-        return np.asarray(problem.programs.to_wave(jax.random.key(1), parameters, data["constants"]))
+        return np.asarray(
+            problem.programs.to_wave(jax.random.key(1), parameters, data["constants"])
+        )
 
     def regularity(wave):
         level = np.log(scipy.ndimage.uniform_filter1d(wave[0] ** 2, 200) + 1e-9)[::10]
@@ -169,7 +225,15 @@ def test_a_walk_starts_in_the_references_rhythm():
     np.testing.assert_array_equal(started("walk"), started("walk"))
 
 
-@pytest.mark.parametrize("choices", [FINITE, {"pool": 2, "depth": 2, "normalised_by": "start"}, {"optimizer": "adam", "learning_rate": 0.05, "level": 0.0}], ids=str)
+@pytest.mark.parametrize(
+    "choices",
+    [
+        FINITE,
+        {"pool": 2, "depth": 2, "normalised_by": "start"},
+        {"optimizer": "adam", "learning_rate": 0.05, "level": 0.0},
+    ],
+    ids=str,
+)
 def test_choices_run(choices):
     """Finite networks, depth and pools, the other optimiser, the other normalisations: all lower the loss."""
     recipe = small(**choices, views=(View(8, (3,), 16.0, 4.0),), evaluations=25)
@@ -182,17 +246,32 @@ def test_choices_run(choices):
 
 def test_bounds_keep_their_weight_beside_a_distance_brought_to_one():
     """Scaled with a tiny distance they were walls that stopped every step."""
-    recipe = small("infinite-width", normalised_by="start", style_weight=1e-6, bound_weight=0.5, start="uniform", views=(View(0, (2,), 16.0, 4.0),))
+    recipe = small(
+        "infinite-width",
+        normalised_by="start",
+        style_weight=1e-6,
+        bound_weight=0.5,
+        start="uniform",
+        views=(View(0, (2,), 16.0, 4.0),),
+    )
     problem = prepared(recipe)
     parameters, data = problem.begin(jax.random.key(0))
     total, terms = problem.programs.loss(parameters, data)
     assert total == pytest.approx(1, rel=1e-3) and terms["bounds"] == 0
     outside = np.asarray(parameters) + 2
-    assert problem.programs.loss(outside, data)[1]["bounds"] == pytest.approx(0.5 * np.linalg.norm(outside - 1), rel=1e-4)
+    assert problem.programs.loss(outside, data)[1]["bounds"] == pytest.approx(
+        0.5 * np.linalg.norm(outside - 1), rel=1e-4
+    )
 
 
 def test_random_phases_run():
-    recipe = small("infinite-width", phase_start="random", phase_momentum=0.0, evaluations=5, views=(View(0, (2,), 16.0, 4.0), View(8, (4,), 16.0, 4.0)))
+    recipe = small(
+        "infinite-width",
+        phase_start="random",
+        phase_momentum=0.0,
+        evaluations=5,
+        views=(View(0, (2,), 16.0, 4.0), View(8, (4,), 16.0, 4.0)),
+    )
     texture = make(recipe)
     assert np.all(np.isfinite(texture.wave)) and texture.wave.shape == (1, 4000)
 
@@ -200,16 +279,29 @@ def test_random_phases_run():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name, rate, model_rate, seconds",
-    [("texture-fast", 11025, 8000, 0.333), ("texture-fast", 96000, 0, 0.1), ("infinite-width", 6000, 8000, 0.2501), ("infinite-width", 11025, 8000, 0.333)],
+    [
+        ("texture-fast", 11025, 8000, 0.333),
+        ("texture-fast", 96000, 0, 0.1),
+        ("infinite-width", 6000, 8000, 0.2501),
+        ("infinite-width", 11025, 8000, 0.333),
+    ],
 )
 def test_any_rate_and_length(name, rate, model_rate, seconds):
     """Modelled at another rate, the result is at the input's own, of the length asked for to the sample."""
-    recipe = small(name, sample_rate=model_rate, views=(View(8, (2,), 16.0, 4.0),), evaluations=3, phase_iterations=2)
+    recipe = small(
+        name,
+        sample_rate=model_rate,
+        views=(View(8, (2,), 16.0, 4.0),),
+        evaluations=3,
+        phase_iterations=2,
+    )
     assert synthesis.modelled_rate(recipe, rate) == (model_rate or 48000)
     reference = noise(round(0.3 * rate))
     texture = make(recipe, [reference], rate=rate, seconds=seconds)
     assert texture.wave.shape == (1, round(seconds * rate)) and np.all(np.isfinite(texture.wave))
-    assert audio.level(texture.wave, sample_rate=rate) == pytest.approx(audio.level(reference, sample_rate=rate), rel=0.01)
+    assert audio.level(texture.wave, sample_rate=rate) == pytest.approx(
+        audio.level(reference, sample_rate=rate), rel=0.01
+    )
 
 
 @pytest.mark.slow
@@ -262,7 +354,13 @@ def test_an_offset_changes_nothing():
     """Catches DC of a cheap recorder taken for a part of the texture."""
     shifted = make(small(evaluations=5), [REFERENCE + np.float32(0.25)]).wave
     assert abs(np.mean(shifted)) < 1e-3
-    assert relative_error(shifted / audio.rms(shifted), (lambda wave: wave / audio.rms(wave))(make(small(evaluations=5)).wave)) < 0.05
+    assert (
+        relative_error(
+            shifted / audio.rms(shifted),
+            (lambda wave: wave / audio.rms(wave))(make(small(evaluations=5)).wave),
+        )
+        < 0.05
+    )
 
 
 # --- scales
@@ -279,7 +377,10 @@ CQT = View(12, (2,), 64.0, 8.0, scale="cqt")
         ("texture-fast", {"views": (View(12, (2,), 16.0, 4.0, scale="log"),)}),
         ("infinite-width", {"views": (CQT,)}),
         ("infinite-width", {"views": (View(0, (2,), 16.0, 4.0, scale="log"),)}),
-        ("texture-fast", {"views": (View(0, ((4, 3),), 16.0, 4.0),), "network": "1d-time", "filters": 16}),
+        (
+            "texture-fast",
+            {"views": (View(0, ((4, 3),), 16.0, 4.0),), "network": "1d-time", "filters": 16},
+        ),
     ],
     ids=["cqt", "log", "cqt spectrogram", "log spectrogram", "time as channels"],
 )
@@ -289,19 +390,32 @@ def test_other_axes_of_frequency(name, choices):
     problem = prepared(recipe)
     start, texture = start_value(problem, recipe), synthesis.run(problem, recipe, jax.random.key(0))
     assert texture.wave.shape == (1, 4000) and first_and_last(texture)[1] < 0.9 * start
-    bands = [10 * np.log10(np.add.reduceat(np.abs(np.fft.rfft(wave)) ** 2, [len(wave) // 32, len(wave) // 8, len(wave) // 4]) / np.sum(wave**2)) for wave in (texture.wave[0], REFERENCE[0, :4000])]
+    bands = [
+        10
+        * np.log10(
+            np.add.reduceat(
+                np.abs(np.fft.rfft(wave)) ** 2, [len(wave) // 32, len(wave) // 8, len(wave) // 4]
+            )
+            / np.sum(wave**2)
+        )
+        for wave in (texture.wave[0], REFERENCE[0, :4000])
+    ]
     np.testing.assert_allclose(*bands, atol=4.5)
 
 
 def test_cqt_views_leave_out_what_a_circle_would_close():
     """A reference's end does not meet its beginning: a click at its very beginning stays unseen at the end."""
-    look = lambda wave, circular: np.asarray(views.of_wave(jnp.asarray(wave[None]), view=CQT, rate=RATE, circular=circular))
+    look = lambda wave, circular: np.asarray(
+        views.of_wave(jnp.asarray(wave[None]), view=CQT, rate=RATE, circular=circular)
+    )
     wave = np.zeros(4000, np.float32)
     wave[3] = 1
     assert look(wave, False)[-1].max() < 0.15 * look(wave, True)[-1].max()
     # Turned by whole hops, a circle is seen turned.
     turned = look(np.roll(crackle(4032)[0], 640), True)
-    np.testing.assert_allclose(turned, np.roll(look(crackle(4032)[0], True), 10, axis=0), atol=2e-3 * np.max(turned))
+    np.testing.assert_allclose(
+        turned, np.roll(look(crackle(4032)[0], True), 10, axis=0), atol=2e-3 * np.max(turned)
+    )
 
 
 @pytest.mark.slow
@@ -312,7 +426,15 @@ def test_nets_along_frequency_know_a_transposed_sound_on_a_constant_q_axis(esc10
     rooster, higher = (audio.resample(wave, rate, to) for to in (RATE, RATE * 2 // 3))
     found = {}
     for view in (View(0, ((4, 7),), 32.0, 8.0), View(24, ((4, 7),), 250.0, 8.0, scale="cqt")):
-        recipe = dataclasses.replace(recipes.named("texture-fast"), views=(view,), network=network, filters=filters, compression="fixed", standardised=False, levels_weight=0.0)
+        recipe = dataclasses.replace(
+            recipes.named("texture-fast"),
+            views=(view,),
+            network=network,
+            filters=filters,
+            compression="fixed",
+            standardised=False,
+            levels_weight=0.0,
+        )
         style = matching.style_objective(recipe, RATE, [1.0])
         apart = jax.jit(lambda x, y: style.distance(style.fit([y]), x)[0])
         found[view.scale] = float(apart(*(0.1 * one / audio.rms(one) for one in (higher, rooster))))
@@ -323,12 +445,16 @@ def test_nets_along_frequency_know_a_transposed_sound_on_a_constant_q_axis(esc10
 def test_rhythm_returns_as_the_time_scale_grows():
     """A clock of half a second: kernels of 50 ms keep its ticks and lose its beat, kernels of 700 ms bring the beat back."""
     clock = sounds.make("clock", jax.random.key(0), 4.0, 4000)[None]
-    level = lambda wave: np.sqrt(np.mean(wave[0, : wave.shape[1] // 20 * 20].reshape(-1, 20) ** 2, axis=1))
+    level = lambda wave: np.sqrt(
+        np.mean(wave[0, : wave.shape[1] // 20 * 20].reshape(-1, 20) ** 2, axis=1)
+    )
 
     def beat(wave):
         """Autocorrelation of the level at the period, to within 5 %."""
         found = level(wave) - np.mean(level(wave))
-        return max(np.mean(found[:-lag] * found[lag:]) / np.mean(found**2) for lag in range(190, 211))
+        return max(
+            np.mean(found[:-lag] * found[lag:]) / np.mean(found**2) for lag in range(190, 211)
+        )
 
     made = {}
     for scale in (50.0, 700.0):
@@ -344,7 +470,14 @@ def test_rhythm_returns_as_the_time_scale_grows():
 
 def dull_and_sharp():
     """Two sounds told apart by their spectrum alone."""
-    return [np.ascontiguousarray(scipy.signal.lfilter(*scipy.signal.butter(1, 500, kind, fs=RATE), noise(8000, seed=seed))).astype(np.float32) for seed, kind in enumerate(("low", "high"))]
+    return [
+        np.ascontiguousarray(
+            scipy.signal.lfilter(
+                *scipy.signal.butter(1, 500, kind, fs=RATE), noise(8000, seed=seed)
+            )
+        ).astype(np.float32)
+        for seed, kind in enumerate(("low", "high"))
+    ]
 
 
 def slope(wave):
@@ -360,7 +493,10 @@ def test_levels_keep_the_ground_between_ticks():
     for tick in (900, 2900, 4900, 6900):
         wave[:, tick : tick + 60] += noise(60, seed=tick, level=0.3)
     ground = lambda x: 20 * np.log10(np.median(np.sqrt(np.mean(x.reshape(-1, 80) ** 2, axis=1))))
-    off = [ground(make(small(**choices), [wave], seconds=1.0).wave) - ground(wave) for choices in ({}, {"levels_weight": 0.0})]
+    off = [
+        ground(make(small(**choices), [wave], seconds=1.0).wave) - ground(wave)
+        for choices in ({}, {"levels_weight": 0.0})
+    ]
     assert abs(off[0]) < 2 < off[1], off
 
 
@@ -371,8 +507,13 @@ def test_a_start_is_as_loud_in_each_half_as_the_reference(monkeypatch):
     problem = prepared(small(), [wave], seconds=4.0)
 
     def uneven():
-        gains = [np.asarray(problem.begin(jax.random.key(seed))[0]["gain"]).mean(axis=(0, 2)) for seed in range(12)]
-        return np.mean([abs(np.subtract(*(half.mean() for half in np.array_split(gain, 2)))) for gain in gains])
+        gains = [
+            np.asarray(problem.begin(jax.random.key(seed))[0]["gain"]).mean(axis=(0, 2))
+            for seed in range(12)
+        ]
+        return np.mean(
+            [abs(np.subtract(*(half.mean() for half in np.array_split(gain, 2)))) for gain in gains]
+        )
 
     likest = uneven()
     monkeypatch.setattr(walk, "DRAWS", 1)
@@ -385,11 +526,15 @@ def test_a_morph_passes_from_one_to_the_other():
     """Monotone in spectrum, at the references' own at either end, and in level."""
     dull, sharp = dull_and_sharp()
     recipe = small(views=(View(8, (1, 3), 16.0, 4.0),), block_seconds=1.0, evaluations=30)
-    wave = make(recipe, [dull, 0.25 * sharp], seconds=1.5, weights=[1.0, 0.0], morph_to=[0.0, 2.0]).wave
+    wave = make(
+        recipe, [dull, 0.25 * sharp], seconds=1.5, weights=[1.0, 0.0], morph_to=[0.0, 2.0]
+    ).wave
     parts = np.split(wave, 5, axis=1)
     slopes = [slope(part) for part in parts]
     assert np.all(np.diff(slopes) > 0)
-    assert slopes[0] == pytest.approx(slope(dull), abs=5) and slopes[-1] == pytest.approx(slope(sharp), abs=5)
+    assert slopes[0] == pytest.approx(slope(dull), abs=5) and slopes[-1] == pytest.approx(
+        slope(sharp), abs=5
+    )
     assert np.all(np.diff([audio.rms(part) for part in parts]) < 0)
 
 
@@ -399,9 +544,20 @@ def test_a_morphs_levels_are_of_what_is_heard():
     dull, sharp = (0.05 * wave / audio.level(wave, sample_rate=RATE) for wave in (dull, sharp))
     wind = 0.2 * np.sin(1 + 2 * np.pi * 5.37 * np.arange(dull.shape[1]) / RATE)
     recipe = small(views=(View(8, (1, 3), 16.0, 4.0),), block_seconds=1.0, evaluations=30)
-    wave = make(recipe, [(dull + wind).astype(np.float32), sharp], seconds=1.5, weights=[1.0, 0.0], morph_to=[0.0, 2.0]).wave
-    levels = [20 * np.log10(audio.level(part, sample_rate=RATE) / 0.05) for part in np.split(wave, 5, axis=1)]
-    assert levels[0] == pytest.approx(0, abs=2.5) and levels[-1] == pytest.approx(0, abs=2.5), levels
+    wave = make(
+        recipe,
+        [(dull + wind).astype(np.float32), sharp],
+        seconds=1.5,
+        weights=[1.0, 0.0],
+        morph_to=[0.0, 2.0],
+    ).wave
+    levels = [
+        20 * np.log10(audio.level(part, sample_rate=RATE) / 0.05)
+        for part in np.split(wave, 5, axis=1)
+    ]
+    assert levels[0] == pytest.approx(0, abs=2.5) and levels[-1] == pytest.approx(0, abs=2.5), (
+        levels
+    )
 
 
 def test_between_two_sounds_lie_a_mixtures_statistics():
@@ -428,7 +584,9 @@ def test_bands_come_from_one_sound_each():
     steady, ticks = noise(8000), crackle(8000)
     recipe = small(views=(View(0, (1, 3), 16.0, 4.0),), evaluations=40)
     wave = make(recipe, [steady, ticks], seconds=1.0, bands=[(0.0, 1000.0), (1000.0, np.inf)]).wave
-    part = lambda low, high, wave: np.asarray(spectrogram.band(wave, sample_rate=RATE, low=low, high=high))
+    part = lambda low, high, wave: np.asarray(
+        spectrogram.band(wave, sample_rate=RATE, low=low, high=high)
+    )
     below, above = kurtosis(part(0.0, 1000.0, wave)), kurtosis(part(1000.0, np.inf, wave))
     assert below < 4 and above > 1.5 * below
 
@@ -459,8 +617,17 @@ def test_mixtures_that_cannot_be_are_refused(mixture, said):
 
 def test_mixtures_over_time_need_a_waveform():
     for mixture in ({"morph_to": [0.0, 1.0]}, {"bands": [(0.0, 900.0), (900.0, INF)]}):
-        with pytest.raises(ValueError, match="'infinite-width' has a spectrogram canvas; morphs and bands need a waveform"):
-            synthesis.prepare(small("infinite-width"), [REFERENCE, REFERENCE], sample_rate=RATE, seconds=0.5, **mixture)
+        with pytest.raises(
+            ValueError,
+            match="'infinite-width' has a spectrogram canvas; morphs and bands need a waveform",
+        ):
+            synthesis.prepare(
+                small("infinite-width"),
+                [REFERENCE, REFERENCE],
+                sample_rate=RATE,
+                seconds=0.5,
+                **mixture,
+            )
 
 
 # --- interruption and checkpoints
@@ -528,7 +695,11 @@ def test_a_budget_of_seconds_still_makes_a_sound():
 # --- bad input
 
 
-LOSSES = {"silent": (np.zeros((1, 4000), np.float32), "silent"), "constant": (np.full((1, 4000), 0.3, np.float32), "constant"), "short": (noise(150), "must fit|range")}
+LOSSES = {
+    "silent": (np.zeros((1, 4000), np.float32), "silent"),
+    "constant": (np.full((1, 4000), 0.3, np.float32), "constant"),
+    "short": (noise(150), "must fit|range"),
+}
 
 
 @of_every
@@ -567,14 +738,27 @@ def test_kernels_longer_than_the_reference_are_left_out():
     assert short.patches_views == recipe.patches_views[:1]
     whole = synthesis.fitted(recipe, [noise(26000)], sample_rate=RATE)
     # Stretches are those of the reference's length.
-    assert dataclasses.replace(whole, stretch_seconds=0.0) == recipe and 1.6 < whole.stretch_seconds < 1.9
+    assert (
+        dataclasses.replace(whole, stretch_seconds=0.0) == recipe
+        and 1.6 < whole.stretch_seconds < 1.9
+    )
     assert synthesis.fitted(whole, [noise(26000), noise(30000)], sample_rate=RATE) == whole
     texture = make(dataclasses.replace(recipe, evaluations=3), [noise(2000)], seconds=0.25)
     assert texture.wave.shape == (1, 2000) and np.isfinite(texture.outcome.progress[-1].loss)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("choices", [{}, {"pool": 4, "depth": 2, **ALONE}, {"views": (View(0, (1,), 16.0, 4.0),), **ALONE}, {"filters": 8, "pool": 4, **ALONE}, {"views": (), "rhythm_weight": 0.0}], ids=str)
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {},
+        {"pool": 4, "depth": 2, **ALONE},
+        {"views": (View(0, (1,), 16.0, 4.0),), **ALONE},
+        {"filters": 8, "pool": 4, **ALONE},
+        {"views": (), "rhythm_weight": 0.0},
+    ],
+    ids=str,
+)
 def test_the_shortest_reference_is_long_enough(choices):
     """What is let through makes a texture: catches a mean over no frames, and deviations of a single frame."""
     recipe = small("texture", **{"views": (View(8, (3,), 16.0, 4.0),), "evaluations": 3, **choices})
@@ -586,7 +770,9 @@ def test_the_shortest_reference_is_long_enough(choices):
         except ValueError:
             continue
     texture = make(recipe, [wave], seconds=0.05)
-    assert texture.outcome.reason == "evaluations" and np.isfinite(texture.outcome.progress[-1].loss)
+    assert texture.outcome.reason == "evaluations" and np.isfinite(
+        texture.outcome.progress[-1].loss
+    )
 
 
 # --- how it is made
@@ -598,7 +784,9 @@ def test_views_of_stereo_hold_sums_and_differences():
     look = lambda wave: np.asarray(views.of_wave(jnp.asarray(wave), view=view, rate=RATE))
     wave = correlated(1000, 0.8)
     assert look(wave).shape[1] == 4 * look(wave[:1]).shape[1]
-    apart = np.max(np.abs(look(wave) - look(wave * np.array([[1], [-1]], np.float32))), axis=0).reshape(4, -1)
+    apart = np.max(
+        np.abs(look(wave) - look(wave * np.array([[1], [-1]], np.float32))), axis=0
+    ).reshape(4, -1)
     assert np.all(apart[:2] == 0) and np.all(apart[2:].max(axis=1) > 0.01)
 
 
@@ -607,7 +795,9 @@ def test_samples_share_one_compilation():
     recipe, problem = shared("texture-fast")
     synthesis.run(problem, recipe, jax.random.key(0))
     compiled = []
-    note = lambda name, *_, **__: compiled.append(name) if name == "/jax/core/compile/backend_compile_duration" else None
+    note = lambda name, *_, **__: (
+        compiled.append(name) if name == "/jax/core/compile/backend_compile_duration" else None
+    )
     jax.monitoring.register_event_duration_secs_listener(note)
     synthesis.run(problem, recipe, jax.random.key(7))
     jax.monitoring.unregister_event_duration_listener(note)

@@ -12,8 +12,8 @@ import soundfile
 from conftest import noise, relative_error
 
 from audio_texture import checkpoint, datasets, networks, training
-from audio_texture.layer import Description, Layer
 from audio_texture.datasets import Clip
+from audio_texture.layer import Description, Layer
 from audio_texture.training import FrontEnd, Settings
 
 FRONT = FrontEnd(sample_rate=8000, n_fft=256, hop_length=128, bands=12, seconds=0.2)
@@ -36,17 +36,28 @@ def test_class_folders(tmp_path):
     (tmp_path / "rain" / "notes.txt").write_text("")
     clips, classes = datasets.list_clips(str(tmp_path))
     assert classes == ["fire", "rain"]
-    assert clips == [Clip(str(tmp_path / name), *rest) for name, *rest in (("fire/2-c.wav", 0, 2), ("rain/1-a.wav", 1, 1), ("rain/2-b.flac", 1, 2))]
+    assert clips == [
+        Clip(str(tmp_path / name), *rest)
+        for name, *rest in (("fire/2-c.wav", 0, 2), ("rain/1-a.wav", 1, 1), ("rain/2-b.flac", 1, 2))
+    ]
 
 
 def test_esc50_layout(tmp_path):
     (tmp_path / "meta").mkdir()
-    (tmp_path / "meta" / "esc50.csv").write_text("filename,fold,target,category\n2-b.wav,2,5,rain\n1-a.wav,1,0,dog\n")
+    (tmp_path / "meta" / "esc50.csv").write_text(
+        "filename,fold,target,category\n2-b.wav,2,5,rain\n1-a.wav,1,0,dog\n"
+    )
     clips, classes = datasets.list_clips(str(tmp_path))
     assert classes == ["dog", "rain"]
-    assert clips == [Clip(str(tmp_path / "audio/1-a.wav"), 0, 1), Clip(str(tmp_path / "audio/2-b.wav"), 1, 2)]
+    assert clips == [
+        Clip(str(tmp_path / "audio/1-a.wav"), 0, 1),
+        Clip(str(tmp_path / "audio/2-b.wav"), 1, 2),
+    ]
     (tmp_path / "meta" / "esc50.csv").write_text("filename,fold\n2-b.wav,2\n")
-    with pytest.raises(ValueError, match=r"esc50.csv' must have the columns filename, fold \(a number\) and category"):
+    with pytest.raises(
+        ValueError,
+        match=r"esc50.csv' must have the columns filename, fold \(a number\) and category",
+    ):
         datasets.list_clips(str(tmp_path))
 
 
@@ -78,7 +89,9 @@ def test_folds_that_cannot_be_held_out():
 @pytest.mark.parametrize("bands", [0, 12])
 def test_transform(bands):
     """Against float64: log1p / 7 of (mel) magnitudes, and the centroid weighted by the frames' level (paper.md A.12)."""
-    wave = np.concatenate([0.3 * np.sin(2 * np.pi * 1000 * np.arange(800) / 8000), 0.01 * noise(800)[0]]).astype(np.float32)
+    wave = np.concatenate(
+        [0.3 * np.sin(2 * np.pi * 1000 * np.arange(800) / 8000), 0.01 * noise(800)[0]]
+    ).astype(np.float32)
     front = FrontEnd(8000, 256, 128, bands, 0.2)
     found = training.transform(wave, front)
     padded = np.pad(wave.astype(np.float64), 128)
@@ -96,7 +109,10 @@ def test_transform(bands):
 
 def test_silence_has_an_example():
     """ESC-50 pads with digital silence; catches a centroid of 0 / 0."""
-    assert all(np.all(np.isfinite(value)) for value in training.transform(np.zeros(1600, np.float32), FRONT))
+    assert all(
+        np.all(np.isfinite(value))
+        for value in training.transform(np.zeros(1600, np.float32), FRONT)
+    )
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.7])
@@ -113,11 +129,20 @@ def test_cache_goes_by_content(tmp_path):
     soundfile.write(tmp_path / "a.wav", noise(1600)[0], 8000)
     shutil.copy(tmp_path / "a.wav", tmp_path / "b.wav")
     soundfile.write(tmp_path / "c.wav", noise(1600, seed=1)[0], 8000)
-    path = lambda name, front=FRONT: training.cached(str(tmp_path / name), front, str(tmp_path / "cache"))
+    path = lambda name, front=FRONT: training.cached(
+        str(tmp_path / name), front, str(tmp_path / "cache")
+    )
     first = path("a.wav")
-    assert first == path("b.wav") and first not in (path("c.wav"), path("a.wav", FrontEnd(8000, 256, 64, 12, 0.2)))
+    assert first == path("b.wav") and first not in (
+        path("c.wav"),
+        path("a.wav", FrontEnd(8000, 256, 64, 12, 0.2)),
+    )
     assert len(list((tmp_path / "cache").rglob("*.npz"))) == 3
-    for found, expected in zip(training.load(first), training.transform(training.read_clip(str(tmp_path / "a.wav"), FRONT), FRONT), strict=True):
+    for found, expected in zip(
+        training.load(first),
+        training.transform(training.read_clip(str(tmp_path / "a.wav"), FRONT), FRONT),
+        strict=True,
+    ):
         np.testing.assert_array_equal(found, expected)
 
 
@@ -243,7 +268,16 @@ def test_front_ends_that_cannot_be(values, said):
 
 @pytest.mark.parametrize(
     "values",
-    [{"epochs": 0}, {"batch": 1}, {"learning_rate": 0.0}, {"learning_rate": float("nan")}, {"secondary_classes": 1}, {"shift": 2.0}, {"gain_db": -1.0}, {"readout": "max"}],
+    [
+        {"epochs": 0},
+        {"batch": 1},
+        {"learning_rate": 0.0},
+        {"learning_rate": float("nan")},
+        {"secondary_classes": 1},
+        {"shift": 2.0},
+        {"gain_db": -1.0},
+        {"readout": "max"},
+    ],
 )
 def test_settings_that_cannot_be(values):
     """The message begins with the name, which launch.train makes the flag's."""
@@ -301,7 +335,9 @@ def test_nearest_mean():
     """In units of deviation: a bin that varies a thousand times more must not decide; an absent class is never found."""
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 2], 50)
-    profiles = np.stack([labels + 0.1 * rng.standard_normal(100), 1000 * rng.standard_normal(100)], axis=1)
+    profiles = np.stack(
+        [labels + 0.1 * rng.standard_normal(100), 1000 * rng.standard_normal(100)], axis=1
+    )
     training_clips = np.arange(100) % 2 == 0
     found = training.nearest_mean(profiles, labels, training_clips)
     assert np.mean(found == labels[~training_clips]) > 0.9 and set(found) <= {0, 2}
@@ -312,10 +348,20 @@ def test_augmentation():
     x = np.random.default_rng(0).random((20, 5)).astype(np.float32)
     keys = jax.random.split(jax.random.key(0), 30)
     np.testing.assert_array_equal(training.augment(keys[0], x, shift=0.0, gain_db=0.0), x)
-    rolled = np.asarray(jax.vmap(lambda key: training.augment(key, x, shift=0.25, gain_db=0.0))(keys))
-    shifts = [next(s for s in range(-10, 11) if np.array_equal(np.roll(x, s, axis=0), one)) for one in rolled]
+    rolled = np.asarray(
+        jax.vmap(lambda key: training.augment(key, x, shift=0.25, gain_db=0.0))(keys)
+    )
+    shifts = [
+        next(s for s in range(-10, 11) if np.array_equal(np.roll(x, s, axis=0), one))
+        for one in rolled
+    ]
     assert set(shifts) == set(range(-5, 6))
-    louder = np.expm1(7 * np.asarray(jax.vmap(lambda key: training.augment(key, x, shift=0.0, gain_db=6.0))(keys), np.float64)) / np.expm1(7 * x.astype(np.float64))
+    louder = np.expm1(
+        7
+        * np.asarray(
+            jax.vmap(lambda key: training.augment(key, x, shift=0.0, gain_db=6.0))(keys), np.float64
+        )
+    ) / np.expm1(7 * x.astype(np.float64))
     gains = 20 * np.log10(louder)
     assert np.ptp(gains, axis=(1, 2)).max() < 0.01
     assert -6 <= gains.min() < -4 and 4 < gains.max() <= 6.01
@@ -323,20 +369,43 @@ def test_augmentation():
 
 # --- the classifier
 
-SETTINGS = Settings(epochs=2, batch=4, learning_rate=0.01, secondary_classes=2, readout="mean", shift=0.1, gain_db=3.0)
+SETTINGS = Settings(
+    epochs=2,
+    batch=4,
+    learning_rate=0.01,
+    secondary_classes=2,
+    readout="mean",
+    shift=0.1,
+    gain_db=3.0,
+)
 
 
 def described(kind="1d-frequency"):
     frames, bins = FRONT.shape
-    return Description(kind, (Layer(3, 1, 2, 6),), "uniform", channels={"1d-frequency": bins, "1d-time": frames}.get(kind, 0))
+    return Description(
+        kind,
+        (Layer(3, 1, 2, 6),),
+        "uniform",
+        channels={"1d-frequency": bins, "1d-time": frames}.get(kind, 0),
+    )
 
 
 @pytest.fixture(scope="module")
 def data():
     """18 clips in three folds, told apart by the bands they sound in: clips, centroids, spectrograms by clip."""
-    clips = [Clip(f"{label}{fold}{take}", label, fold) for label in range(CLASSES) for fold in (1, 2, 3) for take in range(2)]
+    clips = [
+        Clip(f"{label}{fold}{take}", label, fold)
+        for label in range(CLASSES)
+        for fold in (1, 2, 3)
+        for take in range(2)
+    ]
     rng = np.random.default_rng(0)
-    spectrograms = {clip: (0.3 * rng.random(FRONT.shape) + 0.5 * (np.arange(12) // 4 == clip.label)).astype(np.float16) for clip in clips}
+    spectrograms = {
+        clip: (0.3 * rng.random(FRONT.shape) + 0.5 * (np.arange(12) // 4 == clip.label)).astype(
+            np.float16
+        )
+        for clip in clips
+    }
     return clips, rng.random(len(clips)), spectrograms
 
 
@@ -348,14 +417,18 @@ def train():
 def run(data, train, folds=(1, 2), spectrograms=None, **options):
     clips, centroids, own = data
     read = (spectrograms or own).__getitem__
-    return list(training.cross_validate(clips, centroids, read, train, SETTINGS, folds, seed=0, **options))
+    return list(
+        training.cross_validate(clips, centroids, read, train, SETTINGS, folds, seed=0, **options)
+    )
 
 
 def without_seconds(rows):
     return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
 
 
-@pytest.mark.parametrize("kind, readout", [("1d-frequency", "mean"), ("1d-time", "mean"), ("2d", "all")])
+@pytest.mark.parametrize(
+    "kind, readout", [("1d-frequency", "mean"), ("1d-time", "mean"), ("2d", "all")]
+)
 def test_every_network_learns(data, kind, readout):
     """Twenty steps take the loss of clips told apart by their bands well down; one trace serves all."""
     clips, _, spectrograms = data
@@ -396,7 +469,10 @@ def test_the_loss_is_the_heads_cross_entropies(data):
 
 def test_what_is_held_out_is_not_learnt_from(data, train):
     """Held-out clips of nothing but NaN: the training's loss is the same. Catches clips of a fold on both sides."""
-    spoilt = {clip: value * np.float16("nan") if clip.fold == 1 else value for clip, value in data[2].items()}
+    spoilt = {
+        clip: value * np.float16("nan") if clip.fold == 1 else value
+        for clip, value in data[2].items()
+    }
     rows = run(data, train, (1,))[-1][1]
     other = run(data, train, (1,), spoilt)[-1][1]
     assert [row["loss"] for row in rows] == [row["loss"] for row in other]
@@ -429,7 +505,11 @@ def test_resumed_to_the_bit(data, train, tmp_path, after):
 def test_summary(data):
     """Confusion [true][found] over the folds there are; accuracy is the folds' mean."""
     clips = data[0]
-    rows = [{"fold": 1, "accuracy": 4 / 6, "predicted": [0, 0, 1, 2, 2, 0]}, {"fold": 2, "epoch": 1, "accuracy": 0.1}, {"fold": 2, "accuracy": 1.0, "predicted": [0, 0, 1, 1, 2, 2]}]
+    rows = [
+        {"fold": 1, "accuracy": 4 / 6, "predicted": [0, 0, 1, 2, 2, 0]},
+        {"fold": 2, "epoch": 1, "accuracy": 0.1},
+        {"fold": 2, "accuracy": 1.0, "predicted": [0, 0, 1, 1, 2, 2]},
+    ]
     profiles = np.array([[clip.label] for clip in clips], np.float32)
     found = training.summary(clips, ["a", "b", "c"], profiles, rows)
     assert found["accuracy"] == pytest.approx(5 / 6) and found["folds"] == {"1": 4 / 6, "2": 1.0}
@@ -440,9 +520,19 @@ def test_summary(data):
 def test_esc10_baseline(esc10, tmp_path):
     """Real recordings go through: four clips of two classes."""
     clips, classes = datasets.list_clips(str(esc10))
-    assert len(clips) == 400 and len(classes) == 10 and {clip.fold for clip in clips} == {1, 2, 3, 4, 5}
+    assert (
+        len(clips) == 400
+        and len(classes) == 10
+        and {clip.fold for clip in clips} == {1, 2, 3, 4, 5}
+    )
     front = FrontEnd(bands=64, seconds=1.0)
-    chosen = [clip for clip in clips if clip.label in (1, 7)][:2] + [clip for clip in clips if clip.label == 7][:2]
+    chosen = [clip for clip in clips if clip.label in (1, 7)][:2] + [
+        clip for clip in clips if clip.label == 7
+    ][:2]
     examples = [training.load(training.cached(clip.path, front, str(tmp_path))) for clip in chosen]
-    assert all(example.spectrogram.shape == front.shape and 0 <= example.spectrogram.min() < example.spectrogram.max() < 2 for example in examples)
+    assert all(
+        example.spectrogram.shape == front.shape
+        and 0 <= example.spectrogram.min() < example.spectrogram.max() < 2
+        for example in examples
+    )
     assert relative_error(examples[0].profile, examples[2].profile) > 0.1

@@ -17,20 +17,36 @@ RATE = 8000
 ENVELOPE = np.repeat([0.05, 1.0, 0.05, 0.05, 1.0, 0.3, 0.05, 1.0], 500).astype(np.float32)
 CONTENT = ENVELOPE * noise(4000, seed=3, level=0.2)
 STYLE = crackle(6000)
-BINS, SIZES = (View(0, (2, 5), 16.0, 4.0),), {"sample_rate": RATE, "evaluations": 12, "phase_iterations": 10}
+BINS, SIZES = (
+    (View(0, (2, 5), 16.0, 4.0),),
+    {"sample_rate": RATE, "evaluations": 12, "phase_iterations": 10},
+)
 ONE = {**SIZES, "views": (View(0, (3,), 16.0, 4.0),)}
 # The recipes as they are, but for the sizes; VGG-19 has one, and is cut.
 SMALL = {
     # Its networks alone, which compile in a third of the time; tests/test_launch_transfer.py runs all of it.
-    "transfer": {"views": (View(0, (1, 3), 16.0, 4.0), View(8, (2, 6), 16.0, 4.0)), "auditory_weight": 0.0, "rhythm_weight": 0.0, "evaluations": 25},
+    "transfer": {
+        "views": (View(0, (1, 3), 16.0, 4.0), View(8, (2, 6), 16.0, 4.0)),
+        "auditory_weight": 0.0,
+        "rhythm_weight": 0.0,
+        "evaluations": 25,
+    },
     "paper-transfer-1d": {**ONE, "filters": 16},
     "paper-transfer-2d": {**ONE, "filters": 4},
-    "paper-transfer-vgg19": {**ONE, "style_layers": (Tap("relu1_1"), Tap("relu1_2")), "content_layers": (Tap("relu1_2"),)},
+    "paper-transfer-vgg19": {
+        **ONE,
+        "style_layers": (Tap("relu1_1"), Tap("relu1_2")),
+        "content_layers": (Tap("relu1_2"),),
+    },
     "ulyanov-lebedev": {**ONE, "filters": 32},
     "grinstein": {**ONE, "filters": 32},
     "grinstein-auditory": {"evaluations": 12},
     "verma-smith": {**ONE, "filters": 4},
-    "novak-nikulin": {**ONE, "style_layers": (Tap("relu1_1", 2.0), Tap("relu1_2")), "content_layers": (Tap("relu1_2"),)},
+    "novak-nikulin": {
+        **ONE,
+        "style_layers": (Tap("relu1_1", 2.0), Tap("relu1_2")),
+        "content_layers": (Tap("relu1_2"),),
+    },
     "gatys-control": {"views": BINS, "evaluations": 12},
     "mahendran-vedaldi": {**ONE, "filters": 16},
 }
@@ -80,12 +96,19 @@ def test_a_transfer_has_the_contents_length_and_level(name):
     recipe, problem = shared(name)
     transfer = made(name)
     assert transfer.wave.shape == CONTENT.shape and transfer.wave.dtype == np.float32
-    assert audio.level(transfer.wave, sample_rate=RATE) == pytest.approx(audio.level(CONTENT, sample_rate=RATE) * 10 ** (-transfer.lowered_db / 20), rel=1e-4)
+    assert audio.level(transfer.wave, sample_rate=RATE) == pytest.approx(
+        audio.level(CONTENT, sample_rate=RATE) * 10 ** (-transfer.lowered_db / 20), rel=1e-4
+    )
     last = transfer.outcome.progress[-1]
-    start = synthesis.run(problem, dataclasses.replace(recipe, evaluations=1), jax.random.key(0)).outcome.progress[-1]
+    start = synthesis.run(
+        problem, dataclasses.replace(recipe, evaluations=1), jax.random.key(0)
+    ).outcome.progress[-1]
     assert last.loss < 0.9 * start.loss
     assert sum(last.terms.values()) == pytest.approx(last.loss, rel=1e-4)
-    assert ("style" in last.terms, "content" in last.terms) == (recipe.style_weight > 0, recipe.content_weight > 0)
+    assert ("style" in last.terms, "content" in last.terms) == (
+        recipe.style_weight > 0,
+        recipe.content_weight > 0,
+    )
 
 
 def test_the_weight_moves_from_content_to_style():
@@ -94,8 +117,13 @@ def test_the_weight_moves_from_content_to_style():
     kept = [followed(result.wave) for result in results]
     assert kept[0] > 0.9 and kept[0] > kept[1] > kept[2]
     terms = [result.outcome.progress[-1].terms for result in results]
-    styles = [found["style"] / style for found, style in zip(terms, (0.01, 1.0, 100.0), strict=True)]
-    assert styles[0] > styles[1] > styles[2] and terms[0]["content"] < terms[1]["content"] < terms[2]["content"]
+    styles = [
+        found["style"] / style for found, style in zip(terms, (0.01, 1.0, 100.0), strict=True)
+    ]
+    assert (
+        styles[0] > styles[1] > styles[2]
+        and terms[0]["content"] < terms[1]["content"] < terms[2]["content"]
+    )
 
 
 def test_a_weight_of_the_recipe_is_one_of_the_problem():
@@ -108,12 +136,22 @@ def test_a_weight_of_the_recipe_is_one_of_the_problem():
 def test_levels_do_not_matter():
     """Peers let the louder side win. The result only has the content's level."""
     recipe = small()
-    found = synthesis.run(prepared(recipe, 0.1 * CONTENT, 4 * STYLE), recipe, jax.random.key(0)).wave
+    found = synthesis.run(
+        prepared(recipe, 0.1 * CONTENT, 4 * STYLE), recipe, jax.random.key(0)
+    ).wave
     assert audio.rms(found) == pytest.approx(audio.rms(0.1 * CONTENT), rel=1e-3)
     assert correlation_of(found[0], made().wave[0]) > 0.99
 
 
-@pytest.mark.parametrize("start, kept", [({"start_content": 1.0}, 0.999), ({"start_content": 0.0}, 0.0), ({"start_content": 0.6}, 0.5), ({"start_content": 0.0, "start_shape": 1.0}, 0.7)])
+@pytest.mark.parametrize(
+    "start, kept",
+    [
+        ({"start_content": 1.0}, 0.999),
+        ({"start_content": 0.0}, 0.0),
+        ({"start_content": 0.6}, 0.5),
+        ({"start_content": 0.0, "start_shape": 1.0}, 0.7),
+    ],
+)
 def test_where_it_starts(start, kept):
     """The content itself, noise with none of its course, a blend, noise in its gains."""
     problem = prepared(small(**start, start_recoloured=False, views=ONE["views"]))
@@ -135,25 +173,44 @@ def test_a_content_in_its_own_style_stays():
 @pytest.mark.slow
 def test_stereo_and_lengths():
     """A style shorter than the content, both of two channels: the balance of channels is part of the style's spectrum."""
-    content, style = np.concatenate([CONTENT, CONTENT * np.float32(0.5)]), correlated(3000, 0.5, make=crackle)
+    content, style = (
+        np.concatenate([CONTENT, CONTENT * np.float32(0.5)]),
+        correlated(3000, 0.5, make=crackle),
+    )
     recipe = small(evaluations=8, views=ONE["views"])
     found = synthesis.run(prepared(recipe, content, style), recipe, jax.random.key(0)).wave
     assert found.shape == content.shape and np.all(np.isfinite(found))
-    assert audio.rms(found[1:]) / audio.rms(found[:1]) == pytest.approx(audio.rms(style[1:]) / audio.rms(style[:1]), rel=0.2)
+    assert audio.rms(found[1:]) / audio.rms(found[:1]) == pytest.approx(
+        audio.rms(style[1:]) / audio.rms(style[:1]), rel=0.2
+    )
 
 
 def test_a_textures_recipe_transfers():
     """Any style distance will do: with the fields that a texture leaves as they are, it starts from noise."""
-    recipe = dataclasses.replace(recipes.for_transfer(recipes.named("texture-fast")), views=ONE["views"], evaluations=30, style_weight=0.1)
+    recipe = dataclasses.replace(
+        recipes.for_transfer(recipes.named("texture-fast")),
+        views=ONE["views"],
+        evaluations=30,
+        style_weight=0.1,
+    )
     assert followed(synthesis.run(prepared(recipe), recipe, jax.random.key(0)).wave) > 0.5
 
 
 @pytest.mark.parametrize(
     "layers, message",
     [
-        ({"style_layers": (Tap("relu_4"),), "filters": 4}, "'relu_4' is no layer of this network; there are conv_1, relu_1"),
-        ({"content_layers": (Tap("conv_1"),)}, "layers must be relu_ or pool_ with infinitely many filters, got 'conv_1'"),
-        ({"style_weight": 0.0, "content_weight": 0.0}, "style_weight must be at least 0 and not 0 with content_weight"),
+        (
+            {"style_layers": (Tap("relu_4"),), "filters": 4},
+            "'relu_4' is no layer of this network; there are conv_1, relu_1",
+        ),
+        (
+            {"content_layers": (Tap("conv_1"),)},
+            "layers must be relu_ or pool_ with infinitely many filters, got 'conv_1'",
+        ),
+        (
+            {"style_weight": 0.0, "content_weight": 0.0},
+            "style_weight must be at least 0 and not 0 with content_weight",
+        ),
         ({"start_content": 1.5}, "start_content must be from 0 to 1, got 1.5"),
         ({"start_shape": 1.0, "gain_bands": 0}, "start_shape must be 0 without"),
         ({"statistic": "chained-gram"}, "style_layers must be at least two"),
@@ -167,9 +224,16 @@ def test_choices_of_transfers_that_are_refused(layers, message):
 
 def test_fields_are_those_of_the_layers():
     """Two layers of width 5, pooled by 2, of 16 ms every 4 ms at 8 kHz; in hertz where kernels span bins: 62.5 Hz each."""
-    recipe = small("paper-transfer-2d", views=(View(0, (5,), 16.0, 4.0),), depth=2, content_layers=(Tap("relu_2"),))
+    recipe = small(
+        "paper-transfer-2d",
+        views=(View(0, (5,), 16.0, 4.0),),
+        depth=2,
+        content_layers=(Tap("relu_2"),),
+    )
     (line,) = synthesis.fields_of(recipe, RATE)
-    assert line.startswith("bins@16.0/4.0:5: conv_1 32 ms x 312 Hz, batchnorm_1 32 ms x 312 Hz, relu_1 32 ms x 312 Hz, pool_1 36 ms x 375 Hz, conv_2 68 ms")
+    assert line.startswith(
+        "bins@16.0/4.0:5: conv_1 32 ms x 312 Hz, batchnorm_1 32 ms x 312 Hz, relu_1 32 ms x 312 Hz, pool_1 36 ms x 375 Hz, conv_2 68 ms"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -179,9 +243,21 @@ def trained(tmp_path_factory):
 
 
 def saved(path, seed, *, kind="1d-frequency", frames=40, layers=2):
-    description = Description(kind, (Layer(3, 1, 2, 6),) * layers, "uniform", channels=8 if kind == "1d-frequency" else frames)
-    variables = networks.build(description).init(jax.random.key(seed), np.zeros((frames, 8), np.float32))
-    weights.save(path, description, variables, {"front_end": {"sample_rate": RATE, "n_fft": 128, "hop_length": 32, "bands": 8}})
+    description = Description(
+        kind,
+        (Layer(3, 1, 2, 6),) * layers,
+        "uniform",
+        channels=8 if kind == "1d-frequency" else frames,
+    )
+    variables = networks.build(description).init(
+        jax.random.key(seed), np.zeros((frames, 8), np.float32)
+    )
+    weights.save(
+        path,
+        description,
+        variables,
+        {"front_end": {"sample_rate": RATE, "n_fft": 128, "hop_length": 32, "bands": 8}},
+    )
     return path
 
 
@@ -189,8 +265,13 @@ def test_networks_from_a_file(trained):
     """The file says what the network is and what it sees; layers are chosen by name; other weights make another result."""
     recipe = synthesis.of_weights(small("grinstein", content_weight=1.0), trained)
     assert (recipe.depth, recipe.pool, str(recipe.views[0])) == (2, 2, "mel8@16.0/4.0:3")
-    layered = dataclasses.replace(recipe, style_layers=(Tap("relu_1"),), content_layers=(Tap("batchnorm_2"),))
-    found = [synthesis.run(prepared(one), one, jax.random.key(0)).wave for one in (layered, dataclasses.replace(layered, weights_file=""))]
+    layered = dataclasses.replace(
+        recipe, style_layers=(Tap("relu_1"),), content_layers=(Tap("batchnorm_2"),)
+    )
+    found = [
+        synthesis.run(prepared(one), one, jax.random.key(0)).wave
+        for one in (layered, dataclasses.replace(layered, weights_file=""))
+    ]
     assert np.all(np.isfinite(found[0])) and not np.allclose(*found)
 
 
@@ -200,27 +281,48 @@ def test_a_network_over_bins_from_a_file(tmp_path):
     recipe = synthesis.of_weights(small("grinstein", evaluations=3), path)
     assert (recipe.network, str(recipe.views[0])) == ("1d-time", "mel8@16.0/4.0:20x3")
     first = prepared(recipe)
-    other = synthesis.of_weights(recipe, saved(str(tmp_path / "other.safetensors"), 6, kind="1d-time", frames=20, layers=1))
-    problems = first, synthesis.prepare_transfer(other, CONTENT, STYLE, sample_rate=RATE, like=first)
+    other = synthesis.of_weights(
+        recipe, saved(str(tmp_path / "other.safetensors"), 6, kind="1d-time", frames=20, layers=1)
+    )
+    problems = (
+        first,
+        synthesis.prepare_transfer(other, CONTENT, STYLE, sample_rate=RATE, like=first),
+    )
     found = [synthesis.run(problem, recipe, jax.random.key(0)).wave for problem in problems]
     assert np.all(np.isfinite(found[0])) and not np.allclose(*found)
-    longer = synthesis.of_weights(recipe, saved(str(tmp_path / "longer.safetensors"), 5, kind="1d-time", frames=60, layers=1))
-    with pytest.raises(ValueError, match="the reference lasts 0.5 s; the shortest kernel must fit 8 times, hop by hop, and 3 times side by side, which takes 0.756 s"):
+    longer = synthesis.of_weights(
+        recipe, saved(str(tmp_path / "longer.safetensors"), 5, kind="1d-time", frames=60, layers=1)
+    )
+    with pytest.raises(
+        ValueError,
+        match="the reference lasts 0.5 s; the shortest kernel must fit 8 times, hop by hop, and 3 times side by side, which takes 0.756 s",
+    ):
         prepared(longer)
 
 
 def test_files_of_one_network_share_programs(trained, tmp_path):
     """Weights are data: a second file compiles nothing, and makes what it makes by itself; a file written anew is read anew."""
     path = saved(str(tmp_path / "other.safetensors"), 6)
-    one, other = (synthesis.of_weights(small("grinstein", content_weight=1.0), file) for file in (trained, path))
+    one, other = (
+        synthesis.of_weights(small("grinstein", content_weight=1.0), file)
+        for file in (trained, path)
+    )
     first = prepared(one)
-    second, alone = synthesis.prepare_transfer(other, CONTENT, STYLE, sample_rate=RATE, like=first), prepared(other)
+    second, alone = (
+        synthesis.prepare_transfer(other, CONTENT, STYLE, sample_rate=RATE, like=first),
+        prepared(other),
+    )
     assert second.programs is first.programs
-    found = [synthesis.run(problem, recipe, jax.random.key(0)).wave for problem, recipe in ((second, other), (alone, other), (first, one))]
+    found = [
+        synthesis.run(problem, recipe, jax.random.key(0)).wave
+        for problem, recipe in ((second, other), (alone, other), (first, one))
+    ]
     np.testing.assert_array_equal(found[0], found[1])
     assert not np.allclose(found[0], found[2])
     os.utime(saved(path, 5), (1, 1))
-    np.testing.assert_array_equal(synthesis.run(prepared(other), other, jax.random.key(0)).wave, found[2])
+    np.testing.assert_array_equal(
+        synthesis.run(prepared(other), other, jax.random.key(0)).wave, found[2]
+    )
 
 
 def test_a_file_of_another_network_is_refused(trained):

@@ -38,21 +38,36 @@ def test_keeps_a_period_across_jumps(seed):
     # a jump may fall into a tick, which is then two
     assert np.mean(gaps == 50) > 0.8, gaps
     shuffled = where._replace(costs=np.ones_like(where.costs))
-    assert np.mean(np.diff(onsets_of(walk.wander(jax.random.key(seed), shuffled, 1000, piece=25), features)) == 50) < 0.6
+    assert (
+        np.mean(
+            np.diff(
+                onsets_of(walk.wander(jax.random.key(seed), shuffled, 1000, piece=25), features)
+            )
+            == 50
+        )
+        < 0.6
+    )
 
 
 def test_begins_in_step_with_the_recording():
     features = ticks(400, 50)
     where = walk.survey(features, context=40, apart=10)
-    firsts = [onsets_of(walk.wander(jax.random.key(seed), where, 300, piece=25), features)[0] for seed in range(5)]
+    firsts = [
+        onsets_of(walk.wander(jax.random.key(seed), where, 300, piece=25), features)[0]
+        for seed in range(5)
+    ]
     assert all(abs(first - 5) <= 1 or abs(first - 55) <= 1 for first in firsts), firsts
-    assert len({walk.wander(jax.random.key(seed), where, 1, piece=25)[0] for seed in range(20)}) > 2, "Every walk began at the same moment."
+    assert (
+        len({walk.wander(jax.random.key(seed), where, 1, piece=25)[0] for seed in range(20)}) > 2
+    ), "Every walk began at the same moment."
 
 
 def test_every_moment_has_its_turn():
     """Of a sound without a pattern, a walk three times as long passes nearly all moments, and none too often."""
     features = np.random.default_rng(0).standard_normal((200, 6)).astype(np.float32)
-    path = walk.wander(jax.random.key(0), walk.survey(features, context=10, apart=10), 600, piece=20)
+    path = walk.wander(
+        jax.random.key(0), walk.survey(features, context=10, apart=10), 600, piece=20
+    )
     visits = np.bincount(path, minlength=200)
     assert np.mean(visits == 0) < 0.05 and visits.max() <= 8, np.bincount(visits)
 
@@ -60,7 +75,9 @@ def test_every_moment_has_its_turn():
 def test_the_same_key_walks_the_same_way():
     where = walk.survey(ticks(200, 40), context=20, apart=10)
     for walked in (walk.wander, functools.partial(walk.likest, stretch=100)):
-        first, again, other = (walked(jax.random.key(seed), where=where, length=300, piece=20) for seed in (1, 1, 2))
+        first, again, other = (
+            walked(jax.random.key(seed), where=where, length=300, piece=20) for seed in (1, 1, 2)
+        )
         np.testing.assert_array_equal(first, again)
         assert not np.array_equal(first, other)
 
@@ -72,7 +89,9 @@ def test_the_likest_of_several_walks_shares_out_what_is_loud_as_the_recording_do
     features[40:60] += 3
     features[140:160] += 3
     where = walk.survey(features, context=10, apart=10)
-    loud = lambda path: [int(np.sum(features[half].mean(axis=1) > 1.5)) for half in np.split(path, 2)]
+    loud = lambda path: [
+        int(np.sum(features[half].mean(axis=1) > 1.5)) for half in np.split(path, 2)
+    ]
     uneven = lambda paths: np.mean([abs(np.subtract(*loud(path))) for path in paths])
     keys = jax.random.split(jax.random.key(0), 12)
     single = uneven([walk.wander(key, where, 200, piece=20) for key in keys])
@@ -87,16 +106,22 @@ def test_costs_are_those_of_neighbourhoods():
     expected = np.full((60, 60), np.inf)
     for i in range(60):
         for j in range(60):
-            offsets = [k for k in range(-context, context + 1) if 0 <= min(i, j) + k and max(i, j) + k < 60]
+            offsets = [
+                k for k in range(-context, context + 1) if 0 <= min(i, j) + k and max(i, j) + k < 60
+            ]
             if abs(i - j) >= apart and len(offsets) > context:
                 expected[i, j] = np.mean([np.sum((x[i + k] - x[j + k]) ** 2) for k in offsets])
     expected /= np.mean(expected[np.isfinite(expected)])
-    np.testing.assert_allclose(walk.survey(features, context=context, apart=apart).costs, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        walk.survey(features, context=context, apart=apart).costs, expected, rtol=1e-4, atol=1e-5
+    )
 
 
 def test_level_and_scale_do_not_matter():
     features = ticks(150, 30)
-    one, other = (walk.survey(scale * features + 2 * scale, context=15, apart=5) for scale in (1.0, 4.0))
+    one, other = (
+        walk.survey(scale * features + 2 * scale, context=15, apart=5) for scale in (1.0, 4.0)
+    )
     np.testing.assert_allclose(one.costs, other.costs, rtol=1e-3, atol=1e-4)
 
 
@@ -108,14 +133,27 @@ def test_long_recordings_have_fewer_places(monkeypatch):
     assert where.costs.shape == (125, 125) and where.stride == 8
     path = walk.wander(jax.random.key(0), where, 2000, piece=30)
     jumps = np.diff(path)[np.diff(path) != 1]
-    assert path.max() < 1000 and np.all((jumps - 1) % 8 == 0), "A jump changed the place between places."
+    assert path.max() < 1000 and np.all((jumps - 1) % 8 == 0), (
+        "A jump changed the place between places."
+    )
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(1, 40), st.integers(1, 90), st.integers(0, 50), st.integers(0, 50), st.floats(0.1, 50.0), st.integers(0, 10**6))
+@given(
+    st.integers(1, 40),
+    st.integers(1, 90),
+    st.integers(0, 50),
+    st.integers(0, 50),
+    st.floats(0.1, 50.0),
+    st.integers(0, 10**6),
+)
 def test_any_recording_can_be_walked(moments, length, context, apart, piece, seed):
     """Silence, one moment, a context longer than all of it: a walk has the length asked for, in pieces of the recording."""
-    features = np.zeros((moments, 2), np.float32) if seed % 5 == 0 else np.random.default_rng(seed).standard_normal((moments, 2)).astype(np.float32)
+    features = (
+        np.zeros((moments, 2), np.float32)
+        if seed % 5 == 0
+        else np.random.default_rng(seed).standard_normal((moments, 2)).astype(np.float32)
+    )
     where = walk.survey(features, context=context, apart=apart)
     for path in (
         walk.wander(jax.random.key(seed), where, length, piece=piece),

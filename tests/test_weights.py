@@ -24,7 +24,9 @@ POSITIONS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
 
 
 def described(kind):
-    return Description(kind, LAYERS, "uniform", channels={"1d-frequency": 9, "1d-time": 24}.get(kind, 0))
+    return Description(
+        kind, LAYERS, "uniform", channels={"1d-frequency": 9, "1d-time": 24}.get(kind, 0)
+    )
 
 
 @pytest.mark.parametrize("kind", ["1d-frequency", "1d-time", "2d"])
@@ -48,9 +50,18 @@ def test_round_trip(tmp_path, kind):
     "other, said",
     [
         (Description("2d", LAYERS, "uniform"), "conv_1/kernel is .27, 6., and must be .9, 6."),
-        (Description("1d-frequency", LAYERS, "uniform", channels=10), "conv_1/kernel is .27, 6., and must be .30, 6."),
-        (Description("1d-frequency", LAYERS[:1], "uniform", channels=9), "batchnorm_2/mean is .4,., and must be none"),
-        (Description("1d-frequency", (*LAYERS, LAYERS[0]), "uniform", channels=9), "batchnorm_3/mean is missing, and must be .6,."),
+        (
+            Description("1d-frequency", LAYERS, "uniform", channels=10),
+            "conv_1/kernel is .27, 6., and must be .30, 6.",
+        ),
+        (
+            Description("1d-frequency", LAYERS[:1], "uniform", channels=9),
+            "batchnorm_2/mean is .4,., and must be none",
+        ),
+        (
+            Description("1d-frequency", (*LAYERS, LAYERS[0]), "uniform", channels=9),
+            "batchnorm_3/mean is missing, and must be .6,.",
+        ),
         (Description("1d-frequency", LAYERS, "uniform"), "channels must be said"),
     ],
 )
@@ -61,8 +72,15 @@ def test_weights_of_another_network_are_refused(tmp_path, other, said):
     with pytest.raises(ValueError, match=said):
         weights.save(str(tmp_path / "a.safetensors"), other, variables)
     assert not os.listdir(tmp_path)
-    arrays = {"/".join(entry.key for entry in path): np.asarray(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(variables)}
-    safetensors.numpy.save_file(arrays, tmp_path / "b.safetensors", {"audio_texture": json.dumps({"network": other.to_json()})})
+    arrays = {
+        "/".join(entry.key for entry in path): np.asarray(leaf)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(variables)
+    }
+    safetensors.numpy.save_file(
+        arrays,
+        tmp_path / "b.safetensors",
+        {"audio_texture": json.dumps({"network": other.to_json()})},
+    )
     with pytest.raises(ValueError, match=said):
         weights.load(str(tmp_path / "b.safetensors"))
 
@@ -75,14 +93,22 @@ def kernels():
     """[(kernel [out, in, height, width], bias [out])], as torchvision has them; the first is random."""
     rng, inputs, found = np.random.default_rng(0), 3, []
     for layer in AUTHORS_LAYERS["vgg19-grey"]:
-        kernel = np.zeros((layer.filters, inputs, 3, 3), np.float32) if found else rng.standard_normal((layer.filters, inputs, 3, 3)).astype(np.float32)
+        kernel = (
+            np.zeros((layer.filters, inputs, 3, 3), np.float32)
+            if found
+            else rng.standard_normal((layer.filters, inputs, 3, 3)).astype(np.float32)
+        )
         found.append((kernel, np.arange(layer.filters, dtype=np.float32)))
         inputs = layer.filters
     return found
 
 
 def torch_names(kernels):
-    return {f"features.{position}.{part}": array for position, pair in zip(POSITIONS, kernels, strict=True) for part, array in zip(("weight", "bias"), pair, strict=True)}
+    return {
+        f"features.{position}.{part}": array
+        for position, pair in zip(POSITIONS, kernels, strict=True)
+        for part, array in zip(("weight", "bias"), pair, strict=True)
+    }
 
 
 class Storage:
@@ -100,12 +126,23 @@ class Tensor:
 
     def __reduce__(self):
         strides = tuple(stride // self.array.itemsize for stride in self.array.strides)
-        return sys.modules["torch._utils"]._rebuild_tensor_v2, (self.storage, 0, self.array.shape, strides, False, collections.OrderedDict())
+        return sys.modules["torch._utils"]._rebuild_tensor_v2, (
+            self.storage,
+            0,
+            self.array.shape,
+            strides,
+            False,
+            collections.OrderedDict(),
+        )
 
 
 class Pickler(pickle.Pickler):
     def persistent_id(self, item):
-        return ("storage", item.kind, item.key, "cpu", item.array.size) if isinstance(item, Storage) else None
+        return (
+            ("storage", item.kind, item.key, "cpu", item.array.size)
+            if isinstance(item, Storage)
+            else None
+        )
 
 
 @pytest.fixture
@@ -116,7 +153,10 @@ def torch(monkeypatch):
     def _rebuild_tensor_v2(*_):
         raise AssertionError("the names in a file must not be called")
 
-    _rebuild_tensor_v2.__module__, _rebuild_tensor_v2.__qualname__ = "torch._utils", "_rebuild_tensor_v2"
+    _rebuild_tensor_v2.__module__, _rebuild_tensor_v2.__qualname__ = (
+        "torch._utils",
+        "_rebuild_tensor_v2",
+    )
     utils._rebuild_tensor_v2 = _rebuild_tensor_v2
     torch.FloatStorage = type("FloatStorage", (), {"__module__": "torch"})
     monkeypatch.setitem(sys.modules, "torch", torch)
@@ -131,8 +171,14 @@ def pickled(item) -> bytes:
 
 
 def state_dict(arrays, torch):
-    storages = [Storage(torch.FloatStorage, str(number), array) for number, array in enumerate(arrays.values())]
-    return collections.OrderedDict((name, Tensor(storage, storage.array)) for name, storage in zip(arrays, storages, strict=True)), storages
+    storages = [
+        Storage(torch.FloatStorage, str(number), array)
+        for number, array in enumerate(arrays.values())
+    ]
+    return collections.OrderedDict(
+        (name, Tensor(storage, storage.array))
+        for name, storage in zip(arrays, storages, strict=True)
+    ), storages
 
 
 def write_pth(path, arrays, torch):
@@ -147,7 +193,13 @@ def write_pth(path, arrays, torch):
 def write_old_pth(path, arrays, torch):
     state, storages = state_dict(arrays, torch)
     with open(path, "wb") as file:
-        for item in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}, state, [storage.key for storage in storages]):
+        for item in (
+            0x1950A86A20F9469CFC6C,
+            1001,
+            {"little_endian": True},
+            state,
+            [storage.key for storage in storages],
+        ):
             file.write(pickled(item))
         for storage in storages:
             file.write(struct.pack("<q", storage.array.size) + storage.array.tobytes())
@@ -156,8 +208,15 @@ def write_old_pth(path, arrays, torch):
 def write_npz(path, kernels):
     """Under the names of Caffe's conversions: [height, width, in, out]."""
     names = [tap_names("vgg19-grey", i)["conv"] for i in range(1, 17)]
-    arrays = {f"{name}_W": kernel.transpose(2, 3, 1, 0) for name, (kernel, _) in zip(names, kernels, strict=True)}
-    np.savez_compressed(path, **arrays, **{f"{name}_b": bias for name, (_, bias) in zip(names, kernels, strict=True)})
+    arrays = {
+        f"{name}_W": kernel.transpose(2, 3, 1, 0)
+        for name, (kernel, _) in zip(names, kernels, strict=True)
+    }
+    np.savez_compressed(
+        path,
+        **arrays,
+        **{f"{name}_b": bias for name, (_, bias) in zip(names, kernels, strict=True)},
+    )
 
 
 def write_h5(path, kernels):
@@ -167,7 +226,12 @@ def write_h5(path, kernels):
         for i, (kernel, bias) in enumerate(kernels, start=1):
             name = tap_names("vgg19-grey", i)["conv"].replace("conv", "block").replace("_", "_conv")
             group = file.create_group(name).create_group(name)
-            group.create_dataset("kernel:0", data=kernel.transpose(2, 3, 1, 0), compression="gzip", compression_opts=1)
+            group.create_dataset(
+                "kernel:0",
+                data=kernel.transpose(2, 3, 1, 0),
+                compression="gzip",
+                compression_opts=1,
+            )
             group.create_dataset("bias:0", data=bias)
 
 
@@ -186,35 +250,57 @@ def test_vgg19(tmp_path, kernels, torch, form):
     assert description == Description("vgg19-grey")
     kernel = kernels[0][0]
     for row, (frame, bin_, channel) in enumerate(np.ndindex(3, 3, 3)):
-        np.testing.assert_array_equal(variables["params"]["conv1_1"]["kernel"][row], kernel[:, channel, bin_, frame])
+        np.testing.assert_array_equal(
+            variables["params"]["conv1_1"]["kernel"][row], kernel[:, channel, bin_, frame]
+        )
     np.testing.assert_array_equal(variables["params"]["conv5_4"]["bias"], np.arange(512))
-    scale = {"npz": (np.array([123.68, 116.779, 103.939]) / 255, 1 / 255), "h5": (np.array([103.939, 116.779, 123.68]) / 255, 1 / 255)}
+    scale = {
+        "npz": (np.array([123.68, 116.779, 103.939]) / 255, 1 / 255),
+        "h5": (np.array([103.939, 116.779, 123.68]) / 255, 1 / 255),
+    }
     mean, deviation = scale.get(form, (networks.IMAGENET_MEAN, networks.IMAGENET_DEVIATION))
     np.testing.assert_allclose(variables["constants"]["mean"], mean, rtol=1e-6)
-    np.testing.assert_allclose(variables["constants"]["deviation"], np.broadcast_to(deviation, 3), rtol=1e-6)
+    np.testing.assert_allclose(
+        variables["constants"]["deviation"], np.broadcast_to(deviation, 3), rtol=1e-6
+    )
     small = cut_after(description, ["conv1_1"])
     expected = jax.eval_shape(networks.build(small).init, jax.random.key(0), X)["params"]["conv1_1"]
-    assert jax.tree.map(np.shape, variables["params"]["conv1_1"]) == jax.tree.map(lambda leaf: leaf.shape, expected)
+    assert jax.tree.map(np.shape, variables["params"]["conv1_1"]) == jax.tree.map(
+        lambda leaf: leaf.shape, expected
+    )
 
 
 def test_the_authors_vgg19(tmp_path, kernels):
     """The first convolution is replaced by a random one, the key's; the others are the file's."""
     path = str(tmp_path / "vgg19.safetensors")
     safetensors.numpy.save_file(torch_names(kernels), path)
-    found = [weights.load(path, kind="vgg19-random", key=jax.random.key(seed))[1] for seed in (0, 1)]
-    assert "constants" not in found[0] and found[0]["params"]["conv1_1"]["kernel"].shape == (121, 64)
-    assert np.any(found[0]["params"]["conv1_1"]["kernel"] != found[1]["params"]["conv1_1"]["kernel"])
+    found = [
+        weights.load(path, kind="vgg19-random", key=jax.random.key(seed))[1] for seed in (0, 1)
+    ]
+    assert "constants" not in found[0] and found[0]["params"]["conv1_1"]["kernel"].shape == (
+        121,
+        64,
+    )
+    assert np.any(
+        found[0]["params"]["conv1_1"]["kernel"] != found[1]["params"]["conv1_1"]["kernel"]
+    )
     np.testing.assert_array_equal(found[0]["params"]["conv1_2"]["bias"], np.arange(64))
 
 
 def test_another_vgg_is_refused(tmp_path, kernels):
-    sixteen = {name: array for name, array in torch_names(kernels).items() if not name.startswith("features.16.")}
+    sixteen = {
+        name: array
+        for name, array in torch_names(kernels).items()
+        if not name.startswith("features.16.")
+    }
     safetensors.numpy.save_file(sixteen, tmp_path / "vgg16.safetensors")
     with pytest.raises(ValueError, match="another network than VGG-19: it has no conv3_4"):
         weights.load(str(tmp_path / "vgg16.safetensors"))
     wide = {**torch_names(kernels), "features.2.weight": np.zeros((64, 64, 5, 5), np.float32)}
     safetensors.numpy.save_file(wide, tmp_path / "wide.safetensors")
-    with pytest.raises(ValueError, match=r"conv1_2 is \[64, 64, 5, 5\], for 64 inputs and 64 filters of 3 x 3"):
+    with pytest.raises(
+        ValueError, match=r"conv1_2 is \[64, 64, 5, 5\], for 64 inputs and 64 filters of 3 x 3"
+    ):
         weights.load(str(tmp_path / "wide.safetensors"))
 
 
@@ -244,14 +330,22 @@ def test_files_that_hold_no_weights(tmp_path, monkeypatch, torch):
             archive.writestr(name, data[:8] if "/data/" in name else data)
     with zipfile.ZipFile(tmp_path / "no.pth", "w") as archive:
         archive.writestr("a", "b")
-    (tmp_path / "list.pth").write_bytes(b"".join(pickled(item) for item in (0x1950A86A20F9469CFC6C, 1001, {}, [1, 2], [])))
+    (tmp_path / "list.pth").write_bytes(
+        b"".join(pickled(item) for item in (0x1950A86A20F9469CFC6C, 1001, {}, [1, 2], []))
+    )
     np.savez(tmp_path / "objects.npz", a=np.array([{}], object))
     for ending in ("pth", "npz", "safetensors", "h5"):
         (tmp_path / f"text.{ending}").write_text("no weights at all\n")
         (tmp_path / f"empty.{ending}").write_bytes(b"")
     (tmp_path / "weights.txt").write_text("")
     monkeypatch.setitem(sys.modules, "h5py", None)
-    said = {"short.pth": "beyond its data", "list.pth": "no state dict", "text.h5": "pip install h5py", "weights.txt": "must end in one of .safetensors, .npz, .pth, .h5", "missing.pth": "No such file"}
+    said = {
+        "short.pth": "beyond its data",
+        "list.pth": "no state dict",
+        "text.h5": "pip install h5py",
+        "weights.txt": "must end in one of .safetensors, .npz, .pth, .h5",
+        "missing.pth": "No such file",
+    }
     for name in [*os.listdir(tmp_path), "missing.pth"]:
         with pytest.raises(ValueError, match=f"{name}.*{said.get(name, '')}"):
             weights.load(str(tmp_path / name))

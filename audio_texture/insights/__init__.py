@@ -1,6 +1,18 @@
 """The paper's conclusions as experiments: what each claims, how it is shown, and what came out; experiment.py says how one is made."""
 
-from audio_texture.insights import carried, filters, inversion, networks, permutation, phases, receptive_field, shifts, starts, transposition, weights
+from audio_texture.insights import (
+    carried,
+    filters,
+    inversion,
+    networks,
+    permutation,
+    phases,
+    receptive_field,
+    shifts,
+    starts,
+    transposition,
+    weights,
+)
 from audio_texture.insights.experiment import Experiment, Settings, Verdict
 
 FIGURES = {

@@ -9,7 +9,20 @@ import numpy as np
 import scipy.fft
 
 from audio_texture import quality, sounds
-from audio_texture.insights.experiment import RATE, Numbers, Settings, Verdict, bars, decided, distinct, explained_variance, interval, per_seed, procedural, textures
+from audio_texture.insights.experiment import (
+    RATE,
+    Numbers,
+    Settings,
+    Verdict,
+    bars,
+    decided,
+    distinct,
+    explained_variance,
+    interval,
+    per_seed,
+    procedural,
+    textures,
+)
 from audio_texture.recipes import Recipe, View
 
 # A Gram and nothing else: the canvas starts as the authors' does, which knows nothing of the reference.
@@ -25,9 +38,19 @@ RECIPE = Recipe(
     phase_momentum=0.99,
 )
 # From and to; pitch and rate are drawn by their logarithms. The shortest period is twice the longest kernel.
-RANGES = {"pitch": (220.0, 700.0), "envelope": (0.0, 12.0), "onset rate": (2.5, 8.0), "rhythm": (0.0, 1.0)}
+RANGES = {
+    "pitch": (220.0, 700.0),
+    "envelope": (0.0, 12.0),
+    "onset rate": (2.5, 8.0),
+    "rhythm": (0.0, 1.0),
+}
 _LOGARITHMIC = ("pitch", "onset rate")
-_PARAMETERS = {"pitch": "pitch_hz", "envelope": "tilt_db", "onset rate": "notes_per_second", "rhythm": "irregularity"}
+_PARAMETERS = {
+    "pitch": "pitch_hz",
+    "envelope": "tilt_db",
+    "onset rate": "notes_per_second",
+    "rhythm": "irregularity",
+}
 
 
 def measure(settings: Settings) -> Numbers:
@@ -48,14 +71,33 @@ def measure(settings: Settings) -> Numbers:
     sounds_found: list[dict[str, Any]] = []
     for seed in settings.seeds:
         truths = _grid(seed, count)
-        notes = [procedural(sounds.notes, 1000 * seed + i, seconds, **{_PARAMETERS[name]: value for name, value in truth.items()}) for i, truth in enumerate(truths)]
-        found = {"the notes themselves": notes, "their textures": textures(recipe, notes, [1000 * seed + i for i in range(count)])}
-        estimates = {what: [{name: estimate(wave) for name, estimate in ESTIMATES.items()} for wave in waves] for what, waves in found.items()}
-        sounds_found += [{"seed": seed, "truth": truth, **{what: each[i] for what, each in estimates.items()}} for i, truth in enumerate(truths)]
+        notes = [
+            procedural(
+                sounds.notes,
+                1000 * seed + i,
+                seconds,
+                **{_PARAMETERS[name]: value for name, value in truth.items()},
+            )
+            for i, truth in enumerate(truths)
+        ]
+        found = {
+            "the notes themselves": notes,
+            "their textures": textures(recipe, notes, [1000 * seed + i for i in range(count)]),
+        }
+        estimates = {
+            what: [{name: estimate(wave) for name, estimate in ESTIMATES.items()} for wave in waves]
+            for what, waves in found.items()
+        }
+        sounds_found += [
+            {"seed": seed, "truth": truth, **{what: each[i] for what, each in estimates.items()}}
+            for i, truth in enumerate(truths)
+        ]
         for what, each in estimates.items():
             for name in RANGES:
                 scale = np.log2 if name in _LOGARITHMIC else np.asarray
-                share = explained_variance(scale([truth[name] for truth in truths]), [one[name] for one in each])
+                share = explained_variance(
+                    scale([truth[name] for truth in truths]), [one[name] for one in each]
+                )
                 rows.append({"seed": seed, "from": what, "property": name, "explained": share})
     return {"rows": rows, "sounds": sounds_found, "kernel_ms": 56}
 
@@ -68,7 +110,10 @@ def judge(numbers: Numbers) -> Verdict:
     rows = numbers["rows"]
     intervals, state = {}, {}
     for name in distinct(rows, "property"):
-        itself, texture = (per_seed(rows, "explained", property=name, **{"from": what}) for what in distinct(rows, "from"))
+        itself, texture = (
+            per_seed(rows, "explained", property=name, **{"from": what})
+            for what in distinct(rows, "from")
+        )
         beyond = interval(texture - itself / 2)
         intervals[name] = interval(texture)
         state[name] = "carried" if beyond.low > 0 else "lost" if beyond.high < 0 else "between"
@@ -78,7 +123,11 @@ def judge(numbers: Numbers) -> Verdict:
         supports=all(state[name] == each for name, each in wanted.items()),
         contradicts=any(state[name] == opposite[each] for name, each in wanted.items()),
     )
-    sentence = "Explained of the reference by its texture: " + ", ".join(f"{name} {found.mean:.2f} ({state[name]})" for name, found in intervals.items()) + "."
+    sentence = (
+        "Explained of the reference by its texture: "
+        + ", ".join(f"{name} {found.mean:.2f} ({state[name]})" for name, found in intervals.items())
+        + "."
+    )
     return Verdict(word, sentence, intervals)
 
 
@@ -88,12 +137,26 @@ def draw(numbers: Numbers) -> plt.Figure:
     figure = plt.figure(figsize=(10, 6.6), layout="constrained")
     top, bottom = figure.subfigures(2, 1, height_ratios=(1.3, 1))
     axis = top.subplots()
-    series = {f"estimated from {what}": [interval(per_seed(rows, "explained", property=name, **{"from": what})) for name in names] for what in distinct(rows, "from")}
+    series = {
+        f"estimated from {what}": [
+            interval(per_seed(rows, "explained", property=name, **{"from": what})) for name in names
+        ]
+        for what in distinct(rows, "from")
+    }
     bars(axis, ["pitch", "spectral envelope", "onset rate", "rhythm (regularity)"], series)
     axis.axhline(0, color="black", linewidth=0.8)
-    axis.set(ylabel="explained variance", ylim=(-0.25, 1.05), title="What a Gram of short kernels carries from notes to their texture")
+    axis.set(
+        ylabel="explained variance",
+        ylim=(-0.25, 1.05),
+        title="What a Gram of short kernels carries from notes to their texture",
+    )
     axis.legend(fontsize="small", loc="lower left")
-    labels = {"pitch": "Hz", "envelope": "dB an octave", "onset rate": "notes a second", "rhythm": "deviation of gaps / mean"}
+    labels = {
+        "pitch": "Hz",
+        "envelope": "dB an octave",
+        "onset rate": "notes a second",
+        "rhythm": "deviation of gaps / mean",
+    }
     for axis, name in zip(bottom.subplots(1, 4), names, strict=True):
         truth = [sound["truth"][name] for sound in numbers["sounds"]]
         estimate = [sound["their textures"][name] for sound in numbers["sounds"]]
@@ -111,7 +174,9 @@ def _grid(seed: int, count: int) -> list[dict[str, float]]:
     columns = {}
     for name, (low, high) in RANGES.items():
         share = (rng.permutation(count) + rng.uniform(size=count)) / count
-        columns[name] = low * (high / low) ** share if name in _LOGARITHMIC else low + (high - low) * share
+        columns[name] = (
+            low * (high / low) ** share if name in _LOGARITHMIC else low + (high - low) * share
+        )
     return [{name: float(column[i]) for name, column in columns.items()} for i in range(count)]
 
 
@@ -150,4 +215,9 @@ def _onsets(wave: np.ndarray) -> np.ndarray:
     return times[heights > 0.4 * np.max(heights, initial=0.0)]
 
 
-ESTIMATES: dict[str, Callable[[np.ndarray], float]] = {"pitch": pitch, "envelope": envelope, "onset rate": onset_rate, "rhythm": regularity}
+ESTIMATES: dict[str, Callable[[np.ndarray], float]] = {
+    "pitch": pitch,
+    "envelope": envelope,
+    "onset rate": onset_rate,
+    "rhythm": regularity,
+}

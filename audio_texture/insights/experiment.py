@@ -18,7 +18,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 import scipy.stats
 
-from audio_texture import audio, constant_q, objective, quality, sounds, spectrogram, synthesis, training
+from audio_texture import (
+    audio,
+    constant_q,
+    objective,
+    quality,
+    sounds,
+    spectrogram,
+    synthesis,
+    training,
+)
 from audio_texture.layer import Description, Layer
 from audio_texture.recipes import Recipe
 
@@ -76,7 +85,9 @@ class Experiment(NamedTuple):
     def described(self) -> dict[str, str]:
         """claim, source, method and rule, from the docstrings, where each is a paragraph that begins with its name."""
         text = f"{inspect.getdoc(self.measure)}\n\n{inspect.getdoc(self.judge)}"
-        found = re.findall(r"^(Claim|Source|Method|Rule): (.*?)(?=\n\n|\Z)", text, re.DOTALL | re.MULTILINE)
+        found = re.findall(
+            r"^(Claim|Source|Method|Rule): (.*?)(?=\n\n|\Z)", text, re.DOTALL | re.MULTILINE
+        )
         return {name.lower(): " ".join(paragraph.split()) for name, paragraph in found}
 
 
@@ -107,7 +118,9 @@ def per_seed(rows: Sequence[Mapping[str, Any]], name: str, **where: Any) -> np.n
     seeds = sorted({row["seed"] for row in rows})
     by_seed = [[row[name] for row in chosen if row["seed"] == seed] for seed in seeds]
     if not all(by_seed):
-        raise ValueError(f"no row of some seed has {', '.join(f'{field}={value}' for field, value in where.items())}.")
+        raise ValueError(
+            f"no row of some seed has {', '.join(f'{field}={value}' for field, value in where.items())}."
+        )
     return np.array([np.mean(values) for values in by_seed])
 
 
@@ -118,7 +131,9 @@ def distinct(rows: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
 
 def explained_variance(truth: Sequence[float], estimate: Sequence[float]) -> float:
     """Share of the truth's variance that a straight line through the estimate explains, adjusted: 0 on average where there is none of it."""
-    truth, estimate = (np.asarray(values, np.float64) - np.mean(values) for values in (truth, estimate))
+    truth, estimate = (
+        np.asarray(values, np.float64) - np.mean(values) for values in (truth, estimate)
+    )
     sizes = np.sum(truth**2) * np.sum(estimate**2)
     share = np.sum(truth * estimate) ** 2 / sizes if sizes > 0 else 0.0
     return float(1 - (1 - share) * (len(truth) - 1) / (len(truth) - 2))
@@ -132,7 +147,9 @@ def decided(*, supports: bool, contradicts: bool) -> str:
 # --- sounds
 
 
-def procedural(sound: Callable[..., np.ndarray], seed: int, seconds: float, **parameters: float) -> np.ndarray:
+def procedural(
+    sound: Callable[..., np.ndarray], seed: int, seconds: float, **parameters: float
+) -> np.ndarray:
     """A sound of sounds.py, [N] at RATE; another seed is another recording of the same."""
     return sound(jax.random.key(seed), seconds, RATE, **parameters)
 
@@ -151,8 +168,12 @@ def recorded(settings: Settings, seed: int, count: int, seconds: float) -> dict[
         wave = audio.resample(audio.with_channels(wave, 1)[0], rate, RATE)[: round(seconds * RATE)]
         # Data sets fill up short clips with zeros: a quarter without any sound is no texture.
         quarters = np.array_split(wave, 4)
-        if len(wave) == round(seconds * RATE) and all(audio.rms(part) > max(audio.SILENCE, 0.01 * audio.rms(wave)) for part in quarters):
-            found["/".join(path.split("/")[-2:])] = (wave * np.float32(sounds.LEVEL / audio.rms(wave))).astype(np.float32)
+        if len(wave) == round(seconds * RATE) and all(
+            audio.rms(part) > max(audio.SILENCE, 0.01 * audio.rms(wave)) for part in quarters
+        ):
+            found["/".join(path.split("/")[-2:])] = (
+                wave * np.float32(sounds.LEVEL / audio.rms(wave))
+            ).astype(np.float32)
     return found
 
 
@@ -160,7 +181,12 @@ def on_scale(wave: np.ndarray, scale: str) -> jax.Array:
     """A wave [N] at RATE as a compressed spectrogram [T, F] every 16 ms, its rows of one of SCALES: bins, mel bands, the authors' log map, constant Q."""
     if scale == "cqt":
         frames = len(wave) // _HOP
-        axis = {"sample_rate": RATE, "samples": len(wave), "bins_per_octave": _PER_OCTAVE, "f_min": _LOWEST}
+        axis = {
+            "sample_rate": RATE,
+            "samples": len(wave),
+            "bins_per_octave": _PER_OCTAVE,
+            "f_min": _LOWEST,
+        }
         every = -(-constant_q.plan(**axis).frames // frames)
         plan = constant_q.plan(**axis, frames=every * frames)
         # A row of constant Q has a sinusoid's amplitude, which a window of that length has times a quarter of it.
@@ -170,21 +196,36 @@ def on_scale(wave: np.ndarray, scale: str) -> jax.Array:
     if scale == "mel":
         return spectrogram.compress(magnitude @ spectrogram.mel_filters(RATE, _FFT, _BANDS))
     bins = spectrogram.compress(magnitude)
-    return bins if scale == "linear" else bins @ constant_q.log_map(_FFT, lowest=round(_LOWEST * _FFT / RATE)).forward
+    return (
+        bins
+        if scale == "linear"
+        else bins @ constant_q.log_map(_FFT, lowest=round(_LOWEST * _FFT / RATE)).forward
+    )
 
 
 # --- classifiers
 
 
-def procedural_clips(seed: int, per_class: int, front: training.FrontEnd) -> tuple[list[training.Clip], dict[str, np.ndarray]]:
+def procedural_clips(
+    seed: int, per_class: int, front: training.FrontEnd
+) -> tuple[list[training.Clip], dict[str, np.ndarray]]:
     """Clips of CLASSES in three folds and their spectrograms by path."""
-    clips = [training.Clip(f"{name}/{take}", label, 1 + take % 3) for label, name in enumerate(CLASSES) for take in range(per_class)]
+    clips = [
+        training.Clip(f"{name}/{take}", label, 1 + take % 3)
+        for label, name in enumerate(CLASSES)
+        for take in range(per_class)
+    ]
     take_of = lambda clip: 1000 * seed + int(clip.path.split("/")[1])
-    waves = {clip.path: procedural(sounds.SOUNDS[CLASSES[clip.label]], take_of(clip), front.seconds) for clip in clips}
+    waves = {
+        clip.path: procedural(sounds.SOUNDS[CLASSES[clip.label]], take_of(clip), front.seconds)
+        for clip in clips
+    }
     return clips, _spectra(waves, front)
 
 
-def recorded_clips(paths: Sequence[str], seed: int, per_class: int, front: training.FrontEnd) -> tuple[list[training.Clip], dict[str, np.ndarray]]:
+def recorded_clips(
+    paths: Sequence[str], seed: int, per_class: int, front: training.FrontEnd
+) -> tuple[list[training.Clip], dict[str, np.ndarray]]:
     """The same of recordings: as many of each class, those that cannot be read left out."""
     clips, waves = [], {}
     for label, (_, folds) in enumerate(classes_of(paths).items()):
@@ -204,7 +245,11 @@ def classes_of(paths: Sequence[str]) -> dict[str, dict[str, int]]:
         *_, folder, name = path.split("/")
         if name[0] in "123":
             found.setdefault(folder, {})[path] = int(name[0])
-    return {folder: folds for folder, folds in sorted(found.items()) if 1 in folds.values() and len(set(folds.values())) > 1}
+    return {
+        folder: folds
+        for folder, folds in sorted(found.items())
+        if 1 in folds.values() and len(set(folds.values())) > 1
+    }
 
 
 def _spectra(waves: Mapping[str, np.ndarray], front: training.FrontEnd) -> dict[str, np.ndarray]:
@@ -212,10 +257,22 @@ def _spectra(waves: Mapping[str, np.ndarray], front: training.FrontEnd) -> dict[
 
 
 def learnt(
-    train: training.Trainer, clips: Sequence[training.Clip], spectra: Mapping[str, np.ndarray], settings: training.Settings, seed: int
+    train: training.Trainer,
+    clips: Sequence[training.Clip],
+    spectra: Mapping[str, np.ndarray],
+    settings: training.Settings,
+    seed: int,
 ) -> tuple[training.State, float]:
     """A classifier of all folds but the first, and its accuracy on the first."""
-    for state, rows in training.cross_validate(clips, np.zeros(len(clips)), lambda clip: spectra[clip.path], train, settings, [1], seed=seed):
+    for state, rows in training.cross_validate(
+        clips,
+        np.zeros(len(clips)),
+        lambda clip: spectra[clip.path],
+        train,
+        settings,
+        [1],
+        seed=seed,
+    ):
         pass
     return state, rows[-1]["accuracy"]
 
@@ -229,10 +286,17 @@ def random_gram(kind: str, layer: Layer, key: jax.Array) -> objective.Objective:
     from audio_texture import networks
 
     description = Description(kind, (layer,), padding="valid")
-    return objective.of_network(networks.build(description).init, networks.features(description, ["relu_1"]), key, objective.gram())
+    return objective.of_network(
+        networks.build(description).init,
+        networks.features(description, ["relu_1"]),
+        key,
+        objective.gram(),
+    )
 
 
-def distance_of(make: Callable[[jax.Array], objective.Objective]) -> Callable[[jax.Array, jax.Array, jax.Array], jax.Array]:
+def distance_of(
+    make: Callable[[jax.Array], objective.Objective],
+) -> Callable[[jax.Array, jax.Array, jax.Array], jax.Array]:
     """(key of the filters, x, y) -> distance of y from the target x, compiled, of the objective that `make` gives for a key."""
 
     def distance(key, x, y):
@@ -242,16 +306,30 @@ def distance_of(make: Callable[[jax.Array], objective.Objective]) -> Callable[[j
     return jax.jit(distance)
 
 
-def textures(recipe: Recipe | Sequence[Recipe], references: Sequence[np.ndarray], seeds: Sequence[int], *, seconds: float | None = None) -> np.ndarray:
+def textures(
+    recipe: Recipe | Sequence[Recipe],
+    references: Sequence[np.ndarray],
+    seeds: Sequence[int],
+    *,
+    seconds: float | None = None,
+) -> np.ndarray:
     """A texture of each reference [N] at RATE, by a recipe, or one each of a single shape, as one batch: [n, samples]. seeds: of the starts, n."""
     seconds = len(references[0]) / RATE if seconds is None else seconds
     recipes = [recipe] * len(references) if isinstance(recipe, Recipe) else recipe
-    problems = synthesis.prepare_batch(recipes, [[wave[None]] for wave in references], sample_rate=RATE, seconds=seconds)
+    problems = synthesis.prepare_batch(
+        recipes, [[wave[None]] for wave in references], sample_rate=RATE, seconds=seconds
+    )
     keys = jax.vmap(jax.random.key)(np.asarray(seeds, np.uint32))
     return _whole(synthesis.run_batch(problems, recipes, keys)).waves[:, 0]
 
 
-def transfers(recipe: Recipe, content: np.ndarray, style: np.ndarray, seed: int, factors: Sequence[Mapping[str, float]] = ({},)) -> synthesis.Batch:
+def transfers(
+    recipe: Recipe,
+    content: np.ndarray,
+    style: np.ndarray,
+    seed: int,
+    factors: Sequence[Mapping[str, float]] = ({},),
+) -> synthesis.Batch:
     """A content [N] at RATE in a style's texture, as one batch for several factors of the recipe's weights. seed: of the start, the same for all."""
     problem = synthesis.prepare_transfer(recipe, content[None], style[None], sample_rate=RATE)
     problems = [synthesis.reweighted(problem, **factor) for factor in factors]
@@ -259,12 +337,26 @@ def transfers(recipe: Recipe, content: np.ndarray, style: np.ndarray, seed: int,
     return _whole(synthesis.run_batch(problems, [recipe] * len(problems), keys))
 
 
-def inversions(recipes: Sequence[Recipe], contents: Sequence[np.ndarray], seeds: Sequence[int]) -> synthesis.Batch:
+def inversions(
+    recipes: Sequence[Recipe], contents: Sequence[np.ndarray], seeds: Sequence[int]
+) -> synthesis.Batch:
     """Contents [N] at RATE made again by recipes of a single shape without a style, as one batch. seeds: of the starts, n."""
     problems: list[synthesis.Problem] = []
     for recipe, content in zip(recipes, contents, strict=True):
-        problems.append(synthesis.prepare_transfer(recipe, content[None], content[None], sample_rate=RATE, like=problems[0] if problems else None))
-    return _whole(synthesis.run_batch(problems, recipes, jax.vmap(jax.random.key)(np.asarray(seeds, np.uint32))))
+        problems.append(
+            synthesis.prepare_transfer(
+                recipe,
+                content[None],
+                content[None],
+                sample_rate=RATE,
+                like=problems[0] if problems else None,
+            )
+        )
+    return _whole(
+        synthesis.run_batch(
+            problems, recipes, jax.vmap(jax.random.key)(np.asarray(seeds, np.uint32))
+        )
+    )
 
 
 def _whole(batch: synthesis.Batch) -> synthesis.Batch:
@@ -276,7 +368,9 @@ def _whole(batch: synthesis.Batch) -> synthesis.Batch:
 
 def likeness(candidate: np.ndarray, reference: np.ndarray) -> float:
     """Mean of the four measures of quality.py for waves [N] at RATE: 1 is as like as the reference's halves, above is less like."""
-    prepared = (quality.prepare(wave, sample_rate=RATE, rate=RATE) for wave in (candidate, reference))
+    prepared = (
+        quality.prepare(wave, sample_rate=RATE, rate=RATE) for wave in (candidate, reference)
+    )
     return float(np.mean(list(quality.likeness(*prepared, sample_rate=RATE).values())))
 
 
@@ -289,13 +383,17 @@ def kept(candidate: np.ndarray, content: np.ndarray) -> float:
 # --- figures
 
 
-def curve(panel: plt.Axes, rows: Sequence[Mapping[str, Any]], x: str, y: str, *, label: str, **where: Any) -> None:
+def curve(
+    panel: plt.Axes, rows: Sequence[Mapping[str, Any]], x: str, y: str, *, label: str, **where: Any
+) -> None:
     """Means over seeds against a number that rows have, with their intervals as a band."""
     chosen = [row for row in rows if all(row[field] == value for field, value in where.items())]
     places = sorted(distinct(chosen, x))
     found = np.array([interval(per_seed(chosen, y, **{x: place})) for place in places])
     (line,) = panel.plot(places, found[:, 0], marker="o", markersize=4, label=label)
-    panel.fill_between(places, found[:, 1], found[:, 2], color=line.get_color(), alpha=0.2, linewidth=0)
+    panel.fill_between(
+        places, found[:, 1], found[:, 2], color=line.get_color(), alpha=0.2, linewidth=0
+    )
 
 
 def bars(axis: plt.Axes, groups: Sequence[str], series: Mapping[str, Sequence[Interval]]) -> None:
@@ -304,7 +402,15 @@ def bars(axis: plt.Axes, groups: Sequence[str], series: Mapping[str, Sequence[In
     for number, (label, found) in enumerate(series.items()):
         means, lows, highs = np.array(found).T
         places = np.arange(len(groups)) + (number - (len(series) - 1) / 2) * width
-        axis.bar(places, means, 0.9 * width, yerr=[means - lows, highs - means], label=label, capsize=3, error_kw={"linewidth": 1})
+        axis.bar(
+            places,
+            means,
+            0.9 * width,
+            yerr=[means - lows, highs - means],
+            label=label,
+            capsize=3,
+            error_kw={"linewidth": 1},
+        )
     axis.set_xticks(np.arange(len(groups)), groups)
 
 

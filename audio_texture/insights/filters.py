@@ -8,7 +8,24 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from audio_texture import matching, objective, sounds, spectrogram
-from audio_texture.insights.experiment import RATE, Numbers, Settings, Verdict, curve, decided, distance_of, distinct, interval, likeness, octaves, per_seed, procedural, random_gram, recorded, textures
+from audio_texture.insights.experiment import (
+    RATE,
+    Numbers,
+    Settings,
+    Verdict,
+    curve,
+    decided,
+    distance_of,
+    distinct,
+    interval,
+    likeness,
+    octaves,
+    per_seed,
+    procedural,
+    random_gram,
+    recorded,
+    textures,
+)
 from audio_texture.layer import Layer
 from audio_texture.recipes import Recipe, View
 
@@ -35,30 +52,71 @@ def measure(settings: Settings) -> Numbers:
     sound, judged by the closed form's distance, which is the limit of what the filters measure, and by likeness (quality.py).
     """
     seconds, evaluations, pair_counts, texture_counts = (
-        (1.0, 40, (16, 64, 256, 1024), (16, 128, 1024)) if settings.quick else (2.0, 100, (16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192), (16, 64, 256, 1024, 4096))
+        (1.0, 40, (16, 64, 256, 1024), (16, 128, 1024))
+        if settings.quick
+        else (
+            2.0,
+            100,
+            (16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192),
+            (16, 64, 256, 1024, 4096),
+        )
     )
     kinds = {"rain": sounds.rain, "fire": sounds.fire, "crickets": sounds.crickets}
-    explicit = lambda filters: lambda key: objective.standardised(random_gram("1d-frequency", Layer(_WIDTH, filters=filters), key))
+    explicit = lambda filters: (
+        lambda key: objective.standardised(
+            random_gram("1d-frequency", Layer(_WIDTH, filters=filters), key)
+        )
+    )
     distances = {filters: distance_of(explicit(filters)) for filters in pair_counts}
-    distances[INFINITE] = distance_of(lambda _: objective.standardised(objective.infinite_gram([(Layer(_WIDTH),)])))
+    distances[INFINITE] = distance_of(
+        lambda _: objective.standardised(objective.infinite_gram([(Layer(_WIDTH),)]))
+    )
     rows: list[dict[str, Any]] = []
     made: list[dict[str, Any]] = []
     for seed in settings.seeds:
-        spectra = {(name, take): _spectrum(procedural(make, 2 * seed + take, seconds)) for name, make in kinds.items() for take in (0, 1)}
+        spectra = {
+            (name, take): _spectrum(procedural(make, 2 * seed + take, seconds))
+            for name, make in kinds.items()
+            for take in (0, 1)
+        }
         pairs = [(spectra[name, 0], spectra[other, 1]) for name in kinds for other in kinds]
         exact = np.array([float(distances[INFINITE](jax.random.key(seed), x, y)) for x, y in pairs])
         for filters in pair_counts:
-            found = np.array([float(distances[filters](jax.random.key(seed), x, y)) for x, y in pairs])
-            rows.append({"seed": seed, "filters": filters, "error": float(np.sqrt(np.mean(np.log(found / exact) ** 2)))})
+            found = np.array(
+                [float(distances[filters](jax.random.key(seed), x, y)) for x, y in pairs]
+            )
+            rows.append(
+                {
+                    "seed": seed,
+                    "filters": filters,
+                    "error": float(np.sqrt(np.mean(np.log(found / exact) ** 2))),
+                }
+            )
 
-    references = [(seed, wave) for seed in settings.seeds for wave in (procedural(sounds.fire, seed, seconds), *recorded(settings, seed, 1, seconds).values())]
+    references = [
+        (seed, wave)
+        for seed in settings.seeds
+        for wave in (
+            procedural(sounds.fire, seed, seconds),
+            *recorded(settings, seed, 1, seconds).values(),
+        )
+    ]
     fit, distance = _closed_form()
     targets = [fit(wave) for _, wave in references]
     for filters in (*texture_counts, INFINITE):
         recipe = dataclasses.replace(RECIPE, filters=filters, evaluations=evaluations)
-        results = textures(recipe, [wave for _, wave in references], [seed for seed, _ in references])
+        results = textures(
+            recipe, [wave for _, wave in references], [seed for seed, _ in references]
+        )
         for (seed, wave), target, result in zip(references, targets, results, strict=True):
-            made.append({"seed": seed, "filters": filters, "distance": float(np.log10(distance(target, result))), "likeness": likeness(result, wave)})
+            made.append(
+                {
+                    "seed": seed,
+                    "filters": filters,
+                    "distance": float(np.log10(distance(target, result))),
+                    "likeness": likeness(result, wave),
+                }
+            )
     return {"rows": rows, "textures": made}
 
 
@@ -73,15 +131,28 @@ def judge(numbers: Numbers) -> Verdict:
     slope = interval([np.polyfit(np.log(counts), error, 1)[0] for error in errors.T])
     exact = per_seed(made, "distance", filters=INFINITE)
     finite = [filters for filters in distinct(made, "filters") if filters != INFINITE]
-    further = {filters: interval(per_seed(made, "distance", filters=filters) - exact) for filters in finite}
+    further = {
+        filters: interval(per_seed(made, "distance", filters=filters) - exact) for filters in finite
+    }
     enough = next((filters for filters in finite if further[filters].low <= 0), None)
     word = decided(
         supports=-0.65 < slope.low and slope.high < -0.35 and further[finite[0]].low > 0,
         contradicts=slope.high < -0.65 or slope.low > -0.35 or further[finite[0]].high < 0,
     )
-    enough_text = f"{enough} filters are the fewest that cannot be told from the closed form so" if enough else f"even {finite[-1]} filters can be told from it"
+    enough_text = (
+        f"{enough} filters are the fewest that cannot be told from the closed form so"
+        if enough
+        else f"even {finite[-1]} filters can be told from it"
+    )
     sentence = f"The error of distances falls as filters to the power {slope}; textures by {finite[0]} filters end 10^{further[finite[0]]} times as far from the reference as by the closed form, and {enough_text}."
-    return Verdict(word, sentence, {"slope": slope, **{f"log10 distance, {filters} filters": found for filters, found in further.items()}})
+    return Verdict(
+        word,
+        sentence,
+        {
+            "slope": slope,
+            **{f"log10 distance, {filters} filters": found for filters, found in further.items()},
+        },
+    )
 
 
 def draw(numbers: Numbers) -> plt.Figure:
@@ -91,10 +162,23 @@ def draw(numbers: Numbers) -> plt.Figure:
     counts = distinct(rows, "filters")
     curve(panels[0], rows, "filters", "error", label="random filters")
     first = np.mean(per_seed(rows, "error", filters=counts[0]))
-    panels[0].plot(counts, first * np.sqrt(counts[0] / np.array(counts)), color="black", linestyle=":", label="1 / sqrt(filters)")
-    panels[0].set(yscale="log", ylabel="error of the distance (RMS of its logarithm)", title="distances between given sounds")
+    panels[0].plot(
+        counts,
+        first * np.sqrt(counts[0] / np.array(counts)),
+        color="black",
+        linestyle=":",
+        label="1 / sqrt(filters)",
+    )
+    panels[0].set(
+        yscale="log",
+        ylabel="error of the distance (RMS of its logarithm)",
+        title="distances between given sounds",
+    )
     octaves(panels[0], counts[:: 1 + len(counts) // 6])
-    names = {"distance": "log10 of the closed form's distance", "likeness": "likeness (1: the reference's halves)"}
+    names = {
+        "distance": "log10 of the closed form's distance",
+        "likeness": "likeness (1: the reference's halves)",
+    }
     finite = [row for row in made if row["filters"] != INFINITE]
     for axis, (measured, name) in zip(panels[1:], names.items(), strict=True):
         curve(axis, finite, "filters", measured, label="random filters")
@@ -110,10 +194,14 @@ def draw(numbers: Numbers) -> plt.Figure:
 
 
 def _spectrum(wave: np.ndarray) -> jax.Array:
-    return spectrogram.compress(jax.numpy.abs(spectrogram.stft(wave, n_fft=_FFT, hop_length=_HOP, center=False)))
+    return spectrogram.compress(
+        jax.numpy.abs(spectrogram.stft(wave, n_fft=_FFT, hop_length=_HOP, center=False))
+    )
 
 
 def _closed_form() -> tuple[Any, Any]:
     """fit and distance of the recipe by infinitely many filters, on waves [N], compiled."""
     style = matching.style_objective(RECIPE, RATE, [1.0])
-    return jax.jit(lambda wave: style.fit([wave[None]])), jax.jit(lambda target, wave: style.distance(target, wave[None])[0])
+    return jax.jit(lambda wave: style.fit([wave[None]])), jax.jit(
+        lambda target, wave: style.distance(target, wave[None])[0]
+    )

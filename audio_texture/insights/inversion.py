@@ -7,7 +7,19 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from audio_texture import quality, recipes, sounds
-from audio_texture.insights.experiment import RATE, Numbers, Settings, Verdict, bars, decided, distinct, interval, inversions, per_seed, procedural
+from audio_texture.insights.experiment import (
+    RATE,
+    Numbers,
+    Settings,
+    Verdict,
+    bars,
+    decided,
+    distinct,
+    interval,
+    inversions,
+    per_seed,
+    procedural,
+)
 from audio_texture.recipes import Tap
 
 LAYERS = ("relu_1", "relu_2", "relu_3")
@@ -30,23 +42,53 @@ def measure(settings: Settings) -> Numbers:
     distance stands beside it: only where that is near zero is what is not kept missing from the activations, and not just not found again.
     """
     seconds, evaluations, filters = (2.8, 60, 256) if settings.quick else (4.0, 150, 512)
-    choices = {"sample_rate": 4000, "evaluations": evaluations, "filters": filters, "variation_weight": 0.0, "power_weight": 0.0, "phase_start": "spsi", "phase_iterations": 50, "phase_momentum": 0.99}
+    choices = {
+        "sample_rate": 4000,
+        "evaluations": evaluations,
+        "filters": filters,
+        "variation_weight": 0.0,
+        "power_weight": 0.0,
+        "phase_start": "spsi",
+        "phase_iterations": 50,
+        "phase_momentum": 0.99,
+    }
     rows: list[dict[str, Any]] = []
     melodies = [melody_of(seed, seconds) for seed in settings.seeds]
     for layer in LAYERS:
-        recipe = dataclasses.replace(recipes.named("mahendran-vedaldi"), content_layers=(Tap(layer),), **choices)
+        recipe = dataclasses.replace(
+            recipes.named("mahendran-vedaldi"), content_layers=(Tap(layer),), **choices
+        )
         made = inversions([recipe] * len(melodies), melodies, settings.seeds)
-        for seed, melody, wave, left in zip(settings.seeds, melodies, made.waves[:, 0], made.losses, strict=True):
+        for seed, melody, wave, left in zip(
+            settings.seeds, melodies, made.waves[:, 0], made.losses, strict=True
+        ):
             kept = quality.kept(wave, melody, sample_rate=RATE)
-            levels = [quality.band_levels(each, sample_rate=RATE)[1][:_BANDS] for each in (wave, melody)]
-            found = {"pitch": kept["pitch_kept"] or 0.0, "rhythm": kept["onsets_kept"] or 0.0, "timbre": float(np.corrcoef(*levels)[0, 1])}
+            levels = [
+                quality.band_levels(each, sample_rate=RATE)[1][:_BANDS] for each in (wave, melody)
+            ]
+            found = {
+                "pitch": kept["pitch_kept"] or 0.0,
+                "rhythm": kept["onsets_kept"] or 0.0,
+                "timbre": float(np.corrcoef(*levels)[0, 1]),
+            }
             rows.append({"seed": seed, "layer": layer, **found, "left": float(left)})
     return {"rows": rows}
 
 
 def melody_of(seed: int, seconds: float) -> np.ndarray:
     """Notes of three pitches at irregular moments, [N] at RATE."""
-    streams = [procedural(sounds.notes, 10 * seed + i, seconds, pitch_hz=pitch_hz, notes_per_second=_PER_SECOND, irregularity=0.4, decay_s=0.12) for i, pitch_hz in enumerate(_PITCHES)]
+    streams = [
+        procedural(
+            sounds.notes,
+            10 * seed + i,
+            seconds,
+            pitch_hz=pitch_hz,
+            notes_per_second=_PER_SECOND,
+            irregularity=0.4,
+            decay_s=0.12,
+        )
+        for i, pitch_hz in enumerate(_PITCHES)
+    ]
     return np.mean(streams, axis=0)
 
 
@@ -57,14 +99,28 @@ def judge(numbers: Numbers) -> Verdict:
     """
     rows = numbers["rows"]
     layers = distinct(rows, "layer")
-    found = {f"{name}, {layer}": interval(per_seed(rows, name, layer=layer)) for layer in layers for name in KEPT}
+    found = {
+        f"{name}, {layer}": interval(per_seed(rows, name, layer=layer))
+        for layer in layers
+        for name in KEPT
+    }
     pitch, rhythm = (found[f"{name}, {layers[-1]}"] for name in ("pitch", "rhythm"))
     met = interval(per_seed(rows, "left", layer=layers[-1])).high < 1e-4
-    word = decided(supports=pitch.low > 0.5 and rhythm.low > 0.5, contradicts=min(pitch.high, rhythm.high) < 0.5 and met)
-    means = {key: ", ".join(f"{np.mean(per_seed(rows, key, layer=layer)):.2f}" for layer in layers) for key in KEPT}
+    word = decided(
+        supports=pitch.low > 0.5 and rhythm.low > 0.5,
+        contradicts=min(pitch.high, rhythm.high) < 0.5 and met,
+    )
+    means = {
+        key: ", ".join(f"{np.mean(per_seed(rows, key, layer=layer)):.2f}" for layer in layers)
+        for key in KEPT
+    }
     parts = "; ".join(f"{name} {means[key]}" for key, name in KEPT.items())
     left = ", ".join(f"{np.mean(per_seed(rows, 'left', layer=layer)):.1g}" for layer in layers)
-    return Verdict(word, f"Kept from layers 1, 2 and 3: {parts}. From the deepest: pitch {pitch}, rhythm {rhythm}. Left of the content distance: {left}.", found)
+    return Verdict(
+        word,
+        f"Kept from layers 1, 2 and 3: {parts}. From the deepest: pitch {pitch}, rhythm {rhythm}. Left of the content distance: {left}.",
+        found,
+    )
 
 
 def draw(numbers: Numbers) -> plt.Figure:
@@ -72,8 +128,19 @@ def draw(numbers: Numbers) -> plt.Figure:
     rows = numbers["rows"]
     figure, axis = plt.subplots(figsize=(8, 4.4), layout="constrained")
     layers = distinct(rows, "layer")
-    bars(axis, [f"layer {layer.removeprefix('relu_')}" for layer in layers], {name: [interval(per_seed(rows, key, layer=layer)) for layer in layers] for key, name in KEPT.items()})
+    bars(
+        axis,
+        [f"layer {layer.removeprefix('relu_')}" for layer in layers],
+        {
+            name: [interval(per_seed(rows, key, layer=layer)) for layer in layers]
+            for key, name in KEPT.items()
+        },
+    )
     axis.axhline(0.5, color="black", linestyle=":", linewidth=1)
-    axis.set(ylabel="correlation with the melody (1: all kept)", ylim=(None, 1.02), title="a melody from the activations of one layer")
+    axis.set(
+        ylabel="correlation with the melody (1: all kept)",
+        ylim=(None, 1.02),
+        title="a melody from the activations of one layer",
+    )
     figure.legend(loc="outside lower center", ncols=3, fontsize="small")
     return figure

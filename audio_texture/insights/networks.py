@@ -7,13 +7,30 @@ import numpy as np
 import scipy.fft
 
 from audio_texture import quality, sounds
-from audio_texture.insights.experiment import RATE, Numbers, Settings, Verdict, bars, decided, interval, likeness, per_seed, procedural, recorded, textures
+from audio_texture.insights.experiment import (
+    RATE,
+    Numbers,
+    Settings,
+    Verdict,
+    bars,
+    decided,
+    interval,
+    likeness,
+    per_seed,
+    procedural,
+    recorded,
+    textures,
+)
 from audio_texture.recipes import Recipe, View
 
 PITCH, _HARMONICS, _WIDTH = 350.0, 10, 11
 # Name -> kind, and how many times as many filters as the 2-D network: a 2-D filter stands at every bin, with the rows of its kernel, a 1-D
 # filter covers all bins at once, so that kernels' rows times as many take as many multiplications.
-NETWORKS = {"1-D, as many multiplications": ("1d-frequency", _WIDTH), "1-D, as many filters": ("1d-frequency", 1), "2-D": ("2d", 1)}
+NETWORKS = {
+    "1-D, as many multiplications": ("1d-frequency", _WIDTH),
+    "1-D, as many filters": ("1d-frequency", 1),
+    "2-D": ("2d", 1),
+}
 
 
 def measure(settings: Settings) -> Numbers:
@@ -31,15 +48,39 @@ def measure(settings: Settings) -> Numbers:
     seconds, evaluations, filters = (1.2, 40, 32) if settings.quick else (2.0, 120, 64)
     references = []
     for seed in settings.seeds:
-        found = {"notes": procedural(sounds.notes, seed, seconds, pitch_hz=PITCH), "rain": procedural(sounds.rain, seed, seconds), **recorded(settings, seed, 1, seconds)}
+        found = {
+            "notes": procedural(sounds.notes, seed, seconds, pitch_hz=PITCH),
+            "rain": procedural(sounds.rain, seed, seconds),
+            **recorded(settings, seed, 1, seconds),
+        }
         references += [(seed, name, wave) for name, wave in found.items()]
     rows: list[dict[str, Any]] = []
     for network, (kind, factor) in NETWORKS.items():
-        made = textures(recipe_of(kind, factor * filters, evaluations), [wave for _, _, wave in references], [seed for seed, _, _ in references])
+        made = textures(
+            recipe_of(kind, factor * filters, evaluations),
+            [wave for _, _, wave in references],
+            [seed for seed, _, _ in references],
+        )
         for (seed, name, wave), texture in zip(references, made, strict=True):
-            gap = quality.band_levels(texture, sample_rate=RATE)[1] - quality.band_levels(wave, sample_rate=RATE)[1]
-            row = {"seed": seed, "sound": name, "network": network, "likeness": float(np.log2(likeness(texture, wave))), "spectrum_db": float(np.sqrt(np.mean(gap**2)))}
-            rows.append(row | ({"harmonic": float(np.log2(harmonic_share(texture) / harmonic_share(wave)))} if name == "notes" else {}))
+            gap = (
+                quality.band_levels(texture, sample_rate=RATE)[1]
+                - quality.band_levels(wave, sample_rate=RATE)[1]
+            )
+            row = {
+                "seed": seed,
+                "sound": name,
+                "network": network,
+                "likeness": float(np.log2(likeness(texture, wave))),
+                "spectrum_db": float(np.sqrt(np.mean(gap**2))),
+            }
+            rows.append(
+                row
+                | (
+                    {"harmonic": float(np.log2(harmonic_share(texture) / harmonic_share(wave)))}
+                    if name == "notes"
+                    else {}
+                )
+            )
     return {"rows": rows}
 
 
@@ -72,30 +113,76 @@ def judge(numbers: Numbers) -> Verdict:
     for measured in ("likeness", "spectrum_db", "harmonic"):
         of_measure = harmonic if measured == "harmonic" else rows
         for network in ours:
-            found[f"{measured}: {network}"] = interval(per_seed(of_measure, measured, network=network) - per_seed(of_measure, measured, network=theirs))
+            found[f"{measured}: {network}"] = interval(
+                per_seed(of_measure, measured, network=network)
+                - per_seed(of_measure, measured, network=theirs)
+            )
     gaps = [found[f"likeness: {network}"] for network in ours]
-    parts = [f"{network}: log2 likeness {found[f'likeness: {network}']}, error of the spectrum {found[f'spectrum_db: {network}']} dB, log2 of the power left on a note's harmonics {found[f'harmonic: {network}']}" for network in ours]
+    parts = [
+        f"{network}: log2 likeness {found[f'likeness: {network}']}, error of the spectrum {found[f'spectrum_db: {network}']} dB, log2 of the power left on a note's harmonics {found[f'harmonic: {network}']}"
+        for network in ours
+    ]
     sentence = f"Less than by 2-D kernels (of likeness and error, below 0 is nearer) are, with {'; with '.join(parts)}."
-    return Verdict(decided(supports=all(gap.high < 0 for gap in gaps), contradicts=all(gap.low > 0 for gap in gaps)), sentence, found)
+    return Verdict(
+        decided(
+            supports=all(gap.high < 0 for gap in gaps), contradicts=all(gap.low > 0 for gap in gaps)
+        ),
+        sentence,
+        found,
+    )
 
 
 def draw(numbers: Numbers) -> plt.Figure:
     """Likeness and the two failures, by sound and network."""
     rows = numbers["rows"]
-    figure, panels = plt.subplots(1, 3, figsize=(12, 4.2), layout="constrained", width_ratios=(3, 3, 1.4))
+    figure, panels = plt.subplots(
+        1, 3, figsize=(12, 4.2), layout="constrained", width_ratios=(3, 3, 1.4)
+    )
     group = lambda row: "recordings" if "/" in row["sound"] else row["sound"]
     groups = list(dict.fromkeys(map(group, rows)))
-    labels = {"likeness": "log2 likeness\n(0: the reference's halves; lower is nearer)", "spectrum_db": "error of third-octave levels (dB)"}
-    titles = {"likeness": "how near", "spectrum_db": "patterns at wrong frequencies", "harmonic": "harmonics torn apart"}
+    labels = {
+        "likeness": "log2 likeness\n(0: the reference's halves; lower is nearer)",
+        "spectrum_db": "error of third-octave levels (dB)",
+    }
+    titles = {
+        "likeness": "how near",
+        "spectrum_db": "patterns at wrong frequencies",
+        "harmonic": "harmonics torn apart",
+    }
     for panel, measured in zip(panels[:2], labels, strict=True):
-        bars(panel, groups, {name: [interval(per_seed([row for row in rows if group(row) == each], measured, network=name)) for each in groups] for name in NETWORKS})
+        bars(
+            panel,
+            groups,
+            {
+                name: [
+                    interval(
+                        per_seed(
+                            [row for row in rows if group(row) == each], measured, network=name
+                        )
+                    )
+                    for each in groups
+                ]
+                for name in NETWORKS
+            },
+        )
         panel.set(ylabel=labels[measured], title=titles[measured])
     harmonic = [row for row in rows if "harmonic" in row]
-    bars(panels[2], ["notes"], {name: [interval(per_seed(harmonic, "harmonic", network=name))] for name in NETWORKS})
-    panels[2].set(ylabel="log2 of the power on harmonics\n(0: as the reference)", title=titles["harmonic"])
+    bars(
+        panels[2],
+        ["notes"],
+        {name: [interval(per_seed(harmonic, "harmonic", network=name))] for name in NETWORKS},
+    )
+    panels[2].set(
+        ylabel="log2 of the power on harmonics\n(0: as the reference)", title=titles["harmonic"]
+    )
     for panel in panels:
         panel.axhline(0, color="black", linewidth=0.8)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize="small")
+    figure.legend(
+        *panels[0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=3,
+        fontsize="small",
+    )
     return figure
 
 

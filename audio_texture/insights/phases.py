@@ -9,14 +9,32 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from audio_texture import phase, recipes, sounds, spectrogram
-from audio_texture.insights.experiment import RATE, Numbers, Settings, Verdict, bars, decided, distinct, interval, likeness, per_seed, procedural, recorded, textures
+from audio_texture.insights.experiment import (
+    RATE,
+    Numbers,
+    Settings,
+    Verdict,
+    bars,
+    decided,
+    distinct,
+    interval,
+    likeness,
+    per_seed,
+    procedural,
+    recorded,
+    textures,
+)
 
 # What differs from the recipe infinite-width: the way its spectrogram becomes a wave, or that it has none.
 WAYS: dict[str, dict[str, Any]] = {
     "SPSI": {"phase_start": "spsi", "phase_iterations": 0},
     "Griffin-Lim": {"phase_start": "random", "phase_iterations": 50, "phase_momentum": 0.0},
     "SPSI, Griffin-Lim": {"phase_start": "spsi", "phase_iterations": 50, "phase_momentum": 0.0},
-    "SPSI, fast Griffin-Lim": {"phase_start": "spsi", "phase_iterations": 50, "phase_momentum": 0.99},
+    "SPSI, fast Griffin-Lim": {
+        "phase_start": "spsi",
+        "phase_iterations": 50,
+        "phase_momentum": 0.99,
+    },
     "waveform canvas": {"canvas": "waveform", "bound_weight": 0.0},
 }
 CANVAS = "waveform canvas"
@@ -35,17 +53,30 @@ def measure(settings: Settings) -> Numbers:
     of each way on the magnitudes of the references themselves, in dB.
     """
     seconds, evaluations = (1.5, 40) if settings.quick else (4.0, 150)
-    paper = dataclasses.replace(recipes.named("infinite-width"), sample_rate=RATE, evaluations=evaluations)
+    paper = dataclasses.replace(
+        recipes.named("infinite-width"), sample_rate=RATE, evaluations=evaluations
+    )
     references = []
     for seed in settings.seeds:
-        found = {"rain": procedural(sounds.rain, seed, seconds), "notes": procedural(sounds.notes, seed, seconds), **recorded(settings, seed, 2, seconds)}
+        found = {
+            "rain": procedural(sounds.rain, seed, seconds),
+            "notes": procedural(sounds.notes, seed, seconds),
+            **recorded(settings, seed, 2, seconds),
+        }
         references += [(seed, name, wave) for name, wave in found.items()]
     rows: list[dict[str, Any]] = []
     for way, choices in WAYS.items():
         recipe = dataclasses.replace(paper, **choices)
-        made = textures(recipe, [wave for _, _, wave in references], [seed for seed, _, _ in references])
+        made = textures(
+            recipe, [wave for _, _, wave in references], [seed for seed, _, _ in references]
+        )
         for (seed, name, wave), texture in zip(references, made, strict=True):
-            row = {"seed": seed, "sound": name, "way": way, "likeness": float(np.log2(likeness(texture, wave)))}
+            row = {
+                "seed": seed,
+                "sound": name,
+                "way": way,
+                "likeness": float(np.log2(likeness(texture, wave))),
+            }
             rows.append(row if way == CANVAS else row | {"convergence": _convergence(recipe, wave)})
     return {"rows": rows}
 
@@ -63,7 +94,11 @@ def judge(numbers: Numbers) -> Verdict:
         f"log2 likeness (0: as the reference's halves, lower is nearer) is {', '.join(f'{value.mean:.2f} by {way}' for way, value in intervals.items())}; "
         f"the waveform canvas is {gap} from {best}, the nearest of the others."
     )
-    return Verdict(decided(supports=gap.high < 0, contradicts=gap.low > 0), sentence, {**intervals, "difference": gap})
+    return Verdict(
+        decided(supports=gap.high < 0, contradicts=gap.low > 0),
+        sentence,
+        {**intervals, "difference": gap},
+    )
 
 
 def draw(numbers: Numbers) -> plt.Figure:
@@ -73,12 +108,42 @@ def draw(numbers: Numbers) -> plt.Figure:
     figure, panels = plt.subplots(1, 2, figsize=(12, 4.4), layout="constrained")
     named = {False: "procedural sounds", True: "recordings"}
     kinds = [real for real in named if any(_real(row) == real for row in rows)]
-    bars(panels[0], [way.replace(", ", ",\n") for way in ways], {named[real]: [interval(per_seed([row for row in rows if _real(row) == real], "likeness", way=way)) for way in ways] for real in kinds})
+    bars(
+        panels[0],
+        [way.replace(", ", ",\n") for way in ways],
+        {
+            named[real]: [
+                interval(per_seed([row for row in rows if _real(row) == real], "likeness", way=way))
+                for way in ways
+            ]
+            for real in kinds
+        },
+    )
     panels[0].axhline(0, color="black", linewidth=0.8)
-    panels[0].set(ylabel="log2 likeness of textures\n(0: the reference's halves; lower is nearer)", title="textures")
+    panels[0].set(
+        ylabel="log2 likeness of textures\n(0: the reference's halves; lower is nearer)",
+        title="textures",
+    )
     recovered = [row for row in rows if "convergence" in row]
-    bars(panels[1], [way.replace(", ", ",\n") for way in ways[:-1]], {named[real]: [interval(per_seed([row for row in recovered if _real(row) == real], "convergence", way=way)) for way in ways[:-1]] for real in kinds})
-    panels[1].set(ylabel="spectral convergence (dB; lower is nearer)", title="on the references' own magnitudes")
+    bars(
+        panels[1],
+        [way.replace(", ", ",\n") for way in ways[:-1]],
+        {
+            named[real]: [
+                interval(
+                    per_seed(
+                        [row for row in recovered if _real(row) == real], "convergence", way=way
+                    )
+                )
+                for way in ways[:-1]
+            ]
+            for real in kinds
+        },
+    )
+    panels[1].set(
+        ylabel="spectral convergence (dB; lower is nearer)",
+        title="on the references' own magnitudes",
+    )
     for panel in panels:
         panel.tick_params(axis="x", labelsize="small")
         panel.legend(fontsize="small")
@@ -95,6 +160,17 @@ def _convergence(recipe: recipes.Recipe, wave: np.ndarray) -> float:
     hop = {"hop_length": sizes["hop_length"]}
     wave = wave[: (len(wave) - 1) // sizes["hop_length"] * sizes["hop_length"]]
     magnitude = jnp.abs(spectrogram.stft(wave, **sizes))
-    start = phase.spsi(magnitude, **hop) if recipe.phase_start == "spsi" else phase.random_phase(jax.random.key(0), magnitude)
-    found = phase.griffin_lim(magnitude, start, **hop, iterations=recipe.phase_iterations, momentum=recipe.phase_momentum, length=len(wave))
+    start = (
+        phase.spsi(magnitude, **hop)
+        if recipe.phase_start == "spsi"
+        else phase.random_phase(jax.random.key(0), magnitude)
+    )
+    found = phase.griffin_lim(
+        magnitude,
+        start,
+        **hop,
+        iterations=recipe.phase_iterations,
+        momentum=recipe.phase_momentum,
+        length=len(wave),
+    )
     return 20 * float(np.log10(phase.spectral_convergence(found, magnitude, **hop)))

@@ -6,7 +6,21 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from audio_texture import quality, sounds, statistics
-from audio_texture.insights.experiment import RATE, Interval, Numbers, Settings, Verdict, curve, decided, distinct, interval, octaves, per_seed, procedural, textures
+from audio_texture.insights.experiment import (
+    RATE,
+    Interval,
+    Numbers,
+    Settings,
+    Verdict,
+    curve,
+    decided,
+    distinct,
+    interval,
+    octaves,
+    per_seed,
+    procedural,
+    textures,
+)
 from audio_texture.recipes import Recipe, View
 
 WINDOW_MS, HOP_MS = 32.0, 16.0
@@ -29,12 +43,36 @@ def measure(settings: Settings) -> Numbers:
     rows: list[dict[str, Any]] = []
     for width in widths:
         field = (WINDOW_MS + (width - 1) * HOP_MS) / 1000
-        recipe = Recipe("one-width", "Kernels of one width alone.", views=(View(24, (width,), WINDOW_MS, HOP_MS),), evaluations=evaluations)
-        cases = [(seed, ratio, name) for seed in settings.seeds for ratio in RATIOS for name in ("clock", "crickets")]
+        recipe = Recipe(
+            "one-width",
+            "Kernels of one width alone.",
+            views=(View(24, (width,), WINDOW_MS, HOP_MS),),
+            evaluations=evaluations,
+        )
+        cases = [
+            (seed, ratio, name)
+            for seed in settings.seeds
+            for ratio in RATIOS
+            for name in ("clock", "crickets")
+        ]
         references = [_sound(name, seed, seconds, field / ratio) for seed, ratio, name in cases]
-        for (seed, ratio, name), reference, texture in zip(cases, references, textures(recipe, references, [seed for seed, _, _ in cases]), strict=True):
+        for (seed, ratio, name), reference, texture in zip(
+            cases,
+            references,
+            textures(recipe, references, [seed for seed, _, _ in cases]),
+            strict=True,
+        ):
             own, found = (regularity(wave, field / ratio) for wave in (reference, texture))
-            rows.append({"seed": seed, "field_ms": round(1000 * field), "ratio": ratio, "sound": name, "own": own, "kept": found / own})
+            rows.append(
+                {
+                    "seed": seed,
+                    "field_ms": round(1000 * field),
+                    "ratio": ratio,
+                    "sound": name,
+                    "own": own,
+                    "kept": found / own,
+                }
+            )
     return {"rows": rows}
 
 
@@ -42,11 +80,18 @@ def judge(numbers: Numbers) -> Verdict:
     """Rule: supports if the knee of every receptive field lies, by its whole interval, between half and twice the period; contradicts if
     one lies, by its whole interval, outside.
     """
-    knees = {f"{field} ms": _knee(numbers["rows"], field) for field in distinct(numbers["rows"], "field_ms")}
+    knees = {
+        f"{field} ms": _knee(numbers["rows"], field)
+        for field in distinct(numbers["rows"], "field_ms")
+    }
     inside = [0.5 < knee.low and knee.high < 2 for knee in knees.values()]
     outside = [knee.high <= 0.5 or knee.low >= 2 for knee in knees.values()]
     found = ", ".join(f"{knee} of the period at {name}" for name, knee in knees.items())
-    return Verdict(decided(supports=all(inside), contradicts=any(outside)), f"Regularity is half kept at a receptive field of {found}.", knees)
+    return Verdict(
+        decided(supports=all(inside), contradicts=any(outside)),
+        f"Regularity is half kept at a receptive field of {found}.",
+        knees,
+    )
 
 
 def draw(numbers: Numbers) -> plt.Figure:
@@ -55,8 +100,18 @@ def draw(numbers: Numbers) -> plt.Figure:
     figure, panels = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained", sharey=True)
     for axis, name in zip(panels, ("clock", "crickets"), strict=True):
         for field in distinct(rows, "field_ms"):
-            curve(axis, rows, "ratio", "kept", label=f"receptive field {field} ms", field_ms=field, sound=name)
-        axis.axvline(1, color="black", linestyle="--", linewidth=1, label="theory: the field spans a period")
+            curve(
+                axis,
+                rows,
+                "ratio",
+                "kept",
+                label=f"receptive field {field} ms",
+                field_ms=field,
+                sound=name,
+            )
+        axis.axvline(
+            1, color="black", linestyle="--", linewidth=1, label="theory: the field spans a period"
+        )
         axis.axhline(0.5, color="black", linestyle=":", linewidth=1)
         octaves(axis, RATIOS)
         axis.set(xlabel="receptive field / period", title=f"textures of {name}")
@@ -69,7 +124,15 @@ def _sound(name: str, seed: int, seconds: float, period: float) -> np.ndarray:
     if name == "clock":
         # Ticks that have died before the next one, at the fastest too.
         return procedural(sounds.clock, seed, seconds, ticks_per_second=1 / period, decay_s=0.005)
-    return procedural(sounds.crickets, seed, seconds, insects=1, chirps_per_second=1 / period, pulses=1, pulses_per_second=30.0)
+    return procedural(
+        sounds.crickets,
+        seed,
+        seconds,
+        insects=1,
+        chirps_per_second=1 / period,
+        pulses=1,
+        pulses_per_second=30.0,
+    )
 
 
 def regularity(wave: np.ndarray, period: float) -> float:

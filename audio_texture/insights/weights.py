@@ -10,7 +10,25 @@ import numpy as np
 
 from audio_texture import recipes, sounds, synthesis, training
 from audio_texture.insights.experiment import (
-    RATE, Numbers, Settings, Verdict, bars, classes_of, decided, distinct, interval, inversions, kept, learnt, likeness, per_seed, procedural, procedural_clips, recorded, recorded_clips, textures,
+    RATE,
+    Numbers,
+    Settings,
+    Verdict,
+    bars,
+    classes_of,
+    decided,
+    distinct,
+    interval,
+    inversions,
+    kept,
+    learnt,
+    likeness,
+    per_seed,
+    procedural,
+    procedural_clips,
+    recorded,
+    recorded_clips,
+    textures,
 )  # fmt: skip
 from audio_texture.layer import AUTHORS_LAYERS, Description, Layer
 from audio_texture.recipes import Recipe, Tap
@@ -22,7 +40,11 @@ QUICK_FILTERS = {"1-D": (32, 32, 32), "2-D": (8, 16, 16)}
 _WIDTH = 5
 KINDS = {"1-D": "1d-frequency", "2-D": "2d", "VGG-19": "vgg19-grey"}
 # The first and the last layer that is looked at.
-PLACES = {"1-D": {"early": "relu_1", "late": "relu_3"}, "2-D": {"early": "relu_1", "late": "relu_3"}, "VGG-19": {"early": "relu1_1", "late": "relu3_1"}}
+PLACES = {
+    "1-D": {"early": "relu_1", "late": "relu_3"},
+    "2-D": {"early": "relu_1", "late": "relu_3"},
+    "VGG-19": {"early": "relu1_1", "late": "relu3_1"},
+}
 _VGG_LAYERS = 5  # to conv3_1
 # Octaves of likeness by which textures may differ and still be called as near.
 MARGIN = 0.25
@@ -57,23 +79,73 @@ def measure(settings: Settings) -> Numbers:
     and of loudness with theirs. Left is what remains of the content distance that noise of their spectrum has. VGG-19 the same way, where a file of its ImageNet weights is given, against random weights, at its layers relu1_1 and relu3_1.
     """
     seconds, evaluations = (1.7, 40) if settings.quick else (3.0, 80)
-    authors = {"canvas": "spectrogram", "sample_rate": RATE, "start": "uniform", "bound_weight": 0.0, "evaluations": evaluations, "phase_start": "spsi", "phase_iterations": 50, "phase_momentum": 0.99}
+    authors = {
+        "canvas": "spectrogram",
+        "sample_rate": RATE,
+        "start": "uniform",
+        "bound_weight": 0.0,
+        "evaluations": evaluations,
+        "phase_start": "spsi",
+        "phase_iterations": 50,
+        "phase_momentum": 0.99,
+    }
     # Distances in units of the start's, and no penalty on bounds beside them: those of other weights are of other sizes, and beside the penalty those of random ones stood still.
-    texture = dataclasses.replace(recipes.named("paper-1d"), normalised_by="start", style_weight=1.0, **authors)
-    inversion = dataclasses.replace(recipes.named("mahendran-vedaldi"), balanced=True, content_layers=(), variation_weight=0.0, power_weight=0.0, **authors)
+    texture = dataclasses.replace(
+        recipes.named("paper-1d"), normalised_by="start", style_weight=1.0, **authors
+    )
+    inversion = dataclasses.replace(
+        recipes.named("mahendran-vedaldi"),
+        balanced=True,
+        content_layers=(),
+        variation_weight=0.0,
+        power_weight=0.0,
+        **authors,
+    )
     numbers: dict[str, Any] = {"textures": [], "contents": []}
     with tempfile.TemporaryDirectory() as folder:
         cases, numbers["accuracies"] = _cases(settings, folder)
         for network in distinct([case._asdict() for case in cases], "network"):
             chosen = [case for case in cases if case.network == network]
             for place in ("early", "late"):
-                runs = [(case, sound, wave) for case in chosen for sound, wave in _references(settings, case.seed, seconds, irregularity=0.0, rain=True).items()]
-                made = textures([_with(texture, case, place, "late") for case, _, _ in runs], [wave for _, _, wave in runs], [case.seed for case, _, _ in runs])
-                numbers["textures"] += [{**case.named(), "layer": place, "sound": sound, "likeness": float(np.log2(likeness(one, wave)))} for (case, sound, wave), one in zip(runs, made, strict=True)]
-            runs = [(case, sound, wave) for case in chosen for sound, wave in _references(settings, case.seed, seconds, irregularity=0.7, rain=False).items()]
-            made = inversions([_with(inversion, case, "early", "late") for case, _, _ in runs], [wave for _, _, wave in runs], [case.seed for case, _, _ in runs])
-            for (case, sound, wave), one, left in zip(runs, made.waves[:, 0], made.losses, strict=True):
-                numbers["contents"].append({**case.named(), "sound": sound, "kept": kept(one, wave), "left": float(left)})
+                runs = [
+                    (case, sound, wave)
+                    for case in chosen
+                    for sound, wave in _references(
+                        settings, case.seed, seconds, irregularity=0.0, rain=True
+                    ).items()
+                ]
+                made = textures(
+                    [_with(texture, case, place, "late") for case, _, _ in runs],
+                    [wave for _, _, wave in runs],
+                    [case.seed for case, _, _ in runs],
+                )
+                numbers["textures"] += [
+                    {
+                        **case.named(),
+                        "layer": place,
+                        "sound": sound,
+                        "likeness": float(np.log2(likeness(one, wave))),
+                    }
+                    for (case, sound, wave), one in zip(runs, made, strict=True)
+                ]
+            runs = [
+                (case, sound, wave)
+                for case in chosen
+                for sound, wave in _references(
+                    settings, case.seed, seconds, irregularity=0.7, rain=False
+                ).items()
+            ]
+            made = inversions(
+                [_with(inversion, case, "early", "late") for case, _, _ in runs],
+                [wave for _, _, wave in runs],
+                [case.seed for case, _, _ in runs],
+            )
+            for (case, sound, wave), one, left in zip(
+                runs, made.waves[:, 0], made.losses, strict=True
+            ):
+                numbers["contents"].append(
+                    {**case.named(), "sound": sound, "kept": kept(one, wave), "left": float(left)}
+                )
     return numbers
 
 
@@ -85,7 +157,9 @@ def judge(numbers: Numbers) -> Verdict:
     found, nearer, more = {}, [], []
     for network in distinct(numbers["textures"], "network"):
         for place in ("early", "late"):
-            gap = found[f"likeness: {network}, {place} layer"] = _gain(numbers["textures"], "likeness", network=network, layer=place)
+            gap = found[f"likeness: {network}, {place} layer"] = _gain(
+                numbers["textures"], "likeness", network=network, layer=place
+            )
             nearer.append(gap)
         gap = found[f"kept: {network}"] = _gain(numbers["contents"], "kept", network=network)
         more.append(gap)
@@ -93,12 +167,29 @@ def judge(numbers: Numbers) -> Verdict:
         supports=all(gap.low > -MARGIN for gap in nearer) and all(gap.low > 0 for gap in more),
         contradicts=any(gap.high < -MARGIN for gap in nearer) or all(gap.high < 0 for gap in more),
     )
-    effect = lambda gap, good, bad: good if gap.low > 0 else bad if gap.high < 0 else "no difference shown"
-    near = "; ".join(f"{name.removeprefix('likeness: ')} {gap} ({effect(gap, 'further', 'nearer')})" for name, gap in found.items() if name.startswith("likeness"))
-    kept_more = "; ".join(f"{name.removeprefix('kept: ')} {gap} ({effect(gap, 'more', 'less')})" for name, gap in found.items() if name.startswith("kept"))
-    accuracies = ", ".join(f"{np.mean(per_seed(numbers['accuracies'], 'accuracy', network=network)):.2f}" for network in distinct(numbers["accuracies"], "network"))
+    effect = lambda gap, good, bad: (
+        good if gap.low > 0 else bad if gap.high < 0 else "no difference shown"
+    )
+    near = "; ".join(
+        f"{name.removeprefix('likeness: ')} {gap} ({effect(gap, 'further', 'nearer')})"
+        for name, gap in found.items()
+        if name.startswith("likeness")
+    )
+    kept_more = "; ".join(
+        f"{name.removeprefix('kept: ')} {gap} ({effect(gap, 'more', 'less')})"
+        for name, gap in found.items()
+        if name.startswith("kept")
+    )
+    accuracies = ", ".join(
+        f"{np.mean(per_seed(numbers['accuracies'], 'accuracy', network=network)):.2f}"
+        for network in distinct(numbers["accuracies"], "network")
+    )
     learned = f"The trained networks tell {accuracies} of clips that they never heard (chance {numbers['accuracies'][0]['chance']:.2f})."
-    imagenet = "" if "VGG-19" in distinct(numbers["textures"], "network") else " ImageNet weights were not run: no file of VGG-19 was given."
+    imagenet = (
+        ""
+        if "VGG-19" in distinct(numbers["textures"], "network")
+        else " ImageNet weights were not run: no file of VGG-19 was given."
+    )
     sentence = f"Trained less random weights, of log2 likeness (below 0 is nearer): {near}; of the content kept by the late layer: {kept_more}. {learned}{imagenet}"
     return Verdict(word, sentence, found)
 
@@ -107,19 +198,44 @@ def draw(numbers: Numbers) -> plt.Figure:
     """Likeness by network and layer, and what of the content is kept by network, with random and with trained weights."""
     rows, contents = numbers["textures"], numbers["contents"]
     names = distinct(rows, "network")
-    figure, panels = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained", width_ratios=(2, 1))
+    figure, panels = plt.subplots(
+        1, 2, figsize=(11, 4.4), layout="constrained", width_ratios=(2, 1)
+    )
     trained = "trained weights" + (" (VGG-19: ImageNet)" if "VGG-19" in names else "")
     weights = {"random weights": lambda network: "random", trained: _trained}
     cases = [(network, place) for network in names for place in ("early", "late")]
-    near = {label: [interval(per_seed(rows, "likeness", network=network, layer=place, weights=of(network))) for network, place in cases] for label, of in weights.items()}
+    near = {
+        label: [
+            interval(per_seed(rows, "likeness", network=network, layer=place, weights=of(network)))
+            for network, place in cases
+        ]
+        for label, of in weights.items()
+    }
     bars(panels[0], [f"{network}\n{place} layer" for network, place in cases], near)
-    panels[0].set(ylabel="log2 likeness\n(0: the reference's halves; lower is nearer)", title="textures by the Gram of one layer")
-    of_content = {label: [interval(per_seed(contents, "kept", network=network, weights=of(network))) for network in names] for label, of in weights.items()}
+    panels[0].set(
+        ylabel="log2 likeness\n(0: the reference's halves; lower is nearer)",
+        title="textures by the Gram of one layer",
+    )
+    of_content = {
+        label: [
+            interval(per_seed(contents, "kept", network=network, weights=of(network)))
+            for network in names
+        ]
+        for label, of in weights.items()
+    }
     bars(panels[1], names, of_content)
-    panels[1].set(ylabel="kept of the content\n(correlation of onsets and loudness; 1: all)", title="inversion of the late layer")
+    panels[1].set(
+        ylabel="kept of the content\n(correlation of onsets and loudness; 1: all)",
+        title="inversion of the late layer",
+    )
     for panel in panels:
         panel.axhline(0, color="black", linewidth=0.8)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize="small")
+    figure.legend(
+        *panels[0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=2,
+        fontsize="small",
+    )
     return figure
 
 
@@ -129,19 +245,29 @@ def _trained(network: str) -> str:
 
 def _gain(rows: list[dict[str, Any]], name: str, *, network: str, **where: Any) -> Any:
     """Interval of a number by trained weights less that by random ones."""
-    return interval(per_seed(rows, name, network=network, weights=_trained(network), **where) - per_seed(rows, name, network=network, weights="random", **where))
+    return interval(
+        per_seed(rows, name, network=network, weights=_trained(network), **where)
+        - per_seed(rows, name, network=network, weights="random", **where)
+    )
 
 
 def _with(recipe: Recipe, case: Case, style: str, content: str) -> Recipe:
     """The recipe with a case's network and weights, and the layers, early or late, that are matched."""
-    layers = {"style_layers": (Tap(PLACES[case.network][style]),), "content_layers": (Tap(PLACES[case.network][content]),)}
+    layers = {
+        "style_layers": (Tap(PLACES[case.network][style]),),
+        "content_layers": (Tap(PLACES[case.network][content]),),
+    }
     return dataclasses.replace(synthesis.of_weights(recipe, case.path), **layers)
 
 
-def _references(settings: Settings, seed: int, seconds: float, *, irregularity: float, rain: bool) -> dict[str, np.ndarray]:
+def _references(
+    settings: Settings, seed: int, seconds: float, *, irregularity: float, rain: bool
+) -> dict[str, np.ndarray]:
     """A seed's sounds, none of which a classifier has heard: notes, rain where it is asked for, and a recording where there are any."""
     heard = _UNHEARD + 1000 * seed
-    found = {"notes": procedural(sounds.notes, heard, seconds, pitch_hz=350.0, irregularity=irregularity)}
+    found = {
+        "notes": procedural(sounds.notes, heard, seconds, pitch_hz=350.0, irregularity=irregularity)
+    }
     if rain:
         found["rain"] = procedural(sounds.rain, heard, seconds)
     return found | recorded(settings, seed, 1, seconds)
@@ -156,21 +282,39 @@ def _cases(settings: Settings, folder: str) -> tuple[list[Case], list[dict[str, 
     per_class, epochs = (9, 16) if settings.quick else (24, 20)
     learning = training.Settings(epochs=epochs, batch=12, learning_rate=3e-3, readout="mean")
     real = len(classes_of(settings.recordings)) > 1
-    clips = {seed: recorded_clips(settings.recordings, seed, per_class, FRONT) if real else procedural_clips(seed, per_class, FRONT) for seed in settings.seeds}
+    clips = {
+        seed: recorded_clips(settings.recordings, seed, per_class, FRONT)
+        if real
+        else procedural_clips(seed, per_class, FRONT)
+        for seed in settings.seeds
+    }
     classes = 1 + max(clip.label for each, _ in clips.values() for clip in each)
     cases, accuracies = [], []
 
     def add(seed, network, kind, description, variables):
-        case = Case(seed, network, kind, os.path.join(folder, f"{network}-{kind}-{seed}.safetensors"))
+        case = Case(
+            seed, network, kind, os.path.join(folder, f"{network}-{kind}-{seed}.safetensors")
+        )
         weights.save(case.path, description, variables, {"front_end": dataclasses.asdict(FRONT)})
         cases.append(case)
 
     for network, filters in (QUICK_FILTERS if settings.quick else FILTERS).items():
         layers = tuple(Layer(_WIDTH, 1, 2, count) for count in filters)
-        description = Description(KINDS[network], layers, initialisation="uniform", channels=FRONT.bands if network == "1-D" else 0)
+        description = Description(
+            KINDS[network],
+            layers,
+            initialisation="uniform",
+            channels=FRONT.bands if network == "1-D" else 0,
+        )
         train = training.trainer(description, FRONT, classes, learning)
         for seed in settings.seeds:
-            add(seed, network, "random", description, training.network_variables(train.init(jax.random.key(seed))))
+            add(
+                seed,
+                network,
+                "random",
+                description,
+                training.network_variables(train.init(jax.random.key(seed))),
+            )
             state, accuracy = learnt(train, *clips[seed], learning, seed)
             add(seed, network, "trained", description, training.network_variables(state))
             accuracies.append({**cases[-1].named(), "accuracy": accuracy, "chance": 1 / classes})
@@ -178,7 +322,15 @@ def _cases(settings: Settings, folder: str) -> tuple[list[Case], list[dict[str, 
         description = Description(KINDS["VGG-19"], AUTHORS_LAYERS[KINDS["VGG-19"]][:_VGG_LAYERS])
         _, given = weights.load(settings.vgg19)
         for seed in settings.seeds:
-            drawn = networks.build(description).init(jax.random.key(seed), np.zeros(FRONT.shape, np.float32))
+            drawn = networks.build(description).init(
+                jax.random.key(seed), np.zeros(FRONT.shape, np.float32)
+            )
             add(seed, "VGG-19", "random", description, drawn)
-            add(seed, "VGG-19", "ImageNet", description, {**given, "params": {name: given["params"][name] for name in drawn["params"]}})
+            add(
+                seed,
+                "VGG-19",
+                "ImageNet",
+                description,
+                {**given, "params": {name: given["params"][name] for name in drawn["params"]}},
+            )
     return cases, accuracies
