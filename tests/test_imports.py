@@ -7,6 +7,7 @@ import pytest
 
 LIBRARY = pathlib.Path(__file__).parents[1] / "audio_texture"
 BASE = {
+    "errors",
     "files",
     "headers",
     "paths",
