@@ -20,7 +20,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from audio_texture import auditory, canvas, matching, objective, quality, statistics
+from audio_texture import auditory, canvas, losses, quality, statistics
+from audio_texture.terms import waves
 
 # Halves of fewer frames say nothing about a recording, nor do recordings of less than so many seconds; to the ear those of less than twice as many.
 _FEWEST_FRAMES, _SHORTEST = 8, 0.5
@@ -149,7 +150,7 @@ def _seen_by(reference: np.ndarray, logs: Sequence[np.ndarray], width: int) -> _
     """What one of the references' log bands [T, B] makes the unit of."""
     mean, deviation = quality.standard(reference)
     directions = np.random.default_rng(width).standard_normal(
-        (width * len(mean), matching.DIRECTIONS), np.float32
+        (width * len(mean), waves.DIRECTIONS), np.float32
     )
     directions /= np.linalg.norm(directions, axis=0)
     found = lambda log: statistics.sorted_patches(
@@ -199,7 +200,7 @@ def _by_ear(
 @functools.partial(jax.jit, static_argnames="sample_rate")
 def _heard(wave: jax.Array, sample_rate: int) -> list[jax.Array]:
     """The groups of the ear's statistics of a wave [C, N] as vectors; their squared differences add up to the objective's distance."""
-    found = auditory.comparable(objective.auditory_statistics(sample_rate).fit(wave.T))
+    found = auditory.comparable(losses.auditory_statistics(sample_rate).fit(wave.T))
     return [
         jnp.ravel(values) / (unit * np.sqrt(values.size))
         for values, unit in zip(found, auditory.UNITS, strict=True)

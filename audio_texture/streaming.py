@@ -30,17 +30,21 @@ import scipy.fft
 
 from audio_texture import (
     audio,
+    base,
     canvas,
     files,
+    initialise,
+    layout,
     matching,
     mixing,
-    objective,
     optimize,
+    references,
+    scales,
     synthesis,
     walk,
 )
 from audio_texture.precision import single
-from audio_texture.recipes import Recipe
+from audio_texture.recipe import Recipe
 
 # Above this share of full scale peaks are rounded off: what is emitted cannot be lowered when a
 # louder moment comes. A stream is lowered to it beforehand where the references' peaks or those of
@@ -109,8 +113,8 @@ class Style(NamedTuple):
         )
         return (
             float(np.sqrt(np.average(np.square(self.levels), weights=weights)))
-            / (lost * self.recipe.level)
-            if self.recipe.level
+            / (lost * self.recipe.signal.level)
+            if self.recipe.signal.level
             else 1.0 / lost
         )
 
@@ -158,7 +162,7 @@ class Stream(NamedTuple):
       context, blend: see above, in samples.
       total: samples that a morph takes; 0 without one.
       start: (key, block's number, gains [C, T, G]) -> parameters to start it from.
-      where, piece: of the walk through the references' gains, see `synthesis.surveyed`.
+      where, piece: of the walk through the references' gains, see `initialise.fit_walk`.
     """
 
     style: Style
@@ -192,11 +196,11 @@ class Loop(NamedTuple):
 
 def check_recipe(recipe: Recipe) -> None:
     """Raises ValueError for a recipe that no stream can be made by."""
-    if recipe.canvas != "waveform":
+    if recipe.canvas.kind != "waveform":
         raise ValueError(
-            f"the recipe {recipe.name!r} has a {recipe.canvas} canvas; streams and loops need a waveform canvas, such as texture-fast has."
+            f"the recipe {recipe.name!r} has a {recipe.canvas.kind} canvas; streams and loops need a waveform canvas, such as texture-fast has."
         )
-    if recipe.normalised_by == "start":
+    if recipe.matching.normalised_by == "start":
         raise ValueError(
             "normalised_by must be target or nothing in a stream, whose blocks start from each other."
         )
@@ -214,25 +218,25 @@ def fit(
 ) -> Style:
     """Fits a style; arguments and errors as of `synthesis.prepare`."""
     check_recipe(recipe)
-    rate = synthesis.modelled_rate(recipe, sample_rate)
-    synthesis.check_mixture(
+    rate = references.model_sample_rate(recipe, sample_rate)
+    references.check_mixture(
         recipe, len(references), rate=rate, weights=weights, morph_to=morph_to, bands=bands
     )
     folded, factors = audio.fold_channels(references)
-    recipe, waves, weights = synthesis.as_modelled(
+    recipe, waves, weights = references.preprocess(
         recipe, folded, sample_rate=sample_rate, weights=weights, bands=bands
     )
     # On the grid of a block's length; loops of other lengths are interpolated from it.
-    samples = round(recipe.block_seconds * rate)
-    shown, shares = synthesis.for_canvas(waves, weights, bands)
-    balance = synthesis.balance_of(recipe, waves, rate, bands)
+    samples = round(recipe.matching.block_seconds * rate)
+    shown, shares = layout.combine_bands(waves, weights, bands)
+    balance = references.balance_of(recipe, waves, rate, bands)
     densities = [
         canvas.spectral_density(
-            wave, sample_rate=rate, samples=samples, smoothing_hz=recipe.smoothing_hz
+            wave, sample_rate=rate, samples=samples, smoothing_hz=recipe.canvas.smoothing_hz
         )
         for wave in shown
     ]
-    equaliser = synthesis.equaliser_of(recipe, rate)
+    equaliser = layout.equaliser_of(recipe, rate)
     used = [
         pair
         for pair, *ends in zip(zip(shown, densities), shares, morph_to or shares, strict=True)
@@ -267,9 +271,9 @@ def fit(
 
 def _objective(
     style: Style, weights: list[Any] | None = None, *, circular: bool = False
-) -> objective.Objective:
+) -> base.Objective:
     """The distance to a style under other weights than its own, which may be traced."""
-    numbers = style.recipe.numbers() | ({"balance": style.balance} if style.balance else {})
+    numbers = style.recipe.dynamic_hparams() | ({"balance": style.balance} if style.balance else {})
     return matching.style_objective(
         style.recipe,
         style.sample_rate,
@@ -410,15 +414,15 @@ def prepare(style: Style, *, seconds: float | None = None) -> Stream:
     if style.morph_to and not seconds:
         raise ValueError("a morph needs a stream that ends.")
     recipe, rate = style.recipe, style.sample_rate
-    equaliser = synthesis.equaliser_of(recipe, rate)
-    context, blend = _field(recipe, rate), synthesis.longest_window(recipe, rate)
-    most = round(recipe.block_seconds * rate)
+    equaliser = layout.equaliser_of(recipe, rate)
+    context, blend = _field(recipe, rate), layout.longest_window(recipe, rate)
+    most = round(recipe.matching.block_seconds * rate)
     # No longer than what is judged in one piece, and a length of fast transforms.
     samples = next((n for n in range(most, 0, -1) if scipy.fft.next_fast_len(n, real=True) == n), 1)
     emitted = samples - 2 * context - 3 * blend
     if emitted < context + blend:
         raise ValueError(
-            f"block_seconds={recipe.block_seconds:g} is too short: a block must hold the longest kernel thrice and a window four times, {(3 * context + 4 * blend) / rate:.3g} s."
+            f"block_seconds={recipe.matching.block_seconds:g} is too short: a block must hold the longest kernel thrice and a window four times, {(3 * context + 4 * blend) / rate:.3g} s."
         )
     noise = _circle(style, 0.0, samples)
 
@@ -448,7 +452,7 @@ def prepare(style: Style, *, seconds: float | None = None) -> Stream:
 
 def _surveyed(style: Style) -> tuple[walk.Map, float]:
     levels = canvas.part_levels(style.density_at(0.0))
-    return synthesis.surveyed(style.recipe, style.gains, style.sample_rate, levels=levels)
+    return initialise.fit_walk(style.recipe, style.gains, style.sample_rate, levels=levels)
 
 
 def begin(stream: Stream) -> State:
@@ -495,8 +499,8 @@ def step(stream: Stream, key: jax.Array, state: State) -> tuple[State, Block]:
         stream.optimizer,
         stream.optimizer.init(stream.start(key, state.block, style.gains[:, path]), data),
         data,
-        evaluations=style.recipe.evaluations,
-        tolerance=style.recipe.tolerance,
+        evaluations=style.recipe.optimiser.evaluations,
+        tolerance=style.recipe.optimiser.tolerance,
     )
     wave = np.asarray(stream.sketch.render(outcome.state.parameters, constants))
     first = stream.blend + stream.context
@@ -517,7 +521,7 @@ def _path(stream: Stream, key: jax.Array, state: State) -> tuple[np.ndarray, int
     Under no gains all is alike, but for the border: next to a quiet context even plain noise is an onset, and the loudest
     moments of most blocks grew there. One walk goes on from block to block, and so does its rhythm.
     """
-    hop = synthesis.equaliser_of(stream.style.recipe, stream.style.sample_rate).hop_length
+    hop = layout.equaliser_of(stream.style.recipe, stream.style.sample_rate).hop_length
     before, frames = round((stream.blend + stream.context) / hop), round(stream.length / hop)
     path = walk.wander(
         jax.random.fold_in(key, 2 * state.block + 1),
@@ -548,8 +552,8 @@ def prepare_loop(style: Style, *, seconds: float) -> Loop:
     recipe, rate = style.recipe, style.sample_rate
     if style.morph_to:
         raise ValueError("a loop has no end to morph to.")
-    samples = round(synthesis.check_seconds(seconds) * rate)
-    least = max(_field(recipe, rate), 2 * synthesis.longest_window(recipe, rate))
+    samples = round(references.check_seconds(seconds) * rate)
+    least = max(_field(recipe, rate), 2 * layout.longest_window(recipe, rate))
     if samples < least:
         raise ValueError(
             f"a loop of {seconds:g} s is shorter than the longest kernel or two windows, {least / rate:.3g} s."
@@ -589,8 +593,8 @@ def make_loop(
         loop.optimizer,
         state,
         data,
-        evaluations=recipe.evaluations,
-        tolerance=recipe.tolerance,
+        evaluations=recipe.optimiser.evaluations,
+        tolerance=recipe.optimiser.tolerance,
         on_chunk=on_chunk,
     )
     wave = loop.style.factors @ np.asarray(
@@ -605,7 +609,7 @@ def make_loop(
 def _circle(style: Style, place: float, samples: int) -> canvas.Canvas:
     """The canvas of a block or loop at a place of a morph."""
     equaliser, density = (
-        synthesis.equaliser_of(style.recipe, style.sample_rate),
+        layout.equaliser_of(style.recipe, style.sample_rate),
         style.density_at(place),
     )
     sizes = {"sample_rate": style.sample_rate, "samples": samples, "equaliser": equaliser}
@@ -618,7 +622,7 @@ def _circle(style: Style, place: float, samples: int) -> canvas.Canvas:
 
 def _field(recipe: Recipe, rate: int) -> int:
     """Samples that the longest kernel and its windows see."""
-    return max(matching.field_samples(recipe, rate), synthesis.longest_window(recipe, rate))
+    return max(scales.field_samples(recipe, rate), layout.longest_window(recipe, rate))
 
 
 def _colour(density: np.ndarray, samples: int) -> np.ndarray:

@@ -32,7 +32,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
-from audio_texture import audio, infinite_width, objective, phase, sounds, spectrogram
+from audio_texture import audio, combinators, infinite_width, losses, phase, sounds, spectrogram
 from audio_texture.layer import Layer
 from launch import cli, given, interrupts, run_io
 
@@ -68,17 +68,17 @@ def style_distance(name: str) -> dict[str, Any]:
         compile_s, run_ms = _timed(matmuls, x, y)
     else:
         if name == "closed-form":
-            style = objective.infinite_gram([LAYERS])
+            style = losses.infinite_gram([LAYERS])
         else:
             from audio_texture import networks
 
             net = networks.FrequencyAsChannels(LAYERS)
             features = lambda weights, x: {"relu_1": net.apply(weights, x)["relu_1"]}
-            style = objective.of_network(
+            style = combinators.of_network(
                 net.init,
                 features,
                 jax.random.key(1),
-                objective.gram(form={"explicit": "direct", "frames": "frames"}[name]),
+                losses.gram(form={"explicit": "direct", "frames": "frames"}[name]),
             )
         target = jax.jit(style.fit)(y)
         compile_s, run_ms = _timed(

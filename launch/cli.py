@@ -24,7 +24,17 @@ import numpy as np
 import tqdm
 from absl import app, flags
 
-from audio_texture import audio, optimize, paths, recipes, sounds, synthesis
+from audio_texture import (
+    audio,
+    choices,
+    optimize,
+    paths,
+    recipes,
+    references,
+    scales,
+    sounds,
+    synthesis,
+)
 from launch import environment, interrupts
 from launch.paths import define_path, define_paths, expanded
 
@@ -166,7 +176,7 @@ def recipe_from_flags(
         with naming(name):
             given[name] = recipes.parsed(name, value)
     try:
-        return dataclasses.replace(recipe, **given)
+        return recipe.replace(**given)
     except ValueError as error:
         # Choices go together or not: the flag to name is one that the complaint speaks of.
         named = next(
@@ -194,7 +204,7 @@ def base_recipe(values: dict[str, Any], *, task: str) -> recipes.Recipe:
             recipe = recipes.for_transfer(recipe)
     if values["weights_file"]:
         with naming("weights_file"):
-            recipe = synthesis.of_weights(recipe, values["weights_file"])
+            recipe = recipes.from_weights(recipe, values["weights_file"])
     return recipe
 
 
@@ -352,7 +362,7 @@ def _bands(
                 f"{','.join(names)} leave frequencies out: low and high must both stand."
             )
     with naming("crossover_hz"):
-        edges = list(map(recipes.number, crossovers))
+        edges = list(map(choices.number, crossovers))
         if (
             len(edges) != len(names) - 1
             or edges != sorted(set(edges))
@@ -372,12 +382,12 @@ def reference_check(recipe: recipes.Recipe) -> Callable[[np.ndarray, int, str], 
     """What `read_inputs` checks for a recipe: that its scales fit the rate, and the sound the recipe."""
 
     def check(wave, rate, name):
-        modelled = synthesis.modelled_rate(recipe, rate)
+        modelled = references.model_sample_rate(recipe, rate)
         with naming("time_scale"):
-            recipes.at_scales(dataclasses.replace(recipe, frequency_scale=""), modelled)
+            scales.at_scales(recipe.replace(frequency_scale=""), modelled)
         with naming("frequency_scale"):
-            recipes.at_scales(recipe, modelled)
-        synthesis.check_reference(recipe, wave, sample_rate=rate, name=name)
+            scales.at_scales(recipe, modelled)
+        references.check_reference(recipe, wave, sample_rate=rate, name=name)
 
     return check
 
@@ -397,19 +407,22 @@ def check_mixture(config: dict[str, Any], recipe: recipes.Recipe, rate: int) -> 
     """UserError where the recipe cannot mix a configuration's inputs so; rate: of the inputs, in Hz."""
     mixture = mixture_of(config)
     with naming("bands" if mixture["bands"] else "morph_to" if mixture["morph_to"] else "weights"):
-        synthesis.check_mixture(
-            recipe, len(config["inputs"]), rate=synthesis.modelled_rate(recipe, rate), **mixture
+        references.check_mixture(
+            recipe,
+            len(config["inputs"]),
+            rate=references.model_sample_rate(recipe, rate),
+            **mixture,
         )
 
 
 def say_scales(asked: recipes.Recipe, kept: recipes.Recipe, rate: int) -> None:
     """Lines on what the kernels see, and on those too long for the inputs; rate: the modelled one, in Hz."""
-    if kept.views != recipes.at_scales(asked, rate).views:
+    if kept.views != scales.at_scales(asked, rate).views:
         say(
             f"Kernels too long for the input are left out; views: {' '.join(map(str, kept.views)) or 'none'}"
         )
     if kept.views:
-        say(f"What kernels see: {recipes.scales(kept, rate)}")
+        say(f"What kernels see: {scales.describe_scales(kept, rate)}")
 
 
 def _weights(texts: Sequence[str] | None, inputs: int) -> list[float]:
@@ -495,8 +508,8 @@ def describe_use(
         )
     rest = length is None or read < length - int(begin * rate)
     limit = f"--{flag}_seconds"
-    if read >= synthesis.LONGEST_SECONDS * rate - 1 and flag:
-        limit += f"; {synthesis.LONGEST_SECONDS:g} s is the longest that can be made"
+    if read >= references.LONGEST_SECONDS * rate - 1 and flag:
+        limit += f"; {references.LONGEST_SECONDS:g} s is the longest that can be made"
     if used < read:
         shown = "less than 0.01 s" if read - used < 0.01 * rate else brief(read - used)
         text += f"{brief(used)} of {brief(read)} used: silence at its ends is left out ({shown})"

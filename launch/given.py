@@ -10,7 +10,7 @@ from typing import Any
 
 from absl import flags
 
-from audio_texture import choices, recipes
+from audio_texture import effects, recipes
 from launch import cli
 
 # What says where and how, not what: these go with --config.
@@ -83,18 +83,18 @@ def of_recipe(
     mixed: bool = False,
 ) -> dict[str, str]:
     """Those of the named flags that set a choice without effect, with the reason; values: of all
-    flags; see `choices.without_effect`.
+    flags; see `effects.without_effect`.
 
     A value without which the other choices would not go together is needed, and so is none of them.
     """
-    found = choices.without_effect(recipe, flag_names, program=program, mixed=mixed)
+    found = effects.without_effect(recipe, flag_names, program=program, mixed=mixed)
     base = cli.base_recipe(dict(values), task=recipe.task) if found else recipe
 
     def needed(name):
         if name == "seed":
             return False
         try:
-            dataclasses.replace(recipe, **{name: getattr(base, name)})
+            recipe.replace(**{name: getattr(base, name)})
         except ValueError:
             return True
         return False

@@ -163,11 +163,10 @@ def _make_sound(
     (sample, name, problem, seed), values = job, flags.FLAGS.flag_values_dict()
     kept = checkpoint_name(sample)
     output.begin(name, kept)
-    bar = cli.ProgressBar(recipe.evaluations, name)
+    bar = cli.ProgressBar(recipe.optimiser.evaluations, name)
     with cli.naming("resume") if resume else contextlib.nullcontext():
         texture = synthesis.run(
             problem,
-            recipe,
             jax.random.key(seed),
             max_seconds=values["max_seconds"],
             checkpoint_path=output.path(kept),

@@ -26,7 +26,7 @@ import jax
 import numpy as np
 from absl import flags
 
-from audio_texture import audio, files, optimize, recipes, streaming, synthesis
+from audio_texture import audio, files, optimize, recipes, references, streaming
 from launch import cli, given, interrupts, records, run_io, runs
 
 cli.define_recipe_flags()
@@ -118,9 +118,9 @@ def main() -> int:
 
 
 def _check_flags(seconds: float, piped: bool) -> None:
-    if not (seconds == 0 or synthesis.SHORTEST_SECONDS <= seconds < float("inf")):
+    if not (seconds == 0 or references.SHORTEST_SECONDS <= seconds < float("inf")):
         raise cli.UserError(
-            f"--seconds: {seconds:g} s must be 0 (until interrupted) or at least {synthesis.SHORTEST_SECONDS:g} s."
+            f"--seconds: {seconds:g} s must be 0 (until interrupted) or at least {references.SHORTEST_SECONDS:g} s."
         )
     for name in given.OF_MIXTURE:
         if _TARGET.value and given.given(name):
@@ -495,7 +495,7 @@ def _write_stream(stream: streaming.Stream, sink: _File | _Pipe, wanted: int) ->
 
 
 def _write_loop(loop: streaming.Loop, sink: _File | _Pipe) -> int:
-    bar = cli.ProgressBar(loop.style.recipe.evaluations, os.path.basename(sink.path))
+    bar = cli.ProgressBar(loop.style.recipe.optimiser.evaluations, os.path.basename(sink.path))
     # Ctrl-C waits until what the optimiser came to is written.
     with optimize.Interrupts() as late:
         made = streaming.make_loop(

@@ -41,7 +41,7 @@ import numpy as np
 import tqdm
 from absl import flags
 
-from audio_texture import audio, files, optimize, recipes, synthesis
+from audio_texture import audio, batch, files, optimize, recipes, synthesis
 from launch import cli, given, records, run_io
 from launch import runs as run_files
 
@@ -370,7 +370,7 @@ def grouped(runs: Sequence[Run], program: Any) -> tuple[dict[Hashable, list[Run]
     # Sounds are read and looked at once for all runs that differ in seeds and numbers alone.
     known: dict[Hashable, tuple[Hashable, str]] = {}
     for run in runs:
-        structure = recipes.Recipe.from_json(run.config["recipe"]).structure()
+        structure = recipes.Recipe.from_json(run.config["recipe"]).static_config()
         asked = structure, json.dumps({**run.config, "recipe": None, "seed": None}, sort_keys=True)
         if asked not in known:
             try:
@@ -489,7 +489,7 @@ def make(
     """Makes a group's runs in batches; False where Ctrl-C ended it. A batch that does not fit into memory is halved.
 
     done: called with each run that was made, and its seconds. failed: with each that was not, and why. on_chunk: as of
-    `synthesis.run_batch`.
+    `batch.run_batch`.
     """
     problems, left, size = Problems(program), list(group), 0
     while left:
@@ -511,9 +511,8 @@ def make(
         # Ctrl-C waits until what is complete is written.
         with optimize.Interrupts() as interrupts:
             try:
-                made = synthesis.run_batch(
+                made = batch.run_batch(
                     prepared,
-                    chosen,
                     keys,
                     mesh=mesh,
                     size=size,
@@ -552,9 +551,7 @@ def batch_size(runs: int, problem: synthesis.Problem, mesh: jax.sharding.Mesh | 
         memory = jax.local_devices()[0].memory_stats()
         # Where a device does not tell, all are tried, and halved if they do not fit.
         free = memory["bytes_limit"] - memory["bytes_in_use"] if memory else sys.maxsize
-        most = devices * synthesis.fitting_batch(
-            problem, of_device, memory=int(MEMORY_SHARE * free)
-        )
+        most = devices * batch.fitting_batch(problem, of_device, memory=int(MEMORY_SHARE * free))
     return math.ceil(runs / math.ceil(runs / most))
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from audio_texture import audio, quality, recipes, synthesis
+from audio_texture import audio, quality, recipes, references, synthesis
 from launch import cli, given, run_io, runs
 
 cli.define_recipe_flags()
@@ -30,7 +30,7 @@ cli.define_mixture_flags()
 flags.DEFINE_float(
     "seconds",
     5.0,
-    f"Length of the result, in seconds: {synthesis.SHORTEST_SECONDS:g} to {synthesis.LONGEST_SECONDS:g}.",
+    f"Length of the result, in seconds: {references.SHORTEST_SECONDS:g} to {references.LONGEST_SECONDS:g}.",
 )
 flags.DEFINE_integer(
     "samples",
@@ -81,7 +81,7 @@ def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]
     recipe = recipes.Recipe.from_json(config["recipe"])
     references, rate = cli.read_inputs(config["inputs"], cli.reference_check(recipe))
     with cli.naming("seconds"):
-        synthesis.check_seconds(config["seconds"])
+        references.check_seconds(config["seconds"])
     with cli.naming("output_format"):
         samples = round(config["seconds"] * rate)
         audio.check_writable(
@@ -98,7 +98,7 @@ def shape_of(
 ) -> Hashable:
     """What decides which compiled programs a run needs."""
     mixture = cli.mixture_of(config)
-    return synthesis.shape_of(
+    return synthesis.compile_key(
         recipe,
         references,
         sample_rate=rate,
@@ -150,8 +150,8 @@ def main() -> int:
     cli.say_held()
     cli.say_scales(
         recipe,
-        synthesis.fitted(recipe, references, sample_rate=rate),
-        synthesis.modelled_rate(recipe, rate),
+        references.fit_kernels(recipe, references, sample_rate=rate),
+        references.model_sample_rate(recipe, rate),
     )
     jobs = [(name, problem, config["seed"] + sample) for sample, name in enumerate(names)]
     output, made, rows, status = runs.make_sounds(

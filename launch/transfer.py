@@ -12,7 +12,6 @@ optimisation after the evaluations at hand and writes what there is (exit status
 """
 
 import concurrent.futures
-import dataclasses
 import os
 from collections.abc import Collection, Hashable, Sequence
 from typing import Any
@@ -20,7 +19,16 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from audio_texture import audio, quality, recipes, synthesis
+from audio_texture import (
+    audio,
+    choices,
+    quality,
+    recipes,
+    references,
+    scales,
+    style_transfer,
+    synthesis,
+)
 from launch import cli, given, run_io, runs
 
 cli.define_recipe_flags("transfer", several=("style_weight",))
@@ -31,7 +39,7 @@ _CONTENT = cli.define_path(
 )
 _STYLE = cli.define_path("style", f"{cli.EMBEDDED}rain", "Sound whose texture it is given.")
 for _name, _seconds, _most in (
-    ("content", synthesis.LONGEST_SECONDS, synthesis.LONGEST_SECONDS),
+    ("content", references.LONGEST_SECONDS, references.LONGEST_SECONDS),
     ("style", 10.0, 60),
 ):
     flags.DEFINE_float(
@@ -73,12 +81,12 @@ def configure(values: dict[str, Any]) -> dict[str, Any]:
     recipe = cli.recipe_from_flags(values, task="transfer")
     with cli.naming("style_weight"):
         weights = (
-            list(map(recipes.number, values["style_weight"]))
+            list(map(choices.number, values["style_weight"]))
             if values["style_weight"]
-            else [recipe.style_weight]
+            else [recipe.term("style").weight]
         )
         for weight in weights:
-            dataclasses.replace(recipe, style_weight=weight)
+            recipe.replace(style_weight=weight)
     sounds = {}
     for name in ("content", "style"):
         with cli.naming(name):
@@ -89,7 +97,9 @@ def configure(values: dict[str, Any]) -> dict[str, Any]:
                 "sha256": cli.digest(values[name]),
             }
     plain = {name: values[name] for name in ("seed", "output_format")}
-    plain["weights_sha256"] = cli.digest(recipe.weights_file) if recipe.weights_file else None
+    plain["weights_sha256"] = (
+        cli.digest(recipe.network.weights_file) if recipe.network.weights_file else None
+    )
     return {
         **sounds,
         "style_weights": weights,
@@ -105,8 +115,8 @@ def without_effect(
     """Those of the named flags that do nothing in a run whose flags have these values, with the
     reason. config: of `configure`.
     """
-    recipe = dataclasses.replace(
-        recipes.Recipe.from_json(config["recipe"]), style_weight=max(config["style_weights"])
+    recipe = recipes.Recipe.from_json(config["recipe"]).replace(
+        style_weight=max(config["style_weights"])
     )
     own = given.of_sources({name: [config[name]["source"]] for name in SOURCES}, names)
     return own | given.of_recipe(values, recipe, names, program="transfer")
@@ -118,9 +128,11 @@ def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]
     """
     recipe = recipes.Recipe.from_json(config["recipe"])
     with cli.naming("weights_file"):
-        if recipe.weights_file and config.get("weights_sha256") != cli.digest(recipe.weights_file):
+        if recipe.network.weights_file and config.get("weights_sha256") != cli.digest(
+            recipe.network.weights_file
+        ):
             raise ValueError(
-                f"{recipe.weights_file!r} is not the file that the configuration was made with."
+                f"{recipe.network.weights_file!r} is not the file that the configuration was made with."
             )
     sounds, rate = cli.read_inputs(
         [config["content"], config["style"]],
@@ -128,9 +140,9 @@ def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]
         named=("content", "style"),
     )
     with cli.naming("content"):
-        synthesis.check_seconds(sounds[0].shape[1] / rate)
+        references.check_seconds(sounds[0].shape[1] / rate)
     with cli.naming("content_views"):
-        synthesis.check_content(recipe, sounds[0], sample_rate=rate)
+        references.check_content(recipe, sounds[0], sample_rate=rate)
     with cli.naming("output_format"):
         channels, samples = sounds[0].shape
         audio.check_writable(
@@ -143,7 +155,7 @@ def shape_of(
     config: dict[str, Any], recipe: recipes.Recipe, sounds: Sequence[np.ndarray], rate: int
 ) -> Hashable:
     """What decides which compiled programs a run needs."""
-    return synthesis.shape_of_transfer(_unweighted(recipe), *sounds, sample_rate=rate)
+    return style_transfer.compile_key(_unweighted(recipe), *sounds, sample_rate=rate)
 
 
 def prepare(
@@ -155,10 +167,8 @@ def prepare(
 ) -> synthesis.Problem:
     """The configuration's problem at its first style weight. UserError where a view does not fit the rate. like: see `synthesis.prepare`."""
     with cli.naming("views"):
-        problem = synthesis.prepare_transfer(
-            _unweighted(recipe), *sounds, sample_rate=rate, like=like
-        )
-    return synthesis.reweighted(problem, style=config["style_weights"][0])
+        problem = style_transfer.prepare(_unweighted(recipe), *sounds, sample_rate=rate, like=like)
+    return style_transfer.reweighted(problem, style=config["style_weights"][0])
 
 
 def measures(wave: np.ndarray, sounds: Sequence[np.ndarray], rate: int) -> dict[str, Any]:
@@ -167,7 +177,7 @@ def measures(wave: np.ndarray, sounds: Sequence[np.ndarray], rate: int) -> dict[
 
 
 def _unweighted(recipe: recipes.Recipe) -> recipes.Recipe:
-    return dataclasses.replace(recipe, style_weight=1.0)
+    return recipe.replace(style_weight=1.0)
 
 
 def main() -> int:
@@ -191,10 +201,12 @@ def main() -> int:
     # One problem, whose compiled programs serve every weight.
     problem = prepare({**config, "style_weights": [1.0]}, recipe, sounds, rate)
     cli.say_held()
-    for line in synthesis.fields_of(recipe, synthesis.modelled_rate(recipe, rate)):
+    for line in scales.describe_receptive_fields(
+        recipe, references.model_sample_rate(recipe, rate)
+    ):
         cli.say(line)
     jobs = [
-        (name, synthesis.reweighted(problem, style=weight), config["seed"])
+        (name, style_transfer.reweighted(problem, style=weight), config["seed"])
         for name, weight in zip(names, weights, strict=True)
     ]
     # The originals are judged while the results are made, which leaves half of two cores idle.

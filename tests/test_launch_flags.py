@@ -1,7 +1,6 @@
 """Flags as users give them: those that do nothing are refused, paths are what they say, the
 environment changes no samples."""
 
-import dataclasses
 import json
 import os
 import re
@@ -15,7 +14,7 @@ import pytest
 import soundfile
 from conftest import complaints, crackle, launched
 
-from audio_texture import paths, recipes, synthesis
+from audio_texture import effects, paths, recipes, style_transfer, views
 from launch import given, insights
 from launch.paths import expanded
 
@@ -228,25 +227,24 @@ def test_figures_without_recordings_are_known():
 
 def test_every_flag_of_a_recipe_is_judged():
     """Catches a field that is new, and of which no one said when it does nothing."""
-    from audio_texture import choices
 
-    assert set(choices.RULES) - {"seed"} == set(given.RECIPE_FLAGS) - {"recipe"}
+    assert set(effects.RULES) - {"seed"} == set(given.RECIPE_FLAGS) - {"recipe"}
 
 
 def test_a_misspelt_distance_is_refused(folder):
     """`reweighted(problem, styel=2)` came back as if nothing had been asked."""
     wave = crackle(4000)
-    recipe = recipes.View.parse("bins@32/16:1")
-    recipe = dataclasses.replace(
-        recipes.named("transfer"), views=(recipe,), auditory_weight=0.0, rhythm_weight=0.0
+    recipe = views.View.parse("bins@32/16:1")
+    recipe = recipes.named("transfer").replace(
+        views=(recipe,), auditory_weight=0.0, rhythm_weight=0.0
     )
-    problem = synthesis.prepare_transfer(recipe, wave, crackle(4000, seed=1), sample_rate=8000)
+    problem = style_transfer.prepare(recipe, wave, crackle(4000, seed=1), sample_rate=8000)
     with pytest.raises(ValueError, match="'styel' is no distance.*style, content"):
-        synthesis.reweighted(problem, styel=2.0)
+        style_transfer.reweighted(problem, styel=2.0)
     key = jax.random.key(0)
     once, twice = (
-        problem.begin(key)[1]["weights"],
-        synthesis.reweighted(problem, style=2.0).begin(key)[1]["weights"],
+        problem.init(key)[1]["weights"],
+        style_transfer.reweighted(problem, style=2.0).begin(key)[1]["weights"],
     )
     assert twice["style"] == 2 * once["style"] and twice["content"] == once["content"]
 

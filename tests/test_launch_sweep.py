@@ -300,7 +300,6 @@ from launch import cli, sweep, texture
 
 import jax
 from absl import flags
-from audio_texture import synthesis
 
 def planned(*arguments):
     flags.FLAGS.unparse_flags()
@@ -323,13 +322,13 @@ zipped = [run.values for run in runs]
 
 # Memory for two runs at a time, and one that no memory is enough for.
 found, runs, groups, failures = planned("--recipe=texture-fast", "--views=mel8@32/8:2", "--evaluations=2", "--seconds=0.3", "--sweep=seed=0:6", "--batch=5")
-sizes, run_batch = [], synthesis.run_batch
+sizes, run_batch = [], batch.run_batch
 def short_of_memory(problems, recipes, keys, **options):
     sizes.append(len(problems))
     if len(problems) > 2 or jax.random.key_data(keys)[-1, -1] == 6 :
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 1 bytes.")
     return run_batch(problems, recipes, keys, **options)
-synthesis.run_batch = short_of_memory
+batch.run_batch = short_of_memory
 (group,), made, lost = groups.values(), [], []
 complete = sweep.make(group, texture, None, lambda run, texture, seconds: made.append(run.values["seed"]), lambda run, message: lost.append((run.values["seed"], message)))
 print(json.dumps({"thousand": thousand, "several": several, "zipped": zipped, "memory": [complete, sizes, made, lost]}))

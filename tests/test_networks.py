@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from conftest import relative_error
 
-from audio_texture import networks, objective
+from audio_texture import combinators, losses, networks
 from audio_texture.layer import Description, Layer, cut_after, receptive_fields
 from audio_texture.networks import (
     BatchNormalisation,
@@ -345,11 +345,11 @@ def test_every_network_goes_through_the_same_objective(kind):
     layers = SMALL if not kind.startswith("vgg") else ()
     names = ["relu1_1"] if kind.startswith("vgg") else ["relu_1", "pool_1"]
     description = cut_after(Description(kind, layers, "uniform"), names)
-    style = objective.of_network(
+    style = combinators.of_network(
         build(description).init,
         networks.features(description, names),
         jax.random.key(0),
-        objective.gram(),
+        losses.gram(),
     )
     target = jax.jit(style.fit)(PICTURE)
     at, gradient = jax.jit(jax.value_and_grad(lambda x: style.distance(target, x)[0]))(
@@ -364,11 +364,11 @@ def test_grams_of_both_forms_agree_in_two_dimensions():
     description = Description("2d", (Layer(3, 1, 2, 6),))
     losses = []
     for form in ("direct", "frames"):
-        style = objective.of_network(
+        style = combinators.of_network(
             build(description).init,
             networks.features(description, ["relu_1"]),
             jax.random.key(0),
-            objective.gram(form=form),
+            losses.gram(form=form),
         )
         losses.append(float(style.distance(style.fit(PICTURE), PICTURE[::-1] ** 2)[0]))
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)

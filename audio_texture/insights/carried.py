@@ -1,6 +1,5 @@
 """Claim 3, second half: which of pitch, envelope, rate and rhythm a texture made by its Gram alone has of its reference."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import scipy.fft
 
-from audio_texture import quality, sounds
+from audio_texture import quality, recipes, sounds
 from audio_texture.insights.experiment import (
     RATE,
     Numbers,
@@ -23,10 +22,10 @@ from audio_texture.insights.experiment import (
     procedural,
     textures,
 )
-from audio_texture.recipes import Recipe, View
+from audio_texture.views import View
 
 # A Gram and nothing else: the canvas starts as the authors' does, which knows nothing of the reference.
-RECIPE = Recipe(
+RECIPE = recipes.make(
     name="gram-alone",
     summary="Gram of infinitely many filters of one and four frames, 56 ms at most, from the authors' uniform start.",
     canvas="spectrogram",
@@ -66,7 +65,7 @@ def measure(settings: Settings) -> Numbers:
     sounds of a seed, adjusted so that an estimate that has nothing to do with it has 0 on average.
     """
     seconds, count, evaluations = (2.0, 12, 60) if settings.quick else (4.0, 24, 100)
-    recipe = dataclasses.replace(RECIPE, evaluations=evaluations)
+    recipe = RECIPE.replace(evaluations=evaluations)
     rows: list[dict[str, Any]] = []
     sounds_found: list[dict[str, Any]] = []
     for seed in settings.seeds:

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import scipy.fft
 
-from audio_texture import quality, sounds
+from audio_texture import quality, recipes, sounds
 from audio_texture.insights.experiment import (
     RATE,
     Numbers,
@@ -21,7 +21,8 @@ from audio_texture.insights.experiment import (
     recorded,
     textures,
 )
-from audio_texture.recipes import Recipe, View
+from audio_texture.recipe import Recipe
+from audio_texture.views import View
 
 PITCH, _HARMONICS, _WIDTH = 350.0, 10, 11
 # Name -> kind, and how many times as many filters as the 2-D network: a 2-D filter stands at every bin, with the rows of its kernel, a 1-D
@@ -86,7 +87,7 @@ def measure(settings: Settings) -> Numbers:
 
 def recipe_of(kind: str, filters: int, evaluations: int) -> Recipe:
     """The paper's road with a network of a kind; its distance relative to the target, since filters are not the authors' 4096."""
-    return Recipe(
+    return recipes.make(
         name=f"one-layer-{kind}",
         summary="One layer of random filters on a log spectrogram.",
         canvas="spectrogram",

@@ -5,7 +5,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
-from audio_texture import quality, sounds, statistics
+from audio_texture import quality, recipes, sounds, statistics
 from audio_texture.insights.experiment import (
     RATE,
     Interval,
@@ -21,7 +21,7 @@ from audio_texture.insights.experiment import (
     procedural,
     textures,
 )
-from audio_texture.recipes import Recipe, View
+from audio_texture.views import View
 
 WINDOW_MS, HOP_MS = 32.0, 16.0
 # Receptive field over period; the theory has the knee at one, where a kernel begins to hold an event and the next one.
@@ -43,7 +43,7 @@ def measure(settings: Settings) -> Numbers:
     rows: list[dict[str, Any]] = []
     for width in widths:
         field = (WINDOW_MS + (width - 1) * HOP_MS) / 1000
-        recipe = Recipe(
+        recipe = recipes.make(
             "one-width",
             "Kernels of one width alone.",
             views=(View(24, (width,), WINDOW_MS, HOP_MS),),

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 
-from audio_texture import recipes, sounds, synthesis, training
+from audio_texture import recipes, sounds, training
+from audio_texture.choices import Tap
 from audio_texture.insights.experiment import (
     RATE,
     Numbers,
@@ -31,7 +32,7 @@ from audio_texture.insights.experiment import (
     textures,
 )  # fmt: skip
 from audio_texture.layer import AUTHORS_LAYERS, Description, Layer
-from audio_texture.recipes import Recipe, Tap
+from audio_texture.recipe import Recipe
 
 FRONT = training.FrontEnd(sample_rate=RATE, n_fft=512, hop_length=128, bands=64, seconds=1.0)
 # Filters of each layer: those of launch.train, and fewer. Kernels of 11, as there, take five times as long in two dimensions.
@@ -90,11 +91,8 @@ def measure(settings: Settings) -> Numbers:
         "phase_momentum": 0.99,
     }
     # Distances in units of the start's, and no penalty on bounds beside them: those of other weights are of other sizes, and beside the penalty those of random ones stood still.
-    texture = dataclasses.replace(
-        recipes.named("paper-1d"), normalised_by="start", style_weight=1.0, **authors
-    )
-    inversion = dataclasses.replace(
-        recipes.named("mahendran-vedaldi"),
+    texture = recipes.named("paper-1d").replace(normalised_by="start", style_weight=1.0, **authors)
+    inversion = recipes.named("mahendran-vedaldi").replace(
         balanced=True,
         content_layers=(),
         variation_weight=0.0,
@@ -257,7 +255,7 @@ def _with(recipe: Recipe, case: Case, style: str, content: str) -> Recipe:
         "style_layers": (Tap(PLACES[case.network][style]),),
         "content_layers": (Tap(PLACES[case.network][content]),),
     }
-    return dataclasses.replace(synthesis.of_weights(recipe, case.path), **layers)
+    return recipes.from_weights(recipe, case.path).replace(**layers)
 
 
 def _references(
