@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from audio_texture import optimize, synthesis
+from audio_texture.config import Recipe
 from audio_texture.precision import single
-from audio_texture.recipe import Recipe
 from audio_texture.synthesis import Problem
 
 

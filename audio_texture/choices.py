@@ -3,7 +3,7 @@
 A field is declared by `choice`, which says under which name a user sets it (a flag of the programs,
 a keyword of `Recipe.replace`), what it means, in which range it may lie and how it enters compiled
 programs. `Stage` checks the ranges; what a stage demands of the other stages stands in its `check`.
-config.py has the stages of a run; the choices of a loss's terms stand beside the terms (terms.py).
+stages.py has the stages of a run; the choices of a loss's terms stand beside the terms (terms.py).
 """
 
 import dataclasses

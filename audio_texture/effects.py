@@ -12,8 +12,8 @@ import numpy as np
 from audio_texture import optimize
 from audio_texture.base import Term
 from audio_texture.choices import choice_name
+from audio_texture.config import Recipe
 from audio_texture.layer import receptive_fields
-from audio_texture.recipe import Recipe
 from audio_texture.terms import TERMS, of_inputs
 
 # What a recipe is run by: launch.texture, launch.transfer, launch.stream and launch.stream --loop.

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from audio_texture import canvas, walk
+from audio_texture.config import Recipe
 from audio_texture.layout import equaliser_of
-from audio_texture.recipe import Recipe
 
 # Of a walk through a reference, in seconds: what makes two moments alike around them, the shortest
 # jump, the mean way between jumps.

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.fft
 
 from audio_texture import canvas, phase, scales, spectrogram, views
-from audio_texture.recipe import Recipe
+from audio_texture.config import Recipe
 from audio_texture.views import View
 
 

@@ -12,7 +12,7 @@ import jax
 
 from audio_texture import combinators, scales, spectrogram, views
 from audio_texture.base import Objective
-from audio_texture.recipe import Recipe
+from audio_texture.config import Recipe
 from audio_texture.terms import TERMS, Context, of_inputs
 from audio_texture.terms.context import Weights, frames_in, mixed
 from audio_texture.views import View

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from audio_texture import audio, mixing, scales, spectrogram
+from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
-from audio_texture.recipe import Recipe
 from audio_texture.terms.waves import FINE, ONSET_STEP
 from audio_texture.views import View
 

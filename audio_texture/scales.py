@@ -5,9 +5,9 @@ import math
 
 import numpy as np
 
+from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
 from audio_texture.layer import Layer, receptive_field, receptive_fields
-from audio_texture.recipe import Recipe
 from audio_texture.views import View, parse_frequency
 
 # Rows and window in ms that a view of bins has on another scale: the authors' 90 rows an octave;

@@ -43,8 +43,8 @@ from audio_texture import (
     synthesis,
     walk,
 )
+from audio_texture.config import Recipe
 from audio_texture.precision import single
-from audio_texture.recipe import Recipe
 
 # Above this share of full scale peaks are rounded off: what is emitted cannot be lowered when a
 # louder moment comes. A stream is lowered to it beforehand where the references' peaks or those of

@@ -17,8 +17,8 @@ from audio_texture import (
     references,
     synthesis,
 )
+from audio_texture.config import Recipe
 from audio_texture.precision import single
-from audio_texture.recipe import Recipe
 from audio_texture.synthesis import CompiledFns, Problem
 
 

@@ -26,8 +26,8 @@ from audio_texture import (
     optimize,
     references,
 )
+from audio_texture.config import Recipe
 from audio_texture.precision import single
-from audio_texture.recipe import Recipe
 
 
 class CompiledFns(NamedTuple):

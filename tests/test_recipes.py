@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from audio_texture import choices, recipes, scales
 from audio_texture.layer import Layer
-from audio_texture.recipe import Recipe
+from audio_texture.config import Recipe
 from audio_texture.recipes import RECIPES
 from audio_texture.views import View
 

@@ -32,8 +32,8 @@ from audio_texture import (
     synthesis,
     training,
 )
+from audio_texture.config import Recipe
 from audio_texture.layer import Description, Layer
-from audio_texture.recipe import Recipe
 
 # Procedural and real sounds are both taken at this rate: the experiments are many small runs.
 RATE = 8000

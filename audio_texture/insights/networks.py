@@ -7,6 +7,7 @@ import numpy as np
 import scipy.fft
 
 from audio_texture import quality, recipes, sounds
+from audio_texture.config import Recipe
 from audio_texture.insights.experiment import (
     RATE,
     Numbers,
@@ -21,7 +22,6 @@ from audio_texture.insights.experiment import (
     recorded,
     textures,
 )
-from audio_texture.recipe import Recipe
 from audio_texture.views import View
 
 PITCH, _HARMONICS, _WIDTH = 350.0, 10, 11

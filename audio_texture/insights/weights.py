@@ -10,6 +10,7 @@ import numpy as np
 
 from audio_texture import recipes, sounds, training
 from audio_texture.choices import Tap
+from audio_texture.config import Recipe
 from audio_texture.insights.experiment import (
     RATE,
     Numbers,
@@ -32,7 +33,6 @@ from audio_texture.insights.experiment import (
     textures,
 )  # fmt: skip
 from audio_texture.layer import AUTHORS_LAYERS, Description, Layer
-from audio_texture.recipe import Recipe
 
 FRONT = training.FrontEnd(sample_rate=RATE, n_fft=512, hop_length=128, bands=64, seconds=1.0)
 # Filters of each layer: those of launch.train, and fewer. Kernels of 11, as there, take five times as long in two dimensions.
