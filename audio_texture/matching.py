@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from audio_texture import objective, spectrogram, views
-from audio_texture.layer import Description, Layer, cut_after, cut_to
+from audio_texture.layer import Layer, NetworkConfig, cut_after, cut_to
 from audio_texture.recipes import Recipe, View
 
 # Seconds, Antognini, Hoffman & Weiss 2019.
@@ -83,7 +83,7 @@ def field_samples(recipe: Recipe, rate: int, *, places: int = 1) -> int:
     return max(map(of_view, recipe.views), default=0)
 
 
-def of_file(recipe: Recipe) -> tuple[Description, Any]:
+def of_file(recipe: Recipe) -> tuple[NetworkConfig, Any]:
     """The network of a recipe's file of weights, and its variables."""
     path = recipe.weights_file
     return _loaded(
@@ -95,7 +95,7 @@ def of_file(recipe: Recipe) -> tuple[Description, Any]:
 
 # A preparation asks several times, a sweep for every run; VGG-19 takes a third of a second.
 @functools.lru_cache(maxsize=2)
-def _loaded(path: str, kind: str, changed: float | None) -> tuple[Description, Any]:
+def _loaded(path: str, kind: str, changed: float | None) -> tuple[NetworkConfig, Any]:
     from audio_texture import weights
 
     return weights.load(path, kind=kind)

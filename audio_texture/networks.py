@@ -1,7 +1,7 @@
 """CNNs on spectrograms, random or trained, whose activations are matched (Huzaifah & Wyse 2019; Ulyanov & Lebedev 2016).
 
 A network is a Flax module, `net.apply(variables, x)`, from one spectrogram x [T, F] to its taps, name -> [..., C]: the
-channels come last, the positions that the kernels slide over before them. `build` makes one of a `layer.Description`.
+channels come last, the positions that the kernels slide over before them. `build` makes one of a `layer.NetworkConfig`.
 
 T frames, F bins, C filters.
 """
@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from audio_texture.layer import INITIALISATIONS, PADDINGS, POOLINGS, Description, Layer, tap_names
+from audio_texture.layer import INITIALISATIONS, PADDINGS, POOLINGS, Layer, NetworkConfig, tap_names
 
 # The axis that training maps clips over, for the moments of batch normalisation.
 CLIPS = "clips"
@@ -156,7 +156,7 @@ class VGG19(nn.Module):
         return taps
 
 
-def build(description: Description) -> nn.Module:
+def build(description: NetworkConfig) -> nn.Module:
     """The network of a description."""
     d = description
     if d.kind.startswith("vgg19"):
@@ -168,7 +168,7 @@ def build(description: Description) -> nn.Module:
 
 
 def features(
-    description: Description, names: Sequence[str]
+    description: NetworkConfig, names: Sequence[str]
 ) -> Callable[[Any, jax.Array], dict[str, jax.Array]]:
     """(variables, x [T, F]) -> the named taps alone, which is what an objective takes. `layer.cut_after` checks the names."""
     net = build(description)
@@ -197,12 +197,12 @@ class Convolution(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, training: bool = False) -> jax.Array:
         width, dilation, filters, axes = (
-            self.layer.width,
+            self.layer.kernel_size,
             self.layer.dilation,
             self.layer.filters,
             x.ndim - 1,
         )
-        sizes = (width, self.layer.bins or width)[:axes]
+        sizes = (width, self.layer.kernel_bins or width)[:axes]
         spans = [(size - 1) * dilation + 1 for size in sizes]
         fan_in, fan_out = math.prod(sizes) * x.shape[-1], math.prod(sizes) * filters
         uniform = self.initialisation == "uniform"

@@ -17,8 +17,8 @@ from audio_texture.layer import (
     AUTHORS_LAYERS,
     INITIALISATIONS,
     KINDS,
-    Description,
     Layer,
+    NetworkConfig,
     cut_after,
     receptive_field,
     receptive_fields,
@@ -650,7 +650,7 @@ class Recipe:
                 "pooling must be mean with infinitely many filters: max pooling has no closed form."
             )
 
-    def description(self, width: int | tuple[int, int]) -> Description:
+    def description(self, width: int | tuple[int, int]) -> NetworkConfig:
         """The network of one kernel width, to its last layer that is matched."""
         frames, bins = width if isinstance(width, tuple) else (width, 0)
         if self.network == "1d-time":
@@ -661,7 +661,7 @@ class Recipe:
             if self.network.startswith("vgg19")
             else tuple(Layer(frames, self.dilation, self.pool, count, bins) for count in filters)
         )
-        whole = Description(self.network, layers, self.initialisation, self.padding, self.pooling)
+        whole = NetworkConfig(self.network, layers, self.initialisation, self.padding, self.pooling)
         asked = self._asked()
         names = [tap.name for layers in asked for tap in layers]
         cut = cut_after(whole, names) if names else whole
@@ -826,7 +826,7 @@ def scales(recipe: Recipe, sample_rate: int) -> str:
         if recipe.network == "1d-frequency":
             return text
         upright = [
-            dataclasses.replace(layer, width=layer.bins or layer.width)
+            dataclasses.replace(layer, kernel_size=layer.kernel_bins or layer.kernel_size)
             for layer in recipe.layers(width)
         ]
         return f"{text} x {view.height(receptive_field(upright), sample_rate)}"

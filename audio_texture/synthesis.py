@@ -954,7 +954,7 @@ def of_weights(recipe: Recipe, path: str) -> Recipe:
     }
     if description.kind.startswith("vgg19"):
         view = dataclasses.replace(
-            recipe.views[0] if recipe.views else matching.FINE, bands=0, widths=(layer.width,)
+            recipe.views[0] if recipe.views else matching.FINE, bands=0, widths=(layer.kernel_size,)
         )
         seen = {"filters": layer.filters}
     else:
@@ -964,7 +964,9 @@ def of_weights(recipe: Recipe, path: str) -> Recipe:
         )
         # Channels that are frames: it sees pieces of as many as it was trained on.
         width = (
-            (description.channels, layer.width) if description.kind == "1d-time" else layer.width
+            (description.channels, layer.kernel_size)
+            if description.kind == "1d-time"
+            else layer.kernel_size
         )
         view = View(front["bands"], (width,), window, hop)
         seen = {

@@ -25,7 +25,7 @@ import optax
 
 from audio_texture import audio, files, networks, sounds, spectrogram
 from audio_texture.datasets import Clip
-from audio_texture.layer import Description
+from audio_texture.layer import NetworkConfig
 
 EMBEDDED = "sound:"
 READOUTS = ("all", "mean")
@@ -353,7 +353,9 @@ def augment(key: jax.Array, x: jax.Array, *, shift: float, gain_db: float) -> ja
     return x
 
 
-def trainer(description: Description, front: FrontEnd, classes: int, settings: Settings) -> Trainer:
+def trainer(
+    description: NetworkConfig, front: FrontEnd, classes: int, settings: Settings
+) -> Trainer:
     """The classifier of a description, trained by Adam on the sum of the heads' cross-entropies.
 
     Raises ValueError for a network without batch normalisation, whose moments are a part of the state.

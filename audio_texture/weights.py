@@ -21,7 +21,7 @@ import numpy as np
 import safetensors
 
 from audio_texture import files, networks
-from audio_texture.layer import AUTHORS_LAYERS, Description, receptive_fields, tap_names
+from audio_texture.layer import AUTHORS_LAYERS, NetworkConfig, receptive_fields, tap_names
 
 Variables = dict[str, Any]
 _METADATA = "audio_texture"
@@ -29,7 +29,7 @@ _METADATA = "audio_texture"
 
 def save(
     path: str,
-    description: Description,
+    description: NetworkConfig,
     variables: Variables,
     notes: Mapping[str, Any] | None = None,
 ) -> None:
@@ -52,7 +52,7 @@ def save(
 
 def load(
     path: str, *, kind: str = "vgg19-grey", key: jax.Array | None = None
-) -> tuple[Description, Variables]:
+) -> tuple[NetworkConfig, Variables]:
     """A network and its weights, from our own .safetensors or, whatever its ending's format, from a file of VGG-19.
 
     VGG-19 is read from .pth (torchvision's state dict, either of PyTorch's formats, without PyTorch), .safetensors, .npz
@@ -74,10 +74,10 @@ def load(
     except _UNREADABLE as error:
         raise ValueError(f"{path!r} cannot be read as weights: {error}.") from error
     if _METADATA in metadata:
-        description = Description.from_json(json.loads(metadata[_METADATA])["network"])
+        description = NetworkConfig.from_json(json.loads(metadata[_METADATA])["network"])
         _check_shapes(repr(path), arrays, description)
         return description, flax.traverse_util.unflatten_dict(arrays, sep="/")
-    description = Description(kind)
+    description = NetworkConfig(kind)
     return description, _vgg19(
         repr(path), arrays, description, jax.random.key(0) if key is None else key
     )
@@ -89,7 +89,7 @@ def notes(path: str) -> dict[str, Any]:
         return json.loads(file.metadata()[_METADATA])["notes"]
 
 
-def _check_shapes(name: str, arrays: Mapping[str, np.ndarray], description: Description) -> None:
+def _check_shapes(name: str, arrays: Mapping[str, np.ndarray], description: NetworkConfig) -> None:
     """ValueError, naming the first difference, where arrays are not the variables of a network of that description."""
     span = max(
         int(side)
@@ -131,7 +131,7 @@ _TORCH_POSITIONS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
 
 
 def _vgg19(
-    name: str, arrays: Mapping[str, np.ndarray], description: Description, key: jax.Array
+    name: str, arrays: Mapping[str, np.ndarray], description: NetworkConfig, key: jax.Array
 ) -> Variables:
     names = [tap_names(description.kind, i)["conv"] for i in range(1, len(description.layers) + 1)]
     parameters, inputs = {}, 3
@@ -165,7 +165,7 @@ def _vgg19(
         }
         inputs = layer.filters
     if description.kind == "vgg19-random":
-        first = networks.build(Description(description.kind, description.layers[:1])).init(
+        first = networks.build(NetworkConfig(description.kind, description.layers[:1])).init(
             key, jnp.zeros((11, 11))
         )
         return {"params": {**parameters, "conv1_1": first["params"]["conv1_1"]}}

@@ -24,7 +24,7 @@ import tqdm
 from absl import flags
 
 from audio_texture import audio, checkpoint, datasets, files, optimize, training, weights
-from audio_texture.layer import Description, Layer
+from audio_texture.layer import Layer, NetworkConfig
 from launch import cli, given, interrupts, records, run_io, runs
 
 FILTERS = {"1d-frequency": (64, 64, 64), "1d-time": (64, 64, 64), "2d": (18, 36, 72)}
@@ -112,7 +112,7 @@ def main() -> int:
         )
     frames, bins = front.shape
     channels = {"1d-frequency": bins, "1d-time": frames, "2d": 0}[_NETWORK.value]
-    description = Description(_NETWORK.value, layers, initialisation="uniform", channels=channels)
+    description = NetworkConfig(_NETWORK.value, layers, initialisation="uniform", channels=channels)
     with cli.naming("data"):
         if _DATA.value:
             listing = datasets.survey(_DATA.value)

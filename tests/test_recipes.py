@@ -342,7 +342,7 @@ def test_time_scales_whatever_hop_and_rate(rate, choices, hop_ms):
         )
         if recipe.filters and recipe.network != "1d-time":
             assert (
-                max(layer.width for width in view.widths for layer in found.layers(width))
+                max(layer.kernel_size for width in view.widths for layer in found.layers(width))
                 <= recipes.WIDEST + 1
             )
     assert len(found.views) == 2 and found.rhythm_seconds == 1.5

@@ -13,7 +13,7 @@ from conftest import noise, relative_error
 
 from audio_texture import checkpoint, datasets, networks, training
 from audio_texture.datasets import Clip
-from audio_texture.layer import Description, Layer
+from audio_texture.layer import Layer, NetworkConfig
 from audio_texture.training import FrontEnd, Settings
 
 FRONT = FrontEnd(sample_rate=8000, n_fft=256, hop_length=128, bands=12, seconds=0.2)
@@ -382,7 +382,7 @@ SETTINGS = Settings(
 
 def described(kind="1d-frequency"):
     frames, bins = FRONT.shape
-    return Description(
+    return NetworkConfig(
         kind,
         (Layer(3, 1, 2, 6),),
         "uniform",

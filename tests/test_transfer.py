@@ -10,7 +10,7 @@ import pytest
 from conftest import correlated, correlation_of, crackle, noise
 
 from audio_texture import audio, networks, recipes, synthesis, weights
-from audio_texture.layer import Description, Layer
+from audio_texture.layer import Layer, NetworkConfig
 from audio_texture.recipes import Tap, View
 
 RATE = 8000
@@ -243,7 +243,7 @@ def trained(tmp_path_factory):
 
 
 def saved(path, seed, *, kind="1d-frequency", frames=40, layers=2):
-    description = Description(
+    description = NetworkConfig(
         kind,
         (Layer(3, 1, 2, 6),) * layers,
         "uniform",

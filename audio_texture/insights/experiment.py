@@ -28,7 +28,7 @@ from audio_texture import (
     synthesis,
     training,
 )
-from audio_texture.layer import Description, Layer
+from audio_texture.layer import Layer, NetworkConfig
 from audio_texture.recipes import Recipe
 
 # Procedural and real sounds are both taken at this rate: the experiments are many small runs.
@@ -285,7 +285,7 @@ def random_gram(kind: str, layer: Layer, key: jax.Array) -> objective.Objective:
     # Flax takes a second to import, which judging and drawing need not wait for.
     from audio_texture import networks
 
-    description = Description(kind, (layer,), padding="valid")
+    description = NetworkConfig(kind, (layer,), padding="valid")
     return objective.of_network(
         networks.build(description).init,
         networks.features(description, ["relu_1"]),

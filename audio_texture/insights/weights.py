@@ -30,7 +30,7 @@ from audio_texture.insights.experiment import (
     recorded_clips,
     textures,
 )  # fmt: skip
-from audio_texture.layer import AUTHORS_LAYERS, Description, Layer
+from audio_texture.layer import AUTHORS_LAYERS, Layer, NetworkConfig
 from audio_texture.recipes import Recipe, Tap
 
 FRONT = training.FrontEnd(sample_rate=RATE, n_fft=512, hop_length=128, bands=64, seconds=1.0)
@@ -300,7 +300,7 @@ def _cases(settings: Settings, folder: str) -> tuple[list[Case], list[dict[str, 
 
     for network, filters in (QUICK_FILTERS if settings.quick else FILTERS).items():
         layers = tuple(Layer(_WIDTH, 1, 2, count) for count in filters)
-        description = Description(
+        description = NetworkConfig(
             KINDS[network],
             layers,
             initialisation="uniform",
@@ -319,7 +319,7 @@ def _cases(settings: Settings, folder: str) -> tuple[list[Case], list[dict[str, 
             add(seed, network, "trained", description, training.network_variables(state))
             accuracies.append({**cases[-1].named(), "accuracy": accuracy, "chance": 1 / classes})
     if settings.vgg19:
-        description = Description(KINDS["VGG-19"], AUTHORS_LAYERS[KINDS["VGG-19"]][:_VGG_LAYERS])
+        description = NetworkConfig(KINDS["VGG-19"], AUTHORS_LAYERS[KINDS["VGG-19"]][:_VGG_LAYERS])
         _, given = weights.load(settings.vgg19)
         for seed in settings.seeds:
             drawn = networks.build(description).init(
