@@ -958,7 +958,7 @@ def of_weights(recipe: Recipe, path: str) -> Recipe:
         )
         seen = {"filters": layer.filters}
     else:
-        front = weights.notes(path)["front_end"]
+        front = weights.read_notes(path)["front_end"]
         window, hop = (
             1000 * front[name] / front["sample_rate"] for name in ("n_fft", "hop_length")
         )

@@ -8,7 +8,7 @@ import pytest
 from audio_texture import networks
 from audio_texture.layer import (
     KINDS,
-    Field,
+    ReceptiveField,
     Layer,
     NetworkConfig,
     cut_after,
@@ -56,7 +56,7 @@ def test_receptive_field_is_what_the_gradient_reaches(layers):
         jax.eval_shape(net.apply, params, x[: frames - 1])
 
 
-@pytest.mark.parametrize("field", ["width", "dilation", "pool", "filters"])
+@pytest.mark.parametrize("field", ["kernel_size", "dilation", "pool", "filters"])
 def test_sizes_below_one_are_refused(field):
     with pytest.raises(ValueError, match=f"a layer's {field} must be at least 1, got 0"):
         Layer(**{field: 0})
@@ -80,7 +80,7 @@ def test_receptive_fields_in_two_dimensions_are_what_the_gradient_reaches():
         "2d", (Layer(3, 1, 2, 6), Layer(2, 2, 1, 6)), padding="valid", pooling="mean"
     )
     field = receptive_fields(description)["conv_2"]
-    assert field == Field(8, 8)
+    assert field == ReceptiveField(8, 8)
     net = networks.build(description)
     x = np.random.default_rng(0).random((20, 20)).astype(np.float32)
     params = jax.jit(net.init)(jax.random.key(0), x)
@@ -102,8 +102,8 @@ def test_receptive_fields_of_the_authors():
     assert receptive_fields(NetworkConfig("2d"))["conv_1"].hertz(**sizes) == pytest.approx(
         11 * 22050 / 1024
     )
-    assert receptive_fields(NetworkConfig("1d-time"))["conv_2"] == Field(np.inf, 32)
-    assert receptive_fields(NetworkConfig("vgg19-grey"))["conv1_2"] == Field(5, 5)
+    assert receptive_fields(NetworkConfig("1d-time"))["conv_2"] == ReceptiveField(np.inf, 32)
+    assert receptive_fields(NetworkConfig("vgg19-grey"))["conv1_2"] == ReceptiveField(5, 5)
 
 
 def test_unknown_layers_are_refused_with_those_there_are():

@@ -307,7 +307,7 @@ def test_vgg19(first):
     with jax.numpy_rank_promotion("allow"):
         y = (
             (x[:, :, None] - np.float32(networks.IMAGENET_MEAN))
-            / np.float32(networks.IMAGENET_DEVIATION)
+            / np.float32(networks.IMAGENET_STD)
             if first == "grey"
             else x[:, :, None]
         )

@@ -38,7 +38,7 @@ def test_round_trip(tmp_path, kind):
     found, loaded = weights.load(str(tmp_path / "a.safetensors"))
     assert found == description
     jax.tree.map(np.testing.assert_array_equal, loaded, variables)
-    assert weights.notes(str(tmp_path / "a.safetensors")) == {"held_out": 3}
+    assert weights.read_notes(str(tmp_path / "a.safetensors")) == {"held_out": 3}
     assert os.listdir(tmp_path) == ["a.safetensors"]
     # What lies deeper than the taps that are asked for does no harm.
     cut = cut_after(found, ["relu_1"])
@@ -258,7 +258,7 @@ def test_vgg19(tmp_path, kernels, torch, form):
         "npz": (np.array([123.68, 116.779, 103.939]) / 255, 1 / 255),
         "h5": (np.array([103.939, 116.779, 123.68]) / 255, 1 / 255),
     }
-    mean, deviation = scale.get(form, (networks.IMAGENET_MEAN, networks.IMAGENET_DEVIATION))
+    mean, deviation = scale.get(form, (networks.IMAGENET_MEAN, networks.IMAGENET_STD))
     np.testing.assert_allclose(variables["constants"]["mean"], mean, rtol=1e-6)
     np.testing.assert_allclose(
         variables["constants"]["deviation"], np.broadcast_to(deviation, 3), rtol=1e-6
