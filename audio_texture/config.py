@@ -11,8 +11,8 @@ from audio_texture.choices import DYNAMIC, HOST, Stage, Tap, TermChoices, choice
 from audio_texture.errors import ChoiceError
 from audio_texture.layer import (
     AUTHORS_LAYERS,
-    Description,
     Layer,
+    NetworkConfig,
     cut_after,
     receptive_fields,
 )
@@ -198,7 +198,7 @@ class Recipe:
                 terms[term] = dataclasses.replace(self.term(term), **values)
         return dataclasses.replace(self, **fixed, **stages, terms=tuple(terms.values()))
 
-    def description(self, width: int | tuple[int, int]) -> Description:
+    def description(self, width: int | tuple[int, int]) -> NetworkConfig:
         """The network of one kernel width, to its last layer that is matched."""
         network = self.network
         frames, bins = width if isinstance(width, tuple) else (width, 0)
@@ -211,7 +211,7 @@ class Recipe:
             layers = tuple(
                 Layer(frames, network.dilation, network.pool, count, bins) for count in filters
             )
-        whole = Description(
+        whole = NetworkConfig(
             network.kind, layers, network.initialisation, network.padding, network.pooling
         )
         asked = self._asked()

@@ -10,7 +10,7 @@ import numpy as np
 
 from audio_texture import combinators
 from audio_texture.base import Objective
-from audio_texture.layer import Description, Layer, cut_after, cut_to
+from audio_texture.layer import Layer, NetworkConfig, cut_after, cut_to
 from audio_texture.views import View
 
 
@@ -131,7 +131,7 @@ def _outputs(
     return jax.vmap(of_stream, in_axes=1, out_axes=-3)(x)
 
 
-def load_network(recipe: Any) -> tuple[Description, Any]:
+def load_network(recipe: Any) -> tuple[NetworkConfig, Any]:
     """The network in a recipe's file of weights, and its variables. ValueError: `weights.load`."""
     path, kind = recipe.network.weights_file, recipe.network.kind
     changed = os.path.getmtime(path) if os.path.exists(path) else None
@@ -140,7 +140,7 @@ def load_network(recipe: Any) -> tuple[Description, Any]:
 
 # A preparation asks several times, a sweep for every run; VGG-19 takes a third of a second.
 @functools.lru_cache(maxsize=2)
-def _loaded(path: str, kind: str, changed: float | None) -> tuple[Description, Any]:
+def _loaded(path: str, kind: str, changed: float | None) -> tuple[NetworkConfig, Any]:
     from audio_texture import weights
 
     return weights.load(path, kind=kind)

@@ -277,13 +277,13 @@ def _diagonal_mean(values: jax.Array, layer: Layer) -> jax.Array:
     By doubling: sums over 1, 2, 4 ... taps, of which the width's binary digits pick theirs; log2(width) additions. Its gradient is
     the same of the cotangent between zeros.
     """
-    span = (layer.width - 1) * layer.dilation
+    span = (layer.kernel_size - 1) * layer.dilation
     rows, columns = values.shape[0] - span, values.shape[1] - span
     if min(rows, columns) < 1:
         raise ValueError(
             f"{min(values.shape)} frames are fewer than the {span + 1} that a kernel spans."
         )
-    total, start, run, taps, left = 0.0, 0, values, 1, layer.width
+    total, start, run, taps, left = 0.0, 0, values, 1, layer.kernel_size
     while left:
         if left & 1:
             total = total + run[start : start + rows, start : start + columns]
@@ -293,27 +293,30 @@ def _diagonal_mean(values: jax.Array, layer: Layer) -> jax.Array:
             shift = taps * layer.dilation
             run = run[:-shift, :-shift] + run[shift:, shift:]
             taps *= 2
-    return total / layer.width
+    return total / layer.kernel_size
 
 
 _diagonal_mean.defvjp(
     lambda values, layer: (_diagonal_mean(values, layer), None),
     lambda layer, _, cotangent: (
-        _diagonal_mean(jnp.pad(cotangent, (layer.width - 1) * layer.dilation), layer),
+        _diagonal_mean(jnp.pad(cotangent, (layer.kernel_size - 1) * layer.dilation), layer),
     ),
 )
 
 
 def _running_mean(values: jax.Array, layer: Layer) -> jax.Array:
     """mean_{i < width} values[t + i d]: [T] -> [T - (width - 1) d]; `_diagonal_mean` of the diagonal alone."""
-    places = len(values) - (layer.width - 1) * layer.dilation
+    places = len(values) - (layer.kernel_size - 1) * layer.dilation
     if places < 1:
         raise ValueError(
             f"{len(values)} frames are fewer than the {len(values) - places + 1} that a kernel spans."
         )
     return (
-        sum(values[i * layer.dilation : i * layer.dilation + places] for i in range(layer.width))
-        / layer.width
+        sum(
+            values[i * layer.dilation : i * layer.dilation + places]
+            for i in range(layer.kernel_size)
+        )
+        / layer.kernel_size
     )
 
 

@@ -403,16 +403,16 @@ def from_weights(recipe: Recipe, path: str) -> Recipe:
     }
     if description.kind.startswith("vgg19"):
         view = recipe.analysis.views[0] if recipe.analysis.views else FINE
-        view = dataclasses.replace(view, bands=0, widths=(layer.width,))
+        view = dataclasses.replace(view, bands=0, widths=(layer.kernel_size,))
     else:
-        front = weights.notes(path)["front_end"]
+        front = weights.read_notes(path)["front_end"]
         window, hop = (
             1000 * front[name] / front["sample_rate"] for name in ("n_fft", "hop_length")
         )
         # Channels that are frames: it sees pieces of as many as it was trained on.
-        width = layer.width
+        width = layer.kernel_size
         if description.kind == "1d-time":
-            width = (description.channels, layer.width)
+            width = (description.channels, layer.kernel_size)
         view = View(front["bands"], (width,), window, hop)
         network |= {
             "depth": len(description.layers),

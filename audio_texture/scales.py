@@ -99,7 +99,7 @@ def describe_scales(recipe: Recipe, sample_rate: int) -> str:
         if recipe.network.kind == "1d-frequency":
             return text
         upright = [
-            dataclasses.replace(layer, width=layer.bins or layer.width)
+            dataclasses.replace(layer, kernel_size=layer.kernel_bins or layer.kernel_size)
             for layer in recipe.layers(width)
         ]
         return f"{text} x {view.height(receptive_field(upright), sample_rate)}"

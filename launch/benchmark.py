@@ -37,7 +37,7 @@ from audio_texture.layer import Layer
 from launch import cli, given, interrupts, run_io
 
 RESULT = "benchmark.json"
-FRAMES, BINS, LAYERS = 431, 513, (Layer(width=11, filters=4096),)
+FRAMES, BINS, LAYERS = 431, 513, (Layer(kernel_size=11, filters=4096),)
 
 
 def _timed(function: Callable, *arguments) -> tuple[float, float]:

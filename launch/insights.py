@@ -94,9 +94,9 @@ def main() -> int:
     clips = []
     if _DATA.value:
         with cli.naming("data"):
-            listing = datasets.survey(_DATA.value)
+            listing = datasets.scan_dataset(_DATA.value)
             clips = listing.clips
-        for line in datasets.describe(listing):
+        for line in datasets.describe_exceptions(listing):
             cli.hold(f"--data: {line}")
         cli.hold(
             f"--data: {len(clips)} recordings; each figure takes stretches from the beginnings of some of them, others for each seed"

@@ -24,7 +24,7 @@ import tqdm
 from absl import flags
 
 from audio_texture import audio, checkpoint, datasets, files, optimize, training, weights
-from audio_texture.layer import Description, Layer
+from audio_texture.layer import Layer, NetworkConfig
 from launch import cli, given, interrupts, records, run_io, runs
 
 FILTERS = {"1d-frequency": (64, 64, 64), "1d-time": (64, 64, 64), "2d": (18, 36, 72)}
@@ -67,7 +67,7 @@ _HELP = {
 }
 for _kind, _defaults in (
     (training.FrontEnd, training.FrontEnd(bands=64)),
-    (training.Settings, training.Settings()),
+    (training.TrainingSettings, training.TrainingSettings()),
 ):
     for _field in dataclasses.fields(_kind):
         _value = getattr(_defaults, _field.name)
@@ -104,7 +104,7 @@ ACCURACY, REPORT, WEIGHTS, CHECKPOINT = (
 
 def main() -> int:
     given.check_run_flags()
-    front, settings = _from_flags(training.FrontEnd), _from_flags(training.Settings)
+    front, settings = _from_flags(training.FrontEnd), _from_flags(training.TrainingSettings)
     with cli.naming("filters"):
         layers = tuple(
             Layer(_WIDTH.value, 1, _POOL.value, filters)
@@ -112,19 +112,19 @@ def main() -> int:
         )
     frames, bins = front.shape
     channels = {"1d-frequency": bins, "1d-time": frames, "2d": 0}[_NETWORK.value]
-    description = Description(_NETWORK.value, layers, initialisation="uniform", channels=channels)
+    description = NetworkConfig(_NETWORK.value, layers, initialisation="uniform", channels=channels)
     with cli.naming("data"):
         if _DATA.value:
-            listing = datasets.survey(_DATA.value)
+            listing = datasets.scan_dataset(_DATA.value)
             clips, classes = listing.clips, listing.classes
-            for line in datasets.describe(listing):
+            for line in datasets.describe_exceptions(listing):
                 cli.hold(f"--data: {line}")
         else:
             clips, classes = training.embedded_clips()
     with cli.naming("folds"):
         folds = list(dict.fromkeys(_numbers(_FOLDS.value or sorted({clip.fold for clip in clips}))))
         training.check_folds(clips, folds)
-    train = training.trainer(description, front, len(classes), settings)
+    train = training.make_trainer(description, front, len(classes), settings)
     with cli.naming("pool"):
         like = jax.eval_shape(train.init, jax.random.key(0))
     config = {
@@ -168,7 +168,7 @@ def main() -> int:
     output.begin(run_io.METRICS, CHECKPOINT)
     cli.say_held()
     examples = (
-        training.example_of(entry, clip.path, front, on_unkept=_say_unkept)
+        training.read_or_make_example(entry, clip.path, front, on_unkept=_say_unkept)
         for clip, entry in zip(clips, entries, strict=True)
     )
     known = [(example.centroid, example.profile) for example in examples]
@@ -185,7 +185,7 @@ def main() -> int:
 
     def spectrogram(clip):
         with cli.naming("data"):
-            return training.example_of(
+            return training.read_or_make_example(
                 read[clip], clip.path, front, on_unkept=_say_unkept
             ).spectrogram
 
@@ -251,7 +251,7 @@ def _write_results(
     folder, folds = _OUTPUT_DIR.value, config["folds"]
     last_trained = rows[-1]["fold"] if state is not None else None
     rows = sorted(rows, key=lambda row: (folds.index(row["fold"]), row["epoch"]))
-    found = {**training.summary(clips, classes, profiles, rows), "skipped": skipped}
+    found = {**training.summarise(clips, classes, profiles, rows), "skipped": skipped}
     _write_rows(output, rows)
     status = runs.write_report(output, REPORT, lambda: report_page(found, rows, config), 0)
     notes = {name: config[name] for name in ("front_end", "settings", "seed")}
@@ -418,14 +418,19 @@ def _prepared(clips, front: training.FrontEnd):
             length = (
                 None if clip.path.startswith(training.EMBEDDED) else audio.seconds_of(clip.path)
             )
-            return clip, training.cached(clip.path, front, cache, on_unkept=_say_unkept), length, ""
+            return (
+                clip,
+                training.cache_example(clip.path, front, cache, on_unkept=_say_unkept),
+                length,
+                "",
+            )
         except ValueError as error:
             return clip, None, None, " ".join(str(error).split())
 
     # The warnings of all clips, also from the thread that reads them.
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", audio.FileWarning)
-        found = training.ahead(entry, clips)
+        found = training.prefetch(entry, clips)
         for clip, path, length, complaint in tqdm.tqdm(
             found,
             "spectrograms",

@@ -101,7 +101,7 @@ def kernel_by_definition(x, layers):
     """Loops over patches: the variance of weights is 2 / fan-in, a further layer's inputs have the last kernel as products."""
     products = np.array([[np.mean(p * q) for q in x] for p in x.astype(np.float64)])
     for layer in layers:
-        taps = [i * layer.dilation for i in range(layer.width)]
+        taps = [i * layer.dilation for i in range(layer.kernel_size)]
         frames = len(products) - taps[-1]
         summed = [
             [2 * np.mean([products[t + i, u + i] for i in taps]) for u in range(frames)]
@@ -125,7 +125,7 @@ NETWORKS = [
 of_networks = pytest.mark.parametrize(
     "layers",
     NETWORKS,
-    ids=lambda layers: "+".join(f"{l.width}x{l.dilation}p{l.pool}" for l in layers),
+    ids=lambda layers: "+".join(f"{l.kernel_size}x{l.dilation}p{l.pool}" for l in layers),
 )
 
 

@@ -25,7 +25,7 @@ from audio_texture.insights import (
     transposition,
     weights,
 )
-from audio_texture.layer import AUTHORS_LAYERS, Description
+from audio_texture.layer import AUTHORS_LAYERS, NetworkConfig
 
 SEEDS = range(5)
 
@@ -640,7 +640,7 @@ def test_weights_end_to_end(monkeypatch):
 
 def test_imagenet_weights_share_the_random_ones_program(monkeypatch):
     """Catches a whole VGG-19 beside a cut one; of two layers here. Its weights are those of the file, the random ones differ by seed."""
-    layers = Description("vgg19-grey", AUTHORS_LAYERS["vgg19-grey"][:2])
+    layers = NetworkConfig("vgg19-grey", AUTHORS_LAYERS["vgg19-grey"][:2])
     given = audio_texture.networks.build(layers).init(
         jax.random.key(9), np.zeros((8, 8), np.float32)
     )

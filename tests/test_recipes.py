@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audio_texture import choices, recipes, scales
-from audio_texture.layer import Layer
 from audio_texture.config import Recipe
+from audio_texture.layer import Layer
 from audio_texture.recipes import RECIPES
 from audio_texture.views import View
 
@@ -19,7 +19,7 @@ VIEW = View(0, (3,), 32.0, 8.0)
 
 
 def some(**choices):
-    return recipes.make("some", "For tests.", **{"views": (VIEW,), **choices})
+    return Recipe("some", "For tests.", **{"views": (VIEW,), **choices})
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -339,15 +339,12 @@ def test_time_scales_whatever_hop_and_rate(rate, choices, hop_ms):
     for view in found.views:
         seen = sorted({view.milliseconds(found.field(width), rate) for width in view.widths})
         assert all(
-            any(
-                milliseconds == pytest.approx(asked, abs=step)
-                for asked in recipe.analysis.time_scale
-            )
+            any(milliseconds == pytest.approx(asked, abs=step) for asked in recipe.time_scale)
             for milliseconds in seen
         )
-        if recipe.network.filters and recipe.network.kind != "1d-time":
+        if recipe.filters and recipe.network != "1d-time":
             assert (
-                max(layer.width for width in view.widths for layer in found.layers(width))
+                max(layer.kernel_size for width in view.widths for layer in found.layers(width))
                 <= scales.WIDEST + 1
             )
     assert len(found.views) == 2 and found.rhythm_seconds == 1.5

@@ -33,7 +33,7 @@ from audio_texture import (
     training,
 )
 from audio_texture.config import Recipe
-from audio_texture.layer import Description, Layer
+from audio_texture.layer import Layer, NetworkConfig
 
 # Procedural and real sounds are both taken at this rate: the experiments are many small runs.
 RATE = 8000
@@ -257,16 +257,16 @@ def classes_of(paths: Sequence[str]) -> dict[str, dict[str, int]]:
 
 
 def _spectra(waves: Mapping[str, np.ndarray], front: training.FrontEnd) -> dict[str, np.ndarray]:
-    return {path: training.transform(wave, front).spectrogram for path, wave in waves.items()}
+    return {path: training.make_example(wave, front).spectrogram for path, wave in waves.items()}
 
 
 def learnt(
     train: training.Trainer,
     clips: Sequence[training.Clip],
     spectra: Mapping[str, np.ndarray],
-    settings: training.Settings,
+    settings: training.TrainingSettings,
     seed: int,
-) -> tuple[training.State, float]:
+) -> tuple[training.TrainState, float]:
     """A classifier of all folds but the first, and its accuracy on the first."""
     for state, rows in training.cross_validate(
         clips,
@@ -289,7 +289,7 @@ def random_gram(kind: str, layer: Layer, key: jax.Array) -> base.Objective:
     # Flax takes a second to import, which judging and drawing need not wait for.
     from audio_texture import networks
 
-    description = Description(kind, (layer,), padding="valid")
+    description = NetworkConfig(kind, (layer,), padding="valid")
     return combinators.of_network(
         networks.build(description).init,
         networks.features(description, ["relu_1"]),
