@@ -59,7 +59,7 @@ class Style(NamedTuple):
     Attributes:
       recipe: the choices, without kernels too long for the references.
       sample_rate: Hz; what it is modelled at and streams are written at.
-      levels: of the references, of `audio.level`, over the channels that are modelled.
+      levels: of the references, of `audio.audible_rms`, over the channels that are modelled.
       weights: of the references.
       balance: what they are multiplied by, or None; see `mixing.balance`.
       lengths: of the references, in samples.
@@ -250,7 +250,7 @@ def fit(
     style = Style(
         recipe=recipe,
         sample_rate=rate,
-        levels=[audio.level(wave, sample_rate=sample_rate) for wave in folded],
+        levels=[audio.audible_rms(wave, sample_rate=sample_rate) for wave in folded],
         weights=weights,
         balance=balance and {name: values.tolist() for name, values in balance.items()},
         lengths=[wave.shape[1] for wave in waves],

@@ -396,7 +396,7 @@ def fold_transfer(
     whatever lies between the channels of a stereo content would be infinitely far from it. Returns
     as `audio.fold_channels`.
     """
-    pair = [content, audio.with_image(style, content, sample_rate=sample_rate)]
+    pair = [content, audio.match_stereo_image(style, content, sample_rate=sample_rate)]
     return audio.fold_channels(pair, decorrelated=recipe.canvas == "spectrogram")
 
 
@@ -425,7 +425,7 @@ def prepare_transfer(
     Args:
       recipe: the choices.
       content, style: waves [C, N] and [C, M] of one rate and number of channels; a style of equal channels gets the content's
-        image, see `audio.with_image`.
+        image, see `audio.match_stereo_image`.
       sample_rate: theirs and the result's, in Hz.
       like: see `prepare`.
     Raises:
@@ -499,7 +499,7 @@ def prepare_transfer(
         modelled_wave = factors @ np.asarray(programs.to_wave(key, parameters, sketch.constants))
         wave = audio.resample(modelled_wave, rate, sample_rate)
         return audio.match_level(
-            wave[:, :wanted], audio.level(content, sample_rate=sample_rate), sample_rate=sample_rate
+            wave[:, :wanted], audio.audible_rms(content, sample_rate=sample_rate), sample_rate=sample_rate
         )
 
     return Problem(optimizer, single(begin), single(finish), programs)
@@ -702,10 +702,10 @@ def check_mixture(
 def level_of(
     references: Sequence[np.ndarray], weights: Sequence[float], *, sample_rate: int
 ) -> float:
-    """Level (of `audio.level`) of a mixture."""
+    """Level (of `audio.audible_rms`) of a mixture."""
     return math.sqrt(
         np.average(
-            [audio.level(wave, sample_rate=sample_rate) ** 2 for wave in references],
+            [audio.audible_rms(wave, sample_rate=sample_rate) ** 2 for wave in references],
             weights=weights,
         )
     )
@@ -720,7 +720,7 @@ def _levels_along(
     morph_to: Sequence[float],
     balance: mixing.Balance | None,
 ) -> tuple[list[float], list[float]]:
-    """Level (of `audio.level`) of a morph at the canvas's knots, and the share of it that sounds between others have."""
+    """Level (of `audio.audible_rms`) of a morph at the canvas's knots, and the share of it that sounds between others have."""
     densities = [
         canvas.spectral_density(wave, sample_rate=rate, samples=4096, smoothing_hz=rate / 1024)
         for wave in modelled
@@ -880,7 +880,7 @@ def as_modelled(
     def one(wave, low, high):
         wave = audio.resample(wave - np.mean(wave, axis=1, keepdims=True), sample_rate, rate)
         wave = (
-            wave * np.float32(recipe.level / audio.level(wave, sample_rate=rate))
+            wave * np.float32(recipe.level / audio.audible_rms(wave, sample_rate=rate))
             if recipe.level
             else wave
         )
