@@ -95,7 +95,7 @@ class Style(NamedTuple):
 
     def weights_at(self, place: float) -> np.ndarray:
         """Weights at a place between 0, a stream's beginning, and 1, its end; they add up to one. [R] float32"""
-        return mixing.passed(self.weights, self.morph_to, place).astype(np.float32)
+        return mixing.interpolate_weights(self.weights, self.morph_to, place).astype(np.float32)
 
     def gain_at(self, place: float) -> float:
         """What brings the modelled wave to the references' level there."""
@@ -170,7 +170,7 @@ class Stream(NamedTuple):
     sketch: canvas.Canvas
     optimizer: optimize.Optimizer
     start: Callable[[jax.Array, int, np.ndarray], Any]
-    where: walk.Map
+    where: walk.TransitionModel
     piece: float
 
     def place(self, block: int) -> float:
@@ -446,7 +446,7 @@ def prepare(style: Style, *, seconds: float | None = None) -> Stream:
     )
 
 
-def _surveyed(style: Style) -> tuple[walk.Map, float]:
+def _surveyed(style: Style) -> tuple[walk.TransitionModel, float]:
     levels = canvas.part_levels(style.density_at(0.0))
     return synthesis.surveyed(style.recipe, style.gains, style.sample_rate, levels=levels)
 
@@ -519,14 +519,14 @@ def _path(stream: Stream, key: jax.Array, state: State) -> tuple[np.ndarray, int
     """
     hop = synthesis.equaliser_of(stream.style.recipe, stream.style.sample_rate).hop_length
     before, frames = round((stream.blend + stream.context) / hop), round(stream.length / hop)
-    path = walk.wander(
+    path = walk.sample_path(
         jax.random.fold_in(key, 2 * state.block + 1),
         stream.where,
         frames - before,
         piece=stream.piece,
         first=state.moment if state.block else None,
     )
-    return walk.led_to(path, before), int(path[round(stream.samples / hop)])
+    return walk.prepend_lead_in(path, before), int(path[round(stream.samples / hop)])
 
 
 def _start(
@@ -579,7 +579,7 @@ def make_loop(
     parameters = loop.sketch.init(noise_key)
     where, piece = _surveyed(loop.style)
     walk_key, turn_key = jax.random.split(gain_key)
-    path = walk.wander(walk_key, where, parameters["gain"].shape[1], piece=piece)
+    path = walk.sample_path(walk_key, where, parameters["gain"].shape[1], piece=piece)
     # Where the walk's end meets its beginning is anywhere on the circle.
     parameters["gain"] = jnp.asarray(
         loop.style.gains[:, np.roll(path, jax.random.randint(turn_key, (), 0, len(path)))]

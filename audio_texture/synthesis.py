@@ -725,7 +725,7 @@ def _levels_along(
         canvas.spectral_density(wave, sample_rate=rate, samples=4096, smoothing_hz=rate / 1024)
         for wave in modelled
     ]
-    each = [mixing.passed(weights, morph_to, place) for place in np.linspace(0, 1, canvas.KNOTS)]
+    each = [mixing.interpolate_weights(weights, morph_to, place) for place in np.linspace(0, 1, canvas.KNOTS)]
     return [level_of(references, shares, sample_rate=sample_rate) for shares in each], [
         canvas.lost_level(densities, mixing.balanced(shares, balance), sample_rate=rate)
         for shares in each
@@ -1135,17 +1135,17 @@ def _walking(
     def init(key):
         noise_key, walk_key = jax.random.split(key)
         parameters = sketch.init(noise_key)
-        path = walk.likest(
+        path = walk.sample_best_of_n(
             walk_key, where, parameters["gain"].shape[1] - margin, piece=piece, stretch=stretch
         )
-        return {**parameters, "gain": jnp.asarray(gains[:, walk.led_to(path, margin)])}
+        return {**parameters, "gain": jnp.asarray(gains[:, walk.prepend_lead_in(path, margin)])}
 
     return init
 
 
 def surveyed(
     recipe: Recipe, gains: np.ndarray, rate: int, *, levels: np.ndarray
-) -> tuple[walk.Map, float]:
+) -> tuple[walk.TransitionModel, float]:
     """What walks through gains [C, T, G] go by, and the mean length of their pieces in frames.
 
     levels: of `canvas.part_levels`; a part that is hardly heard decides little about which frames
@@ -1157,7 +1157,7 @@ def surveyed(
     features = np.concatenate(
         [level * part for level, part in zip(levels, gains, strict=True)], axis=1
     )
-    where = walk.survey(
+    where = walk.fit_transitions(
         features,
         context=round(moments(min(WALK_CONTEXT, kept / 2))),
         apart=round(moments(WALK_APART)),
