@@ -102,7 +102,7 @@ def balance(references: Sequence[np.ndarray], *, sample_rate: int, heard: bool) 
 
 def _balance_pair(references: Sequence[np.ndarray], sample_rate: int, heard: bool) -> Balance:
     """`balance` of two references."""
-    even = dict.fromkeys(("spectrum", "heard"), np.ones(len(references), np.float32))
+    even: Balance = dict.fromkeys(("spectrum", "heard"), np.ones(len(references), np.float32))
     shortest = min(wave.shape[1] for wave in references) / sample_rate
     if shortest < _SHORTEST:
         return even
@@ -186,7 +186,7 @@ def _patch_distances(
             np.mean([mixture_distance(view, parts, louder) for view in of_reference])
             for of_reference in quantiles
         ]
-        return np.array(means) / own
+        return np.array(means) / np.array(own)
 
     return distances
 
