@@ -570,7 +570,7 @@ def make_loop(
     loop: Loop,
     key: jax.Array,
     *,
-    on_chunk: Callable[[optimize.State, list[optimize.Progress]], None] = lambda state, rows: None,
+    on_chunk: Callable[[optimize.OptimizerState, list[optimize.ProgressRow]], None] = lambda state, rows: None,
 ) -> Block:
     """A texture whose end flows into its beginning. on_chunk: as of `optimize.run`."""
     recipe = loop.style.recipe

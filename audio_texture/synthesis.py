@@ -594,7 +594,7 @@ def run(
     checkpoint_path: str | None = None,
     checkpoint_every: int = 0,
     resume: bool = False,
-    on_chunk: Callable[[list[optimize.Progress]], None] = lambda progress: None,
+    on_chunk: Callable[[list[optimize.ProgressRow]], None] = lambda progress: None,
     on_unsaved: Callable[[OSError], None] | None = None,
 ) -> Texture:
     """Makes one texture: the same key gives the same samples on the same machine.
@@ -650,7 +650,7 @@ def run(
             save(outcome.state, outcome.progress)
         wave, lowered_db = problem.finish(phase_key, outcome.state.parameters)
     return Texture(
-        wave, lowered_db, outcome._replace(reason="interrupted") if interrupts.seen else outcome
+        wave, lowered_db, outcome._replace(reason="interrupted") if interrupts.received else outcome
     )
 
 
@@ -767,7 +767,7 @@ def run_batch(
     mesh: jax.sharding.Mesh | None = None,
     size: int = 0,
     max_seconds: float = math.inf,
-    on_chunk: Callable[[list[list[optimize.Progress]]], None] = lambda rows: None,
+    on_chunk: Callable[[list[list[optimize.ProgressRow]]], None] = lambda rows: None,
 ) -> Batch:
     """Makes n textures by one compiled program; each is, up to rounding, what `run` makes of its problem, recipe and key.
 
