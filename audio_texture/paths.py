@@ -13,19 +13,19 @@ _KINDS = (
 
 
 def check_regular(path: str) -> None:
-    """Raises ValueError for a pipe, a socket or a device, which have no end or cannot be read twice,
-    and for a name that is no path.
+    """Raises ValueError for a name that is no path, and for a pipe, a socket or a device, which have
+    no end or cannot be read twice.
 
     A missing file and a folder pass: their user knows whether they are allowed.
     """
     if not path.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in path):
         raise ValueError(
-            f"{path!r} is not a name in {sys.getfilesystemencoding().upper()}; rename it."
+            f"{path!r} is no name in {sys.getfilesystemencoding().upper()}; rename it."
         )
     try:
         mode = os.stat(path).st_mode
     except ValueError as error:
-        raise ValueError(f"{path!r} is not a path ({error}).") from error
+        raise ValueError(f"{path!r} is no path ({error}).") from error
     except OSError as error:
         if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
             raise ValueError(f"{path!r} cannot be examined ({error.strerror}).") from error

@@ -20,8 +20,9 @@ def single(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def run(*arguments, **options):
-        # If it is off already, nothing is switched: compiled programs depend on how it was switched.
-        if not jax.config.jax_enable_x64:
+        # Not switched where it is off already: compiled programs depend on how it was switched.
+        # JAX defines the attribute at run time.
+        if not jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
             return function(*arguments, **options)
         with jax.enable_x64(False):
             return function(*arguments, **options)
