@@ -55,7 +55,7 @@ def infinite_gram(
 
     def fit(reference):
         reference = _flat(reference)
-        products = infinite_width.own_products(reference)
+        products = infinite_width.frame_gram(reference)
         kernels = [infinite_width.self_kernel(products, layers) for layers in networks]
         return {
             "frames": reference,
@@ -67,14 +67,14 @@ def infinite_gram(
         frames, x = len(x), _flat(x)
         x = jnp.concatenate([x, x[: max(reaches)]])
         # One matmul each serves all networks: they differ only in how they sum along the diagonals.
-        products, powers = infinite_width.own_products(x), jnp.mean(x * x, axis=1)
+        products, powers = infinite_width.frame_gram(x), jnp.mean(x * x, axis=1)
         cross_products = infinite_width.frame_products(x, target["frames"])
         total = 0.0
         for layers, share, reach, variances, size in zip(
             networks, shares, reaches, target["variances"], target["sizes"], strict=True
         ):
             seen = frames + reach
-            gap = infinite_width.gram_gap(
+            gap = infinite_width.gram_distance_x_terms(
                 products[:seen, :seen], powers[:seen], cross_products[:seen], variances, layers
             )
             total += share * (gap + size) / (size if relative else 1.0)

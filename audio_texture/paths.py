@@ -13,7 +13,7 @@ _KINDS = (
 
 
 def check_regular(path: str) -> None:
-    """Raises ValueError for a name that is no path, and for a pipe, a socket or a device, which have
+    """Raises ValueError for a name that is no path, and for pipes, sockets and devices, which have
     no end or cannot be read twice.
 
     A missing file and a folder pass: their user knows whether they are allowed.
