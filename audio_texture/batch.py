@@ -73,7 +73,7 @@ def run_batch(
     mesh: jax.sharding.Mesh | None = None,
     size: int = 0,
     max_seconds: float = math.inf,
-    on_chunk: Callable[[list[list[optimize.Progress]]], None] = lambda rows: None,
+    on_chunk: Callable[[list[list[optimize.ProgressRow]]], None] = lambda rows: None,
 ) -> Batch:
     """Makes n sounds; each is, up to rounding, what `synthesis.run` makes of its problem and key.
 

@@ -395,9 +395,9 @@ def lost_level(
 ) -> float:
     """How far `mixed_density` lies below the references' mean power, as a factor of amplitude up to 1: two sounds of other bands leave little between.
 
-    Of what is heard (`audio.level`). sample_rate: of the sounds that densities [F, C, C] are of, in Hz.
+    Of what is heard (`audio.audible_rms`). sample_rate: of the sounds that densities [F, C, C] are of, in Hz.
     """
-    first = math.ceil(audio.LOWEST_HEARD / (sample_rate / 2) * (len(densities[0]) - 1))
+    first = math.ceil(audio.LOWEST_AUDIBLE_HZ / (sample_rate / 2) * (len(densities[0]) - 1))
     power = lambda density: (
         float(np.sum(np.trace(density[first:], axis1=1, axis2=2).real)) + np.finfo(np.float64).tiny
     )

@@ -56,15 +56,15 @@ def walk_init(
         noise_key, walk_key = jax.random.split(key)
         parameters = sketch.init(noise_key)
         frames = parameters["gain"].shape[1] - margin
-        path = walk.likest(walk_key, model, frames, piece=piece, stretch=stretch)
-        return {**parameters, "gain": jnp.asarray(gains[:, walk.led_to(path, margin)])}
+        path = walk.sample_best_of_n(walk_key, model, frames, piece=piece, stretch=stretch)
+        return {**parameters, "gain": jnp.asarray(gains[:, walk.prepend_lead_in(path, margin)])}
 
     return init
 
 
 def fit_walk(
     recipe: Recipe, gains: np.ndarray, rate: int, *, levels: np.ndarray
-) -> tuple[walk.Map, float]:
+) -> tuple[walk.TransitionModel, float]:
     """The transitions between frames of gains [C, T, G], and the mean length of a piece in frames.
 
     With time scales nothing longer than the longest is kept, neither by pieces nor by the context
@@ -79,7 +79,7 @@ def fit_walk(
     hop_length = equaliser_of(recipe, rate).hop_length
     longest = max(recipe.analysis.time_scale, default=math.inf) / 1000
     parts = [level * part for level, part in zip(levels, gains, strict=True)]
-    model = walk.survey(
+    model = walk.fit_transitions(
         np.concatenate(parts, axis=1),
         context=round(min(WALK_CONTEXT, longest / 2) * rate / hop_length),
         apart=round(WALK_APART * rate / hop_length),

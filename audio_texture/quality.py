@@ -164,7 +164,7 @@ def as_judged(wave: np.ndarray, *, sample_rate: int, rate: int) -> np.ndarray:
     """`prepare` of what need not be judged by itself: also of less than a second."""
     wave = np.atleast_2d(wave)
     wave = (audio.mono_weights(wave) @ wave).astype(np.float32)
-    wave = audio.heard(audio.resample(wave, sample_rate, rate), sample_rate=rate)
+    wave = audio.highpass_20hz(audio.resample(wave, sample_rate, rate), sample_rate=rate)
     # The slope of a resampler's filter is no trait of a texture, and only a sound that was at another rate has it.
     frequency = scipy.fft.rfftfreq(len(wave))
     band = np.cos(np.pi / 2 * np.clip((frequency - _CUT) / 0.02, 0, 1)).astype(np.float32)
@@ -879,7 +879,7 @@ def evaluate(
     levels = lambda wave: band_levels(wave, sample_rate=rate)[1]
     gaps = [np.mean((levels(a) - levels(b)) ** 2) for a, b in judged]
     candidate, reference = np.atleast_2d(candidate), np.atleast_2d(reference)
-    level_db = lambda wave, rate: 20 * np.log10(audio.level(wave, sample_rate=rate))
+    level_db = lambda wave, rate: 20 * np.log10(audio.audible_rms(wave, sample_rate=rate))
     return {
         **_averaged([likeness(a, b, sample_rate=rate) for a, b in judged], shares),
         # What is taken over in one stream alone is taken over.
@@ -921,7 +921,8 @@ def image_error(
     def bands(wave, its_rate):
         wave = streams_of(audio.with_channels(wave, channels) if len(wave) != channels else wave)
         heard = [
-            audio.heard(audio.resample(stream, its_rate, rate), sample_rate=rate) for stream in wave
+            audio.highpass_20hz(audio.resample(stream, its_rate, rate), sample_rate=rate)
+            for stream in wave
         ]
         spread = [
             10 ** (band_levels(stream, sample_rate=rate)[1] / 10) if audio.rms(stream) else 0.0

@@ -157,7 +157,7 @@ def preprocess(
     def model(wave, low, high):
         wave = audio.resample(wave - np.mean(wave, axis=1, keepdims=True), sample_rate, rate)
         if level:
-            wave = wave * np.float32(level / audio.level(wave, sample_rate=rate))
+            wave = wave * np.float32(level / audio.audible_rms(wave, sample_rate=rate))
         if bands:
             wave = np.asarray(spectrogram.band(wave, sample_rate=rate, low=low, high=high))
         return wave
@@ -237,8 +237,8 @@ def _check_bands(bands, references, rate, weights):
 def mixture_level(
     references: Sequence[np.ndarray], weights: Sequence[float], *, sample_rate: int
 ) -> float:
-    """Level (`audio.level`) of a mixture of waves [C, N_i]."""
-    powers = [audio.level(wave, sample_rate=sample_rate) ** 2 for wave in references]
+    """Level (`audio.audible_rms`) of a mixture of waves [C, N_i]."""
+    powers = [audio.audible_rms(wave, sample_rate=sample_rate) ** 2 for wave in references]
     return math.sqrt(np.average(powers, weights=weights))
 
 

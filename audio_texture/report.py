@@ -238,7 +238,7 @@ def spectrogram_figure(
         squeeze=False,
         layout="constrained",
     )
-    nyquist_mel = float(spectrogram.mel_frequencies(np.array(lowest_rate / 2)))
+    nyquist_mel = float(spectrogram.hz_to_mel(np.array(lowest_rate / 2)))
     ticks = [
         hertz for hertz in (200, 500, 1000, 2000, 5000, 10000, 20000) if hertz < lowest_rate / 2
     ]
@@ -257,7 +257,7 @@ def spectrogram_figure(
             title=title,
             xlabel="time (s)",
             xlim=(0, max(lengths)),
-            yticks=spectrogram.mel_frequencies(np.array(ticks)),
+            yticks=spectrogram.hz_to_mel(np.array(ticks)),
         )
         axis.set_yticklabels([f"{hertz / 1000:g}" for hertz in ticks])
     axes[0, 0].set_ylabel("frequency (kHz, mel scale)")

@@ -63,7 +63,7 @@ class Style(NamedTuple):
     Attributes:
       recipe: the choices, without kernels too long for the references.
       sample_rate: Hz; what it is modelled at and streams are written at.
-      levels: of the references, of `audio.level`, over the channels that are modelled.
+      levels: of the references, of `audio.audible_rms`, over the channels that are modelled.
       weights: of the references.
       balance: what they are multiplied by, or None; see `mixing.balance`.
       lengths: of the references, in samples.
@@ -99,7 +99,7 @@ class Style(NamedTuple):
 
     def weights_at(self, place: float) -> np.ndarray:
         """Weights at a place between 0, a stream's beginning, and 1, its end; they add up to one. [R] float32"""
-        return mixing.passed(self.weights, self.morph_to, place).astype(np.float32)
+        return mixing.interpolate_weights(self.weights, self.morph_to, place).astype(np.float32)
 
     def gain_at(self, place: float) -> float:
         """What brings the modelled wave to the references' level there."""
@@ -174,7 +174,7 @@ class Stream(NamedTuple):
     sketch: canvas.Canvas
     optimizer: optimize.Optimizer
     start: Callable[[jax.Array, int, np.ndarray], Any]
-    where: walk.Map
+    where: walk.TransitionModel
     piece: float
 
     def place(self, block: int) -> float:
@@ -254,7 +254,7 @@ def fit(
     style = Style(
         recipe=recipe,
         sample_rate=rate,
-        levels=[audio.level(wave, sample_rate=sample_rate) for wave in folded],
+        levels=[audio.audible_rms(wave, sample_rate=sample_rate) for wave in folded],
         weights=weights,
         balance=balance and {name: values.tolist() for name, values in balance.items()},
         lengths=[wave.shape[1] for wave in waves],
@@ -450,7 +450,7 @@ def prepare(style: Style, *, seconds: float | None = None) -> Stream:
     )
 
 
-def _surveyed(style: Style) -> tuple[walk.Map, float]:
+def _surveyed(style: Style) -> tuple[walk.TransitionModel, float]:
     levels = canvas.part_levels(style.density_at(0.0))
     return initialise.fit_walk(style.recipe, style.gains, style.sample_rate, levels=levels)
 
@@ -523,14 +523,14 @@ def _path(stream: Stream, key: jax.Array, state: State) -> tuple[np.ndarray, int
     """
     hop = layout.equaliser_of(stream.style.recipe, stream.style.sample_rate).hop_length
     before, frames = round((stream.blend + stream.context) / hop), round(stream.length / hop)
-    path = walk.wander(
+    path = walk.sample_path(
         jax.random.fold_in(key, 2 * state.block + 1),
         stream.where,
         frames - before,
         piece=stream.piece,
         first=state.moment if state.block else None,
     )
-    return walk.led_to(path, before), int(path[round(stream.samples / hop)])
+    return walk.prepend_lead_in(path, before), int(path[round(stream.samples / hop)])
 
 
 def _start(
@@ -574,7 +574,9 @@ def make_loop(
     loop: Loop,
     key: jax.Array,
     *,
-    on_chunk: Callable[[optimize.State, list[optimize.Progress]], None] = lambda state, rows: None,
+    on_chunk: Callable[
+        [optimize.OptimizerState, list[optimize.ProgressRow]], None
+    ] = lambda state, rows: None,
 ) -> Block:
     """A texture whose end flows into its beginning. on_chunk: as of `optimize.run`."""
     recipe = loop.style.recipe
@@ -583,7 +585,7 @@ def make_loop(
     parameters = loop.sketch.init(noise_key)
     where, piece = _surveyed(loop.style)
     walk_key, turn_key = jax.random.split(gain_key)
-    path = walk.wander(walk_key, where, parameters["gain"].shape[1], piece=piece)
+    path = walk.sample_path(walk_key, where, parameters["gain"].shape[1], piece=piece)
     # Where the walk's end meets its beginning is anywhere on the circle.
     parameters["gain"] = jnp.asarray(
         loop.style.gains[:, np.roll(path, jax.random.randint(turn_key, (), 0, len(path)))]

@@ -38,7 +38,7 @@ def fold_channels(
     Returns:
       As `audio.fold_channels`.
     """
-    pair = [content, audio.with_image(style, content, sample_rate=sample_rate)]
+    pair = [content, audio.match_stereo_image(style, content, sample_rate=sample_rate)]
     return audio.fold_channels(pair, decorrelated=recipe.canvas.kind == "spectrogram")
 
 
@@ -108,7 +108,7 @@ def prepare(
             own["weights"] = _balance(optimizer, noise, own)
         return parameters, own
 
-    level = audio.level(content, sample_rate=sample_rate)
+    level = audio.audible_rms(content, sample_rate=sample_rate)
 
     def render_output(key, parameters):
         wave = compiled.to_wave(key, parameters, plan.canvas.constants)

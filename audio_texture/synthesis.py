@@ -256,7 +256,7 @@ def _level_setter(setup, sounds, morph_to, sample_rate):
         for wave in setup.waves
     ]
     places = np.linspace(0, 1, canvas.KNOTS)
-    knots = [mixing.passed(setup.weights, morph_to, place) for place in places]
+    knots = [mixing.interpolate_weights(setup.weights, morph_to, place) for place in places]
     levels = [references.mixture_level(sounds, knot, sample_rate=sample_rate) for knot in knots]
     lost = [
         canvas.lost_level(densities, mixing.balanced(knot, setup.balance), sample_rate=rate)
@@ -357,7 +357,7 @@ def run(
     checkpoint_path: str | None = None,
     checkpoint_every: int = 0,
     resume: bool = False,
-    on_chunk: Callable[[list[optimize.Progress]], None] = lambda progress: None,
+    on_chunk: Callable[[list[optimize.ProgressRow]], None] = lambda progress: None,
     on_unsaved: Callable[[OSError], None] | None = None,
 ) -> Texture:
     """Makes one sound: the same key gives the same samples on the same machine.
@@ -412,6 +412,6 @@ def run(
         if outcome.reason == "interrupted" and checkpoint_path and outcome.progress:
             save(outcome.state, outcome.progress)
         wave, lowered_db = problem.render_output(phase_key, outcome.state.parameters)
-    if interrupts.seen:
+    if interrupts.received:
         outcome = outcome._replace(reason="interrupted")
     return Texture(wave, lowered_db, outcome)

@@ -85,15 +85,11 @@ class View:
         """How many rows make so many "hz" or "oct". Mel bands are hertz below 1 kHz and octaves above. ValueError where rows are of neither."""
         if self.scale == "mel":
             mels = float(
-                spectrogram.mel_frequencies(np.array(1000 * 2**amount)) - 15
+                spectrogram.hz_to_mel(np.array(1000 * 2**amount)) - 15
                 if unit == "oct"
-                else spectrogram.mel_frequencies(np.array(500.0)) * amount / 500
+                else spectrogram.hz_to_mel(np.array(500.0)) * amount / 500
             )
-            return (
-                mels
-                * (self.bands + 1)
-                / float(spectrogram.mel_frequencies(np.array(sample_rate / 2)))
-            )
+            return mels * (self.bands + 1) / float(spectrogram.hz_to_mel(np.array(sample_rate / 2)))
         if (unit == "oct") == (self.scale == "linear"):
             raise ValueError(
                 f"{amount:g}{unit}: rows of a view of {self.scale} scale are {'hertz' if self.scale == 'linear' else 'octaves'} apart."

@@ -717,7 +717,7 @@ class ProgressBar:
             else None
         )
 
-    def show(self, row: optimize.Progress) -> None:
+    def show(self, row: optimize.ProgressRow) -> None:
         """Shows a chunk's end."""
         if self._bar is None:
             say(

@@ -39,7 +39,7 @@ class Metrics:
     def __init__(self, output: run_io.Output, rows: Sequence[dict[str, Any]] = ()):
         self._output, self.rows = output, list(rows)
 
-    def write(self, sample: int, progress: Sequence[optimize.Progress]) -> None:
+    def write(self, sample: int, progress: Sequence[optimize.ProgressRow]) -> None:
         """Writes the rows of one sample in place of those it had."""
         self.rows = [row for row in self.rows if row["sample"] != sample] + rows_of(
             sample, progress
@@ -52,7 +52,7 @@ class Metrics:
             self._output.complain(run_io.METRICS, error, "the run goes on without")
 
 
-def rows_of(sample: int, progress: Sequence[optimize.Progress]) -> list[dict[str, Any]]:
+def rows_of(sample: int, progress: Sequence[optimize.ProgressRow]) -> list[dict[str, Any]]:
     """Rows of metrics.jsonl."""
     return [{"sample": sample, **row._asdict()} for row in progress]
 
@@ -189,7 +189,7 @@ def _make_sound(
     elif where == output.path(name):
         checkpoint.remove(output.path(kept))
         output.finish(drop=[kept])
-    if late.seen and texture.outcome.reason != "interrupted":
+    if late.received and texture.outcome.reason != "interrupted":
         cli.say(f"interrupted; kept: {where}")
         return where, "interrupted"
     return where, texture.outcome.reason

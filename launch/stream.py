@@ -479,7 +479,7 @@ def _write_stream(stream: streaming.Stream, sink: _File | _Pipe, wanted: int) ->
             cli.say(f"{sink.path}{cli.describe_lowering(made.lowered_db)}")
         # The first block of a run compiles.
         warm = warm or (sink.samples, time.monotonic())
-        if late.seen:
+        if late.received:
             reason = "interrupted"
             break
     else:
@@ -504,7 +504,7 @@ def _write_loop(loop: streaming.Loop, sink: _File | _Pipe) -> int:
         bar.close()
         sink.write_whole(made.wave, _row(0, made))
     interrupts.kept(sink.path)
-    reason = "interrupted" if late.seen else made.outcome.reason
+    reason = "interrupted" if late.received else made.outcome.reason
     lowered = cli.describe_lowering(made.lowered_db)
     cli.say(
         f"{sink.path}: a loop of {_SECONDS.value:g} s; {reason}, loss {float(made.outcome.state.value):.4g}{lowered}"

@@ -443,7 +443,7 @@ class Progress:
             f"{self._done}/{self._total} runs, {60 * self._done / passed:.1f} a minute, {left:.0f} s left, {self._failed} failed"
         )
 
-    def show(self, rows: Sequence[Sequence[optimize.Progress]]) -> None:
+    def show(self, rows: Sequence[Sequence[optimize.ProgressRow]]) -> None:
         """On a terminal, how far a batch has come. rows: of its runs so far."""
         if self._bar is not None:
             begun = [of_one[-1] for of_one in rows if of_one]
@@ -484,7 +484,7 @@ def make(
     mesh: jax.sharding.Mesh | None,
     done: Callable[[Run, synthesis.Texture, float], None],
     failed: Callable[[Run, str], None],
-    on_chunk: Callable[[list[list[optimize.Progress]]], None] = lambda rows: None,
+    on_chunk: Callable[[list[list[optimize.ProgressRow]]], None] = lambda rows: None,
 ) -> bool:
     """Makes a group's runs in batches; False where Ctrl-C ended it. A batch that does not fit into memory is halved.
 
@@ -532,7 +532,7 @@ def make(
             seconds = (time.monotonic() - began) / len(runs)
             for run, *parts in zip(runs, made.waves, made.lowered_db, made.outcomes, strict=True):
                 done(run, synthesis.Texture(*parts), seconds)
-        if interrupts.seen:
+        if interrupts.received:
             return False
     return True
 

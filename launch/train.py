@@ -214,7 +214,7 @@ def main() -> int:
                     )
                 if _CHECKPOINT_EVERY.value and len(rows) % _CHECKPOINT_EVERY.value == 0:
                     saved = _save_state(output, state, rows) or saved
-            if late.seen:
+            if late.received:
                 raise KeyboardInterrupt
     except KeyboardInterrupt:
         with optimize.Interrupts():
@@ -239,7 +239,7 @@ def main() -> int:
         status = _write_results(
             output, config, clips, classes, profiles, rows, skipped, description, state
         )
-    return interrupts.STATUS if late.seen else status
+    return interrupts.STATUS if late.received else status
 
 
 def _write_results(

@@ -160,8 +160,8 @@ def test_what_of_a_grams_distance_depends_on_x(layers):
 
     def gap(x):
         variances = self_kernel(frame_products(Y, Y), layers).variances
-        return infinite_width.gram_gap(
-            infinite_width.own_products(x),
+        return infinite_width.gram_distance_x_terms(
+            infinite_width.frame_gram(x),
             jnp.mean(x * x, axis=1),
             frame_products(x, Y),
             variances,
@@ -181,7 +181,7 @@ def test_the_variances_of_a_reference_have_their_slope():
     """Nobody fits them here, but a slope that is silently zero would be a trap."""
     layers = (Layer(2),)
     cross_products, products = frame_products(X, Y), frame_products(X, X)
-    gap = lambda variance: infinite_width.gram_gap(
+    gap = lambda variance: infinite_width.gram_distance_x_terms(
         products, jnp.mean(X * X, axis=1), cross_products, [variance], layers
     )
     variance = self_kernel(frame_products(Y, Y), layers).variances[0] + 0.05

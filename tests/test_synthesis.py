@@ -132,8 +132,8 @@ def test_a_texture_has_length_level_and_rate(name):
     texture = made(name)
     assert texture.wave.shape == (1, round(SECONDS * RATE)) and texture.wave.dtype == np.float32
     assert np.all(np.isfinite(texture.wave)) and np.max(np.abs(texture.wave)) < 1
-    expected = audio.level(REFERENCE, sample_rate=RATE) * 10 ** (-texture.lowered_db / 20)
-    assert audio.level(texture.wave, sample_rate=RATE) == pytest.approx(expected, rel=1e-4)
+    expected = audio.audible_rms(REFERENCE, sample_rate=RATE) * 10 ** (-texture.lowered_db / 20)
+    assert audio.audible_rms(texture.wave, sample_rate=RATE) == pytest.approx(expected, rel=1e-4)
     assert (
         texture.outcome.reason == "evaluations" and texture.outcome.progress[-1].evaluations == 40
     )
@@ -306,8 +306,8 @@ def test_any_rate_and_length(name, rate, model_rate, seconds):
     reference = noise(round(0.3 * rate))
     texture = make(recipe, [reference], rate=rate, seconds=seconds)
     assert texture.wave.shape == (1, round(seconds * rate)) and np.all(np.isfinite(texture.wave))
-    assert audio.level(texture.wave, sample_rate=rate) == pytest.approx(
-        audio.level(reference, sample_rate=rate), rel=0.01
+    assert audio.audible_rms(texture.wave, sample_rate=rate) == pytest.approx(
+        audio.audible_rms(reference, sample_rate=rate), rel=0.01
     )
 
 
@@ -547,7 +547,9 @@ def test_a_morph_passes_from_one_to_the_other():
 def test_a_morphs_levels_are_of_what_is_heard():
     """Wind of 5 Hz in one of the references, louder than all else in it: the level passes from the one's to the other's as if it were not there."""
     dull, sharp = dull_and_sharp()
-    dull, sharp = (0.05 * wave / audio.level(wave, sample_rate=RATE) for wave in (dull, sharp))
+    dull, sharp = (
+        0.05 * wave / audio.audible_rms(wave, sample_rate=RATE) for wave in (dull, sharp)
+    )
     wind = 0.2 * np.sin(1 + 2 * np.pi * 5.37 * np.arange(dull.shape[1]) / RATE)
     recipe = small(views=(View(8, (1, 3), 16.0, 4.0),), block_seconds=1.0, evaluations=30)
     wave = make(
@@ -558,7 +560,7 @@ def test_a_morphs_levels_are_of_what_is_heard():
         morph_to=[0.0, 2.0],
     ).wave
     levels = [
-        20 * np.log10(audio.level(part, sample_rate=RATE) / 0.05)
+        20 * np.log10(audio.audible_rms(part, sample_rate=RATE) / 0.05)
         for part in np.split(wave, 5, axis=1)
     ]
     assert levels[0] == pytest.approx(0, abs=2.5) and levels[-1] == pytest.approx(0, abs=2.5), (

@@ -96,8 +96,8 @@ def test_a_transfer_has_the_contents_length_and_level(name):
     recipe, problem = shared(name)
     transfer = made(name)
     assert transfer.wave.shape == CONTENT.shape and transfer.wave.dtype == np.float32
-    assert audio.level(transfer.wave, sample_rate=RATE) == pytest.approx(
-        audio.level(CONTENT, sample_rate=RATE) * 10 ** (-transfer.lowered_db / 20), rel=1e-4
+    assert audio.audible_rms(transfer.wave, sample_rate=RATE) == pytest.approx(
+        audio.audible_rms(CONTENT, sample_rate=RATE) * 10 ** (-transfer.lowered_db / 20), rel=1e-4
     )
     last = transfer.outcome.progress[-1]
     start = synthesis.run(problem, jax.random.key(0)).outcome.progress[-1]

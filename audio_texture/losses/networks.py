@@ -41,7 +41,7 @@ def infinite_gram(
 
     def fit(reference):
         reference = flatten_frames(reference)
-        products = infinite_width.own_products(reference)
+        products = infinite_width.frame_gram(reference)
         kernels = [infinite_width.self_kernel(products, layers) for layers in networks]
         return {
             "frames": reference,
@@ -53,14 +53,14 @@ def infinite_gram(
         frames, x = len(x), flatten_frames(x)
         x = jnp.concatenate([x, x[: max(reaches)]])
         # One matmul serves all networks: they differ only in how they sum along its diagonals.
-        products, powers = infinite_width.own_products(x), jnp.mean(x * x, axis=1)
+        products, powers = infinite_width.frame_gram(x), jnp.mean(x * x, axis=1)
         cross_products = infinite_width.frame_products(x, target["frames"])
         total = 0.0
         for layers, fraction, reach, variances, size in zip(
             networks, fractions, reaches, target["variances"], target["sizes"], strict=True
         ):
             n_frames = frames + reach
-            gap = infinite_width.gram_gap(
+            gap = infinite_width.gram_distance_x_terms(
                 products[:n_frames, :n_frames],
                 powers[:n_frames],
                 cross_products[:n_frames],
