@@ -22,7 +22,7 @@ from absl import flags
 program = sys.argv[1]
 sys.argv = [f"launch.{program}", *sys.argv[2:]]
 # An interrupt within a call of these is one at a moment that users' interrupts fall into.
-CALLS = {"texture": "launch.cli.ProgressBar.show", "transfer": "launch.cli.ProgressBar.show", "train": "launch.train._write_rows",
+CALLS = {"texture": "launch.cli.ProgressBar.show", "transfer": "launch.cli.ProgressBar.show", "train": "launch.train_run.TrainingRun.write_rows",
          "stream": "audio_texture.streaming.step", "sweep": "audio_texture.synthesis.run_batch"}  # fmt: skip
 main = importlib.import_module(f"launch.{program}").main
 cli = importlib.import_module("launch.cli")
