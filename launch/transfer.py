@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from audio_texture import audio, quality, recipes, synthesis
+from audio_texture import audio, metrics, recipes, synthesis
 from launch import cli, given, run_io, runs
 
 cli.define_recipe_flags("transfer", several=("style_weight",))
@@ -163,7 +163,7 @@ def prepare(
 
 def measures(wave: np.ndarray, sounds: Sequence[np.ndarray], rate: int) -> dict[str, Any]:
     """What a result has of its style and kept of its content. ValueError where a sound is too short to be judged."""
-    return quality.judge_transfer(wave, *sounds, sample_rate=rate)
+    return metrics.evaluate_transfer(wave, *sounds, sample_rate=rate)
 
 
 def _unweighted(recipe: recipes.Recipe) -> recipes.Recipe:
@@ -251,8 +251,8 @@ def _report(output, config, content, style, rate, made, metrics, judged) -> str:
     ]
     rows = [*judged[:1], *own, *judged[1:]]
     output.write_json("quality.json", rows)
-    return report.transfer_page(
-        originals[0], originals[1], results, rows, metrics, config, quality.meaning
+    return report.render_transfer_page(
+        originals[0], originals[1], results, rows, metrics, config, metrics.explain_measure
     )
 
 

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from audio_texture import gallery
+from audio_texture import report
 
 
 def rows(count):
@@ -33,7 +33,7 @@ def data_of(page):
 
 def test_the_page_holds_every_run_and_no_sound():
     """Players load from the folders: a thousand runs are text alone."""
-    page = gallery.page(rows(1000), swept=["seed", "sharpness"], planned=1200)
+    page = report.render_sweep_page(rows(1000), swept=["seed", "sharpness"], planned=1200)
     assert len(page) < 400_000 and "1000 of 1200 runs" in page and "base64" not in page
     data = data_of(page)
     assert (
@@ -46,7 +46,7 @@ def test_the_page_holds_every_run_and_no_sound():
 def test_failures_and_strange_values():
     """A message that looks like a tag, a loss that is not finite, and runs without sound do no harm."""
     bad = {"run": "00001-x", "seed": "1", "error": "--input: '</script><b>' is no sound"}
-    page = gallery.page(
+    page = report.render_sweep_page(
         [{"run": "00000-x", "seed": "0", "loss": float("nan"), "sound": "texture.wav"}, bad],
         swept=["seed"],
         planned=2,
@@ -56,7 +56,7 @@ def test_failures_and_strange_values():
         data_of(page)["rows"][0]["loss"] is None
         and data_of(page)["rows"][1]["error"] == bad["error"]
     )
-    assert gallery.page([], swept=["seed"], planned=2)
+    assert report.render_sweep_page([], swept=["seed"], planned=2)
 
 
 @pytest.mark.long
@@ -70,7 +70,7 @@ def test_a_browser_opens_a_thousand_runs(tmp_path):
     if not browser:
         pytest.skip("no browser is there.")
     (tmp_path / "sweep.html").write_text(
-        gallery.page(rows(1000), swept=["seed", "sharpness"], planned=1000)
+        report.render_sweep_page(rows(1000), swept=["seed", "sharpness"], planned=1000)
     )
     flags = [
         "--headless",

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from audio_texture import audio, quality, sounds, spectrogram
+from audio_texture import audio, metrics, sounds, spectrogram
 
 RATE = 16_000
 RECORDINGS = {
@@ -22,7 +22,7 @@ RECORDINGS = {
 
 def recording(esc10, path):
     wave, rate = audio.read(str(esc10 / f"{path}.ogg"))
-    return quality.prepare(wave, sample_rate=rate, rate=RATE)
+    return metrics.preprocess(wave, sample_rate=rate, rate=RATE)
 
 
 def noise(seed, seconds=4.0):
@@ -61,13 +61,13 @@ def grains(wave, seed=0, length=RATE // 4, fade=80):
 
 
 def ratios(row):
-    return np.array([row[measure] for measure in quality.MEASURES])
+    return np.array([row[measure] for measure in metrics.MEASURES])
 
 
 def test_a_sound_against_itself_is_a_copy_without_defects():
     """0.5 by construction: of the two distances to the halves one is 0. Catches an unfair cut or a random projection redrawn."""
-    row = quality.evaluate(noise(0), noise(0), sample_rate=RATE)
-    assert list(row) == list(quality.MEANINGS)
+    row = metrics.evaluate(noise(0), noise(0), sample_rate=RATE)
+    assert list(row) == list(metrics.MEANINGS)
     assert all(type(value) is float for value in row.values())
     np.testing.assert_allclose(ratios(row), 0.5, atol=0.01)
     assert row["copied"] == 1
@@ -77,7 +77,7 @@ def test_a_sound_against_itself_is_a_copy_without_defects():
 
 @pytest.mark.parametrize("make", [noise, impulses])
 def test_another_sound_of_the_same_process_is_as_near_as_a_half_and_no_copy(make):
-    row = quality.evaluate(make(1), make(0), sample_rate=RATE)
+    row = metrics.evaluate(make(1), make(0), sample_rate=RATE)
     assert np.all(ratios(row) < 2)
     assert row["copied"] == row["looped"] == 0
 
@@ -85,8 +85,8 @@ def test_another_sound_of_the_same_process_is_as_near_as_a_half_and_no_copy(make
 def test_phases_matter_for_impulses_and_the_spectrum_before_them():
     """White noise and phase-randomised noise are both far from clicks, the one without the spectrum farther."""
     reference = impulses(0)
-    shaped = quality.evaluate(quality.noise_like(reference, seed=1), reference, sample_rate=RATE)
-    white = quality.evaluate(noise(1), reference, sample_rate=RATE)
+    shaped = metrics.evaluate(metrics.shape_noise(reference, seed=1), reference, sample_rate=RATE)
+    white = metrics.evaluate(noise(1), reference, sample_rate=RATE)
     assert np.all(ratios(shaped) > 2)
     assert np.all(ratios(white) > 2)
     assert np.mean(np.log(ratios(white))) > np.mean(np.log(ratios(shaped)))
@@ -104,7 +104,7 @@ def test_copies_in_disguise_are_flagged(make, change):
         "inverted": (-reference[RATE:], RATE),
         "another rate": (audio.resample(reference, RATE, 22_050), 22_050),
     }[change]
-    row = quality.evaluate(candidate, reference, sample_rate=RATE, candidate_rate=rate)
+    row = metrics.evaluate(candidate, reference, sample_rate=RATE, candidate_rate=rate)
     assert row["copied"] > (
         0.6 if change == "shuffled" and make is impulses else 0.9
     )  # of windows with an event and a cut
@@ -113,7 +113,7 @@ def test_copies_in_disguise_are_flagged(make, change):
 
 
 def test_a_loop_repeats_itself():
-    row = quality.evaluate(np.tile(noise(1, 1.0), 4), noise(0), sample_rate=RATE)
+    row = metrics.evaluate(np.tile(noise(1, 1.0), 4), noise(0), sample_rate=RATE)
     assert row["looped"] > 0.95
     assert row["copied"] == 0
 
@@ -122,9 +122,9 @@ def test_what_repeats_itself_cannot_be_copied():
     """A steady tone and an engine's exact cycle are like themselves everywhere: likeness is no sign of copying."""
     time = np.arange(3 * RATE) / RATE
     tone = (0.1 * np.sin(2 * np.pi * 220 * time)).astype(np.float32)
-    assert quality.evaluate(np.roll(tone, 31), tone, sample_rate=RATE)["copied"] == 0
+    assert metrics.evaluate(np.roll(tone, 31), tone, sample_rate=RATE)["copied"] == 0
     cycles = np.tile(noise(0, 0.125), 24)
-    assert quality.evaluate(np.roll(cycles, 999), cycles, sample_rate=RATE)["copied"] == 0
+    assert metrics.evaluate(np.roll(cycles, 999), cycles, sample_rate=RATE)["copied"] == 0
 
 
 def test_matches_see_new_phases():
@@ -146,7 +146,7 @@ def test_matches_see_new_phases():
     candidate = wave[1024:-1024].astype(np.float32)
     flat = [quality.flatten(x, reference, sample_rate=RATE) for x in (candidate, reference)]
     assert np.max(quality.wave_matches(*flat, sample_rate=RATE)) < 0.5
-    assert quality.evaluate(candidate, reference, sample_rate=RATE)["copied"] > 0.9
+    assert metrics.evaluate(candidate, reference, sample_rate=RATE)["copied"] > 0.9
 
 
 def test_wave_matches_equal_a_direct_search():
@@ -171,10 +171,14 @@ def test_wave_matches_equal_a_direct_search():
 def test_held_out_is_one_for_the_first_half_and_zero_for_the_second():
     first, second = noise(0, 2.0), noise(1, 2.0)
     np.testing.assert_allclose(
-        list(quality.held_out(first, first, second, sample_rate=RATE).values()), 1, rtol=1e-4
+        list(metrics.evaluate_heldout(first, first, second, sample_rate=RATE).values()),
+        1,
+        rtol=1e-4,
     )
     np.testing.assert_allclose(
-        list(quality.held_out(second, first, second, sample_rate=RATE).values()), 0, atol=1e-4
+        list(metrics.evaluate_heldout(second, first, second, sample_rate=RATE).values()),
+        0,
+        atol=1e-4,
     )
 
 
@@ -183,30 +187,30 @@ def test_defects_are_counted():
     reference = noise(0)
     clicked = reference.copy()
     clicked[RATE // 2 :: RATE] += 1.5
-    assert quality.evaluate(clicked, reference, sample_rate=RATE)["clicks"] == pytest.approx(1.0)
+    assert metrics.evaluate(clicked, reference, sample_rate=RATE)["clicks"] == pytest.approx(1.0)
     holes = reference.copy()
     holes[RATE : 2 * RATE] = 0
-    assert quality.evaluate(holes, reference, sample_rate=RATE)["silence"] == pytest.approx(
+    assert metrics.evaluate(holes, reference, sample_rate=RATE)["silence"] == pytest.approx(
         0.25, abs=1e-6
     )
     clipped = np.clip(20 * reference, -1, 1)
-    row = quality.evaluate(clipped, reference, sample_rate=RATE)
+    row = metrics.evaluate(clipped, reference, sample_rate=RATE)
     full = np.abs(clipped) >= 1
     assert row["clipping"] == pytest.approx(
         np.mean(full & (np.roll(full, 1) | np.roll(full, -1))), abs=1e-3
     )
-    assert quality.evaluate(0.5 * reference, reference, sample_rate=RATE)[
+    assert metrics.evaluate(0.5 * reference, reference, sample_rate=RATE)[
         "level_db"
     ] == pytest.approx(-6.02, abs=0.01)
 
 
 def test_crackles_of_the_reference_are_no_clicks():
-    assert quality.evaluate(impulses(1), impulses(0), sample_rate=RATE)["clicks"] == 0
+    assert metrics.evaluate(impulses(1), impulses(0), sample_rate=RATE)["clicks"] == 0
 
 
 def test_band_levels_place_a_tone_in_its_third_octave():
     time = np.arange(RATE) / RATE
-    centers, levels = quality.band_levels(
+    centers, levels = metrics.band_levels(
         np.sin(2 * np.pi * 500 * time).astype(np.float32), sample_rate=RATE
     )
     assert centers[np.argmax(levels)] == pytest.approx(500, rel=0.12)
@@ -223,15 +227,15 @@ def test_onsets_are_found_where_they_are():
         wave[round(t * RATE) : round(t * RATE) + 400] += 0.1 * np.random.default_rng(
             1
         ).standard_normal(400)
-    times, heights = quality.onsets(wave, sample_rate=RATE)
+    times, heights = metrics.detect_onsets(wave, sample_rate=RATE)
     loud = times[heights > 5]
     np.testing.assert_allclose(loud, where, atol=0.03)  # a frame is 32 ms
 
 
 def test_gain_channels_and_constant_offset_do_not_matter():
     candidate, reference = noise(1, 2.0), noise(0, 2.0)
-    plain = quality.evaluate(candidate, reference, sample_rate=RATE)
-    other = quality.evaluate(
+    plain = metrics.evaluate(candidate, reference, sample_rate=RATE)
+    other = metrics.evaluate(
         0.1 + 0.3 * np.stack([candidate, candidate]), np.stack([reference] * 2), sample_rate=RATE
     )
     np.testing.assert_allclose(ratios(other), ratios(plain), rtol=1e-2)
@@ -243,10 +247,10 @@ def test_what_nobody_hears_does_not_matter():
     wind = np.float32(0.2) * np.sin(1 + 2 * np.pi * 5.37 * np.arange(len(one)) / RATE).astype(
         np.float32
     )
-    expected = ratios(quality.evaluate(one, other, sample_rate=RATE))
+    expected = ratios(metrics.evaluate(one, other, sample_rate=RATE))
     for a, b in ((one + wind, other), (one, other + wind)):
         np.testing.assert_allclose(
-            ratios(quality.evaluate(a, b, sample_rate=RATE)), expected, atol=0.02
+            ratios(metrics.evaluate(a, b, sample_rate=RATE)), expected, atol=0.02
         )
 
 
@@ -258,7 +262,7 @@ def test_sounds_of_any_length_and_rate_are_judged():
         (30_000, 8001, 8000),
         (44_101, 48_000, 44_100),
     ):
-        row = quality.evaluate(
+        row = metrics.evaluate(
             0.1 * rng.standard_normal(samples),
             0.1 * rng.standard_normal((2, others)),
             sample_rate=rate,
@@ -283,13 +287,13 @@ def test_what_cannot_be_judged_is_named(wave, message):
         ((noise(0, 2.0), wave), "the reference"),
     ):
         with pytest.raises(ValueError, match=f"{name} .*{message}"):
-            quality.evaluate(*pair, sample_rate=RATE)
+            metrics.evaluate(*pair, sample_rate=RATE)
 
 
 def test_procedural_rain_is_told_from_procedural_clock():
     one, other = (sounds.make("rain", jax.random.key(seed), 3.0, RATE) for seed in (0, 1))
     clock = sounds.make("clock", jax.random.key(2), 3.0, RATE)
-    near, far = (quality.evaluate(x, one, sample_rate=RATE) for x in (other, clock))
+    near, far = (metrics.evaluate(x, one, sample_rate=RATE) for x in (other, clock))
     assert np.all(ratios(far) > ratios(near))
     assert near["copied"] == far["copied"] == 0
 
@@ -299,7 +303,7 @@ def test_halves_of_a_recording_are_no_copies_of_each_other(esc10, name):
     wave = recording(esc10, RECORDINGS[name])
     middle = len(wave) // 2
     for candidate, reference in ((wave[middle:], wave[:middle]), (wave[:middle], wave[middle:])):
-        found = quality.copying(candidate, reference, sample_rate=RATE)
+        found = metrics.measure_copying(candidate, reference, sample_rate=RATE)
         assert found["copied"] < 0.05
         assert found["looped"] < 0.05
 
@@ -307,10 +311,10 @@ def test_halves_of_a_recording_are_no_copies_of_each_other(esc10, name):
 @pytest.mark.parametrize("name", ("rain", "fire", "chainsaw", "clock"))
 def test_a_recording_is_like_itself_and_its_grains_and_unlike_noise(esc10, name):
     wave = recording(esc10, RECORDINGS[name])
-    itself, shuffled = (quality.evaluate(x, wave, sample_rate=RATE) for x in (wave, grains(wave)))
+    itself, shuffled = (metrics.evaluate(x, wave, sample_rate=RATE) for x in (wave, grains(wave)))
     shaped, white = (
-        quality.likeness(x, wave, sample_rate=RATE)
-        for x in (quality.noise_like(wave, seed=1), 0.5 * noise(2, 5.0))
+        metrics.measure_likeness(x, wave, sample_rate=RATE)
+        for x in (metrics.shape_noise(wave, seed=1), 0.5 * noise(2, 5.0))
     )
     np.testing.assert_allclose(
         ratios(itself), 0.5, atol=0.15
@@ -342,7 +346,7 @@ def test_recordings_of_a_class_are_nearer_than_those_of_another(esc10):
         i, j = rng.choice(len(files[one]), 2, replace=False)
         same, other = files[one][j], files[two][rng.integers(len(files[two]))]
         near, far = (
-            quality.likeness(x[: 3 * RATE], files[one][i][: 3 * RATE], sample_rate=RATE)
+            metrics.measure_likeness(x[: 3 * RATE], files[one][i][: 3 * RATE], sample_rate=RATE)
             for x in (same, other)
         )
         nearer["all"] += np.mean(np.log(ratios(near))) < np.mean(np.log(ratios(far)))
@@ -362,7 +366,7 @@ def test_over_time_tells_what_a_sound_is_made_of_and_when():
         sounds.make(name, jax.random.key(0), 4.0, 8000)[None] for name in ("rain", "clock")
     )
     turning = np.concatenate([rain[:, :12000], clock[:, :12000]], axis=1)
-    times, ratios = quality.over_time(turning, [rain, clock], sample_rate=8000)
+    times, ratios = metrics.measure_likeness_over_time(turning, [rain, clock], sample_rate=8000)
     assert (
         np.all(np.diff(times) > 0)
         and 0 < times[0] < times[-1] < 3
@@ -375,9 +379,11 @@ def test_over_time_tells_what_a_sound_is_made_of_and_when():
         np.asarray(spectrogram.band(wave, sample_rate=8000, low=low, high=high))
         for wave, (low, high) in zip((rain, fire), edges)
     )
-    assert np.all(quality.over_time(both, [rain, fire], sample_rate=8000, bands=edges)[1] < 2)
+    assert np.all(
+        metrics.measure_likeness_over_time(both, [rain, fire], sample_rate=8000, bands=edges)[1] < 2
+    )
     with pytest.raises(ValueError, match="the candidate lasts 0.5 s"):
-        quality.over_time(rain[:, :4000], [rain], sample_rate=8000)
+        metrics.measure_likeness_over_time(rain[:, :4000], [rain], sample_rate=8000)
 
 
 # --- what is kept of a content
@@ -402,21 +408,23 @@ def call(seed=0, semitones=0.0, seconds=3.0):
 
 
 def test_a_content_is_all_of_itself():
-    kept = quality.kept(0.2 * call(), call(), sample_rate=RATE)
-    assert list(kept) == list(quality.KEPT_MEANINGS)
+    kept = metrics.content_preservation(0.2 * call(), call(), sample_rate=RATE)
+    assert list(kept) == list(metrics.CONTENT_MEANINGS)
     assert list(kept.values()) == pytest.approx([1, 1, 1, 1], abs=1e-3)
 
 
 def test_nothing_of_it_is_in_another_sound():
     """Mean over several: one pair may agree by chance."""
-    found = [quality.kept(call(seed), call(0), sample_rate=RATE) for seed in range(1, 7)]
-    for measure in quality.KEPT_MEANINGS:
+    found = [
+        metrics.content_preservation(call(seed), call(0), sample_rate=RATE) for seed in range(1, 7)
+    ]
+    for measure in metrics.CONTENT_MEANINGS:
         assert abs(np.mean([row[measure] for row in found])) < 0.3, measure
 
 
 def test_shifted_pitch_keeps_onsets_and_contour_but_no_chroma():
     """Two and a half semitones up: the contour's form is the same, the pitch classes are others."""
-    kept = quality.kept(call(semitones=2.5), call(), sample_rate=RATE)
+    kept = metrics.content_preservation(call(semitones=2.5), call(), sample_rate=RATE)
     assert min(kept["onsets_kept"], kept["loudness_kept"], kept["pitch_kept"]) > 0.85
     assert kept["chroma_kept"] < 0.3
 
@@ -424,14 +432,16 @@ def test_shifted_pitch_keeps_onsets_and_contour_but_no_chroma():
 def test_noise_in_its_gains_keeps_onsets_but_no_pitch():
     """A vocoder's noise band: what a transfer to rain can keep."""
     envelope = np.sqrt(np.convolve(call() ** 2, np.hanning(160) / 80, "same"))
-    kept = quality.kept(envelope * noise(5, 3.0), call(), sample_rate=RATE)
+    kept = metrics.content_preservation(envelope * noise(5, 3.0), call(), sample_rate=RATE)
     assert min(kept["onsets_kept"], kept["loudness_kept"]) > 0.7
     assert abs(kept["pitch_kept"]) < 0.3 and kept["chroma_kept"] < 0.3
 
 
 def test_what_a_content_has_not_is_not_judged():
     """Noise has no pitch that could be kept; lengths and rates may differ."""
-    kept = quality.kept(call(), noise(1, 2.0)[::2], sample_rate=RATE // 2, candidate_rate=RATE)
+    kept = metrics.content_preservation(
+        call(), noise(1, 2.0)[::2], sample_rate=RATE // 2, candidate_rate=RATE
+    )
     assert kept["pitch_kept"] is None and abs(kept["onsets_kept"]) < 0.4
 
 
@@ -439,17 +449,19 @@ def test_what_a_content_has_not_is_not_judged():
 def test_pitch_is_that_of_a_tone(hertz):
     """Within three cents, with harmonics: neither an octave above nor below."""
     tone = sum(np.sin(2 * np.pi * n * hertz * np.arange(RATE) / RATE) / n for n in range(1, 4))
-    pitch, voiced = quality.pitch(tone, sample_rate=RATE)
+    pitch, voiced = metrics.track_pitch(tone, sample_rate=RATE)
     assert np.max(np.abs(pitch - np.log2(hertz))) < 0.003 and np.min(voiced) > 0.9
 
 
 def test_a_transfer_is_judged_against_both():
     """As textures against the style, by contours against the content."""
-    found = quality.judge_transfer(impulses(1), call(seconds=4.0), impulses(0), sample_rate=RATE)
+    found = metrics.evaluate_transfer(impulses(1), call(seconds=4.0), impulses(0), sample_rate=RATE)
     assert ratios(found) == pytest.approx(
-        ratios(quality.evaluate(impulses(1), impulses(0), sample_rate=RATE))
+        ratios(metrics.evaluate(impulses(1), impulses(0), sample_rate=RATE))
     )
     assert (
         found["onsets_kept"]
-        == quality.kept(impulses(1), call(seconds=4.0), sample_rate=RATE)["onsets_kept"]
+        == metrics.content_preservation(impulses(1), call(seconds=4.0), sample_rate=RATE)[
+            "onsets_kept"
+        ]
     )

@@ -61,7 +61,7 @@ def sounds_in(page):
 def test_texture_page_stands_alone():
     """Opened from a disk without a network: nothing outside is referred to, every sound is inside, in order."""
     original, result = noise(8000), noise(4000, 2)
-    page = report.texture_page(
+    page = report.render_texture_page(
         [("input: <rain>.wav", original, 8000)], [("texture.wav", result, 8000)] * 2, ROWS, CONFIG
     )
     assert (
@@ -86,7 +86,7 @@ def test_player_holds_the_sound(rate, channels):
     """In a form that browsers play: at most two channels and 48 kHz."""
     time = np.arange(rate // 4) / rate
     wave = np.stack([0.5 * np.sin(2 * np.pi * 440 * time)] * channels).astype(np.float32)
-    ((found, found_rate),) = sounds_in(report.player(wave, rate))
+    ((found, found_rate),) = sounds_in(report.embed_player(wave, rate))
     assert (
         found_rate == min(rate, 48000) and found.shape[1] == min(channels, 2) if channels < 3 else 1
     )
@@ -97,7 +97,7 @@ def test_player_holds_the_sound(rate, channels):
 
 
 def test_player_clips_rather_than_wraps():
-    ((found, _),) = sounds_in(report.player(np.array([[1.5, -1.5, 0.0]], np.float32), 8000))
+    ((found, _),) = sounds_in(report.embed_player(np.array([[1.5, -1.5, 0.0]], np.float32), 8000))
     np.testing.assert_allclose(found[:, 0], [1, -1, 0], atol=1e-4)
 
 
@@ -114,7 +114,7 @@ def test_player_clips_rather_than_wraps():
 )
 def test_spectrogram_figure_takes_any_sounds(sounds):
     """0.05 s, every rate that can be read, one and more channels, silence: catches a report that fails after the work is done."""
-    figure = report.spectrogram_figure(sounds)
+    figure = report.draw_spectrograms(sounds)
     figure.canvas.draw()
     shown = [axis for axis in figure.axes if axis.images]
     assert [axis.get_title() for axis in shown[: len(sounds)]] == [title for title, _, _ in sounds]
@@ -131,7 +131,7 @@ def test_spectrogram_figure_takes_any_sounds(sounds):
 def test_spectrogram_figure_shows_the_tone_where_it_is():
     """Catches axes upside down, and frequencies of another rate's."""
     time = np.arange(16000) / 16000
-    figure = report.spectrogram_figure(
+    figure = report.draw_spectrograms(
         [
             ("tone", 0.5 * np.sin(2 * np.pi * 1000 * time)[None], 16000),
             ("slower", 0.5 * np.sin(2 * np.pi * 1000 * time[::2])[None], 8000),
@@ -157,7 +157,7 @@ def test_spectrogram_figure_shows_the_tone_where_it_is():
 
 def test_likeness_figure():
     """A line for each ingredient, by its name."""
-    figure = report.likeness_figure(
+    figure = report.draw_likeness(
         np.array([1.0, 2.0, 3.0]),
         np.array([[1.0, 5.0], [2.0, 2.0], [5.0, 1.0]]),
         ["rain.wav", "fire.wav"],
@@ -169,7 +169,7 @@ def test_likeness_figure():
 
 def test_loss_figure():
     """Terms of zero, which a logarithmic axis has no place for, are left out; samples lie over one another."""
-    figure = report.loss_figure(ROWS)
+    figure = report.draw_loss(ROWS)
     figure.canvas.draw()
     axis = figure.axes[0]
     assert axis.get_yscale() == "log" and len(axis.lines) == 6
@@ -191,12 +191,12 @@ def test_training_figures():
         for fold in (1, 3)
         for epoch in (1, 2)
     ]
-    figure = report.training_figure(rows, 0.5, 0.6)
+    figure = report.draw_training(rows, 0.5, 0.6)
     lines = {line.get_label(): line.get_xydata() for line in figure.axes[0].lines}
     np.testing.assert_allclose(lines["fold 3"], [[1, 0.3], [2, 0.6]])
     assert lines["chance"][0][1] == 0.5 and lines["nearest class mean"][0][1] == 0.6
     plt.close(figure)
-    figure = report.confusion_figure([[3, 1], [0, 0]], ["fire", "rain"])
+    figure = report.draw_confusion([[3, 1], [0, 0]], ["fire", "rain"])
     axis = figure.axes[0]
     np.testing.assert_allclose(axis.images[0].get_array(), [[0.75, 0.25], [0, 0]])
     assert [(text.get_position(), text.get_text()) for text in axis.texts] == [
@@ -211,11 +211,11 @@ def test_training_figures():
 
 
 def test_tables_and_titles_are_text():
-    found = report.table([["<script>", 0.123456, 3]], ["a & b", "c", "d"])
+    found = report.format_table([["<script>", 0.123456, 3]], ["a & b", "c", "d"])
     assert "<script>" not in found and "0.1235" in found and "a &amp; b" in found
-    Balance(report.page("<t>", "<s>", [("<h>", found)]))
-    assert "<h>" not in report.page("<t>", "<s>", [("<h>", "")])
-    assert "</pre><b>" not in report.configuration({"a": "</pre><b>"})
+    Balance(report.render_page("<t>", "<s>", [("<h>", found)]))
+    assert "<h>" not in report.render_page("<t>", "<s>", [("<h>", "")])
+    assert "</pre><b>" not in report.format_config({"a": "</pre><b>"})
 
 
 def test_a_small_picture_has_no_frame(tmp_path):
