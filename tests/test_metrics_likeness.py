@@ -140,7 +140,6 @@ def test_a_recording_is_like_itself_and_unlike_noise(esc10, name):
         assert mean_log(shaped) > np.log(1.5)
 
 
-@pytest.mark.slow
 def test_recordings_of_a_class_are_nearer(esc10):
     """At least 80 % of 20 random triples, by the mean log ratio and by `auditory` alone."""
     rng = np.random.default_rng(0)
