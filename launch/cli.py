@@ -632,12 +632,12 @@ def likeness_section(
     config: dict[str, Any], references: Sequence[np.ndarray], result: np.ndarray, rate: int
 ) -> list[tuple[str, str]]:
     """A section of a report on how like a mixture is to each ingredient over time; none where that cannot be told."""
-    from audio_texture import quality, report
+    from audio_texture import metrics, report
 
     if len(references) < 2:
         return []
     try:
-        times, ratios = quality.over_time(
+        times, ratios = metrics.measure_likeness_over_time(
             result, references, sample_rate=rate, bands=mixture_of(config)["bands"]
         )
     except ValueError as error:
@@ -646,8 +646,8 @@ def likeness_section(
     return [
         (
             "Likeness over time",
-            report.image(
-                report.likeness_figure(times, ratios, names), "likeness to each input over time"
+            report.embed_figure(
+                report.draw_likeness(times, ratios, names), "likeness to each input over time"
             ),
         )
     ]
@@ -657,21 +657,21 @@ def copying_section(
     config: dict[str, Any], references: Sequence[np.ndarray], result: np.ndarray, rate: int
 ) -> list[tuple[str, str]]:
     """A line and a section of a report on how much of a result is copied, where the user chose what kernels see."""
-    from audio_texture import quality, report
+    from audio_texture import metrics, report
 
     if not config["recipe"]["time_scale"]:
         return []
     rows = []
     for entry, reference in zip(config["inputs"], references, strict=True):
-        name, working = os.path.basename(entry["source"]), min(rate, quality.WORKING_RATE)
+        name, working = os.path.basename(entry["source"]), min(rate, metrics.WORKING_RATE)
         try:
             seen = [
-                quality.prepare(wave, sample_rate=rate, rate=working)
+                metrics.preprocess(wave, sample_rate=rate, rate=working)
                 for wave in (result, reference)
             ]
         except ValueError as error:
             return [("Copying", f"<p>Not told: {html.escape(str(error))}</p>")]
-        rows.append((name, quality.copying(*seen, sample_rate=working)["copied"]))
+        rows.append((name, metrics.measure_copying(*seen, sample_rate=working)["copied"]))
         if rows[-1][1] > 0:
             say(
                 f"{rows[-1][1]:.0%} of the quarter seconds are taken from {name}: kernels of --time_scale see so much of it that they repeat it."
@@ -679,7 +679,7 @@ def copying_section(
     return [
         (
             "Copying",
-            f"<p>{html.escape(quality.meaning('copied'))}.</p>{report.table(rows, ('input', 'copied'))}",
+            f"<p>{html.escape(metrics.explain_measure('copied'))}.</p>{report.format_table(rows, ('input', 'copied'))}",
         )
     ]
 
@@ -703,7 +703,7 @@ def report_page(
         *likeness_section(config, references, results[0][1], rate),
         *copying_section(config, references, results[0][1], rate),
     ]
-    return report.texture_page(originals, results, rows, config, sections)
+    return report.render_texture_page(originals, results, rows, config, sections)
 
 
 class ProgressBar:

@@ -16,7 +16,7 @@ import jax
 import numpy as np
 from absl import flags
 
-from audio_texture import audio, quality, sounds
+from audio_texture import audio, metrics, sounds
 from launch import cli, run_io, runs
 
 _REFERENCE = cli.define_path(
@@ -76,16 +76,16 @@ def main() -> int:
     for name, wave, rate in candidates:
         row = {
             "candidate": name,
-            **quality.evaluate(wave, reference[1], sample_rate=reference[2], candidate_rate=rate),
+            **metrics.evaluate(wave, reference[1], sample_rate=reference[2], candidate_rate=rate),
         }
         if heldout:
             second = audio.resample(heldout[1], heldout[2], reference[2])
-            found = quality.held_out(
+            found = metrics.evaluate_heldout(
                 wave, reference[1], second, sample_rate=reference[2], candidate_rate=rate
             )
             row |= {f"heldout_{measure}": value for measure, value in found.items()}
         rows.append(row)
-    cli.show(quality.describe(rows))
+    cli.show(metrics.format_rows(rows))
 
     output = run_io.claim(
         _OUTPUT_DIR.value, record, program="evaluate", first={run_io.CONFIG: config}
@@ -109,7 +109,7 @@ def _read(flag: str, path: str, *, trim: bool = False) -> tuple[np.ndarray, int]
         wave = audio.trim_silence(wave) if trim else wave
         cli.hold_notes(flag, path, recording.notes)
         cli.hold(cli.describe_use(path, recording, wave.shape[1]))
-        quality.check(wave, sample_rate=rate, name=repr(path))
+        metrics.check_sound(wave, sample_rate=rate, name=repr(path))
     return wave, rate
 
 
@@ -119,7 +119,7 @@ def _embedded() -> list[tuple[str, np.ndarray, int]]:
     return [
         ("embedded rain", one, 22050),
         ("another rain", other, 22050),
-        ("noise of its spectrum", quality.noise_like(one, seed=2), 22050),
+        ("noise of its spectrum", metrics.shape_noise(one, seed=2), 22050),
     ]
 
 
@@ -128,36 +128,39 @@ def _page(reference, candidates, rows) -> str:
     from audio_texture import report
 
     shown = [(os.path.basename(name), wave, rate) for name, wave, rate in (reference, *candidates)]
-    rate = min([quality.WORKING_RATE, *(rate for _, _, rate in shown)])
+    rate = min([metrics.WORKING_RATE, *(rate for _, _, rate in shown)])
     figure, axis = report.plt.subplots(figsize=(9, 3.6), layout="constrained")
     for name, wave, its_rate in shown:
-        levels = quality.band_levels(
-            quality.prepare(wave, sample_rate=its_rate, rate=rate), sample_rate=rate
+        levels = metrics.band_levels(
+            metrics.preprocess(wave, sample_rate=its_rate, rate=rate), sample_rate=rate
         )
         axis.semilogx(*levels, label=name)
     axis.set(xlabel="third octave (Hz)", ylabel="share of the power (dB)")
     axis.legend(fontsize="small")
     measures = [measure for measure in rows[0] if measure != "candidate"]
     table = [
-        [measure, *(row[measure] for row in rows), quality.meaning(measure)] for measure in measures
+        [measure, *(row[measure] for row in rows), metrics.explain_measure(measure)]
+        for measure in measures
     ]
-    return report.page(
+    return report.render_page(
         "Quality",
         f"{len(rows)} judged against {shown[0][0]}",
         [
-            ("Sounds", report.players(shown)),
+            ("Sounds", report.embed_players(shown)),
             (
                 "Measures",
-                report.table(table, ["", *(name for name, _, _ in shown[1:]), "what is good"]),
+                report.format_table(
+                    table, ["", *(name for name, _, _ in shown[1:]), "what is good"]
+                ),
             ),
             (
                 "Spectrograms",
-                report.image(
-                    report.spectrogram_figure(shown),
+                report.embed_figure(
+                    report.draw_spectrograms(shown),
                     "spectrograms of the reference and the candidates",
                 ),
             ),
-            ("Levels by band", report.image(figure, "long-term levels in third octaves")),
+            ("Levels by band", report.embed_figure(figure, "long-term levels in third octaves")),
         ],
     )
 

@@ -120,7 +120,7 @@ def make_sounds(
     metrics = Metrics(output, rows)
     # Matplotlib, which the report needs, takes a second to import, and compilation leaves Python
     # idle.
-    threading.Thread(target=importlib.import_module, args=("audio_texture.report",)).start()
+    threading.Thread(target=importlib.import_module, args=("matplotlib.figure",)).start()
     made, reason = [], None
     for sample, (name, problem, seed) in enumerate(jobs):
         if sample in finished:

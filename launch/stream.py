@@ -82,7 +82,9 @@ def main() -> int:
         wanted = _samples_wanted(style, seconds, piped)
         loop = streaming.prepare_loop(style, seconds=seconds) if _LOOP.value else None
     with cli.naming("block_seconds"):
-        stream = None if loop else streaming.prepare(style, seconds=wanted / style.sample_rate)
+        stream = (
+            None if loop else streaming.prepare_stream(style, seconds=wanted / style.sample_rate)
+        )
     cli.say_held()
     cli.say_scales(
         style.recipe if _TARGET.value else recipes.Recipe.from_json(config["recipe"]),
@@ -188,7 +190,7 @@ def _check_save_target(inputs: list[str], others: list[str]) -> None:
         for other in inputs
     ):
         raise cli.UserError(f"--save_target: {path!r} is a file that this run reads.")
-    if not streaming.is_style(path):
+    if not streaming.is_style_file(path):
         raise cli.UserError(f"--save_target: {path!r} is there and is no style; name another file.")
     if not (_OVERWRITE.value or _RESUME.value):
         raise cli.UserError(
@@ -201,12 +203,12 @@ def _save_target(style: streaming.Style) -> None:
         return
     with cli.naming("save_target"):
         if _RESUME.value and os.path.lexists(_SAVE_TARGET.value):
-            if not streaming.is_saved(_SAVE_TARGET.value, style):
+            if not streaming.is_style_saved(_SAVE_TARGET.value, style):
                 raise ValueError(
                     f"{_SAVE_TARGET.value!r} holds another style than this stream's; name another file."
                 )
         else:
-            streaming.save(_SAVE_TARGET.value, style)
+            streaming.save_style(_SAVE_TARGET.value, style)
 
 
 def _style() -> tuple[streaming.Style, dict[str, Any], list[np.ndarray], records.Record | None]:
@@ -223,7 +225,7 @@ def _style() -> tuple[streaming.Style, dict[str, Any], list[np.ndarray], records
 
     if _TARGET.value:
         with cli.naming("target"):
-            style = streaming.load(_TARGET.value)
+            style = streaming.load_style(_TARGET.value)
             style = style._replace(recipe=_with_free_flags(style.recipe))
             config = {
                 "inputs": [],
@@ -250,7 +252,7 @@ def _style() -> tuple[streaming.Style, dict[str, Any], list[np.ndarray], records
     references, rate = cli.read_inputs(config["inputs"], cli.reference_check(recipe))
     cli.check_mixture(config, recipe, rate)
     with cli.naming("views"):
-        style = streaming.fit(recipe, references, sample_rate=rate, **cli.mixture_of(config))
+        style = streaming.fit_style(recipe, references, sample_rate=rate, **cli.mixture_of(config))
     return (
         style,
         config,
@@ -308,7 +310,7 @@ class _Earlier(NamedTuple):
     metrics.jsonl by block.
     """
 
-    state: streaming.State
+    state: streaming.StreamState
     samples: int
     frames: int
     rows: dict[int, dict[str, Any]]
@@ -318,7 +320,7 @@ def _read_earlier(folder: str, record: records.Record, stream: streaming.Stream)
     """What --resume goes on from, None where no block was finished; UserError where it is damaged.
     Nothing is touched.
     """
-    path, start = os.path.join(folder, STATE), streaming.begin(stream)
+    path, start = os.path.join(folder, STATE), streaming.init_state(stream)
     if record.files.get(STATE) is None and not os.path.lexists(path):
         return None
     with cli.naming("resume"):
@@ -369,7 +371,7 @@ class _File:
             )
         )
 
-    def resumed(self, start: streaming.State) -> streaming.State:
+    def resumed(self, start: streaming.StreamState) -> streaming.StreamState:
         """The state to go on from."""
         return self._state or start
 
@@ -405,7 +407,7 @@ class _File:
         except OSError as error:
             self._output.complain(run_io.METRICS, error, "the stream goes on without")
 
-    def keep(self, state: streaming.State) -> None:
+    def keep(self, state: streaming.StreamState) -> None:
         """Last of all, so that a kill at any moment loses a block at most, which is then made again."""
         known = self._output.record.files.get(STATE) is not None
         if not known:
@@ -432,7 +434,7 @@ class _Pipe:
             f"raw PCM: signed 16-bit little-endian, {style.channels} channels interleaved, {self.rate} Hz"
         )
 
-    def resumed(self, start: streaming.State) -> streaming.State:
+    def resumed(self, start: streaming.StreamState) -> streaming.StreamState:
         return start
 
     def write(self, wave: np.ndarray, row: dict[str, Any]) -> None:
@@ -444,7 +446,7 @@ class _Pipe:
 
     write_whole = write
 
-    def keep(self, state: streaming.State) -> None:
+    def keep(self, state: streaming.StreamState) -> None:
         pass
 
     def told(self) -> str:
@@ -457,7 +459,7 @@ def _row(block: int, made: streaming.Block) -> dict[str, Any]:
 
 def _write_stream(stream: streaming.Stream, sink: _File | _Pipe, wanted: int) -> int:
     key = jax.random.key(_SEED.value)
-    state = sink.resumed(streaming.begin(stream))
+    state = sink.resumed(streaming.init_state(stream))
     first, began, warm = sink.samples, time.monotonic(), None
     while sink.samples < wanted:
         # A block is written with its state, or not at all.
@@ -533,16 +535,16 @@ def _report(config: dict[str, Any], references: list[np.ndarray], sink: _File) -
             sink.rate,
         )
     sections = [
-        ("Listen", report.players(shown)),
+        ("Listen", report.embed_players(shown)),
         (
             "Spectrograms, on one scale",
-            report.image(report.spectrogram_figure(shown), "spectrograms"),
+            report.embed_figure(report.draw_spectrograms(shown), "spectrograms"),
         ),
         *likeness,
-        ("Configuration", report.configuration(config)),
+        ("Configuration", report.format_config(config)),
     ]
     summary = f"{length:.1f} s by the recipe {config['recipe']['name']}, seed {config['seed']}{', a loop' if config['loop'] else ''}."
-    return report.page(f"Stream: {sink.path}", summary, sections)
+    return report.render_page(f"Stream: {sink.path}", summary, sections)
 
 
 if __name__ == "__main__":

@@ -683,7 +683,7 @@ def finished(folder: str, runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
 
 def merge(output: run_io.Output, runs: Sequence[Run], found: dict[str, list[str]]) -> None:
     """sweep.csv and sweep.html of all runs that the folder holds, whichever process made them."""
-    from audio_texture import gallery
+    from audio_texture import report
 
     rows = None
     # Again where another process finished a run meanwhile.
@@ -716,7 +716,9 @@ def merge(output: run_io.Output, runs: Sequence[Run], found: dict[str, list[str]
         writer.writeheader()
         writer.writerows(table)
         output.write_text("sweep.csv", text.getvalue())
-        output.write_text("sweep.html", gallery.page(table, swept=list(found), planned=len(runs)))
+        output.write_text(
+            "sweep.html", report.render_sweep_page(table, swept=list(found), planned=len(runs))
+        )
 
 
 # ---------------------------------------------------------------- the program

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from audio_texture import audio, quality, recipes, references, synthesis
+from audio_texture import audio, metrics, recipes, references, synthesis
 from launch import cli, given, run_io, runs
 
 cli.define_recipe_flags()
@@ -130,7 +130,7 @@ def prepare(
 
 def measures(wave: np.ndarray, references: Sequence[np.ndarray], rate: int) -> dict[str, Any]:
     """As launch.evaluate has them; none of a mixture, which is to be like none of its inputs. ValueError where a sound is too short."""
-    return quality.evaluate(wave, references[0], sample_rate=rate) if len(references) == 1 else {}
+    return metrics.evaluate(wave, references[0], sample_rate=rate) if len(references) == 1 else {}
 
 
 def main() -> int:

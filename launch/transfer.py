@@ -12,6 +12,7 @@ optimisation after the evaluations at hand and writes what there is (exit status
 """
 
 import concurrent.futures
+import dataclasses
 import os
 from collections.abc import Collection, Hashable, Sequence
 from typing import Any
@@ -22,7 +23,7 @@ from absl import flags
 from audio_texture import (
     audio,
     choices,
-    quality,
+    metrics,
     recipes,
     references,
     scales,
@@ -83,10 +84,10 @@ def configure(values: dict[str, Any]) -> dict[str, Any]:
         weights = (
             list(map(choices.number, values["style_weight"]))
             if values["style_weight"]
-            else [recipe.term("style").weight]
+            else [recipe.style_weight]
         )
         for weight in weights:
-            recipe.replace(style_weight=weight)
+            dataclasses.replace(recipe, style_weight=weight)
     sounds = {}
     for name in ("content", "style"):
         with cli.naming(name):
@@ -97,9 +98,7 @@ def configure(values: dict[str, Any]) -> dict[str, Any]:
                 "sha256": cli.digest(values[name]),
             }
     plain = {name: values[name] for name in ("seed", "output_format")}
-    plain["weights_sha256"] = (
-        cli.digest(recipe.network.weights_file) if recipe.network.weights_file else None
-    )
+    plain["weights_sha256"] = cli.digest(recipe.weights_file) if recipe.weights_file else None
     return {
         **sounds,
         "style_weights": weights,
@@ -115,8 +114,8 @@ def without_effect(
     """Those of the named flags that do nothing in a run whose flags have these values, with the
     reason. config: of `configure`.
     """
-    recipe = recipes.Recipe.from_json(config["recipe"]).replace(
-        style_weight=max(config["style_weights"])
+    recipe = dataclasses.replace(
+        recipes.Recipe.from_json(config["recipe"]), style_weight=max(config["style_weights"])
     )
     own = given.of_sources({name: [config[name]["source"]] for name in SOURCES}, names)
     return own | given.of_recipe(values, recipe, names, program="transfer")
@@ -128,11 +127,9 @@ def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]
     """
     recipe = recipes.Recipe.from_json(config["recipe"])
     with cli.naming("weights_file"):
-        if recipe.network.weights_file and config.get("weights_sha256") != cli.digest(
-            recipe.network.weights_file
-        ):
+        if recipe.weights_file and config.get("weights_sha256") != cli.digest(recipe.weights_file):
             raise ValueError(
-                f"{recipe.network.weights_file!r} is not the file that the configuration was made with."
+                f"{recipe.weights_file!r} is not the file that the configuration was made with."
             )
     sounds, rate = cli.read_inputs(
         [config["content"], config["style"]],
@@ -173,11 +170,11 @@ def prepare(
 
 def measures(wave: np.ndarray, sounds: Sequence[np.ndarray], rate: int) -> dict[str, Any]:
     """What a result has of its style and kept of its content. ValueError where a sound is too short to be judged."""
-    return quality.judge_transfer(wave, *sounds, sample_rate=rate)
+    return metrics.evaluate_transfer(wave, *sounds, sample_rate=rate)
 
 
 def _unweighted(recipe: recipes.Recipe) -> recipes.Recipe:
-    return recipe.replace(style_weight=1.0)
+    return dataclasses.replace(recipe, style_weight=1.0)
 
 
 def main() -> int:
@@ -263,8 +260,8 @@ def _report(output, config, content, style, rate, made, metrics, judged) -> str:
     ]
     rows = [*judged[:1], *own, *judged[1:]]
     output.write_json("quality.json", rows)
-    return report.transfer_page(
-        originals[0], originals[1], results, rows, metrics, config, quality.meaning
+    return report.render_transfer_page(
+        originals[0], originals[1], results, rows, metrics, config, metrics.explain_measure
     )
 
 

@@ -77,10 +77,10 @@ def call(arguments: list[str], at: int, removed: str = "") -> tuple[int, list[st
 if __name__ == "__main__":
     # Pages take most of the time, and are tried elsewhere.
     report = importlib.import_module("audio_texture.report")
-    report.texture_page = report.transfer_page = report.training_page = report.page = (
-        lambda *_, **__: "page"
-    )
-    report.spectrogram_figure = report.image = report.players = lambda *_, **__: ""
+    report.render_texture_page = report.render_transfer_page = report.render_training_page = (
+        report.render_page
+    ) = lambda *_, **__: "page"
+    report.draw_spectrograms = report.embed_figure = report.embed_players = lambda *_, **__: ""
     if program == "insights":
         # Figures that take no time: what is tried is how they are kept.
         import matplotlib.pyplot as plt

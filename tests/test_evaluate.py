@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import launched
 
-from audio_texture import audio, quality
+from audio_texture import audio, metrics
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -69,13 +69,13 @@ def test_rows_come_in_the_order_of_the_candidates(folder):
     assert result.returncode == 0, result.stderr
     rows = json.loads((folder / "out" / "quality.json").read_text())
     assert [row["candidate"] for row in rows] == [f"{folder}/other.wav", f"{folder}/copy.wav"]
-    heldout = [f"heldout_{measure}" for measure in quality.MEASURES]
-    assert all(list(row) == ["candidate", *quality.MEANINGS, *heldout] for row in rows)
+    heldout = [f"heldout_{measure}" for measure in metrics.MEASURES]
+    assert all(list(row) == ["candidate", *metrics.MEANINGS, *heldout] for row in rows)
     assert rows[0]["copied"] == 0 and rows[1]["copied"] == 1
     assert rows[1]["auditory"] == pytest.approx(0.5, abs=0.05)
     assert rows[1]["heldout_auditory"] == pytest.approx(1, abs=0.05)
     assert rows[1]["level_db"] == pytest.approx(-6.02, abs=0.05)
-    for measure in (*quality.MEANINGS, *heldout):  # a column and a line on what is good
+    for measure in (*metrics.MEANINGS, *heldout):  # a column and a line on what is good
         assert result.stdout.count(measure) >= 2
     page = (folder / "out" / "quality.html").read_text()
     assert page.count("<audio") == 3 and page.count("<img") == 2
@@ -94,7 +94,7 @@ def test_no_flags_judge_embedded_sounds(tmp_path):
     result = evaluate(cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     rows = json.loads((tmp_path / "output" / "evaluate" / "quality.json").read_text())
-    rain, shaped = (np.mean([np.log(row[measure]) for measure in quality.MEASURES]) for row in rows)
+    rain, shaped = (np.mean([np.log(row[measure]) for measure in metrics.MEASURES]) for row in rows)
     assert rain < shaped
 
 

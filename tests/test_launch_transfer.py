@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from conftest import crackle, interrupted, launched, noise
 
-from audio_texture import audio, quality
+from audio_texture import audio, metrics
 
 ROOT = Path(__file__).resolve().parent.parent
 # Small enough that a run is mostly start-up.
@@ -80,12 +80,12 @@ def test_a_strip_from_content_to_style(strip):
     assert set(rows[1]) == {
         "candidate",
         "style_weight",
-        *quality.MEASURES,
+        *metrics.MEASURES,
         "copied",
         "spectrum_db",
         "clicks",
         "clipping",
-        *quality.KEPT_MEANINGS,
+        *metrics.CONTENT_MEANINGS,
     }
     metrics = [json.loads(line) for line in (strip / "metrics.jsonl").read_text().splitlines()]
     assert {row["sample"] for row in metrics} == {0, 1, 2}

@@ -1,5 +1,6 @@
 """streaming.py: blocks that nobody can find the borders of, loops likewise, and styles and states that go through the disk."""
 
+import dataclasses
 import functools
 import os
 
@@ -9,14 +10,15 @@ import pytest
 import scipy.signal
 from conftest import correlated, correlation_of, crackle, highest_correlation, noise, relative_error
 
-from audio_texture import audio, canvas, matching, quality, recipes, references, sounds, streaming
+from audio_texture import audio, canvas, matching, metrics, recipes, references, sounds, streaming
 from audio_texture.views import View
 
 RATE = 8000
 # Dull, so that a cut is a jump.
 REFERENCE = scipy.signal.lfilter([0.3], [1, -0.9], crackle(16000)).astype(np.float32)
 KEY = jax.random.key(0)
-SMALL = recipes.named("texture-fast").replace(
+SMALL = dataclasses.replace(
+    recipes.named("texture-fast"),
     views=(View(8, (2, 6), 16.0, 4.0),),
     block_seconds=0.6,
     evaluations=8,
@@ -25,12 +27,12 @@ SMALL = recipes.named("texture-fast").replace(
 
 @functools.cache
 def laid_out(recipe=SMALL):
-    return streaming.prepare(streaming.fit(recipe, [REFERENCE], sample_rate=RATE))
+    return streaming.prepare_stream(streaming.fit_style(recipe, [REFERENCE], sample_rate=RATE))
 
 
 def blocks(stream, count, *, key=KEY, state=None):
     """Blocks after one another and the state behind them."""
-    state, waves = state or streaming.begin(stream), []
+    state, waves = state or streaming.init_state(stream), []
     for _ in range(count):
         state, made = streaming.step(stream, key, state)
         waves.append(made.wave)
@@ -130,7 +132,7 @@ def test_a_clock_keeps_its_beat():
     ticking = 0.01 * noise(2 * RATE)
     for tick in range(100, 2 * RATE - 100, period):
         ticking[:, tick : tick + 100] += noise(100, seed=tick)
-    stream = streaming.prepare(streaming.fit(SMALL, [ticking], sample_rate=RATE))
+    stream = streaming.prepare_stream(streaming.fit_style(SMALL, [ticking], sample_rate=RATE))
     level = np.sqrt(
         np.mean(
             blocks(stream, 25)[0][0, : 25 * stream.samples // 40 * 40].reshape(-1, 40) ** 2, axis=1
@@ -154,7 +156,8 @@ def test_a_clock_keeps_its_beat():
 @pytest.mark.slow
 def test_flat_over_ten_minutes():
     """Level and spectrum of every half minute, against the reference's and for a slope; what is on the device does not grow."""
-    recipe = SMALL.replace(
+    recipe = dataclasses.replace(
+        SMALL,
         views=(View(8, (2,), 64.0, 32.0),),
         gain_window_ms=64.0,
         block_seconds=5.0,
@@ -163,8 +166,8 @@ def test_flat_over_ten_minutes():
     )
     # Steady: a few loud clicks would decide about a level.
     reference = sounds.make("rain", KEY, 5.0, RATE)[None]
-    stream = streaming.prepare(streaming.fit(recipe, [reference], sample_rate=RATE))
-    wave, state, held = [], streaming.begin(stream), []
+    stream = streaming.prepare_stream(streaming.fit_style(recipe, [reference], sample_rate=RATE))
+    wave, state, held = [], streaming.init_state(stream), []
     rate = stream.style.sample_rate
     while sum(part.shape[1] for part in wave) < 600 * rate:
         state, made = streaming.step(stream, KEY, state)
@@ -175,7 +178,7 @@ def test_flat_over_ten_minutes():
     halves = np.concatenate(wave, axis=1)[0, : 600 * rate].reshape(20, -1)
     levels = 20 * np.log10([audio.rms(half[None]) / audio.rms(reference) for half in halves])
     assert np.max(np.abs(levels)) < 0.5
-    spectra = np.array([quality.band_levels(half, sample_rate=rate)[1] for half in halves])
+    spectra = np.array([metrics.band_levels(half, sample_rate=rate)[1] for half in halves])
     assert np.max(np.abs(spectra - spectra.mean(axis=0))) < 1.5
     # Slopes in dB an hour, against what their own scatter allows.
     minutes = np.arange(20) - 9.5
@@ -209,7 +212,9 @@ def resident():
 def test_memory_does_not_grow():
     """Of the process, where `jax.live_arrays` sees the device alone: 300 blocks once grew by 62 MB."""
     stream = laid_out()
-    few = stream._replace(style=stream.style._replace(recipe=SMALL.replace(evaluations=1)))
+    few = stream._replace(
+        style=stream.style._replace(recipe=dataclasses.replace(SMALL, evaluations=1))
+    )
     _, state = blocks(few, 60)
     before = resident()
     blocks(few, 300, state=state)
@@ -220,10 +225,10 @@ def test_through_the_disk(tmp_path):
     """A saved style and a saved state go on at the very samples, with no recording at hand."""
     stream = laid_out()
     _, state = blocks(stream, 2)
-    streaming.save(f"{tmp_path}/style", stream.style)
+    streaming.save_style(f"{tmp_path}/style", stream.style)
     streaming.save_state(f"{tmp_path}/state", state)
-    again = streaming.prepare(streaming.load(f"{tmp_path}/style"))
-    found = streaming.load_state(f"{tmp_path}/state", streaming.begin(again))
+    again = streaming.prepare_stream(streaming.load_style(f"{tmp_path}/style"))
+    found = streaming.load_state(f"{tmp_path}/state", streaming.init_state(again))
     assert again.style.recipe == stream.style.recipe and found.block == 2
     np.testing.assert_array_equal(
         blocks(again, 2, state=found)[0], many()[:, 2 * stream.samples : 4 * stream.samples]
@@ -234,8 +239,10 @@ def test_through_the_disk(tmp_path):
 def test_stereo_keeps_its_image(tmp_path):
     """Also through the disk: the density is complex. And the borders have the image of the rest."""
     reference = correlated(8000, -0.7)
-    streaming.save(f"{tmp_path}/style", streaming.fit(SMALL, [reference], sample_rate=RATE))
-    stream = streaming.prepare(streaming.load(f"{tmp_path}/style"))
+    streaming.save_style(
+        f"{tmp_path}/style", streaming.fit_style(SMALL, [reference], sample_rate=RATE)
+    )
+    stream = streaming.prepare_stream(streaming.load_style(f"{tmp_path}/style"))
     wave, _ = blocks(stream, 4)
     assert correlation_of(*wave) == pytest.approx(correlation_of(*reference), abs=0.1)
     across = np.concatenate(
@@ -316,8 +323,8 @@ def test_the_loop_canvas_is_a_circle():
 
 def test_circular_distances_know_no_beginning():
     """A turned wave is as far from the style: catches frames or patches at the closure that count twice or not at all."""
-    recipe = SMALL.replace(auditory_weight=1.0, block_seconds=1.0)
-    style = streaming.fit(recipe, [REFERENCE], sample_rate=RATE)
+    recipe = dataclasses.replace(SMALL, auditory_weight=1.0, block_seconds=1.0)
+    style = streaming.fit_style(recipe, [REFERENCE], sample_rate=RATE)
     distance = jax.jit(
         lambda wave: matching.style_objective(
             style.recipe, RATE, style.weights, circular=True
@@ -350,15 +357,15 @@ def test_colours_of_other_lengths_keep_their_power(samples):
 def morphing():
     """From dull clicks to bright noise at a quarter of the level, and the stream of it."""
     bright = 0.25 * audio.rms(REFERENCE) / 0.1 * np.diff(noise(16001), axis=1)
-    recipe = SMALL.replace(evaluations=15)
-    style = streaming.fit(
+    recipe = dataclasses.replace(SMALL, evaluations=15)
+    style = streaming.fit_style(
         recipe,
         [REFERENCE, bright.astype(np.float32)],
         sample_rate=RATE,
         weights=[2.0, 0.0],
         morph_to=[0.0, 1.0],
     )
-    return streaming.prepare(style, seconds=3.0)
+    return streaming.prepare_stream(style, seconds=3.0)
 
 
 @pytest.mark.long
@@ -375,21 +382,21 @@ def test_a_morph_passes_through_a_stream(tmp_path):
     places = [stream.place(number) for number in range(count + 3)]
     assert places[0] == 0 and places[-1] == 1 and np.all(np.diff(places) >= 0)
     np.testing.assert_allclose(stream.style.weights_at(0.25), [0.75, 0.25])
-    streaming.save(f"{tmp_path}/style", stream.style)
-    again = streaming.prepare(streaming.load(f"{tmp_path}/style"), seconds=3.0)
+    streaming.save_style(f"{tmp_path}/style", stream.style)
+    again = streaming.prepare_stream(streaming.load_style(f"{tmp_path}/style"), seconds=3.0)
     np.testing.assert_array_equal(blocks(again, 2)[0], wave[:, : 2 * stream.samples])
 
 
 def test_bands_of_a_stream(tmp_path):
     """Each band is its sound's, also through the disk, where the upper end is no number."""
     edges = [(0.0, 1000.0), (1000.0, np.inf)]
-    streaming.save(
+    streaming.save_style(
         f"{tmp_path}/style",
-        streaming.fit(SMALL, [REFERENCE, noise(8000)], sample_rate=RATE, bands=edges),
+        streaming.fit_style(SMALL, [REFERENCE, noise(8000)], sample_rate=RATE, bands=edges),
     )
-    style = streaming.load(f"{tmp_path}/style")
+    style = streaming.load_style(f"{tmp_path}/style")
     assert style.bands == edges
-    wave, _ = blocks(streaming.prepare(style), 3)
+    wave, _ = blocks(streaming.prepare_stream(style), 3)
     power = np.abs(np.fft.rfft(wave[0])) ** 2
     high = np.arange(len(power)) > len(power) // 4
     # Both sounds were brought to one level, of which the dull one has next to nothing above.
@@ -408,7 +415,7 @@ def test_bands_of_a_stream(tmp_path):
 def test_morphs_need_an_end():
     style = morphing().style
     with pytest.raises(ValueError, match="a morph needs a stream that ends"):
-        streaming.prepare(style)
+        streaming.prepare_stream(style)
     with pytest.raises(ValueError, match="a loop has no end to morph to"):
         streaming.prepare_loop(style, seconds=1.0)
 
@@ -419,30 +426,34 @@ def test_morphs_need_an_end():
 def test_recipes_that_cannot_stream_are_refused():
     for recipe, said in (
         (recipes.named("infinite-width"), "waveform canvas"),
-        (SMALL.replace(normalised_by="start"), "normalised_by"),
+        (dataclasses.replace(SMALL, normalised_by="start"), "normalised_by"),
     ):
         with pytest.raises(ValueError, match=said):
-            streaming.fit(recipe, [REFERENCE], sample_rate=RATE)
+            streaming.fit_style(recipe, [REFERENCE], sample_rate=RATE)
 
 
 def test_short_blocks_and_loops_are_refused():
     style = laid_out().style
     with pytest.raises(ValueError, match="block_seconds=0.1 is too short"):
-        streaming.prepare(style._replace(recipe=SMALL.replace(block_seconds=0.1)))
+        streaming.prepare_stream(
+            style._replace(recipe=dataclasses.replace(SMALL, block_seconds=0.1))
+        )
     with pytest.raises(ValueError, match="out of range"):
         streaming.prepare_loop(style, seconds=0.0)
-    long = style._replace(recipe=SMALL.replace(views=(View(8, (40,), 16.0, 4.0),)))
+    long = style._replace(recipe=dataclasses.replace(SMALL, views=(View(8, (40,), 16.0, 4.0),)))
     with pytest.raises(ValueError, match="shorter than the longest kernel or two windows, 0.172 s"):
         streaming.prepare_loop(long, seconds=0.1)
 
 
 def test_files_of_another_kind_are_refused(tmp_path):
     """Missing, no safetensors, a state for a style, a style whose recipe was changed, a state of another layout."""
-    style, state = laid_out().style, streaming.begin(laid_out())
+    style, state = laid_out().style, streaming.init_state(laid_out())
     streaming.save_state(f"{tmp_path}/state", state)
     (tmp_path / "text").write_text("no tensors")
-    changed = style._replace(recipe=SMALL.replace(views=(View(12, (2, 6), 16.0, 4.0),)))
-    streaming.save(f"{tmp_path}/changed", changed)
+    changed = style._replace(
+        recipe=dataclasses.replace(SMALL, views=(View(12, (2, 6), 16.0, 4.0),))
+    )
+    streaming.save_style(f"{tmp_path}/changed", changed)
     for name, said in (
         ("none", "can be read"),
         ("text", "can be read"),
@@ -450,14 +461,16 @@ def test_files_of_another_kind_are_refused(tmp_path):
         ("changed", "another configuration"),
     ):
         with pytest.raises(ValueError, match=said):
-            streaming.load(f"{tmp_path}/{name}")
+            streaming.load_style(f"{tmp_path}/{name}")
     with pytest.raises(ValueError, match="no state of this stream"):
         streaming.load_state(f"{tmp_path}/state", state._replace(frozen=state.frozen[:, 1:]))
     with pytest.raises(ValueError, match="cannot be written"):
-        streaming.save(f"{tmp_path}/nowhere/style", style)
+        streaming.save_style(f"{tmp_path}/nowhere/style", style)
 
 
 def test_a_stream_is_at_the_modelled_rate():
     """What a recipe models at another rate, or a recording above 48 kHz, streams at that rate: nothing is resampled block by block."""
-    style = streaming.fit(SMALL.replace(sample_rate=6000), [REFERENCE], sample_rate=RATE)
+    style = streaming.fit_style(
+        dataclasses.replace(SMALL, sample_rate=6000), [REFERENCE], sample_rate=RATE
+    )
     assert style.sample_rate == 6000 == references.model_sample_rate(style.recipe, RATE)

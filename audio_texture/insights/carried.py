@@ -1,5 +1,6 @@
 """Claim 3, second half: which of pitch, envelope, rate and rhythm a texture made by its Gram alone has of its reference."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import scipy.fft
 
-from audio_texture import quality, recipes, sounds
+from audio_texture import metrics, sounds
+from audio_texture.config import Recipe
 from audio_texture.insights.experiment import (
     RATE,
     Numbers,
@@ -25,7 +27,7 @@ from audio_texture.insights.experiment import (
 from audio_texture.views import View
 
 # A Gram and nothing else: the canvas starts as the authors' does, which knows nothing of the reference.
-RECIPE = recipes.make(
+RECIPE = Recipe(
     name="gram-alone",
     summary="Gram of infinitely many filters of one and four frames, 56 ms at most, from the authors' uniform start.",
     canvas="spectrogram",
@@ -65,7 +67,7 @@ def measure(settings: Settings) -> Numbers:
     sounds of a seed, adjusted so that an estimate that has nothing to do with it has 0 on average.
     """
     seconds, count, evaluations = (2.0, 12, 60) if settings.quick else (4.0, 24, 100)
-    recipe = RECIPE.replace(evaluations=evaluations)
+    recipe = dataclasses.replace(RECIPE, evaluations=evaluations)
     rows: list[dict[str, Any]] = []
     sounds_found: list[dict[str, Any]] = []
     for seed in settings.seeds:
@@ -192,7 +194,7 @@ def pitch(wave: np.ndarray) -> float:
 
 def envelope(wave: np.ndarray) -> float:
     """Fall of the long-term spectrum between 400 Hz and 3.2 kHz, in dB an octave, by least squares over third octaves."""
-    centres, levels = quality.band_levels(wave, sample_rate=RATE)
+    centres, levels = metrics.band_levels(wave, sample_rate=RATE)
     inside = (centres >= 400) & (centres <= 3200)
     return float(-np.polyfit(np.log2(centres[inside]), levels[inside], 1)[0])
 
@@ -210,7 +212,7 @@ def regularity(wave: np.ndarray) -> float:
 
 def _onsets(wave: np.ndarray) -> np.ndarray:
     """Moments of the onsets in s; those of notes are alike, what is lower than four tenths of the highest is the noise between them."""
-    times, heights = quality.onsets(wave, sample_rate=RATE)
+    times, heights = metrics.detect_onsets(wave, sample_rate=RATE)
     return times[heights > 0.4 * np.max(heights, initial=0.0)]
 
 

@@ -1,11 +1,12 @@
 """Claim 4: what of a melody comes back from the activations of each layer."""
 
+import dataclasses
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from audio_texture import quality, recipes, sounds
+from audio_texture import metrics, recipes, sounds
 from audio_texture.choices import Tap
 from audio_texture.insights.experiment import (
     RATE,
@@ -54,14 +55,16 @@ def measure(settings: Settings) -> Numbers:
     rows: list[dict[str, Any]] = []
     melodies = [melody_of(seed, seconds) for seed in settings.seeds]
     for layer in LAYERS:
-        recipe = recipes.named("mahendran-vedaldi").replace(content_layers=(Tap(layer),), **choices)
+        recipe = dataclasses.replace(
+            recipes.named("mahendran-vedaldi"), content_layers=(Tap(layer),), **choices
+        )
         made = inversions([recipe] * len(melodies), melodies, settings.seeds)
         for seed, melody, wave, left in zip(
             settings.seeds, melodies, made.waves[:, 0], made.losses, strict=True
         ):
-            kept = quality.kept(wave, melody, sample_rate=RATE)
+            kept = metrics.content_preservation(wave, melody, sample_rate=RATE)
             levels = [
-                quality.band_levels(each, sample_rate=RATE)[1][:_BANDS] for each in (wave, melody)
+                metrics.band_levels(each, sample_rate=RATE)[1][:_BANDS] for each in (wave, melody)
             ]
             found = {
                 "pitch": kept["pitch_kept"] or 0.0,
