@@ -339,10 +339,13 @@ def test_time_scales_whatever_hop_and_rate(rate, choices, hop_ms):
     for view in found.views:
         seen = sorted({view.milliseconds(found.field(width), rate) for width in view.widths})
         assert all(
-            any(milliseconds == pytest.approx(asked, abs=step) for asked in recipe.time_scale)
+            any(
+                milliseconds == pytest.approx(asked, abs=step)
+                for asked in recipe.analysis.time_scale
+            )
             for milliseconds in seen
         )
-        if recipe.filters and recipe.network != "1d-time":
+        if recipe.network.filters and recipe.network.kind != "1d-time":
             assert (
                 max(layer.kernel_size for width in view.widths for layer in found.layers(width))
                 <= scales.WIDEST + 1

@@ -66,10 +66,10 @@ class Style(NamedTuple):
         if not self.bands:
             shares = mixing.balanced(weights, self.balance)
             lost = canvas.lost_level(self.densities, shares, sample_rate=self.sample_rate)
-        if not self.recipe.level:
+        if not self.recipe.signal.level:
             return 1.0 / lost
         level = float(np.sqrt(np.average(np.square(self.levels), weights=weights)))
-        return level / (lost * self.recipe.level)
+        return level / (lost * self.recipe.signal.level)
 
     def density_at(self, position: float) -> np.ndarray:
         """Cross-spectral density [F, C, C] at a position of a morph."""
@@ -81,14 +81,14 @@ class Style(NamedTuple):
 
 def check_recipe(recipe: Recipe) -> None:
     """Raises ChoiceError where no stream can be made by a recipe."""
-    if recipe.canvas != "waveform":
+    if recipe.canvas.kind != "waveform":
         raise ChoiceError(
-            f"the recipe {recipe.name!r} has a {recipe.canvas} canvas; "
+            f"the recipe {recipe.name!r} has a {recipe.canvas.kind} canvas; "
             "streams and loops need a waveform canvas, such as texture-fast has.",
             field="canvas",
             others=("recipe",),
         )
-    if recipe.normalised_by == "start":
+    if recipe.matching.normalised_by == "start":
         raise ChoiceError(
             "normalised_by must be target or nothing in a stream, "
             "whose blocks start from each other.",
@@ -140,10 +140,10 @@ def fit_style(
 
 def _fit_densities(recipe: Recipe, waves: Sequence[np.ndarray], rate: int) -> list[np.ndarray]:
     """Density of each wave on the grid of a block; loops of other lengths interpolate it."""
-    samples = round(recipe.block_seconds * rate)
+    samples = round(recipe.matching.block_seconds * rate)
     return [
         canvas.spectral_density(
-            wave, sample_rate=rate, samples=samples, smoothing_hz=recipe.smoothing_hz
+            wave, sample_rate=rate, samples=samples, smoothing_hz=recipe.canvas.smoothing_hz
         )
         for wave in waves
     ]
@@ -178,12 +178,12 @@ def style_objective(
       weights: in place of the style's; may be traced.
       circular: whether the wave's end flows into its beginning.
     """
-    numbers = style.recipe.numbers() | ({"balance": style.balance} if style.balance else {})
+    numbers = style.recipe.dynamic_hparams() | ({"balance": style.balance} if style.balance else {})
     return matching.style_objective(
         style.recipe,
         style.sample_rate,
         weights or style.weights,
-        numbers=numbers,
+        hparams=numbers,
         circular=circular,
         bands=style.bands,
     )
