@@ -77,6 +77,7 @@ def prepare(
     """
     references.check_content(recipe, content, sample_rate=sample_rate)
     folded, factors = fold_channels(recipe, content, style, sample_rate=sample_rate)
+    asked = recipe
     recipe, waves, even = references.preprocess(recipe, folded, sample_rate=sample_rate)
     content_wave, style_wave = waves
     rate, samples = references.model_sample_rate(recipe, sample_rate), content.shape[1]
@@ -115,7 +116,7 @@ def prepare(
         wave = audio.resample(factors @ np.asarray(wave), rate, sample_rate)
         return audio.match_level(wave[:, :samples], level, sample_rate=sample_rate)
 
-    return Problem(recipe, optimizer, single(init), single(render_output), compiled, sample_rate)
+    return Problem(asked, optimizer, single(init), single(render_output), compiled, sample_rate)
 
 
 def _balance(optimizer, noise, data):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from audio_texture import audio, base, canvas, layout, matching, mixing
+from audio_texture import audio, base, canvas, layout, matching, mixing, references
 from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
 from audio_texture.precision import single
@@ -99,20 +99,20 @@ def check_recipe(recipe: Recipe) -> None:
 @single
 def fit_style(
     recipe: Recipe,
-    references: Sequence[np.ndarray],
+    sounds: Sequence[np.ndarray],
     *,
     sample_rate: int,
     weights: Sequence[float] | None = None,
     morph_to: Sequence[float] | None = None,
     bands: Sequence[tuple[float, float]] | None = None,
 ) -> Style:
-    """The style of one reference or a mixture; arguments and errors as of `synthesis.prepare`."""
+    """The style of one sound or a mixture; arguments and errors as of `synthesis.prepare`."""
     check_recipe(recipe)
     rate = references.model_sample_rate(recipe, sample_rate)
     references.check_mixture(
-        recipe, len(references), rate=rate, weights=weights, morph_to=morph_to, bands=bands
+        recipe, len(sounds), rate=rate, weights=weights, morph_to=morph_to, bands=bands
     )
-    folded, factors = audio.fold_channels(references)
+    folded, factors = audio.fold_channels(sounds)
     recipe, waves, weights = references.preprocess(
         recipe, folded, sample_rate=sample_rate, weights=weights, bands=bands
     )
@@ -132,7 +132,7 @@ def fit_style(
         densities=np.stack(densities),
         gains=_fit_gains(recipe, canvas_waves, densities, used, rate),
         factors=factors,
-        peaks=[float(np.max(np.abs(wave))) for wave in references],
+        peaks=[float(np.max(np.abs(wave))) for wave in sounds],
         target=None,
     )
     return style._replace(target=jax.jit(style_objective(style).fit)(waves))
