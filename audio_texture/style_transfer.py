@@ -86,7 +86,7 @@ def prepare(
     synthesis.check_like(like, key, f"a transfer of {seconds:g} s by the recipe {recipe.name}")
     started = content_wave
     if recipe.transfer.start_recoloured:
-        started = canvas.recoloured(content_wave, style_wave, sample_rate=rate)
+        started = canvas.match_band_levels(content_wave, style_wave, sample_rate=rate)
     modelled = math.ceil(samples * rate / sample_rate)
     plan = layout.lay_out(recipe, [started, style_wave], even, rate, modelled)
     kept = plan.reflect_pad(content_wave)
@@ -149,7 +149,7 @@ def _starter(recipe, rate, plan, compiled, kept, started, style):
         if uniform and recipe.canvas.kind == "spectrogram" and not share:
             parameters = plan.canvas.init(start_key)
         if choices.start_shape:
-            gains = canvas.gains_of(
+            gains = canvas.measure_gains(
                 kept,
                 coupled=constants["coupling"],
                 sample_rate=rate,
@@ -178,7 +178,7 @@ def _compile(recipe: Recipe, rate: int, key: Hashable, plan: layout.Layout) -> C
         return sum(terms.values()), terms
 
     def start(key, wave, shares, colour, constants):
-        noise = canvas.coloured(jax.random.normal(key, wave.shape), colour)
+        noise = canvas.colour_noise(jax.random.normal(key, wave.shape), colour)
 
         def invert(wave):
             return plan.canvas.invert(plan.to_canvas_domain(wave), constants)

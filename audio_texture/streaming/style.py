@@ -76,7 +76,7 @@ class Style(NamedTuple):
         shares = [1.0]
         if not self.bands:
             shares = mixing.balanced(self.weights_at(position), self.balance).tolist()
-        return canvas.mixed_density(self.densities, shares)
+        return canvas.mix_densities(self.densities, shares)
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -163,7 +163,7 @@ def _fit_gains(
         if is_used:
             coupled = canvas.coupling(density, sample_rate=rate, equaliser=equaliser)
             gains.append(
-                canvas.gains_of(wave, coupled=coupled, sample_rate=rate, equaliser=equaliser)
+                canvas.measure_gains(wave, coupled=coupled, sample_rate=rate, equaliser=equaliser)
             )
     return np.concatenate(gains, axis=1)
 
