@@ -116,7 +116,7 @@ class Style(NamedTuple):
 
     def density_at(self, place: float) -> np.ndarray:
         """Cross-spectral density [F, C, C] there."""
-        return canvas.mixed_density(
+        return canvas.mix_densities(
             self.densities,
             [1.0] if self.bands else mixing.balanced(self.weights_at(place), self.balance),
         )
@@ -239,7 +239,7 @@ def fit(
         if any(ends)
     ]
     gains = [
-        canvas.gains_of(
+        canvas.measure_gains(
             wave,
             coupled=canvas.coupling(density, sample_rate=rate, equaliser=equaliser),
             sample_rate=rate,

@@ -441,7 +441,7 @@ def prepare_transfer(
     )
     samples = math.ceil(wanted * rate / sample_rate)
     started = (
-        canvas.recoloured(content_wave, style_wave, sample_rate=rate)
+        canvas.match_band_levels(content_wave, style_wave, sample_rate=rate)
         if recipe.start_recoloured
         else content_wave
     )
@@ -490,7 +490,7 @@ def prepare_transfer(
             parameters = sketch.init(start_key)
         if recipe.start_shape:
             sizes = {"sample_rate": rate, "equaliser": equaliser_of(recipe, rate)}
-            parameters["gain"] = recipe.start_shape * canvas.gains_of(
+            parameters["gain"] = recipe.start_shape * canvas.measure_gains(
                 kept, coupled=sketch.constants["coupling"], **sizes
             )
         return parameters, data
@@ -536,7 +536,7 @@ def _transfer_programs(recipe: Recipe, rate: int, shape: Hashable, layout: Layou
         return sum(terms.values()), terms
 
     def start(key, wave, shares, colour, constants):
-        noise = canvas.coloured(jax.random.normal(key, wave.shape), colour)
+        noise = canvas.colour_noise(jax.random.normal(key, wave.shape), colour)
         held = lambda wave: layout.sketch.invert(layout.as_rendered(wave), constants)
         return held(noise), held(shares[0] * wave + shares[1] * noise)
 
@@ -1117,7 +1117,7 @@ def _walking(
 ) -> Callable[[jax.Array], dict[str, jax.Array]]:
     """`init` of a waveform canvas whose gains are those of a random walk through a reference [C, N], the likest of several."""
     equaliser = equaliser_of(recipe, rate)
-    gains = canvas.gains_of(
+    gains = canvas.measure_gains(
         reference, coupled=sketch.constants["coupling"], sample_rate=rate, equaliser=equaliser
     )
     density = canvas.spectral_density(

@@ -173,7 +173,7 @@ def test_parts_are_joined_as_they_were_split():
     coupled = canvas.coupling(density, sample_rate=RATE, equaliser=equaliser)
     assert coupled.shape == (65, 3, 3) and np.all(np.triu(coupled, 1) == 0)
     gain = np.zeros((3, spectrogram.frame_count(4000, n_fft=128, hop_length=32), 6), np.float32)
-    same = canvas.equalised(
+    same = canvas.apply_gains(
         jnp.asarray(wave), gain, coupled=jnp.asarray(coupled), sample_rate=RATE, equaliser=equaliser
     )
     assert relative_error(same, wave) < 1e-4
