@@ -198,7 +198,7 @@ def spectral_colour(density: np.ndarray) -> np.ndarray:
 
 
 def cholesky(density: np.ndarray) -> np.ndarray:
-    """Returns the Cholesky factor of any densities [F, C, C], complex128, with a diagonal above 0."""
+    """Returns the Cholesky factor of densities [F, C, C], complex128, with a diagonal above 0."""
     channels = density.shape[-1]
     # Channels that follow from each other make the density singular. A ridge of -120 dB keeps the
     # factor real. A ridge of -80 dB made a difference between equal channels that the optimiser
