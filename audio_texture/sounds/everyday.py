@@ -3,6 +3,7 @@
 The contract of all sounds is in the package's docstring.
 """
 
+import jax
 import numpy as np
 import scipy.fft
 
@@ -21,13 +22,26 @@ from audio_texture.sounds.grains import (
 
 
 def applause(
-    key, seconds, sample_rate, *, clappers=40, claps_per_second=4.0, room_s=0.5
+    key: jax.Array,
+    seconds: float,
+    sample_rate: int,
+    *,
+    clappers=40,
+    claps_per_second=4.0,
+    room_s=0.5,
 ) -> np.ndarray:
-    """An audience clapping (after Peltola, Erkut, Cook & Valimaki 2007, Synthesis of hand clapping sounds).
+    """An audience clapping (after Peltola, Erkut, Cook & Valimaki 2007, Synthesis of hand clapping
+    sounds).
 
-    clappers: how many, >= 1, none in step, nearer ones louder; each has his own hands (a resonance of 0.6 to 2.6 kHz, by how
-      they are cupped), his own rate (to 12 %) and an unsteadiness of 6 % from clap to clap.
-    claps_per_second: mean rate of one clapper. room_s: time the room takes to fall by 60 dB, s.
+    clappers: how many, >= 1, none in step, nearer ones louder. Every clapper has a resonance of 0.6
+      to 2.6 kHz (by how the hands are cupped), a rate of their own (to 12 %) and an unsteadiness of
+      6 % from clap to clap.
+    claps_per_second: mean rate of a clapper.
+    room_s: time in which the room's reverberation falls by 60 dB, s.
+
+    Example:
+      >>> applause(jax.random.key(0), 0.1, 8000, clappers=3).shape
+      (800,)
     """
     rng, duration = begin(
         key,
@@ -53,23 +67,23 @@ def applause(
     )
     echo *= 0.5 / np.sqrt(np.sum(echo**2))
     echo[0] += 1.0
-    wave = scipy.fft.irfft(
-        scipy.fft.rfft(wave) * scipy.fft.rfft(echo.astype(np.float32)), len(wave)
-    )
+    spectrum, response = np.asarray(scipy.fft.rfft(wave)), scipy.fft.rfft(echo.astype(np.float32))
+    wave = np.asarray(scipy.fft.irfft(spectrum * response, len(wave)))
     return finish(wave, seconds, sample_rate)
 
 
 def _clap_shape(frequency: np.ndarray, centre: float) -> np.ndarray:
-    """The hollow between two hands rings at `centre` Hz (Q about 2), over the broad slap of skin."""
-    return band(0.75 * centre, 1.3 * centre, 2.0)(frequency) + 0.25 * band(1000.0, 6000.0)(
-        frequency
-    )
+    """Returns the spectrum of a clap: the hollow between two hands rings at `centre` Hz (Q about
+    2), over the broad slap of skin.
+    """
+    hollow = band(0.75 * centre, 1.3 * centre, 2.0)(frequency)
+    return hollow + 0.25 * band(1000.0, 6000.0)(frequency)
 
 
 def clock(
-    key,
-    seconds,
-    sample_rate,
+    key: jax.Array,
+    seconds: float,
+    sample_rate: int,
     *,
     ticks_per_second=2.0,
     jitter_s=0.0005,
@@ -79,9 +93,16 @@ def clock(
 ) -> np.ndarray:
     """A mechanical clock, tick and tock alternating.
 
-    ticks_per_second: ticks and tocks together. jitter_s: RMS error of one tick, s, >= 0; errors do not add up.
-    pitch_hz: lowest of 14 modes of the works (the tock's lie 8 % lower); the case adds two, at 0.1 and 0.23 of it.
-    decay_s: time in which the lowest mode falls to 1/e; higher modes die sooner. bed: level of the room's noise, >= 0.
+    ticks_per_second: ticks and tocks together.
+    jitter_s: RMS error of a tick's time, s, >= 0; errors do not add up.
+    pitch_hz: lowest of 14 modes of the works (8 % lower for the tock); the case adds two modes, at
+      0.1 and 0.23 of it.
+    decay_s: time in which the lowest mode falls to 1/e, s; higher modes decay faster.
+    bed: level of the room's noise, >= 0.
+
+    Example:
+      >>> clock(jax.random.key(0), 0.1, 8000).shape
+      (800,)
     """
     rng, duration = begin(
         key,
@@ -93,29 +114,22 @@ def clock(
     )
     if not (0 <= jitter_s <= 0.1 / ticks_per_second and bed >= 0):
         raise ValueError(
-            f"jitter_s={jitter_s} must be 0 to a tenth of the time between ticks, and bed={bed} >= 0."
+            f"jitter_s={jitter_s} must be 0 to a tenth of the time between ticks, and"
+            f" bed={bed} >= 0."
         )
     ratio = np.concatenate(
         [[0.1, 0.23], np.geomspace(1.0, 4.0, 14) * np.exp(0.06 * rng.standard_normal(14))]
     )
-    loud = np.concatenate(
-        [[0.3, 0.5], ratio[2:] ** -0.7 * rng.standard_normal(14)]
-    )  # random signs: no common peak
+    # Random signs, so that the modes have no common peak.
+    loud = np.concatenate([[0.3, 0.5], ratio[2:] ** -0.7 * rng.standard_normal(14)])
     decay = decay_s * np.concatenate([[2.5, 2.0], ratio[2:] ** -0.5])
+    scrape_shape = band(0.4 * pitch_hz, 2.5 * pitch_hz, 1.5)
     grains = []
     for detune in (1.0, 0.92):
         blow = ring(detune * pitch_hz * ratio, decay, loud)
-        scrape = burst(rng, 0.5 * decay_s, band(0.4 * pitch_hz, 2.5 * pitch_hz, 1.5), 0.0005)
+        scrape = burst(rng, 0.5 * decay_s, scrape_shape, 0.0005)
         blow[: len(scrape)] += 0.5 * scrape
-        # Three blows a tick, as the escapement unlocks, drives and drops.
-        tick = np.zeros(len(blow) + int(0.03 * RATE), np.float32)
-        for at, strength in (
-            (0.0, 0.5),
-            (rng.uniform(0.005, 0.01), 0.6),
-            (rng.uniform(0.015, 0.025), 1.0),
-        ):
-            tick[int(at * RATE) :][: len(blow)] += strength * blow
-        grains.append(tick)
+        grains.append(_three_blows(rng, blow))
     onsets = regular_times(rng, duration, 1 / ticks_per_second, jitter=jitter_s)
     strength = 1 + 0.05 * rng.standard_normal(len(onsets))
     wave = scatter(duration, onsets, strength, grains, np.arange(len(onsets)) % 2)
@@ -125,11 +139,32 @@ def clock(
     return finish(wave + 0.006 * bed * room, seconds, sample_rate)
 
 
-def engine(key, seconds, sample_rate, *, rpm=1500.0, cylinders=4, roughness=0.1) -> np.ndarray:
-    """A four-stroke engine at a steady speed: every cylinder fires once in two turns, rpm * cylinders / 120 times a second.
+def _three_blows(rng: np.random.Generator, blow: np.ndarray) -> np.ndarray:
+    """Returns a tick: the escapement unlocks, drives and drops."""
+    tick = np.zeros(len(blow) + int(0.03 * RATE), np.float32)
+    for at, strength in (
+        (0.0, 0.5),
+        (rng.uniform(0.005, 0.01), 0.6),
+        (rng.uniform(0.015, 0.025), 1.0),
+    ):
+        tick[int(at * RATE) :][: len(blow)] += strength * blow
+    return tick
 
-    rpm: turns a minute. cylinders: how many, >= 1; each has its own strength, so the sound repeats every two turns.
-    roughness: RMS change of strength from stroke to stroke, and of ten times the timing, as a share; in (0, 0.5].
+
+def engine(
+    key: jax.Array, seconds: float, sample_rate: int, *, rpm=1500.0, cylinders=4, roughness=0.1
+) -> np.ndarray:
+    """A four-stroke engine at a steady speed; it fires rpm * cylinders / 120 times a second.
+
+    rpm: turns a minute.
+    cylinders: how many, >= 1. Every cylinder fires once in two turns with a strength of its own, so
+      the sound repeats every two turns.
+    roughness: RMS change of strength from stroke to stroke, and ten times that of the timing, as a
+      share; in (0, 0.5].
+
+    Example:
+      >>> engine(jax.random.key(0), 0.1, 8000, rpm=900.0).shape
+      (800,)
     """
     rng, duration = begin(
         key, seconds, sample_rate, rpm=rpm, cylinders=cylinders, roughness=roughness
@@ -144,7 +179,8 @@ def engine(key, seconds, sample_rate, *, rpm=1500.0, cylinders=4, roughness=0.1)
     strength = (1 + 0.15 * rng.standard_normal(count))[order] * (
         1 + roughness * rng.standard_normal(len(onsets))
     )
-    # The exhaust pipe rings at a few resonances, here of a pipe about 1.3 m long, the same for every cylinder.
+    # The exhaust pipe rings at a few resonances (here of a pipe about 1.3 m long), the same for all
+    # cylinders.
     pipe = np.array([65.0, 130.0, 215.0, 390.0, 640.0, 1100.0])
     puff = ring(pipe, 1.2 / pipe, np.array([0.7, 0.9, 0.8, 0.6, 0.5, 0.4]))
     wave = scatter(duration, onsets, strength, [puff], np.zeros(len(onsets), int))

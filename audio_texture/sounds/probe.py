@@ -3,6 +3,7 @@
 The contract of all sounds is in the package's docstring.
 """
 
+import jax
 import numpy as np
 
 from audio_texture.sounds.grains import (
@@ -17,9 +18,9 @@ from audio_texture.sounds.grains import (
 
 
 def notes(
-    key,
-    seconds,
-    sample_rate,
+    key: jax.Array,
+    seconds: float,
+    sample_rate: int,
     *,
     pitch_hz=300.0,
     tilt_db=6.0,
@@ -28,12 +29,20 @@ def notes(
     decay_s=0.05,
     harmonics=30,
 ) -> np.ndarray:
-    """Struck notes of one pitch over a faint noise: pitch, envelope, rate and rhythm are each a number. A probe and no texture, hence not in SOUNDS.
+    """Struck notes of a single pitch over a faint noise. It is a probe and not a texture, so it is
+    not in SOUNDS.
 
-    pitch_hz: fundamental of so many `harmonics`, of which those that no sample rate holds are left out. tilt_db: by which a harmonic is fainter than the one an octave below, in dB, >= 0.
-    notes_per_second: mean rate. irregularity: standard deviation of the gaps between notes over their mean: 0 is a
-      metronome, 1 a Poisson process. Pitch and tilt leave the moments of the notes as they are.
+    pitch_hz: fundamental.
+    tilt_db: by how many dB a harmonic is fainter than the harmonic an octave below, >= 0.
+    notes_per_second: mean rate.
+    irregularity: standard deviation of the gaps between notes over their mean: 0 is a metronome, 1
+      a Poisson process. Pitch and tilt do not change the times of the notes.
     decay_s: time in which a note falls to 1/e, s.
+    harmonics: how many; those above 21.6 kHz are left out.
+
+    Example:
+      >>> notes(jax.random.key(0), 0.1, 8000, pitch_hz=440.0).shape
+      (800,)
     """
     rng, duration = begin(
         key,
