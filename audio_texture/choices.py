@@ -89,13 +89,7 @@ class Stage:
 def _typed(field: dataclasses.Field, value: Any) -> Any:
     name, default, rules = choice_name(field), field.default, field.metadata
     if rules["parse"]:
-        if isinstance(value, (list, tuple, np.ndarray)):
-            return tuple(rules["parse"](each) if isinstance(each, str) else each for each in value)
-        if not isinstance(value, str):
-            raise ChoiceError(
-                f"{name} must be text or a sequence, got {_brief(value)}.", field=name
-            )
-        return tuple(map(rules["parse"], value.split(rules["separator"]))) if value.strip() else ()
+        return _parsed(name, value, rules["parse"], rules["separator"])
     if isinstance(default, bool):
         if isinstance(value, (bool, np.bool_)):
             return bool(value)
@@ -111,6 +105,28 @@ def _typed(field: dataclasses.Field, value: Any) -> Any:
             raise ChoiceError(f"{name} must be a whole number, got {value:g}.", field=name)
         return int(value)
     return float(value)
+
+
+def _parsed(name: str, value: Any, parse: Callable[[Any], Any], separator: str | None) -> tuple:
+    """The entries of a tuple, each given as text or as what the text stands for."""
+    if isinstance(value, str):
+        value = value.split(separator) if value.strip() else ()
+    if not isinstance(value, (list, tuple, np.ndarray)):
+        raise ChoiceError(f"{name} must be text or a sequence, got {_brief(value)}.", field=name)
+    # `parse` is a class's method that makes one of it, or `number`.
+    kind = getattr(parse, "__self__", numbers.Real)
+
+    def entry(each):
+        if isinstance(each, str):
+            try:
+                return parse(each)
+            except ValueError as error:
+                raise ChoiceError(str(error), field=name) from error
+        if not isinstance(each, kind):
+            raise ChoiceError(f"{name} must not hold {_brief(each)}.", field=name)
+        return float(each) if kind is numbers.Real else each
+
+    return tuple(map(entry, value))
 
 
 def _brief(value: Any) -> str:
