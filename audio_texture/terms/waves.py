@@ -5,6 +5,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 
 import jax.numpy as jnp
 
@@ -92,13 +93,11 @@ class Levels(TermChoices):
     )
 
 
-def _auditory(context: Context) -> Objective:
-    seconds = context.recipe.matching.block_seconds
-    block = round(seconds * context.sample_rate)
+def _of_ear(loss: Callable[..., Objective], context: Context) -> Objective:
+    """A loss on the ear's envelopes, block by block. loss: its constructor in losses."""
+    block = round(context.recipe.matching.block_seconds * context.sample_rate)
     own, circular = (
-        context.mix(
-            losses.auditory_statistics(context.sample_rate, circular=circular), auditory=True
-        )
+        context.mix(loss(context.sample_rate, circular=circular), auditory=True)
         for circular in (False, True)
     )
     blocked = in_blocks(
@@ -176,7 +175,13 @@ def _analysis(context: Context, view: View):
 
 
 TERMS = (
-    Term(Auditory, _auditory, "wave", "the ear's envelope statistics", ("waveform",)),
+    Term(
+        Auditory,
+        functools.partial(_of_ear, losses.auditory_statistics),
+        "wave",
+        "the ear's envelope statistics",
+        ("waveform",),
+    ),
     Term(Patches, _patches, "wave", "optimal transport of log-mel patches", ("waveform",)),
     Term(Rhythm, _rhythm, "wave", "statistics of the onset strength", ("waveform",)),
     Term(Levels, _levels, "wave", "mean power of mel bands", ("waveform",)),
