@@ -29,6 +29,7 @@ from audio_texture.losses.sounds import (
     envelope,
     onset_statistics,
     sliced_transport,
+    texstat,
 )
 
 __all__ = [
@@ -49,5 +50,6 @@ __all__ = [
     "onset_statistics",
     "sixth_power",
     "sliced_transport",
+    "texstat",
     "total_variation",
 ]

@@ -93,6 +93,16 @@ class Levels(TermChoices):
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class TexStat(TermChoices):
+    """Statistics of subbands, with all their cross-correlations."""
+
+    term = "texstat"
+    weight: float = weight(
+        term, "Waveform canvas: weight of TexStat (Gutierrez et al. 2025), statistics of subbands."
+    )
+
+
 def _of_ear(loss: Callable[..., Objective], context: Context) -> Objective:
     """A loss on the ear's envelopes, block by block. loss: its constructor in losses."""
     block = round(context.recipe.matching.block_seconds * context.sample_rate)
@@ -185,4 +195,5 @@ TERMS = (
     Term(Patches, _patches, "wave", "optimal transport of log-mel patches", ("waveform",)),
     Term(Rhythm, _rhythm, "wave", "statistics of the onset strength", ("waveform",)),
     Term(Levels, _levels, "wave", "mean power of mel bands", ("waveform",)),
+    Term(TexStat, functools.partial(_of_ear, losses.texstat), "wave", "TexStat", ("waveform",)),
 )
