@@ -123,9 +123,9 @@ def main() -> int:
         PAGE,
         *(f"{name}.{ending}" for name in figures for ending in ("png", "json")),
     ]
-    inputs = [*recordings, *([_VGG19.value] if _VGG19.value else [])]
+    files_read = [*recordings, *([_VGG19.value] if _VGG19.value else [])]
     record = run_io.check_output_folder(
-        folder, names=names, inputs=inputs, overwrite=_OVERWRITE.value, resume=_RESUME.value
+        folder, names=names, inputs=files_read, overwrite=_OVERWRITE.value, resume=_RESUME.value
     )
     if _RESUME.value:
         run_io.check_resumable(folder, record, config, program="insights")

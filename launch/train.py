@@ -149,11 +149,11 @@ def main() -> int:
     }
     folder = _OUTPUT_DIR.value
     names = [run_io.CONFIG, run_io.METRICS, ACCURACY, REPORT, WEIGHTS, CHECKPOINT]
-    inputs = [clip.path for clip in clips] + (
+    files_read = [clip.path for clip in clips] + (
         [os.path.join(_DATA.value, "meta", "esc50.csv")] if _DATA.value else []
     )
     record = run_io.check_output_folder(
-        folder, names=names, inputs=inputs, overwrite=_OVERWRITE.value, resume=_RESUME.value
+        folder, names=names, inputs=files_read, overwrite=_OVERWRITE.value, resume=_RESUME.value
     )
     if _RESUME.value:
         run_io.check_resumable(folder, record, config, program="train")
@@ -457,16 +457,16 @@ def _prepared(clips, front: training.FrontEnd):
                     messages.say(f"skipped: {complaint}")
     if skipped:
         messages.say(f"{skipped} of {len(clips)} clips cannot be read and are left out")
-    messages = [
+    lines = [
         " ".join(str(warning.message).split())
         for warning in told
         if issubclass(warning.category, audio.FileWarning)
     ]
-    for message in messages[:_NAMED]:
+    for message in lines[:_NAMED]:
         messages.hold(f"warning: --data: {message}")
-    if len(messages) > _NAMED:
+    if len(lines) > _NAMED:
         messages.hold(
-            f"warning: --data: and {len(messages) - _NAMED} clips more that are read in spite of their headers"
+            f"warning: --data: and {len(lines) - _NAMED} clips more that are read in spite of their headers"
         )
     if _DATA.value:
         messages.hold(f"--data: {_describe_lengths(lengths, front.seconds)}")
