@@ -68,7 +68,8 @@ def show_warnings() -> None:
 
 
 def _folder() -> str:
-    return jax.config.read("jax_compilation_cache_dir") or ""
+    # JAX adds the attributes of its configuration at run time.
+    return jax.config.jax_compilation_cache_dir or ""  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def remove_programs(name: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import complaints, crackle, launched
+from helpers import complaints, crackle, launched
 
 ROOT = Path(__file__).resolve().parent.parent
 # Small enough that a sweep is mostly start-up.
