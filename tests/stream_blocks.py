@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import numpy as np
 import scipy.signal
-from conftest import crackle
+from helpers import crackle
 
 from audio_texture import recipes, streaming
 from audio_texture.recipes import View

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import pytest
 import soundfile
-from conftest import crackle, launched
+from helpers import crackle, launched
 
 from audio_texture import recipes, synthesis
 

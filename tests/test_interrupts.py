@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from conftest import crackle
+from helpers import crackle
 
 from audio_texture import audio
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import jax
 import pytest
 import soundfile
-from conftest import complaints, crackle, launched
+from helpers import complaints, crackle, launched
 
 from audio_texture import paths, recipes, synthesis
 from launch import given, insights

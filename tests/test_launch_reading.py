@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import crackle, launched, noise
+from helpers import crackle, launched, noise
 
 from audio_texture import audio
 from launch import cli

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import complaints, interrupted, launched
+from helpers import complaints, interrupted, launched
 
 from audio_texture import audio, recipes
 

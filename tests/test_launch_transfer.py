@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import crackle, interrupted, launched, noise
+from helpers import crackle, interrupted, launched, noise
 
 from audio_texture import audio, metrics
 

@@ -6,7 +6,7 @@ import functools
 import jax
 import numpy as np
 import pytest
-from conftest import crackle, relative_error
+from helpers import crackle, relative_error
 from stream_blocks import (
     KEY,
     RATE,

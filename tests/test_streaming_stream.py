@@ -7,7 +7,7 @@ import os
 import jax
 import numpy as np
 import pytest
-from conftest import correlation_of, highest_correlation, noise
+from helpers import correlation_of, highest_correlation, noise
 from stream_blocks import (
     RATE,
     REFERENCE,

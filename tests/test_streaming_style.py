@@ -6,7 +6,7 @@ import functools
 import jax
 import numpy as np
 import pytest
-from conftest import correlated, correlation_of, noise
+from helpers import correlated, correlation_of, noise
 from stream_blocks import KEY, RATE, REFERENCE, SMALLEST, make_blocks
 
 from audio_texture import audio, metrics, sounds, streaming

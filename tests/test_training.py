@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 import soundfile
-from conftest import noise, relative_error
+from helpers import noise, relative_error
 
 from audio_texture import checkpoint, datasets, networks, training
 from audio_texture.datasets import Clip
