@@ -87,9 +87,9 @@ def test_a_strip_from_content_to_style(strip):
         "clipping",
         *metrics.CONTENT_MEANINGS,
     }
-    metrics = [json.loads(line) for line in (strip / "metrics.jsonl").read_text().splitlines()]
-    assert {row["sample"] for row in metrics} == {0, 1, 2}
-    assert set(metrics[0]["terms"]) == {"style", "content"}
+    loss_rows = [json.loads(line) for line in (strip / "metrics.jsonl").read_text().splitlines()]
+    assert {row["sample"] for row in loss_rows} == {0, 1, 2}
+    assert set(loss_rows[0]["terms"]) == {"style", "content"}
     page = (strip / "report.html").read_text()
     assert page.count("<audio") == 5 and "onsets_kept" in page
 
