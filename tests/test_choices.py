@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 import pytest
-from conftest import crackle, noise
+from helpers import crackle, noise
 
 from audio_texture import effects, recipes, streaming, style_transfer, synthesis
 from audio_texture.choices import Tap

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import launched
+from helpers import launched
 
 from audio_texture import insights
 from launch.insights import NAMES

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 import pytest
 import soundfile
-from conftest import complaints
+from helpers import complaints
 
 from audio_texture import networks, weights
 from audio_texture.layer import Layer

@@ -7,7 +7,7 @@ import matplotlib
 import matplotlib.image
 import numpy as np
 import pytest
-from conftest import noise
+from helpers import noise
 from test_report_pages import ROWS
 
 from audio_texture import report

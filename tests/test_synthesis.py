@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 import scipy.signal
-from conftest import correlated, correlation_of, crackle, highest_correlation, noise, relative_error
+from helpers import correlated, correlation_of, crackle, highest_correlation, noise, relative_error
 
 from audio_texture import (
     audio,

@@ -75,11 +75,14 @@ def draw_likeness(times: np.ndarray, ratios: np.ndarray, names: Sequence[str]) -
     return figure
 
 
-def draw_levels(levels: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> "Figure":
-    """Long-term levels of several sounds. levels: title -> as of `metrics.band_levels`."""
+def draw_levels(levels: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> "Figure":
+    """Long-term levels of several sounds.
+
+    levels: title, centres in Hz and levels in dB of each, as of `metrics.band_levels`.
+    """
     figure = new_figure((9, 3.6))
     axis = figure.subplots()
-    for title, (centers, decibels) in levels.items():
+    for title, centers, decibels in levels:
         axis.semilogx(centers, decibels, label=title)
     axis.set(xlabel="third octave (Hz)", ylabel="share of the power (dB)")
     axis.legend(fontsize="small")

@@ -78,9 +78,9 @@ def make_loop(
     style = loop.style
     noise_key, gain_key = jax.random.split(key)
     parameters = loop.canvas.init(noise_key)
-    where, piece = fit_walk(style)
+    transitions, piece = fit_walk(style)
     walk_key, turn_key = jax.random.split(gain_key)
-    path = walk.sample_path(walk_key, where, parameters["gain"].shape[1], piece=piece)
+    path = walk.sample_path(walk_key, transitions, parameters["gain"].shape[1], piece=piece)
     # The walk's end meets its beginning at a random place of the circle.
     turn = jax.random.randint(turn_key, (), 0, len(path))
     parameters["gain"] = jnp.asarray(style.gains[:, np.roll(path, turn)])

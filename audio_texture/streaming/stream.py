@@ -80,7 +80,7 @@ class Stream(NamedTuple):
       canvas: of a block, with the frozen wave blended in.
       optimizer: with a compiled init.
       start: (key, number of the block, gains [C, T, G]) -> starting parameters.
-      where: transitions of the walk through the references' gains, see `initialise.fit_walk`.
+      transitions: of the walk through the references' gains, see `initialise.fit_walk`.
       piece: of that walk.
     """
 
@@ -93,7 +93,7 @@ class Stream(NamedTuple):
     canvas: Canvas
     optimizer: optimize.Optimizer
     start: Callable[[jax.Array, int, np.ndarray], Any]
-    where: walk.TransitionModel
+    transitions: walk.TransitionModel
     piece: float
 
     def position(self, block: int) -> float:
@@ -137,7 +137,7 @@ def prepare_stream(style: Style, *, seconds: float | None = None) -> Stream:
     # Everything is compiled: tracing it again for every block would take time, and memory that
     # Python gives back late or never.
     optimizer = synthesis.optimizer_of(recipe, loss)
-    where, piece = fit_walk(style)
+    transitions, piece = fit_walk(style)
     return Stream(
         style=style,
         samples=emitted,
@@ -148,7 +148,7 @@ def prepare_stream(style: Style, *, seconds: float | None = None) -> Stream:
         canvas=Canvas(noise.init, jax.jit(render), {"noise": noise.constants}),
         optimizer=optimizer._replace(init=jax.jit(optimizer.init)),
         start=jax.jit(functools.partial(_draw_start, noise, emitted)),
-        where=where,
+        transitions=transitions,
         piece=piece,
     )
 
@@ -247,7 +247,7 @@ def _sample_path(stream: Stream, key: jax.Array, state: StreamState) -> tuple[np
     before, frames = round((stream.blend + stream.context) / hop), round(stream.length / hop)
     path = walk.sample_path(
         jax.random.fold_in(key, 2 * state.block + 1),
-        stream.where,
+        stream.transitions,
         frames - before,
         piece=stream.piece,
         first=state.frame if state.block else None,
