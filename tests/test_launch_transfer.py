@@ -220,11 +220,11 @@ def test_recipes_of_transfers_and_of_textures(folder, tmp_path):
     style distance of any texture's recipe.
     """
     done = run("--recipe=ulyanov-lebedev", f"--output_dir={tmp_path}/out", program="texture")
-    assert (
-        done.returncode == 2
-        and "--recipe: 'ulyanov-lebedev' is for launch.transfer; for this program there are texture, texture-fast"
-        in done.stderr
+    said = (
+        "--recipe: 'ulyanov-lebedev' is for launch.transfer; for this program there are texture, "
+        "texture-fast"
     )
+    assert done.returncode == 2 and said in done.stderr
     done = run(
         "--recipe=texture-fast",
         f"--content={folder}/content.flac",

@@ -1,5 +1,5 @@
-"""run_io.py: a program removes and replaces its own files alone, and a result that cannot be
-written goes elsewhere.
+"""run_io.py, output.py: a program removes and replaces its own files alone, and a result that
+cannot be written goes elsewhere.
 """
 
 import json
@@ -141,10 +141,19 @@ def test_a_link_in_place_of_a_runs_folder_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", '{"program": "texture"}', '{"program": "texture", "files": {"../a.wav": 3}, "folders": []}',
-     '{"program": "texture", "files": {"a.wav": -1}, "folders": []}', '{"program": "texture", "files": {"a.wav": true}, "folders": []}',
-     '{"program": "texture", "files": {}, "folders": [".."]}', '{"program": "texture", "files": {"/etc/a": 1}, "folders": []}', '{"my": "own"}'],
-)  # fmt: skip
+    [
+        "",
+        "{",
+        "[]",
+        '{"program": "texture"}',
+        '{"program": "texture", "files": {"../a.wav": 3}, "folders": []}',
+        '{"program": "texture", "files": {"a.wav": -1}, "folders": []}',
+        '{"program": "texture", "files": {"a.wav": true}, "folders": []}',
+        '{"program": "texture", "files": {}, "folders": [".."]}',
+        '{"program": "texture", "files": {"/etc/a": 1}, "folders": []}',
+        '{"my": "own"}',
+    ],
+)
 def test_a_record_that_cannot_be_trusted_ends_in_a_line(tmp_path, text):
     """Torn, or leading out of the folder: nothing is touched."""
     folder = tmp_path / "u"
@@ -233,7 +242,7 @@ def test_the_format_is_the_trouble(tmp_path, monkeypatch, capsys):
     np.testing.assert_allclose(audio.read(where)[0], noise(800))
 
 
-def test_another_file_system_takes_what_a_full_one_does_not(tmp_path, monkeypatch, capsys):
+def test_a_sound_goes_beside_a_full_disk(tmp_path, monkeypatch, capsys):
     """Renames into the folder fail as on a full disk; the working directory takes the sound, and no
     half of it is left.
     """
