@@ -84,14 +84,21 @@ def program(name: str):
     return importlib.import_module(f"launch.{PACKAGES.get(name, name)}")
 
 
+def has_own_flags(name: str) -> bool:
+    """Whether launch.NAME can run in this process: its flags are in no global set."""
+    path = ROOT / "launch" / (PACKAGES.get(name, name).replace(".", "/") + ".py")
+    return "def define_flags(flag_set" in path.read_text()
+
+
 def launched(name: str, *arguments: object) -> subprocess.CompletedProcess:
     """launch.NAME with these arguments, in this process: its exit status, and what it wrote."""
     from launch import cli, compilation_cache
     from launch.sweep.__main__ import swept_program
 
-    module, texts = program(name), [str(argument) for argument in arguments]
-    if not hasattr(module, "define_flags"):
+    texts = [str(argument) for argument in arguments]
+    if not has_own_flags(name):
         return _forked(name, texts)
+    module = program(name)
     options = {"swept": swept_program(texts)} if name == "sweep" else {}
     stdout, stderr = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):

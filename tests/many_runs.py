@@ -18,7 +18,7 @@ import signal
 import sys
 
 from absl import flags
-from helpers import program
+from helpers import has_own_flags, program
 
 from launch import cli
 
@@ -80,7 +80,7 @@ def call(name: str, arguments: list[str], at: int, removed: str = "") -> tuple[i
 def run(name: str, arguments: list[str]) -> int:
     """Runs a program in this process; its exit status."""
     module = program(name)
-    if hasattr(module, "define_flags"):
+    if has_own_flags(name):
         return cli.call(module, arguments)
     for flag in flags.FLAGS:
         flags.FLAGS[flag].unparse()

@@ -14,7 +14,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
 
 @pytest.mark.long
 def test_rows(tmp_path):
-    """The form that other tools read, and plausible figures; the times themselves are not judged."""
+    """The form that other tools read, and plausible figures; times are not judged."""
     done = run("--cases=phase", f"--output_dir={tmp_path}")
     assert done.returncode == 0, done.stderr
     rows = {row["name"]: row for row in json.loads((tmp_path / "benchmark.json").read_text())}

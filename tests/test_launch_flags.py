@@ -16,8 +16,11 @@ import soundfile
 from helpers import ROOT, complaints, crackle, launched, run_process
 
 from audio_texture import paths, recipes, synthesis
-from launch import insights
-from launch.flags import recipe_flags
+from audio_texture.errors import ChoiceError
+from launch import flags, insights
+from launch.errors import UserError
+from launch.flag_set import FlagSet
+from launch.flags import define_recipe_flags, recipe_flags, recipe_from_values
 from launch.paths import expanded
 
 SMALL = ("--recipe=texture-fast", "--views=bins@32/16:1", "--evaluations=2", "--seconds=0.3")
@@ -32,12 +35,12 @@ def folder(tmp_path_factory) -> Path:
 
 
 def refused(program: str, cases: list[tuple[list[str], str]], tmp_path: Path) -> None:
-    """One line that names the flag and why, status 2, nothing written."""
-    asked = [[*flags, f"--output_dir={tmp_path}/out"] for flags, _ in cases]
-    for (flags, said), (status, lines) in zip(cases, complaints(program, asked), strict=True):
-        assert len(lines) == 1 and re.search(said, lines[0]), f"{flags}: {lines}"
-        assert status == 2, flags
-        assert not (tmp_path / "out").exists(), flags
+    """Each case ends in one line that names the flag and the reason, with status 2 and no file."""
+    asked = [[*given, f"--output_dir={tmp_path}/out"] for given, _ in cases]
+    for (given, said), (status, lines) in zip(cases, complaints(program, asked), strict=True):
+        assert len(lines) == 1 and re.search(said, lines[0]), f"{given}: {lines}"
+        assert status == 2, given
+        assert not (tmp_path / "out").exists(), given
 
 
 # --- flags without effect
@@ -125,7 +128,7 @@ def test_transfers_refuse_what_does_nothing(tmp_path):
 def test_flags_that_are_needed_are_not_refused(folder):
     """A value that does nothing of its own but without which the others do not go together:
     compression on the other canvas."""
-    flags = (
+    needed = (
         "--canvas=spectrogram",
         "--compression=fixed",
         "--start=standard",
@@ -137,7 +140,7 @@ def test_flags_that_are_needed_are_not_refused(folder):
         "--seconds=0.3",
     )
     done = launched(
-        "texture", f"--input={folder}/mono.wav", *flags, f"--output_dir={folder}/needed"
+        "texture", f"--input={folder}/mono.wav", *needed, f"--output_dir={folder}/needed"
     )
     assert done.returncode == 0, done.stderr
 
@@ -226,8 +229,30 @@ def test_figures_without_recordings_are_known():
     assert without == set(insights.PROCEDURAL)
 
 
+@pytest.mark.parametrize(
+    ("field", "others", "blamed"),
+    [
+        ("sharpness", (), "sharpness"),
+        ("canvas", ("evaluations", "sharpness"), "evaluations"),
+        ("canvas", (), "evaluations"),
+    ],
+)
+def test_an_error_names_a_flag_that_was_given(monkeypatch, field, others, blamed):
+    """The choice that the error is about; else a given one that clashes with it; else the last."""
+    flag_set = FlagSet()
+    define_recipe_flags(flag_set)
+    values, _ = flag_set.parse(["--evaluations=5", "--sharpness=2"])
+
+    def refuse(recipe, **changes):
+        raise ChoiceError("no such recipe.", field=field, others=others)
+
+    monkeypatch.setattr(flags, "with_choices", refuse)
+    with pytest.raises(UserError, match=f"--{blamed}: no such recipe"):
+        recipe_from_values(values)
+
+
 def test_every_flag_of_a_recipe_is_judged():
-    """Catches a field that is new, and of which no one said when it does nothing."""
+    """Catches a new choice without a rule for when it does nothing."""
     from audio_texture import choices
 
     assert set(choices.RULES) - {"seed"} == set(recipe_flags()) - {"recipe"}

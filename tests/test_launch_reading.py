@@ -64,13 +64,13 @@ def recording(samples, length, rate=8000, channels=1):
         ),
         (
             (recording(8000, 104000), 8000, 0.0, 12.0),
-            "13.0 s at 8000 Hz, 1 channel; the sound begins at 12.00 s, silence before that is left "
-            "out (--input_start); 1.0 s used from 12 s on (--input_start)",
+            "13.0 s at 8000 Hz, 1 channel; the sound begins at 12.00 s, silence before that is "
+            "left out (--input_start); 1.0 s used from 12 s on (--input_start)",
         ),
         (
             (recording(4_800_000, 7_200_000), 4_800_000),
-            "900.0 s at 8000 Hz, 1 channel; 600.0 s used from 0 s on (--input_seconds; 600 s is the "
-            "longest that can be made)",
+            "900.0 s at 8000 Hz, 1 channel; 600.0 s used from 0 s on (--input_seconds; 600 s is "
+            "the longest that can be made)",
         ),
     ],
 )
