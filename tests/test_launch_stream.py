@@ -1,33 +1,27 @@
-"""launch.stream as a user runs it: files that grow, kills, pipes that close, disks that fill, one line for every mistake."""
+"""launch.stream as a user runs it: files that grow, kills, pipes that close, disks that fill, and
+one line for every mistake.
+"""
 
 import json
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from helpers import complaints, crackle
+from helpers import ROOT, command, complaints, crackle, interrupted, launched, run_process
 
 from audio_texture import audio
 
-ROOT = Path(__file__).resolve().parent.parent
 RATE = 8000
 # Small enough that a run is mostly start-up: blocks emit 0.42 s.
 SMALL = ("--views=mel8@16/4:2,4", "--evaluations=5", "--block_seconds=0.6")
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "launch.stream", *map(str, arguments)]
-
-
-def run(*arguments: str, **options) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        command(*arguments), cwd=ROOT, capture_output=True, timeout=300, check=False, **options
-    )
+def run(*arguments: object) -> subprocess.CompletedProcess:
+    return launched("stream", *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +40,6 @@ def straight(folder) -> Path:
         f"--output_dir={folder}/straight",
         f"--save_target={folder}/style",
         *SMALL,
-        text=True,
     )
     assert done.returncode == 0, done.stderr
     assert "x real time" in done.stderr.splitlines()[-1]
@@ -54,7 +47,7 @@ def straight(folder) -> Path:
 
 
 def test_files_of_a_run(straight):
-    """The contract: what is written, and a sound of the right length, rate and level."""
+    """The files, and a sound of the right length, rate and level."""
     assert {path.name for path in straight.iterdir()} == {
         "stream.wav",
         "config.json",
@@ -71,30 +64,32 @@ def test_files_of_a_run(straight):
 
 
 def test_killed_and_resumed(straight, folder):
-    """Killed outright, with samples behind the last state: the rest fits to the sample, at the length that is asked for then."""
+    """Killed outright, with samples behind the last state: the rest fits to the sample, at the
+    length that is asked for then.
+    """
     out = folder / "killed"
     arguments = (f"--input={folder}/mono.wav", f"--output_dir={out}", *SMALL)
     process = subprocess.Popen(
-        command("--seconds=0", *arguments), cwd=ROOT, stderr=subprocess.PIPE, text=True
+        command("stream", "--seconds=0", *arguments), cwd=ROOT, stderr=subprocess.PIPE, text=True
     )
-    seen = 0
+    blocks = 0
     for line in process.stderr:
-        seen += "real time" in line
-        if seen == 3:
+        blocks += "real time" in line
+        if blocks == 3:
             process.send_signal(signal.SIGKILL)
             break
     process.stderr.close()
     assert process.wait(timeout=60) == -signal.SIGKILL
-    sofar, _ = audio.read(f"{out}/stream.wav")
+    made, _ = audio.read(f"{out}/stream.wav")
     expected, _ = audio.read(f"{straight}/stream.wav")
-    shared = min(sofar.shape[1], expected.shape[1])
-    np.testing.assert_array_equal(sofar[:, :shared], expected[:, :shared])
-    # As if killed within a block: the header is of before.
+    shared = min(made.shape[1], expected.shape[1])
+    np.testing.assert_array_equal(made[:, :shared], expected[:, :shared])
+    # As if killed within a block: the header is older than the last samples.
     with open(out / "stream.wav", "ab") as file:
         file.write(bytes(3001))
-    other = run("--resume", "--seconds=3", "--seed=1", *arguments, text=True)
+    other = run("--resume", "--seconds=3", "--seed=1", *arguments)
     assert other.returncode == 2 and "--resume" in other.stderr and "seed differs" in other.stderr
-    done = run("--resume", "--seconds=3", *arguments, text=True)
+    done = run("--resume", "--seconds=3", *arguments)
     assert done.returncode == 0, done.stderr
     assert (out / "stream.wav").read_bytes() == (straight / "stream.wav").read_bytes()
     rows = [json.loads(line)["block"] for line in (out / "metrics.jsonl").read_text().splitlines()]
@@ -103,19 +98,9 @@ def test_killed_and_resumed(straight, folder):
 
 def test_interrupted(folder):
     """Ctrl-C: status 130 and a file that ends with a block."""
-    process = subprocess.Popen(
-        command("--seconds=0", f"--target={folder}/style", f"--output_dir={folder}/interrupted"),
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    for line in process.stderr:
-        if "real time" in line:
-            process.send_signal(signal.SIGINT)
-            break
-    rest = process.stderr.read()
-    process.stderr.close()
-    assert process.wait(timeout=60) == 130, rest
+    arguments = (f"--target={folder}/style", f"--output_dir={folder}/interrupted")
+    status, rest = interrupted(command("stream", "--seconds=0", *arguments), "real time")
+    assert status == 130, rest
     assert (
         audio.read(f"{folder}/interrupted/stream.wav")[0].shape[1] > 0
         and (folder / "interrupted/report.html").exists()
@@ -123,16 +108,19 @@ def test_interrupted(folder):
 
 
 def test_a_pipe(straight, folder):
-    """Raw samples, the same ones, with no recording at hand; no file is written; a player that closes ends it in one line."""
+    """Raw samples, the same as in a file, without the recording; no file is written; a player that
+    closes the pipe ends the stream in one line.
+    """
     before = {path.name for path in folder.iterdir()}
-    done = run(f"--target={folder}/style", "--seconds=1", "--output=-")
+    style = f"--target={folder}/style"
+    done = run_process("stream", style, "--seconds=1", "--output=-", text=False)
     assert done.returncode == 0 and b"16-bit little-endian" in done.stderr
-    found = np.frombuffer(done.stdout, "<i2") / 32767
-    np.testing.assert_allclose(found, audio.read(f"{straight}/stream.wav")[0][0, :RATE], atol=2e-5)
+    wave = np.frombuffer(done.stdout, "<i2") / 32767
+    np.testing.assert_allclose(wave, audio.read(f"{straight}/stream.wav")[0][0, :RATE], atol=2e-5)
     assert {path.name for path in folder.iterdir()} == before
 
     process = subprocess.Popen(
-        command(f"--target={folder}/style", "--seconds=0", "--output=-"),
+        command("stream", style, "--seconds=0", "--output=-"),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -153,7 +141,7 @@ def test_a_full_disk(folder):
         "-c",
         f'ulimit -f {kilobytes}; exec "$@"',
         "bash",
-        *command(f"--target={folder}/style", "--seconds=30", f"--output_dir={out}"),
+        *command("stream", f"--target={folder}/style", "--seconds=30", f"--output_dir={out}"),
     ]
     done = subprocess.run(
         limited, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
@@ -174,7 +162,6 @@ def test_a_loop(folder):
         "--seconds=0.5",
         "--loop",
         f"--output_dir={folder}/loop",
-        text=True,
     )
     assert done.returncode == 0, done.stderr
     assert audio.read(f"{folder}/loop/stream.wav")[0].shape == (1, 4000)
@@ -182,7 +169,7 @@ def test_a_loop(folder):
 
 @pytest.mark.long
 def test_a_morph(folder):
-    """From one to the other; of another length it is another morph, which no run can go on with."""
+    """From one to the other; of another length it is another morph, and --resume refuses it."""
     arguments = (
         f"--input={folder}/mono.wav",
         "--input=sound:rain",
@@ -191,17 +178,19 @@ def test_a_morph(folder):
         f"--output_dir={folder}/morph",
         *SMALL,
     )
-    done = run(*arguments, "--seconds=2", text=True)
+    done = run(*arguments, "--seconds=2")
     assert done.returncode == 0, done.stderr
     assert "Likeness over time" in (folder / "morph/report.html").read_text()
-    other = run(*arguments, "--seconds=3", "--resume", text=True)
+    other = run(*arguments, "--seconds=3", "--resume")
     assert (
         other.returncode == 2 and "--resume" in other.stderr and "seconds differs" in other.stderr
     )
 
 
 def test_bad_input(straight, folder, tmp_path):
-    """One line that names flag, value and rule; exit status 2; nothing written, not even the folder."""
+    """One line that names flag, value and rule; exit status 2; nothing written, not even the
+    folder.
+    """
     sound, style = f"--input={folder}/mono.wav", f"--target={folder}/style"
     (folder / "own").mkdir()
     (folder / "own/stream.wav").write_bytes((folder / "mono.wav").read_bytes())

@@ -29,9 +29,9 @@ def write_stream(stream: streaming.Stream, sink: File | Pipe, seed: int, wanted:
             sink.write(wave, _metrics_row(state.block, block))
             if wave.shape == block.wave.shape:
                 sink.keep(following)
-        interrupts.kept(sink.path)
-        state, reason = following, "done"
-        clock.say_block(block)
+            interrupts.kept(sink.path)
+            state, reason = following, "done"
+            clock.say_block(block)
         if late.seen:
             reason = "interrupted"
             break
