@@ -1,6 +1,6 @@
 """Where between several sounds their middle lies: what their weights are multiplied by, lest equal ones make what is like one of them alone.
 
-Likeness counts in units of how much a recording differs from itself (quality.py). Half way between two spectra a result may be three
+Likeness counts in units of how much a recording differs from itself (metrics). Half way between two spectra a result may be three
 times as far from steady rain as rain is from itself, and as near to waves, which come and go, as other waves are. And it must have a
 level: between a sound of few bands and one of many, all bands of the mixture are raised, and with them it draws near to that of many.
 
@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from audio_texture import auditory, canvas, matching, objective, quality, statistics
+from audio_texture import auditory, canvas, matching, metrics, objective, statistics
 
 # Halves of fewer frames say nothing about a recording, nor do recordings of less than so many seconds; to the ear those of less than twice as many.
 _FEWEST_FRAMES, _SHORTEST = 8, 0.5
@@ -77,9 +77,9 @@ def _of_two(references: Sequence[np.ndarray], sample_rate: int, heard: bool) -> 
     shortest = min(wave.shape[1] for wave in references) / sample_rate
     if shortest < _SHORTEST:
         return even
-    rate = min(sample_rate, quality.WORKING_RATE)
+    rate = min(sample_rate, metrics.WORKING_RATE)
     waves = [
-        quality.as_judged(wave, sample_rate=sample_rate, rate=rate)[None] for wave in references
+        metrics.normalise(wave, sample_rate=sample_rate, rate=rate)[None] for wave in references
     ]
     densities = [
         canvas.spectral_density(wave, sample_rate=rate, samples=4096, smoothing_hz=rate / 1024)
@@ -87,7 +87,7 @@ def _of_two(references: Sequence[np.ndarray], sample_rate: int, heard: bool) -> 
     ]
     raised = lambda parts: -2 * np.log(canvas.lost_level(densities, parts, sample_rate=rate))
     by_patches = _by_patches(
-        [quality.views_of(wave[0], sample_rate=rate) for wave in waves], raised
+        [metrics.compute_views(wave[0], sample_rate=rate) for wave in waves], raised
     )
     if by_patches is None:
         return even
@@ -116,12 +116,12 @@ def _by_patches(
     So they are judged, and that is where mixtures are found: bands' means and deviations alone foretell another middle.
 
     Args:
-      views: of `quality.views_of`, for each of the R references.
+      views: of `metrics.compute_views`, for each of the R references.
       raised: shares -> what the level of their mixture is raised by, in nepers of power.
     """
     seen = [[] for _ in views]
     for logs in zip(*views, strict=True):
-        for width in quality.WIDTHS:
+        for width in metrics.PATCH_WIDTHS:
             if max(2 * width, _FEWEST_FRAMES) <= min(map(len, logs)) // 2:
                 for of_one, log in zip(seen, logs, strict=True):
                     of_one.append(_seen_by(log, logs, width))
@@ -147,7 +147,7 @@ def _by_patches(
 
 def _seen_by(reference: np.ndarray, logs: Sequence[np.ndarray], width: int) -> _Seen:
     """What one of the references' log bands [T, B] makes the unit of."""
-    mean, deviation = quality.standard(reference)
+    mean, deviation = metrics.band_mean_std(reference)
     directions = np.random.default_rng(width).standard_normal(
         (width * len(mean), matching.DIRECTIONS), np.float32
     )

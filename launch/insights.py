@@ -180,8 +180,11 @@ def run(
     name: str, experiment: Any, settings: Any, config: dict[str, Any], output: run_io.Output
 ) -> dict[str, Any]:
     """Measures, judges and draws one figure and writes its two files; returns what the JSON holds."""
+    import matplotlib.pyplot as plt
+
     from audio_texture import report
 
+    plt.switch_backend("Agg")  # opens no window
     began = time.monotonic()
     numbers = experiment.measure(settings)
     verdict = experiment.judge(numbers)
@@ -196,7 +199,9 @@ def run(
         "config": config,
         "numbers": numbers,
     }
-    picture = report.png(experiment.draw(numbers))
+    figure = experiment.draw(numbers)
+    picture = report.encode_png(figure)
+    plt.close(figure)
     output.save(f"{name}.png", lambda path: files.write_bytes(path, picture))
     output.write_json(f"{name}.json", found)
     return found
@@ -212,7 +217,7 @@ def page_of(output: run_io.Output, config: dict[str, Any]) -> str:
     from audio_texture import report
 
     found = [figure for figure in (done(output, name) for name in NAMES) if figure]
-    table = report.table(
+    table = report.format_table(
         [
             [f"{each['claim_number']}. {each['claim']}", each["verdict"], each["sentence"]]
             for each in found
@@ -222,7 +227,7 @@ def page_of(output: run_io.Output, config: dict[str, Any]) -> str:
     sections = [("Verdicts", f'<div class="words">{table}</div>')]
     for each in found:
         with open(output.path(f"{each['figure']}.png"), "rb") as file:
-            picture = report.inline(file.read(), f"figure {each['figure']}")
+            picture = report.embed_png(file.read(), f"figure {each['figure']}")
         lines = [
             f"<p><b>{label}.</b> {html.escape(each[key])}</p>"
             for key, label in (
@@ -232,7 +237,7 @@ def page_of(output: run_io.Output, config: dict[str, Any]) -> str:
                 ("rule", "Rule"),
             )
         ]
-        intervals = report.table(
+        intervals = report.format_table(
             [
                 [key, value["mean"], value["low"], value["high"]]
                 for key, value in each["intervals"].items()
@@ -252,10 +257,10 @@ def page_of(output: run_io.Output, config: dict[str, Any]) -> str:
     sounds = "procedural sounds and recordings" if config["data"] else "procedural sounds"
     minutes = sum(each["seconds"] for each in found) / 60
     summary = f"{'Quick' if config['quick'] else 'Full'} run over {config['seeds']} seeds, on {sounds}; {minutes:.1f} minutes. Each verdict follows from its numbers by the rule that stands with it."
-    return report.page(
+    return report.render_page(
         "What the paper concludes, as experiments",
         summary,
-        [*sections, ("Configuration", report.configuration(config))],
+        [*sections, ("Configuration", report.format_config(config))],
     )
 
 

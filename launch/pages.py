@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from audio_texture import audio, quality
+from audio_texture import audio, metrics
 from launch.messages import say
 from launch.mixtures import mixture_options
 
@@ -25,12 +25,14 @@ def likeness_section(
         return []
     bands = mixture_options(config)["bands"]
     try:
-        times, ratios = quality.over_time(result, references, sample_rate=sample_rate, bands=bands)
+        times, ratios = metrics.measure_likeness_over_time(
+            result, references, sample_rate=sample_rate, bands=bands
+        )
     except ValueError as error:
         return [("Likeness over time", f"<p>Not measured: {html.escape(str(error))}</p>")]
     names = [os.path.basename(entry["source"]) for entry in config["inputs"]]
-    figure = report.likeness_figure(times, ratios, names)
-    return [("Likeness over time", report.image(figure, "likeness to each input over time"))]
+    figure = report.draw_likeness(times, ratios, names)
+    return [("Likeness over time", report.embed_figure(figure, "likeness to each input over time"))]
 
 
 def copying_section(
@@ -43,25 +45,25 @@ def copying_section(
 
     if not config["recipe"]["time_scale"]:
         return []
-    rows, rate = [], min(sample_rate, quality.WORKING_RATE)
+    rows, rate = [], min(sample_rate, metrics.WORKING_RATE)
     for entry, reference in zip(config["inputs"], references, strict=True):
         name = os.path.basename(entry["source"])
         try:
             waves = [
-                quality.prepare(wave, sample_rate=sample_rate, rate=rate)
+                metrics.preprocess(wave, sample_rate=sample_rate, rate=rate)
                 for wave in (result, reference)
             ]
         except ValueError as error:
             return [("Copying", f"<p>Not measured: {html.escape(str(error))}</p>")]
-        copied = quality.copying(*waves, sample_rate=rate)["copied"]
+        copied = metrics.measure_copying(*waves, sample_rate=rate)["copied"]
         rows.append((name, copied))
         if copied > 0:
             say(
                 f"{copied:.0%} of the quarter seconds are taken from {name}: kernels of "
                 "--time_scale see so much of it that they repeat it."
             )
-    meaning = html.escape(quality.meaning("copied"))
-    return [("Copying", f"<p>{meaning}.</p>{report.table(rows, ('input', 'copied'))}")]
+    meaning = html.escape(metrics.explain_measure("copied"))
+    return [("Copying", f"<p>{meaning}.</p>{report.format_table(rows, ('input', 'copied'))}")]
 
 
 def texture_page(
@@ -91,4 +93,4 @@ def texture_page(
         *likeness_section(config, references, results[0][1], sample_rate),
         *copying_section(config, references, results[0][1], sample_rate),
     ]
-    return report.texture_page(originals, results, rows, config, sections)
+    return report.render_texture_page(originals, results, rows, config, sections)

@@ -159,7 +159,7 @@ def make_sounds(
     metrics = Metrics(output, rows)
     # Matplotlib, which the report needs, takes a second to import, and compilation leaves Python
     # idle.
-    threading.Thread(target=importlib.import_module, args=("audio_texture.report",)).start()
+    threading.Thread(target=importlib.import_module, args=("matplotlib.figure",)).start()
     paths, reason = [], ""
     for sample, job in enumerate(jobs):
         if sample in finished:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from audio_texture import audio, quality, recipes, synthesis
+from audio_texture import audio, metrics, recipes, synthesis
 from launch import configs, flag_checks, mixtures
 from launch.errors import naming_flag
 from launch.inputs import read_inputs, reference_check
@@ -113,4 +113,4 @@ def measure(wave: np.ndarray, references: Sequence[np.ndarray], sample_rate: int
     """
     if len(references) > 1:
         return {}
-    return quality.evaluate(wave, references[0], sample_rate=sample_rate)
+    return metrics.evaluate(wave, references[0], sample_rate=sample_rate)

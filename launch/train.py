@@ -386,7 +386,7 @@ def report_page(
     settings = [
         [name, value, flags.FLAGS[name].help.rpartition(">: ")[2]] for name, value in values.items()
     ]
-    return report.training_page(found, rows, settings, config)
+    return report.render_training_page(found, rows, settings, config)
 
 
 def _from_flags(kind):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from audio_texture import audio, quality
+from audio_texture import audio, metrics
 from launch.runs import Made
 from launch.transfer_steps import SOURCES, measure
 
@@ -56,4 +56,6 @@ def transfer_page(
             result_rows.append({"candidate": name, "style_weight": weight, **measures})
     rows = [*original_rows[:1], *result_rows, *original_rows[1:]]
     made.output.write_json("quality.json", rows)
-    return report.transfer_page(content, style, results, rows, made.rows, config, quality.meaning)
+    return report.render_transfer_page(
+        content, style, results, rows, made.rows, config, metrics.explain_measure
+    )

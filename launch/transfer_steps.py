@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from audio_texture import audio, quality, recipes, synthesis
+from audio_texture import audio, metrics, recipes, synthesis
 from launch import configs, flag_checks
 from launch.errors import naming_flag
 from launch.flags import recipe_from_values, with_choices
@@ -143,4 +143,4 @@ def measure(wave: np.ndarray, sounds: Sequence[np.ndarray], sample_rate: int) ->
     sound is too short.
     """
     content, style = sounds
-    return quality.judge_transfer(wave, content, style, sample_rate=sample_rate)
+    return metrics.evaluate_transfer(wave, content, style, sample_rate=sample_rate)

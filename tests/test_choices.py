@@ -193,12 +193,12 @@ def made(recipe: recipes.Recipe, program: str) -> list[np.ndarray]:
     style, other = crackle(1600, seed=3, level=0.1), noise(1000, seed=4, level=0.1)
     key = jax.random.key(0)
     if program in ("stream", "loop"):
-        fitted = streaming.fit(recipe, [style], sample_rate=RATE)
+        fitted = streaming.fit_style(recipe, [style], sample_rate=RATE)
         if program == "loop":
             block = streaming.make_loop(streaming.prepare_loop(fitted, seconds=0.25), key)
         else:
-            stream = streaming.prepare(fitted)
-            _, block = streaming.step(stream, key, streaming.begin(stream))
+            stream = streaming.prepare_stream(fitted)
+            _, block = streaming.step(stream, key, streaming.init_state(stream))
         return [block.wave, np.float32(block.outcome.progress[-1].loss)]
     if program == "transfer":
         problem = synthesis.prepare_transfer(recipe, other, style, sample_rate=RATE)

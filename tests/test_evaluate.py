@@ -1,101 +1,91 @@
-"""launch.evaluate as its users meet it: files written, rows in order, bad input in one line with nothing written."""
+"""launch.evaluate: its files, rows in the order of the candidates, one line for bad input."""
 
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from helpers import launched
+from helpers import complaints, launched, noise, run_process
 
-from audio_texture import audio, quality
-
-ROOT = pathlib.Path(__file__).parents[1]
+from audio_texture import audio, metrics
 
 
-def run(*command, cwd=None):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
-    return subprocess.run(
-        [sys.executable, *map(str, command)],
-        cwd=cwd or ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-
-
-def evaluate(*arguments, cwd=None):
-    return (
-        run("-m", "launch.evaluate", *arguments, cwd=cwd)
-        if cwd
-        else launched("evaluate", *arguments)
-    )
-
-
-def noise(seed, seconds=1.5, rate=8000, channels=1):
-    return (
-        0.1 * np.random.default_rng(seed).standard_normal((channels, round(seconds * rate)))
-    ).astype(np.float32)
-
-
-@pytest.fixture
-def folder(tmp_path):
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("evaluate")
     for name, wave, rate in (
-        ("reference", noise(0), 8000),
-        ("heldout", noise(3), 8000),
-        ("other", noise(1, channels=2, rate=11_025), 11_025),
-        ("copy", 0.5 * noise(0), 8000),
-        ("short", noise(0, 0.5), 8000),
+        ("reference", noise(12_000), 8000),
+        ("heldout", noise(12_000, seed=3), 8000),
+        ("other", noise(16_537, 2, seed=1), 11_025),
+        ("copy", 0.5 * noise(12_000), 8000),
+        ("short", noise(4000), 8000),
         ("silent", np.zeros((1, 16_000), np.float32), 8000),
     ):
-        audio.write(str(tmp_path / f"{name}.wav"), wave, rate)
-    (tmp_path / "text.wav").write_text("no sound")
-    (tmp_path / "own").mkdir()
-    (tmp_path / "own" / "quality.json").write_text("mine")
-    return tmp_path
+        audio.write(str(path / f"{name}.wav"), wave, rate)
+    (path / "text.wav").write_text("no sound")
+    (path / "own").mkdir()
+    (path / "own" / "quality.json").write_text("mine")
+    return path
 
 
-def test_rows_come_in_the_order_of_the_candidates(folder):
-    result = evaluate(
+@pytest.fixture(scope="module")
+def judged(folder):
+    """A run on two candidates."""
+    done = launched(
+        "evaluate",
         f"--reference={folder}/reference.wav",
         f"--candidate={folder}/other.wav",
         f"--candidate={folder}/copy.wav",
         f"--heldout={folder}/heldout.wav",
         f"--output_dir={folder}/out",
     )
-    assert result.returncode == 0, result.stderr
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_rows_come_in_the_order_of_the_candidates(judged, folder):
     rows = json.loads((folder / "out" / "quality.json").read_text())
     assert [row["candidate"] for row in rows] == [f"{folder}/other.wav", f"{folder}/copy.wav"]
-    heldout = [f"heldout_{measure}" for measure in quality.MEASURES]
-    assert all(list(row) == ["candidate", *quality.MEANINGS, *heldout] for row in rows)
+    heldout = [f"heldout_{measure}" for measure in metrics.MEASURES]
+    assert all(list(row) == ["candidate", *metrics.MEANINGS, *heldout] for row in rows)
     assert rows[0]["copied"] == 0 and rows[1]["copied"] == 1
     assert rows[1]["auditory"] == pytest.approx(0.5, abs=0.05)
     assert rows[1]["heldout_auditory"] == pytest.approx(1, abs=0.05)
     assert rows[1]["level_db"] == pytest.approx(-6.02, abs=0.05)
-    for measure in (*quality.MEANINGS, *heldout):  # a column and a line on what is good
-        assert result.stdout.count(measure) >= 2
+    # A column, and a line on what is good.
+    for measure in (*metrics.MEANINGS, *heldout):
+        assert judged.stdout.count(measure) >= 2
+
+
+def test_the_page_stands_alone(judged, folder):
     page = (folder / "out" / "quality.html").read_text()
     assert page.count("<audio") == 3 and page.count("<img") == 2
-    assert "http" not in page.replace("http-equiv", "")  # self-contained
+    assert "http" not in page.replace("http-equiv", "")
     assert json.loads((folder / "out" / "config.json").read_text())["program"] == "evaluate"
 
-    again = evaluate(
+
+def test_an_earlier_run_is_not_replaced(judged, folder):
+    done = launched(
+        "evaluate",
         f"--reference={folder}/reference.wav",
         f"--candidate={folder}/copy.wav",
         f"--output_dir={folder}/out",
     )
-    assert again.returncode == 2 and "--overwrite" in again.stderr
+    assert done.returncode == 2 and "--overwrite" in done.stderr
 
 
-def test_no_flags_judge_embedded_sounds(tmp_path):
-    result = evaluate(cwd=tmp_path)
-    assert result.returncode == 0, result.stderr
+def test_no_flags_judge_embedded_sounds(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = launched("evaluate")
+    assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "output" / "evaluate" / "quality.json").read_text())
-    rain, shaped = (np.mean([np.log(row[measure]) for measure in quality.MEASURES]) for row in rows)
+    rain, shaped = (np.mean([np.log(row[measure]) for measure in metrics.MEASURES]) for row in rows)
     assert rain < shaped
+
+
+def test_a_process_ends_with_the_status():
+    """Catches a program that only works when another module calls it."""
+    done = run_process("evaluate", "--candidate=missing.wav")
+    assert done.returncode == 2 and done.stderr.startswith("error: --reference and --candidate")
 
 
 BAD = [
@@ -132,35 +122,15 @@ BAD = [
     ),
 ]
 
-# All cases in one process, for JAX takes seconds to import; each begins with every flag at its default.
-LOOP = """
-import contextlib, io, json, sys
-from absl import flags
-from launch import cli, evaluate
-found = []
-for arguments in json.loads(sys.argv[1]):
-    for name in flags.FLAGS:
-        flags.FLAGS[name].value = flags.FLAGS[name].default
-    flags.FLAGS.unparse_flags()
-    sys.argv = ["evaluate", *arguments]
-    with contextlib.redirect_stderr(io.StringIO()) as complaint:
-        try:
-            cli.run(evaluate.main)
-        except SystemExit as end:
-            found.append([end.code, complaint.getvalue()])
-print(json.dumps(found))
-"""
-
 
 def test_bad_input_ends_in_one_line_with_nothing_written(folder):
     before = sorted(folder.rglob("*"))
     cases = [
-        [f"--output_dir={folder}/out", *(argument.format(folder) for argument in arguments)]
+        [f"--output_dir={folder}/new", *(argument.format(folder) for argument in arguments)]
         for arguments, _ in BAD
     ]
-    result = run("-c", LOOP, json.dumps(cases))
-    assert result.returncode == 0, result.stderr
-    for (code, complaint), (arguments, words) in zip(json.loads(result.stdout), BAD, strict=True):
-        assert code == 2, arguments
-        assert complaint.count("\n") == 1 and all(word in complaint for word in words), complaint
+    answers = complaints("evaluate", cases)
+    for (status, lines), (arguments, words) in zip(answers, BAD, strict=True):
+        assert status == 2, arguments
+        assert len(lines) == 1 and all(word in lines[0] for word in words), lines
     assert sorted(folder.rglob("*")) == before

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from helpers import command, crackle, interrupted, launched, noise
 
-from audio_texture import audio, quality
+from audio_texture import audio, metrics
 
 # Small enough that a run is mostly start-up.
 SMALL = ("--views=bins@32/16:1,2", "--auditory_weight=0", "--rhythm_weight=0", "--evaluations=30")
@@ -76,16 +76,16 @@ def test_a_strip_from_content_to_style(strip):
     assert set(rows[1]) == {
         "candidate",
         "style_weight",
-        *quality.MEASURES,
+        *metrics.MEASURES,
         "copied",
         "spectrum_db",
         "clicks",
         "clipping",
-        *quality.KEPT_MEANINGS,
+        *metrics.CONTENT_MEANINGS,
     }
-    metrics = [json.loads(line) for line in (strip / "metrics.jsonl").read_text().splitlines()]
-    assert {row["sample"] for row in metrics} == {0, 1, 2}
-    assert set(metrics[0]["terms"]) == {"style", "content"}
+    loss_rows = [json.loads(line) for line in (strip / "metrics.jsonl").read_text().splitlines()]
+    assert {row["sample"] for row in loss_rows} == {0, 1, 2}
+    assert set(loss_rows[0]["terms"]) == {"style", "content"}
     page = (strip / "report.html").read_text()
     assert page.count("<audio") == 5 and "onsets_kept" in page
 

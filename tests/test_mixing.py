@@ -5,7 +5,7 @@ import pytest
 import scipy.signal
 from helpers import crackle, noise
 
-from audio_texture import audio, mixing, quality
+from audio_texture import audio, metrics, mixing
 
 RATE = 8000
 BANDS = ("spectrum", "heard")
@@ -50,7 +50,7 @@ def test_even_sounds_stay_even():
 
 
 def test_patches_foretell_what_is_between():
-    """Distances from the references of a sound made to be between them, as quality.py judges it, are those foretold to a quarter."""
+    """Distances from the references of a sound made to be between them, as metrics judges it, are those foretold to a quarter."""
     rng = np.random.default_rng(0)
     still, moving = (
         noise(32000, seed=1),
@@ -63,13 +63,13 @@ def test_patches_foretell_what_is_between():
         0.1 / audio.rms(middle * 0.1 / np.sqrt(audio.rms(still) * audio.rms(moving)))
     )
     views = [
-        quality.views_of(quality.as_judged(one, sample_rate=RATE, rate=RATE), sample_rate=RATE)
+        metrics.compute_views(metrics.normalise(one, sample_rate=RATE, rate=RATE), sample_rate=RATE)
         for one in pair
     ]
     foretold = mixing._by_patches(views, lambda parts: raised)(np.array([0.5, 0.5]))
     judged = [
-        quality.likeness(
-            *(quality.prepare(wave, sample_rate=RATE, rate=RATE) for wave in (middle, one)),
+        metrics.measure_likeness(
+            *(metrics.preprocess(wave, sample_rate=RATE, rate=RATE) for wave in (middle, one)),
             sample_rate=RATE,
         )["patches"]
         for one in pair

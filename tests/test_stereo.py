@@ -16,8 +16,8 @@ from audio_texture import (
     audio,
     canvas,
     matching,
+    metrics,
     objective,
-    quality,
     recipes,
     spectrogram,
     streaming,
@@ -106,7 +106,7 @@ def test_a_faint_difference_stalls_nothing(mono, level_db):
     assert float(texture.outcome.state.value) < 20 * float(mono.outcome.state.value)
     middle = np.mean(texture.wave, axis=0, keepdims=True)
     found, best = (
-        quality.evaluate(np.tile(wave, 2), MONO, sample_rate=RATE) for wave in (middle, mono.wave)
+        metrics.evaluate(np.tile(wave, 2), MONO, sample_rate=RATE) for wave in (middle, mono.wave)
     )
     # At -10 dB the difference is a sound as loud as the ground of the other, for as few
     # evaluations.
@@ -251,19 +251,19 @@ def test_an_inverted_pair_is_no_silence():
     """Its mean is; it is judged as what it is, and beside an upright pair the image is wrong."""
     upright = np.stack([long(MONO), long(MONO)])
     inverted = upright * np.float32([[1], [-1]])
-    own = quality.evaluate(inverted, inverted, sample_rate=RATE)
+    own = metrics.evaluate(inverted, inverted, sample_rate=RATE)
     assert own["auditory"] < 1 and own["image_db"] == 0 and own["copied"] > 0.9
-    mixed = quality.evaluate(inverted, upright, sample_rate=RATE)
+    mixed = metrics.evaluate(inverted, upright, sample_rate=RATE)
     assert mixed["image_db"] > 15
-    assert quality.evaluate(upright, upright, sample_rate=RATE)["image_db"] == 0
+    assert metrics.evaluate(upright, upright, sample_rate=RATE)["image_db"] == 0
 
 
 def test_equal_channels_are_judged_as_mono():
-    row = quality.evaluate(long(OTHER), long(MONO), sample_rate=RATE)
-    twice = quality.evaluate(
+    row = metrics.evaluate(long(OTHER), long(MONO), sample_rate=RATE)
+    twice = metrics.evaluate(
         np.stack([long(OTHER)] * 2), np.stack([long(MONO)] * 2), sample_rate=RATE
     )
-    for measure in quality.MEASURES:
+    for measure in metrics.MEASURES:
         assert twice[measure] == pytest.approx(row[measure], abs=1e-3)
 
 
@@ -276,9 +276,9 @@ def test_what_is_wrong_in_one_channel_is_noticed():
     reference = np.stack([long(MONO), right])
     good = np.stack([long(OTHER), noise(2 * RATE, seed=4)[0]])
     bad = np.stack([long(OTHER), wrong])
-    rows = [quality.evaluate(wave, reference, sample_rate=RATE) for wave in (good, bad)]
+    rows = [metrics.evaluate(wave, reference, sample_rate=RATE) for wave in (good, bad)]
     assert rows[1]["auditory"] > 1.5 * rows[0]["auditory"]
-    swapped = quality.evaluate(
+    swapped = metrics.evaluate(
         reference[::-1] * np.float32([[3], [1]]), reference, sample_rate=RATE
     )
     assert rows[0]["image_db"] < 3 < swapped["image_db"]
@@ -289,7 +289,7 @@ def test_sounds_of_other_channel_counts_are_judged(candidate, reference):
     waves = [
         np.stack([long(MONO)] + [long(OTHER)] * (count - 1)) for count in (candidate, reference)
     ]
-    row = quality.evaluate(*waves, sample_rate=RATE)
+    row = metrics.evaluate(*waves, sample_rate=RATE)
     assert all(np.isfinite(value) for value in row.values())
 
 
@@ -309,7 +309,7 @@ def test_loud_loops_and_streams_are_lowered_instead_of_squared_off():
     """At +8 dB of full scale a loop came out nearly a square wave, without a word."""
     recipe = dataclasses.replace(SMALL, evaluations=5)
     soft, hard = (
-        streaming.fit(recipe, [loud(gain).astype(np.float32)], sample_rate=RATE)
+        streaming.fit_style(recipe, [loud(gain).astype(np.float32)], sample_rate=RATE)
         for gain in (0.02, 2.5)
     )
     loops = [
@@ -321,8 +321,8 @@ def test_loud_loops_and_streams_are_lowered_instead_of_squared_off():
     assert crest(loops[1].wave) == pytest.approx(crest(loops[0].wave), rel=0.01)
 
     def stream_of(style):
-        stream, state = streaming.prepare(style), None
-        state = streaming.begin(stream)
+        stream, state = streaming.prepare_stream(style), None
+        state = streaming.init_state(stream)
         blocks = []
         for _ in range(3):
             state, block = streaming.step(stream, jax.random.key(0), state)

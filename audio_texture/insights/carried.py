@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import scipy.fft
 
-from audio_texture import quality, sounds
+from audio_texture import metrics, sounds
 from audio_texture.insights.experiment import (
     RATE,
     Numbers,
@@ -193,7 +193,7 @@ def pitch(wave: np.ndarray) -> float:
 
 def envelope(wave: np.ndarray) -> float:
     """Fall of the long-term spectrum between 400 Hz and 3.2 kHz, in dB an octave, by least squares over third octaves."""
-    centres, levels = quality.band_levels(wave, sample_rate=RATE)
+    centres, levels = metrics.band_levels(wave, sample_rate=RATE)
     inside = (centres >= 400) & (centres <= 3200)
     return float(-np.polyfit(np.log2(centres[inside]), levels[inside], 1)[0])
 
@@ -211,7 +211,7 @@ def regularity(wave: np.ndarray) -> float:
 
 def _onsets(wave: np.ndarray) -> np.ndarray:
     """Moments of the onsets in s; those of notes are alike, what is lower than four tenths of the highest is the noise between them."""
-    times, heights = quality.onsets(wave, sample_rate=RATE)
+    times, heights = metrics.detect_onsets(wave, sample_rate=RATE)
     return times[heights > 0.4 * np.max(heights, initial=0.0)]
 
 

@@ -21,8 +21,8 @@ import scipy.stats
 from audio_texture import (
     audio,
     constant_q,
+    metrics,
     objective,
-    quality,
     sounds,
     spectrogram,
     synthesis,
@@ -367,16 +367,16 @@ def _whole(batch: synthesis.Batch) -> synthesis.Batch:
 
 
 def likeness(candidate: np.ndarray, reference: np.ndarray) -> float:
-    """Mean of the four measures of quality.py for waves [N] at RATE: 1 is as like as the reference's halves, above is less like."""
+    """Mean of the four measures of metrics for waves [N] at RATE: 1 is as like as the reference's halves, above is less like."""
     prepared = (
-        quality.prepare(wave, sample_rate=RATE, rate=RATE) for wave in (candidate, reference)
+        metrics.preprocess(wave, sample_rate=RATE, rate=RATE) for wave in (candidate, reference)
     )
-    return float(np.mean(list(quality.likeness(*prepared, sample_rate=RATE).values())))
+    return float(np.mean(list(metrics.measure_likeness(*prepared, sample_rate=RATE).values())))
 
 
 def kept(candidate: np.ndarray, content: np.ndarray) -> float:
     """Mean correlation of onset strength and of loudness of waves [N] at RATE, moment by moment: 1 is all of the content."""
-    found = quality.kept(candidate, content, sample_rate=RATE)
+    found = metrics.content_preservation(candidate, content, sample_rate=RATE)
     return float(np.mean([found[measure] for measure in ("onsets_kept", "loudness_kept")]))
 
 

@@ -49,7 +49,7 @@ def measure(settings: Settings) -> Numbers:
 
     Method: Grams' distances of fixed pairs of sounds, a sound and another of its kind or of another kind, by kernels of 11 frames, by
     new filters for every seed; the error is the root mean square over pairs of the logarithm of their ratio to the closed form. And textures of each
-    sound, judged by the closed form's distance, which is the limit of what the filters measure, and by likeness (quality.py).
+    sound, judged by the closed form's distance, which is the limit of what the filters measure, and by likeness (metrics).
     """
     seconds, evaluations, pair_counts, texture_counts = (
         (1.0, 40, (16, 64, 256, 1024), (16, 128, 1024))

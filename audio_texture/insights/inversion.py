@@ -6,7 +6,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
-from audio_texture import quality, recipes, sounds
+from audio_texture import metrics, recipes, sounds
 from audio_texture.insights.experiment import (
     RATE,
     Numbers,
@@ -62,9 +62,9 @@ def measure(settings: Settings) -> Numbers:
         for seed, melody, wave, left in zip(
             settings.seeds, melodies, made.waves[:, 0], made.losses, strict=True
         ):
-            kept = quality.kept(wave, melody, sample_rate=RATE)
+            kept = metrics.content_preservation(wave, melody, sample_rate=RATE)
             levels = [
-                quality.band_levels(each, sample_rate=RATE)[1][:_BANDS] for each in (wave, melody)
+                metrics.band_levels(each, sample_rate=RATE)[1][:_BANDS] for each in (wave, melody)
             ]
             found = {
                 "pitch": kept["pitch_kept"] or 0.0,

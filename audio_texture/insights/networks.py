@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import scipy.fft
 
-from audio_texture import quality, sounds
+from audio_texture import metrics, sounds
 from audio_texture.insights.experiment import (
     RATE,
     Numbers,
@@ -41,7 +41,7 @@ def measure(settings: Settings) -> Numbers:
     Source: Huzaifah & Wyse 2019, abstract.
 
     Method: The authors' road (log spectrogram, uniform start, kernels of 11, SPSI and Griffin-Lim), with as many evaluations for all, and for 1-D kernels
-    as many filters as 2-D ones, or as many multiplications, which are 11 times as many filters. Judged by likeness (mean of the four measures of quality.py, as log2) and by two ways to fail: patterns copied to
+    as many filters as 2-D ones, or as many multiplications, which are 11 times as many filters. Judged by likeness (mean of the four measures of metrics, as log2) and by two ways to fail: patterns copied to
     wrong frequencies, as error of third-octave levels in dB; harmonics torn apart, as the share of a note's power, between one and ten times
     its pitch, that lies within a twentieth of an octave of its harmonics, as log2 of that of the reference.
     """
@@ -63,8 +63,8 @@ def measure(settings: Settings) -> Numbers:
         )
         for (seed, name, wave), texture in zip(references, made, strict=True):
             gap = (
-                quality.band_levels(texture, sample_rate=RATE)[1]
-                - quality.band_levels(wave, sample_rate=RATE)[1]
+                metrics.band_levels(texture, sample_rate=RATE)[1]
+                - metrics.band_levels(wave, sample_rate=RATE)[1]
             )
             row = {
                 "seed": seed,

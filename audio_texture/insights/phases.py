@@ -49,7 +49,7 @@ def measure(settings: Settings) -> Numbers:
 
     Method: The recipe infinite-width at 8 kHz, from the same starts: its spectrogram is turned into a wave by SPSI alone, by 50 iterations of
     Griffin-Lim from random phases or from SPSI's, or of its fast form; or its objective is optimised on the waveform itself, with as
-    many evaluations. Likeness to the reference is the mean of the four measures of quality.py, as log2. Beside it, the spectral convergence
+    many evaluations. Likeness to the reference is the mean of the four measures of metrics, as log2. Beside it, the spectral convergence
     of each way on the magnitudes of the references themselves, in dB.
     """
     seconds, evaluations = (1.5, 40) if settings.quick else (4.0, 150)

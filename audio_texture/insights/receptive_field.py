@@ -5,7 +5,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
-from audio_texture import quality, sounds, statistics
+from audio_texture import metrics, sounds, statistics
 from audio_texture.insights.experiment import (
     RATE,
     Interval,
@@ -138,7 +138,7 @@ def _sound(name: str, seed: int, seconds: float, period: float) -> np.ndarray:
 def regularity(wave: np.ndarray, period: float) -> float:
     """Highest normalised autocorrelation of the onset strength within a tenth of a period in s, at least 0."""
     hop, bands = 0.004, 24
-    view = quality.log_mel(wave, sample_rate=RATE, frame=0.032, hop=hop, bands=bands)
+    view = metrics.log_mel(wave, sample_rate=RATE, frame=0.032, hop=hop, bands=bands)
     rises = np.mean(np.maximum(view[4:] - view[:-4], 0), axis=1)
     rises = (rises - np.mean(rises)) / np.std(rises)
     last = int(np.ceil(1.1 * period / hop))

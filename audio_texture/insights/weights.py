@@ -74,7 +74,7 @@ def measure(settings: Settings) -> Numbers:
 
     Method: A 1-D and a 2-D network of three layers with kernels of 5, at 8 kHz on 64 mel bands: with random weights, and trained to tell six classes of procedural sounds (or the
     recordings' classes, where there are any) apart; other weights and other clips for each seed. Textures of notes, of rain, and of a recording where there are any, by the
-    Gram of the first or of the third layer alone, from the authors' uniform start, are judged by likeness (mean of the four measures of quality.py, as log2).
+    Gram of the first or of the third layer alone, from the authors' uniform start, are judged by likeness (mean of the four measures of metrics, as log2).
     Irregular notes (and the recording) are made again, from noise, from the activations of the third layer, without any style; kept is the mean correlation of onset strength
     and of loudness with theirs. Left is what remains of the content distance that noise of their spectrum has. VGG-19 the same way, where a file of its ImageNet weights is given, against random weights, at its layers relu1_1 and relu3_1.
     """

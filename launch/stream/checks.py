@@ -88,7 +88,7 @@ def _check_save_target(
         for other in inputs
     ):
         raise UserError(f"--save_target: {path!r} is a file that this run reads.")
-    if not streaming.is_style(path):
+    if not streaming.is_style_file(path):
         raise UserError(f"--save_target: {path!r} is there and is no style; name another file.")
     if not (values["overwrite"] or values["resume"]):
         raise UserError(f"--save_target: {path!r} is there; name another file or give --overwrite.")

@@ -38,15 +38,15 @@ def stream_page(config: dict[str, Any], references: Sequence[np.ndarray], sink: 
     if len(references) > 1:
         judged, _ = audio.read(sink.path, start=0.0, seconds=min(length, LONGEST_JUDGED))
         likeness = likeness_section(config, references, judged, sink.sample_rate)
-    spectrograms = report.image(report.spectrogram_figure(shown), "spectrograms")
+    spectrograms = report.embed_figure(report.draw_spectrograms(shown), "spectrograms")
     sections = [
-        ("Listen", report.players(shown)),
+        ("Listen", report.embed_players(shown)),
         ("Spectrograms, on one scale", spectrograms),
         *likeness,
-        ("Configuration", report.configuration(config)),
+        ("Configuration", report.format_config(config)),
     ]
     summary = (
         f"{length:.1f} s by the recipe {config['recipe']['name']}, seed {config['seed']}"
         f"{', a loop' if config['loop'] else ''}."
     )
-    return report.page(f"Stream: {sink.path}", summary, sections)
+    return report.render_page(f"Stream: {sink.path}", summary, sections)

@@ -80,7 +80,7 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
         wanted = checks.wanted_samples(style, values["seconds"], piped)
         loop = streaming.prepare_loop(style, seconds=values["seconds"]) if values["loop"] else None
     with naming_flag("block_seconds"):
-        planned = loop or streaming.prepare(style, seconds=wanted / rate)
+        planned = loop or streaming.prepare_stream(style, seconds=wanted / rate)
     say_held()
     asked = style.recipe if values["target"] else recipes.Recipe.from_json(config["recipe"])
     inputs.say_scales(asked, style.recipe, rate)

@@ -27,7 +27,7 @@ class Earlier(NamedTuple):
       rows: of metrics.jsonl, by block.
     """
 
-    state: streaming.State
+    state: streaming.StreamState
     samples: int
     frames: int
     rows: dict[int, dict[str, Any]]
@@ -45,7 +45,7 @@ def read_earlier(
       record: of the run there.
       stream: to go on with.
     """
-    path, start = os.path.join(folder, STATE), streaming.begin(stream)
+    path, start = os.path.join(folder, STATE), streaming.init_state(stream)
     if record.files.get(STATE) is None and not os.path.lexists(path):
         return None
     with naming_flag("resume"):
@@ -106,7 +106,7 @@ class File:
         lines = runs.json_lines([rows[block] for block in sorted(rows)])
         self._write_metrics(lambda path: files.write_text(path, lines))
 
-    def first_state(self, start: streaming.State) -> streaming.State:
+    def first_state(self, start: streaming.StreamState) -> streaming.StreamState:
         """The state to go on from; `start` for a new stream."""
         return self._state or start
 
@@ -144,7 +144,7 @@ class File:
         except OSError as error:
             self._output.complain(run_io.METRICS, error, "the stream goes on without")
 
-    def keep(self, state: streaming.State) -> None:
+    def keep(self, state: streaming.StreamState) -> None:
         """Writes the state, after its block: a kill at any moment loses at most one block, which
         is then made again.
         """
@@ -175,7 +175,7 @@ class Pipe:
             f"{self.sample_rate} Hz"
         )
 
-    def first_state(self, start: streaming.State) -> streaming.State:
+    def first_state(self, start: streaming.StreamState) -> streaming.StreamState:
         """The start: no stream in a pipe can be gone on with."""
         return start
 
@@ -189,7 +189,7 @@ class Pipe:
 
     write_whole = write
 
-    def keep(self, state: streaming.State) -> None:
+    def keep(self, state: streaming.StreamState) -> None:
         """Does nothing."""
 
     def describe_rest(self) -> str:

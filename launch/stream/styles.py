@@ -51,7 +51,7 @@ def fit_or_load(
     references, rate = read_inputs(config["inputs"], reference_check(recipe))
     mixtures.check_mixture(config, recipe, rate)
     with naming_flag("views"):
-        style = streaming.fit(
+        style = streaming.fit_style(
             recipe, references, sample_rate=rate, **mixtures.mixture_options(config)
         )
     references = [audio.resample(wave, rate, style.sample_rate) for wave in references]
@@ -64,7 +64,7 @@ def _load(
     """The style of --target, with the choices that are open, and its part of the configuration."""
     path = values["target"]
     with naming_flag("target"):
-        style = streaming.load(path)
+        style = streaming.load_style(path)
         style = style._replace(recipe=_with_open_choices(values, given, style.recipe))
         target = {"source": path, "sha256": digest(path)}
     return style, {"inputs": [], "target": target, "recipe": style.recipe.to_json()}
@@ -113,6 +113,6 @@ def save_target(values: Mapping[str, Any], style: streaming.Style) -> None:
         return
     with naming_flag("save_target"):
         if not (values["resume"] and os.path.lexists(path)):
-            streaming.save(path, style)
-        elif not streaming.is_saved(path, style):
+            streaming.save_style(path, style)
+        elif not streaming.is_style_saved(path, style):
             raise ValueError(f"{path!r} holds another style than this stream's; name another file.")

@@ -16,7 +16,7 @@ from launch.stream.sinks import File, Pipe
 def write_stream(stream: streaming.Stream, sink: File | Pipe, seed: int, wanted: int) -> int:
     """Writes blocks until the sink has as many samples as wanted; the exit status."""
     key = jax.random.key(seed)
-    state = sink.first_state(streaming.begin(stream))
+    state = sink.first_state(streaming.init_state(stream))
     clock, reason = _Clock(sink), "done"
     while sink.samples < wanted:
         # Ctrl-C waits: a block is written with its state, or not at all.

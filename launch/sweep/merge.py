@@ -19,7 +19,7 @@ def write_tables(output: Output, planned: Sequence[Run], axes: Axes) -> None:
       axes: what is swept.
     """
     # Matplotlib takes a second to import, which bad input need not wait for.
-    from audio_texture import gallery
+    from audio_texture import report
 
     rows = None
     # Again where another process has finished a run meanwhile.
@@ -30,7 +30,7 @@ def write_tables(output: Output, planned: Sequence[Run], axes: Axes) -> None:
             for name, row in rows.items()
         ]
         output.write_text("sweep.csv", _csv_of(table, axes))
-        page = gallery.page(table, swept=list(axes), planned=len(planned))
+        page = report.render_sweep_page(table, swept=list(axes), planned=len(planned))
         output.write_text("sweep.html", page)
 
 

@@ -1,0 +1,65 @@
+"""Self-contained HTML pages with players and figures.
+
+| file | holds |
+|---|---|
+| html_page.py, page.css | a page, its tables, players and images |
+| figures.py, spectrograms.py | the figures |
+| run_pages.py | pages of launch.texture, launch.transfer and launch.train |
+| sweep_page.py, sweep.js, sweep.css | the page of launch.sweep |
+"""
+
+from audio_texture.report.figures import (
+    draw_confusion,
+    draw_levels,
+    draw_likeness,
+    draw_loss,
+    draw_training,
+    encode_png,
+    new_figure,
+)
+from audio_texture.report.html_page import (
+    Section,
+    Sound,
+    embed_figure,
+    embed_player,
+    embed_players,
+    embed_png,
+    format_config,
+    format_table,
+    render_page,
+)
+from audio_texture.report.run_pages import (
+    render_texture_page,
+    render_training_page,
+    render_transfer_page,
+)
+from audio_texture.report.spectrograms import draw_spectrograms, write_picture
+from audio_texture.report.sweep_page import render_sweep_page
+
+__all__ = [
+    # Pages of the programs.
+    "render_texture_page",
+    "render_transfer_page",
+    "render_training_page",
+    "render_sweep_page",
+    # A page, and what stands in it.
+    "render_page",
+    "format_table",
+    "format_config",
+    "embed_player",
+    "embed_players",
+    "embed_figure",
+    "embed_png",
+    "Section",
+    "Sound",
+    # Figures; Matplotlib is imported when the first one is drawn.
+    "new_figure",
+    "encode_png",
+    "draw_spectrograms",
+    "write_picture",
+    "draw_loss",
+    "draw_likeness",
+    "draw_levels",
+    "draw_training",
+    "draw_confusion",
+]

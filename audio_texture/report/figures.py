@@ -1,0 +1,146 @@
+"""Figures of a report. Matplotlib is imported when the first one is drawn, and its global back end
+stays as it is."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def new_figure(size: tuple[float, float]) -> "Figure":
+    """An empty figure outside pyplot, so that nothing has to close it. size: in inches."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def encode_png(figure: "Figure") -> bytes:
+    """The figure as a PNG file.
+
+    Example:
+      >>> encode_png(new_figure((1, 1)))[1:4]
+      b'PNG'
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
+    return buffer.getvalue()
+
+
+def draw_loss(rows: Sequence[Mapping[str, Any]]) -> "Figure":
+    """Loss and its terms against evaluations, on a logarithmic scale.
+
+    rows: of metrics.jsonl, the samples one after the other.
+    """
+    figure = new_figure((6, 3.2))
+    axis = figure.subplots()
+    for sample in sorted({row["sample"] for row in rows}):
+        sample_rows = [row for row in rows if row["sample"] == sample]
+        evaluations = [row["evaluations"] for row in sample_rows]
+        terms = sample_rows[0]["terms"] if len(sample_rows[0]["terms"]) > 1 else ()
+        losses = [row["loss"] for row in sample_rows]
+        axis.plot(evaluations, losses, color="black", label="loss" if sample == 0 else None)
+        for number, name in enumerate(terms):
+            values = [row["terms"][name] or np.nan for row in sample_rows]
+            label = name if sample == 0 else None
+            axis.plot(evaluations, values, color=f"C{number}", linewidth=1, label=label)
+    axis.set(xlabel="evaluations", ylabel="loss", yscale="log")
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize="small")
+    return figure
+
+
+def draw_likeness(times: np.ndarray, ratios: np.ndarray, names: Sequence[str]) -> "Figure":
+    """Likeness of a sound to each ingredient over time.
+
+    Args:
+      times: [P], seconds.
+      ratios: [P, R], as of `metrics.measure_likeness_over_time`.
+      names: of the R ingredients.
+    """
+    figure = new_figure((8, 3))
+    axis = figure.subplots()
+    for name, values in zip(names, ratios.T, strict=True):
+        axis.plot(times, values, marker="o", markersize=3, label=name)
+    axis.axhline(1, color="black", linewidth=0.8, linestyle=":")
+    axis.set(xlabel="time (s)", ylabel="distance; 1 = the recording's own halves", yscale="log")
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize="small")
+    return figure
+
+
+def draw_levels(levels: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> "Figure":
+    """Long-term levels of several sounds.
+
+    levels: title, centres in Hz and levels in dB of each, as of `metrics.band_levels`.
+    """
+    figure = new_figure((9, 3.6))
+    axis = figure.subplots()
+    for title, centers, decibels in levels:
+        axis.semilogx(centers, decibels, label=title)
+    axis.set(xlabel="third octave (Hz)", ylabel="share of the power (dB)")
+    axis.legend(fontsize="small")
+    return figure
+
+
+def draw_training(rows: Sequence[Mapping[str, Any]], chance: float, baseline: float) -> "Figure":
+    """Accuracy and loss by epoch; each fold has a colour.
+
+    Args:
+      rows: of metrics.jsonl of launch.train.
+      chance: accuracy of guessing.
+      baseline: accuracy of the nearest class mean.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    figure = new_figure((10, 3.6))
+    left, right = figure.subplots(1, 2)
+    for number, fold in enumerate(dict.fromkeys(row["fold"] for row in rows)):
+        fold_rows = [row for row in rows if row["fold"] == fold]
+        epochs = [row["epoch"] for row in fold_rows]
+        color = f"C{number}"
+        style = {"color": color, "marker": "o", "markersize": 3}
+        left.plot(epochs, [row["accuracy"] for row in fold_rows], label=f"fold {fold}", **style)
+        fitted = [row["fitted"] for row in fold_rows]
+        left.plot(epochs, fitted, linestyle=":", linewidth=1, color=color)
+        right.plot(epochs, [row["loss"] for row in fold_rows], **style)
+    left.plot([], [], linestyle=":", linewidth=1, color="black", label="training clips")
+    left.axhline(baseline, color="black", linewidth=0.8, linestyle="--", label="nearest class mean")
+    left.axhline(chance, color="black", linewidth=0.8, linestyle="-.", label="chance")
+    left.set(xlabel="epoch", ylabel="accuracy on the fold held out", ylim=(0, 1.02))
+    figure.legend(loc="outside right center", fontsize="small")
+    right.set(xlabel="epoch", ylabel="training loss")
+    for axis in (left, right):
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.grid(alpha=0.3)
+    return figure
+
+
+def draw_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> "Figure":
+    """Clips of each class (rows) by the class they are taken for (columns).
+
+    Colours are shares of a row; numbers are clips.
+    """
+    counts = np.asarray(confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = 2.5 + 0.35 * len(classes)
+    figure = new_figure((side + 1, side))
+    axis = figure.subplots()
+    image = axis.imshow(shares, cmap="magma", vmin=0, vmax=1)
+    places = np.arange(len(classes))
+    axis.set_xticks(places, classes, rotation=90)
+    axis.set_yticks(places, classes)
+    axis.set(xlabel="taken for", ylabel="class")
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            color = "black" if shares[row, column] > 0.6 else "white"
+            text = axis.text(column, row, str(count), color=color, fontsize="small")
+            text.set(ha="center", va="center")
+    figure.colorbar(image, label="share of the class's clips", shrink=0.8)
+    return figure

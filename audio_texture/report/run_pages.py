@@ -1,0 +1,161 @@
+"""The pages of the programs that make a sound or a network."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from audio_texture.report.figures import draw_confusion, draw_loss, draw_training
+from audio_texture.report.html_page import (
+    Section,
+    Sound,
+    embed_figure,
+    embed_players,
+    format_config,
+    format_table,
+    render_page,
+)
+from audio_texture.report.spectrograms import draw_spectrograms
+
+_MOST_SPECTROGRAMS = 8
+
+
+def render_texture_page(
+    originals: Sequence[Sound],
+    results: Sequence[Sound],
+    metrics: Sequence[Mapping[str, Any]],
+    config: Mapping[str, Any],
+    more: Sequence[Section] = (),
+) -> str:
+    """The page of launch.texture: inputs and results side by side, the loss, the configuration.
+
+    Args:
+      originals: the inputs.
+      results: the textures made.
+      metrics: rows of metrics.jsonl with sample, evaluations, seconds, loss and terms.
+      config: as in config.json.
+      more: further sections.
+    """
+    summary = (
+        f"{config['seconds']:g} s by the recipe {config['recipe']['name']}, seed {config['seed']}; "
+        f"the optimiser took {_most_seconds(metrics):.1f} s a sample."
+    )
+    names = " and ".join(title.removeprefix("input: ") for title, _, _ in originals)
+    groups = [[*originals[:2], result] for result in results[:_MOST_SPECTROGRAMS]]
+    sections = [
+        ("Listen", embed_players([*originals, *results])),
+        _spectrogram_section(groups, results),
+        *more,
+        _loss_section(metrics),
+        ("Configuration", format_config(config)),
+    ]
+    return render_page(f"Texture of {names}", summary, sections)
+
+
+def render_transfer_page(
+    content: Sound,
+    style: Sound,
+    results: Sequence[Sound],
+    measures: Sequence[Mapping[str, Any]],
+    metrics: Sequence[Mapping[str, Any]],
+    config: Mapping[str, Any],
+    explain: Callable[[str], str],
+) -> str:
+    """The page of launch.transfer: a strip from the content over the results to the style.
+
+    Args:
+      content: the sound whose events are kept.
+      style: the sound whose texture is taken.
+      results: the transfers made.
+      measures: rows of quality.json, for content, results and style; may be empty.
+      metrics: rows of metrics.jsonl.
+      config: as in config.json.
+      explain: a measure's name -> its meaning in words.
+    """
+    summary = (
+        f"By the recipe {config['recipe']['name']}, seed {config['seed']}; "
+        f"the optimiser took {_most_seconds(metrics):.1f} s a result."
+    )
+    groups = [[content, result, style] for result in results[:_MOST_SPECTROGRAMS]]
+    sections = [
+        ("Listen, from the content to the style", embed_players([content, *results, style])),
+        _spectrogram_section(groups, results),
+        ("Measures", _transfer_measures(measures, explain)),
+        _loss_section(metrics),
+        ("Configuration", format_config(config)),
+    ]
+    names = content[0].removeprefix("content: "), style[0].removeprefix("style: ")
+    return render_page(f"{names[0]} in the style of {names[1]}", summary, sections)
+
+
+def render_training_page(
+    results: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    settings: Sequence[Sequence[Any]],
+    config: Mapping[str, Any],
+) -> str:
+    """The page of launch.train: accuracy by epoch and fold, confusions, settings.
+
+    Args:
+      results: as in accuracy.json.
+      rows: of metrics.jsonl.
+      settings: name, value and meaning of each.
+      config: as in config.json.
+    """
+    summary = (
+        f"Accuracy {results['accuracy']:.3f} over {len(results['folds'])} folds of "
+        f"{results['clips']} clips; nearest class mean {results['baseline']:.3f}, "
+        f"chance {results['chance']:.3f}."
+    )
+    if results["skipped"]:
+        summary += f" Left out as unreadable: {results['skipped']}."
+    last = {row["fold"]: row for row in rows}
+    seconds = {fold: sum(row["seconds"] for row in rows if row["fold"] == fold) for fold in last}
+    folds = [
+        [fold, row["accuracy"], row["fitted"], row["loss"], seconds[fold]]
+        for fold, row in last.items()
+    ]
+    accuracy = draw_training(rows, results["chance"], results["baseline"])
+    confusion = draw_confusion(results["confusion"], results["classes"])
+    settings_table = format_table(settings, ["", "value", "meaning"])
+    sections = [
+        ("Accuracy by epoch", embed_figure(accuracy, "accuracy and loss against epochs")),
+        (
+            "By fold held out",
+            format_table(folds, ["fold", "accuracy", "training accuracy", "loss", "seconds"]),
+        ),
+        ("What is taken for what", embed_figure(confusion, "confusion matrix")),
+        ("Settings", f'<div class="words">{settings_table}</div>'),
+        ("Configuration", format_config(config)),
+    ]
+    kind, count = config["network"]["kind"], len(results["classes"])
+    return render_page(f"A {kind} network that tells {count} classes of sounds", summary, sections)
+
+
+def _most_seconds(metrics: Sequence[Mapping[str, Any]]) -> float:
+    return max((row["seconds"] for row in metrics), default=0.0)
+
+
+def _spectrogram_section(groups: Sequence[Sequence[Sound]], results: Sequence[Sound]) -> Section:
+    """Spectrograms of each group, which belongs to a result, in one row."""
+    images = [
+        embed_figure(draw_spectrograms(group), result[0])
+        for group, result in zip(groups, results, strict=False)
+    ]
+    return "Spectrograms, on one scale", "".join(images)
+
+
+def _loss_section(metrics: Sequence[Mapping[str, Any]]) -> Section:
+    if not metrics:
+        return "Loss", "<p>The file of metrics was lost.</p>"
+    return "Loss", embed_figure(draw_loss(metrics), "loss against evaluations")
+
+
+def _transfer_measures(measures: Sequence[Mapping[str, Any]], explain: Callable[[str], str]) -> str:
+    """A table with one row a measure and one column a sound."""
+    if not measures:
+        return "<p>Sounds under a second, or silent, are not judged.</p>"
+    names = [name for name in measures[0] if name not in ("candidate", "style_weight")]
+    rows = []
+    for name in names:
+        values = ["none" if row[name] is None else row[name] for row in measures]
+        rows.append([name, *values, explain(name)])
+    return format_table(rows, ["", *(row["candidate"] for row in measures), "what is good"])

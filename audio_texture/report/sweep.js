@@ -1,0 +1,229 @@
+// The page of a sweep: a table to sort, a player, spectrograms, and a chart of any measure.
+const { rows, columns, swept, measures } =
+  JSON.parse(document.getElementById('data').textContent);
+
+// ---- values
+
+function number(value) {
+  if (typeof value === 'number') return value;
+  return value === '' || value == null || !isFinite(value) ? NaN : Number(value);
+}
+
+const isNumeric = Object.fromEntries(columns.map(name =>
+  [name, rows.every(row => row[name] == null || !isNaN(number(row[name])))]));
+
+function compare(name, a, b) {
+  return isNumeric[name] ? number(a) - number(b) : String(a).localeCompare(String(b));
+}
+
+function format(value) {
+  if (value == null) return '';
+  const isFraction = typeof value === 'number' && !Number.isInteger(value);
+  return isFraction ? value.toPrecision(4) : String(value);
+}
+
+// How many leading folders the paths of a swept parameter share; they are not shown.
+const sharedFolders = Object.fromEntries(swept.map(name => {
+  const folders = rows.map(row => String(row[name] ?? '').split('/').slice(0, -1));
+  const isShared = i => folders.every(path => i < path.length && path[i] === folders[0][i]);
+  let length = 0;
+  while (folders.length && isShared(length)) length += 1;
+  return [name, length];
+}));
+
+function formatBrief(name, value) {
+  if (!(name in sharedFolders)) return format(value);
+  return String(value ?? '').split('/').slice(sharedFolders[name]).join('/');
+}
+
+function describeRun(row) {
+  return swept.map(name => name + ' ' + formatBrief(name, row[name])).join(', ');
+}
+
+function pathOf(row, file) {
+  return encodeURI(row.run) + '/' + encodeURI(file);
+}
+
+// ---- elements
+
+function append(tag, parent, text) {
+  const element = parent.appendChild(document.createElement(tag));
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+function appendSvg(tag, parent, attributes, text) {
+  const namespace = 'http://www.w3.org/2000/svg';
+  const element = parent.appendChild(document.createElementNS(namespace, tag));
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+// ---- player
+
+function play(row, element) {
+  const audio = document.querySelector('#player audio');
+  document.querySelectorAll('.playing').forEach(other => other.classList.remove('playing'));
+  element.classList.add('playing');
+  document.querySelector('#player span').textContent = describeRun(row);
+  audio.src = pathOf(row, row.sound);
+  audio.play().catch(() => {});
+}
+
+// ---- table of runs
+
+let order = { name: 'run', ascending: true };
+
+function drawTable() {
+  const body = document.querySelector('#runs tbody');
+  const sign = order.ascending ? 1 : -1;
+  const isEmpty = row => row[order.name] == null || row[order.name] === '';
+  // Runs without a value come last in both orders.
+  const sorted = [...rows].sort((a, b) =>
+    isEmpty(a) - isEmpty(b) || sign * compare(order.name, a[order.name], b[order.name]));
+  body.replaceChildren();
+  for (const row of sorted) {
+    const line = append('tr', body);
+    const first = append('td', line);
+    if (row.sound) append('button', first, '\u25b6').onclick = () => play(row, line);
+    for (const name of columns) {
+      append('td', line, formatBrief(name, row[name])).className = name;
+    }
+  }
+}
+
+for (const name of columns) {
+  const head = append('th', document.querySelector('#runs thead tr'));
+  append('button', head, name).onclick = () => {
+    order = { name, ascending: order.name === name ? !order.ascending : true };
+    drawTable();
+  };
+}
+drawTable();
+
+// ---- spectrograms
+
+for (const row of rows.filter(row => row.sound)) {
+  const cell = append('button', document.getElementById('pictures'));
+  const image = append('img', cell);
+  image.loading = 'lazy';
+  image.alt = '';
+  image.src = pathOf(row, 'spectrogram.png');
+  append('span', cell, describeRun(row));
+  cell.onclick = () => play(row, cell);
+}
+
+// ---- chart: a curve over one parameter, a heat map over two; means over all other parameters
+
+const [measure, across, down] =
+  ['measure', 'across', 'down'].map(id => document.getElementById(id));
+for (const name of measures) append('option', measure, name);
+for (const name of swept) {
+  append('option', across, name);
+  append('option', down, name);
+}
+
+function valuesOf(name) {
+  return [...new Set(rows.map(row => row[name]))].sort((a, b) => compare(name, a, b));
+}
+
+function summarise(isChosen) {
+  const numbers = rows.filter(isChosen).map(row => number(row[measure.value]));
+  const values = numbers.filter(value => !isNaN(value));
+  return {
+    mean: values.reduce((a, b) => a + b, 0) / values.length,
+    low: Math.min(...values),
+    high: Math.max(...values),
+    count: values.length,
+  };
+}
+
+// Where 0 is the lowest value of a chart and 1 the highest.
+function scaleOf(cells, lowOf, highOf) {
+  const filled = cells.flat().filter(cell => cell.count);
+  const low = Math.min(...filled.map(lowOf));
+  const high = Math.max(...filled.map(highOf));
+  const share = value => high > low ? (value - low) / (high - low) : 0.5;
+  return { low, high, share };
+}
+
+// Width in pixels of the longest value's text.
+function textWidth(name) {
+  return 7 * Math.max(...valuesOf(name).map(value => formatBrief(name, value).length));
+}
+
+function drawChart() {
+  const isMap = down.value && down.value !== across.value;
+  const xs = valuesOf(across.value);
+  const ys = isMap ? valuesOf(down.value) : [];
+  const label = textWidth(across.value) + 10;
+  const step = Math.max(14, Math.min(Math.max(60, label), 800 / xs.length));
+  const every = Math.ceil(label / step);  // only each such value has room for its label
+  const left = isMap ? textWidth(down.value) + 7 * down.value.length + 20 : 80;
+  const width = left + step * xs.length + label / 2;
+  const height = isMap ? 26 * ys.length : 220;
+  const chart = document.getElementById('chart');
+  chart.replaceChildren();
+  const size = { viewBox: `0 0 ${width} ${height + 60}`, width, role: 'img' };
+  const root = appendSvg('svg', chart, size);
+  xs.forEach((x, i) => {
+    if (i % every) return;
+    const place = { x: left + step * (i + 0.5), y: height + 18, 'text-anchor': 'middle' };
+    appendSvg('text', root, place, formatBrief(across.value, x));
+  });
+  const middle = { x: left + step * xs.length / 2, y: height + 42, 'text-anchor': 'middle' };
+  appendSvg('text', root, middle, across.value);
+  if (isMap) drawMap(root, xs, ys, left, step);
+  else drawCurve(root, xs, left, step, height);
+}
+
+function drawMap(root, xs, ys, left, step) {
+  const cells = ys.map(y => xs.map(x =>
+    summarise(row => row[across.value] === x && row[down.value] === y)));
+  const { share } = scaleOf(cells, cell => cell.mean, cell => cell.mean);
+  ys.forEach((y, j) => {
+    const place = { x: left - 8, y: 26 * j + 18, 'text-anchor': 'end' };
+    appendSvg('text', root, place, `${down.value} ${formatBrief(down.value, y)}`);
+  });
+  cells.forEach((line, j) => line.forEach((cell, i) => {
+    if (!cell.count) return;
+    const level = share(cell.mean);
+    const fill = `hsl(${260 - 200 * level} 70% ${25 + 45 * level}%)`;
+    const place = { x: left + step * i, y: 26 * j };
+    const box = appendSvg('rect', root, { ...place, width: step - 1, height: 25, fill });
+    const where = `${across.value} ${xs[i]}, ${down.value} ${ys[j]}`;
+    appendSvg('title', box, {}, `${where}: ${format(cell.mean)} (${cell.count} runs)`);
+    if (step <= 40) return;
+    const style = `fill: ${level > 0.6 ? '#000' : '#fff'}; pointer-events: none`;
+    const center = { x: left + step * (i + 0.5), y: 26 * j + 17, 'text-anchor': 'middle' };
+    appendSvg('text', root, { ...center, style }, format(cell.mean));
+  }));
+}
+
+function drawCurve(root, xs, left, step, height) {
+  const cells = xs.map(x => summarise(row => row[across.value] === x));
+  const { low, high, share } = scaleOf(cells, cell => cell.low, cell => cell.high);
+  const yOf = value => height - 10 - (height - 20) * share(value);
+  const xOf = i => left + step * (i + 0.5);
+  for (const value of [low, (low + high) / 2, high]) {
+    const place = { x: left - 8, y: yOf(value) + 4, 'text-anchor': 'end' };
+    appendSvg('text', root, place, format(value));
+  }
+  cells.forEach((cell, i) => {
+    if (!cell.count) return;
+    const ends = { x1: xOf(i), x2: xOf(i), y1: yOf(cell.low), y2: yOf(cell.high) };
+    appendSvg('line', root, { ...ends, stroke: '#48f6', 'stroke-width': 5 });
+    const point = { cx: xOf(i), cy: yOf(cell.mean), r: 4, fill: '#48f' };
+    const range = `${format(cell.low)} to ${format(cell.high)}`;
+    const text = `${xs[i]}: ${format(cell.mean)}, ${range} (${cell.count} runs)`;
+    appendSvg('title', appendSvg('circle', root, point), {}, text);
+  });
+  const points = cells.map((cell, i) => cell.count ? `${xOf(i)},${yOf(cell.mean)}` : '');
+  const line = { points: points.filter(Boolean).join(' '), fill: 'none', stroke: '#48f' };
+  appendSvg('polyline', root, line);
+}
+
+[measure, across, down].forEach(select => select.onchange = drawChart);
+if (swept.length > 1) down.value = swept[1];
+if (measures.length) drawChart();

@@ -1,0 +1,49 @@
+"""What blocks and loops share: a circular canvas of any length, and the starting gains."""
+
+import numpy as np
+
+from audio_texture import canvas, matching, synthesis, walk
+from audio_texture.canvas import Canvas
+from audio_texture.recipes import Recipe
+from audio_texture.streaming.style import Style
+
+
+def circular_canvas(style: Style, position: float, samples: int) -> Canvas:
+    """The canvas of a block or loop of `samples` at a position of a morph."""
+    equaliser = synthesis.equaliser_of(style.recipe, style.sample_rate)
+    density = style.density_at(position)
+    return canvas.loop_canvas(
+        resample_colour(density, samples),
+        canvas.coupling(density, sample_rate=style.sample_rate, equaliser=equaliser),
+        sample_rate=style.sample_rate,
+        samples=samples,
+        equaliser=equaliser,
+    )
+
+
+def resample_colour(density: np.ndarray, samples: int) -> np.ndarray:
+    """The noise filter of a canvas of `samples`; each frequency gets the mean density around it.
+
+    density: [F, C, C], on any grid from 0 to Nyquist.
+    """
+    # Running sums are interpolated, not densities: so the power stays the same, however few
+    # frequencies the shorter canvas has.
+    grid, edges = np.linspace(0, 0.5, len(density)), (np.arange(samples // 2 + 2) - 0.5) / samples
+    steps = np.cumsum((density[1:] + density[:-1]) / 2, axis=0)
+    running = np.concatenate([0 * density[:1], steps]) * grid[1]
+    clipped = np.clip(edges, 0, 0.5)
+    flat = running.reshape(len(grid), -1)
+    at_edges = np.stack([np.interp(clipped, grid, column) for column in flat.T], axis=1)
+    mean = np.diff(at_edges, axis=0) / np.diff(clipped)[:, None]
+    return canvas.spectral_colour(mean.reshape(-1, *density.shape[1:]))
+
+
+def field_samples(recipe: Recipe, rate: int) -> int:
+    """Samples covered by the longest kernel and its windows."""
+    return max(matching.field_samples(recipe, rate), synthesis.longest_window(recipe, rate))
+
+
+def fit_walk(style: Style) -> tuple[walk.Map, float]:
+    """The transitions of a walk through the references' gains, as of `synthesis.surveyed`."""
+    levels = canvas.part_levels(style.density_at(0.0))
+    return synthesis.surveyed(style.recipe, style.gains, style.sample_rate, levels=levels)

@@ -1,0 +1,100 @@
+"""Loops without a seam: a texture whose end flows into its beginning."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from audio_texture import optimize, synthesis, walk
+from audio_texture.canvas import Canvas
+from audio_texture.errors import ChoiceError
+from audio_texture.precision import single
+from audio_texture.streaming.layout import circular_canvas, field_samples, fit_walk
+from audio_texture.streaming.peaks import FULL_SCALE, lowering_db
+from audio_texture.streaming.stream import Block
+from audio_texture.streaming.style import Style, style_objective
+
+
+class Loop(NamedTuple):
+    """A style laid out around a circle, with its canvas and optimiser."""
+
+    style: Style
+    canvas: Canvas
+    optimizer: optimize.Optimizer
+
+
+@single
+def prepare_loop(style: Style, *, seconds: float) -> Loop:
+    """Lays out a loop.
+
+    Args:
+      style: as of `fit_style`, without a morph.
+      seconds: length of the loop.
+
+    Raises:
+      ChoiceError: for a morph, and for a length out of range or shorter than the longest kernel.
+    """
+    recipe, rate = style.recipe, style.sample_rate
+    if style.morph_to:
+        raise ChoiceError("a loop has no end to morph to.", field="morph_to", others=("loop",))
+    samples = round(synthesis.check_seconds(seconds) * rate)
+    least = max(field_samples(recipe, rate), 2 * synthesis.longest_window(recipe, rate))
+    if samples < least:
+        raise ChoiceError(
+            f"a loop of {seconds:g} s is shorter than the longest kernel or two windows, "
+            f"{least / rate:.3g} s.",
+            field="seconds",
+        )
+    circle = circular_canvas(style, 0.0, samples)
+    distance = style_objective(style, circular=True).distance
+
+    def loss(parameters, data):
+        return distance(data["target"], circle.render(parameters, data["constants"]))
+
+    compiled = circle._replace(render=jax.jit(circle.render))
+    return Loop(style, compiled, synthesis.optimizer_of(recipe, loss))
+
+
+def _ignore_chunk(state: optimize.State, rows: list[optimize.Progress]) -> None:
+    """The default of `make_loop`'s `on_chunk`."""
+
+
+@single
+def make_loop(
+    loop: Loop,
+    key: jax.Array,
+    *,
+    on_chunk: Callable[[optimize.State, list[optimize.Progress]], None] = _ignore_chunk,
+) -> Block:
+    """A texture whose end flows into its beginning.
+
+    Args:
+      loop: as of `prepare_loop`.
+      key: PRNG key.
+      on_chunk: as of `optimize.run`.
+    """
+    style = loop.style
+    noise_key, gain_key = jax.random.split(key)
+    parameters = loop.canvas.init(noise_key)
+    transitions, piece = fit_walk(style)
+    walk_key, turn_key = jax.random.split(gain_key)
+    path = walk.wander(walk_key, transitions, parameters["gain"].shape[1], piece=piece)
+    # The walk's end meets its beginning at a random place of the circle.
+    turn = jax.random.randint(turn_key, (), 0, len(path))
+    parameters["gain"] = jnp.asarray(style.gains[:, np.roll(path, turn)])
+    data = {"target": style.target, "constants": loop.canvas.constants}
+    outcome = optimize.run(
+        loop.optimizer,
+        loop.optimizer.init(parameters, data),
+        data,
+        evaluations=style.recipe.evaluations,
+        tolerance=style.recipe.tolerance,
+        on_chunk=on_chunk,
+    )
+    rendered = loop.canvas.render(outcome.state.parameters, loop.canvas.constants)
+    wave = style.factors @ np.asarray(rendered) * np.float32(style.gain_at(0.0))
+    # The whole loop is known, so it is lowered only as far as needed, and no peak is rounded off.
+    lowered_db = lowering_db(np.max(np.abs(wave)), FULL_SCALE)
+    return Block(wave * np.float32(10 ** (-lowered_db / 20)), lowered_db, outcome)

@@ -1,0 +1,270 @@
+"""A texture without end: block after block, matched to a style that was fitted once.
+
+A block is a waveform canvas of fixed length, so all blocks share one compiled program. It is a
+circle, so every frame is matched alike:
+
+    | blend | context | blend | new ...           | blend | rest |
+    <------- frozen ---------->
+                      <--------- emitted --------->
+
+Frozen is what the last block rendered beyond its emitted part. The context does not change and is
+as long as the longest kernel, so every patch across the border counts. Over the blends the frozen
+wave and the new one fade into each other. The rest, as long as the context, keeps the emitted part
+away from where the circle closes. The target is fixed and nothing is fed back, so nothing drifts.
+
+On a canvas with ends, loud frames collect at the ends: kernels see less of them, and the part that
+is thrown away costs nothing.
+
+C channels, N samples of a block, S emitted, H of context, B of a blend.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.fft
+
+from audio_texture import optimize, synthesis, walk
+from audio_texture.canvas import Canvas
+from audio_texture.errors import ChoiceError
+from audio_texture.precision import single
+from audio_texture.recipes import Recipe
+from audio_texture.streaming.layout import circular_canvas, field_samples, fit_walk
+from audio_texture.streaming.peaks import KNEE, lowering_db, round_off_peaks
+from audio_texture.streaming.style import Style, style_objective
+
+
+class StreamState(NamedTuple):
+    """What the next block needs.
+
+    Attributes:
+      block: its number.
+      frozen: [C, B + H + B], the wave under the context and the blends around it.
+      frame: of the references' gains, from which the walk goes on.
+      lowered_db: by how much all blocks are lowered against clipping; fixed by the first block.
+    """
+
+    block: int
+    frozen: np.ndarray
+    frame: int
+    lowered_db: float
+
+
+class Block(NamedTuple):
+    """A finished block of a stream, or a whole loop.
+
+    Attributes:
+      wave: [C, S] float32.
+      lowered_db: how far it is below the references' level, so that it does not clip.
+      outcome: of the optimiser.
+    """
+
+    wave: np.ndarray
+    lowered_db: float
+    outcome: optimize.Outcome
+
+
+class Stream(NamedTuple):
+    """A style laid out in blocks.
+
+    Attributes:
+      style: the style.
+      samples: emitted by each block.
+      length: of a block, in samples.
+      context: see above, in samples.
+      blend: see above, in samples.
+      total: samples of a morph; 0 without one.
+      canvas: of a block, with the frozen wave blended in.
+      optimizer: with a compiled init.
+      start: (key, number of the block, gains [C, T, G]) -> starting parameters.
+      transitions: of the walk through the references' gains, see `synthesis.surveyed`.
+      piece: of that walk.
+    """
+
+    style: Style
+    samples: int
+    length: int
+    context: int
+    blend: int
+    total: int
+    canvas: Canvas
+    optimizer: optimize.Optimizer
+    start: Callable[[jax.Array, int, np.ndarray], Any]
+    transitions: walk.Map
+    piece: float
+
+    def position(self, block: int) -> float:
+        """The position of a block in a morph: 0 for the first one, 1 for the last."""
+        if not self.total:
+            return 0.0
+        return min(1.0, block * self.samples / max(1, self.total - self.samples))
+
+
+@single
+def prepare_stream(style: Style, *, seconds: float | None = None) -> Stream:
+    """Lays out and compiles blocks of `block_seconds`.
+
+    Args:
+      style: as of `fit_style`.
+      seconds: length of the stream; a morph needs it.
+
+    Raises:
+      ChoiceError: where a morph has no length, or blocks are too short to emit anything.
+    """
+    if style.morph_to and not seconds:
+        raise ChoiceError(
+            "a morph needs a stream that ends.", field="morph_to", others=("seconds",)
+        )
+    recipe, rate = style.recipe, style.sample_rate
+    context, blend = field_samples(recipe, rate), synthesis.longest_window(recipe, rate)
+    length, emitted = _block_lengths(recipe, rate, context, blend)
+    noise = circular_canvas(style, 0.0, length)
+
+    def render(parameters, constants):
+        wave = noise.render(parameters, constants["noise"])
+        frozen, fade = constants["frozen"], constants["fade"][None]
+        held = frozen.shape[1]
+        blended = fade * frozen + (1 - fade) * wave[:, :held]
+        return jnp.concatenate([blended, wave[:, held:]], axis=1)
+
+    def loss(parameters, data):
+        distance = style_objective(style, list(data["weights"]), circular=True).distance
+        return distance(data["target"], render(parameters, data["constants"]))
+
+    # Everything is compiled: tracing it again for every block would take time, and memory that
+    # Python gives back late or never.
+    optimizer = synthesis.optimizer_of(recipe, loss)
+    transitions, piece = fit_walk(style)
+    return Stream(
+        style=style,
+        samples=emitted,
+        length=length,
+        context=context,
+        blend=blend,
+        total=round(seconds * rate) if style.morph_to and seconds else 0,
+        canvas=Canvas(noise.init, jax.jit(render), {"noise": noise.constants}),
+        optimizer=optimizer._replace(init=jax.jit(optimizer.init)),
+        start=jax.jit(functools.partial(_draw_start, noise, emitted)),
+        transitions=transitions,
+        piece=piece,
+    )
+
+
+def _block_lengths(recipe: Recipe, rate: int, context: int, blend: int) -> tuple[int, int]:
+    """Samples of a block and of its emitted part. ChoiceError where nothing is left to emit."""
+    longest = round(recipe.block_seconds * rate)
+    # The longest length with fast transforms, within what is matched in one piece.
+    fast = (n for n in range(longest, 0, -1) if scipy.fft.next_fast_len(n, real=True) == n)
+    length = next(fast, 1)
+    emitted = length - 2 * context - 3 * blend
+    if emitted < context + blend:
+        raise ChoiceError(
+            f"block_seconds={recipe.block_seconds:g} is too short: a block must hold the longest "
+            "kernel thrice and a window four times, "
+            f"{(3 * context + 4 * blend) / rate:.3g} s.",
+            field="block_seconds",
+        )
+    return length, emitted
+
+
+def init_state(stream: Stream) -> StreamState:
+    """The state before the first block."""
+    channels, held = stream.style.factors.shape[1], stream.context + 2 * stream.blend
+    return StreamState(0, np.zeros((channels, held), np.float32), 0, 0.0)
+
+
+@single
+def step(stream: Stream, key: jax.Array, state: StreamState) -> tuple[StreamState, Block]:
+    """The next state and block: a function of style, key and state alone.
+
+    Where the block's outcome was interrupted or is not finite, use neither block nor state.
+
+    Args:
+      stream: as of `prepare_stream`.
+      key: PRNG key of the stream, the same for every step; a block folds in its number.
+      state: of `init_state` or of the last step.
+    """
+    style = stream.style
+    position, next_position = stream.position(state.block), stream.position(state.block + 1)
+    constants = _block_constants(stream, state, position)
+    data = {
+        "target": style.target,
+        "constants": constants,
+        "weights": jnp.asarray(style.weights_at(position)),
+    }
+    path, next_frame = _sample_path(stream, key, state)
+    start = stream.start(key, state.block, style.gains[:, path])
+    outcome = optimize.run(
+        stream.optimizer,
+        stream.optimizer.init(start, data),
+        data,
+        evaluations=style.recipe.evaluations,
+        tolerance=style.recipe.tolerance,
+    )
+    wave = np.asarray(stream.canvas.render(outcome.state.parameters, constants))
+    first, held = stream.blend + stream.context, state.frozen.shape[1]
+    ends = style.gain_at(position), style.gain_at(next_position)
+    gain = np.linspace(*ends, stream.samples, dtype=np.float32)
+    emitted = style.factors @ wave[:, first : first + stream.samples] * gain[None]
+    frozen = wave[:, stream.samples :][:, :held].copy()
+    lowered_db = state.lowered_db if state.block else _first_lowering_db(style, emitted)
+    lowered = emitted * np.float32(10 ** (-lowered_db / 20))
+    block = Block(round_off_peaks(lowered), lowered_db, outcome)
+    return StreamState(state.block + 1, frozen, next_frame, lowered_db), block
+
+
+def _first_lowering_db(style: Style, emitted: np.ndarray) -> float:
+    """By how much a whole stream is lowered, from its references and its first block."""
+    peak = max(*style.peaks, float(np.max(np.abs(emitted))))
+    return lowering_db(peak, KNEE) if peak > 1 else 0.0
+
+
+def _block_constants(stream: Stream, state: StreamState, position: float) -> dict[str, Any]:
+    """The canvas's constants for one block; a morph changes the noise's colour."""
+    style = stream.style
+    fall = np.cos(np.pi / 2 * (np.arange(stream.blend) + 0.5) / stream.blend) ** 2
+    fade = np.concatenate([fall[::-1], np.ones(stream.context), fall]).astype(np.float32)
+    constants = stream.canvas.constants | {
+        "frozen": jnp.asarray(state.frozen),
+        "fade": jnp.asarray(fade if state.block else 0 * fade),
+    }
+    if style.morph_to:
+        constants["noise"] = circular_canvas(style, position, stream.length).constants
+    return constants
+
+
+def _sample_path(stream: Stream, key: jax.Array, state: StreamState) -> tuple[np.ndarray, int]:
+    """Frames of the references' gains that a block starts from, and the next block's first one.
+
+    Without gains all frames would be alike but for the border: next to a quiet context even plain
+    noise is an onset, and the loudest frames of most blocks grew there. One walk goes on from block
+    to block, and so does its rhythm.
+    """
+    hop = synthesis.equaliser_of(stream.style.recipe, stream.style.sample_rate).hop_length
+    before, frames = round((stream.blend + stream.context) / hop), round(stream.length / hop)
+    path = walk.wander(
+        jax.random.fold_in(key, 2 * state.block + 1),
+        stream.transitions,
+        frames - before,
+        piece=stream.piece,
+        first=state.frame if state.block else None,
+    )
+    return walk.led_to(path, before), int(path[round(stream.samples / hop)])
+
+
+def _draw_start(
+    noise: Canvas, emitted: int, key: jax.Array, block: jax.Array, gains: jax.Array
+) -> dict[str, jax.Array]:
+    """Starting parameters: the gains of a walk, and noise that runs on from block to block.
+
+    So tones are in phase where blocks meet.
+    """
+    channels, samples = noise.init(key)["noise"].shape
+    pieces = [
+        jax.random.normal(jax.random.fold_in(key, 2 * (block + i)), (channels, emitted))
+        for i in range(-(-samples // emitted))
+    ]
+    return {"noise": jnp.concatenate(pieces, axis=1)[:, :samples], "gain": gains}

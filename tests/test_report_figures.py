@@ -1,0 +1,127 @@
+"""The figures of a report, of any sounds; drawing leaves Matplotlib's global state alone."""
+
+import subprocess
+import sys
+
+import matplotlib
+import matplotlib.image
+import numpy as np
+import pytest
+from helpers import noise
+from test_report_pages import ROWS
+
+from audio_texture import report
+
+
+def test_matplotlib_is_imported_only_to_draw():
+    """Catches an import that every reader of a page's text would wait for."""
+    code = "import sys, audio_texture.report; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_drawing_keeps_the_global_back_end():
+    """Catches pyplot and `matplotlib.use`, which would close a notebook's own figures."""
+    before = matplotlib.rcParams._get_backend_or_none()
+    report.encode_png(report.draw_loss(ROWS))
+    assert matplotlib.rcParams._get_backend_or_none() == before
+
+
+@pytest.mark.parametrize(
+    "sounds",
+    [
+        [("short", noise(400), 8000), ("long, other rate, stereo", noise(44100, 2), 44100)],
+        [("lowest", noise(200), 4000)],
+        [("high", noise(9600), 96000), ("higher", noise(19200), 192000)],
+        [("highest", noise(40000), 384000)],
+        [("silent", np.zeros((1, 4000), np.float32), 8000), ("a sample", noise(1), 8000)],
+    ],
+    ids=["rates and channels", "lowest rate", "high rates", "highest rate", "silence"],
+)
+def test_spectrograms_of_any_sounds_are_drawn(sounds):
+    """0.05 s, all rates, channels, silence: catches a report that fails after the work is done."""
+    figure = report.draw_spectrograms(sounds)
+    figure.canvas.draw()
+    axes = [axis for axis in figure.axes if axis.images][: len(sounds)]
+    assert [axis.get_title() for axis in axes] == [title for title, _, _ in sounds]
+    for axis in axes:
+        assert np.all(np.isfinite(axis.images[0].get_array()))
+        # All have the same scales of level and time.
+        assert axis.images[0].get_clim() == axes[0].images[0].get_clim()
+        assert axis.get_xlim() == axes[0].get_xlim()
+
+
+def test_a_spectrogram_shows_a_tone_at_its_frequency():
+    """Catches axes upside down, and frequencies of another rate."""
+    tone = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(16000) / 16000)[None]
+    figure = report.draw_spectrograms([("tone", tone, 16000), ("slower", tone[:, ::2], 8000)])
+    for axis in figure.axes[:2]:
+        picture = axis.images[0].get_array()
+        low, high = axis.images[0].get_extent()[2:]
+        band = np.argmax(np.mean(picture, axis=1)) + 0.5
+        mel = low + (high - low) * band / len(picture)
+        assert mel == pytest.approx(15, abs=0.3)  # 1 kHz is 15 mel
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == ["0.2", "0.5", "1", "2"]
+    np.testing.assert_allclose(figure.axes[0].get_yticks()[2], 15)
+    assert figure.axes[1].images[0].get_extent()[1] == pytest.approx(0.5 * 2)
+
+
+def test_likeness_has_a_line_for_each_ingredient():
+    times, ratios = np.array([1.0, 2.0, 3.0]), np.array([[1.0, 5.0], [2.0, 2.0], [5.0, 1.0]])
+    figure = report.draw_likeness(times, ratios, ["rain.wav", "fire.wav"])
+    lines = {line.get_label(): list(line.get_ydata()) for line in figure.axes[0].lines}
+    assert lines["rain.wav"] == [1, 2, 5] and lines["fire.wav"] == [5, 2, 1]
+
+
+def test_a_loss_of_zero_is_left_out():
+    """A logarithmic axis has no place for it; samples lie over one another."""
+    figure = report.draw_loss(ROWS)
+    figure.canvas.draw()
+    axis = figure.axes[0]
+    assert axis.get_yscale() == "log" and len(axis.lines) == 6
+    np.testing.assert_allclose(axis.lines[0].get_xydata(), [[10, 1], [20, 1 / 2], [30, 1 / 3]])
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["loss", "gram", "bounds"]
+
+
+def test_training_shows_accuracies_by_fold_and_epoch():
+    rows = [
+        {
+            "fold": fold,
+            "epoch": epoch,
+            "loss": 1 / epoch,
+            "fitted": 0.9,
+            "accuracy": 0.1 * fold * epoch,
+        }
+        for fold in (1, 3)
+        for epoch in (1, 2)
+    ]
+    figure = report.draw_training(rows, 0.5, 0.6)
+    lines = {line.get_label(): line.get_xydata() for line in figure.axes[0].lines}
+    np.testing.assert_allclose(lines["fold 3"], [[1, 0.3], [2, 0.6]])
+    assert lines["chance"][0][1] == 0.5 and lines["nearest class mean"][0][1] == 0.6
+
+
+def test_confusion_has_classes_as_rows():
+    """As shares of their own clips; empty cells have no number."""
+    axis = report.draw_confusion([[3, 1], [0, 0]], ["fire", "rain"]).axes[0]
+    np.testing.assert_allclose(axis.images[0].get_array(), [[0.75, 0.25], [0, 0]])
+    texts = [(text.get_position(), text.get_text()) for text in axis.texts]
+    assert texts == [((0, 0), "3"), ((1, 0), "1")]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["fire", "rain"]
+    assert axis.get_ylabel() == "class"
+
+
+def test_a_small_picture_has_no_frame(tmp_path):
+    """As many rows as bands, the loud half bright, the silent one black.
+
+    Catches an axis, a flip and an empty image.
+    """
+    tone = 0.5 * np.sin(np.arange(8000) * 0.9)
+    wave = np.concatenate([tone, np.zeros(8000)])[None].astype(np.float32)
+    report.write_picture(str(tmp_path / "small.png"), wave, 8000)
+    picture = matplotlib.image.imread(tmp_path / "small.png")[..., :3].sum(axis=2)
+    assert picture.shape[0] == 64 and 100 <= picture.shape[1] <= 400
+    columns = picture.max(axis=0)
+    assert columns[: len(columns) // 3].min() > 1.5 and columns[-len(columns) // 3 :].max() < 0.1
+    # The tone is in the upper bands, which are the first rows.
+    assert picture[:, 5].argmax() < 40
