@@ -1,5 +1,5 @@
-"""States of runs on disk: one file each, whole or not at all, exact to the bit, and known for
-damaged where it is.
+"""States of runs on disk: one file a state, whole or not at all and exact to the bit; damage to a
+file is detected.
 """
 
 import contextlib
@@ -13,35 +13,38 @@ import jax.numpy as jnp
 import numpy as np
 
 from audio_texture import files
-from audio_texture.optimize import Progress, State
+from audio_texture.optimize import OptimizerState, ProgressRow
 
 FORMAT = "audio-texture checkpoint 1"
 
 
 class DamagedError(ValueError):
-    """A checkpoint that cannot be read: its run has to begin again."""
+    """A checkpoint cannot be read; its run must begin again."""
 
 
-def save(path: str, state: State, progress: Sequence[Progress]) -> None:
-    """Writes a state, and the rows without which early stopping would forget what it saw, over the
-    last one.
-    """
+def save(path: str, state: OptimizerState, progress: Sequence[ProgressRow]) -> None:
+    """Writes a state over the last one, with the rows that early stopping compares."""
     save_tree(path, state, [row._asdict() for row in progress])
 
 
-def load(path: str, like: State) -> tuple[State, list[Progress]] | None:
-    """The state and its rows; None where there is no file.
+def load(path: str, like: OptimizerState) -> tuple[OptimizerState, list[ProgressRow]] | None:
+    """Returns a state and its rows; None if there is no file.
 
-    like: a state of the same problem, for shapes and types. Raises ValueError where the
-    checkpoint's are others, and DamagedError where it cannot be read.
+    Args:
+      path: of the checkpoint.
+      like: a state of the same problem, for shapes and types.
+    Raises:
+      ValueError: the checkpoint has other shapes or types.
+      DamagedError: it cannot be read.
     """
     loaded = load_tree(path, like)
-    return loaded and (loaded[0], [Progress(**row) for row in loaded[1]])
+    return loaded and (loaded[0], [ProgressRow(**row) for row in loaded[1]])
 
 
 def save_tree(path: str, tree: Any, rows: Sequence[dict[str, Any]]) -> None:
-    """Writes a pytree of arrays, PRNG keys among them, and rows of plain types, over the last one.
-    OSError where it cannot.
+    """Writes a pytree of arrays and PRNG keys, and rows of plain types, over the last one.
+
+    Raises OSError if it cannot be written.
     """
     arrays = {
         str(number): np.asarray(_plain(leaf)) for number, leaf in enumerate(jax.tree.leaves(tree))
@@ -55,7 +58,16 @@ def save_tree(path: str, tree: Any, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def load_tree(path: str, like: Any) -> tuple[Any, list[dict[str, Any]]] | None:
-    """Inverse of `save_tree`, with None and errors as `load`."""
+    """Inverse of `save_tree`: returns the pytree and its rows, or None, and raises, as `load`.
+
+    Example:
+      >>> import tempfile
+      >>> with tempfile.TemporaryDirectory() as folder:
+      ...     save_tree(f"{folder}/run", {"x": jnp.arange(3)}, [{"loss": 0.5}])
+      ...     tree, rows = load_tree(f"{folder}/run", {"x": jnp.zeros(3, jnp.int32)})
+      >>> tree["x"].tolist(), rows
+      ([0, 1, 2], [{'loss': 0.5}])
+    """
     if not os.path.lexists(path):
         return None
     arrays, shapes, rows = _read(path)
@@ -64,7 +76,7 @@ def load_tree(path: str, like: Any) -> tuple[Any, list[dict[str, Any]]] | None:
             f"the checkpoint {path!r} belongs to another problem: its arrays have other shapes."
         )
     leaves, structure = jax.tree.flatten(like)
-    # Copies: what is on the CPU may share memory with NumPy's arrays, and states are donated.
+    # Copied: arrays on the CPU may share memory with NumPy's, and states are donated.
     restored = [
         _like(jnp.array(arrays[str(number)], copy=True), leaf) for number, leaf in enumerate(leaves)
     ]
@@ -72,13 +84,13 @@ def load_tree(path: str, like: Any) -> tuple[Any, list[dict[str, Any]]] | None:
 
 
 def check(path: str) -> None:
-    """Raises DamagedError where there is a file that cannot be read as a checkpoint."""
+    """Raises DamagedError if there is a file that cannot be read as a checkpoint."""
     if os.path.lexists(path):
         _read(path)
 
 
 def remove(path: str) -> None:
-    """Removes a checkpoint, if it is there."""
+    """Removes a checkpoint if there is one."""
     with contextlib.suppress(FileNotFoundError):
         os.remove(path)
 
@@ -87,7 +99,7 @@ def _read(path: str) -> tuple[dict[str, np.ndarray], list[str], list[dict[str, A
     try:
         arrays, notes = files.read_arrays(path)
         if notes.get("format") != FORMAT:
-            raise ValueError(f"{path!r} is no checkpoint.")
+            raise ValueError(f"{path!r} is not a checkpoint.")
         shapes, rows = json.loads(notes["shapes"]), json.loads(notes["progress"])
         if set(arrays) != {str(number) for number in range(len(shapes))}:
             raise ValueError(f"{path!r} lacks some of its arrays.")

@@ -1,447 +1,196 @@
-"""Which of a recipe's choices have an effect, and why the others have none.
+"""How a choice is declared: its name, unit, range, and how it enters compiled programs.
 
-A choice has an effect where another value of it, the rest unchanged, can change the start, the loss
-or the result. One table says under which condition each field has none: `RULES`.
+A field is declared by `choice`, which says under which name a user sets it (a flag of the programs,
+a keyword of `Recipe.replace`), what it means, in which range it may lie and how it enters compiled
+programs. `Stage` checks the ranges; what a stage demands of the other stages stands in its `check`.
+stages.py has the stages of a run; the choices of a loss's terms stand beside the terms (terms.py).
 """
 
-from collections.abc import Callable, Collection, Iterable
+import dataclasses
+import math
+import numbers
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
-from audio_texture import optimize
-from audio_texture.layer import receptive_fields
-from audio_texture.recipes import Recipe
+from audio_texture.errors import ChoiceError
 
-# What a recipe is run by: launch.texture, launch.transfer, launch.stream and launch.stream --loop.
-PROGRAMS = ("texture", "transfer", "stream", "loop")
-# Weights of what is heard in a wave.
-HEARD = ("auditory_weight", "patches_weight", "rhythm_weight", "levels_weight")
-# Walks are only taken under time scales, in ms, that hold their context. `synthesis.WALK_CONTEXT`
-# in other units.
-SHORTEST_WALK_MS = 500.0
+# How a choice enters compiled programs: as a part of them, as a number that changes no shape, or
+# not at all, because it is used outside of them.
+STATIC, DYNAMIC, HOST = "static", "dynamic", "host"
 
 
-class Run:
-    """A recipe as a program runs it: the conditions that rules are made of. mixed: whether several
-    sounds are mixed or morphed."""
-
-    def __init__(self, recipe: Recipe, program: str, mixed: bool):
-        self.recipe, self.program, self.mixed = recipe, program, mixed
-        self.transfer = recipe.task == "transfer"
-        self.waveform = recipe.canvas == "waveform"
-        self.explicit = recipe.filters > 0
-        self.vgg = recipe.network.startswith("vgg19")
-        self.given_network = bool(recipe.weights_file)
-        self.style = recipe.style_weight > 0
-        self.style_views = bool(recipe.views) and self.style
-        self.content = (
-            self.transfer
-            and recipe.content_weight > 0
-            and bool(recipe.content_views or recipe.views)
-        )
-        self.envelopes = self.transfer and recipe.loudness_weight + recipe.spectrum_weight > 0
-        self.networks = self.style_views or self.content
-        self.views = self.networks or self.envelopes
-        self.patches = self.waveform and self.style and recipe.patches_weight > 0
-        self.rhythm = self.waveform and self.style and recipe.rhythm_weight > 0
-        self.walkable = (
-            self.program == "texture"
-            and self.waveform
-            and not self.mixed
-            and max(recipe.time_scale, default=np.inf) >= SHORTEST_WALK_MS
-        )
-        self.walks = self.walkable and recipe.start == "walk"
-
-    def taps(self) -> list[str]:
-        """Names of the layers that are matched."""
-        which = [
-            name for name, used in (("style", self.style_views), ("content", self.content)) if used
-        ]
-        return [tap.name for name in which for tap in self.recipe.taps(name)]
-
-    def layers(self) -> int:
-        """How many layers the networks have, to the last that is matched."""
-        return max(map(_number, self.taps()), default=0)
-
-    def alone(self, name: str) -> bool:
-        """Whether a weight is that of all that a balanced style is matched by."""
-        weights = [getattr(self.recipe, weight) for weight in HEARD]
-        return (
-            self.transfer
-            and self.recipe.balanced
-            and not self.recipe.views
-            and getattr(self.recipe, name) == sum(weights) > 0
-        )
-
-    def pools(self) -> bool:
-        """Whether what is matched is pooled where pool is above 1.
-
-        The last layer, matched unless others are named, is its pool.
-        """
-        named = [
-            (self.style_views, self.recipe.style_layers),
-            (self.content, self.recipe.content_layers),
-        ]
-        return any(used and not taps for used, taps in named) or any(
-            name.startswith("pool") or _number(name) > 1 for name in self.taps()
-        )
-
-    def one_frame(self) -> bool:
-        """Whether no kernel spans more than a place."""
-        views = [
-            *(self.recipe.views if self.networks else ()),
-            *(self.recipe.content_views if self.content else ()),
-        ]
-        widths = [width for view in views for width in view.widths]
-        return (
-            not (self.recipe.time_scale or self.recipe.frequency_scale)
-            and max((int(np.max(width)) for width in widths), default=1) == 1
-        )
-
-    def single_tap(self) -> bool:
-        """Whether the networks have one layer that can be matched."""
-        taps = receptive_fields(self.recipe.description(1))
-        return (
-            len([name for name in taps if self.explicit or name.startswith(("relu", "pool"))]) == 1
-        )
-
-
-def _number(tap: str) -> int:
-    return int(tap.rpartition("_")[2])
-
-
-Rule = tuple[Callable[[Run], bool], str]
-
-# Conditions under which a choice has no effect, and how that is said to users.
-_ALL_OF_STYLE: Rule = (lambda run: not run.style, "style_weight is 0")
-_TRANSFER: Rule = (lambda run: not run.transfer, "it is for transfers (launch.transfer)")
-_WAVEFORM: Rule = (
-    lambda run: not run.waveform,
-    "it is for a waveform canvas, and this recipe has a spectrogram canvas",
-)
-_SPECTROGRAM: Rule = (
-    lambda run: run.waveform,
-    "it is for a spectrogram canvas, and this recipe has a waveform canvas",
-)
-_NETWORKS: Rule = (
-    lambda run: not run.networks,
-    "no networks are matched: there are no views, or their weights are 0",
-)
-_VIEWS: Rule = (
-    lambda run: not run.views,
-    "nothing is matched in views: there are none, or their weights are 0",
-)
-_STYLE_VIEWS: Rule = (
-    lambda run: not run.style_views,
-    "no style is matched in views: there are none, or style_weight is 0",
-)
-_EXPLICIT: Rule = (
-    lambda run: not run.explicit,
-    "it is for explicit networks, and these have infinitely many filters, in closed form "
-    "(filters=0)",
-)
-_OWN: Rule = (lambda run: run.given_network, "the network is that of weights_file")
-_NOT_VGG: Rule = (lambda run: run.vgg, "VGG-19 has layers of its own")
-_CONTENT: Rule = (
-    lambda run: not run.content,
-    "no content is matched: content_weight is 0, or there are no views",
-)
-_GAINS: Rule = (lambda run: not run.recipe.gain_bands, "gain_bands is 0, and so there are no gains")
-_NOISE: Rule = (
-    lambda run: (
-        not run.waveform
-        and not (
-            run.transfer
-            and (run.recipe.balanced or (run.recipe.start_content < 1 and not _uniform(run)))
-        )
-    ),
-    "it is the width of noise's spectrum, of which nothing is made here",
-)
-
-
-def _uniform(run: Run) -> bool:
-    return run.recipe.start == "uniform" and not run.waveform and not run.recipe.start_content
-
-
-def _networks_own(*rules: Rule) -> tuple[Rule, ...]:
-    """Of a field that describes networks which are drawn here."""
-    return (_NETWORKS, _OWN, *rules)
-
-
-def _alone(name: str) -> Rule:
-    return (
-        lambda run: run.alone(name),
-        "nothing else of the style is matched, and balanced brings it to one scale "
-        "whatever its weight",
-    )
-
-
-RULES: dict[str, tuple[Rule, ...]] = {
-    # Always with an effect.
-    **dict.fromkeys(
-        ("canvas", "sample_rate", "level", "views", "weights_file", "optimizer", "evaluations"), ()
-    ),
-    # The sound as it is modelled.
-    "scale": (
-        (
-            lambda run: run.recipe.representation == "real-imaginary",
-            "real and imaginary parts are of bins alone",
-        ),
-        (
-            lambda run: not any(view.scale == "linear" for view in run.recipe.views),
-            "it is for views of bins, and there are none",
-        ),
-    ),
-    "time_scale": (
-        (
-            lambda run: (
-                not (
-                    run.rhythm
-                    or run.program == "texture"
-                    and run.waveform
-                    and run.recipe.start == "walk"
-                )
-                and (not run.recipe.views or not run.networks or run.given_network or run.vgg)
-            ),
-            "it sets the width of kernels, and here there are none to set",
-        ),
-    ),
-    "frequency_scale": _networks_own(
-        _NOT_VGG,
-        (
-            lambda run: not run.recipe.views,
-            "it sets the height of kernels in views, and there are none",
-        ),
-    ),
-    "compression": (_VIEWS,),
-    "sharpness": (
-        _VIEWS,
-        (lambda run: run.recipe.compression != "relative", "it is for relative compression"),
-    ),
-    "standardised": (_VIEWS,),
-    "smoothing_hz": (_NOISE,),
-    "gain_bands": (_WAVEFORM,),
-    # Without gains it would only change how much is cut off at the ends.
-    # Without gains too: the margin that is cut off the canvas's ends is this window's.
-    "gain_window_ms": (_WAVEFORM,),
-    "start": (
-        (
-            lambda run: run.program in ("stream", "loop"),
-            "a stream or loop always starts from a walk through the recording",
-        ),
-        (
-            lambda run: run.transfer and run.waveform,
-            "a transfer starts from its content and noise (start_content)",
-        ),
-        (
-            lambda run: run.waveform and run.recipe.start == "uniform",
-            "uniform is for a spectrogram canvas, and this recipe has a waveform canvas",
-        ),
-        (lambda run: run.waveform and run.mixed, "a mixture always starts from noise"),
-        (
-            lambda run: run.waveform and not run.walkable,
-            "time_scale is shorter than what a walk goes by, so that all starts from noise",
-        ),
-        (
-            lambda run: run.waveform and not run.recipe.gain_bands,
-            "gain_bands is 0, and walks go through gains",
-        ),
-    ),
-    "representation": (_WAVEFORM, _VIEWS),
-    # The networks.
-    "network": (
-        _NETWORKS,
-        (lambda run: run.given_network and not run.vgg, "the network is that of weights_file"),
-    ),
-    "filters": _networks_own(_NOT_VGG),
-    "growth": _networks_own(
-        _NOT_VGG, _EXPLICIT, (lambda run: run.layers() == 1, "the networks have one layer")
-    ),
-    "depth": _networks_own(
-        _NOT_VGG,
-        (
-            lambda run: (
-                not run.recipe.time_scale
-                and not run.recipe.frequency_scale
-                and run.layers() < run.recipe.depth
-            ),
-            "no layer that deep is matched",
-        ),
-    ),
-    "dilation": _networks_own(
-        _NOT_VGG, (lambda run: run.one_frame(), "all kernels span one frame")
-    ),
-    "pool": _networks_own(
-        _NOT_VGG,
-        (
-            lambda run: (
-                not run.recipe.time_scale and not run.recipe.frequency_scale and not run.pools()
-            ),
-            "what is matched comes before the first pool",
-        ),
-    ),
-    "pooling": _networks_own(
-        (lambda run: not run.vgg and run.recipe.pool == 1, "pool is 1, and so nothing is pooled"),
-        (
-            lambda run: not run.vgg and not run.pools(),
-            "what is matched comes before the first pool",
-        ),
-    ),
-    "initialisation": _networks_own(_EXPLICIT),
-    "padding": _networks_own(
-        _EXPLICIT, _NOT_VGG, (lambda run: run.one_frame(), "all kernels span one frame")
-    ),
-    # The loss.
-    "style_layers": (
-        _STYLE_VIEWS,
-        (lambda run: run.single_tap(), "the networks have one layer to match"),
-    ),
-    "content_layers": (
-        _TRANSFER,
-        _CONTENT,
-        (lambda run: run.single_tap(), "the networks have one layer to match"),
-    ),
-    "content_views": (
-        _TRANSFER,
-        (
-            lambda run: not run.recipe.content_weight and not run.envelopes,
-            "content_weight, loudness_weight and spectrum_weight are 0",
-        ),
-    ),
-    "statistic": (
-        _STYLE_VIEWS,
-        (lambda run: not run.explicit, "in closed form (filters=0) the Gram is matched"),
-    ),
-    "gram_shift": (
-        _STYLE_VIEWS,
-        _EXPLICIT,
-        (lambda run: run.recipe.statistic not in ("gram", "chained-gram"), "it is for Grams"),
-    ),
-    "autocorrelation_weight": (_STYLE_VIEWS, _EXPLICIT),
-    "diversity_weight": (_STYLE_VIEWS, _EXPLICIT),
-    "normalised_by": (
-        (
-            lambda run: not run.networks and (run.transfer or run.recipe.normalised_by != "start"),
-            _NETWORKS[1],
-        ),
-        (
-            lambda run: run.transfer and run.recipe.normalised_by == "start",
-            "a transfer is divided by what its start is by balanced, not by this",
-        ),
-        (
-            lambda run: (
-                run.recipe.normalised_by != "start"
-                and not run.content
-                and run.recipe.statistic in ("bin-grams", "transport")
-            ),
-            "these statistics are always relative to the target",
-        ),
-    ),
-    "style_weight": (
-        (
-            lambda run: not run.transfer and not run.recipe.views,
-            "it is the weight of what is matched in views, and there are none",
-        ),
-    ),
-    "content_weight": (_TRANSFER,),
-    "balanced": (_TRANSFER,),
-    "guide_levels": (
-        _TRANSFER,
-        (
-            lambda run: not run.style_views,
-            "what it tells apart is matched in views: there are none, or style_weight is 0",
-        ),
-    ),
-    "guide_bands": (
-        _TRANSFER,
-        (
-            lambda run: not run.style_views,
-            "what it tells apart is matched in views: there are none, or style_weight is 0",
-        ),
-    ),
-    "envelope_of": (
-        _TRANSFER,
-        (lambda run: not run.envelopes, "loudness_weight and spectrum_weight are 0"),
-    ),
-    "loudness_weight": (_TRANSFER,),
-    "spectrum_weight": (_TRANSFER,),
-    **{name: (_WAVEFORM, _ALL_OF_STYLE, _alone(name)) for name in HEARD},
-    "patches_views": (
-        _WAVEFORM,
-        _ALL_OF_STYLE,
-        (lambda run: not run.patches, "patches_weight is 0"),
-    ),
-    "rhythm_seconds": (
-        _WAVEFORM,
-        _ALL_OF_STYLE,
-        (lambda run: not run.rhythm, "rhythm_weight is 0"),
-        (lambda run: bool(run.recipe.time_scale), "time_scale sets it"),
-    ),
-    **dict.fromkeys(("bound_weight", "variation_weight", "power_weight"), (_SPECTROGRAM,)),
-    "block_seconds": (_ALL_OF_STYLE,),
-    "stretch_seconds": (
-        _WAVEFORM,
-        (
-            lambda run: not (run.patches or run.rhythm or run.walks),
-            "patches_weight and rhythm_weight are 0",
-        ),
-    ),
-    "start_content": (_TRANSFER,),
-    "start_recoloured": (
-        _TRANSFER,
-        (_uniform, "nothing of the content is started from (start_content=0)"),
-    ),
-    "start_shape": (_TRANSFER, _WAVEFORM, _GAINS),
-    # The optimiser.
-    "history": (
-        (lambda run: run.recipe.optimizer != "lbfgs", "it is for L-BFGS, and optimizer is adam"),
-    ),
-    "learning_rate": (
-        (lambda run: run.recipe.optimizer != "adam", "it is for Adam, and optimizer is lbfgs"),
-    ),
-    "tolerance": (
-        (
-            lambda run: run.recipe.evaluations <= optimize.WINDOW + optimize.CHUNK,
-            f"losses are compared over {optimize.WINDOW} evaluations, which takes more "
-            f"than {optimize.WINDOW + optimize.CHUNK} in all (evaluations)",
-        ),
-    ),
-    # Phase recovery.
-    **dict.fromkeys(("phase_start", "phase_iterations"), (_SPECTROGRAM,)),
-    "phase_momentum": (
-        _SPECTROGRAM,
-        (lambda run: not run.recipe.phase_iterations, "phase_iterations is 0"),
-    ),
-    # No field, but a choice of every program.
-    "seed": (
-        (
-            lambda run: (
-                run.transfer
-                and run.recipe.start_content == 1
-                and not run.recipe.balanced
-                and (run.waveform or run.recipe.phase_start != "random")
-            ),
-            "nothing is drawn at random where all starts from the content "
-            "(start_content=1) and weights are not balanced",
-        ),
-    ),
-}
-
-
-def without_effect(
-    recipe: Recipe, names: Iterable[str], *, program: str, mixed: bool = False
-) -> dict[str, str]:
-    """Those of the named choices that have no effect in a run, each with the reason.
+def choice(
+    default: Any,
+    meaning: str,
+    *,
+    name: str = "",
+    options: Sequence[str] = (),
+    kind: str = STATIC,
+    at_least: float | None = None,
+    above: float | None = None,
+    parse: Callable[[str], Any] | None = None,
+    separator: str | None = None,
+) -> Any:
+    """A dataclass field for one choice.
 
     Args:
-      recipe: all choices.
-      names: of fields, or "seed"; others are passed over.
-      program: one of `PROGRAMS`.
-      mixed: whether several sounds are mixed or morphed; not those that have a band each.
+      default: its value unless a recipe sets another.
+      meaning: what it sets, with its unit; the help of its flag.
+      name: of its flag and keyword; by default the field's own name.
+      options: all values it may have.
+      kind: STATIC, DYNAMIC or HOST.
+      at_least: smallest value.
+      above: what a value must be above; it must then be finite too.
+      parse: text -> one value of a tuple.
+      separator: between the values of a tuple in text; None stands for blanks.
     """
-    run = Run(recipe, program, mixed)
-    return {name: reason for name in names if (reason := _reason(run, RULES.get(name, ())))}
+    metadata = {
+        "meaning": meaning,
+        "name": name,
+        "options": tuple(options),
+        "kind": kind,
+        "at_least": at_least,
+        "above": above,
+        "parse": parse,
+        "separator": separator,
+    }
+    return dataclasses.field(default=default, metadata=metadata)
 
 
-def _reason(run: Run, rules: Collection[Rule]) -> str:
-    return next((reason for without, reason in rules if without(run)), "")
+def choice_name(field: dataclasses.Field) -> str:
+    """The name a choice is set by: of its flag, and in messages."""
+    return field.metadata["name"] or field.name
+
+
+def number(value: str | float) -> float:
+    """One of several numbers that a flag takes. ValueError where the text is no number."""
+    try:
+        return float(value)
+    except ValueError as error:
+        raise ValueError(f"{value!r} must be numbers separated by commas.") from error
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """What all stages share: values are brought to the types of their defaults and checked."""
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value = _typed(field, getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
+            _check_range(field, value)
+
+    def check(self, recipe: Any) -> None:
+        """Raises ChoiceError where the stage does not go with a recipe's other stages."""
+
+
+def _typed(field: dataclasses.Field, value: Any) -> Any:
+    name, default, rules = choice_name(field), field.default, field.metadata
+    if rules["parse"]:
+        return _parsed(name, value, rules["parse"], rules["separator"])
+    if isinstance(default, bool):
+        if isinstance(value, (bool, np.bool_)):
+            return bool(value)
+        raise ChoiceError(f"{name} must be true or false, got {_brief(value)}.", field=name)
+    if isinstance(default, str):
+        if isinstance(value, str):
+            return value
+        raise ChoiceError(f"{name} must be text, got {_brief(value)}.", field=name)
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise ChoiceError(f"{name} must be a number, got {_brief(value)}.", field=name)
+    if isinstance(default, int):
+        if not math.isfinite(value) or value != int(value):
+            raise ChoiceError(f"{name} must be a whole number, got {value:g}.", field=name)
+        return int(value)
+    return float(value)
+
+
+def _parsed(name: str, value: Any, parse: Callable[[Any], Any], separator: str | None) -> tuple:
+    """The entries of a tuple, each given as text or as what the text stands for."""
+    if isinstance(value, str):
+        value = value.split(separator) if value.strip() else ()
+    if not isinstance(value, (list, tuple, np.ndarray)):
+        raise ChoiceError(f"{name} must be text or a sequence, got {_brief(value)}.", field=name)
+    # `parse` is a class's method that makes one of it, or `number`.
+    kind = getattr(parse, "__self__", numbers.Real)
+
+    def entry(each):
+        if isinstance(each, str):
+            try:
+                return parse(each)
+            except ValueError as error:
+                raise ChoiceError(str(error), field=name) from error
+        if not isinstance(each, kind):
+            raise ChoiceError(f"{name} must not hold {_brief(each)}.", field=name)
+        return float(each) if kind is numbers.Real else each
+
+    return tuple(map(entry, value))
+
+
+def _brief(value: Any) -> str:
+    text = repr(value)
+    return f"{text[:40]}..." if len(text) > 40 else text
+
+
+def _check_range(field: dataclasses.Field, value: Any) -> None:
+    name, rules = choice_name(field), field.metadata
+    if rules["options"] and value not in rules["options"]:
+        raise ChoiceError(
+            f"{name} must be one of {', '.join(rules['options'])}, got {value!r}.", field=name
+        )
+    if rules["at_least"] is not None and not value >= rules["at_least"]:
+        raise ChoiceError(f"{name} must be at least {rules['at_least']}, got {value}.", field=name)
+    if rules["above"] is not None and not rules["above"] < value < math.inf:
+        raise ChoiceError(f"{name} must be above {rules['above']}, got {value:g}.", field=name)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tap:
+    """A layer's output that is matched.
+
+    Attributes:
+      name: one of the names that `layer.receptive_fields` gives.
+      weight: in the mean over all taps.
+    """
+
+    name: str
+    weight: float = 1.0
+
+    def __post_init__(self):
+        if not 0 < self.weight < math.inf:
+            raise ValueError(
+                f"a layer's weight must be above 0, got {self.weight:g} for {self.name}."
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> "Tap":
+        """Reads `relu_1` or `relu_1*0.5`. ValueError where the text is neither."""
+        name, times, weight = text.strip().partition("*")
+        try:
+            return cls(name, float(weight) if times else 1.0)
+        except ValueError as error:
+            raise ValueError(
+                f"layer {text!r} must look like relu_1 or relu_1*0.5: {error}"
+            ) from error
+
+    def __str__(self) -> str:
+        return self.name + (f"*{self.weight!r}" if self.weight != 1 else "")
+
+
+@dataclasses.dataclass(frozen=True)
+class TermChoices(Stage):
+    """Choices of one term of the loss; those of each term stand beside it in terms.py.
+
+    Attributes:
+      term: name of the term, in the loss's terms and in the names of its choices.
+    """
+
+    term: ClassVar[str]
+    weight: float = choice(0.0, "Weight of the term.")
+
+
+def weight(term: str, meaning: str, default: float = 0.0) -> Any:
+    """The field of a term's weight, set by the name `TERM_weight`. meaning: what it weighs."""
+    return choice(default, meaning, name=f"{term}_weight", kind=DYNAMIC, at_least=0)

@@ -1,7 +1,8 @@
-"""Spectra on a logarithmic axis of frequency: a constant-Q transform that can be undone, and the authors' map of STFT bins.
+"""Spectra on a logarithmic axis of frequency: an invertible constant-Q transform, and the authors'
+map of STFT bins.
 
-T frames, F rows of the transform or bins of an STFT, R rows of the map. Functions take one channel; vmap for more. Constants
-are computed in float64 outside the trace.
+T frames, F rows of the transform or bins of an STFT, R rows of the map. Functions take one channel;
+use vmap for more. Constants are computed in float64 outside the trace.
 """
 
 import dataclasses
@@ -26,18 +27,20 @@ C1_HZ = 32.703
 )
 @dataclasses.dataclass(frozen=True, eq=False)
 class Plan:
-    """What `cqt` and `icqt` need to know of a length, a rate and an axis; `plan` makes it.
+    """The layout of a transform for a length, a rate and an axis; `plan` makes it.
 
-    A pytree whose arrays may be arguments of a compiled program; the numbers are static.
+    It is a pytree whose arrays may be arguments of a compiled program; the numbers are static.
 
     Attributes:
-      sample_rate: Hz.
+      sample_rate: in Hz.
       samples: of the wave.
-      bins_per_octave: rows from one octave to the next.
+      bins_per_octave: rows in an octave.
       f_min: where constant Q begins, in Hz.
-      frames: T; frame t stands at sample t * samples / frames, not always a whole one.
-      place: [samples // 2 + 1] int32: for each bin of the wave's spectrum, the row below it * T + its place in that row.
-      falling, rising: [samples // 2 + 1] float32: its weight in the row below and in the row above.
+      frames: T; frame t stands at sample t * samples / frames, which may lie between samples.
+      place: [samples // 2 + 1] int32: for each bin of the wave's spectrum, the row below it * T +
+        the bin's column in that row.
+      falling: [samples // 2 + 1] float32: each bin's weight in the row below.
+      rising: [samples // 2 + 1] float32: each bin's weight in the row above.
     """
 
     sample_rate: int
@@ -51,24 +54,24 @@ class Plan:
 
     @property
     def frequencies(self) -> np.ndarray:
-        """Centres of the rows in Hz, [F] float64: DC, the linear rows, those of constant Q, Nyquist."""
+        """Centres of the rows in Hz, [F] float64: DC, linear rows, rows of constant Q, Nyquist."""
         return _centres(self.sample_rate, self.bins_per_octave, self.f_min)
 
     @property
     def first_row(self) -> int:
-        """The row of f_min; from it to the last but two all rows are of one Q, bins_per_octave of them an octave."""
+        """The row of f_min; from there to the last but two, all rows have the same Q."""
         return _linear_rows(self.bins_per_octave)
 
 
 def _linear_rows(bins_per_octave: int) -> int:
-    # As many as keep the spacing that the logarithm has at f_min, f_min ln 2 / bins_per_octave.
+    # They continue the spacing that the logarithm has at f_min, f_min ln 2 / bins_per_octave.
     return round(bins_per_octave / np.log(2))
 
 
 def _centres(sample_rate: int, bins_per_octave: int, f_min: float) -> np.ndarray:
     linear = _linear_rows(bins_per_octave)
     nyquist = sample_rate / 2
-    # Half a spacing is left to Nyquist at least: a steeper edge would ring.
+    # At least half a spacing is left to Nyquist: a steeper edge would ring.
     rows = int(np.floor(bins_per_octave * np.log2(nyquist / f_min) - 0.5)) + 1
     return np.concatenate(
         [
@@ -80,7 +83,15 @@ def _centres(sample_rate: int, bins_per_octave: int, f_min: float) -> np.ndarray
 
 
 def widest_row(*, sample_rate: int, bins_per_octave: int, f_min: float) -> float:
-    """From the row below to the row above it, in Hz: as many frames a second, and a few in all, are the fewest for an exact inverse."""
+    """Returns the width of the widest row in Hz, from the row below to the row above.
+
+    An exact inverse needs at least as many frames a second, plus a few in all.
+
+    Args:
+      sample_rate: in Hz.
+      bins_per_octave: at least 1.
+      f_min: where constant Q begins, in Hz.
+    """
     centres = _centres(sample_rate, bins_per_octave, f_min)
     return float(np.max(centres[2:] - centres[:-2]))
 
@@ -93,56 +104,42 @@ def plan(
     f_min: float = C1_HZ,
     frames: int | None = None,
 ) -> Plan:
-    """Lays out a constant-Q transform of a wave of so many samples.
+    """Lays out a constant-Q transform of a wave.
 
-    Rows stand at f_min * 2**(k / bins_per_octave) from f_min up, equally spaced from DC to f_min, and at Nyquist. Each is a
-    Hann window on the axis of row numbers, from the row below to the row above, divided by the root of the sum of all rows'
-    squares: squares of neighbours add up to one at every frequency, so that the rows are a tight frame and are their own dual.
-    (Holighaus et al. take plain Hann windows and their canonical dual; here the division is shared equally by both ways.)
-    DC's and Nyquist's row have one side only, as negative frequencies are left out.
+    Rows stand at f_min * 2**(k / bins_per_octave) from f_min up, equally spaced from DC to f_min,
+    and at Nyquist. A row's window is a Hann window on the axis of row numbers, from the row below
+    to the row above, divided by the root of the sum of all rows' squares. So the squares of
+    neighbours add up to one at every frequency, and the rows are a tight frame that is its own
+    dual. (Holighaus et al. take plain Hann windows and their canonical dual; here both directions
+    share the division.) The rows of DC and Nyquist have only one side, since negative frequencies
+    are left out.
 
     Args:
-      sample_rate: Hz.
+      sample_rate: in Hz.
       samples: length of the wave.
       bins_per_octave: at least 1; 12 to 48 are usual.
       f_min: where constant Q begins, in Hz.
-      frames: at least the number of bins of the wave's spectrum that the widest row holds, which is the condition for an
-        exact inverse; by default the next product of 2, 3 and 5.
+      frames: at least the number of bins of the wave's spectrum in the widest row, which an exact
+        inverse needs; by default the next product of 2, 3 and 5.
     Raises:
-      ValueError: f_min out of range, rows nearer to each other than the wave's length resolves, or too few frames.
+      ValueError: f_min out of range, rows nearer to each other than the wave's length resolves, or
+        too few frames.
+    Example:
+      >>> layout = plan(sample_rate=8000, samples=8000, bins_per_octave=12, f_min=100.0)
+      >>> layout.frames, len(layout.frequencies)
+      (432, 82)
     """
-    if bins_per_octave < 1:
-        raise ValueError(f"bins_per_octave must be at least 1, got {bins_per_octave}.")
-    if not 0 < f_min <= sample_rate / 4:
-        raise ValueError(
-            f"f_min must be above 0 and at most a quarter of the sample rate, {sample_rate / 4:g} Hz, got {f_min:g}."
-        )
-    linear = _linear_rows(bins_per_octave)
-    if samples * f_min < linear * sample_rate:
-        raise ValueError(
-            f"{samples} samples at {sample_rate} Hz do not resolve {bins_per_octave} bins per octave at f_min = {f_min:g} Hz: "
-            f"f_min must be at least {linear * sample_rate / samples:.4g} Hz."
-        )
-    centres = _centres(sample_rate, bins_per_octave, f_min)
+    _check_plan(sample_rate, samples, bins_per_octave, f_min)
+    last = len(_centres(sample_rate, bins_per_octave, f_min)) - 2
     bins = np.arange(samples // 2 + 1)
-    frequency = bins * (sample_rate / samples)
-    # The axis of row numbers: straight to f_min, then logarithmic, straight again from the last row to Nyquist.
-    row = np.where(
-        frequency < f_min,
-        frequency / f_min * linear,
-        linear + bins_per_octave * np.log2(np.maximum(frequency, f_min) / f_min),
-    )
-    last = len(centres) - 2
-    row = np.where(
-        row < last, row, last + (frequency - centres[last]) / (centres[-1] - centres[last])
-    )
+    row = _row_numbers(bins * (sample_rate / samples), sample_rate, bins_per_octave, f_min)
     below = np.clip(np.floor(row).astype(int), 0, last)
     falling, rising = np.cos(np.pi / 2 * (row - below)) ** 2, np.sin(np.pi / 2 * (row - below)) ** 2
     norm = np.hypot(falling, rising)
-
-    held = np.bincount(below, minlength=last + 1)
-    least = int(np.max(held[1:] + held[:-1]))
-    frames = scipy.fft.next_fast_len(least, real=True) if frames is None else frames
+    bins_below = np.bincount(below, minlength=last + 1)
+    least = int(np.max(bins_below[1:] + bins_below[:-1]))
+    if frames is None:
+        frames = int(scipy.fft.next_fast_len(least, real=True))  # pyright: ignore[reportArgumentType]
     if frames < least:
         raise ValueError(
             f"frames must be at least {least}, what the widest row holds, got {frames}."
@@ -159,25 +156,66 @@ def plan(
     )
 
 
+def _check_plan(sample_rate: int, samples: int, bins_per_octave: int, f_min: float) -> None:
+    if bins_per_octave < 1:
+        raise ValueError(f"bins_per_octave must be at least 1, got {bins_per_octave}.")
+    if not 0 < f_min <= sample_rate / 4:
+        raise ValueError(
+            "f_min must be above 0 and at most a quarter of the sample rate,"
+            f" {sample_rate / 4:g} Hz, got {f_min:g}."
+        )
+    linear = _linear_rows(bins_per_octave)
+    if samples * f_min < linear * sample_rate:
+        raise ValueError(
+            f"{samples} samples at {sample_rate} Hz do not resolve {bins_per_octave} bins per"
+            f" octave at f_min = {f_min:g} Hz: f_min must be at least"
+            f" {linear * sample_rate / samples:.4g} Hz."
+        )
+
+
+def _row_numbers(
+    frequency: np.ndarray, sample_rate: int, bins_per_octave: int, f_min: float
+) -> np.ndarray:
+    """Returns the place of each frequency on the axis of row numbers, which is straight to f_min,
+    then logarithmic, and straight again from the last row to Nyquist.
+    """
+    linear = _linear_rows(bins_per_octave)
+    centres = _centres(sample_rate, bins_per_octave, f_min)
+    row = np.where(
+        frequency < f_min,
+        frequency / f_min * linear,
+        linear + bins_per_octave * np.log2(np.maximum(frequency, f_min) / f_min),
+    )
+    last = len(centres) - 2
+    above_last = (frequency - centres[last]) / (centres[-1] - centres[last])
+    return np.where(row < last, row, last + above_last)
+
+
 @jax.jit
 def cqt(wave: jax.Array, plan: Plan) -> jax.Array:
-    """Constant-Q transform by a nonstationary Gabor frame (Velasco et al. 2011; Holighaus et al. 2013), all rows at one rate.
+    """Returns the constant-Q transform of a wave, by a nonstationary Gabor frame (Velasco et al.
+    2011; Holighaus et al. 2013).
 
-    c[t, k] = 2 / N sum_n g_k[n] X[n] exp(2 pi i n t / T), X the wave's spectrum, g_k the row's window: the wave through a
-    zero-phase band-pass filter at sample t N / T. A sinusoid in the middle of a row has its amplitude as magnitude there
-    (times n_fft / 4 it is that of a Hann-windowed STFT). Time is circular. The papers sample each row at its own rate; here all
-    have the widest one's, so that frames and rows make a matrix.
+    c[t, k] = 2 / N sum_n g_k[n] X[n] exp(2 pi i n t / T), with X the wave's spectrum and g_k the
+    row's window: the wave through a zero-phase band-pass filter at sample t N / T. The magnitude of
+    a sinusoid in the middle of a row is its amplitude (times n_fft / 4 it is that of a
+    Hann-windowed STFT). Time is circular. The papers sample each row at its own rate; here all rows
+    have the rate of the widest, so that frames and rows make a matrix.
 
     Args:
       wave: [samples] real.
       plan: of `plan`, for as many samples.
     Returns:
       [T, F] complex64, phases relative to sample zero.
+    Example:
+      >>> layout = plan(sample_rate=800, samples=800, bins_per_octave=12, f_min=100.0)
+      >>> cqt(jnp.zeros(800), layout).shape == (layout.frames, len(layout.frequencies))
+      True
     """
     if wave.shape != (plan.samples,):
         raise ValueError(f"the plan is for a wave [{plan.samples}], got shape {wave.shape}.")
     spectrum = jnp.fft.rfft(wave) * (2 * plan.frames / plan.samples)
-    # A bin belongs to two rows, and stands in the same column of both; no two bins of a row share a column.
+    # A bin belongs to two rows, in the same column of both; no two bins of a row share a column.
     rows = len(plan.frequencies)
     empty = jnp.zeros(rows * plan.frames, spectrum.dtype)
     filled = empty.at[plan.place].add(plan.falling * spectrum, unique_indices=True)
@@ -187,17 +225,23 @@ def cqt(wave: jax.Array, plan: Plan) -> jax.Array:
 
 @jax.jit
 def icqt(spectrum: jax.Array, plan: Plan) -> jax.Array:
-    """Inverse of `cqt`: the wave whose transform is nearest in least squares.
+    """Inverse of `cqt`: returns the wave whose transform is nearest in least squares.
 
     Args:
       spectrum: [T, F] complex.
       plan: of `plan`.
     Returns:
       [samples] float32.
+    Example:
+      >>> layout = plan(sample_rate=800, samples=800, bins_per_octave=12, f_min=100.0)
+      >>> wave = jnp.sin(jnp.arange(800.0))
+      >>> bool(jnp.allclose(icqt(cqt(wave, layout), layout), wave, atol=1e-5))
+      True
     """
     if spectrum.shape != (plan.frames, len(plan.frequencies)):
         raise ValueError(
-            f"the plan is for a spectrum [{plan.frames}, {len(plan.frequencies)}], got shape {spectrum.shape}."
+            f"the plan is for a spectrum [{plan.frames}, {len(plan.frequencies)}], got shape"
+            f" {spectrum.shape}."
         )
     rows = spectrogram.fft(spectrum.T).reshape(-1)
     bins = plan.falling * rows[plan.place] + plan.rising * rows[plan.place + plan.frames]
@@ -205,11 +249,12 @@ def icqt(spectrum: jax.Array, plan: Plan) -> jax.Array:
 
 
 class LogMap(NamedTuple):
-    """Matrices to and from rows equally spaced in log frequency, and where those stand.
+    """Matrices to and from rows equally spaced in log frequency.
 
-    forward: [F, R] float32, from the right: compressed [T, F] @ forward -> [T, R].
-    inverse: [R, F] float32: [T, R] @ inverse -> [T, F].
-    position: [R] float64, in bins of the STFT.
+    Attributes:
+      forward: [F, R] float32, multiplied from the right: compressed [T, F] @ forward -> [T, R].
+      inverse: [R, F] float32: [T, R] @ inverse -> [T, F].
+      position: [R] float64, of the rows, in bins of the STFT.
     """
 
     forward: np.ndarray
@@ -221,32 +266,39 @@ class LogMap(NamedTuple):
 def log_map(
     n_fft: int, *, lowest: int = 10, rows: int | None = None, exact: bool = False
 ) -> LogMap:
-    """The authors' pseudo-constant-Q: an STFT's bins, interpolated at positions equally spaced in their logarithm.
+    """Returns the authors' pseudo-constant-Q map: an STFT's bins, interpolated at positions equally
+    spaced in log frequency.
 
-    After Ellis' logfmap: positions p_i = lowest (H / (H - 1))**i up to H = n_fft // 2 + 1, which is a step of one bin at the
-    top, M[i, r] = sinc(r - p_i), and back by its transpose weighted by G[r] = r / H. The bins keep their own bandwidth: low
-    rows are interpolated, not finer. Ellis' positions and weights begin one lower.
+    After Ellis' logfmap: positions p_i = lowest (H / (H - 1))**i up to H = n_fft // 2 + 1, which is
+    a step of one bin at the top, M[i, r] = sinc(r - p_i), and back by the transpose weighted by
+    G[r] = r / H. The bins keep their own bandwidth: low rows are interpolated, not finer. Ellis'
+    positions and weights begin one lower.
 
-    The way back loses the bins below `lowest`, and of the rest of a compressed spectrogram (n_fft 1024, relative error) 0.5 % of
-    rain and 1.6 % of white noise with all rows, 16 and 17 % with 513.
+    The inverse loses the bins below `lowest`. Of the rest of a compressed spectrogram (n_fft 1024,
+    relative error) it loses 0.5 % of rain and 1.6 % of white noise with all rows, 16 and 17 % with
+    513.
 
     Args:
       n_fft: of the STFT.
       lowest: the first row, in bins.
-      rows: resamples the rows to so many by Fourier's method, as the authors do to n_fft // 2 + 1, at a loss; None keeps all.
-      exact: stands the bins below `lowest` as they are before the rows, and goes back by least squares: nothing is lost but
-        rounding (4e-7). Needs all rows.
+      rows: resamples the rows to this number by Fourier's method, as the authors do to
+        n_fft // 2 + 1, at a loss; None keeps all.
+      exact: puts the bins below `lowest` unchanged before the rows, and inverts by least squares:
+        only rounding (4e-7) is lost. It needs all rows.
     Raises:
       ValueError: lowest out of range, rows out of range, or rows with exact.
+    Example:
+      >>> log_map(64, exact=True).forward.shape
+      (33, 49)
     """
     bins = n_fft // 2 + 1
     if not 1 <= lowest < bins - 1:
         raise ValueError(f"lowest must be from 1 to n_fft // 2 - 1 = {bins - 2}, got {lowest}.")
     ratio = bins / (bins - 1)
-    every = round(np.log(bins / lowest) / np.log(ratio))
-    position = lowest * ratio ** np.arange(every)
-    if rows is not None and (exact or not 1 <= rows <= every):
-        raise ValueError(f"rows must be from 1 to {every}, and None if exact, got {rows}.")
+    all_rows = round(np.log(bins / lowest) / np.log(ratio))
+    position = lowest * ratio ** np.arange(all_rows)
+    if rows is not None and (exact or not 1 <= rows <= all_rows):
+        raise ValueError(f"rows must be from 1 to {all_rows}, and None if exact, got {rows}.")
     interpolation = np.sinc(position[:, None] - np.arange(bins)[None])
     if exact:
         position = np.concatenate([np.arange(lowest), position])
@@ -255,8 +307,8 @@ def log_map(
     else:
         back = (interpolation * (np.arange(bins) / bins)[None]).T
     if rows is not None:
-        # Row j of the resampled ones stands where the (j every / rows)-th of all would.
-        position = lowest * ratio ** (np.arange(rows) * every / rows)
-        interpolation = scipy.signal.resample(interpolation, rows, axis=0)
-        back = back @ scipy.signal.resample(np.eye(rows), every, axis=0)
+        # Resampled row j stands where row j all_rows / rows of all rows would.
+        position = lowest * ratio ** (np.arange(rows) * all_rows / rows)
+        interpolation = np.asarray(scipy.signal.resample(interpolation, rows, axis=0))
+        back = back @ np.asarray(scipy.signal.resample(np.eye(rows), all_rows, axis=0))
     return LogMap(interpolation.T.astype(np.float32), back.T.astype(np.float32), position)

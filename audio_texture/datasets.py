@@ -1,12 +1,10 @@
-"""Data sets of sounds as people have them on their disks: which files are clips, of which class and
-fold, and what is passed over.
-"""
+"""Data sets of sounds in folders: the clips with their class and fold, and what is skipped."""
 
 import collections
 import csv
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 ENDINGS = (
@@ -24,35 +22,42 @@ ENDINGS = (
     ".aifc",
     ".oga",
 )
-# What a column is called, in ESC-50 first, then in UrbanSound8K and elsewhere.
+# Names of a column: that of ESC-50 first, then those of UrbanSound8K and others.
 COLUMNS = {
     "filename": ("filename", "file_name", "file", "slice_file_name", "fname", "path"),
     "fold": ("fold", "folds", "split"),
     "category": ("category", "class", "label", "class_name", "classname"),
 }
 TABLE_FOLDERS = ("meta", "metadata")
-# What systems and tools leave behind, beside names that begin with a dot.
-_LEFTOVERS = ("__macosx", "thumbs.db", "desktop.ini")
+# Files of operating systems and tools, besides names that begin with a dot.
+_SYSTEM_FILES = ("__macosx", "thumbs.db", "desktop.ini")
 _FOLD = re.compile(r"fold[ _-]?(\d+)", re.IGNORECASE)
+_MOST_NAMED = 5
 
 
 class Clip(NamedTuple):
-    """path: of the sound file, or sound:NAME/SEED. label: the class's number. fold: from 1."""
+    """A sound with its class and fold.
+
+    Attributes:
+      path: the sound file, or sound:NAME/SEED.
+      label: number of the class.
+      fold: from 1.
+    """
 
     path: str
     label: int
     fold: int
 
 
-class Listing(NamedTuple):
-    """A data set.
+class Dataset(NamedTuple):
+    """The clips of a folder.
 
     Attributes:
-      clips: by path.
+      clips: sorted by path.
       classes: names, by label.
-      skipped: files and folders (they end in /) that are not clips, as paths inside the data set.
-      missing: sounds that a table names and that are not there; they are among the clips.
-      renamed: how many are there with a name in another case, or with another ending.
+      skipped: files and folders (with a final /) that are no clips, as paths inside the folder.
+      missing: sounds that the table names and the folder lacks; they are among the clips.
+      renamed: how many files have another case or ending than in the table.
     """
 
     clips: list[Clip]
@@ -62,105 +67,113 @@ class Listing(NamedTuple):
     renamed: int
 
 
-def list_clips(folder: str) -> tuple[list[Clip], list[str]]:
-    """The clips of a data set, by path, and its classes' names; see `survey`."""
-    return survey(folder)[:2]
+class _Entry(NamedTuple):
+    path: str
+    category: str
+    fold: int
 
 
-def survey(folder: str) -> Listing:
-    """A data set: its clips, their classes, and what is no part of it.
+def scan_dataset(folder: str) -> Dataset:
+    """Returns the clips of a folder, their classes, and what is skipped.
 
-    Laid out as ESC-50 (audio/ and meta/esc50.csv with the columns filename, fold and category) or
-    as UrbanSound8K
-    (audio/fold1/ ... and metadata/*.csv), or as a folder a class whose files' names begin with
-    their fold's number
-    ("1-17367-A.ogg") or lie in a folder fold1, fold2 ... Hidden files and other leftovers are
-    passed over.
+    The folder is laid out as ESC-50 (audio/ and meta/esc50.csv with the columns filename, fold and
+    category), as UrbanSound8K (audio/fold1/ ... and metadata/*.csv), or with a folder for each
+    class. In the last layout the names of the files begin with the number of their fold
+    ("1-17367-A.ogg"), or the files lie in a folder fold1, fold2 ... Hidden files and those of
+    operating systems are skipped.
 
-    Raises ValueError for a folder that holds none, one class only, a table that lacks columns, or a
-    clip without a fold.
+    Raises:
+      ValueError: the folder holds no sounds, one class only, a table that lacks columns, or a clip
+        without a fold.
+
+    Example:
+      >>> import pathlib, tempfile
+      >>> with tempfile.TemporaryDirectory() as folder:
+      ...     for name in ("rain/1-a.wav", "wind/2-b.wav"):
+      ...         path = pathlib.Path(folder, name)
+      ...         path.parent.mkdir()
+      ...         path.touch()
+      ...     scan_dataset(folder).classes
+      ['rain', 'wind']
     """
     if not os.path.isdir(folder):
         raise ValueError(f"{folder!r} is not a folder.")
-    table = _table(folder)
-    found, skipped, missing, renamed = (
-        _listed_in(table, folder) if table else _listed_by_class(folder)
+    table = _find_table(folder)
+    entries, skipped, missing, renamed = (
+        _list_table(table, folder) if table else _list_class_folders(folder)
     )
-    if not found:
+    if not entries:
         raise ValueError(
-            f"{folder!r} holds no sound files; there must be audio/ and meta/esc50.csv, or a folder of them for each class."
+            f"{folder!r} holds no sound files; there must be audio/ and meta/esc50.csv, "
+            "or a folder of them for each class."
         )
-    classes = sorted({name for _, name, _ in found})
+    classes = sorted({entry.category for entry in entries})
     if len(classes) < 2:
         raise ValueError(
             f"{folder!r} holds one class only, {classes[0]!r}; there must be at least two."
         )
-    clips = [Clip(path, classes.index(name), fold) for path, name, fold in sorted(found)]
-    return Listing(clips, classes, skipped, missing, renamed)
+    clips = [
+        Clip(entry.path, classes.index(entry.category), entry.fold) for entry in sorted(entries)
+    ]
+    return Dataset(clips, classes, skipped, missing, renamed)
 
 
-def describe(listing: Listing) -> list[str]:
-    """Lines on what of a data set is not read, or not as it is named; none where all is."""
-    lines = []
-    if listing.skipped:
-        names = ", ".join(listing.skipped[:5]) + (", ..." if len(listing.skipped) > 5 else "")
-        count = len(listing.skipped)
+def describe_exceptions(dataset: Dataset) -> list[str]:
+    """Returns lines on skipped, missing and renamed files; none where there are no such files."""
+    lines, total = [], len(dataset.clips)
+    if dataset.skipped:
+        count = len(dataset.skipped)
         lines.append(
-            f"skipped {count} file{'s' if count > 1 else ''} or folders that are no clips: {names}"
+            f"skipped {count} file{'s' if count > 1 else ''} or folders that are no clips: "
+            f"{_join_some(dataset.skipped)}"
         )
-    if listing.missing:
-        names = ", ".join(listing.missing[:5]) + (", ..." if len(listing.missing) > 5 else "")
+    if dataset.missing:
         lines.append(
-            f"{len(listing.missing)} of {len(listing.clips)} sounds that the table names are missing: {names}"
+            f"{len(dataset.missing)} of {total} sounds that the table names are missing: "
+            f"{_join_some(dataset.missing)}"
         )
-    if listing.renamed:
+    if dataset.renamed:
         lines.append(
-            f"{listing.renamed} of {len(listing.clips)} sounds are there with a name in another case or with another ending than in the table, and are read"
+            f"{dataset.renamed} of {total} sounds are there with a name in another case or with "
+            "another ending than in the table, and are read"
         )
     return lines
 
 
-def _table(folder: str) -> str | None:
-    """The table of a data set: esc50.csv in meta/ or metadata/, in any case, or the only .csv
-    there.
-    """
+def _join_some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else "")
+
+
+# --- tables
+
+
+def _find_table(folder: str) -> str | None:
+    """Returns esc50.csv in meta/ or metadata/, in any case, or the only .csv there."""
     for entry in sorted(os.listdir(folder)):
         if entry.lower() not in TABLE_FOLDERS or not os.path.isdir(os.path.join(folder, entry)):
             continue
         tables = [
             name
             for name in sorted(os.listdir(os.path.join(folder, entry)))
-            if name.lower().endswith(".csv") and not _is_leftover(name)
+            if name.lower().endswith(".csv") and not _is_system_file(name)
         ]
-        chosen = [name for name in tables if name.lower() == "esc50.csv"] or (
-            tables if len(tables) == 1 else []
-        )
-        if chosen:
-            return os.path.join(folder, entry, chosen[0])
+        candidates = [name for name in tables if name.lower() == "esc50.csv"]
+        if not candidates and len(tables) == 1:
+            candidates = tables
+        if candidates:
+            return os.path.join(folder, entry, candidates[0])
     return None
 
 
 def read_table(path: str) -> list[dict[str, str]]:
-    """The rows of a table as spreadsheets save it: any of , ; tab and | between columns, UTF-8 or
-    UTF-16, with or without a mark.
+    """Returns the rows of a table as spreadsheets save it, by column.
 
-    Names of columns are lower case, without spaces around them, as values are; rows without any
-    value are left out.
+    Columns are separated by any of , ; tab and |; the text is UTF-8 or UTF-16, with or without a
+    mark. Names of columns become lower case; spaces around names and values are removed. Empty rows
+    are left out.
     """
     with open(path, "rb") as file:
-        data = file.read()
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        encoding = "utf-16"
-    elif b"\0" in data[:2]:
-        encoding = "utf-16-be" if data[:1] == b"\0" else "utf-16-le"
-    else:
-        encoding = "utf-8-sig"
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError:
-        # Of Windows; any byte is some letter in it.
-        text = data.decode("latin-1")
-    lines = text.splitlines()
+        lines = _decode(file.read()).splitlines()
     while lines and not lines[0].strip(" ,;\t|"):
         lines.pop(0)
     stated = re.fullmatch(r"sep=(.)", lines[0].strip(" ")) if lines else None
@@ -176,70 +189,95 @@ def read_table(path: str) -> list[dict[str, str]]:
     return [dict(zip(names, row, strict=False)) for row in rows[1:]]
 
 
-def _listed_in(
-    table: str, folder: str
-) -> tuple[list[tuple[str, str, int]], list[str], list[str], int]:
-    rows = read_table(table)
-    found, missing, renamed = [], [], 0
-    audio = next(
-        (
-            entry
-            for entry in sorted(os.listdir(folder))
-            if entry.lower() == "audio" and os.path.isdir(os.path.join(folder, entry))
-        ),
-        "audio",
-    )
-    sounds, skipped = _walk(os.path.join(folder, audio))
-    exact, by_name, by_stem = (
-        set(sounds),
-        collections.defaultdict(list),
-        collections.defaultdict(list),
-    )
-    for name in sounds:
-        by_name[os.path.basename(name).lower()].append(name)
-        by_stem[os.path.splitext(os.path.basename(name))[0].lower()].append(name)
+def _decode(data: bytes) -> str:
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encoding = "utf-16"
+    elif b"\0" in data[:2]:
+        encoding = "utf-16-be" if data[:1] == b"\0" else "utf-16-le"
+    else:
+        encoding = "utf-8-sig"
     try:
-        columns = {
-            name: next(each for each in names if rows and each in rows[0])
-            for name, names in COLUMNS.items()
-        }
-        for row in rows:
-            name, fold = row[columns["filename"]].replace("\\", "/"), _fold(row[columns["fold"]])
-            category = row[columns["category"]]
-            if not name or not category:
-                raise ValueError(f"a row without a name or a category: {', '.join(row.values())}")
-            names = (name, f"fold{fold}/{name}", name.removeprefix(f"{audio}/"))
-            chosen = next((each for each in names if each in exact), None)
-            if chosen is None:
-                base = os.path.basename(name).lower()
-                near = by_name[base] or by_stem[os.path.splitext(base)[0]]
-                # Several folders may hold a file of that name: the one of its fold is meant.
-                near = [each for each in near if f"fold{fold}/" in each.lower()] or near
-                chosen = near[0] if len(near) == 1 else None
-                renamed += chosen is not None and os.path.basename(chosen) != os.path.basename(name)
-                missing += [name] if chosen is None else []
-            found.append(
-                (os.path.join(folder, audio, *(chosen or name).split("/")), category, fold)
-            )
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        # Windows; every byte is a letter in Latin-1.
+        return data.decode("latin-1")
+
+
+def _list_table(table: str, folder: str) -> tuple[list[_Entry], list[str], list[str], int]:
+    """Returns the entries of a table, and the skipped, missing and number of renamed files."""
+    rows = read_table(table)
+    folders = (name for name in sorted(os.listdir(folder)) if name.lower() == "audio")
+    audio = next((name for name in folders if os.path.isdir(os.path.join(folder, name))), "audio")
+    sounds, skipped = _walk(os.path.join(folder, audio))
+    finder = _SoundFinder(audio, sounds)
+    entries, missing, renamed, used = [], [], 0, set()
+    try:
+        for name, fold, category in _parse_rows(rows):
+            sound = finder.find(name, fold)
+            if sound is None:
+                missing.append(name)
+            else:
+                renamed += os.path.basename(sound) != os.path.basename(name)
+            path = os.path.join(folder, audio, *(sound or name).split("/"))
+            used.add(os.path.relpath(path, os.path.join(folder, audio)))
+            entries.append(_Entry(path, category, fold))
     except (KeyError, StopIteration, ValueError) as error:
-        reason = (
-            f"it has {', '.join(rows[0]) if rows else 'no rows'}"
-            if isinstance(error, StopIteration)
-            else error
-        )
+        columns = ", ".join(rows[0]) if rows else "no rows"
+        reason = f"it has {columns}" if isinstance(error, StopIteration) else error
         raise ValueError(
             f"{table!r} must have the columns filename, fold (a number) and category ({reason})."
         ) from error
-    used = {os.path.relpath(path, os.path.join(folder, audio)) for path, _, _ in found}
-    skipped = [
-        f"{audio}/{name}"
-        for name in sorted([*skipped, *(name for name in sounds if name not in used)])
-    ]
-    return found, skipped, missing, renamed
+    unused = (name for name in sounds if name not in used)
+    skipped = [f"{audio}/{name}" for name in sorted([*skipped, *unused])]
+    return entries, skipped, missing, renamed
 
 
-def _fold(text: str) -> int:
-    """1, 1.0 or fold1 -> 1. ValueError otherwise."""
+def _parse_rows(rows: Sequence[dict[str, str]]) -> list[tuple[str, int, str]]:
+    """Returns filename, fold and category of each row.
+
+    Raises StopIteration where a column is missing, and KeyError or ValueError where a value is.
+    """
+    columns = {}
+    for column, names in COLUMNS.items():
+        columns[column] = next(name for name in names if rows and name in rows[0])
+    parsed = []
+    for row in rows:
+        name = row[columns["filename"]].replace("\\", "/")
+        fold = _parse_fold(row[columns["fold"]])
+        category = row[columns["category"]]
+        if not name or not category:
+            raise ValueError(f"a row without a name or a category: {', '.join(row.values())}")
+        parsed.append((name, fold, category))
+    return parsed
+
+
+class _SoundFinder:
+    """Finds the file of a table's row among the sounds of the audio folder."""
+
+    def __init__(self, audio: str, sounds: Sequence[str]):
+        self._audio, self._exact = audio, set(sounds)
+        self._by_name = collections.defaultdict(list)
+        self._by_stem = collections.defaultdict(list)
+        for name in sounds:
+            base = os.path.basename(name).lower()
+            self._by_name[base].append(name)
+            self._by_stem[os.path.splitext(base)[0]].append(name)
+
+    def find(self, name: str, fold: int) -> str | None:
+        """Returns the file of a name, also with another case or ending; None where none fits."""
+        for spelling in (name, f"fold{fold}/{name}", name.removeprefix(f"{self._audio}/")):
+            if spelling in self._exact:
+                return spelling
+        base = os.path.basename(name).lower()
+        candidates = self._by_name[base] or self._by_stem[os.path.splitext(base)[0]]
+        # Several folders may hold a file of that name: the row means that of its fold.
+        in_fold = [sound for sound in candidates if f"fold{fold}/" in sound.lower()]
+        candidates = in_fold or candidates
+        return candidates[0] if len(candidates) == 1 else None
+
+
+def _parse_fold(text: str) -> int:
+    """Returns 1 for 1, 1.0 or fold1. Raises ValueError for other text."""
     match = _FOLD.fullmatch(text)
     number = float(match[1] if match else text.replace(",", "."))
     if not number.is_integer():
@@ -247,54 +285,56 @@ def _fold(text: str) -> int:
     return int(number)
 
 
-def _listed_by_class(folder: str) -> tuple[list[tuple[str, str, int]], list[str], list[str], int]:
+# --- folders
+
+
+def _list_class_folders(folder: str) -> tuple[list[_Entry], list[str], list[str], int]:
+    """Returns as `_list_table`, for a folder for each class."""
     sounds, skipped = _walk(folder)
-    found = []
+    entries = []
     for name in sounds:
         *folders, base = name.split("/")
         folds = [int(match[1]) for match in map(_FOLD.fullmatch, folders) if match]
-        kinds = [each for each in folders if not _FOLD.fullmatch(each)]
-        if not kinds:
+        categories = [part for part in folders if not _FOLD.fullmatch(part)]
+        if not categories:
             skipped.append(name)
             continue
         if not folds and not "1" <= base[0] <= "9":
             raise ValueError(
-                f"{os.path.join(folder, name)!r} must begin with its fold's number, from 1 to 9, or lie in a folder fold1, fold2 ..."
+                f"{os.path.join(folder, name)!r} must begin with its fold's number, from 1 to 9, "
+                "or lie in a folder fold1, fold2 ..."
             )
-        # The class is the outermost folder; what lies below sorts its clips further.
-        found.append(
-            (os.path.join(folder, *folders, base), kinds[0], folds[0] if folds else int(base[0]))
-        )
-    return found, sorted(skipped), [], 0
+        # The class is the outermost folder; folders below sort its clips further.
+        fold = folds[0] if folds else int(base[0])
+        entries.append(_Entry(os.path.join(folder, *folders, base), categories[0], fold))
+    return entries, sorted(skipped), [], 0
 
 
 def _walk(folder: str) -> tuple[list[str], list[str]]:
-    """Sound files below a folder, and what is none: paths from there, with /; hidden, left over and
-    empty folders by their names alone.
+    """Returns the sound files below a folder, and all else, as paths from there with /.
+
+    Hidden, system and empty folders are skipped as a whole.
     """
     sounds, skipped = [], []
 
-    def look(inside: str, depth: int) -> Iterator[str]:
+    def list_files(inside: str, depth: int) -> Iterator[str]:
         for entry in sorted(os.scandir(os.path.join(folder, inside)), key=lambda entry: entry.name):
             name = f"{inside}{entry.name}"
-            if entry.is_dir():
-                within = (
-                    []
-                    if _is_leftover(entry.name) or depth > 20
-                    else list(look(f"{name}/", depth + 1))
-                )
-                if not within:
-                    skipped.append(f"{name}/")
-                yield from within
-            else:
+            if not entry.is_dir():
                 yield name
+                continue
+            skip = _is_system_file(entry.name) or depth > 20
+            below = [] if skip else list(list_files(f"{name}/", depth + 1))
+            if not below:
+                skipped.append(f"{name}/")
+            yield from below
 
-    for name in look("", 0) if os.path.isdir(folder) else ():
+    for name in list_files("", 0) if os.path.isdir(folder) else ():
         base = os.path.basename(name)
-        is_sound = base.lower().endswith(ENDINGS) and not _is_leftover(base)
+        is_sound = base.lower().endswith(ENDINGS) and not _is_system_file(base)
         (sounds if is_sound else skipped).append(name)
     return sounds, sorted(skipped)
 
 
-def _is_leftover(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _LEFTOVERS
+def _is_system_file(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _SYSTEM_FILES

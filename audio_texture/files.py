@@ -1,8 +1,8 @@
-"""Files that appear whole or not at all, and files of arrays that tell when they are damaged.
+"""Files that appear whole or not at all, and files of arrays that detect damage.
 
-Whatever is written goes into a hidden file beside its place first, is flushed to the disk and then
-renamed: neither a kill nor a power cut nor a full disk leaves half of it under its name, and what
-stood there before stays until the new one is whole.
+A file is first written under a hidden name beside its place, then flushed to the disk and renamed.
+So neither a kill nor a power cut nor a full disk leaves half a file under its name, and an older
+file stays until the new one is whole.
 """
 
 import contextlib
@@ -16,21 +16,25 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-# Of the metadata of a file of arrays.
+# Key in the metadata of a file of arrays.
 CHECKSUM = "audio_texture_sha256"
 
 
 def partial_path(path: str) -> str:
-    """A hidden name beside a path, of its own for every call: other processes may be writing the
-    same file.
+    """Returns a hidden name beside a path, different in every call: other processes may be writing
+    the same file.
     """
     folder, name = os.path.split(path)
     return os.path.join(folder, f".{name}.{os.urandom(4).hex()}.partial")
 
 
 def partial_of(entry: str) -> str | None:
-    """The name of the file that a folder's entry is a partial one of, by `partial_path`; None for
-    other names.
+    """Inverse of `partial_path`: returns the name of the file that a folder's entry is a part of;
+    None for other names.
+
+    Example:
+      >>> partial_of(os.path.basename(partial_path("out/rain.wav")))
+      'rain.wav'
     """
     match = re.fullmatch(r"\.(.+)\.[0-9a-f]{8}\.partial", entry, re.DOTALL)
     return match and match[1]
@@ -38,11 +42,14 @@ def partial_of(entry: str) -> str | None:
 
 @contextlib.contextmanager
 def replacing(path: str, *, sync: bool = True) -> Iterator[str]:
-    """A hidden path to write a file to, which takes the place of `path` at the end; it is removed
-    where anything fails.
+    """Yields a hidden path to write a file to, which is renamed to `path` at the end; if anything
+    fails it is removed.
 
-    sync: whether the file is on the disk before it is renamed, and the name after it. OSError where
-    it cannot be written.
+    Args:
+      path: of the file.
+      sync: waits until the file is on the disk before it is renamed, and for its name afterwards.
+    Raises:
+      OSError: the file cannot be written.
     """
     partial = partial_path(path)
     try:
@@ -58,7 +65,7 @@ def replacing(path: str, *, sync: bool = True) -> Iterator[str]:
 
 
 def sync_file(path: str) -> None:
-    """Waits until a file's content is on the disk. OSError where it cannot get there."""
+    """Waits until a file's content is on the disk. Raises OSError if that fails."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -67,30 +74,29 @@ def sync_file(path: str) -> None:
 
 
 def sync_folder(path: str) -> None:
-    """Waits until a folder's names are on the disk, where its file system can do that."""
+    """Waits until a folder's names are on the disk, if its file system can do that."""
     with contextlib.suppress(OSError):
         sync_file(path)
 
 
 def write_bytes(path: str, data: bytes, *, sync: bool = True) -> None:
-    """Writes a file whole or not at all. OSError where it cannot be written."""
+    """Writes a file whole or not at all. Raises OSError if it cannot be written."""
     with replacing(path, sync=sync) as partial:
         with open(partial, "wb") as file:
             file.write(data)
 
 
 def write_text(path: str, text: str, *, sync: bool = True) -> None:
-    """Writes a file of text in UTF-8, as `write_bytes`."""
+    """Writes text in UTF-8 as `write_bytes` does."""
     write_bytes(path, text.encode(), sync=sync)
 
 
 def write_arrays(
     path: str, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Writes arrays and texts as one file of safetensors with a checksum over all of them. OSError
-    where it cannot be written.
+    """Writes arrays and texts as a safetensors file with a checksum over everything.
 
-    The same arrays and texts make the same bytes.
+    The same arrays and texts make the same bytes. Raises OSError if it cannot be written.
     """
     write_bytes(path, encode_arrays(arrays, metadata))
 
@@ -98,11 +104,11 @@ def write_arrays(
 def encode_arrays(
     arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None
 ) -> bytes:
-    """The bytes of a file of `write_arrays`."""
+    """Returns the bytes of a file of `write_arrays`."""
     arrays = {name: np.array(array, order="C") for name, array in arrays.items()}
     notes = dict(metadata or {})
     encoded = safetensors.numpy.save(arrays, notes | {CHECKSUM: _checksum(arrays, notes)})
-    # The library puts the metadata's entries in another order in every process.
+    # The library orders the metadata differently in every process.
     length = int.from_bytes(encoded[:8], "little")
     header = json.loads(encoded[8 : 8 + length])
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
@@ -112,19 +118,26 @@ def encode_arrays(
 
 
 def read_arrays(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Inverse of `write_arrays`; files of safetensors without a checksum are taken as they are.
+    """Inverse of `write_arrays`: returns arrays and texts; a safetensors file without a checksum is
+    read too.
 
-    Raises ValueError where the file is missing, none of safetensors, or cut or altered anywhere.
+    Raises ValueError if the file is missing, of another kind, or cut or altered anywhere.
+
+    Example:
+      >>> import tempfile
+      >>> with tempfile.TemporaryDirectory() as folder:
+      ...     write_arrays(f"{folder}/a", {"x": np.arange(3)}, {"unit": "Hz"})
+      ...     arrays, texts = read_arrays(f"{folder}/a")
+      >>> arrays["x"].tolist(), texts
+      ([0, 1, 2], {'unit': 'Hz'})
     """
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
-            arrays, metadata = (
-                {name: file.get_tensor(name) for name in file.keys()},
-                file.metadata() or {},
-            )
+            arrays = {name: file.get_tensor(name) for name in file.keys()}
+            metadata = file.metadata() or {}
     except (OSError, safetensors.SafetensorError, TypeError) as error:
         raise ValueError(
-            f"{path!r} is not a file of safetensors that can be read ({error})."
+            f"{path!r} is not a safetensors file that can be read ({error})."
         ) from error
     expected = metadata.pop(CHECKSUM, None)
     if expected is not None and expected != _checksum(arrays, metadata):

@@ -1,14 +1,17 @@
 """1-D CNNs with infinitely many random filters, in closed form: no filter is ever drawn.
 
-A filter over K frames of F bins with weights w ~ N(0, s^2) sees the patch p_t at frame t. Over all filters the product of
-two frames' ReLU activations has the mean (the arc-cosine kernel of degree one; Cho & Saul, NIPS 2009, Eq. 6)
+A filter over K frames of F bins with weights w ~ N(0, s^2) is applied to the patch p_t at frame t.
+Over all filters, the product of two frames' ReLU activations has the mean (the arc-cosine kernel of
+degree one; Cho & Saul, NIPS 2009, Eq. 6)
 
-    k(p, q) = E[relu(w.p) relu(w.q)] = s^2 |p| |q| J(c) / (2 pi),  J(c) = sqrt(1 - c^2) + (pi - arccos c) c,  c = p.q / |p||q|
+    k(p, q) = E[relu(w.p) relu(w.q)] = s^2 |p| |q| J(c) / (2 pi),
+    J(c) = sqrt(1 - c^2) + (pi - arccos c) c,  c = p.q / |p||q|
 
-so all that a statistic such as the Gram needs is a matrix of frames by frames. s^2 is He's 2 / (K F), which keeps the size
-of the signal from layer to layer. The patches' products come from one T x T matmul, summed along its diagonals. A further
-layer sees the last one's k in place of the frames' products (Daniely et al. 2016; Novak et al. 2019); dilation spaces the
-summands, average pooling averages blocks of k. Max pooling has no closed form. There is no padding and no bias.
+so a statistic such as the Gram needs no more than a matrix of frames by frames. s^2 is He's
+2 / (K F), which keeps the size of the signal from layer to layer. The patches' products come from
+one T x T matmul, summed along its diagonals. A further layer takes the last layer's k in place of
+the frames' products (Daniely et al. 2016; Novak et al. 2019). Dilation spaces the summands, average
+pooling averages blocks of k. Max pooling has no closed form. There is no padding and no bias.
 
 T frames, F bins.
 """
@@ -23,8 +26,8 @@ import numpy as np
 
 from audio_texture.layer import Layer
 
-# Least variance of a frame: at zero the root's slope is infinite and would make gradients NaN; and the square of two
-# such frames' product must not underflow.
+# Least variance of a frame: at zero the root's derivative is infinite and would make gradients NaN.
+# The square of the product of two such frames must not underflow.
 SILENT = 1e-16
 
 
@@ -33,7 +36,8 @@ class Kernel(NamedTuple):
 
     Attributes:
       values: [T', T'], E[h_t h_t'] of the last layer's activations h.
-      variances: for each layer [T_l], the variances of its activations before the ReLU; what `cross_kernel` needs.
+      variances: for each layer [T_l], the variances of its activations before the ReLU, which
+        `cross_kernel` takes.
     """
 
     values: jax.Array
@@ -41,28 +45,50 @@ class Kernel(NamedTuple):
 
 
 def frame_products(x: jax.Array, y: jax.Array) -> jax.Array:
-    """Mean product over bins of every frame of x with every frame of y. [Tx, F], [Ty, F] -> [Tx, Ty]."""
-    # Full float32: a distance near convergence is the small difference of large means, and accelerators round more by default.
+    """Returns the mean product over bins of each pair of frames. [Tx, F], [Ty, F] -> [Tx, Ty].
+
+    Example:
+      >>> frame_products(jnp.array([[1.0, 3.0]]), jnp.eye(2)).tolist()
+      [[0.5, 1.5]]
+    """
+    # Full float32: near convergence a distance is the small difference of large means, and GPUs
+    # round more by default.
     return jnp.matmul(x, y.T, precision=jax.lax.Precision.HIGHEST) / x.shape[1]
 
 
 @jax.custom_vjp
-def own_products(x: jax.Array) -> jax.Array:
-    """`frame_products` of x with itself, whose gradient takes one matmul in the place of two. [T, F] -> [T, T]."""
+def frame_gram(x: jax.Array) -> jax.Array:
+    """Returns `frame_products` of x with itself; its gradient takes one matmul instead of two.
+
+    [T, F] -> [T, T].
+
+    Example:
+      >>> frame_gram(jnp.array([[1.0, 3.0]])).tolist()
+      [[5.0]]
+    """
     return frame_products(x, x)
 
 
-def _own_products_backward(x, cotangent):
-    return (
-        jnp.matmul(cotangent + cotangent.T, x, precision=jax.lax.Precision.HIGHEST) / x.shape[1],
-    )
+def _frame_gram_forward(x):
+    return frame_gram(x), x
 
 
-own_products.defvjp(lambda x: (own_products(x), x), _own_products_backward)
+def _frame_gram_backward(x, cotangent):
+    symmetric = cotangent + cotangent.T
+    return (jnp.matmul(symmetric, x, precision=jax.lax.Precision.HIGHEST) / x.shape[1],)
+
+
+frame_gram.defvjp(_frame_gram_forward, _frame_gram_backward)
 
 
 def self_kernel(products: jax.Array, layers: Sequence[Layer]) -> Kernel:
-    """Kernel of a sound with itself. [T, T] from `frame_products(x, x)` -> `Kernel`."""
+    """Returns the kernel of a sound with itself. [T, T] of `frame_gram` -> `Kernel`.
+
+    Example:
+      >>> layer = Layer(filters=1, width=1, dilation=1, pool=1)
+      >>> self_kernel(jnp.array([[5.0]]), [layer]).values.tolist()
+      [[5.0]]
+    """
     variances = []
     values = products
     for layer in layers:
@@ -78,7 +104,16 @@ def cross_kernel(
     y_variances: Sequence[jax.Array],
     layers: Sequence[Layer],
 ) -> jax.Array:
-    """Kernel between two sounds. [Tx, Ty] from `frame_products(x, y)` and their own kernels' variances -> [Tx', Ty']."""
+    """Returns the kernel between two sounds.
+
+    Args:
+      products: [Tx, Ty], of `frame_products(x, y)`.
+      x_variances: of the `Kernel` of x.
+      y_variances: of the `Kernel` of y.
+      layers: the network.
+    Returns:
+      [Tx', Ty'].
+    """
     values = products
     for layer, x_variance, y_variance in zip(layers, x_variances, y_variances, strict=True):
         covariance = 2 * _diagonal_mean(values, layer)
@@ -86,26 +121,29 @@ def cross_kernel(
     return values
 
 
-def gram_gap(
+def gram_distance_x_terms(
     products: jax.Array,
     powers: jax.Array,
     cross_products: jax.Array,
     y_variances: Sequence[jax.Array],
     layers: Sequence[Layer],
 ) -> jax.Array:
-    """mean_tt' k(x_t, x_t')^2 - 2 mean_tt' k(x_t, y_t')^2: what of the squared distance of two Grams depends on x.
+    """Returns the terms of the squared distance of two Grams that depend on x,
+    mean_tt' k(x_t, x_t')^2 - 2 mean_tt' k(x_t, y_t')^2.
 
     See `statistics.kernel_gram_distance`.
 
     Args:
-      products: [Tx, Tx], of `own_products`. powers: [Tx], their diagonal.
-      cross_products, y_variances, layers: as of `cross_kernel`.
+      products: [Tx, Tx], of `frame_gram`.
+      powers: [Tx], the diagonal of `products`.
+      cross_products: [Tx, Ty], of `frame_products(x, y)`.
+      y_variances: of the `Kernel` of y.
+      layers: the network.
     """
     if len(layers) == 1 and layers[0].pool == 1:
-        own, cross = (
-            2 * _diagonal_mean(values, layers[0]) for values in (products, cross_products)
-        )
-        return _relu_gram_gap(own, 2 * _running_mean(powers, layers[0]), cross, y_variances[0])
+        layer = layers[0]
+        own, cross = (2 * _diagonal_mean(values, layer) for values in (products, cross_products))
+        return _relu_x_terms(own, 2 * _running_mean(powers, layer), cross, y_variances[0])
     kernel = self_kernel(products, layers)
     return jnp.mean(kernel.values**2) - 2 * jnp.mean(
         cross_kernel(cross_products, kernel.variances, y_variances, layers) ** 2
@@ -113,18 +151,20 @@ def gram_gap(
 
 
 @jax.custom_vjp
-def _relu_gram_gap(
+def _relu_x_terms(
     own: jax.Array, x_variance: jax.Array, cross: jax.Array, y_variance: jax.Array
 ) -> jax.Array:
-    """`gram_gap` of one layer: own [Tx, Tx], cross [Tx, Ty] are the covariances before the ReLU, with the variances of x and y.
+    """Returns `gram_distance_x_terms` of one layer: own [Tx, Tx] and cross [Tx, Ty] are the
+    covariances before the ReLU, with the variances of x and y.
 
-    Its slopes are written down: half as many compiled kernels as automatic differentiation makes of it, and their number is what compilation takes.
+    The partial derivatives are written out: automatic differentiation makes twice as many compiled
+    kernels, and compilation time grows with their number.
     """
-    return _relu_gram_gap_forward(own, x_variance, cross, y_variance)[0]
+    return _relu_x_terms_forward(own, x_variance, cross, y_variance)[0]
 
 
-def _relu_gram_gap_forward(own, x_variance, cross, y_variance):
-    # The matrix of x with itself is symmetric: by the second variance its slope is that by the first.
+def _relu_x_terms_forward(own, x_variance, cross, y_variance):
+    # The matrix of x with itself is symmetric: its derivatives by both variances are equal.
     squares, by_own, by_own_variance, _ = _relu_squares(own, x_variance, x_variance)
     crossed, by_cross, by_cross_variance, by_y_variance = _relu_squares(
         cross, x_variance, y_variance
@@ -137,24 +177,24 @@ def _relu_gram_gap_forward(own, x_variance, cross, y_variance):
     )
 
 
-_relu_gram_gap.defvjp(
-    _relu_gram_gap_forward, lambda slopes, cotangent: tuple(cotangent * slope for slope in slopes)
-)
+def _relu_x_terms_backward(partial_derivatives, cotangent):
+    return tuple(cotangent * partial for partial in partial_derivatives)
+
+
+_relu_x_terms.defvjp(_relu_x_terms_forward, _relu_x_terms_backward)
 
 
 def _relu_squares(
     covariance: jax.Array, x_variance: jax.Array, y_variance: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """Mean square of `relu_covariance`, and its slopes by the three that it takes."""
+    """Returns the mean square of `relu_covariance` and its partial derivatives by the arguments."""
     x, y = (jnp.sqrt(jnp.maximum(variance, SILENT)) for variance in (x_variance, y_variance))
-    angle, root, cosine = _slopes(covariance / (x[:, None] * y[None]))
+    angle, root, cosine = _partial_derivatives(covariance / (x[:, None] * y[None]))
     value = x[:, None] * y[None] * (root + angle * cosine)
     by_size = value * root
-    # A variance below the floor has no slope.
-    by_x, by_y = (
-        jnp.where(x_variance > SILENT, by_size @ y / x, 0.0),
-        jnp.where(y_variance > SILENT, x @ by_size / y, 0.0),
-    )
+    # The derivative by a variance below the floor is 0.
+    by_x = jnp.where(x_variance > SILENT, by_size @ y / x, 0.0)
+    by_y = jnp.where(y_variance > SILENT, x @ by_size / y, 0.0)
     return (
         jnp.mean(value**2),
         2 / covariance.size * value * angle,
@@ -164,13 +204,20 @@ def _relu_squares(
 
 
 def content_distance(x: jax.Array, content: jax.Array, layers: Sequence[Layer]) -> jax.Array:
-    """Mean squared difference of activations, frame by frame: mean_t k(x_t, x_t) - 2 k(x_t, c_t) + k(c_t, c_t).
+    """Returns the mean squared difference of activations, frame by frame,
+    mean_t k(x_t, x_t) - 2 k(x_t, c_t) + k(c_t, c_t).
 
     Args:
-      x, content: [T, F].
+      x: [T, F].
+      content: [T, F].
       layers: the network, to its last ReLU and pooling.
     Returns:
-      Scalar >= 0: the content loss of Gatys et al. 2016, Eq. 1, as a mean over frames and infinitely many filters.
+      Scalar >= 0: the content loss of Gatys et al. 2016, Eq. 1, as a mean over frames and
+      infinitely many filters.
+    Example:
+      >>> layer = Layer(filters=1, width=1, dilation=1, pool=1)
+      >>> float(content_distance(jnp.ones((3, 2)), jnp.zeros((3, 2)), [layer]))
+      1.0
     """
     if x.shape != content.shape:
         raise ValueError(
@@ -178,8 +225,8 @@ def content_distance(x: jax.Array, content: jax.Array, layers: Sequence[Layer]) 
         )
     if all(layer.pool == 1 for layer in layers):
         return _content_distance_on_diagonal(x, content, layers)
-    x_kernel = self_kernel(own_products(x), layers)
-    content_kernel = self_kernel(own_products(content), layers)
+    x_kernel = self_kernel(frame_gram(x), layers)
+    content_kernel = self_kernel(frame_gram(content), layers)
     cross = cross_kernel(
         frame_products(x, content), x_kernel.variances, content_kernel.variances, layers
     )
@@ -193,14 +240,15 @@ def content_distance(x: jax.Array, content: jax.Array, layers: Sequence[Layer]) 
 def _content_distance_on_diagonal(
     x: jax.Array, content: jax.Array, layers: Sequence[Layer]
 ) -> jax.Array:
-    """Frame t of a layer without pooling needs of the last one's kernel only the diagonal: T F operations, no [T, T]."""
-    own, cross, other = (
-        jnp.mean(product, axis=1) for product in (x * x, x * content, content * content)
-    )
+    """Returns `content_distance` of layers without pooling, for which the kernels' diagonals
+    suffice: T F operations and no [T, T].
+    """
+    pairs = (x * x, x * content, content * content)
+    own, cross, other = (jnp.mean(product, axis=1) for product in pairs)
     for layer in layers:
         own, cross, other = (2 * _running_mean(values, layer) for values in (own, cross, other))
         size = jnp.sqrt(jnp.maximum(own, SILENT)) * jnp.sqrt(jnp.maximum(other, SILENT))
-        # J(1) = pi: of a frame with itself k is half the variance.
+        # J(1) = pi: k of a frame with itself is half the variance.
         own, cross, other = own / 2, relu_product(cross, size), other / 2
     return jnp.mean(own - 2 * cross + other)
 
@@ -208,39 +256,57 @@ def _content_distance_on_diagonal(
 def relu_covariance(
     covariance: jax.Array, x_variance: jax.Array, y_variance: jax.Array
 ) -> jax.Array:
-    """E[relu(u) relu(v)] of jointly Gaussian u, v. [Tx, Ty] and the variances of u [Tx] and v [Ty] -> [Tx, Ty]."""
-    size = (
-        jnp.sqrt(jnp.maximum(x_variance, SILENT))[:, None]
-        * jnp.sqrt(jnp.maximum(y_variance, SILENT))[None]
-    )
-    return relu_product(covariance, size)
+    """Returns E[relu(u) relu(v)] of jointly Gaussian u and v.
+
+    Args:
+      covariance: [Tx, Ty], of u and v.
+      x_variance: [Tx], of u.
+      y_variance: [Ty], of v.
+    Returns:
+      [Tx, Ty].
+    Example:
+      >>> relu_covariance(jnp.array([[4.0]]), jnp.array([4.0]), jnp.array([4.0])).tolist()
+      [[2.0]]
+    """
+    x_std = jnp.sqrt(jnp.maximum(x_variance, SILENT))
+    y_std = jnp.sqrt(jnp.maximum(y_variance, SILENT))
+    return relu_product(covariance, x_std[:, None] * y_std[None])
 
 
 @jax.custom_jvp
 def relu_product(covariance: jax.Array, size: jax.Array) -> jax.Array:
-    """E[relu(u) relu(v)] = s J(c) / (2 pi) of jointly Gaussian u, v: c = covariance / s, with s, the size, the product of their deviations."""
-    return _relu_product_and_slopes(covariance, size)[0]
+    """Returns E[relu(u) relu(v)] = s J(c) / (2 pi) of jointly Gaussian u and v.
+
+    Args:
+      covariance: of u and v; c = covariance / s.
+      size: s, the product of their standard deviations.
+    """
+    return _relu_product_and_derivatives(covariance, size)[0]
 
 
 @relu_product.defjvp
 def _relu_product_jvp(primals, tangents):
-    value, *slopes = _relu_product_and_slopes(*primals)
-    return value, slopes[0] * tangents[0] + slopes[1] * tangents[1]
+    value, by_covariance, by_size = _relu_product_and_derivatives(*primals)
+    return value, by_covariance * tangents[0] + by_size * tangents[1]
 
 
-def _relu_product_and_slopes(
+def _relu_product_and_derivatives(
     covariance: jax.Array, size: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Its slopes are exactly (pi - arccos c) / (2 pi) by the covariance and sqrt(1 - c^2) / (2 pi) by the size.
+    """Returns `relu_product` and its partial derivatives: exactly (pi - arccos c) / (2 pi) by the
+    covariance and sqrt(1 - c^2) / (2 pi) by the size.
 
-    Differentiating the terms one by one gives inf - inf at c = 1, and several times as many operations.
+    Differentiating term by term gives inf - inf at c = 1, and takes several times as many
+    operations.
     """
-    angle, root, cosine = _slopes(covariance / size)
+    angle, root, cosine = _partial_derivatives(covariance / size)
     return size * (root + angle * cosine), angle, root
 
 
-def _slopes(cosine: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Of `relu_product`, by the covariance and by the size, at a cosine; and the cosine in its bounds, past which rounding takes that of a frame with itself."""
+def _partial_derivatives(cosine: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Returns the derivatives of `relu_product` by the covariance and by the size, and the cosine
+    clipped to [-1, 1]: rounding takes the cosine of a frame with itself past 1.
+    """
     cosine = jnp.clip(cosine, -1.0, 1.0)
     return (
         _angle(cosine) / (2 * np.pi),
@@ -250,9 +316,9 @@ def _slopes(cosine: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
 
 
 def _angle(cosine: jax.Array) -> jax.Array:
-    """pi - arccos(cosine), by the polynomial of Abramowitz & Stegun 4.4.46 (error 2e-8).
+    """Returns pi - arccos(cosine), by the polynomial of Abramowitz & Stegun 4.4.46 (error 2e-8).
 
-    XLA's arccos goes through atan2 and takes most of the time of the whole distance on a CPU.
+    XLA's arccos uses atan2, which would take most of the time of the whole distance on a CPU.
     """
     size = jnp.abs(cosine)
     polynomial = jnp.full_like(cosine, -0.0012624911)
@@ -270,20 +336,20 @@ def _angle(cosine: jax.Array) -> jax.Array:
     return jnp.where(cosine < 0, angle, np.pi - angle)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
-def _diagonal_mean(values: jax.Array, layer: Layer) -> jax.Array:
-    """mean_{i < width} values[t + i d, t' + i d]: [Tx, Ty] -> [Tx - (width - 1) d, Ty - (width - 1) d].
+def _mean_along_diagonals(values: jax.Array, layer: Layer) -> jax.Array:
+    """Returns mean_{i < width} values[t + i d, t' + i d]:
+    [Tx, Ty] -> [Tx - (width - 1) d, Ty - (width - 1) d].
 
-    By doubling: sums over 1, 2, 4 ... taps, of which the width's binary digits pick theirs; log2(width) additions. Its gradient is
-    the same of the cotangent between zeros.
+    Sums over 1, 2, 4 ... taps come by doubling, and the binary digits of the width pick among them:
+    log2(width) additions. The gradient is the same function of the zero-padded cotangent.
     """
-    span = (layer.width - 1) * layer.dilation
+    span = (layer.kernel_size - 1) * layer.dilation
     rows, columns = values.shape[0] - span, values.shape[1] - span
     if min(rows, columns) < 1:
         raise ValueError(
             f"{min(values.shape)} frames are fewer than the {span + 1} that a kernel spans."
         )
-    total, start, run, taps, left = 0.0, 0, values, 1, layer.width
+    total, start, run, taps, left = 0.0, 0, values, 1, layer.kernel_size
     while left:
         if left & 1:
             total = total + run[start : start + rows, start : start + columns]
@@ -293,38 +359,46 @@ def _diagonal_mean(values: jax.Array, layer: Layer) -> jax.Array:
             shift = taps * layer.dilation
             run = run[:-shift, :-shift] + run[shift:, shift:]
             taps *= 2
-    return total / layer.width
+    return jnp.asarray(total / layer.kernel_size)
 
 
-_diagonal_mean.defvjp(
-    lambda values, layer: (_diagonal_mean(values, layer), None),
-    lambda layer, _, cotangent: (
-        _diagonal_mean(jnp.pad(cotangent, (layer.width - 1) * layer.dilation), layer),
-    ),
-)
+_diagonal_mean = jax.custom_vjp(_mean_along_diagonals, nondiff_argnums=(1,))
+
+
+def _diagonal_mean_forward(values, layer):
+    return _diagonal_mean(values, layer), None
+
+
+def _diagonal_mean_backward(layer, _, cotangent):
+    span = (layer.kernel_size - 1) * layer.dilation
+    return (_diagonal_mean(jnp.pad(cotangent, span), layer),)
+
+
+_diagonal_mean.defvjp(_diagonal_mean_forward, _diagonal_mean_backward)
 
 
 def _running_mean(values: jax.Array, layer: Layer) -> jax.Array:
-    """mean_{i < width} values[t + i d]: [T] -> [T - (width - 1) d]; `_diagonal_mean` of the diagonal alone."""
-    places = len(values) - (layer.width - 1) * layer.dilation
+    """Returns mean_{i < width} values[t + i d], [T] -> [T - (width - 1) d]: `_diagonal_mean` of the
+    diagonal alone.
+    """
+    span = (layer.kernel_size - 1) * layer.dilation
+    places = len(values) - span
     if places < 1:
-        raise ValueError(
-            f"{len(values)} frames are fewer than the {len(values) - places + 1} that a kernel spans."
-        )
-    return (
-        sum(values[i * layer.dilation : i * layer.dilation + places] for i in range(layer.width))
-        / layer.width
-    )
+        raise ValueError(f"{len(values)} frames are fewer than the {span + 1} that a kernel spans.")
+    shifts = [
+        values[i * layer.dilation : i * layer.dilation + places] for i in range(layer.kernel_size)
+    ]
+    return functools.reduce(jnp.add, shifts) / layer.kernel_size
 
 
 def _mean_pool(values: jax.Array, pool: int) -> jax.Array:
-    """Means of pool x pool blocks; what does not fill a block is left out, as in the explicit network."""
+    """Returns means of pool x pool blocks; the rest is left out, as in the explicit network."""
     if pool == 1:
         return values
     rows, columns = values.shape[0] // pool, values.shape[1] // pool
     if min(rows, columns) < 1:
         raise ValueError(
-            f"{min(values.shape)} frames are fewer than the {pool} that are pooled into one."
+            f"{min(values.shape)} frames are fewer than the {pool} that are pooled together."
         )
     blocks = values[: rows * pool, : columns * pool].reshape(rows, pool, columns, pool)
     return jnp.mean(blocks, axis=(1, 3))

@@ -1,60 +1,92 @@
-"""What a network is, as plain data: its layers, which infinite_width.py integrates over, and all that networks.py builds."""
+"""The architecture of a network as plain data, without weights.
+
+infinite_width.py integrates over these layers in closed form; networks.py builds modules of them.
+"""
 
 import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-# How an explicit network's weights may be drawn, what its kernels see beyond the ends, how it pools; networks.py says what each is.
+from audio_texture.errors import ChoiceError
+
+# Distribution of the weights, padding before a convolution, pooling: see networks.py.
 INITIALISATIONS = ("normal", "uniform", "narrow")
 PADDINGS = ("valid", "same")
 POOLINGS = ("mean", "max")
+# The names that files use for two fields of a layer.
+_JSON_NAMES = {"kernel_size": "width", "kernel_bins": "bins"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """Convolution, ReLU, pooling; over frames, and what is said of frames holds along each axis that a network slides on.
+    """Convolution, ReLU and pooling.
+
+    The sizes count frames. A network over bins counts bins instead; a 2-D network uses the same
+    sizes along both axes.
 
     Attributes:
-      width: frames a kernel spans.
-      dilation: frames between a kernel's taps.
-      pool: frames pooled into one after the ReLU; 1 is no pooling.
-      filters: output channels of an explicit network; the closed form has infinitely many and ignores it.
-      bins: that a 2-D kernel spans; 0 is as many as frames.
+      kernel_size: frames that a kernel spans.
+      dilation: frames between the taps of a kernel.
+      pool: frames pooled into one after the ReLU; 1 means no pooling.
+      filters: output channels; ignored by the closed form, which has infinitely many.
+      kernel_bins: bins that a 2-D kernel spans; 0 means kernel_size.
     """
 
-    width: int = 11
+    kernel_size: int = 11
     dilation: int = 1
     pool: int = 1
     filters: int = 4096
-    bins: int = 0
+    kernel_bins: int = 0
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
-            least = 0 if field.name == "bins" else 1
-            if getattr(self, field.name) < least:
-                raise ValueError(
-                    f"a layer's {field.name} must be at least {least}, got {getattr(self, field.name)}."
+            lowest = 0 if field.name == "kernel_bins" else 1
+            value = getattr(self, field.name)
+            if value < lowest:
+                raise ChoiceError(
+                    f"a layer's {field.name} must be at least {lowest}, got {value}.",
+                    field=field.name,
                 )
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the fields as plain types, by the names that files use.
+
+        Example:
+          >>> Layer(3, filters=8).to_json()
+          {'width': 3, 'dilation': 1, 'pool': 1, 'filters': 8, 'bins': 0}
+        """
+        return {_JSON_NAMES.get(name, name): n for name, n in dataclasses.asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Layer":
+        """Inverse of `to_json`. Raises TypeError for an unknown name."""
+        names = {json_name: name for name, json_name in _JSON_NAMES.items()}
+        return cls(**{names.get(name, name): value for name, value in values.items()})
 
 
 def receptive_field(layers: Sequence[Layer]) -> int:
-    """Frames of the input that one output frame of the last layer, after its pooling, sees."""
-    field, stride = 1, 1
+    """Returns how many input frames one output frame of the last layer depends on.
+
+    Example:
+      >>> receptive_field([Layer(11, pool=2), Layer(11)])
+      32
+    """
+    frames, stride = 1, 1
     for layer in layers:
-        field += ((layer.width - 1) * layer.dilation + layer.pool - 1) * stride
+        frames += ((layer.kernel_size - 1) * layer.dilation + layer.pool - 1) * stride
         stride *= layer.pool
-    return field
+    return frames
 
 
 def cut_to(layers: Sequence[Layer], tap: str) -> tuple[Layer, ...]:
-    """The layers up to a tap relu_i or pool_i, which is what the closed form of a tap is made of."""
+    """Returns the layers up to a tap relu_i or pool_i, as the closed form needs them."""
     stage, _, number = tap.partition("_")
     *before, last = layers[: int(number)]
     return (*before, dataclasses.replace(last, pool=last.pool if stage == "pool" else 1))
 
 
-# What a network's kernels slide along; networks.py says what each is.
+# The axes that a network's kernels slide along: see networks.py.
 KINDS = ("1d-frequency", "1d-time", "2d", "vgg19-grey", "vgg19-random")
 _VGG_BLOCKS = (2, 2, 4, 4, 4)
 _VGG_LAYERS = tuple(
@@ -62,7 +94,8 @@ _VGG_LAYERS = tuple(
     for filters, convolutions in zip((64, 128, 256, 512, 512), _VGG_BLOCKS, strict=True)
     for number in range(1, convolutions + 1)
 )
-# The authors' sizes; those of their network over bins are not known, and taken from the one over frames.
+# The sizes of the paper's authors. The size of their network over bins is unknown; it gets the one
+# of the network over frames.
 AUTHORS_LAYERS = {
     "1d-frequency": (Layer(11, 1, 2, 4096),) * 3,
     "1d-time": (Layer(11, 1, 2, 4096),) * 3,
@@ -73,15 +106,18 @@ AUTHORS_LAYERS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Description:
-    """All that decides about a network but its weights: `networks.build` makes the module of it.
+class NetworkConfig:
+    """The architecture of a network; `networks.build` makes the module.
 
     Attributes:
       kind: one of KINDS.
-      layers: the stacks; empty stands for the authors' sizes. VGG-19 has its own, or the first of them.
-      initialisation, padding, pooling: as in networks.py. VGG-19 pads as it always does.
-      channels: what the first kernels take in: bins ("1d-frequency") or frames ("1d-time"), or channels ("2d"); 0 is whatever the input has.
-        VGG-19 sees one channel; it and "2d" inputs of any size.
+      layers: the layers in order; empty means the authors' sizes. VGG-19 takes its own layers, or
+        the first of them.
+      initialisation: one of INITIALISATIONS.
+      padding: one of PADDINGS; VGG-19 ignores it.
+      pooling: one of POOLINGS.
+      channels: input channels of the first kernels: bins ("1d-frequency"), frames ("1d-time") or
+        channels ("2d"); 0 means any number. VGG-19 takes one channel.
     """
 
     kind: str
@@ -99,54 +135,64 @@ class Description:
             "pooling": POOLINGS,
         }
         for name, allowed in options.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(
-                    f"a network's {name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}."
+            value = getattr(self, name)
+            if value not in allowed:
+                raise ChoiceError(
+                    f"a network's {name} must be one of {', '.join(allowed)}, got {value!r}.",
+                    field=name,
                 )
         if self.channels < 0:
-            raise ValueError(f"a network's channels must be at least 0, got {self.channels}.")
-        object.__setattr__(self, "layers", tuple(self.layers) or AUTHORS_LAYERS[self.kind])
-        if (
-            self.kind.startswith("vgg19")
-            and self.layers != AUTHORS_LAYERS[self.kind][: len(self.layers)]
-        ):
-            raise ValueError("the layers of VGG-19 are given: leave them out.")
+            raise ChoiceError(
+                f"a network's channels must be at least 0, got {self.channels}.", field="channels"
+            )
+        authors = AUTHORS_LAYERS[self.kind]
+        object.__setattr__(self, "layers", tuple(self.layers) or authors)
+        if self.kind.startswith("vgg19") and self.layers != authors[: len(self.layers)]:
+            raise ChoiceError("the layers of VGG-19 are fixed: leave them out.", field="layers")
 
     def to_json(self) -> dict[str, Any]:
-        """Plain types only."""
-        return {
-            **dataclasses.asdict(self),
-            "layers": [dataclasses.asdict(layer) for layer in self.layers],
-        }
+        """Returns the fields as plain types, as weight files and config.json hold them."""
+        return {**vars(self), "layers": [layer.to_json() for layer in self.layers]}
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "Description":
+    def from_json(cls, values: dict[str, Any]) -> "NetworkConfig":
         """Inverse of `to_json`. Raises ValueError for anything else."""
         try:
-            return cls(**{**values, "layers": tuple(Layer(**layer) for layer in values["layers"])})
+            layers = tuple(Layer.from_json(layer) for layer in values["layers"])
+            return cls(**{**values, "layers": layers})
         except (TypeError, KeyError) as error:
             raise ValueError(f"{str(values)[:80]!r} describes no network ({error}).") from error
 
 
-class Field(NamedTuple):
-    """How much of the spectrogram one output sees: frames and bins; math.inf is all there are."""
+class ReceptiveField(NamedTuple):
+    """The part of the spectrogram that one output depends on.
+
+    Attributes:
+      frames: number of frames; math.inf means all.
+      bins: number of bins; math.inf means all.
+    """
 
     frames: float
     bins: float
 
     def milliseconds(self, *, sample_rate: int, n_fft: int, hop_length: int) -> float:
-        """From the first sample of the first frame's window to the last sample of the last one's."""
+        """Returns the time from the first sample of the first window to the last of the last."""
         return 1000 * ((self.frames - 1) * hop_length + n_fft) / sample_rate
 
     def hertz(self, *, sample_rate: int, n_fft: int) -> float:
-        """Width of the bins; on a linear axis."""
+        """Returns the bandwidth of the bins on a linear axis."""
         return min(self.bins * sample_rate / n_fft, sample_rate / 2)
 
 
 def tap_names(kind: str, layer: int) -> dict[str, str]:
-    """What the stages of a layer (from 1) are called: conv, batchnorm, relu and pool with _1, _2 ...
+    """Returns the tap name of each stage of a layer: conv, batchnorm, relu and pool.
 
-    In VGG-19 they have the names of its authors, conv1_1 to relu5_4 and pool1 to pool5, and no batch normalisation.
+    The names end in the number of the layer, from 1. VGG-19 keeps the names of its authors,
+    conv1_1 to relu5_4 and pool1 to pool5, and has no batch normalisation.
+
+    Example:
+      >>> tap_names("vgg19-grey", 3)
+      {'conv': 'conv2_1', 'relu': 'relu2_1', 'pool': 'pool2'}
     """
     if not kind.startswith("vgg19"):
         return {stage: f"{stage}_{layer}" for stage in ("conv", "batchnorm", "relu", "pool")}
@@ -161,53 +207,48 @@ def tap_names(kind: str, layer: int) -> dict[str, str]:
     }
 
 
-def receptive_fields(description: Description) -> dict[str, Field]:
-    """Every tap of a network, in order, and how much of its input one position of it sees."""
+def receptive_fields(config: NetworkConfig) -> dict[str, ReceptiveField]:
+    """Returns the receptive field of every tap of a network, in order of the taps."""
     fields = {}
-    for i, layer in enumerate(description.layers, start=1):
-        span = receptive_field([*description.layers[: i - 1], dataclasses.replace(layer, pool=1)])
-        spans = {
-            "conv": span,
-            "batchnorm": span,
-            "relu": span,
-            "pool": receptive_field(description.layers[:i]),
-        }
-        if description.initialisation != "uniform" or description.kind.startswith("vgg19"):
-            del spans["batchnorm"]
-        if layer.pool == 1:
-            del spans["pool"]
-        upright = [
-            dataclasses.replace(layer, width=layer.bins or layer.width)
-            for layer in description.layers[:i]
-        ]
-        bins = {"pool": receptive_field(upright)}
-        for stage, span in spans.items():
-            other = bins.get(
-                stage, receptive_field([*upright[:-1], dataclasses.replace(upright[-1], pool=1)])
-            )
-            one_dimensional = {
-                "1d-frequency": Field(span, math.inf),
-                "1d-time": Field(math.inf, span),
-            }
-            fields[tap_names(description.kind, i)[stage]] = one_dimensional.get(
-                description.kind, Field(span, other)
-            )
+    has_batchnorm = config.initialisation == "uniform" and not config.kind.startswith("vgg19")
+    for i, layer in enumerate(config.layers, start=1):
+        unpooled = (*config.layers[: i - 1], dataclasses.replace(layer, pool=1))
+        for stage, name in tap_names(config.kind, i).items():
+            if stage == "batchnorm" and not has_batchnorm or stage == "pool" and layer.pool == 1:
+                continue
+            layers = config.layers[:i] if stage == "pool" else unpooled
+            frames = receptive_field(layers)
+            if config.kind == "1d-frequency":
+                fields[name] = ReceptiveField(frames, math.inf)
+            elif config.kind == "1d-time":
+                fields[name] = ReceptiveField(math.inf, frames)
+            else:
+                fields[name] = ReceptiveField(frames, receptive_field(along_bins(layers)))
     return fields
 
 
-def cut_after(description: Description, names: Sequence[str]) -> Description:
-    """The network without the layers after the last one that is asked for: their weights need not be drawn.
+def along_bins(layers: Sequence[Layer]) -> list[Layer]:
+    """Returns the layers of a 2-D network with their sizes along bins in place of frames."""
+    return [
+        dataclasses.replace(layer, kernel_size=layer.kernel_bins or layer.kernel_size)
+        for layer in layers
+    ]
+
+
+def cut_after(config: NetworkConfig, names: Sequence[str]) -> NetworkConfig:
+    """Returns the network without the layers after the deepest tap in `names`.
 
     Raises:
-      ValueError: no name, or a tap that the network has not; the message lists those it has.
+      ValueError: `names` is empty or holds a tap that the network lacks; the message lists the
+        taps of the network.
     """
-    known = list(receptive_fields(description))
+    known = list(receptive_fields(config))
     for name in names or [""]:
         if name not in known:
             raise ValueError(f"{name!r} is no layer of this network; there are {', '.join(known)}.")
     depth = max(
         i
-        for i in range(1, len(description.layers) + 1)
-        if set(names) & set(tap_names(description.kind, i).values())
+        for i in range(1, len(config.layers) + 1)
+        if set(names) & set(tap_names(config.kind, i).values())
     )
-    return dataclasses.replace(description, layers=description.layers[:depth])
+    return dataclasses.replace(config, layers=config.layers[:depth])

@@ -1,7 +1,10 @@
-"""CNNs on spectrograms, random or trained, whose activations are matched (Huzaifah & Wyse 2019; Ulyanov & Lebedev 2016).
+"""CNNs on spectrograms whose activations are matched.
 
-A network is a Flax module, `net.apply(variables, x)`, from one spectrogram x [T, F] to its taps, name -> [..., C]: the
-channels come last, the positions that the kernels slide over before them. `build` makes one of a `layer.Description`.
+Huzaifah & Wyse 2019; Ulyanov & Lebedev 2016. The weights are random or trained.
+
+A network is a Flax module: `net.apply(variables, x)` maps one spectrogram x [T, F] to its taps,
+name -> [..., C]. The channels come last, after the axes that the kernels slide along. `build` makes
+the module of a `layer.NetworkConfig`.
 
 T frames, F bins, C filters.
 """
@@ -9,35 +12,38 @@ T frames, F bins, C filters.
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from audio_texture.layer import INITIALISATIONS, PADDINGS, POOLINGS, Description, Layer, tap_names
+from audio_texture.errors import ChoiceError
+from audio_texture.layer import INITIALISATIONS, PADDINGS, POOLINGS, Layer, NetworkConfig, tap_names
 
 # The axis that training maps clips over, for the moments of batch normalisation.
 CLIPS = "clips"
-# PyTorch's: what is added to variances, and the share of a new batch in the running moments.
+# PyTorch's epsilon, and the share of a new batch in the running moments.
 EPSILON, MOMENTUM = 1e-5, 0.1
-# Mean and deviation of the channels that torchvision's VGG-19 was trained with.
-IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# Mean and std of the channels that torchvision's VGG-19 was trained with.
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class _Stacks(nn.Module):
-    """Stacks of convolution, batch normalisation, ReLU and pooling (the authors' audioCNN without its classifier).
+    """Stacks of convolution, batch normalisation, ReLU and pooling: the authors' audioCNN.
 
     Attributes:
-      layers: what each stack is.
-      initialisation: "normal", of standard deviation sqrt(2) sqrt(2 / ((C_in + C_out) kernel size)) without bias, as Ulyanov
-        & Lebedev and the authors' formula have it; or "uniform" within +-1 / sqrt(C_in kernel size) with bias, followed by
-        batch normalisation with gains uniform over [0, 1]: PyTorch's defaults of 2017, which the authors' stored runs came
-        from (their formula was commented out); or "narrow", uniform within +-0.05 whatever the size, without bias.
-      padding: "same" puts (width - 1) // 2 zeros on both sides, as the authors; "valid" none.
+      layers: the stacks in order.
+      initialisation: "normal" draws weights of std sqrt(2) sqrt(2 / ((C_in + C_out) kernel size))
+        without bias, the formula of Ulyanov & Lebedev and of the authors. "uniform" draws weights
+        and biases within +-1 / sqrt(C_in kernel size) and batch normalisation gains within [0, 1]:
+        PyTorch's defaults of 2017, which made the authors' stored runs (their formula was commented
+        out). "narrow" draws weights within +-0.05, without bias.
+      padding: "same" adds (kernel_size - 1) // 2 zeros on both sides, as the authors do; "valid"
+        adds none.
       pooling: "max", as the authors, or "mean", which has a closed form.
-      channels: that an input must have; 0 is any number.
+      channels: channels that the input must have; 0 means any number.
     """
 
     layers: Sequence[Layer]
@@ -46,28 +52,32 @@ class _Stacks(nn.Module):
     pooling: str = "max"
     channels: int = 0
 
-    # What the positions are, what the channels are, and the one layout as the other: [T, F] -> [positions, channels].
-    positions, inputs, arranged = ("frames",), "bins", staticmethod(lambda x: x)
+    # The axes the kernels slide along, and what the input channels are.
+    positions: ClassVar[tuple[str, ...]] = ("frames",)
+    inputs: ClassVar[str] = "bins"
+
+    @staticmethod
+    def to_channels_last(x: jax.Array) -> jax.Array:
+        """Returns [T, F] as [positions, channels]."""
+        return x
 
     @nn.compact
     def __call__(self, x: jax.Array, training: bool = False) -> dict[str, jax.Array]:
-        """[T, F] -> taps conv_i, batchnorm_i, relu_i, pool_i (i from 1), each [positions, C_i]; batchnorm_i with "uniform" only.
+        """Returns the taps conv_i, batchnorm_i, relu_i and pool_i, each [positions, C_i].
 
-        training: normalises by the moments of the batch, over a mapped axis named CLIPS, and updates the running ones.
+        The first layer has i = 1. Only "uniform" networks have batchnorm_i.
+
+        Args:
+          x: [T, F] spectrogram.
+          training: whether to normalise by the moments of the batch, over a mapped axis named
+            CLIPS, and to update the running moments.
         """
-        for name, options in {
-            "initialisation": INITIALISATIONS,
-            "padding": PADDINGS,
-            "pooling": POOLINGS,
-        }.items():
-            if getattr(self, name) not in options:
-                raise ValueError(
-                    f"{name} must be one of {', '.join(options)}, got {getattr(self, name)!r}."
-                )
-        x = self.arranged(x)
+        self._check_choices()
+        x = self.to_channels_last(x)
         if self.channels and x.shape[-1] != self.channels:
             raise ValueError(
-                f"the network is one for {self.channels} {self.inputs}, the spectrogram has {x.shape[-1]}."
+                f"the network is one for {self.channels} {self.inputs}, "
+                f"the spectrogram has {x.shape[-1]}."
             )
         uniform = self.initialisation == "uniform"
         taps = {}
@@ -85,28 +95,54 @@ class _Stacks(nn.Module):
                 x = taps[f"batchnorm_{i}"] = BatchNormalisation(name=f"batchnorm_{i}")(x, training)
             x = taps[f"relu_{i}"] = nn.relu(x)
             if layer.pool > 1:
-                x = taps[f"pool_{i}"] = _pooled(x, layer.pool, self.pooling, self.positions)
+                x = taps[f"pool_{i}"] = _pool(x, layer.pool, self.pooling, self.positions)
         return taps
+
+    def _check_choices(self) -> None:
+        options = {"initialisation": INITIALISATIONS, "padding": PADDINGS, "pooling": POOLINGS}
+        for name, allowed in options.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                raise ChoiceError(
+                    f"{name} must be one of {', '.join(allowed)}, got {value!r}.", field=name
+                )
 
 
 class FrequencyAsChannels(_Stacks):
-    """Kernels slide over frames and see all bins: [T, F] -> taps [T_i, C_i]. The authors' 1-D network."""
+    """Kernels slide over frames and span all bins: [T, F] -> taps [T_i, C_i].
+
+    This is the 1-D network of the authors.
+    """
 
 
 class TimeAsChannels(_Stacks):
-    """Kernels slide over bins and see all frames: [T, F] -> taps [F_i, C_i]. Weights go with one length."""
+    """Kernels slide over bins and span all frames: [T, F] -> taps [F_i, C_i].
 
-    positions, inputs, arranged = ("bins",), "frames", staticmethod(lambda x: x.T)
+    The weights fit one number of frames only.
+    """
+
+    positions: ClassVar[tuple[str, ...]] = ("bins",)
+    inputs: ClassVar[str] = "frames"
+
+    @staticmethod
+    def to_channels_last(x: jax.Array) -> jax.Array:
+        """Returns [T, F] as [F, T]."""
+        return x.T
 
 
 class TwoDimensional(_Stacks):
-    """Kernels slide over frames and bins, square pools: [T, F], or [T, F, channels], -> taps [T_i, F_i, C_i]."""
+    """Kernels slide over frames and bins, with square pools: [T, F] -> taps [T_i, F_i, C_i].
 
-    positions, inputs, arranged = (
-        ("frames", "bins"),
-        "channels",
-        staticmethod(lambda x: x if x.ndim == 3 else x[:, :, None]),
-    )
+    An input [T, F, channels] is taken too.
+    """
+
+    positions: ClassVar[tuple[str, ...]] = ("frames", "bins")
+    inputs: ClassVar[str] = "channels"
+
+    @staticmethod
+    def to_channels_last(x: jax.Array) -> jax.Array:
+        """Returns [T, F] as [T, F, 1]."""
+        return x if x.ndim == 3 else x[:, :, None]
 
 
 class VGG19(nn.Module):
@@ -114,10 +150,11 @@ class VGG19(nn.Module):
 
     Attributes:
       layers: `layer.AUTHORS_LAYERS`, or the first of them.
-      first: "grey" repeats the spectrogram to three channels, scaled as the images of the training were; "random" is the
-        authors' way: the first convolution is replaced by one of 11 x 11 over one channel, at random, without bias and
-        padding.
-      initialisation, pooling: as of the other networks, with biases of zero where "normal". No weights come with this project.
+      first: "grey" repeats the spectrogram to three channels, scaled as the training images were.
+        "random" replaces the first convolution, as the authors do, by a random one of 11 x 11 over
+        one channel without bias and padding.
+      initialisation: as in the other networks; "normal" has biases of zero.
+      pooling: as in the other networks.
     """
 
     layers: Sequence[Layer]
@@ -127,16 +164,15 @@ class VGG19(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> dict[str, jax.Array]:
-        """[T, F] -> taps conv1_1, relu1_1, conv1_2 ... pool1 ... pool5, each [T_i, F_i, C_i]."""
+        """Returns the taps conv1_1, relu1_1, conv1_2 ... pool1 ... pool5, each [T_i, F_i, C_i]."""
         x = x[:, :, None]
         if self.first == "grey":
-            mean = self.variable(
-                "constants", "mean", lambda: jnp.asarray(IMAGENET_MEAN, jnp.float32)
-            ).value
-            deviation = self.variable(
-                "constants", "deviation", lambda: jnp.asarray(IMAGENET_DEVIATION, jnp.float32)
-            ).value
-            x = (x - mean[None, None]) / deviation[None, None]
+            # The name "deviation" stands in weight files.
+            mean, std = (
+                self.variable("constants", name, jnp.asarray, values, jnp.float32).value
+                for name, values in (("mean", IMAGENET_MEAN), ("deviation", IMAGENET_STD))
+            )
+            x = (x - mean[None, None]) / std[None, None]
         taps = {}
         for i, layer in enumerate(self.layers, start=1):
             names = tap_names("vgg19", i)
@@ -152,40 +188,52 @@ class VGG19(nn.Module):
             x = taps[names["conv"]] = convolution(x)
             x = taps[names["relu"]] = nn.relu(x)
             if layer.pool > 1:
-                x = taps[names["pool"]] = _pooled(x, layer.pool, self.pooling, ("frames", "bins"))
+                x = taps[names["pool"]] = _pool(x, layer.pool, self.pooling, ("frames", "bins"))
         return taps
 
 
-def build(description: Description) -> nn.Module:
-    """The network of a description."""
-    d = description
-    if d.kind.startswith("vgg19"):
-        return VGG19(d.layers, d.kind.removeprefix("vgg19-"), d.initialisation, d.pooling)
-    module = {"1d-frequency": FrequencyAsChannels, "1d-time": TimeAsChannels, "2d": TwoDimensional}[
-        d.kind
-    ]
-    return module(d.layers, d.initialisation, d.padding, d.pooling, d.channels)
+_MODULES = {"1d-frequency": FrequencyAsChannels, "1d-time": TimeAsChannels, "2d": TwoDimensional}
+
+
+def build(config: NetworkConfig) -> nn.Module:
+    """Returns the module of a network.
+
+    Example:
+      >>> net = build(NetworkConfig("1d-frequency", (Layer(3, filters=8),)))
+      >>> taps, _ = net.init_with_output(jax.random.key(0), jnp.zeros((20, 5)))
+      >>> {name: tap.shape for name, tap in taps.items()}
+      {'conv_1': (20, 8), 'relu_1': (20, 8)}
+    """
+    if config.kind.startswith("vgg19"):
+        first = config.kind.removeprefix("vgg19-")
+        return VGG19(config.layers, first, config.initialisation, config.pooling)
+    return _MODULES[config.kind](
+        config.layers, config.initialisation, config.padding, config.pooling, config.channels
+    )
 
 
 def features(
-    description: Description, names: Sequence[str]
+    config: NetworkConfig, names: Sequence[str]
 ) -> Callable[[Any, jax.Array], dict[str, jax.Array]]:
-    """(variables, x [T, F]) -> the named taps alone, which is what an objective takes. `layer.cut_after` checks the names."""
-    net = build(description)
+    """Returns the function (variables, x [T, F]) -> the taps in `names`.
 
-    def chosen(variables, x):
-        taps = net.apply(variables, x)
+    `layer.cut_after` checks the names.
+    """
+    net = build(config)
+
+    def extract(variables, x):
+        taps: Any = net.apply(variables, x)
         return {name: taps[name] for name in names}
 
-    return chosen
+    return extract
 
 
 class Convolution(nn.Module):
-    """Convolution over one or two axes, [..., C_in] -> [..., C], its kernel kept as [kernel size * C_in, C].
+    """Convolution over one or two axes, [..., C_in] -> [..., C]; the kernel is [size * C_in, C].
 
-    Patches are unfolded along the last axis and multiplied with the kernel: XLA's own convolution is 4 to 30 times
-    slower inside a loop on a CPU, where canvases are optimised. In training, whose steps are no loop, it is twice as
-    fast in two dimensions.
+    Patches are unfolded along the last axis and multiplied with the kernel. On a CPU, XLA's own
+    convolution is 4 to 30 times slower inside a loop, where canvases are optimised. A training step
+    is no loop, and XLA's convolution is twice as fast there in two dimensions.
     """
 
     layer: Layer
@@ -196,69 +244,73 @@ class Convolution(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, training: bool = False) -> jax.Array:
-        width, dilation, filters, axes = (
-            self.layer.width,
-            self.layer.dilation,
-            self.layer.filters,
-            x.ndim - 1,
-        )
-        sizes = (width, self.layer.bins or width)[:axes]
-        spans = [(size - 1) * dilation + 1 for size in sizes]
-        fan_in, fan_out = math.prod(sizes) * x.shape[-1], math.prod(sizes) * filters
+        layer, axes = self.layer, x.ndim - 1
+        sizes = (layer.kernel_size, layer.kernel_bins or layer.kernel_size)[:axes]
+        spans = [(size - 1) * layer.dilation + 1 for size in sizes]
+        fan_in, fan_out = math.prod(sizes) * x.shape[-1], math.prod(sizes) * layer.filters
         uniform = self.initialisation == "uniform"
-        draw = {
+        initialisers = {
             "normal": nn.initializers.normal(np.sqrt(2) * np.sqrt(2 / (fan_in + fan_out))),
             "uniform": _uniform_within(1 / np.sqrt(fan_in)),
             "narrow": _uniform_within(0.05),
         }
-        kernel = self.param("kernel", draw[self.initialisation], (fan_in, filters))
+        kernel = self.param("kernel", initialisers[self.initialisation], (fan_in, layer.filters))
         if self.padding == "same":
             x = jnp.pad(x, [((span - 1) // 2,) * 2 for span in spans] + [(0, 0)])
         _check_size(x, spans, self.positions, "that a kernel spans")
         if training and axes == 2:
-            kernels = kernel.reshape(*sizes, x.shape[-1], filters)
-            layout = ("NHWC", "HWIO", "NHWC")
-            y = jax.lax.conv_general_dilated(
-                x[None],
-                kernels,
-                (1, 1),
-                "VALID",
-                rhs_dilation=(dilation,) * 2,
-                dimension_numbers=layout,
-            )[0]
+            y = _convolve_xla(x, kernel.reshape(*sizes, x.shape[-1], -1), layer.dilation)
         else:
-            places = x.shape[-2] - spans[-1] + 1
-            patches = jnp.concatenate(
-                [x[..., i * dilation : i * dilation + places, :] for i in range(sizes[-1])], axis=-1
-            )
-            if axes == 1:
-                y = patches @ kernel
-            else:
-                # Unfolded along bins alone: along frames too, patches would be a kernel's width larger again.
-                rows, frames = kernel.reshape(width, -1, filters), len(x) - spans[0] + 1
-                y = sum(
-                    patches[i * dilation : i * dilation + frames] @ rows[i] for i in range(width)
-                )
+            y = _convolve_unfolded(x, kernel, sizes, layer.dilation)
         if self.bias:
-            bias = self.param(
-                "bias",
-                _uniform_within(1 / np.sqrt(fan_in)) if uniform else nn.initializers.zeros,
-                (filters,),
-            )
+            draw = initialisers["uniform"] if uniform else nn.initializers.zeros
+            bias = self.param("bias", draw, (layer.filters,))
             y = y + bias.reshape((1,) * axes + (-1,))
         return y
 
 
-class BatchNormalisation(nn.Module):
-    """(x - mean) / sqrt(variance + epsilon) * gain + bias, by the moments of each channel over positions and clips.
+def _convolve_xla(x: jax.Array, kernel: jax.Array, dilation: int) -> jax.Array:
+    """Returns the valid convolution of x [T, F, C_in] with a kernel [frames, bins, C_in, C]."""
+    return jax.lax.conv_general_dilated(
+        x[None],
+        kernel,
+        (1, 1),
+        "VALID",
+        rhs_dilation=(dilation,) * 2,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )[0]
 
-    A network that never saw data has the mean 0 and the variance 1.
+
+def _convolve_unfolded(
+    x: jax.Array, kernel: jax.Array, sizes: Sequence[int], dilation: int
+) -> jax.Array:
+    """Returns the valid convolution of x [..., C_in] with a kernel [size * C_in, C] by matmuls."""
+    width = x.shape[-2] - (sizes[-1] - 1) * dilation
+    patches = jnp.concatenate(
+        [x[..., i * dilation : i * dilation + width, :] for i in range(sizes[-1])], axis=-1
+    )
+    if len(sizes) == 1:
+        return patches @ kernel
+    # Unfolded along bins only: unfolding frames too would enlarge patches by the kernel size again.
+    rows = kernel.reshape(sizes[0], -1, kernel.shape[-1])
+    frames = len(x) - (sizes[0] - 1) * dilation
+    products = (patches[i * dilation : i * dilation + frames] @ rows[i] for i in range(sizes[0]))
+    return jnp.asarray(sum(products))
+
+
+class BatchNormalisation(nn.Module):
+    """(x - mean) / sqrt(variance + EPSILON) * gain + bias, by moments of each channel.
+
+    The moments are over positions and clips. An untrained network has mean 0 and variance 1.
     """
 
     @nn.compact
     def __call__(self, x: jax.Array, training: bool = False) -> jax.Array:
         shape = (x.shape[-1],)
-        per_channel = lambda values: values.reshape((1,) * (x.ndim - 1) + shape)
+
+        def per_channel(values):
+            return values.reshape((1,) * (x.ndim - 1) + shape)
+
         gain = self.param("gain", jax.random.uniform, shape)
         bias = self.param("bias", nn.initializers.zeros, shape)
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
@@ -270,13 +322,15 @@ class BatchNormalisation(nn.Module):
             variance = jax.lax.pmean(jnp.mean((x - per_channel(mean)) ** 2, axis=positions), CLIPS)
             running_mean.value += MOMENTUM * (mean - running_mean.value)
             running_variance.value += MOMENTUM * (variance - running_variance.value)
-        return (x - per_channel(mean)) * per_channel(
-            gain / jnp.sqrt(variance + EPSILON)
-        ) + per_channel(bias)
+        scale = per_channel(gain / jnp.sqrt(variance + EPSILON))
+        return (x - per_channel(mean)) * scale + per_channel(bias)
 
 
-def _pooled(x: jax.Array, pool: int, pooling: str, positions: Sequence[str]) -> jax.Array:
-    """The largest or mean value of every `pool` neighbours along each axis but the last; what is left over is dropped."""
+def _pool(x: jax.Array, pool: int, pooling: str, positions: Sequence[str]) -> jax.Array:
+    """Returns the max or mean of every `pool` neighbours along each axis but the last.
+
+    The remainder of an axis is dropped.
+    """
     _check_size(x, [pool] * (x.ndim - 1), positions, "that are pooled into one")
     for axis in range(x.ndim - 1):
         whole = jax.lax.slice_in_dim(x, 0, x.shape[axis] // pool * pool, axis=axis)
@@ -284,20 +338,24 @@ def _pooled(x: jax.Array, pool: int, pooling: str, positions: Sequence[str]) -> 
         if pooling == "mean":
             x = jnp.mean(blocks, axis=axis + 1)
         else:
-            # Pairwise: the gradient of jnp.max divides by how many equal the maximum, which are none, and NaN comes of it,
-            # where the compiler works the blocks out a second time and rounds otherwise (seen on a CPU).
-            x = functools.reduce(
-                jnp.maximum,
-                (jax.lax.index_in_dim(blocks, i, axis + 1, keepdims=False) for i in range(pool)),
+            # Pairwise: the gradient of jnp.max divides by the number of values that equal the
+            # maximum. That number is 0, and the gradient NaN, where the compiler computes the
+            # blocks a second time with another rounding (seen on a CPU).
+            neighbours = (
+                jax.lax.index_in_dim(blocks, i, axis + 1, keepdims=False) for i in range(pool)
             )
+            x = functools.reduce(jnp.maximum, neighbours)
     return x
 
 
-def _check_size(x: jax.Array, leasts: Sequence[int], positions: Sequence[str], why: str) -> None:
-    for size, least, what in zip(x.shape, leasts, positions):
+def _check_size(x: jax.Array, lowest: Sequence[int], positions: Sequence[str], why: str) -> None:
+    for size, least, axis_name in zip(x.shape, lowest, positions, strict=False):
         if size < least:
-            raise ValueError(f"{size} {what} are fewer than the {least} {why}.")
+            raise ValueError(f"{size} {axis_name} are fewer than the {least} {why}.")
 
 
 def _uniform_within(limit: float):
-    return lambda key, shape: jax.random.uniform(key, shape, minval=-limit, maxval=limit)
+    def draw(key, shape):
+        return jax.random.uniform(key, shape, minval=-limit, maxval=limit)
+
+    return draw

@@ -1,4 +1,4 @@
-"""What stands at a path, in words, where it is no file that can be read from any place in it."""
+"""Checks that a path is a regular file, which can be read twice and from any place in it."""
 
 import os
 import stat
@@ -13,10 +13,10 @@ _KINDS = (
 
 
 def check_regular(path: str) -> None:
-    """Raises ValueError where a path is a pipe, a socket or a device, which have no end or cannot
-    be read twice, or no path at all.
+    """Raises ValueError for a name that is no path, and for pipes, sockets and devices, which have
+    no end or cannot be read twice.
 
-    What does not exist passes, and so do folders: what they are for says whether they will do.
+    A missing file and a folder pass: their user knows whether they are allowed.
     """
     if not path.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in path):
         raise ValueError(
@@ -28,7 +28,7 @@ def check_regular(path: str) -> None:
         raise ValueError(f"{path!r} is no path ({error}).") from error
     except OSError as error:
         if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
-            raise ValueError(f"{path!r} cannot be looked at ({error.strerror}).") from error
+            raise ValueError(f"{path!r} cannot be examined ({error.strerror}).") from error
         return
     for is_kind, words in _KINDS:
         if is_kind(mode):
@@ -38,9 +38,15 @@ def check_regular(path: str) -> None:
 
 
 def check_file(path: str, wanted: str = "file") -> None:
-    """Raises ValueError, saying what stands there instead, where a path is no regular file.
+    """Raises ValueError, naming what is there instead, if a path is not a regular file.
 
-    wanted: what it is to be, in words.
+    Args:
+      path: the path.
+      wanted: the kind of file that is needed, in words.
+    Example:
+      >>> check_file("/", "sound file")
+      Traceback (most recent call last):
+      ValueError: '/' is a directory; a sound file is needed.
     """
     check_regular(path)
     if os.path.isdir(path):

@@ -1,5 +1,5 @@
-"""Single precision whatever `jax_enable_x64` says: what is fitted, optimised and judged here is
-float32 throughout."""
+"""Single precision, whatever `jax_enable_x64` is set to: everything is fitted, optimised and judged
+in float32."""
 
 import functools
 from collections.abc import Callable
@@ -9,12 +9,20 @@ import jax
 
 
 def single(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, run without double precision."""
+    """Returns the function, run without double precision.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> with jax.enable_x64(True):
+      ...     single(jnp.zeros)(2).dtype
+      dtype('float32')
+    """
 
     @functools.wraps(function)
     def run(*arguments, **options):
-        # Not where it is off already: compiled programs go by how it was switched off.
-        if not jax.config.jax_enable_x64:
+        # Not switched where it is off already: compiled programs depend on how it was switched.
+        # JAX defines the attribute at run time.
+        if not jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
             return function(*arguments, **options)
         with jax.enable_x64(False):
             return function(*arguments, **options)

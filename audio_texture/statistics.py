@@ -1,9 +1,10 @@
-"""What is matched: statistics of features over time, and distances between them.
+"""Statistics of features over time, and distances between them.
 
-T frames, C features. Features [..., C] with several axes of positions (a 2-D network's frames and bins) stand for [T, C]
-with every position a frame.
+T frames, C features. Features [..., C] with several axes of positions (the frames and bins of a 2-D
+network) stand for [T, C] with every position a frame.
 """
 
+import functools
 from collections.abc import Sequence
 
 import jax
@@ -13,21 +14,37 @@ import scipy.fft
 
 
 def gram(features: jax.Array) -> jax.Array:
-    """Mean over frames of the products of all pairs of features: [T, C] -> [C, C]. The order of frames does not matter.
+    """Returns the mean over frames of the products of all pairs of features: [T, C] -> [C, C].
 
-    Gatys, Ecker & Bethge 2015, Eq. 2, divided by the number of frames so that sounds of other lengths can be compared.
+    Gatys, Ecker & Bethge 2015, Eq. 2, divided by the number of frames, so that sounds of different
+    lengths can be compared. The order of frames does not matter.
+
+    Example:
+      >>> gram(jnp.array([[1.0, 2.0], [3.0, 0.0]])).tolist()
+      [[5.0, 1.0], [1.0, 2.0]]
     """
     features = _by_position(features)
     return jnp.matmul(features.T, features, precision=jax.lax.Precision.HIGHEST) / features.shape[0]
 
 
 def gram_distance(x_gram: jax.Array, y_gram: jax.Array) -> jax.Array:
-    """Mean squared difference of two Grams [C, C]: the authors' style loss without its weight."""
+    """Returns the mean squared difference of two Grams [C, C]: the authors' style loss without its
+    weight.
+
+    Example:
+      >>> float(gram_distance(jnp.eye(2), jnp.zeros((2, 2))))
+      0.5
+    """
     return jnp.mean((x_gram - y_gram) ** 2)
 
 
 def feature_kernel(x: jax.Array, y: jax.Array) -> jax.Array:
-    """Mean product over features of every frame of x with every frame of y: [Tx, C], [Ty, C] -> [Tx, Ty]."""
+    """Returns the mean product over features of each pair of frames: [Tx, C], [Ty, C] -> [Tx, Ty].
+
+    Example:
+      >>> feature_kernel(jnp.array([[1.0, 3.0]]), jnp.eye(2)).tolist()
+      [[0.5, 1.5]]
+    """
     return (
         jnp.matmul(_by_position(x), _by_position(y).T, precision=jax.lax.Precision.HIGHEST)
         / x.shape[-1]
@@ -39,43 +56,70 @@ def _by_position(features: jax.Array) -> jax.Array:
 
 
 def kernel_gram_size(kernel: jax.Array) -> jax.Array:
-    """Mean square of a Gram, from the frames' kernel alone: mean_cc' G_cc'^2 = mean_tt' k(t, t')^2."""
+    """Returns the mean square of a Gram from the frames' kernel [T, T] alone:
+    mean_cc' G_cc'^2 = mean_tt' k(t, t')^2.
+
+    Example:
+      >>> float(kernel_gram_size(jnp.eye(2)))
+      0.5
+    """
     return jnp.mean(kernel**2)
 
 
 def kernel_gram_distance(
     x_kernel: jax.Array, cross_kernel: jax.Array, y_size: jax.Array
 ) -> jax.Array:
-    """`gram_distance` without the Grams: a maximum mean discrepancy with the kernel k^2 (Li et al., IJCAI 2017).
+    """Returns `gram_distance` without the Grams: a maximum mean discrepancy with the kernel k^2 (Li
+    et al., IJCAI 2017).
 
-    mean_cc' (G^x - G^y)^2 = mean_tt' k(x_t, x_t')^2 - 2 mean_tt' k(x_t, y_t')^2 + mean_tt' k(y_t, y_t')^2
+    mean_cc' (G^x - G^y)^2
+        = mean_tt' k(x_t, x_t')^2 - 2 mean_tt' k(x_t, y_t')^2 + mean_tt' k(y_t, y_t')^2
 
-    With `feature_kernel` it equals `gram_distance` and is cheaper where frames are fewer than features; with the kernels
-    of infinite_width.py it is the only form there is.
+    With `feature_kernel` it equals `gram_distance` and is cheaper if there are fewer frames than
+    features. For the kernels of infinite_width.py this is the only form.
 
     Args:
-      x_kernel: [Tx, Tx]. cross_kernel: [Tx, Ty]. y_size: `kernel_gram_size` of the target.
+      x_kernel: [Tx, Tx].
+      cross_kernel: [Tx, Ty].
+      y_size: `kernel_gram_size` of the target.
+    Example:
+      >>> x, y = jnp.array([[1.0, 2.0]]), jnp.array([[0.0, 1.0]])
+      >>> y_size = kernel_gram_size(feature_kernel(y, y))
+      >>> float(kernel_gram_distance(feature_kernel(x, x), feature_kernel(x, y), y_size))
+      4.5
+      >>> float(gram_distance(gram(x), gram(y)))
+      4.5
     """
     return kernel_gram_size(x_kernel) - 2 * jnp.mean(cross_kernel**2) + y_size
 
 
 def frames_are_cheaper(x_frames: int, y_frames: int, features: int) -> bool:
-    """Whether T x T products cost less than Grams: multiplications of the forward pass, and so of the gradient."""
+    """Says whether products of frames take fewer multiplications than Grams, forward and backward.
+
+    Example:
+      >>> frames_are_cheaper(10, 10, features=100), frames_are_cheaper(100, 100, features=10)
+      (True, False)
+    """
     return x_frames * (x_frames + y_frames) < features * (x_frames + features)
 
 
 def autocorrelation(x: jax.Array, lags: int) -> jax.Array:
-    """mean_t x_t x_{t + lag}, for lags from 1: [T, ...] -> [lags, ...]. Not circular; no mean is taken off."""
+    """Returns mean_t x_t x_{t + lag} for lags from 1: [T, ...] -> [lags, ...].
+
+    It is not circular, and no mean is subtracted. Raises ValueError for lags out of range.
+
+    Example:
+      >>> np.round(np.array(autocorrelation(jnp.array([1.0, 2.0, 3.0]), 2)), 3).tolist()
+      [4.0, 3.0]
+    """
     frames = len(x)
     if not 1 <= lags < frames:
         raise ValueError(f"lags must be from 1 to below the {frames} frames, got {lags}.")
-    # Zeros as long as the longest lag keep the end from meeting the beginning.
-    spectrum = jnp.fft.rfft(x, scipy.fft.next_fast_len(frames + lags, real=True), axis=0)
-    products = jnp.fft.irfft(
-        jnp.real(spectrum) ** 2 + jnp.imag(spectrum) ** 2,
-        scipy.fft.next_fast_len(frames + lags, real=True),
-        axis=0,
-    )
+    # Padded with as many zeros as the longest lag, so that the end does not meet the beginning.
+    length = scipy.fft.next_fast_len(frames + lags, real=True)
+    spectrum = jnp.fft.rfft(x, length, axis=0)
+    powers = jnp.real(spectrum) ** 2 + jnp.imag(spectrum) ** 2
+    products = jnp.fft.irfft(powers, length, axis=0)
     counts = frames - np.arange(1, lags + 1, dtype=np.float32)
     return products[1 : lags + 1] / counts.reshape((-1,) + (1,) * (x.ndim - 1))
 
@@ -83,27 +127,34 @@ def autocorrelation(x: jax.Array, lags: int) -> jax.Array:
 def sorted_projections(
     x: jax.Array, directions: Sequence[np.ndarray], *, quantiles: int = 200
 ) -> jax.Array:
-    """Quantiles of patches along directions, whose mean squared differences are a sliced 2-Wasserstein distance.
+    """Returns quantiles of patches along directions; their mean squared differences are a sliced
+    2-Wasserstein distance.
 
     Args:
       x: [T, F].
-      directions: for patches of each of W widths in frames [width * F, S], of unit length, frame after frame.
-      quantiles: how many, so that sounds of other lengths can be compared.
+      directions: for patches of each of W widths in frames [width * F, S], of unit length, frame
+        after frame.
+      quantiles: how many, so that sounds of different lengths can be compared.
     Returns:
       [W, S, quantiles].
+    Example:
+      >>> x = jnp.array([[3.0], [1.0], [2.0]])
+      >>> sorted_projections(x, [np.ones((1, 1), np.float32)], quantiles=3).tolist()
+      [[[1.0, 2.0, 3.0]]]
     """
     counts = [len(x) - len(along) // x.shape[1] + 1 for along in directions]
-    found = [
+    projections = [
         along.T @ _patches(x, len(x) - count + 1).T
         for along, count in zip(directions, counts, strict=True)
     ]
-    # Side by side, for one sort: above all of its patches a width has places that no quantile takes.
-    filled = [
-        jnp.pad(values, ((0, 0), (0, len(x) - count)), constant_values=_ABOVE_ALL)
-        for values, count in zip(found, counts, strict=True)
+    # Padded to one length, for one sort: the padding sorts behind all patches, where no quantile
+    # looks.
+    padded = [
+        jnp.pad(values, ((0, 0), (0, len(x) - count)), constant_values=_PAD_VALUE)
+        for values, count in zip(projections, counts, strict=True)
     ]
     return jnp.matmul(
-        ascending(jnp.stack(filled)),
+        sort(jnp.stack(padded)),
         _quantile_weights(np.array(counts), len(x), quantiles),
         precision=jax.lax.Precision.HIGHEST,
     )
@@ -112,86 +163,109 @@ def sorted_projections(
 def sorted_patches(
     x: np.ndarray, directions: np.ndarray, *, step: int = 1, quantiles: int = 0
 ) -> np.ndarray:
-    """As `sorted_projections`, of one width and in NumPy, for what has no gradient.
+    """Returns what `sorted_projections` does for one width, in NumPy, where no gradient is needed.
 
     Args:
-      x: [T, F]. directions: [width * F, S], frame after frame.
+      x: [T, F].
+      directions: [width * F, S], frame after frame.
       step: from patch to patch, in frames.
-      quantiles: how many; 0 is every patch.
+      quantiles: how many; 0 returns the value of every patch.
     Returns:
-      [quantiles, S] or [1 + (T - width) // step, S], rising.
+      [quantiles, S] or [1 + (T - width) // step, S], ascending.
+    Example:
+      >>> sorted_patches(np.array([[3.0], [1.0], [2.0]]), np.ones((2, 1))).tolist()
+      [[3.0], [4.0]]
     """
     width = len(directions) // x.shape[1]
     count = 1 + (len(x) - width) // step
-    # Frame by frame: patches side by side would be `width` times as much memory.
-    found = sum(
+    # Summed over the frames of a patch: patches side by side take `width` times as much memory.
+    products = (
         x[i : i + 1 + (count - 1) * step : step] @ of_frame
         for i, of_frame in enumerate(directions.reshape(width, x.shape[1], -1))
     )
-    found.sort(axis=0)
+    values = functools.reduce(np.add, products)
+    values.sort(axis=0)
     if not quantiles:
-        return found
-    places = np.clip((np.arange(quantiles) + 0.5) / quantiles * len(found) - 0.5, 0, len(found) - 1)
+        return values
+    last = len(values) - 1
+    places = np.clip((np.arange(quantiles) + 0.5) / quantiles * len(values) - 0.5, 0, last)
     below = places.astype(int)
     share = (places - below)[:, None]
-    return (1 - share) * found[below] + share * found[np.minimum(below + 1, len(found) - 1)]
+    return (1 - share) * values[below] + share * values[np.minimum(below + 1, last)]
 
 
 @jax.custom_vjp
-def ascending(x: jax.Array) -> jax.Array:
-    """float32 values sorted along the last axis; of equal ones each has the slope midway between that of the first and of the last.
+def sort(x: jax.Array) -> jax.Array:
+    """Returns float32 values in ascending order along the last axis.
 
-    On a CPU XLA takes five times as long to sort floats as integers, and for a gradient sorts indices along with them.
+    XLA on a CPU takes five times as long to sort floats as integers, and for a gradient it sorts
+    indices too. The gradient of equal values is the mean of those of the first and the last of
+    their places.
+
+    Example:
+      >>> sort(jnp.array([2.0, -1.0, 0.5])).tolist()
+      [-1.0, 0.5, 2.0]
     """
-    # Bits of floats are in the order of integers, but for those of negative ones, which are in the opposite order.
-    swapped = lambda bits: bits ^ ((bits >> 31) & 0x7FFFFFFF)
-    bits = jax.lax.sort(swapped(jax.lax.bitcast_convert_type(x, jnp.int32)))
-    return jax.lax.bitcast_convert_type(swapped(bits), jnp.float32)
+    bits = jax.lax.sort(_flip_negative(jax.lax.bitcast_convert_type(x, jnp.int32)))
+    return jax.lax.bitcast_convert_type(_flip_negative(bits), jnp.float32)
 
 
-def _ascending_backward(values, cotangent):
-    x, found = values
+def _flip_negative(bits: jax.Array) -> jax.Array:
+    """Maps the bits of floats to integers of the same order, and back: the bits of negative floats
+    are in the opposite order.
+    """
+    return bits ^ ((bits >> 31) & 0x7FFFFFFF)
 
-    def of_row(row, found, cotangent):
-        first, last = jnp.searchsorted(found, row), jnp.searchsorted(found, row, side="right") - 1
-        # A NaN stands nowhere; the loss is one by then.
+
+def _sort_forward(x):
+    return sort(x), (x, sort(x))
+
+
+def _sort_backward(residuals, cotangent):
+    x, in_order = residuals
+
+    def row_gradient(row, in_order, cotangent):
+        first = jnp.searchsorted(in_order, row)
+        last = jnp.searchsorted(in_order, row, side="right") - 1
+        # A NaN has no place; by then the loss is NaN too.
         return (cotangent[first] + cotangent[jnp.maximum(last, 0)]) / 2
 
-    rows = (leaf.reshape(-1, x.shape[-1]) for leaf in (x, found, cotangent))
-    return (jax.vmap(of_row)(*rows).reshape(x.shape),)
+    rows = (leaf.reshape(-1, x.shape[-1]) for leaf in (x, in_order, cotangent))
+    return (jax.vmap(row_gradient)(*rows).reshape(x.shape),)
 
 
-ascending.defvjp(lambda x: (ascending(x), (x, ascending(x))), _ascending_backward)
+sort.defvjp(_sort_forward, _sort_backward)
 
 
 def _patches(x: jax.Array, width: int) -> jax.Array:
-    """Frames and those after them, side by side: [T, F] -> [T - width + 1, width * F]. By doubling, which is fewer operations, of the gradient too."""
+    """Returns each frame with those after it, side by side: [T, F] -> [T - width + 1, width * F].
+
+    Doubling takes fewer operations, also in the gradient.
+    """
     if width == 1:
         return x
     half = width // 2
     halves = _patches(x, half)
     doubled = jnp.concatenate([halves[: len(halves) - half], halves[half:]], axis=1)
-    return (
-        doubled
-        if width % 2 == 0
-        else jnp.concatenate([doubled[: len(x) - width + 1], x[width - 1 :]], axis=1)
-    )
+    if width % 2 == 0:
+        return doubled
+    return jnp.concatenate([doubled[: len(x) - width + 1], x[width - 1 :]], axis=1)
 
 
-# Finite, as times 0 it must be 0.
-_ABOVE_ALL = 1e30
+# Larger than any feature, but finite, so that it is 0 times the weight 0.
+_PAD_VALUE = 1e30
 
 
 def _quantile_weights(counts: np.ndarray, rows: int, quantiles: int) -> jax.Array:
-    """[W, rows, quantiles] that take quantiles from the first of sorted values, counts [W], by linear interpolation, float32.
+    """Returns the matrix that interpolates quantiles linearly between the first counts [W] of the
+    sorted values. [W, rows, quantiles] float32
 
-    A matrix: which values a quantile lies between is known before them, and a gather has a scatter as its gradient. Worked out
-    where it is used, as a constant it would be 60 MB of the program for ten minutes of sound.
+    It is a matrix because the gradient of a gather would be a scatter. It is computed in the traced
+    program because as a constant it would be 60 MB for ten minutes of sound.
     """
     counts = counts[:, None]
-    places = np.clip((np.arange(quantiles) + 0.5) / quantiles * counts - 0.5, 0, counts - 1)[
-        :, None
-    ]
+    places = np.clip((np.arange(quantiles) + 0.5) / quantiles * counts - 0.5, 0, counts - 1)
+    places = places[:, None]
     below = np.floor(places).astype(np.int32)
     share, index = (places - below).astype(np.float32), jnp.arange(rows)[None, :, None]
     return jnp.where(index == below, 1 - share, 0.0) + jnp.where(index == below + 1, share, 0.0)
@@ -199,15 +273,25 @@ def _quantile_weights(counts: np.ndarray, rows: int, quantiles: int) -> jax.Arra
 
 @jax.custom_vjp
 def nuclear_norm(x: jax.Array) -> jax.Array:
-    """Sum of the singular values of [M, N]."""
+    """Returns the sum of the singular values of a matrix [M, N].
+
+    Example:
+      >>> float(nuclear_norm(jnp.diag(jnp.array([1.0, 2.0]))))
+      3.0
+    """
     return jnp.sum(jnp.linalg.svd(x, compute_uv=False))
 
 
 def _nuclear_norm_forward(x):
     left, values, right = jnp.linalg.svd(x, full_matrices=False)
-    # The subgradient of least norm: directions without any size have none. That of the SVD itself divides by gaps.
+    # The subgradient of least norm, which is 0 along directions of size 0. The gradient of the SVD
+    # divides by the gaps between singular values.
     polar = (left * (values > 1e-6 * values[0])[None]) @ right
     return jnp.sum(values), polar
 
 
-nuclear_norm.defvjp(_nuclear_norm_forward, lambda polar, cotangent: (cotangent * polar,))
+def _nuclear_norm_backward(polar, cotangent):
+    return (cotangent * polar,)
+
+
+nuclear_norm.defvjp(_nuclear_norm_forward, _nuclear_norm_backward)

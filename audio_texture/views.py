@@ -6,7 +6,9 @@ channels. Streams have an axis of their own, [T, S, F]: what slides along freque
 from one stream into the next.
 """
 
+import dataclasses
 import functools
+import re
 from typing import Any
 
 import jax
@@ -14,7 +16,136 @@ import jax.numpy as jnp
 import numpy as np
 
 from audio_texture import constant_q, spectrogram
-from audio_texture.recipes import View
+from audio_texture.errors import ChoiceError
+
+# What a view's rows are spaced by: equally, in mels, or by their logarithm, as rows of an STFT or of a constant-Q transform.
+SCALES = ("linear", "mel", "log", "cqt")
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """One look at the sound: a spectrogram and the kernel widths of the networks over it.
+
+    Attributes:
+      bands: mel bands; rows an octave of log and cqt; 0 keeps all bins of the transform, and of log every row.
+      widths: frames the kernels span, a network each; (frames, bins) where kernels slide along bins and are not square.
+      window_ms, hop_ms: of the transform, in milliseconds, whatever the rate. Of cqt, whose windows grow towards low
+        frequencies, the longest one.
+      weight: of this view in the style distance.
+      scale: one of SCALES; by default linear where bands is 0, else mel.
+    """
+
+    bands: int
+    widths: tuple[int | tuple[int, int], ...]
+    window_ms: float
+    hop_ms: float
+    weight: float = 1.0
+    scale: str = ""
+
+    def __post_init__(self):
+        object.__setattr__(self, "scale", self.scale or ("mel" if self.bands else "linear"))
+        if (
+            self.bands < 0
+            or not self.widths
+            or min(np.ravel(width).min() for width in self.widths) < 1
+        ):
+            raise ValueError(
+                f"a view needs bands >= 0 and widths of at least one frame, got {self.bands} and {self.widths}."
+            )
+        if not 0 < self.hop_ms <= self.window_ms / 2:
+            raise ValueError(
+                f"a view's hop must be above 0 and at most half its window of {self.window_ms:g} ms, got {self.hop_ms:g} ms."
+            )
+        if not self.weight > 0:
+            raise ValueError(f"a view's weight must be above 0, got {self.weight:g}.")
+        if (
+            self.scale not in SCALES
+            or (self.scale == "linear" and self.bands)
+            or (self.scale in ("mel", "cqt") and not self.bands)
+        ):
+            raise ValueError(
+                f"a view's scale must be linear or log without bands, or mel, log or cqt with a number of them, got {self.scale} and {self.bands}."
+            )
+
+    def sizes(self, sample_rate: int) -> dict[str, int]:
+        """n_fft and hop_length in samples; n_fft is even, as phase recovery and fast transforms want it."""
+        n_fft = 2 * max(1, round(self.window_ms * sample_rate / 2000))
+        return {
+            "n_fft": n_fft,
+            "hop_length": min(max(1, round(self.hop_ms * sample_rate / 1000)), n_fft // 2),
+        }
+
+    def milliseconds(self, frames: int, sample_rate: int) -> float:
+        """What so many frames see, from the first window's beginning to the last one's end; of cqt the hops alone, as most windows are shorter."""
+        sizes = self.sizes(sample_rate)
+        window = sizes["hop_length" if self.scale == "cqt" else "n_fft"]
+        return 1000 * ((frames - 1) * sizes["hop_length"] + window) / sample_rate
+
+    def rows_in(self, amount: float, unit: str, sample_rate: int) -> float:
+        """How many rows make so many "hz" or "oct". Mel bands are hertz below 1 kHz and octaves above. ValueError where rows are of neither."""
+        if self.scale == "mel":
+            mels = float(
+                spectrogram.hz_to_mel(np.array(1000 * 2**amount)) - 15
+                if unit == "oct"
+                else spectrogram.hz_to_mel(np.array(500.0)) * amount / 500
+            )
+            return mels * (self.bands + 1) / float(spectrogram.hz_to_mel(np.array(sample_rate / 2)))
+        if (unit == "oct") == (self.scale == "linear"):
+            raise ValueError(
+                f"{amount:g}{unit}: rows of a view of {self.scale} scale are {'hertz' if self.scale == 'linear' else 'octaves'} apart."
+            )
+        n_fft = self.sizes(sample_rate)["n_fft"]
+        if unit == "hz":
+            return amount * n_fft / sample_rate
+        # Every row of the log map: neighbours are a bin apart at the top.
+        return amount * (self.bands or np.log(2) * (n_fft // 2 + 1))
+
+    def height(self, rows: int, sample_rate: int) -> str:
+        """What so many rows span, in Hz or octaves, for humans."""
+        unit = {"linear": "hz", "mel": "hz"}.get(self.scale, "oct")
+        return f"{rows / self.rows_in(1.0, unit, sample_rate):.3g} {'Hz' if unit == 'hz' else 'octaves'}"
+
+    @classmethod
+    def parse(cls, text: str) -> "View":
+        """`bins@32/8:1,3` or `mel24@32/8:2,8,16*0.5`: bands @ window / hop in ms : widths in frames, or frames x bins, * weight.
+
+        In the place of bins: mel24 (bands in all), log or log90 (every row, or so many an octave), cqt24 (an octave).
+        """
+        found = re.fullmatch(
+            r"(bins|mel(?=\d)|log|cqt(?=\d))((?<!bins)\d+)?@([\d.e+-]+)/([\d.e+-]+):([\dx,]+)(?:\*([\d.e+-]+))?",
+            text.strip(),
+        )
+        if not found:
+            raise ValueError(
+                f"view {text!r} must look like bins@32/8:1,3 or mel24@32/8:2,8,16*0.5."
+            )
+        scale, bands, window, hop, widths, weight = found.groups()
+        try:
+            sizes = tuple(
+                tuple(map(int, width.split("x", 1))) if "x" in width else int(width)
+                for width in widths.split(",")
+            )
+            return cls(
+                int(bands or 0),
+                sizes,
+                float(window),
+                float(hop),
+                float(weight or 1),
+                "linear" if scale == "bins" else scale,
+            )
+        except ValueError as error:
+            raise ValueError(f"view {text!r}: {error}") from error
+
+    def __str__(self) -> str:
+        rows = f"{'bins' if self.scale == 'linear' else self.scale}{self.bands or ''}"
+        widths = ",".join(
+            "x".join(map(str, width)) if isinstance(width, tuple) else str(width)
+            for width in self.widths
+        )
+        return f"{rows}@{self.window_ms!r}/{self.hop_ms!r}:{widths}" + (
+            f"*{self.weight!r}" if self.weight != 1 else ""
+        )
+
 
 # Of constant-Q rows: a sinusoid then has the magnitude that it has in the STFT of 1024 the fixed compression is for.
 CONSTANT_Q_GAIN = 256
@@ -154,3 +285,15 @@ def _banded(magnitude: jax.Array, view: View, rate: int) -> jax.Array:
         # As the authors, on compressed values; between bins the interpolation passes below zero.
         return spectrogram.expand(spectrogram.compress(magnitude) @ log_map(view, rate).forward)
     return magnitude @ spectrogram.mel_filters(rate, view.sizes(rate)["n_fft"], view.bands)
+
+
+def parse_frequency(text: str) -> tuple[float, str]:
+    """Reads a frequency scale: 200hz -> (200.0, "hz"), 0.5oct -> (0.5, "oct")."""
+    match = re.fullmatch(r"(\d+\.?\d*|\.\d+)(hz|oct)", text.strip().lower())
+    if not match or not float(match[1]) > 0:
+        raise ChoiceError(
+            f"frequency_scale must be hertz or octaves above 0, such as 200hz or 0.5oct, got "
+            f"{text!r}.",
+            field="frequency_scale",
+        )
+    return float(match[1]), match[2]

@@ -1,11 +1,12 @@
-"""A random walk through a recording: in its order for a while, then on from another moment that looks alike.
+"""A random walk through a recording: a run of frames in order, then a jump to a similar frame.
 
-What textures start from. An optimiser moves levels, not events: ticks that begin at the wrong moments stay there, and what a
-start of plain noise lacks in rhythm the best statistic cannot give it. A walk has every event whole and the period of
-what is periodic, in an order of its own. After the video textures of Schoedl, Szeliski, Salesin & Essa 2000, whose jumps
-lead, as these do, between moments with like neighbourhoods.
+Textures start from such a walk. An optimiser changes levels, not events: ticks that begin at the
+wrong times stay there, and no statistic gives a start of plain noise the rhythm that it lacks. A
+walk keeps every event whole and the period of what is periodic, in an order of its own. The method
+follows the video textures of Schoedl, Szeliski, Salesin & Essa 2000, whose jumps also lead between
+frames with similar neighbourhoods.
 
-R moments, P places to jump between (every `stride`th moment), D features.
+T frames, P places to jump between (every `stride`-th frame), D features.
 """
 
 from typing import NamedTuple
@@ -15,169 +16,206 @@ import numpy as np
 
 from audio_texture import statistics
 
-# Places at most: their distances make a matrix.
+# Most places to jump between: the distances between all of them make a matrix.
 MOST_PLACES = 2048
-# Of a jump: how much worse than the best it may be, as a share; what each earlier visit of a place counts beside that.
-TOLERANCE, WEARINESS = 0.1, 12.0
-# Walks of which the likest is taken, of moments in all: of long ones, which are like the recording anyhow, fewer.
+# A jump may be worse than the best one by about this share of the best jump's cost ...
+TOLERANCE = 0.1
+# ... and each earlier visit of a place adds this many such shares to the cost.
+REVISIT_PENALTY = 12.0
+# How many walks are drawn to keep the best, and how many frames they have in all: of long walks,
+# which are like the recording anyway, fewer are drawn.
 DRAWS, FEWEST_DRAWS, MOST_WALKED = 32, 4, 40_000
-# By how many of their stretches; of the patches they are judged by: moments averaged, the share of a stretch that one spans, directions.
+# How walks are judged: by this many stretches, in patches of frames that are averaged by POOLED and
+# span this share of a stretch, along this many random directions.
 MOST_STRETCHES, POOLED, SPANNED, DIRECTIONS = 8, 4, 0.5, 64
 
 
-class Map(NamedTuple):
-    """How ill each jump would fit. costs: [P, P], infinite where no jump leads; 1 is the mean. stride: moments from place to place. features: [R, D], of the recording."""
+class TransitionModel(NamedTuple):
+    """How badly each jump within a recording fits.
+
+    Attributes:
+      costs: [P, P], infinite for forbidden jumps; the mean of the others is 1.
+      stride: frames from one place to the next.
+      features: [T, D], of the recording.
+    """
 
     costs: np.ndarray
     stride: int
     features: np.ndarray
 
     @property
-    def moments(self) -> int:
+    def n_frames(self) -> int:
         return len(self.features)
 
 
-def survey(features: np.ndarray, *, context: int, apart: int) -> Map:
-    """Compares the neighbourhoods of all moments of a recording.
+def fit_transitions(features: np.ndarray, *, context: int, apart: int) -> TransitionModel:
+    """Compares the neighbourhoods of all frames of a recording.
 
     Args:
-      features: [R, D], what moments are compared by.
-      context: moments before and after that make a neighbourhood; at the recording's ends it is one-sided.
-      apart: the shortest jump, in moments.
+      features: [T, D], by which frames are compared.
+      context: frames before and after a frame that make its neighbourhood; at the recording's ends
+        it is one-sided.
+      apart: length of the shortest jump, in frames.
     Returns:
-      The map, whose costs are the mean squared differences of neighbourhoods, 1 for those of any two moments.
+      The model; a cost is the mean squared difference of two neighbourhoods, in units of its mean.
+    Example:
+      >>> model = fit_transitions(np.eye(8)[[0, 1, 2, 3] * 4], context=2, apart=3)
+      >>> model.costs.shape, round(float(model.costs[4, 8]), 3)
+      ((16, 16), 0.0)
     """
     stride = -(-len(features) // MOST_PLACES)
-    seen = np.asarray(features[::stride], np.float32)
-    places = len(seen)
+    at_places = np.asarray(features[::stride], np.float32)
+    places = len(at_places)
     context = max(1, min(context // stride, places // 4))
-    powers = np.sum(seen**2, axis=1)
-    differences = np.maximum(powers[:, None] + powers[None] - 2 * seen @ seen.T, 0)
+    powers = np.sum(at_places**2, axis=1)
+    differences = np.maximum(powers[:, None] + powers[None] - 2 * at_places @ at_places.T, 0)
     costs = np.full_like(differences, np.inf)
     for lag in range(max(1, -(-apart // stride)), places):
         along = np.diagonal(differences, lag)
         running = np.concatenate([[0.0], np.cumsum(along, dtype=np.float64)])
         here = np.arange(len(along))
         first, last = np.maximum(here - context, 0), np.minimum(here + context + 1, len(along))
-        # More than one side of both neighbourhoods must be there.
+        # More than one side of both neighbourhoods must exist.
         mean = np.where(
             last - first > context, (running[last] - running[first]) / (last - first), np.inf
         )
         costs[here, here + lag] = costs[here + lag, here] = mean
     finite = np.isfinite(costs)
-    return Map(
-        costs / np.maximum(np.mean(costs[finite]), np.finfo(np.float32).tiny)
-        if np.any(finite)
-        else costs,
-        stride,
-        features,
-    )
+    if np.any(finite):
+        costs = costs / np.maximum(np.mean(costs[finite]), np.finfo(np.float32).tiny)
+    return TransitionModel(costs, stride, features)
 
 
-def wander(
-    key: jax.Array, where: Map, length: int, *, piece: float, first: int | None = None
+def sample_path(
+    key: jax.Array, model: TransitionModel, length: int, *, piece: float, first: int | None = None
 ) -> np.ndarray:
-    """Moments one after the other: a walk of a length, from `first`, or else a moment that looks like the recording's beginning. [length] int.
+    """Draws a walk: the recording's frames in the order in which they are played.
 
-    After pieces of random lengths (geometric, of mean `piece` moments), and at the recording's end, the walk jumps to a place that fits nearly best and was
-    seldom passed before.
+    The walk follows the recording for pieces of random lengths. After a piece, and at the
+    recording's end, it jumps to a place that fits nearly best and was seldom visited before.
+
+    Args:
+      key: random key.
+      model: of `fit_transitions`.
+      length: of the walk, in frames.
+      piece: mean length of a piece, in frames; the lengths are geometrically distributed.
+      first: frame to begin with; None draws a frame that looks like the recording's beginning.
+    Returns:
+      [length] int, frame numbers.
+    Example:
+      >>> model = fit_transitions(np.eye(8)[[0, 1, 2, 3] * 4], context=2, apart=3)
+      >>> sample_path(jax.random.key(0), model, 5, piece=100.0, first=4).tolist()
+      [4, 5, 6, 7, 8]
     """
-    return _wander(_draws(key), where, length, piece=piece, first=first)
+    return _sample_path(_generator(key), model, length, piece=piece, first=first)
 
 
-def _draws(key: jax.Array) -> np.random.Generator:
+def _generator(key: jax.Array) -> np.random.Generator:
     return np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
 
 
-def _wander(
-    draws: np.random.Generator, where: Map, length: int, *, piece: float, first: int | None = None
+def _sample_path(
+    rng: np.random.Generator,
+    model: TransitionModel,
+    length: int,
+    *,
+    piece: float,
+    first: int | None = None,
 ) -> np.ndarray:
-    ahead = max(1, min(round(piece / where.stride), len(where.costs) // 4))
-    visits, path = np.zeros(len(where.costs) + ahead), [np.arange(0)]
-    moment, walked = first or 0, 0
+    ahead = max(1, min(round(piece / model.stride), len(model.costs) // 4))
+    visits, path = np.zeros(len(model.costs) + ahead), [np.arange(0)]
+    frame, walked = first or 0, 0
     while walked < length:
         if walked or first is None:
-            moment = _jump(draws, where, moment, visits, ahead)
-        steps = min(
-            int(draws.geometric(1 / max(piece, 1.0))), where.moments - moment, length - walked
-        )
-        path.append(np.arange(moment, moment + steps))
-        np.add.at(visits, path[-1] // where.stride, 1 / where.stride)
-        walked, moment = walked + steps, min(moment + steps, where.moments - 1)
+            frame = _jump(rng, model, frame, visits, ahead)
+        steps = int(rng.geometric(1 / max(piece, 1.0)))
+        steps = min(steps, model.n_frames - frame, length - walked)
+        path.append(np.arange(frame, frame + steps))
+        np.add.at(visits, path[-1] // model.stride, 1 / model.stride)
+        walked, frame = walked + steps, min(frame + steps, model.n_frames - 1)
     return np.concatenate(path)
 
 
-def likest(key: jax.Array, where: Map, length: int, *, piece: float, stretch: int) -> np.ndarray:
-    """Of several walks of a length the one whose stretches are most like the recording's, each by itself. [length] int.
+def sample_best_of_n(
+    key: jax.Array, model: TransitionModel, length: int, *, piece: float, stretch: int
+) -> np.ndarray:
+    """Draws several walks and returns the one whose every stretch is most like the recording's.
 
-    Where in a stretch a period begins, and how loud moments are shared out among stretches, is for chance in one walk, and whatever starts from it keeps
-    that. Likeness is the sliced 1-Wasserstein distance between sets of long patches (Rabin, Peyre, Delon & Bernot 2011), the mean over all pairs of a
-    stretch of the walk and one of the recording.
+    In a single walk, chance decides where in a stretch a period begins and how loud frames are
+    distributed among the stretches, and a texture that starts from the walk keeps both. The measure
+    is the sliced 1-Wasserstein distance between sets of long patches (Rabin, Peyre, Delon & Bernot
+    2011), averaged over all pairs of a stretch of the walk and a stretch of the recording.
 
     Args:
-      piece: see `wander`.
-      stretch: moments; what is shorter is judged as a whole.
+      key: random key.
+      model: of `fit_transitions`.
+      length: of the walk, in frames.
+      piece: see `sample_path`.
+      stretch: frames of a stretch; a shorter walk or recording is judged as a whole.
+    Returns:
+      [length] int, frame numbers.
     """
-    features = where.features
+    features = model.features
     stretch = min(stretch, length, len(features))
     width = int(SPANNED * stretch) // POOLED
     if width < 1:
-        return wander(key, where, length, piece=piece)
+        return sample_path(key, model, length, piece=piece)
+    n_draws = max(FEWEST_DRAWS, min(DRAWS, MOST_WALKED // length))
     paths = [
-        _wander(each, where, length, piece=piece)
-        for each in _draws(key).spawn(max(FEWEST_DRAWS, min(DRAWS, MOST_WALKED // length)))
+        _sample_path(rng, model, length, piece=piece) for rng in _generator(key).spawn(n_draws)
     ]
-    directions = np.random.default_rng(0).standard_normal(
-        (width * features.shape[1], DIRECTIONS)
-    ) / np.sqrt(width * features.shape[1])
+    size = width * features.shape[1]
+    directions = np.random.default_rng(0).standard_normal((size, DIRECTIONS)) / np.sqrt(size)
 
-    def stretches(moments):
-        """Sorted projections of the patches of each stretch."""
-        starts = np.linspace(
-            0, len(moments) - stretch, min(MOST_STRETCHES, max(1, round(len(moments) / stretch)))
-        ).astype(int)
-        return [
-            statistics.sorted_patches(_pooled(moments[start : start + stretch]), directions)
-            for start in starts
-        ]
+    def project_stretches(frames):
+        """Returns the sorted projections of the patches of each stretch."""
+        n_stretches = min(MOST_STRETCHES, max(1, round(len(frames) / stretch)))
+        starts = np.linspace(0, len(frames) - stretch, n_stretches).astype(int)
+        pooled = [_pool(frames[start : start + stretch]) for start in starts]
+        return [statistics.sorted_patches(patches, directions) for patches in pooled]
 
-    own = stretches(features)
-    unlikeness = lambda path: np.mean(
-        [np.mean(np.abs(found - wanted)) for found in stretches(features[path]) for wanted in own]
-    )
-    return min(paths, key=unlikeness)
+    reference = project_stretches(features)
+
+    def path_distance(path):
+        stretches = project_stretches(features[path])
+        return np.mean([np.mean(np.abs(x - y)) for x in stretches for y in reference])
+
+    return min(paths, key=path_distance)
 
 
-def _pooled(moments: np.ndarray) -> np.ndarray:
-    return (
-        moments[: len(moments) // POOLED * POOLED]
-        .reshape(-1, POOLED, moments.shape[1])
-        .mean(axis=1)
-    )
+def _pool(features: np.ndarray) -> np.ndarray:
+    """Returns means of POOLED frames: [T, D] -> [T // POOLED, D]."""
+    whole = features[: len(features) // POOLED * POOLED]
+    return whole.reshape(-1, POOLED, features.shape[1]).mean(axis=1)
 
 
-def led_to(path: np.ndarray, before: int) -> np.ndarray:
-    """A walk and so many moments before it, in the recording's order as far as there are any."""
+def prepend_lead_in(path: np.ndarray, before: int) -> np.ndarray:
+    """Returns a walk with the recording's `before` frames that lead to it; its first frame repeats
+    where the recording has none.
+
+    Example:
+      >>> prepend_lead_in(np.array([2, 3]), 4).tolist()
+      [0, 0, 0, 1, 2, 3]
+    """
     return np.concatenate([np.maximum(path[0] - np.arange(before, 0, -1), 0), path])
 
 
 def _jump(
-    draws: np.random.Generator, where: Map, moment: int, visits: np.ndarray, ahead: int
+    rng: np.random.Generator, model: TransitionModel, frame: int, visits: np.ndarray, ahead: int
 ) -> int:
-    """A moment to go on from in the place of this one."""
-    place, within = divmod(moment, where.stride)
-    costs = where.costs[place].astype(np.float64)
-    # The best of their surroundings alone, lest periods shift by a little with every jump; none so near the end that the next jump is forced.
-    best = np.r_[True, costs[1:] <= costs[:-1]] & np.r_[costs[:-1] <= costs[1:], True]
-    allowed = best & np.isfinite(costs) & (np.arange(len(costs)) < len(costs) - ahead)
+    """Draws a frame to continue from in place of this one."""
+    place, within = divmod(frame, model.stride)
+    costs = model.costs[place].astype(np.float64)
+    # Only local minima: periods would otherwise shift a little with every jump. None is so near the
+    # end that the next jump is forced.
+    is_minimum = np.r_[True, costs[1:] <= costs[:-1]] & np.r_[costs[:-1] <= costs[1:], True]
+    allowed = is_minimum & np.isfinite(costs) & (np.arange(len(costs)) < len(costs) - ahead)
     if not np.any(allowed):
-        return int(draws.integers(0, max(1, where.moments - ahead * where.stride)))
-    passed = np.cumsum(np.r_[0.0, visits])
-    passed = (passed[ahead:] - passed[:-ahead])[: len(costs)] / ahead
-    ranked = (
-        costs / max(np.min(costs[allowed]), np.finfo(np.float32).tiny) / TOLERANCE
-        + WEARINESS * passed
-    )
+        return int(rng.integers(0, max(1, model.n_frames - ahead * model.stride)))
+    visited = np.cumsum(np.r_[0.0, visits])
+    visited = (visited[ahead:] - visited[:-ahead])[: len(costs)] / ahead
+    best = max(np.min(costs[allowed]), np.finfo(np.float32).tiny)
+    ranked = costs / best / TOLERANCE + REVISIT_PENALTY * visited
     ranked[~allowed] = np.inf
-    place = int(np.argmin(ranked + draws.gumbel(size=len(costs))))
-    return min(place * where.stride + within, where.moments - 1)
+    place = int(np.argmin(ranked + rng.gumbel(size=len(costs))))
+    return min(place * model.stride + within, model.n_frames - 1)

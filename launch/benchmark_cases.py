@@ -17,10 +17,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from audio_texture import infinite_width, objective, phase, sounds, spectrogram
+from audio_texture import combinators, infinite_width, losses, phase, sounds, spectrogram
 from audio_texture.layer import Layer
 
-FRAMES, BINS, LAYERS = 431, 513, (Layer(width=11, filters=4096),)
+FRAMES, BINS, LAYERS = 431, 513, (Layer(kernel_size=11, filters=4096),)
 
 
 def _measure_times(function: Callable, *arguments) -> tuple[float, float]:
@@ -53,7 +53,7 @@ def style_distance(name: str) -> dict[str, Any]:
         compile_s, run_ms = _measure_times(matmuls, x, y)
     else:
         if name == "closed-form":
-            style = objective.infinite_gram([LAYERS])
+            style = losses.infinite_gram([LAYERS])
         else:
             from audio_texture import networks
 
@@ -63,11 +63,11 @@ def style_distance(name: str) -> dict[str, Any]:
                 layers: Any = net.apply(weights, x)
                 return {"relu_1": layers["relu_1"]}
 
-            style = objective.of_network(
+            style = combinators.of_network(
                 net.init,
                 features,
                 jax.random.key(1),
-                objective.gram(form={"explicit": "direct", "frames": "frames"}[name]),
+                losses.gram(form={"explicit": "direct", "frames": "frames"}[name]),
             )
         target = jax.jit(style.fit)(y)
         compile_s, run_ms = _measure_times(

@@ -7,9 +7,9 @@ own may have no effect. given: everywhere the names of the flags on the command 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from audio_texture import choices, recipes
+from audio_texture import effects, recipes
 from launch.errors import UserError
-from launch.flags import base_recipe, choice_of, recipe_flags, with_choices
+from launch.flags import base_recipe, recipe_flags
 from launch.inputs import EMBEDDED
 
 
@@ -68,17 +68,17 @@ def useless_recipe_flags(
       values: of all flags.
       recipe: that the flags make.
       names: of the flags to judge.
-      program: which runs the recipe, as of `choices.without_effect`.
+      program: which runs the recipe, as of `effects.without_effect`.
       mixed: whether several sounds share all frequencies.
     """
-    reasons = choices.without_effect(recipe, names, program=program, mixed=mixed)
+    reasons = effects.without_effect(recipe, names, program=program, mixed=mixed)
     base = base_recipe(values, task=recipe.task) if reasons else recipe
 
     def is_needed(name):
         if name == "seed":
             return False
         try:
-            with_choices(recipe, **{name: choice_of(base, name)})
+            recipe.replace(**{name: base.choice(name)})
         except ValueError:
             return True
         return False

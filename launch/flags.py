@@ -1,21 +1,15 @@
-"""Flags that several programs share, and the recipe that they describe.
+"""Flags that several programs share, and the recipe that they describe."""
 
-The functions that read the fields of a recipe's choices are all here.
-"""
-
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from audio_texture import recipes, sounds, synthesis
+from audio_texture import config, recipes, sounds
 from launch.errors import Finished, UserError, naming_flag, one_line
 from launch.flag_set import FlagSet
 from launch.inputs import EMBEDDED
 from launch.messages import show
 
 CROSSOVER_HZ = ("1000",)
-# Fields of a recipe that are no choices of a user's.
-FIXED = ("name", "summary", "task")
 
 # Flags of the sounds in a mixture and of how they are mixed.
 OF_MIXTURE = (
@@ -29,23 +23,9 @@ OF_MIXTURE = (
 )
 
 
-def _choices() -> list[dataclasses.Field]:
-    return [field for field in dataclasses.fields(recipes.Recipe) if field.name not in FIXED]
-
-
 def recipe_flags() -> tuple[str, ...]:
     """The names of --recipe and of the flags for a recipe's choices."""
-    return ("recipe", *(choice.name for choice in _choices()))
-
-
-def choice_of(recipe: recipes.Recipe, name: str) -> Any:
-    """The value that a recipe has for a choice."""
-    return getattr(recipe, name)
-
-
-def with_choices(recipe: recipes.Recipe, **changes: Any) -> recipes.Recipe:
-    """The recipe with other values for some choices. ValueError where they do not go together."""
-    return dataclasses.replace(recipe, **changes)
+    return ("recipe", *config.CHOICES)
 
 
 def define_recipe_flags(
@@ -59,26 +39,22 @@ def define_recipe_flags(
       several: choices that take several values, which make several results.
     """
     flag_set.define_string("recipe", default, "Named choices to start from; 'help' lists them.")
-    for choice in _choices():
-        name, options = choice.name, choice.metadata["options"]
-        text = choice.metadata["help"] + " Default: the recipe's."
-        kind = choice.type if isinstance(choice.type, str) else choice.type.__name__
+    defined = {
+        bool: flag_set.define_boolean,
+        int: flag_set.define_integer,
+        float: flag_set.define_float,
+    }
+    for name, choice in config.CHOICES.items():
+        text = f"{choice.meaning} Default: the recipe's."
         if name in several:
-            flag_set.define_list(
-                name, None, f"{text} Several, between commas, make several results."
-            )
-        elif options:
-            flag_set.define_enum(name, None, options, text)
+            text += " Several, between commas, make several results."
+            flag_set.define_list(name, None, text)
+        elif choice.options:
+            flag_set.define_enum(name, None, choice.options, text)
         elif name == "weights_file":
             flag_set.define_path(name, None, text, optional=True)
-        elif kind == "bool":
-            flag_set.define_boolean(name, None, text)
-        elif kind == "int":
-            flag_set.define_integer(name, None, text)
-        elif kind == "float":
-            flag_set.define_float(name, None, text)
         else:
-            flag_set.define_string(name, None, text)
+            defined.get(choice.type, flag_set.define_string)(name, None, text)
 
 
 def recipe_from_values(values: Mapping[str, Any], *, task: str = "texture") -> recipes.Recipe:
@@ -93,11 +69,8 @@ def recipe_from_values(values: Mapping[str, Any], *, task: str = "texture") -> r
         for name in recipe_flags()[1:]
         if values.get(name) is not None and not isinstance(values[name], list)
     }
-    for name, value in chosen.items():
-        with naming_flag(name):
-            chosen[name] = recipes.parsed(name, value)
     try:
-        return with_choices(recipe, **chosen)
+        return recipe.replace(**chosen)
     except ValueError as error:
         # The choice that the error is about may be the recipe's own: then a flag that clashes.
         blamed = (getattr(error, "field", ""), *getattr(error, "others", ()))
@@ -125,7 +98,7 @@ def base_recipe(values: Mapping[str, Any], *, task: str) -> recipes.Recipe:
             recipe = recipes.for_transfer(recipe)
     if values["weights_file"]:
         with naming_flag("weights_file"):
-            recipe = synthesis.of_weights(recipe, values["weights_file"])
+            recipe = recipes.from_weights(recipe, values["weights_file"])
     return recipe
 
 

@@ -1,6 +1,5 @@
 """Reads the sounds that a run starts from, and describes how much of each file it uses."""
 
-import dataclasses
 import functools
 import hashlib
 from collections.abc import Callable, Sequence
@@ -9,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from audio_texture import audio, paths, recipes, sounds, synthesis
+from audio_texture import audio, paths, recipes, references, scales, sounds
 from launch.errors import naming_flag
 from launch.messages import hold, hold_notes, say
 
@@ -107,12 +106,12 @@ def reference_check(recipe: recipes.Recipe) -> Callable[[np.ndarray, int, str], 
     """
 
     def check(wave, sample_rate, name):
-        model_sample_rate = synthesis.modelled_rate(recipe, sample_rate)
+        model_sample_rate = references.model_sample_rate(recipe, sample_rate)
         with naming_flag("time_scale"):
-            recipes.at_scales(dataclasses.replace(recipe, frequency_scale=""), model_sample_rate)
+            scales.at_scales(recipe.replace(frequency_scale=""), model_sample_rate)
         with naming_flag("frequency_scale"):
-            recipes.at_scales(recipe, model_sample_rate)
-        synthesis.check_reference(recipe, wave, sample_rate=sample_rate, name=name)
+            scales.at_scales(recipe, model_sample_rate)
+        references.check_reference(recipe, wave, sample_rate=sample_rate, name=name)
 
     return check
 
@@ -125,11 +124,11 @@ def say_scales(asked: recipes.Recipe, fitted: recipes.Recipe, model_sample_rate:
       fitted: the same without kernels that are too long for the inputs.
       model_sample_rate: of the wave that is modelled, in Hz.
     """
-    if fitted.views != recipes.at_scales(asked, model_sample_rate).views:
-        views = " ".join(map(str, fitted.views)) or "none"
+    if fitted.analysis.views != scales.at_scales(asked, model_sample_rate).analysis.views:
+        views = " ".join(map(str, fitted.analysis.views)) or "none"
         say(f"Kernels too long for the input are left out; views: {views}")
-    if fitted.views:
-        say(f"What kernels see: {recipes.scales(fitted, model_sample_rate)}")
+    if fitted.analysis.views:
+        say(f"What kernels see: {scales.describe_scales(fitted, model_sample_rate)}")
 
 
 def describe_use(
@@ -161,8 +160,8 @@ def describe_use(
         )
     rest = length is None or read < length - int(begin * rate)
     limit = f"--{flag}_seconds"
-    if read >= synthesis.LONGEST_SECONDS * rate - 1 and flag:
-        limit += f"; {synthesis.LONGEST_SECONDS:g} s is the longest that can be made"
+    if read >= references.LONGEST_SECONDS * rate - 1 and flag:
+        limit += f"; {references.LONGEST_SECONDS:g} s is the longest that can be made"
     if used < read:
         silence = read - used
         shown = "less than 0.01 s" if silence < 0.01 * rate else _seconds(silence, rate)

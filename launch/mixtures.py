@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from audio_texture import recipes, synthesis
+from audio_texture import choices, recipes, references
 from launch.errors import UserError, naming_flag
 from launch.flags import CROSSOVER_HZ
 from launch.inputs import digest
@@ -58,7 +58,7 @@ def _bands(
                 f"{','.join(names)} leave frequencies out: low and high must both stand."
             )
     with naming_flag("crossover_hz"):
-        edges = list(map(recipes.number, crossovers))
+        edges = list(map(choices.number, crossovers))
         rising = edges == sorted(set(edges)) and 0 < edges[0] <= edges[-1] < float("inf")
         if len(edges) != len(names) - 1 or not rising:
             raise ValueError(
@@ -107,10 +107,10 @@ def check_mixture(config: Mapping[str, Any], recipe: recipes.Recipe, sample_rate
     mixture = mixture_options(config)
     flag = "bands" if mixture["bands"] else "morph_to" if mixture["morph_to"] else "weights"
     with naming_flag(flag):
-        synthesis.check_mixture(
+        references.check_mixture(
             recipe,
             len(config["inputs"]),
-            rate=synthesis.modelled_rate(recipe, sample_rate),
+            rate=references.model_sample_rate(recipe, sample_rate),
             **mixture,
         )
 

@@ -19,7 +19,7 @@ class ProgressBar:
             else None
         )
 
-    def show(self, row: optimize.Progress) -> None:
+    def show(self, row: optimize.ProgressRow) -> None:
         """Shows the state after a chunk."""
         if self._bar is None:
             say(

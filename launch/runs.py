@@ -73,7 +73,7 @@ class Metrics:
     def __init__(self, output: Output, rows: Sequence[dict[str, Any]] = ()):
         self.output, self.rows = output, list(rows)
 
-    def write(self, sample: int, progress: Sequence[optimize.Progress]) -> None:
+    def write(self, sample: int, progress: Sequence[optimize.ProgressRow]) -> None:
         """Writes the rows of one sample in place of those it had."""
         self.rows = [row for row in self.rows if row["sample"] != sample] + rows_of(
             sample, progress
@@ -86,7 +86,7 @@ class Metrics:
             self.output.complain(run_io.METRICS, error, "the run goes on without")
 
 
-def rows_of(sample: int, progress: Sequence[optimize.Progress]) -> list[dict[str, Any]]:
+def rows_of(sample: int, progress: Sequence[optimize.ProgressRow]) -> list[dict[str, Any]]:
     """Rows of metrics.jsonl."""
     return [{"sample": sample, **row._asdict()} for row in progress]
 
@@ -200,11 +200,10 @@ def _make_sound(
     """
     name, output, kept = job.name, metrics.output, checkpoint_name(sample)
     output.begin(name, kept)
-    bar = ProgressBar(recipe.evaluations, name)
+    bar = ProgressBar(recipe.choice("evaluations"), name)
     with naming_flag("resume") if resume else contextlib.nullcontext():
         texture = synthesis.run(
             job.problem,
-            recipe,
             jax.random.key(job.seed),
             max_seconds=values["max_seconds"],
             checkpoint_path=output.path(kept),
@@ -227,7 +226,7 @@ def _make_sound(
     elif path == output.path(name):
         checkpoint.remove(output.path(kept))
         output.finish(drop=[kept])
-    if late.seen and texture.outcome.reason != "interrupted":
+    if late.received and texture.outcome.reason != "interrupted":
         say(f"interrupted; kept: {path}")
         return path, "interrupted"
     return path, texture.outcome.reason

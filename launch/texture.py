@@ -30,7 +30,12 @@ if __name__ == "__main__":
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from audio_texture import synthesis
+from audio_texture.references import (
+    LONGEST_SECONDS,
+    SHORTEST_SECONDS,
+    fit_kernels,
+    model_sample_rate,
+)
 from launch import flag_checks, flags, inputs, messages, pages, run_io, runs, texture_steps
 from launch.flag_set import FlagSet
 
@@ -48,8 +53,7 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.define_float(
         "seconds",
         5.0,
-        f"Length of the result, in seconds: {synthesis.SHORTEST_SECONDS:g} to "
-        f"{synthesis.LONGEST_SECONDS:g}.",
+        f"Length of the result, in seconds: {SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g}.",
     )
     flag_set.define_integer(
         "samples",
@@ -83,8 +87,8 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     messages.say_held()
     inputs.say_scales(
         recipe,
-        synthesis.fitted(recipe, references, sample_rate=sample_rate),
-        synthesis.modelled_rate(recipe, sample_rate),
+        fit_kernels(recipe, references, sample_rate=sample_rate),
+        model_sample_rate(recipe, sample_rate),
     )
     jobs = [runs.Job(name, problem, config["seed"] + i) for i, name in enumerate(names)]
     made = runs.make_sounds(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from audio_texture import audio, metrics, recipes, synthesis
+from audio_texture.references import check_seconds
 from launch import configs, flag_checks, mixtures
 from launch.errors import naming_flag
 from launch.inputs import read_inputs, reference_check
@@ -55,7 +56,7 @@ def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]
     recipe = recipes.Recipe.from_json(config["recipe"])
     references, sample_rate = read_inputs(config["inputs"], reference_check(recipe))
     with naming_flag("seconds"):
-        synthesis.check_seconds(config["seconds"])
+        check_seconds(config["seconds"])
     with naming_flag("output_format"):
         audio.check_writable(
             f".{config['output_format']}",
@@ -74,7 +75,7 @@ def compile_key(
 ) -> Hashable:
     """A key that is equal for runs on the same compiled programs."""
     mixture = mixtures.mixture_options(config)
-    return synthesis.shape_of(
+    return synthesis.compile_key(
         recipe,
         references,
         sample_rate=sample_rate,

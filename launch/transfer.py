@@ -24,7 +24,7 @@ import concurrent.futures
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from audio_texture import synthesis
+from audio_texture import references, scales, style_transfer
 from launch import flag_checks, flags, messages, run_io, runs, transfer_pages, transfer_steps
 from launch.flag_set import FlagSet
 from launch.inputs import EMBEDDED
@@ -44,7 +44,7 @@ def define_flags(flag_set: FlagSet) -> None:
     text = f"Sound whose course is kept. {EMBEDDED}NAME is an embedded procedural sound."
     flag_set.define_path("content", f"{EMBEDDED}clock", text)
     flag_set.define_path("style", f"{EMBEDDED}rain", "Sound whose texture it is given.")
-    longest = synthesis.LONGEST_SECONDS
+    longest = references.LONGEST_SECONDS
     for name, seconds, most in (("content", longest, longest), ("style", 10.0, 60)):
         flag_set.define_float(
             f"{name}_start", 0.0, f"Where in the {name} to begin, in seconds.", lower_bound=0
@@ -83,10 +83,11 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     # One problem, whose compiled programs serve every weight.
     problem = transfer_steps.prepare({**config, "style_weights": [1.0]}, recipe, sounds, rate)
     messages.say_held()
-    for line in synthesis.fields_of(recipe, synthesis.modelled_rate(recipe, rate)):
+    model_rate = references.model_sample_rate(recipe, rate)
+    for line in scales.describe_receptive_fields(recipe, model_rate):
         messages.say(line)
     jobs = [
-        runs.Job(name, synthesis.reweighted(problem, style=weight), config["seed"])
+        runs.Job(name, style_transfer.reweighted(problem, style=weight), config["seed"])
         for name, weight in zip(names, weights, strict=True)
     ]
     # The originals are measured while the results are made, which leaves half of two cores idle.

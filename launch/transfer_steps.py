@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from audio_texture import audio, metrics, recipes, synthesis
+from audio_texture import audio, choices, metrics, recipes, references, style_transfer, synthesis
 from launch import configs, flag_checks
 from launch.errors import naming_flag
-from launch.flags import recipe_from_values, with_choices
+from launch.flags import recipe_from_values
 from launch.inputs import digest, read_inputs, reference_check
 
 # The stem of the result's name, and the flags that name sounds.
@@ -37,11 +37,12 @@ def configure(values: Mapping[str, Any], given: Collection[str] = ()) -> dict[st
         return configs.config_of_file(values["config"], _TYPES, task="transfer")
     recipe = recipe_from_values(values, task="transfer")
     with naming_flag("style_weight"):
-        weights = [recipe.style_weight]
+        weights = [recipe.choice("style_weight")]
         if values["style_weight"]:
-            weights = list(map(recipes.number, values["style_weight"]))
+            weights = list(map(choices.number, values["style_weight"]))
         for weight in weights:
-            with_choices(recipe, style_weight=weight)
+            recipe.replace(style_weight=weight)
+    weights_file = recipe.choice("weights_file")
     sounds = {}
     for name in SOURCES:
         with naming_flag(name):
@@ -56,7 +57,7 @@ def configure(values: Mapping[str, Any], given: Collection[str] = ()) -> dict[st
         "style_weights": weights,
         "seed": values["seed"],
         "output_format": values["output_format"],
-        "weights_sha256": digest(recipe.weights_file) if recipe.weights_file else None,
+        "weights_sha256": digest(weights_file) if weights_file else None,
         "recipe": recipe.to_json(),
         "versions": configs.versions(),
     }
@@ -73,7 +74,7 @@ def useless_flags(
       names: of the flags to judge.
     """
     recipe = recipes.Recipe.from_json(config["recipe"])
-    recipe = with_choices(recipe, style_weight=max(config["style_weights"]))
+    recipe = recipe.replace(style_weight=max(config["style_weights"]))
     sources = {name: [config[name]["source"]] for name in SOURCES}
     return flag_checks.useless_part_flags(sources, names) | flag_checks.useless_recipe_flags(
         values, recipe, names, program="transfer"
@@ -86,18 +87,19 @@ def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]
     """
     recipe = recipes.Recipe.from_json(config["recipe"])
     with naming_flag("weights_file"):
-        if recipe.weights_file and config.get("weights_sha256") != digest(recipe.weights_file):
+        weights_file = recipe.choice("weights_file")
+        if weights_file and config.get("weights_sha256") != digest(weights_file):
             raise ValueError(
-                f"{recipe.weights_file!r} is not the file that the configuration was made with."
+                f"{weights_file!r} is not the file that the configuration was made with."
             )
     sounds, sample_rate = read_inputs(
         [config[name] for name in SOURCES], reference_check(recipe), input_flags=SOURCES
     )
     channels, samples = sounds[0].shape
     with naming_flag("content"):
-        synthesis.check_seconds(samples / sample_rate)
+        references.check_seconds(samples / sample_rate)
     with naming_flag("content_views"):
-        synthesis.check_content(recipe, sounds[0], sample_rate=sample_rate)
+        references.check_content(recipe, sounds[0], sample_rate=sample_rate)
     with naming_flag("output_format"):
         audio.check_writable(
             f".{config['output_format']}",
@@ -113,8 +115,8 @@ def compile_key(
 ) -> Hashable:
     """A key that is equal for runs on the same compiled programs."""
     content, style = sounds
-    recipe = with_choices(recipe, style_weight=1.0)
-    return synthesis.shape_of_transfer(recipe, content, style, sample_rate=sample_rate)
+    recipe = recipe.replace(style_weight=1.0)
+    return style_transfer.compile_key(recipe, content, style, sample_rate=sample_rate)
 
 
 def prepare(
@@ -130,12 +132,10 @@ def prepare(
     like: a problem whose compiled programs are used, as of `synthesis.prepare`.
     """
     content, style = sounds
-    recipe = with_choices(recipe, style_weight=1.0)
+    recipe = recipe.replace(style_weight=1.0)
     with naming_flag("views"):
-        problem = synthesis.prepare_transfer(
-            recipe, content, style, sample_rate=sample_rate, like=like
-        )
-    return synthesis.reweighted(problem, style=config["style_weights"][0])
+        problem = style_transfer.prepare(recipe, content, style, sample_rate=sample_rate, like=like)
+    return style_transfer.reweighted(problem, style=config["style_weights"][0])
 
 
 def measure(wave: np.ndarray, sounds: Sequence[np.ndarray], sample_rate: int) -> dict[str, Any]:

@@ -26,9 +26,9 @@ from launch import cli
 CALLS = {
     "texture": "launch.progress.ProgressBar.show",
     "transfer": "launch.progress.ProgressBar.show",
-    "train": "launch.train._write_rows",
+    "train": "launch.train_run.TrainingRun.write_rows",
     "stream": "audio_texture.streaming.step",
-    "sweep": "audio_texture.synthesis.run_batch",
+    "sweep": "audio_texture.batch.run_batch",
 }
 
 
@@ -95,9 +95,14 @@ def run(name: str, arguments: list[str]) -> int:
 def leave_out_pages(name: str) -> None:
     """Replaces pages, which take most of the time, and the figures of launch.insights."""
     report = importlib.import_module("audio_texture.report")
-    for page in ("texture_page", "transfer_page", "training_page", "page"):
+    for page in (
+        "render_texture_page",
+        "render_transfer_page",
+        "render_training_page",
+        "render_page",
+    ):
         setattr(report, page, lambda *_, **__: "page")
-    for part in ("spectrogram_figure", "image", "players"):
+    for part in ("draw_spectrograms", "embed_figure", "embed_players"):
         setattr(report, part, lambda *_, **__: "")
     if name != "insights":
         return
@@ -110,11 +115,9 @@ def leave_out_pages(name: str) -> None:
         "judge": lambda numbers: verdict,
         "draw": lambda numbers: plt.figure(figsize=(1, 1)),
     }
-    described = dict.fromkeys(("claim", "source", "method", "rule"), "text")
-    insights.Experiment.described = lambda self: described
-    insights.FIGURES.update(
-        {key: figure._replace(**quick) for key, figure in insights.FIGURES.items()}
-    )
+    description = dict.fromkeys(("claim", "source", "method", "rule"), "text")
+    insights.Experiment.describe = lambda self: description
+    insights.load_experiment = lambda name: insights.Experiment(insights.CLAIMS[name], **quick)
 
 
 if __name__ == "__main__":

@@ -332,7 +332,7 @@ def test_what_a_header_claims_takes_no_memory(tmp_path, monkeypatch):
     """Catches memory by the header's word, and a whole file that would fill it up."""
     path = tmp_path / "sound.wav"
     audio.write(str(path), noise(8000, 2), 8000)
-    monkeypatch.setattr(audio, "_MOST_SAMPLES", 15_999)
+    monkeypatch.setattr(audio.reading, "_MOST_SAMPLES", 15_999)
     with pytest.raises(ValueError, match="sound.wav' holds more than .* use a part of it"):
         audio.read(str(path))
     assert audio.read(str(path), seconds=0.5)[0].shape == (2, 4000)
@@ -504,7 +504,7 @@ def test_resampling_is_linear_and_channel_by_channel():
 def test_match_level_reaches_the_level():
     wave, lowered = audio.match_level(noise(8000, 2, level=0.01), 0.2, sample_rate=8000)
     assert (
-        audio.level(wave, sample_rate=8000) == pytest.approx(0.2, rel=1e-6)
+        audio.audible_rms(wave, sample_rate=8000) == pytest.approx(0.2, rel=1e-6)
         and lowered == 0
         and wave.dtype == np.float32
     )
@@ -516,7 +516,7 @@ def test_match_level_never_clips_and_says_so(level):
     wave, lowered = audio.match_level(noise(8000, level=1e-3), level, sample_rate=8000)
     assert np.max(np.abs(wave)) < 1
     assert (
-        20 * np.log10(level / audio.level(wave, sample_rate=8000))
+        20 * np.log10(level / audio.audible_rms(wave, sample_rate=8000))
         == pytest.approx(lowered, abs=1e-4)
         and lowered > 0
     )
@@ -531,10 +531,12 @@ def test_level_is_of_what_is_heard(hertz, phase):
         0.1 * np.sin(2 * np.pi * 400 * time)[None],
         0.7 * np.sin(phase + 2 * np.pi * hertz * time)[None],
     )
-    assert audio.level(tone, sample_rate=rate) == pytest.approx(audio.rms(tone), rel=1e-3)
-    assert audio.level(tone + wind, sample_rate=rate) == pytest.approx(audio.rms(tone), rel=0.02)
+    assert audio.audible_rms(tone, sample_rate=rate) == pytest.approx(audio.rms(tone), rel=1e-3)
+    assert audio.audible_rms(tone + wind, sample_rate=rate) == pytest.approx(
+        audio.rms(tone), rel=0.02
+    )
     np.testing.assert_allclose(
-        audio.heard(tone + wind + 0.5, sample_rate=rate)[0, rate:-rate],
+        audio.highpass_20hz(tone + wind + 0.5, sample_rate=rate)[0, rate:-rate],
         tone[0, rate:-rate],
         atol=2e-3,
     )
@@ -544,13 +546,13 @@ def test_level_of_little():
     """Of nothing, of a constant, of one sample, of noise in two channels."""
     rate = 8000
     assert (
-        audio.level(np.zeros((1, 0)), sample_rate=rate)
-        == audio.level(np.zeros((1, 9)), sample_rate=rate)
+        audio.audible_rms(np.zeros((1, 0)), sample_rate=rate)
+        == audio.audible_rms(np.zeros((1, 9)), sample_rate=rate)
         == 0
     )
-    assert audio.level(np.full((1, 500), 0.25), sample_rate=rate) == pytest.approx(0.25)
-    assert audio.level(np.full((1, 1), 0.25), sample_rate=rate) == pytest.approx(0.25)
-    assert audio.level(noise(8000, 2), sample_rate=rate) == pytest.approx(
+    assert audio.audible_rms(np.full((1, 500), 0.25), sample_rate=rate) == pytest.approx(0.25)
+    assert audio.audible_rms(np.full((1, 1), 0.25), sample_rate=rate) == pytest.approx(0.25)
+    assert audio.audible_rms(noise(8000, 2), sample_rate=rate) == pytest.approx(
         audio.rms(noise(8000, 2)), rel=0.01
     )
 
@@ -688,8 +690,8 @@ def test_an_image_is_that_of_the_other(correlation):
     left, other = rng.standard_normal((2, 40_000)).astype(np.float32)
     like = np.stack([left, 0.5 * (correlation * left + np.sqrt(1 - correlation**2) * other)])
     mono = np.repeat(rng.standard_normal((1, 30_000)), 2, axis=0).astype(np.float32)
-    found = audio.with_image(mono, like, sample_rate=8000)
+    found = audio.match_stereo_image(mono, like, sample_rate=8000)
     assert found.shape == mono.shape and found.dtype == np.float32
     assert np.corrcoef(found)[0, 1] == pytest.approx(correlation, abs=0.05)
     assert audio.rms(found[1:]) / audio.rms(found[:1]) == pytest.approx(0.5, rel=0.05)
-    assert audio.with_image(like, mono, sample_rate=8000) is like
+    assert audio.match_stereo_image(like, mono, sample_rate=8000) is like

@@ -1,6 +1,5 @@
-"""Batches against single runs: optimize.run_batch on small functions, synthesis.run_batch on half a second of sound."""
+"""Batches against single runs: optimize.run_batch on small functions, batch.run_batch on half a second of sound."""
 
-import dataclasses
 import functools
 
 import jax
@@ -9,13 +8,11 @@ import numpy as np
 import pytest
 from helpers import crackle, noise
 
-from audio_texture import optimize, recipes, synthesis
-from audio_texture.recipes import View
+from audio_texture import batch, optimize, recipes, synthesis
+from audio_texture.views import View
 
 RATE = 8000
-BASE = dataclasses.replace(
-    recipes.named("texture-fast"), views=(View(8, (2, 6), 16.0, 4.0),), evaluations=30
-)
+BASE = recipes.named("texture-fast").replace(views=(View(8, (2, 6), 16.0, 4.0),), evaluations=30)
 
 
 def well(x, data):
@@ -109,14 +106,14 @@ def varied():
     """Three runs that share one program: other references, weights, sharpness, levels, budgets."""
     chosen = [
         BASE,
-        dataclasses.replace(BASE, sharpness=8.0, level=0.0, evaluations=20),
-        dataclasses.replace(BASE, style_weight=3.0, smoothing_hz=5.0),
+        BASE.replace(sharpness=8.0, level=0.0, evaluations=20),
+        BASE.replace(style_weight=3.0, smoothing_hz=5.0),
     ]
     references = [[crackle(6000)], [noise(6000)], [crackle(6000, seed=4)]]
     return (
         chosen,
         references,
-        synthesis.prepare_batch(chosen, references, sample_rate=RATE, seconds=0.5),
+        batch.prepare_batch(chosen, references, sample_rate=RATE, seconds=0.5),
     )
 
 
@@ -138,7 +135,7 @@ def test_a_batch_is_its_single_runs(together):
     """In turn to the sample; together within 1e-3 in final loss."""
     chosen, references, problems = varied()
     keys = jax.random.split(jax.random.key(0), 3)
-    batch = synthesis.run_batch(problems, chosen, keys, together=together)
+    batch = batch.run_batch(problems, keys, together=together)
     assert batch.waves.shape == (3, 1, 4000) and batch.losses.shape == (3,)
     for number, single in enumerate(alone()):
         assert batch.losses[number] == pytest.approx(float(single.outcome.state.value), abs=1e-3)
@@ -153,17 +150,17 @@ def test_a_batch_is_its_single_runs(together):
 def test_problems_alike_compile_nothing():
     """Another recording, other weights: the second problem of a shape runs on the first one's programs."""
     chosen, _, problems = varied()
-    synthesis.run(problems[0], chosen[0], jax.random.key(0))
+    synthesis.run(problems[0], jax.random.key(0))
     compiled = []
     note = lambda name, *_, **__: (
         compiled.append(name) if name == "/jax/core/compile/backend_compile_duration" else None
     )
     jax.monitoring.register_event_duration_secs_listener(note)
-    other = dataclasses.replace(BASE, sharpness=2.0)
+    other = BASE.replace(sharpness=2.0)
     problem = synthesis.prepare(
         other, [noise(6000, seed=9)], sample_rate=RATE, seconds=0.5, like=problems[0]
     )
-    synthesis.run(problem, other, jax.random.key(5))
+    synthesis.run(problem, jax.random.key(5))
     jax.monitoring.unregister_event_duration_listener(note)
     assert not compiled
 
@@ -174,9 +171,9 @@ def test_memory_decides_the_size_of_a_batch():
     few, many = (optimize.batch_bytes(METHODS["lbfgs"], *one, runs=runs) for runs in (2, 64))
     assert 4 * few < many < 64 * few
     problem = varied()[2][0]._replace(optimizer=METHODS["lbfgs"], begin=lambda key: one)
-    assert synthesis.fitting_batch(problem, 64, memory=10 * many) == 64
-    assert synthesis.fitting_batch(problem, 64, memory=many // 2) in (31, 32)
-    assert synthesis.fitting_batch(problem, 64, memory=1) == 1
+    assert batch.fitting_batch(problem, 64, memory=10 * many) == 64
+    assert batch.fitting_batch(problem, 64, memory=many // 2) in (31, 32)
+    assert batch.fitting_batch(problem, 64, memory=1) == 1
 
 
 CHANGES = {
@@ -191,7 +188,7 @@ CHANGES = {
 def test_other_shapes_are_refused(what):
     """Catches a batch that would run one of its recipes by another's program."""
     choices, samples, seconds = CHANGES[what]
-    recipe = dataclasses.replace(BASE, **choices)
+    recipe = BASE.replace(**choices)
     like = varied()[2][0]
     with pytest.raises(ValueError, match="shape"):
         synthesis.prepare(recipe, [noise(samples)], sample_rate=RATE, seconds=seconds, like=like)
@@ -201,32 +198,31 @@ def test_batches_that_do_not_fit_are_refused():
     chosen, references, problems = varied()
     keys = jax.random.split(jax.random.key(0), 3)
     with pytest.raises(ValueError, match="got 3, 2 and 3"):
-        synthesis.run_batch(problems, chosen[:2], keys)
+        batch.run_batch(problems, keys)
     with pytest.raises(ValueError, match="one at least"):
-        synthesis.run_batch([], [], keys[:0])
+        batch.run_batch([], keys[:0])
     stranger = synthesis.prepare(chosen[0], references[0], sample_rate=RATE, seconds=0.5)
     with pytest.raises(ValueError, match="prepared alike"):
-        synthesis.run_batch([*problems[:2], stranger], chosen, keys)
+        batch.run_batch([*problems[:2], stranger], keys)
 
 
 @pytest.mark.parametrize("name", recipes.RECIPES)
 def test_structures_keep_what_decides_the_program(name):
     """A recipe's structure is a valid recipe, its own structure, and blind to numbers and to nothing else."""
     recipe = recipes.named(name)
-    assert recipe.structure() == recipe.structure().structure()
-    louder = dataclasses.replace(
-        recipe,
+    assert recipe.static_config() == recipe.static_config().static_config()
+    louder = recipe.replace(
         sharpness=9.0,
-        style_weight=2 * recipe.style_weight,
+        style_weight=2 * recipe.term("style").weight,
         evaluations=7,
         learning_rate=0.3,
     )
     assert (
-        louder.structure()
-        == recipe.structure()
-        != dataclasses.replace(recipe, block_seconds=1.0).structure()
+        louder.static_config()
+        == recipe.static_config()
+        != recipe.replace(block_seconds=1.0).static_config()
     )
-    assert set(recipe.numbers()) == {
+    assert set(recipe.dynamic_hparams()) == {
         "sharpness",
         "style_weight",
         "auditory_weight",

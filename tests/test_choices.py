@@ -1,7 +1,6 @@
 """Which choices do nothing: the table against what runs really make."""
 
 import contextlib
-import dataclasses
 from collections.abc import Iterator
 
 import jax
@@ -9,12 +8,13 @@ import numpy as np
 import pytest
 from helpers import crackle, noise
 
-from audio_texture import choices, recipes, streaming, synthesis
-from audio_texture.recipes import Tap, View
+from audio_texture import effects, recipes, streaming, style_transfer, synthesis
+from audio_texture.choices import Tap
+from audio_texture.views import View
 
 RATE = 4000
 VIEW, OTHER_VIEW = View(0, (1, 3), 16.0, 4.0), View(0, (2,), 20.0, 5.0)
-FIELDS = [field for field in choices.RULES if field != "seed"]
+FIELDS = [field for field in effects.RULES if field != "seed"]
 
 # What is tried in place of a recipe's own value, where it is another.
 TRIED = {
@@ -105,7 +105,7 @@ DEEP = {
 
 
 def of(name: str, **values) -> recipes.Recipe:
-    return dataclasses.replace(recipes.named(name), **values)
+    return recipes.named(name).replace(**values)
 
 
 CASES = {
@@ -201,10 +201,10 @@ def made(recipe: recipes.Recipe, program: str) -> list[np.ndarray]:
             _, block = streaming.step(stream, key, streaming.init_state(stream))
         return [block.wave, np.float32(block.outcome.progress[-1].loss)]
     if program == "transfer":
-        problem = synthesis.prepare_transfer(recipe, other, style, sample_rate=RATE)
+        problem = style_transfer.prepare(recipe, other, style, sample_rate=RATE)
     else:
         problem = synthesis.prepare(recipe, [style], sample_rate=RATE, seconds=0.25)
-    texture = synthesis.run(problem, recipe, key)
+    texture = synthesis.run(problem, key)
     return [texture.wave, np.float32(texture.outcome.progress[-1].loss)]
 
 
@@ -221,7 +221,7 @@ def others(recipe: recipes.Recipe, field: str) -> list[recipes.Recipe]:
     for value in TRIED[field]:
         if value != getattr(recipe, field):
             try:
-                kept.append(dataclasses.replace(recipe, **{field: value}))
+                kept.append(recipe.replace(**{field: value}))
             except ValueError:
                 continue
     return kept
@@ -242,11 +242,11 @@ def wrong(program: str, recipe: recipes.Recipe, fields: list[str]) -> list[str]:
     bases = {}
     for field in fields:
         # L-BFGS needs some steps before it has any to forget.
-        recipe = dataclasses.replace(short, evaluations=40) if field == "history" else short
-        if recipe.evaluations not in bases:
-            bases[recipe.evaluations] = made(recipe, program)
-        base = bases[recipe.evaluations]
-        reason = choices.without_effect(recipe, [field], program=program).get(field)
+        recipe = short.replace(evaluations=40) if field == "history" else short
+        if recipe.optimiser.evaluations not in bases:
+            bases[recipe.optimiser.evaluations] = made(recipe, program)
+        base = bases[recipe.optimiser.evaluations]
+        reason = effects.without_effect(recipe, [field], program=program).get(field)
         changed = []
         for one in changes(recipe, field, program, base):
             changed.append(one)

@@ -1,6 +1,5 @@
 """The environment changes no samples, and what it asks for and is not there is said in a line."""
 
-import dataclasses
 import re
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 import soundfile
 from helpers import crackle, launched, run_process
 
-from audio_texture import recipes, synthesis
+from audio_texture import recipes, synthesis, views
 
 SMALL = ("--recipe=texture-fast", "--views=bins@32/16:1", "--evaluations=2", "--seconds=0.3")
 
@@ -87,17 +86,16 @@ def test_flags_of_xla_that_it_knows(tmp_path):
 @pytest.mark.parametrize("name", ["texture", "infinite-width"])
 def test_from_python_in_double_precision(name):
     """Under jax_enable_x64, the caller's choice: the very samples of single precision."""
-    recipe = dataclasses.replace(
-        recipes.named(name),
+    recipe = recipes.named(name).replace(
         sample_rate=0,
         evaluations=3,
-        views=(recipes.View(0, (1,), 32.0, 16.0),),
+        views=(views.View(0, (1,), 32.0, 16.0),),
         **({"auditory_weight": 0.0} if name == "texture" else {}),
     )
 
     def made():
         problem = synthesis.prepare(recipe, [crackle(4000)], sample_rate=8000, seconds=0.25)
-        return synthesis.run(problem, recipe, jax.random.key(0)).wave
+        return synthesis.run(problem, jax.random.key(0)).wave
 
     expected = made()
     with jax.enable_x64(True):

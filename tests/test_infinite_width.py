@@ -10,7 +10,7 @@ import scipy.integrate
 from helpers import relative_error
 from jax.test_util import check_grads
 
-from audio_texture import infinite_width, networks, objective
+from audio_texture import combinators, infinite_width, losses, networks
 from audio_texture.infinite_width import frame_products, self_kernel
 from audio_texture.layer import Layer
 
@@ -101,7 +101,7 @@ def kernel_by_definition(x, layers):
     """Loops over patches: the variance of weights is 2 / fan-in, a further layer's inputs have the last kernel as products."""
     products = np.array([[np.mean(p * q) for q in x] for p in x.astype(np.float64)])
     for layer in layers:
-        taps = [i * layer.dilation for i in range(layer.width)]
+        taps = [i * layer.dilation for i in range(layer.kernel_size)]
         frames = len(products) - taps[-1]
         summed = [
             [2 * np.mean([products[t + i, u + i] for i in taps]) for u in range(frames)]
@@ -125,7 +125,7 @@ NETWORKS = [
 of_networks = pytest.mark.parametrize(
     "layers",
     NETWORKS,
-    ids=lambda layers: "+".join(f"{l.width}x{l.dilation}p{l.pool}" for l in layers),
+    ids=lambda layers: "+".join(f"{l.kernel_size}x{l.dilation}p{l.pool}" for l in layers),
 )
 
 
@@ -160,8 +160,8 @@ def test_what_of_a_grams_distance_depends_on_x(layers):
 
     def gap(x):
         variances = self_kernel(frame_products(Y, Y), layers).variances
-        return infinite_width.gram_gap(
-            infinite_width.own_products(x),
+        return infinite_width.gram_distance_x_terms(
+            infinite_width.frame_gram(x),
             jnp.mean(x * x, axis=1),
             frame_products(x, Y),
             variances,
@@ -181,7 +181,7 @@ def test_the_variances_of_a_reference_have_their_slope():
     """Nobody fits them here, but a slope that is silently zero would be a trap."""
     layers = (Layer(2),)
     cross_products, products = frame_products(X, Y), frame_products(X, X)
-    gap = lambda variance: infinite_width.gram_gap(
+    gap = lambda variance: infinite_width.gram_distance_x_terms(
         products, jnp.mean(X * X, axis=1), cross_products, [variance], layers
     )
     variance = self_kernel(frame_products(Y, Y), layers).variances[0] + 0.05
@@ -224,8 +224,8 @@ def test_too_few_frames_for_a_pool_are_refused():
 def explicit_gram(layers):
     net = networks.FrequencyAsChannels(layers, "normal", "valid", "mean")
     tap = f"{'pool' if layers[-1].pool > 1 else 'relu'}_{len(layers)}"
-    return lambda key: objective.of_network(
-        net.init, lambda weights, x: {"a": net.apply(weights, x)[tap]}, key, objective.gram()
+    return lambda key: combinators.of_network(
+        net.init, lambda weights, x: {"a": net.apply(weights, x)[tap]}, key, losses.gram()
     )
 
 
@@ -245,7 +245,7 @@ def test_explicit_networks_converge_to_the_closed_form(shape, widest):
 
     Catches a closed form that is near, but of another network: then the error levels off, and the slope with it.
     """
-    closed = objective.infinite_gram([[Layer(*sizes) for sizes in shape]])
+    closed = losses.infinite_gram([[Layer(*sizes) for sizes in shape]])
     value, gradient = jax.jit(functools.partial(distance_and_gradient, closed))(X, Y)
     counts, errors = [widest // 16, widest // 4, widest], []
     for filters in counts:
@@ -321,7 +321,7 @@ def test_gradients_are_those_of_finite_differences(layers):
             rtol=1e-3,
             atol=1e-5,
         )
-        one = objective.infinite_gram([layers])
+        one = losses.infinite_gram([layers])
         target = jax.jit(one.fit)(y)
         check_grads(
             jax.jit(lambda x: one.distance(target, x)[0]),
@@ -340,7 +340,7 @@ SILENT = np.where(np.arange(40)[:, None] < 20, 0, X)
 @jax.jit
 def value_and_gradient(x, reference):
     layers = (Layer(2, 1, 2), Layer(2))
-    one = objective.infinite_gram([layers, [Layer(1)]], relative=False)
+    one = losses.infinite_gram([layers, [Layer(1)]], relative=False)
     loss = lambda x: (
         one.distance(one.fit(reference), x)[0]
         + infinite_width.content_distance(x, reference, layers)

@@ -1,6 +1,5 @@
 """The experiments: their statistics and estimates against known truth, their rules on numbers made up for every verdict, and one in full."""
 
-import dataclasses
 import os
 import signal
 
@@ -12,7 +11,7 @@ import scipy.stats
 
 import audio_texture.networks
 import audio_texture.weights
-from audio_texture import insights, sounds, synthesis, training
+from audio_texture import batch, insights, sounds, synthesis, training
 from audio_texture.insights import (
     carried,
     experiment,
@@ -26,7 +25,7 @@ from audio_texture.insights import (
     transposition,
     weights,
 )
-from audio_texture.layer import AUTHORS_LAYERS, Description
+from audio_texture.layer import AUTHORS_LAYERS, NetworkConfig
 
 SEEDS = range(5)
 
@@ -576,7 +575,7 @@ def test_textures_of_a_batch(monkeypatch):
     finish = experiment.synthesis.run_batch
     once = iter([True])
     interrupt = lambda rows: os.kill(os.getpid(), signal.SIGINT) if next(once, False) else None
-    long = dataclasses.replace(recipe, evaluations=10_000)
+    long = recipe.replace(evaluations=10_000)
     monkeypatch.setattr(
         experiment.synthesis, "run_batch", lambda *arguments: finish(*arguments, on_chunk=interrupt)
     )
@@ -611,14 +610,15 @@ def test_weights_end_to_end(monkeypatch):
         ),
     )
     numbers = weights.measure(experiment.Settings(seeds=(0, 1), quick=True))
-    files = [recipe.weights_file for recipe in asked[0][0]]
+    files = [recipe.network.weights_file for recipe in asked[0][0]]
     assert (
         len(files) == 8
         and len(set(files)) == 4
         and all(seeds == [0, 0, 0, 0, 1, 1, 1, 1] for _, seeds in asked)
     )
     assert [
-        {tap.name for recipe in recipes for tap in recipe.style_layers} for recipes, _ in asked
+        {tap.name for recipe in recipes for tap in recipe.term("style").layers}
+        for recipes, _ in asked
     ] == [{"relu_1"}, {"relu_3"}]
     assert [tuple(row.values())[:5] for row in numbers["textures"]] == [
         (s, "1-D", kind, place, sound)
@@ -640,20 +640,20 @@ def test_weights_end_to_end(monkeypatch):
 
 def test_imagenet_weights_share_the_random_ones_program(monkeypatch):
     """Catches a whole VGG-19 beside a cut one; of two layers here. Its weights are those of the file, the random ones differ by seed."""
-    layers = Description("vgg19-grey", AUTHORS_LAYERS["vgg19-grey"][:2])
+    layers = NetworkConfig("vgg19-grey", AUTHORS_LAYERS["vgg19-grey"][:2])
     given = audio_texture.networks.build(layers).init(
         jax.random.key(9), np.zeros((8, 8), np.float32)
     )
     shapes, first = set(), []
 
     def noted(recipes, contents, seeds):
-        files = [audio_texture.weights.load(recipe.weights_file)[1] for recipe in recipes]
+        files = [audio_texture.weights.load(recipe.network.weights_file)[1] for recipe in recipes]
         first.append([np.asarray(variables["params"]["conv1_1"]["kernel"]) for variables in files])
         shapes.update(
-            synthesis.shape_of(recipe, [content[None]], sample_rate=experiment.RATE, seconds=1.7)
+            synthesis.compile_key(recipe, [content[None]], sample_rate=experiment.RATE, seconds=1.7)
             for recipe, content in zip(recipes, contents, strict=True)
         )
-        return synthesis.Batch(
+        return batch.Batch(
             np.stack(contents)[:, None], np.zeros(len(contents)), np.zeros(len(contents)), {}, []
         )
 

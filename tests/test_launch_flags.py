@@ -1,7 +1,6 @@
 """Flags as users give them: those that do nothing are refused, paths are what they say, the
 environment changes no samples."""
 
-import dataclasses
 import json
 import os
 import re
@@ -15,9 +14,8 @@ import pytest
 import soundfile
 from helpers import ROOT, complaints, crackle, launched, run_process
 
-from audio_texture import paths, recipes, synthesis
+from audio_texture import effects, paths, recipes, style_transfer, views
 from audio_texture.errors import ChoiceError
-from launch import flags, insights
 from launch.errors import UserError
 from launch.flag_set import FlagSet
 from launch.flags import define_recipe_flags, recipe_flags, recipe_from_values
@@ -246,32 +244,30 @@ def test_an_error_names_a_flag_that_was_given(monkeypatch, field, others, blamed
     def refuse(recipe, **changes):
         raise ChoiceError("no such recipe.", field=field, others=others)
 
-    monkeypatch.setattr(flags, "with_choices", refuse)
+    monkeypatch.setattr(recipes.Recipe, "replace", refuse)
     with pytest.raises(UserError, match=f"--{blamed}: no such recipe"):
         recipe_from_values(values)
 
 
 def test_every_flag_of_a_recipe_is_judged():
     """Catches a new choice without a rule for when it does nothing."""
-    from audio_texture import choices
-
-    assert set(choices.RULES) - {"seed"} == set(recipe_flags()) - {"recipe"}
+    assert set(effects.RULES) - {"seed"} == set(recipe_flags()) - {"recipe"}
 
 
 def test_a_misspelt_distance_is_refused(folder):
     """`reweighted(problem, styel=2)` came back as if nothing had been asked."""
     wave = crackle(4000)
-    recipe = recipes.View.parse("bins@32/16:1")
-    recipe = dataclasses.replace(
-        recipes.named("transfer"), views=(recipe,), auditory_weight=0.0, rhythm_weight=0.0
+    recipe = views.View.parse("bins@32/16:1")
+    recipe = recipes.named("transfer").replace(
+        views=(recipe,), auditory_weight=0.0, rhythm_weight=0.0
     )
-    problem = synthesis.prepare_transfer(recipe, wave, crackle(4000, seed=1), sample_rate=8000)
+    problem = style_transfer.prepare(recipe, wave, crackle(4000, seed=1), sample_rate=8000)
     with pytest.raises(ValueError, match="'styel' is no distance.*style, content"):
-        synthesis.reweighted(problem, styel=2.0)
+        style_transfer.reweighted(problem, styel=2.0)
     key = jax.random.key(0)
     once, twice = (
-        problem.begin(key)[1]["weights"],
-        synthesis.reweighted(problem, style=2.0).begin(key)[1]["weights"],
+        problem.init(key)[1]["weights"],
+        style_transfer.reweighted(problem, style=2.0).init(key)[1]["weights"],
     )
     assert twice["style"] == 2 * once["style"] and twice["content"] == once["content"]
 

@@ -15,7 +15,7 @@ import pytest
 import soundfile
 from helpers import ROOT, command, complaints, crackle, launched, run_process
 
-from audio_texture import synthesis
+from audio_texture import batch
 from launch import messages
 from launch.flag_set import FlagSet
 from launch.sweep import plan, program
@@ -367,22 +367,22 @@ def test_batches_shrink_until_they_fit(monkeypatch):
     """
     small = ("--recipe=texture-fast", "--views=mel8@32/8:2", "--evaluations=2", "--seconds=0.3")
     *_, groups, _, steps = planned(*small, "--sweep=seed=0:6")
-    sizes, made, lost, run_batch = [], [], [], synthesis.run_batch
+    sizes, made, lost, run_batch = [], [], [], batch.run_batch
 
-    def short_of_memory(problems, recipes, keys, **options):
+    def short_of_memory(problems, keys, **options):
         sizes.append(len(problems))
         if len(problems) > 2 or jax.random.key_data(keys)[-1, -1] == 6:
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory.")
-        return run_batch(problems, recipes, keys, **options)
+        return run_batch(problems, keys, **options)
 
-    monkeypatch.setattr(synthesis, "run_batch", short_of_memory)
+    monkeypatch.setattr(batch, "run_batch", short_of_memory)
     callbacks = sweep_run.Callbacks(
         done=lambda run, texture, seconds: made.append(run.values["seed"]),
         failed=lambda run, message: lost.append((run.values["seed"], message)),
     )
     messages.begin()
     (group,) = groups.values()
-    assert sweep_run.make_group(group, steps, None, callbacks, batch=5)
+    assert sweep_run.make_group(group, steps, None, callbacks, most=5)
     assert made == [str(seed) for seed in range(6)]
     assert [seed for seed, _ in lost] == ["6"] and "RESOURCE_EXHAUSTED" in lost[0][1]
     assert sizes[0] == 4 and max(sizes[1:]) <= 4 and sizes[-1] == 1

@@ -200,7 +200,7 @@ def test_weights_are_a_network(first_run, folder):
     taps = networks.build(description).apply(variables, np.zeros((9, 12), np.float32))
     assert taps["pool_1"].shape == (4, 4)
     assert np.any(variables["batch_stats"]["batchnorm_1"]["mean"])
-    notes = weights.notes(path)
+    notes = weights.read_notes(path)
     assert (notes["held_out"], notes["classes"], notes["front_end"]["bands"]) == (
         2,
         ["high", "low"],

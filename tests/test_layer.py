@@ -8,9 +8,9 @@ import pytest
 from audio_texture import networks
 from audio_texture.layer import (
     KINDS,
-    Description,
-    Field,
     Layer,
+    NetworkConfig,
+    ReceptiveField,
     cut_after,
     receptive_field,
     receptive_fields,
@@ -56,7 +56,7 @@ def test_receptive_field_is_what_the_gradient_reaches(layers):
         jax.eval_shape(net.apply, params, x[: frames - 1])
 
 
-@pytest.mark.parametrize("field", ["width", "dilation", "pool", "filters"])
+@pytest.mark.parametrize("field", ["kernel_size", "dilation", "pool", "filters"])
 def test_sizes_below_one_are_refused(field):
     with pytest.raises(ValueError, match=f"a layer's {field} must be at least 1, got 0"):
         Layer(**{field: 0})
@@ -67,20 +67,20 @@ def test_sizes_below_one_are_refused(field):
 def test_the_taps_that_are_named_are_those_there_are(kind, initialisation):
     """Catches a name that a user is offered and that the network has not."""
     layers = () if kind.startswith("vgg") else (Layer(3, 1, 2, 4), Layer(3, 1, 1, 4))
-    description = Description(kind, layers, initialisation)
+    description = NetworkConfig(kind, layers, initialisation)
     x = np.zeros((64, 64), np.float32)
     net = networks.build(description)
     taps = jax.eval_shape(net.apply, jax.eval_shape(net.init, jax.random.key(0), x), x)
     assert set(taps) == set(receptive_fields(description))
-    assert Description.from_json(description.to_json()) == description
+    assert NetworkConfig.from_json(description.to_json()) == description
 
 
 def test_receptive_fields_in_two_dimensions_are_what_the_gradient_reaches():
-    description = Description(
+    description = NetworkConfig(
         "2d", (Layer(3, 1, 2, 6), Layer(2, 2, 1, 6)), padding="valid", pooling="mean"
     )
     field = receptive_fields(description)["conv_2"]
-    assert field == Field(8, 8)
+    assert field == ReceptiveField(8, 8)
     net = networks.build(description)
     x = np.random.default_rng(0).random((20, 20)).astype(np.float32)
     params = jax.jit(net.init)(jax.random.key(0), x)
@@ -95,19 +95,19 @@ def test_receptive_fields_in_two_dimensions_are_what_the_gradient_reaches():
 def test_receptive_fields_of_the_authors():
     """paper.md A.3: 0.16, 0.41 and 0.89 s; the 1-D network sees all frequencies, the 2-D one 11 bins of 21.5 Hz."""
     sizes = {"sample_rate": 22050, "n_fft": 1024}
-    fields = receptive_fields(Description("1d-frequency"))
+    fields = receptive_fields(NetworkConfig("1d-frequency"))
     found = [fields[f"relu_{i}"].milliseconds(hop_length=256, **sizes) for i in (1, 2, 3)]
     np.testing.assert_allclose(found, [160, 410, 890], rtol=0.03)
     assert fields["conv_1"].hertz(**sizes) == 11025
-    assert receptive_fields(Description("2d"))["conv_1"].hertz(**sizes) == pytest.approx(
+    assert receptive_fields(NetworkConfig("2d"))["conv_1"].hertz(**sizes) == pytest.approx(
         11 * 22050 / 1024
     )
-    assert receptive_fields(Description("1d-time"))["conv_2"] == Field(np.inf, 32)
-    assert receptive_fields(Description("vgg19-grey"))["conv1_2"] == Field(5, 5)
+    assert receptive_fields(NetworkConfig("1d-time"))["conv_2"] == ReceptiveField(np.inf, 32)
+    assert receptive_fields(NetworkConfig("vgg19-grey"))["conv1_2"] == ReceptiveField(5, 5)
 
 
 def test_unknown_layers_are_refused_with_those_there_are():
-    description = Description("1d-frequency", (Layer(3, 1, 2, 4), Layer(3, 1, 1, 4)))
+    description = NetworkConfig("1d-frequency", (Layer(3, 1, 2, 4), Layer(3, 1, 1, 4)))
     with pytest.raises(
         ValueError,
         match="'relu_3' is no layer of this network; there are conv_1, relu_1, pool_1, conv_2, relu_2.",
@@ -117,7 +117,7 @@ def test_unknown_layers_are_refused_with_those_there_are():
         cut_after(description, [])
     assert cut_after(description, ["pool_1", "conv_1"]).layers == description.layers[:1]
     assert cut_after(description, ["relu_2"]) == description
-    assert len(cut_after(Description("vgg19-grey"), ["pool3"]).layers) == 8
+    assert len(cut_after(NetworkConfig("vgg19-grey"), ["pool3"]).layers) == 8
 
 
 @pytest.mark.parametrize(
@@ -133,4 +133,4 @@ def test_unknown_layers_are_refused_with_those_there_are():
 )
 def test_descriptions_of_no_network_are_refused(values):
     with pytest.raises(ValueError):
-        Description.from_json(values)
+        NetworkConfig.from_json(values)

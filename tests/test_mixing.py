@@ -66,7 +66,7 @@ def test_patches_foretell_what_is_between():
         metrics.compute_views(metrics.normalise(one, sample_rate=RATE, rate=RATE), sample_rate=RATE)
         for one in pair
     ]
-    foretold = mixing._by_patches(views, lambda parts: raised)(np.array([0.5, 0.5]))
+    foretold = mixing._patch_distances(views, lambda parts: raised)(np.array([0.5, 0.5]))
     judged = [
         metrics.measure_likeness(
             *(metrics.preprocess(wave, sample_rate=RATE, rate=RATE) for wave in (middle, one)),
@@ -80,7 +80,9 @@ def test_patches_foretell_what_is_between():
 def test_the_middle_is_as_far_from_each():
     """In units of each one's own: on a line, between three corners, and, where no shares make it so, with next to nothing of what is near in any case."""
     points, units = np.array([0.0, 1.0]), np.array([1.0, 4.0])
-    found = mixing._middle(lambda parts: np.abs(parts @ points - points) / units, 2)
+    found = mixing.solve_equidistant_weights(
+        lambda parts: np.abs(parts @ points - points) / units, 2
+    )
     assert found[1] / found[0] == pytest.approx(0.25, rel=1e-3)
 
     def from_corners(parts, units):
@@ -88,7 +90,7 @@ def test_the_middle_is_as_far_from_each():
 
     for last in (1.3, 5.0):
         units = np.array([1.0, 1.0, last])
-        found = mixing._middle(lambda parts: from_corners(parts, units), 3)
+        found = mixing.solve_equidistant_weights(lambda parts: from_corners(parts, units), 3)
         distances = from_corners(found / np.sum(found), units)
         assert distances[:2] == pytest.approx(distances[0], rel=1e-3)
         assert (
@@ -137,8 +139,10 @@ def test_stereo(steady_and_wandering):
 
 def test_weights_at_a_place():
     """Ends are the user's, whatever they add up to; one of them at 0 stays at 0 under any balance."""
-    np.testing.assert_allclose(mixing.passed([3.0, 0.0], [0.0, 5.0], 0.25), [0.75, 0.25])
-    np.testing.assert_allclose(mixing.passed([3.0, 1.0], None, 0.9), [0.75, 0.25])
+    np.testing.assert_allclose(
+        mixing.interpolate_weights([3.0, 0.0], [0.0, 5.0], 0.25), [0.75, 0.25]
+    )
+    np.testing.assert_allclose(mixing.interpolate_weights([3.0, 1.0], None, 0.9), [0.75, 0.25])
     balance = {"spectrum": np.array([4.0, 0.25])}
     np.testing.assert_allclose(mixing.balanced([2.0, 2.0], balance), [2.0, 0.125])
     np.testing.assert_allclose(mixing.balanced([0.0, 2.0], balance), [0.0, 0.25])

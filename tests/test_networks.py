@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from helpers import relative_error
 
-from audio_texture import networks, objective
-from audio_texture.layer import Description, Layer, cut_after, receptive_fields
+from audio_texture import combinators, losses, networks
+from audio_texture.layer import Layer, NetworkConfig, cut_after, receptive_fields
 from audio_texture.networks import (
     BatchNormalisation,
     Convolution,
@@ -244,7 +244,7 @@ def test_time_as_channels_is_the_other_one_turned():
 @pytest.mark.parametrize("kind, axis", [("2d", 1), ("1d-time", 0)])
 def test_taps_shift_along_frequency(kind, axis):
     """A higher sound, the same features higher up: what makes 2-D networks fit images, and a constant-Q scale fit them."""
-    net = build(Description(kind, SMALL, "uniform", "valid"))
+    net = build(NetworkConfig(kind, SMALL, "uniform", "valid"))
     params = parameters(net, PICTURE[:, :-2])
     low, high = (apply(net, params, x)["conv_2"] for x in (PICTURE[:, :-2], PICTURE[:, 2:]))
     inner = [
@@ -294,7 +294,7 @@ def test_batch_normalisation_in_training(shape):
 @pytest.mark.parametrize("first", ["grey", "random"])
 def test_vgg19(first):
     """The first three convolutions and a pool against XLA's, with the input as the images of the training were scaled."""
-    description = cut_after(Description(f"vgg19-{first}", initialisation="uniform"), ["conv2_1"])
+    description = cut_after(NetworkConfig(f"vgg19-{first}", initialisation="uniform"), ["conv2_1"])
     net = build(description)
     x = np.random.default_rng(0).random((30, 26)).astype(np.float32)
     variables = parameters(net, x)
@@ -306,8 +306,7 @@ def test_vgg19(first):
     )[0] + variables["params"][name].get("bias", np.zeros(1))  # fmt: skip
     with jax.numpy_rank_promotion("allow"):
         y = (
-            (x[:, :, None] - np.float32(networks.IMAGENET_MEAN))
-            / np.float32(networks.IMAGENET_DEVIATION)
+            (x[:, :, None] - np.float32(networks.IMAGENET_MEAN)) / np.float32(networks.IMAGENET_STD)
             if first == "grey"
             else x[:, :, None]
         )
@@ -331,11 +330,11 @@ def test_vgg19(first):
 
 def test_vgg19_has_its_layers():
     """16 convolutions, 5 pools, 20 million weights; nothing is computed."""
-    net = build(Description("vgg19-grey"))
+    net = build(NetworkConfig("vgg19-grey"))
     variables = jax.eval_shape(net.init, jax.random.key(0), np.zeros((64, 32), np.float32))
     taps = jax.eval_shape(net.apply, variables, np.zeros((64, 32), np.float32))
     assert sum(leaf.size for leaf in jax.tree.leaves(variables["params"])) == 20_024_384
-    assert set(taps) == set(receptive_fields(Description("vgg19-grey"))) and len(taps) == 37
+    assert set(taps) == set(receptive_fields(NetworkConfig("vgg19-grey"))) and len(taps) == 37
     assert taps["relu5_4"].shape == (4, 2, 512) and taps["pool5"].shape == (2, 1, 512)
 
 
@@ -344,12 +343,12 @@ def test_every_network_goes_through_the_same_objective(kind):
     """Gram distance and its gradient from taps by name, whatever their positions: no network has a code path of its own."""
     layers = SMALL if not kind.startswith("vgg") else ()
     names = ["relu1_1"] if kind.startswith("vgg") else ["relu_1", "pool_1"]
-    description = cut_after(Description(kind, layers, "uniform"), names)
-    style = objective.of_network(
+    description = cut_after(NetworkConfig(kind, layers, "uniform"), names)
+    style = combinators.of_network(
         build(description).init,
         networks.features(description, names),
         jax.random.key(0),
-        objective.gram(),
+        losses.gram(),
     )
     target = jax.jit(style.fit)(PICTURE)
     at, gradient = jax.jit(jax.value_and_grad(lambda x: style.distance(target, x)[0]))(
@@ -361,14 +360,14 @@ def test_every_network_goes_through_the_same_objective(kind):
 
 def test_grams_of_both_forms_agree_in_two_dimensions():
     """Catches a size taken for the number of frames where there are bins as well."""
-    description = Description("2d", (Layer(3, 1, 2, 6),))
+    description = NetworkConfig("2d", (Layer(3, 1, 2, 6),))
     losses = []
     for form in ("direct", "frames"):
-        style = objective.of_network(
+        style = combinators.of_network(
             build(description).init,
             networks.features(description, ["relu_1"]),
             jax.random.key(0),
-            objective.gram(form=form),
+            losses.gram(form=form),
         )
         losses.append(float(style.distance(style.fit(PICTURE), PICTURE[::-1] ** 2)[0]))
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
@@ -383,7 +382,7 @@ def test_grams_of_both_forms_agree_in_two_dimensions():
 )
 def test_a_spectrogram_of_another_size_is_refused(kind, named):
     with pytest.raises(ValueError, match=f"the network is one for {named}"):
-        parameters(build(Description(kind, SMALL, channels=5)), PICTURE)
+        parameters(build(NetworkConfig(kind, SMALL, channels=5)), PICTURE)
 
 
 @pytest.mark.parametrize(

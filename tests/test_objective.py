@@ -10,7 +10,7 @@ from helpers import relative_error
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audio_texture import networks, objective, statistics
+from audio_texture import base, combinators, losses, networks, statistics
 from audio_texture.layer import Layer
 
 X, Y = (
@@ -25,14 +25,14 @@ def explicit(filters=20, form="auto", relative=True, seed=0):
         "a": net.apply(weights, x)["relu_1"],
         "b": net.apply(weights, x)["pool_1"],
     }
-    return objective.of_network(
-        net.init, taps, jax.random.key(seed), objective.gram(relative=relative, form=form)
+    return combinators.of_network(
+        net.init, taps, jax.random.key(seed), losses.gram(relative=relative, form=form)
     )
 
 
-INFINITE = objective.infinite_gram([[Layer(2)], [Layer(5, 2, 2)]])
+INFINITE = losses.infinite_gram([[Layer(2)], [Layer(5, 2, 2)]])
 # A cheap objective of the same kind: the mean frame.
-MEAN = objective.Objective(
+MEAN = base.Objective(
     lambda reference: jnp.mean(reference, axis=0),
     lambda target, x: (lambda total: (total, {"mean": total}))(
         jnp.mean((jnp.mean(x, axis=0) - target) ** 2)
@@ -41,24 +41,22 @@ MEAN = objective.Objective(
 EVERY = {
     "infinite": INFINITE,
     "explicit": explicit(),
-    "standardised": objective.standardised(INFINITE),
-    "relative": objective.relatively_compressed(INFINITE, sharpness=4.0),
-    "blocks": objective.in_blocks(INFINITE, frames=20, overlap=8),
-    "through": objective.seen_through(lambda x: x[:, :3] + x[:, 3:], INFINITE),
-    "sum": objective.weighted_sum(
-        {"gram": (2.0, INFINITE), "mean": (0.5, MEAN), "bounds": (1e-3, objective.bounds(0, 9))}
+    "standardised": combinators.standardised(INFINITE),
+    "relative": combinators.relatively_compressed(INFINITE, sharpness=4.0),
+    "blocks": combinators.in_blocks(INFINITE, frames=20, overlap=8),
+    "through": combinators.precompose(lambda x: x[:, :3] + x[:, 3:], INFINITE),
+    "sum": combinators.weighted_sum(
+        {"gram": (2.0, INFINITE), "mean": (0.5, MEAN), "bounds": (1e-3, losses.bounds(0, 9))}
     ),
-    "scaled": objective.scaled(INFINITE, 3.0),
-    "onsets": objective.onset_statistics(step=2, lags=12, widths=(1, 4)),
-    "levels": objective.band_levels(),
-    "sliced": objective.sliced_transport(widths=(1, 5), directions=8),
-    "auditory": objective.auditory_statistics(1200),
-    "peak": objective.peak_compressed(MEAN),
-    "autocorrelation": objective.feature_autocorrelation(lags=(3, 12)),
-    "transport": objective.gaussian_transport(),
-    "bins": objective.seen_through(
-        lambda x: jnp.stack([x, x[::-1]], axis=-1), objective.bin_grams()
-    ),
+    "scaled": combinators.scaled(INFINITE, 3.0),
+    "onsets": losses.onset_statistics(step=2, lags=12, widths=(1, 4)),
+    "levels": losses.band_levels(),
+    "sliced": losses.sliced_transport(widths=(1, 5), directions=8),
+    "auditory": losses.auditory_statistics(1200),
+    "peak": combinators.peak_compressed(MEAN),
+    "autocorrelation": losses.feature_autocorrelation(lags=(3, 12)),
+    "transport": losses.gaussian_transport(),
+    "bins": combinators.precompose(lambda x: jnp.stack([x, x[::-1]], axis=-1), losses.bin_grams()),
 }
 of_every = pytest.mark.parametrize("name", EVERY)
 
@@ -110,7 +108,7 @@ def test_targets_are_data(name):
 
 def test_eager_is_compiled():
     """Catches values fixed while tracing."""
-    one = objective.standardised(MEAN)
+    one = combinators.standardised(MEAN)
     assert float(one.distance(one.fit(jnp.asarray(Y)), jnp.asarray(X))[0]) == pytest.approx(
         value_and_gradient(one, X)[0], rel=1e-4
     )
@@ -122,7 +120,7 @@ def test_relative_distance_is_free_of_scale():
         assert value_and_gradient(one, 5 * X, 5 * Y)[0] == pytest.approx(
             value_and_gradient(one, X)[0], rel=1e-4
         )
-    plain = objective.infinite_gram([[Layer(2)]], relative=False)
+    plain = losses.infinite_gram([[Layer(2)]], relative=False)
     assert value_and_gradient(plain, 2 * X, 2 * Y)[0] == pytest.approx(
         16 * value_and_gradient(plain, X)[0], rel=1e-4
     )
@@ -130,7 +128,7 @@ def test_relative_distance_is_free_of_scale():
 
 def test_several_networks_are_averaged():
     alone = [
-        value_and_gradient(objective.infinite_gram([layers]), X)[0]
+        value_and_gradient(losses.infinite_gram([layers]), X)[0]
         for layers in ([Layer(2)], [Layer(5, 2, 2)])
     ]
     assert value_and_gradient(INFINITE, X)[0] == pytest.approx(np.mean(alone), rel=1e-5)
@@ -186,7 +184,7 @@ def test_explicit_gram_is_the_authors_loss():
 def test_bounds_are_the_authors_formula():
     """|| max(x - 1, 0) + max(0 - x, 0) ||_2, not squared (paper.md A.4), with a gradient of unit length outside."""
     x = np.random.default_rng(0).normal(0.5, 0.6, (9, 8)).astype(np.float32)
-    value, gradient, terms = value_and_gradient(objective.bounds(), x)
+    value, gradient, terms = value_and_gradient(losses.bounds(), x)
     outside = np.maximum(x.astype(np.float64) - 1, 0) + np.maximum(-x.astype(np.float64), 0)
     assert value == pytest.approx(np.linalg.norm(outside), rel=1e-6) and terms == {"bounds": value}
     np.testing.assert_allclose(
@@ -201,7 +199,7 @@ def test_bounds_have_no_slope_inside():
         np.zeros(5, np.float32),
         np.ones(5, np.float32),
     ):
-        value, gradient, _ = value_and_gradient(objective.bounds(), x)
+        value, gradient, _ = value_and_gradient(losses.bounds(), x)
         assert value == 0 and not np.any(gradient)
 
 
@@ -234,7 +232,7 @@ def test_transport_is_the_bures_wasserstein_distance():
             - 2 * np.trace(scipy.linalg.sqrtm(root @ covariance(one) @ root)).real
         )
         size += np.trace(covariance(two))
-    assert value_and_gradient(objective.gaussian_transport(), x, y)[0] == pytest.approx(
+    assert value_and_gradient(losses.gaussian_transport(), x, y)[0] == pytest.approx(
         total / size, rel=1e-3
     )
 
@@ -244,18 +242,18 @@ def test_statistics_of_features_ignore_the_order_of_frames_or_not():
     x = maps(0)
     shuffled = np.random.default_rng(2).permutation(x)
     rolled = np.roll(x, 1, axis=1)
-    for one in (objective.bin_grams(), objective.gaussian_transport()):
+    for one in (losses.bin_grams(), losses.gaussian_transport()):
         assert (
             value_and_gradient(one, shuffled, x)[0]
             < 1e-5
             < 0.01
             < value_and_gradient(one, rolled, x)[0]
         )
-    assert value_and_gradient(objective.gram(), rolled, x)[0] < 1e-6
+    assert value_and_gradient(losses.gram(), rolled, x)[0] < 1e-6
     slow = np.cumsum(x[:, 0], axis=0)
     assert (
         value_and_gradient(
-            objective.feature_autocorrelation(lags=(1, 10)),
+            losses.feature_autocorrelation(lags=(1, 10)),
             np.random.default_rng(2).permutation(slow),
             slow,
         )[0]
@@ -265,7 +263,7 @@ def test_statistics_of_features_ignore_the_order_of_frames_or_not():
 
 def test_diversity_is_large_near_a_copy_at_any_shift():
     """Its definition in float64; a copy moved in time is found, an independent sound is not, other lengths are compared."""
-    one, rng = objective.diversity(), np.random.default_rng(3)
+    one, rng = losses.diversity(), np.random.default_rng(3)
     y, other = (
         rng.uniform(size=(64, 7)).astype(np.float32),
         rng.uniform(size=(64, 7)).astype(np.float32),
@@ -289,11 +287,9 @@ def test_diversity_is_large_near_a_copy_at_any_shift():
 def test_peak_compression_is_the_sigmoid_of_the_paper():
     """2 sigmoid(30 z) - 1 with z relative to the reference's peak (paper.md B)."""
     z = np.random.default_rng(4).normal(size=(30, 6)).astype(np.float32)
-    collect = objective.Objective(
-        lambda y: y, lambda target, x: (jnp.mean(x), {"mean": jnp.mean(x)})
-    )
+    collect = base.Objective(lambda y: y, lambda target, x: (jnp.mean(x), {"mean": jnp.mean(x)}))
     expected = 2 / (1 + np.exp(-30 * z.astype(np.float64) / np.max(np.abs(Y)))) - 1
-    assert value_and_gradient(objective.peak_compressed(collect), z)[0] == pytest.approx(
+    assert value_and_gradient(combinators.peak_compressed(collect), z)[0] == pytest.approx(
         np.mean(expected), rel=1e-3
     )
 
@@ -309,12 +305,12 @@ def bursts(times, heights=None, frames=600, bins=5):
     return x[:frames] + np.random.default_rng(0).uniform(0, 0.05, (frames, bins)).astype(np.float32)
 
 
-ONSETS = objective.onset_statistics(step=2, lags=100)
+ONSETS = losses.onset_statistics(step=2, lags=100)
 
 
 def test_band_levels_count_power_whenever_it_comes():
     """In nepers of power, whatever its order or unit; ticks that networks hardly see count by their power; empty bands do not."""
-    one = objective.band_levels()
+    one = losses.band_levels()
     distance = lambda y, x: float(one.distance(one.fit(y), x)[0])
     louder = X.astype(np.float64) ** 2
     expected = np.mean(
@@ -380,18 +376,18 @@ def test_sliced_transport_sees_a_ground_under_events():
     weak[x > 1] -= 0.3
     ratio = lambda one: value_and_gradient(one, quiet, x)[0] / value_and_gradient(one, weak, x)[0]
     sliced, gram = (
-        objective.sliced_transport(widths=(1,), directions=16),
-        objective.infinite_gram([[Layer(1)]]),
+        losses.sliced_transport(widths=(1,), directions=16),
+        losses.infinite_gram([[Layer(1)]]),
     )
     assert ratio(sliced) > 10 and ratio(sliced) > 10 * ratio(gram)
 
 
 def test_sliced_transport_sees_order_within_patches_alone():
     x = np.random.default_rng(1).normal(size=(300, 4)).astype(np.float32)
-    one = objective.sliced_transport(widths=(1,), directions=8)
+    one = losses.sliced_transport(widths=(1,), directions=8)
     assert value_and_gradient(one, np.random.default_rng(2).permutation(x), x)[0] < 1e-10
     rising = np.cumsum(x, axis=0) / 10
-    longer = objective.sliced_transport(widths=(8,), directions=8)
+    longer = losses.sliced_transport(widths=(8,), directions=8)
     assert (
         value_and_gradient(longer, rising[np.random.default_rng(2).permutation(300)], rising)[0]
         > 0.05
@@ -405,7 +401,7 @@ def test_auditory_statistics_are_those_of_each_channel():
     """The mean over channels; a constant gain of one of two channels is heard in it alone."""
     rate = 4000
     wave = np.random.default_rng(0).normal(0, 0.1, (2 * rate, 2)).astype(np.float32)
-    one = objective.auditory_statistics(rate)
+    one = losses.auditory_statistics(rate)
     louder = wave * np.array([[1.0, 2.0]], np.float32)
     both = value_and_gradient(one, louder, wave)
     alone = [value_and_gradient(one, louder[:, i : i + 1], wave[:, i : i + 1]) for i in range(2)]
@@ -423,7 +419,7 @@ def test_auditory_statistics_do_not_hear_where_a_sound_begins():
         noise
         * (1 + np.sin(2 * np.pi * 8 * np.arange(len(noise)) / rate, dtype=np.float32))[:, None]
     )
-    one = objective.auditory_statistics(rate)
+    one = losses.auditory_statistics(rate)
     assert (
         value_and_gradient(one, trembling[:12000], noise[:12000])[0]
         > 20 * value_and_gradient(one, noise[12000:], noise[:12000])[0]
@@ -435,7 +431,7 @@ def test_auditory_statistics_do_not_hear_where_a_sound_begins():
 
 def test_seen_through_transforms_reference_and_candidate():
     shift = lambda x: 2 * x[::-1] + 1
-    through = objective.seen_through(shift, MEAN)
+    through = combinators.precompose(shift, MEAN)
     assert value_and_gradient(through, X)[0] == pytest.approx(
         value_and_gradient(MEAN, shift(X), shift(Y))[0], rel=1e-5
     )
@@ -443,7 +439,7 @@ def test_seen_through_transforms_reference_and_candidate():
 
 def test_standardised_sees_bins_alike():
     """Gain and offset of every bin of reference and candidate alike change nothing: all bins count the same, but for those under the floor."""
-    one = objective.standardised(INFINITE)
+    one = combinators.standardised(INFINITE)
     gain, offset = (
         np.geomspace(0.4, 2.5, 6, dtype=np.float32)[None],
         np.arange(6, dtype=np.float32)[None],
@@ -478,9 +474,9 @@ def test_blocks_cover_everything_and_share_the_overlap(total, frames, overlap):
     """No frame is left out, no patch of overlap + 1 frames falls between two blocks, none is longer than allowed."""
     if frames <= overlap:
         with pytest.raises(ValueError, match="must be longer than their overlap"):
-            objective.blocks(total, frames=frames, overlap=overlap)
+            combinators.blocks(total, frames=frames, overlap=overlap)
         return
-    size, starts = objective.blocks(total, frames=frames, overlap=overlap)
+    size, starts = combinators.blocks(total, frames=frames, overlap=overlap)
     assert size <= frames and starts[0] == 0 and starts[-1] + size == total
     assert all(
         before < after and before + size - after >= overlap
@@ -492,7 +488,7 @@ def test_blocks_cover_everything_and_share_the_overlap(total, frames, overlap):
 def test_in_blocks_is_the_mean_over_blocks():
     """In value, terms and gradient, although blocks are worked out again for the gradient."""
     frames, overlap = 20, 8
-    size, starts = objective.blocks(len(X), frames=frames, overlap=overlap)
+    size, starts = combinators.blocks(len(X), frames=frames, overlap=overlap)
     assert len(starts) > 1
 
     def by_hand(target, x):
@@ -502,7 +498,7 @@ def test_in_blocks_is_the_mean_over_blocks():
         return total, {"gram": total}
 
     found = value_and_gradient(EVERY["blocks"], X)
-    expected = value_and_gradient(objective.Objective(INFINITE.fit, by_hand), X)
+    expected = value_and_gradient(base.Objective(INFINITE.fit, by_hand), X)
     assert found[0] == pytest.approx(expected[0], rel=1e-5) and found[2] == pytest.approx(
         expected[2], rel=1e-5
     )
@@ -512,7 +508,7 @@ def test_in_blocks_is_the_mean_over_blocks():
 def test_one_block_changes_nothing():
     found, expected = (
         value_and_gradient(one, X)
-        for one in (objective.in_blocks(INFINITE, frames=36, overlap=8), INFINITE)
+        for one in (combinators.in_blocks(INFINITE, frames=36, overlap=8), INFINITE)
     )
     assert found[0] == expected[0]
     np.testing.assert_array_equal(found[1], expected[1])
@@ -521,12 +517,12 @@ def test_one_block_changes_nothing():
 def test_every_block_is_held_to_the_target():
     """A long sound whose halves err in opposite ways is right on the whole but wrong in every block."""
     halves = np.concatenate([1.5 * Y, 0.5 * Y])
-    blocked = objective.in_blocks(MEAN, frames=45, overlap=0)
+    blocked = combinators.in_blocks(MEAN, frames=45, overlap=0)
     assert value_and_gradient(MEAN, halves)[0] < 1e-6 < value_and_gradient(blocked, halves)[0]
 
 
 def test_weighted_sum_names_and_weighs_its_parts():
-    one = objective.weighted_sum({"a": (2.0, MEAN), "b": (0.25, INFINITE)})
+    one = combinators.weighted_sum({"a": (2.0, MEAN), "b": (0.25, INFINITE)})
     value, gradient, terms = value_and_gradient(one, X)
     parts = [value_and_gradient(part, X) for part in (MEAN, INFINITE)]
     assert terms == pytest.approx({"a": 2 * parts[0][0], "b": 0.25 * parts[1][0]}, rel=1e-5)
@@ -536,7 +532,7 @@ def test_weighted_sum_names_and_weighs_its_parts():
 @pytest.mark.parametrize("weights", [(1.0, 0.0), (2.0, 6.0)])
 def test_mixture_is_the_weighted_mean(weights):
     """Weights count by their share; 1 : 0 is the first alone."""
-    found = value_and_gradient(objective.mixture(INFINITE, weights), X, [Y, X[:20]])
+    found = value_and_gradient(combinators.mixture(INFINITE, weights), X, [Y, X[:20]])
     each = [value_and_gradient(INFINITE, X, reference) for reference in (Y, X[:20])]
     share = weights[0] / sum(weights)
     assert found[0] == pytest.approx(share * each[0][0] + (1 - share) * each[1][0], rel=1e-5)
@@ -551,7 +547,7 @@ def test_alike_references_are_one_program():
         distance=lambda target, x: (traced.append(1), MEAN.distance(target, x))[1]
     )
     references, weights = [Y, Y[::-1] ** 2, 2 * Y], [1.0, 2.0, 5.0]
-    mixed = objective.mixture(counting, weights)
+    mixed = combinators.mixture(counting, weights)
     total, _ = mixed.distance(mixed.fit(references), X)
     each = [MEAN.distance(MEAN.fit(reference), X)[0] for reference in references]
     assert len(traced) == 1 and total == pytest.approx(np.average(each, weights=weights), rel=1e-5)
@@ -560,17 +556,17 @@ def test_alike_references_are_one_program():
 def test_mixture_of_other_numbers_is_refused():
     """Catches references that go unheard."""
     with pytest.raises(ValueError, match="2 weights for 3 references"):
-        objective.mixture(MEAN, [1, 1]).fit([X, Y, X])
+        combinators.mixture(MEAN, [1, 1]).fit([X, Y, X])
 
 
 @pytest.mark.parametrize(
     "wrap",
     [
-        objective.standardised,
-        lambda one, weights=None: objective.relatively_compressed(
+        combinators.standardised,
+        lambda one, weights=None: combinators.relatively_compressed(
             one, sharpness=4.0, weights=weights
         ),
-        objective.peak_compressed,
+        combinators.peak_compressed,
     ],
     ids=["standardised", "relative", "peak"],
 )
@@ -578,24 +574,24 @@ def test_units_of_a_mixture(wrap):
     """At 1 : 0 those of the first reference, by value and gradient; between two that differ by a gain alone, the gain between is at home."""
     alone, mixed = (
         value_and_gradient(wrap(MEAN), X, Y),
-        value_and_gradient(wrap(objective.mixture(MEAN, [1.0, 0.0]), [1.0, 0.0]), X, [Y, 3 * X]),
+        value_and_gradient(wrap(combinators.mixture(MEAN, [1.0, 0.0]), [1.0, 0.0]), X, [Y, 3 * X]),
     )
     assert (
         mixed[0] == pytest.approx(alone[0], rel=1e-4) and relative_error(mixed[1], alone[1]) < 1e-4
     )
     distance = lambda gain: value_and_gradient(
-        wrap(objective.mixture(MEAN, [1.0, 1.0]), [1.0, 1.0]), gain * Y, [Y, 4 * Y]
+        wrap(combinators.mixture(MEAN, [1.0, 1.0]), [1.0, 1.0]), gain * Y, [Y, 4 * Y]
     )[0]
     # Means and deviations pass evenly, scales of a logarithm by factors.
-    between = 2.5 if wrap is objective.standardised else 2.0
+    between = 2.5 if wrap is combinators.standardised else 2.0
     assert distance(between) < 1e-6 < 1e-3 < min(distance(1.0), distance(4.0))
 
 
 def test_a_morph_judges_each_moment_by_its_own_weights():
     """Near to nothing where x turns from one reference to the other in time, and far the other way round."""
     low, high = np.zeros((40, 6), np.float32), np.ones((40, 6), np.float32)
-    one = objective.morph(
-        lambda weights: objective.mixture(MEAN, weights),
+    one = combinators.morph(
+        lambda weights: combinators.mixture(MEAN, weights),
         [3.0, 0.0],
         [0.0, 5.0],
         size=10,
@@ -614,7 +610,7 @@ def test_a_morph_judges_each_moment_by_its_own_weights():
 
 
 def test_scaled_scales_all():
-    found, plain = value_and_gradient(objective.scaled(MEAN, 4.0), X), value_and_gradient(MEAN, X)
+    found, plain = value_and_gradient(combinators.scaled(MEAN, 4.0), X), value_and_gradient(MEAN, X)
     assert found[0] == pytest.approx(4 * plain[0], rel=1e-6) and found[2]["mean"] == found[0]
     np.testing.assert_allclose(found[1], 4 * plain[1], rtol=1e-5)
 
@@ -637,50 +633,52 @@ def test_content_in_closed_form_is_that_of_many_filters():
     taps = lambda variables, x: {
         str(i): net.apply(one, x)["relu_1"] for i, (net, one) in enumerate(zip(nets, variables))
     }
-    explicit = objective.of_network(
-        init, taps, jax.random.key(0), objective.content(), weights={"0": 3.0, "1": 1.0}
+    explicit = combinators.of_network(
+        init, taps, jax.random.key(0), losses.content(), weights={"0": 3.0, "1": 1.0}
     )
-    closed = objective.infinite_content(layers, weights=[3.0, 1.0])
+    closed = losses.infinite_content(layers, weights=[3.0, 1.0])
     assert value(closed, X, OF_Y) == pytest.approx(value(explicit, X, OF_Y), rel=0.05)
     assert value(closed, X, X) == pytest.approx(0, abs=1e-6) and value(
         closed, X, 0 * X
     ) == pytest.approx(1, rel=1e-4)
     assert not np.isclose(
-        value(closed, X, OF_Y), value(objective.infinite_content(layers), X, OF_Y), rtol=1e-3
+        value(closed, X, OF_Y), value(losses.infinite_content(layers), X, OF_Y), rtol=1e-3
     )
 
 
 def test_content_of_another_length_is_refused():
     with pytest.raises(ValueError, match="x and content must have the same shape"):
-        objective.content().distance(Y, X)
+        losses.content().distance(Y, X)
 
 
 def test_between_sees_each_sound_in_units_of_its_own():
     """The content's pattern under the style's means and deviations has no distance; the content as it is has some."""
-    one = objective.between(objective.standardised, objective.of_first(objective.content()))
+    one = combinators.cross_normalised(
+        combinators.standardised, combinators.fit_to_content(losses.content())
+    )
     style = 5 + 3 * OF_Y
     moved = (X - X.mean(axis=0)) / X.std(axis=0) * style.std(axis=0) + style.mean(axis=0)
     assert value(one, (X, style), moved) == pytest.approx(0, abs=1e-4)
     assert value(one, (X, style), X) > 0.1 and value(one, (X, X), X) == pytest.approx(0, abs=1e-6)
     # of_last is the style distance itself, whatever the content
-    last = objective.between(lambda inner: inner, objective.of_last(MEAN))
+    last = combinators.cross_normalised(lambda inner: inner, combinators.fit_to_style(MEAN))
     assert value(last, (X, Y), X) == pytest.approx(value(MEAN, Y, X))
 
 
 def test_guides_keep_regions_apart():
     """Without regions it is the objective; with them loud frames must be like loud frames, which a mean over all does not see."""
-    assert value(objective.guided(MEAN, levels=1, bands=1), (X, Y), X) == pytest.approx(
+    assert value(combinators.guided(MEAN, levels=1, bands=1), (X, Y), X) == pytest.approx(
         value(MEAN, Y, X)
     )
     level = np.sort(np.random.default_rng(0).random(36).astype(np.float32))[:, None]
     style, swapped = level * np.ones((1, 6), np.float32), level[::-1] * np.ones((1, 6), np.float32)
     assert value(MEAN, style, swapped) == pytest.approx(0, abs=1e-9)
-    by_level = objective.guided(MEAN, levels=2, bands=1)
+    by_level = combinators.guided(MEAN, levels=2, bands=1)
     assert value(by_level, (style, style), style) == pytest.approx(0, abs=1e-9)
     assert value(by_level, (style, style), swapped) > 1e-3
     tilted = np.concatenate([style[:, :3] + 1, style[:, 3:] - 1], axis=1)
-    by_band = objective.guided(
-        objective.seen_through(lambda x: jnp.mean(x, axis=1, keepdims=True), MEAN),
+    by_band = combinators.guided(
+        combinators.precompose(lambda x: jnp.mean(x, axis=1, keepdims=True), MEAN),
         levels=1,
         bands=2,
     )
@@ -702,18 +700,18 @@ def test_chained_gram_is_the_products_of_two_layers():
         fine = pair[0][:12, :8].astype(np.float64).reshape(6, 2, 4, 2, 4).mean(axis=(1, 3)) - 1
         return np.einsum("tfc,tfd->cd", fine, pair[1] - 1.0) / 24
 
-    found = value(objective.chained_gram(shift=-1.0), *pairs)
+    found = value(losses.chained_gram(shift=-1.0), *pairs)
     wanted, other = map(by_definition, pairs)
     assert found == pytest.approx(np.mean((wanted - other) ** 2) / np.mean(wanted**2), rel=1e-4)
-    assert value(objective.gram(shift=-1.0, form="direct"), X, OF_Y) == pytest.approx(
-        value(objective.gram(form="direct"), X - 1, OF_Y - 1), rel=1e-4
+    assert value(losses.gram(shift=-1.0, form="direct"), X, OF_Y) == pytest.approx(
+        value(losses.gram(form="direct"), X - 1, OF_Y - 1), rel=1e-4
     )
 
 
 @pytest.mark.parametrize("axis, over", [("time", 1), ("frequency", 0)])
 def test_envelopes(axis, over):
     """Zero where the other axis is shuffled, the relative square of the means' difference else."""
-    one = objective.envelope(axis)
+    one = losses.envelope(axis)
     shuffled = np.flip(X, axis=over)
     assert value(one, X, shuffled) == pytest.approx(0, abs=1e-6)
     wanted, found = X.mean(axis=over), OF_Y.mean(axis=over)
@@ -730,7 +728,7 @@ def test_regularisers_of_inversion():
         np.full((4, 3), 2.0, np.float32),
         np.repeat(np.float32([0, 0, 1, 1]), 3).reshape(4, 3),
     )
-    assert value(objective.total_variation(), (), flat) == 0 and value(
-        objective.total_variation(), (), step
+    assert value(losses.total_variation(), (), flat) == 0 and value(
+        losses.total_variation(), (), step
     ) == pytest.approx(1 / 3)
-    assert value(objective.sixth_power(), (), flat) == pytest.approx(64)
+    assert value(losses.sixth_power(), (), flat) == pytest.approx(64)

@@ -394,7 +394,7 @@ def test_interrupts_within_interrupts_are_one(inner):
                 os.kill(os.getpid(), signal.SIGINT)
         if not inner:
             os.kill(os.getpid(), signal.SIGINT)
-        assert outer.seen and within.seen
+        assert outer.received and within.received
         assert (
             worked_off(rosenbrock, jnp.full(10, -1.0), evaluations=1000, chunk=10).reason
             == "interrupted"

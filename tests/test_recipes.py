@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audio_texture import recipes
+from audio_texture import choices, recipes, scales
+from audio_texture.config import Recipe
 from audio_texture.layer import Layer
-from audio_texture.recipes import RECIPES, Recipe, View
+from audio_texture.recipes import RECIPES
+from audio_texture.views import View
 
 VIEW = View(0, (3,), 32.0, 8.0)
 
@@ -277,8 +279,8 @@ def test_choices_that_go_together(choices):
 def test_layers_survive_their_text():
     """With and without weights; a star without a weight is a slip, as is a weight of nothing."""
     assert recipes.parsed("style_layers", "relu_1, relu_2*0.5") == (
-        recipes.Tap("relu_1"),
-        recipes.Tap("relu_2", 0.5),
+        choices.Tap("relu_1"),
+        choices.Tap("relu_2", 0.5),
     )
     assert [str(tap) for tap in recipes.parsed("style_layers", "relu_1,relu_2*0.5")] == [
         "relu_1",
@@ -287,7 +289,7 @@ def test_layers_survive_their_text():
     assert recipes.parsed("content_layers", "") == () and recipes.parsed("filters", 3) == 3
     for text in ("relu_1*", "relu_1*x", "relu_1*0", "relu_1*inf"):
         with pytest.raises(ValueError, match="layer"):
-            recipes.Tap.parse(text)
+            choices.Tap.parse(text)
 
 
 def test_unknown_fields_are_refused():
@@ -332,18 +334,21 @@ def test_time_scales_whatever_hop_and_rate(rate, choices, hop_ms):
         time_scale=(90.0, 1500.0),
         **choices,
     )
-    found = recipes.at_scales(recipe, rate)
+    found = scales.at_scales(recipe, rate)
     step = hop_ms * found.dilation * found.depth * found.pool ** (found.depth - 1) + 1
     for view in found.views:
         seen = sorted({view.milliseconds(found.field(width), rate) for width in view.widths})
         assert all(
-            any(milliseconds == pytest.approx(asked, abs=step) for asked in recipe.time_scale)
+            any(
+                milliseconds == pytest.approx(asked, abs=step)
+                for asked in recipe.analysis.time_scale
+            )
             for milliseconds in seen
         )
-        if recipe.filters and recipe.network != "1d-time":
+        if recipe.network.filters and recipe.network.kind != "1d-time":
             assert (
-                max(layer.width for width in view.widths for layer in found.layers(width))
-                <= recipes.WIDEST + 1
+                max(layer.kernel_size for width in view.widths for layer in found.layers(width))
+                <= scales.WIDEST + 1
             )
     assert len(found.views) == 2 and found.rhythm_seconds == 1.5
 
@@ -351,13 +356,13 @@ def test_time_scales_whatever_hop_and_rate(rate, choices, hop_ms):
 def test_time_scales_shorter_than_a_window_leave_the_view_out():
     """A long window cannot see so short a moment; where none can, that is said."""
     views = (VIEW, View(8, (4,), 64.0, 32.0))
-    assert recipes.at_scales(some(views=views, time_scale=(40.0,)), 8000).views == (
+    assert scales.at_scales(some(views=views, time_scale=(40.0,)), 8000).views == (
         View(0, (2,), 32.0, 8.0),
     )
     with pytest.raises(
         ValueError, match="20 ms is shorter than the shortest window of the views, 32 ms"
     ):
-        recipes.at_scales(some(views=views, time_scale=(40.0, 20.0)), 8000)
+        scales.at_scales(some(views=views, time_scale=(40.0, 20.0)), 8000)
 
 
 @pytest.mark.parametrize(
@@ -370,11 +375,11 @@ def test_time_scales_shorter_than_a_window_leave_the_view_out():
     ],
 )
 def test_frequency_scales(text, view, rows):
-    found = recipes.at_scales(
+    found = scales.at_scales(
         some(views=(view,), frequency_scale=text, network="2d", filters=4), 8000
     )
     assert found.views[0].widths == ((3, rows),)
-    assert recipes.scales(found, 8000).startswith(str(view).split(":")[0])
+    assert scales.describe_scales(found, 8000).startswith(str(view).split(":")[0])
 
 
 def test_scales_that_cannot_be_are_refused():
@@ -392,7 +397,7 @@ def test_scales_that_cannot_be_are_refused():
         some(time_scale=(3.0, -1.0))
     for text, view in (("0.5oct", VIEW), ("200hz", View(24, (3,), 500.0, 8.0, scale="cqt"))):
         with pytest.raises(ValueError, match="apart"):
-            recipes.at_scales(
+            scales.at_scales(
                 some(views=(view,), frequency_scale=text, network="2d", filters=4), 8000
             )
 
@@ -406,7 +411,7 @@ def test_scale_replaces_views_of_bins_alone():
         ("log", View(90, (3,), 32.0, 8.0, scale="log")),
         ("cqt", View(24, (3,), 500.0, 8.0, scale="cqt")),
     ):
-        assert recipes.at_scales(some(views=views, scale=scale), 8000).views == (first, views[1])
+        assert scales.at_scales(some(views=views, scale=scale), 8000).views == (first, views[1])
 
 
 def test_one_canvas_has_one_scale():

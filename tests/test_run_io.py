@@ -295,7 +295,7 @@ def test_metrics_that_cannot_be_written_stop_no_run(tmp_path, monkeypatch, capsy
         os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
     )
     for evaluations in (25, 50):
-        metrics.write(0, [optimize.Progress(evaluations, 1.0, 0.5, {})])
+        metrics.write(0, [optimize.ProgressRow(evaluations, 1.0, 0.5, {})])
     assert capsys.readouterr().err.count("metrics.jsonl") == 1 and output.failed
     assert [row["evaluations"] for row in metrics.rows] == [50]
 

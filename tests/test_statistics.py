@@ -178,14 +178,14 @@ def test_ascending_is_a_sort():
     """Of both signs, zeros and infinities; where no two are equal the slope is that of the place that a value takes."""
     x = np.random.default_rng(5).standard_normal((3, 4, 50)).astype(np.float32)
     x[0, 0, :4], x[1, 2, 7] = [np.inf, 0.0, -0.0, 1e-30], -np.inf
-    np.testing.assert_array_equal(statistics.ascending(x), np.sort(x))
+    np.testing.assert_array_equal(statistics.sort(x), np.sort(x))
     weights = np.random.default_rng(6).standard_normal(x.shape).astype(np.float32)
     places = np.argsort(np.argsort(x[1:], kind="stable"), kind="stable")
-    found = jax.grad(lambda x: jnp.sum(statistics.ascending(x) * weights[1:]))(jnp.asarray(x[1:]))
+    found = jax.grad(lambda x: jnp.sum(statistics.sort(x) * weights[1:]))(jnp.asarray(x[1:]))
     np.testing.assert_array_equal(found, np.take_along_axis(weights[1:], places, axis=-1))
 
 
 def test_equal_values_move_together():
     """Silence, all of one level: catches slopes of the lowest of its places alone, which would push it down."""
-    found = jax.grad(lambda x: jnp.sum(statistics.ascending(x) * jnp.arange(5.0)))(jnp.full(5, 3.0))
+    found = jax.grad(lambda x: jnp.sum(statistics.sort(x) * jnp.arange(5.0)))(jnp.full(5, 3.0))
     np.testing.assert_allclose(found, 2.0)

@@ -1,6 +1,5 @@
 """synthesis.py from end to end, on sounds of half a second: what a user would notice in the result."""
 
-import dataclasses
 import functools
 import os
 import signal
@@ -13,8 +12,19 @@ import scipy.ndimage
 import scipy.signal
 from helpers import correlated, correlation_of, crackle, highest_correlation, noise, relative_error
 
-from audio_texture import audio, matching, recipes, sounds, spectrogram, synthesis, views, walk
-from audio_texture.recipes import View
+from audio_texture import (
+    audio,
+    layout,
+    matching,
+    recipes,
+    references,
+    sounds,
+    spectrogram,
+    synthesis,
+    views,
+    walk,
+)
+from audio_texture.views import View
 
 RATE, SECONDS = 8000, 0.5
 REFERENCE = crackle(6000)
@@ -77,7 +87,7 @@ of_every = pytest.mark.parametrize("name", recipes.names("texture"))
 
 def small(name="texture-fast", **choices):
     """The default's networks and levels alone where no other recipe is asked for: it compiles in a third of the time."""
-    return dataclasses.replace(recipes.named(name), **{**SMALL[name], **choices})
+    return recipes.named(name).replace(**{**SMALL[name], **choices})
 
 
 def prepared(recipe, references=(REFERENCE,), *, rate=RATE, seconds=SECONDS, **mixture):
@@ -94,11 +104,11 @@ def shared(name, **choices):
 def made(name="texture-fast", seed=0):
     """A texture of the shared reference."""
     recipe, problem = shared(name)
-    return synthesis.run(problem, recipe, jax.random.key(seed))
+    return synthesis.run(problem, jax.random.key(seed))
 
 
 def make(recipe, references=(REFERENCE,), *, seed=0, **inputs):
-    return synthesis.run(prepared(recipe, references, **inputs), recipe, jax.random.key(seed))
+    return synthesis.run(prepared(recipe, references, **inputs), jax.random.key(seed))
 
 
 def first_and_last(texture):
@@ -108,9 +118,7 @@ def first_and_last(texture):
 
 def start_value(problem, recipe):
     """Loss of what a run starts from, by the program that is compiled for the run anyway."""
-    return first_and_last(
-        synthesis.run(problem, dataclasses.replace(recipe, evaluations=1), jax.random.key(0))
-    )[0]
+    return first_and_last(synthesis.run(problem, jax.random.key(0)))[0]
 
 
 def test_every_recipe_is_tested():
@@ -124,8 +132,8 @@ def test_a_texture_has_length_level_and_rate(name):
     texture = made(name)
     assert texture.wave.shape == (1, round(SECONDS * RATE)) and texture.wave.dtype == np.float32
     assert np.all(np.isfinite(texture.wave)) and np.max(np.abs(texture.wave)) < 1
-    expected = audio.level(REFERENCE, sample_rate=RATE) * 10 ** (-texture.lowered_db / 20)
-    assert audio.level(texture.wave, sample_rate=RATE) == pytest.approx(expected, rel=1e-4)
+    expected = audio.audible_rms(REFERENCE, sample_rate=RATE) * 10 ** (-texture.lowered_db / 20)
+    assert audio.audible_rms(texture.wave, sample_rate=RATE) == pytest.approx(expected, rel=1e-4)
     assert (
         texture.outcome.reason == "evaluations" and texture.outcome.progress[-1].evaluations == 40
     )
@@ -164,8 +172,8 @@ def kurtosis(wave):
 
 def test_little_of_a_canvas_is_cut_off():
     """Catches ends as long as the longest window: what is cut off counts in every statistic, and loud moments went there."""
-    recipe = dataclasses.replace(recipes.named("texture"), views=(View(8, (2,), 128.0, 32.0),))
-    layout = synthesis.lay_out(recipe, [REFERENCE], [1.0], RATE, 8000)
+    recipe = recipes.named("texture").replace(views=(View(8, (2,), 128.0, 32.0),))
+    layout = layout.lay_out(recipe, [REFERENCE], [1.0], RATE, 8000)
     assert layout.sketch.init(jax.random.key(0))["noise"].shape[1] <= 8000 + 2 * 0.032 * RATE + 200
 
 
@@ -178,15 +186,14 @@ def test_every_stretch_has_its_share():
     reference, x = noise(16000) * alternating, noise(16000, seed=1) * halves
 
     def distance(seconds):
-        recipe = dataclasses.replace(
-            recipes.named("texture"),
+        recipe = recipes.named("texture").replace(
             views=(),
             patches_views=(View(8, (1,), 32.0, 8.0),),
             patches_weight=1.0,
             stretch_seconds=seconds,
         )
         style = matching.style_objective(
-            dataclasses.replace(recipe, **{**ALONE, "patches_weight": 1.0}), RATE, [1.0]
+            recipe.replace(**{**ALONE, "patches_weight": 1.0}), RATE, [1.0]
         )
         return float(jax.jit(lambda y, x: style.distance(style.fit([y]), x)[0])(reference, x))
 
@@ -210,9 +217,9 @@ def test_a_walk_starts_in_the_references_rhythm():
 
     def started(start, seed=0):
         problem = prepared(small(start=start), [wave], seconds=2.0)
-        parameters, data = problem.begin(jax.random.key(seed))
+        parameters, data = problem.init(jax.random.key(seed))
         return np.asarray(
-            problem.programs.to_wave(jax.random.key(1), parameters, data["constants"])
+            problem.compiled.to_wave(jax.random.key(1), parameters, data["constants"])
         )
 
     def regularity(wave):
@@ -238,9 +245,9 @@ def test_choices_run(choices):
     """Finite networks, depth and pools, the other optimiser, the other normalisations: all lower the loss."""
     recipe = small(**choices, views=(View(8, (3,), 16.0, 4.0),), evaluations=25)
     problem = prepared(recipe)
-    start, texture = start_value(problem, recipe), synthesis.run(problem, recipe, jax.random.key(0))
+    start, texture = start_value(problem, recipe), synthesis.run(problem, jax.random.key(0))
     assert np.all(np.isfinite(texture.wave)) and first_and_last(texture)[1] < 0.7 * start
-    if recipe.normalised_by == "start":
+    if recipe.matching.normalised_by == "start":
         assert start == pytest.approx(1, rel=1e-4)
 
 
@@ -255,11 +262,11 @@ def test_bounds_keep_their_weight_beside_a_distance_brought_to_one():
         views=(View(0, (2,), 16.0, 4.0),),
     )
     problem = prepared(recipe)
-    parameters, data = problem.begin(jax.random.key(0))
-    total, terms = problem.programs.loss(parameters, data)
+    parameters, data = problem.init(jax.random.key(0))
+    total, terms = problem.compiled.loss(parameters, data)
     assert total == pytest.approx(1, rel=1e-3) and terms["bounds"] == 0
     outside = np.asarray(parameters) + 2
-    assert problem.programs.loss(outside, data)[1]["bounds"] == pytest.approx(
+    assert problem.compiled.loss(outside, data)[1]["bounds"] == pytest.approx(
         0.5 * np.linalg.norm(outside - 1), rel=1e-4
     )
 
@@ -295,12 +302,12 @@ def test_any_rate_and_length(name, rate, model_rate, seconds):
         evaluations=3,
         phase_iterations=2,
     )
-    assert synthesis.modelled_rate(recipe, rate) == (model_rate or 48000)
+    assert references.model_sample_rate(recipe, rate) == (model_rate or 48000)
     reference = noise(round(0.3 * rate))
     texture = make(recipe, [reference], rate=rate, seconds=seconds)
     assert texture.wave.shape == (1, round(seconds * rate)) and np.all(np.isfinite(texture.wave))
-    assert audio.level(texture.wave, sample_rate=rate) == pytest.approx(
-        audio.level(reference, sample_rate=rate), rel=0.01
+    assert audio.audible_rms(texture.wave, sample_rate=rate) == pytest.approx(
+        audio.audible_rms(reference, sample_rate=rate), rel=0.01
     )
 
 
@@ -388,7 +395,7 @@ def test_other_axes_of_frequency(name, choices):
     """On either canvas: the loss falls, and the sound has the reference's spectrum, which an axis undone wrongly would not leave it."""
     recipe = small(name, **choices, evaluations=20)
     problem = prepared(recipe)
-    start, texture = start_value(problem, recipe), synthesis.run(problem, recipe, jax.random.key(0))
+    start, texture = start_value(problem, recipe), synthesis.run(problem, jax.random.key(0))
     assert texture.wave.shape == (1, 4000) and first_and_last(texture)[1] < 0.9 * start
     bands = [
         10
@@ -426,8 +433,7 @@ def test_nets_along_frequency_know_a_transposed_sound_on_a_constant_q_axis(esc10
     rooster, higher = (audio.resample(wave, rate, to) for to in (RATE, RATE * 2 // 3))
     found = {}
     for view in (View(0, ((4, 7),), 32.0, 8.0), View(24, ((4, 7),), 250.0, 8.0, scale="cqt")):
-        recipe = dataclasses.replace(
-            recipes.named("texture-fast"),
+        recipe = recipes.named("texture-fast").replace(
             views=(view,),
             network=network,
             filters=filters,
@@ -508,7 +514,7 @@ def test_a_start_is_as_loud_in_each_half_as_the_reference(monkeypatch):
 
     def uneven():
         gains = [
-            np.asarray(problem.begin(jax.random.key(seed))[0]["gain"]).mean(axis=(0, 2))
+            np.asarray(problem.init(jax.random.key(seed))[0]["gain"]).mean(axis=(0, 2))
             for seed in range(12)
         ]
         return np.mean(
@@ -541,7 +547,9 @@ def test_a_morph_passes_from_one_to_the_other():
 def test_a_morphs_levels_are_of_what_is_heard():
     """Wind of 5 Hz in one of the references, louder than all else in it: the level passes from the one's to the other's as if it were not there."""
     dull, sharp = dull_and_sharp()
-    dull, sharp = (0.05 * wave / audio.level(wave, sample_rate=RATE) for wave in (dull, sharp))
+    dull, sharp = (
+        0.05 * wave / audio.audible_rms(wave, sample_rate=RATE) for wave in (dull, sharp)
+    )
     wind = 0.2 * np.sin(1 + 2 * np.pi * 5.37 * np.arange(dull.shape[1]) / RATE)
     recipe = small(views=(View(8, (1, 3), 16.0, 4.0),), block_seconds=1.0, evaluations=30)
     wave = make(
@@ -552,7 +560,7 @@ def test_a_morphs_levels_are_of_what_is_heard():
         morph_to=[0.0, 2.0],
     ).wave
     levels = [
-        20 * np.log10(audio.level(part, sample_rate=RATE) / 0.05)
+        20 * np.log10(audio.audible_rms(part, sample_rate=RATE) / 0.05)
         for part in np.split(wave, 5, axis=1)
     ]
     assert levels[0] == pytest.approx(0, abs=2.5) and levels[-1] == pytest.approx(0, abs=2.5), (
@@ -575,7 +583,7 @@ def test_the_middle_is_nearer_to_the_steadier_sound():
     even = prepared(recipe, [dull, sharp], seconds=1.0)
     wandering = sharp * 10 ** np.sin(np.arange(8000) * 1.3 * np.pi / 8000).astype(np.float32)
     problem = prepared(recipe, [dull, wandering], seconds=1.0, like=even)
-    steep = slope(synthesis.run(problem, recipe, jax.random.key(0)).wave)
+    steep = slope(synthesis.run(problem, jax.random.key(0)).wave)
     assert slope(dull) < steep < 0.7 * slope(dull) + 0.3 * slope(sharp)
 
 
@@ -642,7 +650,6 @@ def test_resumed_is_uninterrupted(tmp_path, name):
     recipe, problem = shared(name)
     partly = synthesis.run(
         problem,
-        recipe,
         jax.random.key(0),
         checkpoint_path=folder,
         checkpoint_every=10_000,
@@ -653,7 +660,6 @@ def test_resumed_is_uninterrupted(tmp_path, name):
     rows = []
     resumed = synthesis.run(
         problem,
-        recipe,
         jax.random.key(0),
         checkpoint_path=folder,
         checkpoint_every=10_000,
@@ -667,7 +673,7 @@ def test_resumed_is_uninterrupted(tmp_path, name):
 def test_resume_without_a_checkpoint_starts_anew(tmp_path):
     recipe, problem = shared("texture-fast")
     found = synthesis.run(
-        problem, recipe, jax.random.key(0), checkpoint_path=str(tmp_path / "none"), resume=True
+        problem, jax.random.key(0), checkpoint_path=str(tmp_path / "none"), resume=True
     )
     np.testing.assert_array_equal(found.wave, made().wave)
 
@@ -679,16 +685,16 @@ def test_a_checkpoint_that_cannot_be_written_stops_no_run(tmp_path):
     recipe, problem = shared("texture-fast")
     told = []
     options = {"checkpoint_path": str(tmp_path / "nowhere" / "state"), "checkpoint_every": 1}
-    result = synthesis.run(problem, recipe, jax.random.key(0), **options, on_unsaved=told.append)
+    result = synthesis.run(problem, jax.random.key(0), **options, on_unsaved=told.append)
     np.testing.assert_array_equal(result.wave, made().wave)
     assert told and all(isinstance(error, OSError) for error in told)
     with pytest.raises(OSError):
-        synthesis.run(problem, recipe, jax.random.key(0), **options)
+        synthesis.run(problem, jax.random.key(0), **options)
 
 
 def test_a_budget_of_seconds_still_makes_a_sound():
     recipe, problem = shared("texture-fast")
-    texture = synthesis.run(problem, recipe, jax.random.key(0), max_seconds=0.0)
+    texture = synthesis.run(problem, jax.random.key(0), max_seconds=0.0)
     assert texture.outcome.reason == "seconds" and texture.wave.shape == (1, 4000)
 
 
@@ -710,7 +716,7 @@ def test_bad_references_are_refused(name, kind):
     with pytest.raises(ValueError, match=message):
         prepared(small(name), [REFERENCE, wave])
     with pytest.raises(ValueError, match=f"rain.wav .*{message.split()[0]}"):
-        synthesis.check_reference(small(name), wave, sample_rate=RATE, name="rain.wav")
+        references.check_reference(small(name), wave, sample_rate=RATE, name="rain.wav")
 
 
 @pytest.mark.parametrize("seconds", [0.0499, 600.1, 0.0, -1.0, float("nan"), float("inf")])
@@ -733,17 +739,14 @@ def test_weights_that_do_not_fit_are_refused(weights):
 def test_kernels_longer_than_the_reference_are_left_out():
     """A quarter of a second makes a texture with the default, whose longest kernel spans a second; what fits is kept."""
     recipe = recipes.named("texture")
-    short = synthesis.fitted(recipe, [noise(4000), noise(2000)], sample_rate=RATE)
+    short = references.fit_kernels(recipe, [noise(4000), noise(2000)], sample_rate=RATE)
     assert [view.widths for view in short.views] == [(1, 3), (2,)]
-    assert short.patches_views == recipe.patches_views[:1]
-    whole = synthesis.fitted(recipe, [noise(26000)], sample_rate=RATE)
+    assert short.patches_views == recipe.term("patches").views[:1]
+    whole = references.fit_kernels(recipe, [noise(26000)], sample_rate=RATE)
     # Stretches are those of the reference's length.
-    assert (
-        dataclasses.replace(whole, stretch_seconds=0.0) == recipe
-        and 1.6 < whole.stretch_seconds < 1.9
-    )
-    assert synthesis.fitted(whole, [noise(26000), noise(30000)], sample_rate=RATE) == whole
-    texture = make(dataclasses.replace(recipe, evaluations=3), [noise(2000)], seconds=0.25)
+    assert whole.replace(stretch_seconds=0.0) == recipe and 1.6 < whole.stretch_seconds < 1.9
+    assert references.fit_kernels(whole, [noise(26000), noise(30000)], sample_rate=RATE) == whole
+    texture = make(recipe.replace(evaluations=3), [noise(2000)], seconds=0.25)
     assert texture.wave.shape == (1, 2000) and np.isfinite(texture.outcome.progress[-1].loss)
 
 
@@ -765,7 +768,7 @@ def test_the_shortest_reference_is_long_enough(choices):
     for samples in range(128, 6000, 32):
         wave = noise(samples)
         try:
-            synthesis.check_reference(recipe, wave, sample_rate=RATE)
+            references.check_reference(recipe, wave, sample_rate=RATE)
             break
         except ValueError:
             continue
@@ -793,12 +796,12 @@ def test_views_of_stereo_hold_sums_and_differences():
 def test_samples_share_one_compilation():
     """Samples of one problem differ in their key alone: the second costs no compilation."""
     recipe, problem = shared("texture-fast")
-    synthesis.run(problem, recipe, jax.random.key(0))
+    synthesis.run(problem, jax.random.key(0))
     compiled = []
     note = lambda name, *_, **__: (
         compiled.append(name) if name == "/jax/core/compile/backend_compile_duration" else None
     )
     jax.monitoring.register_event_duration_secs_listener(note)
-    synthesis.run(problem, recipe, jax.random.key(7))
+    synthesis.run(problem, jax.random.key(7))
     jax.monitoring.unregister_event_duration_listener(note)
     assert not compiled

@@ -30,8 +30,8 @@ def onsets_of(path, features):
 def test_keeps_a_period_across_jumps(seed):
     """Jumps lead to the same place of the period alone, so its beat goes on; jumping anywhere loses it."""
     features = ticks(400, 50)
-    where = walk.survey(features, context=40, apart=10)
-    path = walk.wander(jax.random.key(seed), where, 1000, piece=25)
+    where = walk.fit_transitions(features, context=40, apart=10)
+    path = walk.sample_path(jax.random.key(seed), where, 1000, piece=25)
     jumps = np.flatnonzero(np.diff(path) != 1)
     gaps = np.diff(onsets_of(path, features))
     assert len(jumps) > 10 and len(gaps) > 15
@@ -41,7 +41,9 @@ def test_keeps_a_period_across_jumps(seed):
     assert (
         np.mean(
             np.diff(
-                onsets_of(walk.wander(jax.random.key(seed), shuffled, 1000, piece=25), features)
+                onsets_of(
+                    walk.sample_path(jax.random.key(seed), shuffled, 1000, piece=25), features
+                )
             )
             == 50
         )
@@ -51,30 +53,31 @@ def test_keeps_a_period_across_jumps(seed):
 
 def test_begins_in_step_with_the_recording():
     features = ticks(400, 50)
-    where = walk.survey(features, context=40, apart=10)
+    where = walk.fit_transitions(features, context=40, apart=10)
     firsts = [
-        onsets_of(walk.wander(jax.random.key(seed), where, 300, piece=25), features)[0]
+        onsets_of(walk.sample_path(jax.random.key(seed), where, 300, piece=25), features)[0]
         for seed in range(5)
     ]
     assert all(abs(first - 5) <= 1 or abs(first - 55) <= 1 for first in firsts), firsts
     assert (
-        len({walk.wander(jax.random.key(seed), where, 1, piece=25)[0] for seed in range(20)}) > 2
+        len({walk.sample_path(jax.random.key(seed), where, 1, piece=25)[0] for seed in range(20)})
+        > 2
     ), "Every walk began at the same moment."
 
 
 def test_every_moment_has_its_turn():
     """Of a sound without a pattern, a walk three times as long passes nearly all moments, and none too often."""
     features = np.random.default_rng(0).standard_normal((200, 6)).astype(np.float32)
-    path = walk.wander(
-        jax.random.key(0), walk.survey(features, context=10, apart=10), 600, piece=20
+    path = walk.sample_path(
+        jax.random.key(0), walk.fit_transitions(features, context=10, apart=10), 600, piece=20
     )
     visits = np.bincount(path, minlength=200)
     assert np.mean(visits == 0) < 0.05 and visits.max() <= 8, np.bincount(visits)
 
 
 def test_the_same_key_walks_the_same_way():
-    where = walk.survey(ticks(200, 40), context=20, apart=10)
-    for walked in (walk.wander, functools.partial(walk.likest, stretch=100)):
+    where = walk.fit_transitions(ticks(200, 40), context=20, apart=10)
+    for walked in (walk.sample_path, functools.partial(walk.sample_best_of_n, stretch=100)):
         first, again, other = (
             walked(jax.random.key(seed), where=where, length=300, piece=20) for seed in (1, 1, 2)
         )
@@ -88,14 +91,14 @@ def test_the_likest_of_several_walks_shares_out_what_is_loud_as_the_recording_do
     features = rng.standard_normal((200, 4)).astype(np.float32)
     features[40:60] += 3
     features[140:160] += 3
-    where = walk.survey(features, context=10, apart=10)
+    where = walk.fit_transitions(features, context=10, apart=10)
     loud = lambda path: [
         int(np.sum(features[half].mean(axis=1) > 1.5)) for half in np.split(path, 2)
     ]
     uneven = lambda paths: np.mean([abs(np.subtract(*loud(path))) for path in paths])
     keys = jax.random.split(jax.random.key(0), 12)
-    single = uneven([walk.wander(key, where, 200, piece=20) for key in keys])
-    likest = uneven([walk.likest(key, where, 200, piece=20, stretch=100) for key in keys])
+    single = uneven([walk.sample_path(key, where, 200, piece=20) for key in keys])
+    likest = uneven([walk.sample_best_of_n(key, where, 200, piece=20, stretch=100) for key in keys])
     assert likest < 0.6 * single, (likest, single)
 
 
@@ -113,14 +116,18 @@ def test_costs_are_those_of_neighbourhoods():
                 expected[i, j] = np.mean([np.sum((x[i + k] - x[j + k]) ** 2) for k in offsets])
     expected /= np.mean(expected[np.isfinite(expected)])
     np.testing.assert_allclose(
-        walk.survey(features, context=context, apart=apart).costs, expected, rtol=1e-4, atol=1e-5
+        walk.fit_transitions(features, context=context, apart=apart).costs,
+        expected,
+        rtol=1e-4,
+        atol=1e-5,
     )
 
 
 def test_level_and_scale_do_not_matter():
     features = ticks(150, 30)
     one, other = (
-        walk.survey(scale * features + 2 * scale, context=15, apart=5) for scale in (1.0, 4.0)
+        walk.fit_transitions(scale * features + 2 * scale, context=15, apart=5)
+        for scale in (1.0, 4.0)
     )
     np.testing.assert_allclose(one.costs, other.costs, rtol=1e-3, atol=1e-4)
 
@@ -129,9 +136,9 @@ def test_long_recordings_have_fewer_places(monkeypatch):
     """An hour's distances would not fit into memory; the period still does, as far as places are dense enough."""
     monkeypatch.setattr(walk, "MOST_PLACES", 128)
     features = ticks(1000, 50)
-    where = walk.survey(features, context=40, apart=10)
+    where = walk.fit_transitions(features, context=40, apart=10)
     assert where.costs.shape == (125, 125) and where.stride == 8
-    path = walk.wander(jax.random.key(0), where, 2000, piece=30)
+    path = walk.sample_path(jax.random.key(0), where, 2000, piece=30)
     jumps = np.diff(path)[np.diff(path) != 1]
     assert path.max() < 1000 and np.all((jumps - 1) % 8 == 0), (
         "A jump changed the place between places."
@@ -154,9 +161,11 @@ def test_any_recording_can_be_walked(moments, length, context, apart, piece, see
         if seed % 5 == 0
         else np.random.default_rng(seed).standard_normal((moments, 2)).astype(np.float32)
     )
-    where = walk.survey(features, context=context, apart=apart)
+    where = walk.fit_transitions(features, context=context, apart=apart)
     for path in (
-        walk.wander(jax.random.key(seed), where, length, piece=piece),
-        walk.likest(jax.random.key(seed), where, length, piece=piece, stretch=1 + seed % 60),
+        walk.sample_path(jax.random.key(seed), where, length, piece=piece),
+        walk.sample_best_of_n(
+            jax.random.key(seed), where, length, piece=piece, stretch=1 + seed % 60
+        ),
     ):
         assert path.shape == (length,) and path.min() >= 0 and path.max() < moments

@@ -16,7 +16,7 @@ import pytest
 import safetensors.numpy
 
 from audio_texture import networks, weights
-from audio_texture.layer import AUTHORS_LAYERS, Description, Layer, cut_after, tap_names
+from audio_texture.layer import AUTHORS_LAYERS, Layer, NetworkConfig, cut_after, tap_names
 
 X = np.random.default_rng(0).random((24, 9)).astype(np.float32)
 LAYERS = (Layer(3, 1, 2, 6), Layer(3, 2, 1, 4))
@@ -24,7 +24,7 @@ POSITIONS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
 
 
 def described(kind):
-    return Description(
+    return NetworkConfig(
         kind, LAYERS, "uniform", channels={"1d-frequency": 9, "1d-time": 24}.get(kind, 0)
     )
 
@@ -38,7 +38,7 @@ def test_round_trip(tmp_path, kind):
     found, loaded = weights.load(str(tmp_path / "a.safetensors"))
     assert found == description
     jax.tree.map(np.testing.assert_array_equal, loaded, variables)
-    assert weights.notes(str(tmp_path / "a.safetensors")) == {"held_out": 3}
+    assert weights.read_notes(str(tmp_path / "a.safetensors")) == {"held_out": 3}
     assert os.listdir(tmp_path) == ["a.safetensors"]
     # What lies deeper than the taps that are asked for does no harm.
     cut = cut_after(found, ["relu_1"])
@@ -49,20 +49,20 @@ def test_round_trip(tmp_path, kind):
 @pytest.mark.parametrize(
     "other, said",
     [
-        (Description("2d", LAYERS, "uniform"), "conv_1/kernel is .27, 6., and must be .9, 6."),
+        (NetworkConfig("2d", LAYERS, "uniform"), "conv_1/kernel is .27, 6., and must be .9, 6."),
         (
-            Description("1d-frequency", LAYERS, "uniform", channels=10),
+            NetworkConfig("1d-frequency", LAYERS, "uniform", channels=10),
             "conv_1/kernel is .27, 6., and must be .30, 6.",
         ),
         (
-            Description("1d-frequency", LAYERS[:1], "uniform", channels=9),
+            NetworkConfig("1d-frequency", LAYERS[:1], "uniform", channels=9),
             "batchnorm_2/mean is .4,., and must be none",
         ),
         (
-            Description("1d-frequency", (*LAYERS, LAYERS[0]), "uniform", channels=9),
+            NetworkConfig("1d-frequency", (*LAYERS, LAYERS[0]), "uniform", channels=9),
             "batchnorm_3/mean is missing, and must be .6,.",
         ),
-        (Description("1d-frequency", LAYERS, "uniform"), "channels must be said"),
+        (NetworkConfig("1d-frequency", LAYERS, "uniform"), "channels must be said"),
     ],
 )
 def test_weights_of_another_network_are_refused(tmp_path, other, said):
@@ -247,7 +247,7 @@ def test_vgg19(tmp_path, kernels, torch, form):
         "h5": lambda: write_h5(path, kernels),
     }[form]()
     description, variables = weights.load(path)
-    assert description == Description("vgg19-grey")
+    assert description == NetworkConfig("vgg19-grey")
     kernel = kernels[0][0]
     for row, (frame, bin_, channel) in enumerate(np.ndindex(3, 3, 3)):
         np.testing.assert_array_equal(
@@ -258,7 +258,7 @@ def test_vgg19(tmp_path, kernels, torch, form):
         "npz": (np.array([123.68, 116.779, 103.939]) / 255, 1 / 255),
         "h5": (np.array([103.939, 116.779, 123.68]) / 255, 1 / 255),
     }
-    mean, deviation = scale.get(form, (networks.IMAGENET_MEAN, networks.IMAGENET_DEVIATION))
+    mean, deviation = scale.get(form, (networks.IMAGENET_MEAN, networks.IMAGENET_STD))
     np.testing.assert_allclose(variables["constants"]["mean"], mean, rtol=1e-6)
     np.testing.assert_allclose(
         variables["constants"]["deviation"], np.broadcast_to(deviation, 3), rtol=1e-6

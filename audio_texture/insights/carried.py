@@ -1,6 +1,5 @@
 """Claim 3, second half: which of pitch, envelope, rate and rhythm a texture made by its Gram alone has of its reference."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 import scipy.fft
 
 from audio_texture import metrics, sounds
+from audio_texture.config import Recipe
 from audio_texture.insights.experiment import (
     RATE,
     Numbers,
@@ -23,7 +23,7 @@ from audio_texture.insights.experiment import (
     procedural,
     textures,
 )
-from audio_texture.recipes import Recipe, View
+from audio_texture.views import View
 
 # A Gram and nothing else: the canvas starts as the authors' does, which knows nothing of the reference.
 RECIPE = Recipe(
@@ -66,7 +66,7 @@ def measure(settings: Settings) -> Numbers:
     sounds of a seed, adjusted so that an estimate that has nothing to do with it has 0 on average.
     """
     seconds, count, evaluations = (2.0, 12, 60) if settings.quick else (4.0, 24, 100)
-    recipe = dataclasses.replace(RECIPE, evaluations=evaluations)
+    recipe = RECIPE.replace(evaluations=evaluations)
     rows: list[dict[str, Any]] = []
     sounds_found: list[dict[str, Any]] = []
     for seed in settings.seeds:

@@ -20,16 +20,20 @@ import scipy.stats
 
 from audio_texture import (
     audio,
+    base,
+    batch,
+    combinators,
     constant_q,
+    losses,
     metrics,
-    objective,
     sounds,
     spectrogram,
+    style_transfer,
     synthesis,
     training,
 )
-from audio_texture.layer import Description, Layer
-from audio_texture.recipes import Recipe
+from audio_texture.config import Recipe
+from audio_texture.layer import Layer, NetworkConfig
 
 # Procedural and real sounds are both taken at this rate: the experiments are many small runs.
 RATE = 8000
@@ -253,16 +257,16 @@ def classes_of(paths: Sequence[str]) -> dict[str, dict[str, int]]:
 
 
 def _spectra(waves: Mapping[str, np.ndarray], front: training.FrontEnd) -> dict[str, np.ndarray]:
-    return {path: training.transform(wave, front).spectrogram for path, wave in waves.items()}
+    return {path: training.make_example(wave, front).spectrogram for path, wave in waves.items()}
 
 
 def learnt(
     train: training.Trainer,
     clips: Sequence[training.Clip],
     spectra: Mapping[str, np.ndarray],
-    settings: training.Settings,
+    settings: training.TrainingSettings,
     seed: int,
-) -> tuple[training.State, float]:
+) -> tuple[training.TrainState, float]:
     """A classifier of all folds but the first, and its accuracy on the first."""
     for state, rows in training.cross_validate(
         clips,
@@ -280,22 +284,22 @@ def learnt(
 # --- networks and runs
 
 
-def random_gram(kind: str, layer: Layer, key: jax.Array) -> objective.Objective:
+def random_gram(kind: str, layer: Layer, key: jax.Array) -> base.Objective:
     """Gram distance of one layer of random filters, of a kind of layer.KINDS, on spectrograms [T, F]."""
     # Flax takes a second to import, which judging and drawing need not wait for.
     from audio_texture import networks
 
-    description = Description(kind, (layer,), padding="valid")
-    return objective.of_network(
+    description = NetworkConfig(kind, (layer,), padding="valid")
+    return combinators.of_network(
         networks.build(description).init,
         networks.features(description, ["relu_1"]),
         key,
-        objective.gram(),
+        losses.gram(),
     )
 
 
 def distance_of(
-    make: Callable[[jax.Array], objective.Objective],
+    make: Callable[[jax.Array], base.Objective],
 ) -> Callable[[jax.Array, jax.Array, jax.Array], jax.Array]:
     """(key of the filters, x, y) -> distance of y from the target x, compiled, of the objective that `make` gives for a key."""
 
@@ -316,11 +320,11 @@ def textures(
     """A texture of each reference [N] at RATE, by a recipe, or one each of a single shape, as one batch: [n, samples]. seeds: of the starts, n."""
     seconds = len(references[0]) / RATE if seconds is None else seconds
     recipes = [recipe] * len(references) if isinstance(recipe, Recipe) else recipe
-    problems = synthesis.prepare_batch(
+    problems = batch.prepare_batch(
         recipes, [[wave[None]] for wave in references], sample_rate=RATE, seconds=seconds
     )
     keys = jax.vmap(jax.random.key)(np.asarray(seeds, np.uint32))
-    return _whole(synthesis.run_batch(problems, recipes, keys)).waves[:, 0]
+    return _whole(batch.run_batch(problems, keys)).waves[:, 0]
 
 
 def transfers(
@@ -329,22 +333,22 @@ def transfers(
     style: np.ndarray,
     seed: int,
     factors: Sequence[Mapping[str, float]] = ({},),
-) -> synthesis.Batch:
+) -> batch.Batch:
     """A content [N] at RATE in a style's texture, as one batch for several factors of the recipe's weights. seed: of the start, the same for all."""
-    problem = synthesis.prepare_transfer(recipe, content[None], style[None], sample_rate=RATE)
-    problems = [synthesis.reweighted(problem, **factor) for factor in factors]
+    problem = style_transfer.prepare(recipe, content[None], style[None], sample_rate=RATE)
+    problems = [style_transfer.reweighted(problem, **factor) for factor in factors]
     keys = jax.vmap(jax.random.key)(np.full(len(problems), seed, np.uint32))
-    return _whole(synthesis.run_batch(problems, [recipe] * len(problems), keys))
+    return _whole(batch.run_batch(problems, keys))
 
 
 def inversions(
     recipes: Sequence[Recipe], contents: Sequence[np.ndarray], seeds: Sequence[int]
-) -> synthesis.Batch:
+) -> batch.Batch:
     """Contents [N] at RATE made again by recipes of a single shape without a style, as one batch. seeds: of the starts, n."""
     problems: list[synthesis.Problem] = []
     for recipe, content in zip(recipes, contents, strict=True):
         problems.append(
-            synthesis.prepare_transfer(
+            style_transfer.prepare(
                 recipe,
                 content[None],
                 content[None],
@@ -352,14 +356,10 @@ def inversions(
                 like=problems[0] if problems else None,
             )
         )
-    return _whole(
-        synthesis.run_batch(
-            problems, recipes, jax.vmap(jax.random.key)(np.asarray(seeds, np.uint32))
-        )
-    )
+    return _whole(batch.run_batch(problems, jax.vmap(jax.random.key)(np.asarray(seeds, np.uint32))))
 
 
-def _whole(batch: synthesis.Batch) -> synthesis.Batch:
+def _whole(batch: batch.Batch) -> batch.Batch:
     """The batch, none of whose runs Ctrl-C cut short: an experiment must not be drawn from those, and ends."""
     if any(outcome.reason == "interrupted" for outcome in batch.outcomes):
         raise KeyboardInterrupt

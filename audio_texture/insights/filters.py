@@ -1,13 +1,12 @@
 """Claim 8: what finitely many random filters lose against infinitely many. Our own addition to the paper's conclusions."""
 
-import dataclasses
 from typing import Any
 
 import jax
 import matplotlib.pyplot as plt
 import numpy as np
 
-from audio_texture import matching, objective, sounds, spectrogram
+from audio_texture import combinators, losses, matching, recipes, sounds, spectrogram
 from audio_texture.insights.experiment import (
     RATE,
     Numbers,
@@ -27,12 +26,12 @@ from audio_texture.insights.experiment import (
     textures,
 )
 from audio_texture.layer import Layer
-from audio_texture.recipes import Recipe, View
+from audio_texture.views import View
 
 _FFT, _HOP, _WIDTH = 256, 64, 11
 INFINITE = 0
 # Explicit filters are drawn as the closed form has them.
-RECIPE = Recipe(
+RECIPE = recipes.make(
     name="filters",
     summary="One network of kernels of 11 frames over standardised bins, on the waveform.",
     views=(View(0, (_WIDTH,), 32.0, 8.0),),
@@ -63,13 +62,13 @@ def measure(settings: Settings) -> Numbers:
     )
     kinds = {"rain": sounds.rain, "fire": sounds.fire, "crickets": sounds.crickets}
     explicit = lambda filters: (
-        lambda key: objective.standardised(
+        lambda key: combinators.standardised(
             random_gram("1d-frequency", Layer(_WIDTH, filters=filters), key)
         )
     )
     distances = {filters: distance_of(explicit(filters)) for filters in pair_counts}
     distances[INFINITE] = distance_of(
-        lambda _: objective.standardised(objective.infinite_gram([(Layer(_WIDTH),)]))
+        lambda _: combinators.standardised(losses.infinite_gram([(Layer(_WIDTH),)]))
     )
     rows: list[dict[str, Any]] = []
     made: list[dict[str, Any]] = []
@@ -104,7 +103,7 @@ def measure(settings: Settings) -> Numbers:
     fit, distance = _closed_form()
     targets = [fit(wave) for _, wave in references]
     for filters in (*texture_counts, INFINITE):
-        recipe = dataclasses.replace(RECIPE, filters=filters, evaluations=evaluations)
+        recipe = RECIPE.replace(filters=filters, evaluations=evaluations)
         results = textures(
             recipe, [wave for _, wave in references], [seed for seed, _ in references]
         )

@@ -7,6 +7,7 @@ import numpy as np
 import scipy.fft
 
 from audio_texture import metrics, sounds
+from audio_texture.config import Recipe
 from audio_texture.insights.experiment import (
     RATE,
     Numbers,
@@ -21,7 +22,7 @@ from audio_texture.insights.experiment import (
     recorded,
     textures,
 )
-from audio_texture.recipes import Recipe, View
+from audio_texture.views import View
 
 PITCH, _HARMONICS, _WIDTH = 350.0, 10, 11
 # Name -> kind, and how many times as many filters as the 2-D network: a 2-D filter stands at every bin, with the rows of its kernel, a 1-D

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 
-from audio_texture import objective, sounds, spectrogram
+from audio_texture import combinators, losses, sounds, spectrogram
 from audio_texture.insights.experiment import (
     RATE,
     Numbers,
@@ -145,13 +145,11 @@ def _distances() -> dict[str, Any]:
         return ((rises - jnp.mean(rises)) / jnp.std(rises))[:, None]
 
     found = {
-        f"gram {width}": objective.standardised(objective.infinite_gram([(Layer(width),)]))
+        f"gram {width}": combinators.standardised(losses.infinite_gram([(Layer(width),)]))
         for width in WIDTHS
     }
-    found = {name: objective.seen_through(spectrogram.compress, one) for name, one in found.items()}
-    found["rhythm"] = objective.seen_through(
-        strength, objective.feature_autocorrelation(lags=_LAGS)
-    )
+    found = {name: combinators.precompose(spectrogram.compress, one) for name, one in found.items()}
+    found["rhythm"] = combinators.precompose(strength, losses.feature_autocorrelation(lags=_LAGS))
     return {
         name: (jax.jit(one.fit), jax.jit(lambda target, x, one=one: one.distance(target, x)[0]))
         for name, one in found.items()

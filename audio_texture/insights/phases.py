@@ -1,6 +1,5 @@
 """Claim 9, on phase: what the ways from magnitudes to a wave cost, and what a canvas that needs none gains."""
 
-import dataclasses
 from typing import Any
 
 import jax
@@ -53,9 +52,7 @@ def measure(settings: Settings) -> Numbers:
     of each way on the magnitudes of the references themselves, in dB.
     """
     seconds, evaluations = (1.5, 40) if settings.quick else (4.0, 150)
-    paper = dataclasses.replace(
-        recipes.named("infinite-width"), sample_rate=RATE, evaluations=evaluations
-    )
+    paper = recipes.named("infinite-width").replace(sample_rate=RATE, evaluations=evaluations)
     references = []
     for seed in settings.seeds:
         found = {
@@ -66,7 +63,7 @@ def measure(settings: Settings) -> Numbers:
         references += [(seed, name, wave) for name, wave in found.items()]
     rows: list[dict[str, Any]] = []
     for way, choices in WAYS.items():
-        recipe = dataclasses.replace(paper, **choices)
+        recipe = paper.replace(**choices)
         made = textures(
             recipe, [wave for _, _, wave in references], [seed for seed, _, _ in references]
         )
@@ -156,21 +153,21 @@ def _real(row: dict[str, Any]) -> bool:
 
 def _convergence(recipe: recipes.Recipe, wave: np.ndarray) -> float:
     """Spectral convergence in dB of a recipe's way on a sound's own magnitudes."""
-    sizes = recipe.views[0].sizes(RATE)
+    sizes = recipe.analysis.views[0].sizes(RATE)
     hop = {"hop_length": sizes["hop_length"]}
     wave = wave[: (len(wave) - 1) // sizes["hop_length"] * sizes["hop_length"]]
     magnitude = jnp.abs(spectrogram.stft(wave, **sizes))
     start = (
         phase.spsi(magnitude, **hop)
-        if recipe.phase_start == "spsi"
+        if recipe.phase.start == "spsi"
         else phase.random_phase(jax.random.key(0), magnitude)
     )
     found = phase.griffin_lim(
         magnitude,
         start,
         **hop,
-        iterations=recipe.phase_iterations,
-        momentum=recipe.phase_momentum,
+        iterations=recipe.phase.iterations,
+        momentum=recipe.phase.momentum,
         length=len(wave),
     )
     return 20 * float(np.log10(phase.spectral_convergence(found, magnitude, **hop)))

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from audio_texture import metrics, sounds, statistics
+from audio_texture.config import Recipe
 from audio_texture.insights.experiment import (
     RATE,
     Interval,
@@ -21,7 +22,7 @@ from audio_texture.insights.experiment import (
     procedural,
     textures,
 )
-from audio_texture.recipes import Recipe, View
+from audio_texture.views import View
 
 WINDOW_MS, HOP_MS = 32.0, 16.0
 # Receptive field over period; the theory has the knee at one, where a kernel begins to hold an event and the next one.

@@ -30,14 +30,14 @@ from audio_texture.insights.experiment import (
     random_gram,
     recorded_clips,
 )  # fmt: skip
-from audio_texture.layer import Description, Layer
+from audio_texture.layer import Layer, NetworkConfig
 
 SHARES = (0.0, 0.0625, 0.125, 0.25, 0.5)  # of the axis
 JUDGED = 0.25
 KINDS = {"1d-frequency": "1-D, over\nframes", "1d-time": "1-D, over\nbins", "2d": "2-D"}
 FRONT = training.FrontEnd(sample_rate=RATE, n_fft=256, hop_length=128, bands=32, seconds=1.0)
 # Square kernels and pools, and a head that sees every position: nothing in it tells the two axes apart.
-CLASSIFIER = Description("2d", (Layer(5, 1, 3, 8), Layer(3, 1, 2, 16)), initialisation="uniform")
+CLASSIFIER = NetworkConfig("2d", (Layer(5, 1, 3, 8), Layer(3, 1, 2, 16)), initialisation="uniform")
 
 
 def measure(settings: Settings) -> Numbers:
@@ -153,9 +153,9 @@ def _accuracies(
     clips: Sequence[training.Clip], spectra: dict[str, np.ndarray], epochs: int, seed: int
 ) -> list[dict[str, Any]]:
     """A classifier of all folds but the first, judged on the first, shifted."""
-    settings = training.Settings(epochs=epochs, batch=12, learning_rate=3e-3)
+    settings = training.TrainingSettings(epochs=epochs, batch=12, learning_rate=3e-3)
     classes = 1 + max(clip.label for clip in clips)
-    train = training.trainer(CLASSIFIER, FRONT, classes, settings)
+    train = training.make_trainer(CLASSIFIER, FRONT, classes, settings)
     state, _ = learnt(train, clips, spectra, settings, seed)
     held_out = [clip for clip in clips if clip.fold == 1]
     x, labels = (

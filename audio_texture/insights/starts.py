@@ -1,6 +1,5 @@
 """Claim 9, on start and balance: what of a content survives by where a transfer starts and by its content term."""
 
-import dataclasses
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -43,8 +42,8 @@ def measure(settings: Settings) -> Numbers:
     seconds, evaluations, weights = (
         (1.2, 30, (NONE, EVEN, 10.0)) if settings.quick else (3.0, 100, (NONE, 0.1, EVEN, 10.0))
     )
-    recipe = dataclasses.replace(
-        recipes.named("transfer"), auditory_weight=0.0, rhythm_weight=0.0, evaluations=evaluations
+    recipe = recipes.named("transfer").replace(
+        auditory_weight=0.0, rhythm_weight=0.0, evaluations=evaluations
     )
     rows: list[dict[str, Any]] = []
     for seed in settings.seeds:
@@ -56,7 +55,7 @@ def measure(settings: Settings) -> Numbers:
         for name, content in contents.items():
             for start, share in STARTS.items():
                 made = transfers(
-                    dataclasses.replace(recipe, start_content=share),
+                    recipe.replace(start_content=share),
                     content,
                     style,
                     seed,

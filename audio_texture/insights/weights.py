@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 
-from audio_texture import recipes, sounds, synthesis, training
+from audio_texture import recipes, sounds, training
+from audio_texture.choices import Tap
+from audio_texture.config import Recipe
 from audio_texture.insights.experiment import (
     RATE,
     Numbers,
@@ -30,8 +32,7 @@ from audio_texture.insights.experiment import (
     recorded_clips,
     textures,
 )  # fmt: skip
-from audio_texture.layer import AUTHORS_LAYERS, Description, Layer
-from audio_texture.recipes import Recipe, Tap
+from audio_texture.layer import AUTHORS_LAYERS, Layer, NetworkConfig
 
 FRONT = training.FrontEnd(sample_rate=RATE, n_fft=512, hop_length=128, bands=64, seconds=1.0)
 # Filters of each layer: those of launch.train, and fewer. Kernels of 11, as there, take five times as long in two dimensions.
@@ -90,11 +91,8 @@ def measure(settings: Settings) -> Numbers:
         "phase_momentum": 0.99,
     }
     # Distances in units of the start's, and no penalty on bounds beside them: those of other weights are of other sizes, and beside the penalty those of random ones stood still.
-    texture = dataclasses.replace(
-        recipes.named("paper-1d"), normalised_by="start", style_weight=1.0, **authors
-    )
-    inversion = dataclasses.replace(
-        recipes.named("mahendran-vedaldi"),
+    texture = recipes.named("paper-1d").replace(normalised_by="start", style_weight=1.0, **authors)
+    inversion = recipes.named("mahendran-vedaldi").replace(
         balanced=True,
         content_layers=(),
         variation_weight=0.0,
@@ -257,7 +255,7 @@ def _with(recipe: Recipe, case: Case, style: str, content: str) -> Recipe:
         "style_layers": (Tap(PLACES[case.network][style]),),
         "content_layers": (Tap(PLACES[case.network][content]),),
     }
-    return dataclasses.replace(synthesis.of_weights(recipe, case.path), **layers)
+    return recipes.from_weights(recipe, case.path).replace(**layers)
 
 
 def _references(
@@ -280,7 +278,9 @@ def _cases(settings: Settings, folder: str) -> tuple[list[Case], list[dict[str, 
     from audio_texture import networks, weights
 
     per_class, epochs = (9, 16) if settings.quick else (24, 20)
-    learning = training.Settings(epochs=epochs, batch=12, learning_rate=3e-3, readout="mean")
+    learning = training.TrainingSettings(
+        epochs=epochs, batch=12, learning_rate=3e-3, readout="mean"
+    )
     real = len(classes_of(settings.recordings)) > 1
     clips = {
         seed: recorded_clips(settings.recordings, seed, per_class, FRONT)
@@ -300,13 +300,13 @@ def _cases(settings: Settings, folder: str) -> tuple[list[Case], list[dict[str, 
 
     for network, filters in (QUICK_FILTERS if settings.quick else FILTERS).items():
         layers = tuple(Layer(_WIDTH, 1, 2, count) for count in filters)
-        description = Description(
+        description = NetworkConfig(
             KINDS[network],
             layers,
             initialisation="uniform",
             channels=FRONT.bands if network == "1-D" else 0,
         )
-        train = training.trainer(description, FRONT, classes, learning)
+        train = training.make_trainer(description, FRONT, classes, learning)
         for seed in settings.seeds:
             add(
                 seed,
@@ -319,7 +319,7 @@ def _cases(settings: Settings, folder: str) -> tuple[list[Case], list[dict[str, 
             add(seed, network, "trained", description, training.network_variables(state))
             accuracies.append({**cases[-1].named(), "accuracy": accuracy, "chance": 1 / classes})
     if settings.vgg19:
-        description = Description(KINDS["VGG-19"], AUTHORS_LAYERS[KINDS["VGG-19"]][:_VGG_LAYERS])
+        description = NetworkConfig(KINDS["VGG-19"], AUTHORS_LAYERS[KINDS["VGG-19"]][:_VGG_LAYERS])
         _, given = weights.load(settings.vgg19)
         for seed in settings.seeds:
             drawn = networks.build(description).init(

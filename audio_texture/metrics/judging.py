@@ -72,7 +72,7 @@ def evaluate(
 
 
 def _level_db(wave: np.ndarray, sample_rate: int) -> float:
-    return 20 * np.log10(audio.level(wave, sample_rate=sample_rate))
+    return 20 * np.log10(audio.audible_rms(wave, sample_rate=sample_rate))
 
 
 def evaluate_transfer(

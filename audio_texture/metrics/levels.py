@@ -82,7 +82,7 @@ def _stream_powers(wave: np.ndarray, channels: int, from_rate: int, rate: int) -
         wave = audio.with_channels(wave, channels)
     powers = []
     for stream in split_streams(wave):
-        audible = audio.heard(audio.resample(stream, from_rate, rate), sample_rate=rate)
+        audible = audio.highpass_20hz(audio.resample(stream, from_rate, rate), sample_rate=rate)
         level = audio.rms(audible)
         shares = 10 ** (band_levels(audible, sample_rate=rate)[1] / 10) if level else 0.0
         powers.append(shares * level**2 + np.zeros(len(band_centers(rate))))

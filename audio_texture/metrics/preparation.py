@@ -73,7 +73,7 @@ def normalise(wave: np.ndarray, *, sample_rate: int, rate: int) -> np.ndarray:
     """
     wave = np.atleast_2d(wave)
     wave = (audio.mono_weights(wave) @ wave).astype(np.float32)
-    wave = audio.heard(audio.resample(wave, sample_rate, rate), sample_rate=rate)
+    wave = audio.highpass_20hz(audio.resample(wave, sample_rate, rate), sample_rate=rate)
     # Only a resampled sound has the slope of a resampler's filter, so all sounds get the same slope
     # below it.
     frequency = scipy.fft.rfftfreq(len(wave))

@@ -37,7 +37,7 @@ def draw_spectrograms(
     figure = new_figure((6 * len(sounds), 3.6))
     axes = figure.subplots(1, len(sounds), sharey=True, squeeze=False)[0]
     ticks = [hertz for hertz in _TICKS if hertz < rate / 2]
-    top_mel = float(spectrogram.mel_frequencies(np.array(rate / 2)))
+    top_mel = float(spectrogram.hz_to_mel(np.array(rate / 2)))
     titles = [title for title, _, _ in sounds]
     for axis, title, picture, length in zip(axes, titles, pictures, lengths, strict=True):
         axis.imshow(
@@ -51,7 +51,7 @@ def draw_spectrograms(
             interpolation="nearest",
         )
         axis.set(title=title, xlabel="time (s)", xlim=(0, max(lengths)))
-        axis.set(yticks=spectrogram.mel_frequencies(np.array(ticks)))
+        axis.set(yticks=spectrogram.hz_to_mel(np.array(ticks)))
         axis.set_yticklabels([f"{hertz / 1000:g}" for hertz in ticks])
     axes[0].set_ylabel("frequency (kHz, mel scale)")
     figure.colorbar(axes[-1].images[0], ax=axes.tolist(), label="dB", pad=0.01)

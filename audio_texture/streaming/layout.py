@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from audio_texture import canvas, matching, synthesis, walk
+from audio_texture import canvas, initialise, layout, scales, walk
 from audio_texture.canvas import Canvas
-from audio_texture.recipes import Recipe
+from audio_texture.config import Recipe
 from audio_texture.streaming.style import Style
 
 
 def circular_canvas(style: Style, position: float, samples: int) -> Canvas:
     """The canvas of a block or loop of `samples` at a position of a morph."""
-    equaliser = synthesis.equaliser_of(style.recipe, style.sample_rate)
+    equaliser = layout.equaliser_of(style.recipe, style.sample_rate)
     density = style.density_at(position)
     return canvas.loop_canvas(
         resample_colour(density, samples),
@@ -40,10 +40,10 @@ def resample_colour(density: np.ndarray, samples: int) -> np.ndarray:
 
 def field_samples(recipe: Recipe, rate: int) -> int:
     """Samples covered by the longest kernel and its windows."""
-    return max(matching.field_samples(recipe, rate), synthesis.longest_window(recipe, rate))
+    return max(scales.field_samples(recipe, rate), layout.longest_window(recipe, rate))
 
 
-def fit_walk(style: Style) -> tuple[walk.Map, float]:
-    """The transitions of a walk through the references' gains, as of `synthesis.surveyed`."""
+def fit_walk(style: Style) -> tuple[walk.TransitionModel, float]:
+    """The transitions of a walk through the references' gains, as of `initialise.fit_walk`."""
     levels = canvas.part_levels(style.density_at(0.0))
-    return synthesis.surveyed(style.recipe, style.gains, style.sample_rate, levels=levels)
+    return initialise.fit_walk(style.recipe, style.gains, style.sample_rate, levels=levels)

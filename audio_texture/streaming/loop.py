@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from audio_texture import optimize, synthesis, walk
+from audio_texture import layout, optimize, references, synthesis, walk
 from audio_texture.canvas import Canvas
 from audio_texture.errors import ChoiceError
 from audio_texture.precision import single
@@ -39,8 +39,8 @@ def prepare_loop(style: Style, *, seconds: float) -> Loop:
     recipe, rate = style.recipe, style.sample_rate
     if style.morph_to:
         raise ChoiceError("a loop has no end to morph to.", field="morph_to", others=("loop",))
-    samples = round(synthesis.check_seconds(seconds) * rate)
-    least = max(field_samples(recipe, rate), 2 * synthesis.longest_window(recipe, rate))
+    samples = round(references.check_seconds(seconds) * rate)
+    least = max(field_samples(recipe, rate), 2 * layout.longest_window(recipe, rate))
     if samples < least:
         raise ChoiceError(
             f"a loop of {seconds:g} s is shorter than the longest kernel or two windows, "
@@ -57,7 +57,7 @@ def prepare_loop(style: Style, *, seconds: float) -> Loop:
     return Loop(style, compiled, synthesis.optimizer_of(recipe, loss))
 
 
-def _ignore_chunk(state: optimize.State, rows: list[optimize.Progress]) -> None:
+def _ignore_chunk(state: optimize.OptimizerState, rows: list[optimize.ProgressRow]) -> None:
     """The default of `make_loop`'s `on_chunk`."""
 
 
@@ -66,7 +66,7 @@ def make_loop(
     loop: Loop,
     key: jax.Array,
     *,
-    on_chunk: Callable[[optimize.State, list[optimize.Progress]], None] = _ignore_chunk,
+    on_chunk: Callable[[optimize.OptimizerState, list[optimize.ProgressRow]], None] = _ignore_chunk,
 ) -> Block:
     """A texture whose end flows into its beginning.
 
@@ -78,9 +78,9 @@ def make_loop(
     style = loop.style
     noise_key, gain_key = jax.random.split(key)
     parameters = loop.canvas.init(noise_key)
-    transitions, piece = fit_walk(style)
+    where, piece = fit_walk(style)
     walk_key, turn_key = jax.random.split(gain_key)
-    path = walk.wander(walk_key, transitions, parameters["gain"].shape[1], piece=piece)
+    path = walk.sample_path(walk_key, where, parameters["gain"].shape[1], piece=piece)
     # The walk's end meets its beginning at a random place of the circle.
     turn = jax.random.randint(turn_key, (), 0, len(path))
     parameters["gain"] = jnp.asarray(style.gains[:, np.roll(path, turn)])
@@ -89,8 +89,8 @@ def make_loop(
         loop.optimizer,
         loop.optimizer.init(parameters, data),
         data,
-        evaluations=style.recipe.evaluations,
-        tolerance=style.recipe.tolerance,
+        evaluations=style.recipe.optimiser.evaluations,
+        tolerance=style.recipe.optimiser.tolerance,
         on_chunk=on_chunk,
     )
     rendered = loop.canvas.render(outcome.state.parameters, loop.canvas.constants)

@@ -27,11 +27,11 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.fft
 
-from audio_texture import optimize, synthesis, walk
+from audio_texture import layout, optimize, synthesis, walk
 from audio_texture.canvas import Canvas
+from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
 from audio_texture.precision import single
-from audio_texture.recipes import Recipe
 from audio_texture.streaming.layout import circular_canvas, field_samples, fit_walk
 from audio_texture.streaming.peaks import KNEE, lowering_db, round_off_peaks
 from audio_texture.streaming.style import Style, style_objective
@@ -80,7 +80,7 @@ class Stream(NamedTuple):
       canvas: of a block, with the frozen wave blended in.
       optimizer: with a compiled init.
       start: (key, number of the block, gains [C, T, G]) -> starting parameters.
-      transitions: of the walk through the references' gains, see `synthesis.surveyed`.
+      where: transitions of the walk through the references' gains, see `initialise.fit_walk`.
       piece: of that walk.
     """
 
@@ -93,7 +93,7 @@ class Stream(NamedTuple):
     canvas: Canvas
     optimizer: optimize.Optimizer
     start: Callable[[jax.Array, int, np.ndarray], Any]
-    transitions: walk.Map
+    where: walk.TransitionModel
     piece: float
 
     def position(self, block: int) -> float:
@@ -119,7 +119,7 @@ def prepare_stream(style: Style, *, seconds: float | None = None) -> Stream:
             "a morph needs a stream that ends.", field="morph_to", others=("seconds",)
         )
     recipe, rate = style.recipe, style.sample_rate
-    context, blend = field_samples(recipe, rate), synthesis.longest_window(recipe, rate)
+    context, blend = field_samples(recipe, rate), layout.longest_window(recipe, rate)
     length, emitted = _block_lengths(recipe, rate, context, blend)
     noise = circular_canvas(style, 0.0, length)
 
@@ -137,7 +137,7 @@ def prepare_stream(style: Style, *, seconds: float | None = None) -> Stream:
     # Everything is compiled: tracing it again for every block would take time, and memory that
     # Python gives back late or never.
     optimizer = synthesis.optimizer_of(recipe, loss)
-    transitions, piece = fit_walk(style)
+    where, piece = fit_walk(style)
     return Stream(
         style=style,
         samples=emitted,
@@ -148,21 +148,21 @@ def prepare_stream(style: Style, *, seconds: float | None = None) -> Stream:
         canvas=Canvas(noise.init, jax.jit(render), {"noise": noise.constants}),
         optimizer=optimizer._replace(init=jax.jit(optimizer.init)),
         start=jax.jit(functools.partial(_draw_start, noise, emitted)),
-        transitions=transitions,
+        where=where,
         piece=piece,
     )
 
 
 def _block_lengths(recipe: Recipe, rate: int, context: int, blend: int) -> tuple[int, int]:
     """Samples of a block and of its emitted part. ChoiceError where nothing is left to emit."""
-    longest = round(recipe.block_seconds * rate)
+    longest = round(recipe.matching.block_seconds * rate)
     # The longest length with fast transforms, within what is matched in one piece.
     fast = (n for n in range(longest, 0, -1) if scipy.fft.next_fast_len(n, real=True) == n)
     length = next(fast, 1)
     emitted = length - 2 * context - 3 * blend
     if emitted < context + blend:
         raise ChoiceError(
-            f"block_seconds={recipe.block_seconds:g} is too short: a block must hold the longest "
+            f"block_seconds={recipe.matching.block_seconds:g} is too short: a block must hold the longest "
             "kernel thrice and a window four times, "
             f"{(3 * context + 4 * blend) / rate:.3g} s.",
             field="block_seconds",
@@ -201,8 +201,8 @@ def step(stream: Stream, key: jax.Array, state: StreamState) -> tuple[StreamStat
         stream.optimizer,
         stream.optimizer.init(start, data),
         data,
-        evaluations=style.recipe.evaluations,
-        tolerance=style.recipe.tolerance,
+        evaluations=style.recipe.optimiser.evaluations,
+        tolerance=style.recipe.optimiser.tolerance,
     )
     wave = np.asarray(stream.canvas.render(outcome.state.parameters, constants))
     first, held = stream.blend + stream.context, state.frozen.shape[1]
@@ -243,16 +243,16 @@ def _sample_path(stream: Stream, key: jax.Array, state: StreamState) -> tuple[np
     noise is an onset, and the loudest frames of most blocks grew there. One walk goes on from block
     to block, and so does its rhythm.
     """
-    hop = synthesis.equaliser_of(stream.style.recipe, stream.style.sample_rate).hop_length
+    hop = layout.equaliser_of(stream.style.recipe, stream.style.sample_rate).hop_length
     before, frames = round((stream.blend + stream.context) / hop), round(stream.length / hop)
-    path = walk.wander(
+    path = walk.sample_path(
         jax.random.fold_in(key, 2 * state.block + 1),
-        stream.transitions,
+        stream.where,
         frames - before,
         piece=stream.piece,
         first=state.frame if state.block else None,
     )
-    return walk.led_to(path, before), int(path[round(stream.samples / hop)])
+    return walk.prepend_lead_in(path, before), int(path[round(stream.samples / hop)])
 
 
 def _draw_start(

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from audio_texture import files
+from audio_texture.config import Recipe
 from audio_texture.precision import single
-from audio_texture.recipes import Recipe
 from audio_texture.streaming.stream import StreamState
 from audio_texture.streaming.style import Style, style_objective
 

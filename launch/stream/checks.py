@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from audio_texture import streaming, synthesis
+from audio_texture import references, streaming
 from launch import flag_checks, flags, records, run_io
 from launch.errors import UserError
 
@@ -14,7 +14,7 @@ STATE, REPORT = "state.safetensors", "report.html"
 def check_flags(values: Mapping[str, Any], given: Collection[str]) -> None:
     """UserError for flags that cannot be, or do not go together."""
     seconds, output, save_target = values["seconds"], values["output"], values["save_target"]
-    shortest = synthesis.SHORTEST_SECONDS
+    shortest = references.SHORTEST_SECONDS
     if not (seconds == 0 or shortest <= seconds < float("inf")):
         raise UserError(
             f"--seconds: {seconds:g} s must be 0 (until interrupted) or at least {shortest:g} s."

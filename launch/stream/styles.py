@@ -10,7 +10,7 @@ from audio_texture import audio, recipes, streaming
 from launch import flag_checks, mixtures, records
 from launch.configs import versions
 from launch.errors import UserError, naming_flag
-from launch.flags import choice_of, recipe_from_values
+from launch.flags import recipe_flags, recipe_from_values
 from launch.inputs import digest, read_inputs, reference_check
 from launch.stream.checks import check_folder
 
@@ -82,17 +82,16 @@ def _with_open_choices(
         raise ValueError(
             f"{path!r} was fitted by the recipe {recipe.name}, not by --recipe={values['recipe']}."
         )
-    names = [name for name in recipe.to_json() if name in given]
+    names = [name for name in recipe_flags() if name in given and name != "recipe"]
     fitted = [name for name in names if name not in FREE]
     for name in fitted:
-        if choice_of(asked, name) != choice_of(recipe, name):
+        if asked.choice(name) != recipe.choice(name):
             raise ValueError(
                 f"{path!r} was fitted with another --{name}, {recipe.to_json()[name]!r}."
             )
     reason = f"{path!r} was fitted with it already"
     flag_checks.refuse({name: reason for name in ("recipe", *fitted) if name in given})
-    changes = {name: choice_of(asked, name) for name in names if name in FREE}
-    recipe = recipes.Recipe.from_json(recipe.to_json() | changes)
+    recipe = recipe.replace(**{name: asked.choice(name) for name in names if name in FREE})
     _refuse_useless_flags(values, given, recipe)
     return recipe
 

@@ -32,7 +32,7 @@ def write_stream(stream: streaming.Stream, sink: File | Pipe, seed: int, wanted:
             interrupts.kept(sink.path)
             state, reason = following, "done"
             clock.say_block(block)
-        if late.seen:
+        if late.received:
             reason = "interrupted"
             break
     clock.say_end(reason)
@@ -78,7 +78,7 @@ class _Clock:
 
 def write_loop(loop: streaming.Loop, sink: File | Pipe, seed: int, seconds: float) -> int:
     """Makes and writes a loop of that many seconds; the exit status."""
-    bar = ProgressBar(loop.style.recipe.evaluations, os.path.basename(sink.path))
+    bar = ProgressBar(loop.style.recipe.choice("evaluations"), os.path.basename(sink.path))
     # Ctrl-C waits until the result is written.
     with optimize.Interrupts() as late:
         block = streaming.make_loop(
@@ -87,7 +87,7 @@ def write_loop(loop: streaming.Loop, sink: File | Pipe, seed: int, seconds: floa
         bar.close()
         sink.write_whole(block.wave, _metrics_row(0, block))
     interrupts.kept(sink.path)
-    reason = "interrupted" if late.seen else block.outcome.reason
+    reason = "interrupted" if late.received else block.outcome.reason
     say(
         f"{sink.path}: a loop of {seconds:g} s; {reason}, loss "
         f"{float(block.outcome.state.value):.4g}{describe_lowering(block.lowered_db)}"

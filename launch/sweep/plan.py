@@ -165,7 +165,7 @@ def group_runs(runs: Sequence[Run], steps: Any) -> tuple[dict[Hashable, list[Run
     # Sounds are read and checked once for all runs that differ in seeds and numbers alone.
     known: dict[Hashable, tuple[Hashable, str]] = {}
     for run in runs:
-        structure = recipes.Recipe.from_json(run.config["recipe"]).structure()
+        structure = recipes.Recipe.from_json(run.config["recipe"]).static_config()
         request = (
             structure,
             json.dumps({**run.config, "recipe": None, "seed": None}, sort_keys=True),

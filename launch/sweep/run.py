@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import tqdm
 
-from audio_texture import optimize, recipes, synthesis
+from audio_texture import batch, optimize, synthesis
 from launch import interrupts
 from launch.errors import UserError, one_line
 from launch.messages import say
@@ -51,7 +51,7 @@ class SweepProgress:
             f"{left:.0f} s left, {self._failed} failed"
         )
 
-    def show(self, rows: Sequence[Sequence[optimize.Progress]]) -> None:
+    def show(self, rows: Sequence[Sequence[optimize.ProgressRow]]) -> None:
         """Shows on a terminal how far a batch is. rows: of its runs so far."""
         if self._bar is not None:
             last = [run_rows[-1] for run_rows in rows if run_rows]
@@ -76,15 +76,15 @@ class Problems:
         self._first: synthesis.Problem | None = None
         self._last: tuple[str, synthesis.Problem] | None = None
 
-    def prepare(self, run: Run) -> tuple[recipes.Recipe, synthesis.Problem]:
-        """The recipe and problem of a run. UserError or ValueError where it cannot be prepared."""
+    def prepare(self, run: Run) -> synthesis.Problem:
+        """The problem of a run. UserError or ValueError where it cannot be prepared."""
         recipe, references, sample_rate = self._steps.read(run.config)
         without_seed = json.dumps({**run.config, "seed": None}, sort_keys=True)
         if self._last is None or self._last[0] != without_seed:
             problem = self._steps.prepare(run.config, recipe, references, sample_rate, self._first)
             self._last = without_seed, problem
         self._first = self._first or self._last[1]
-        return recipe, self._last[1]
+        return self._last[1]
 
 
 class Callbacks(NamedTuple):
@@ -93,12 +93,12 @@ class Callbacks(NamedTuple):
     Attributes:
       done: with each run that was made, its result, and its seconds.
       failed: with each run that was not made, and the reason.
-      on_chunk: as of `synthesis.run_batch`.
+      on_chunk: as of `batch.run_batch`.
     """
 
     done: Callable[[Run, synthesis.Texture, float], None]
     failed: Callable[[Run, str], None]
-    on_chunk: Callable[[list[list[optimize.Progress]]], None] = lambda rows: None
+    on_chunk: Callable[[list[list[optimize.ProgressRow]]], None] = lambda rows: None
 
 
 def make_group(
@@ -107,7 +107,7 @@ def make_group(
     mesh: jax.sharding.Mesh | None,
     callbacks: Callbacks,
     *,
-    batch: int = 0,
+    most: int = 0,
     max_seconds: float = math.inf,
 ) -> bool:
     """Makes the runs of a group in batches; False where Ctrl-C ended it. A batch that does not fit
@@ -118,7 +118,7 @@ def make_group(
       steps: of the program that is swept.
       mesh: the devices; None for one.
       callbacks: called with each run.
-      batch: runs at once; 0 for as many as fit.
+      most: runs at once; 0 for as many as fit.
       max_seconds: budget of a batch.
     """
     problems, left, size = Problems(steps), list(group), 0
@@ -128,14 +128,14 @@ def make_group(
         while left and len(prepared) < max(size, 1):
             run = left.pop(0)
             try:
-                prepared.append((run, *problems.prepare(run)))
+                prepared.append((run, problems.prepare(run)))
             except (UserError, ValueError) as error:
                 callbacks.failed(run, str(error))
                 continue
-            size = size or batch_size(len(left) + 1, prepared[0][2], mesh, batch)
+            size = size or batch_size(len(left) + 1, prepared[0][1], mesh, most)
         if not prepared:
             break
-        runs = [run for run, _, _ in prepared]
+        runs = [run for run, _ in prepared]
         start = time.monotonic()
         # Ctrl-C waits until finished results are written.
         with optimize.Interrupts() as noted:
@@ -155,23 +155,22 @@ def make_group(
             results = map(synthesis.Texture, made.waves, made.lowered_db, made.outcomes)
             for run, texture in zip(runs, results, strict=True):
                 callbacks.done(run, texture, seconds)
-        if noted.seen:
+        if noted.received:
             return False
     return True
 
 
 def _run_batch(
-    prepared: Sequence[tuple[Run, recipes.Recipe, synthesis.Problem]],
+    prepared: Sequence[tuple[Run, synthesis.Problem]],
     mesh: jax.sharding.Mesh | None,
     size: int,
     max_seconds: float,
-    on_chunk: Callable[[list[list[optimize.Progress]]], None],
-) -> synthesis.Batch:
+    on_chunk: Callable[[list[list[optimize.ProgressRow]]], None],
+) -> batch.Batch:
     """The results of runs that are made at once."""
-    runs, chosen, problems = zip(*prepared, strict=True)
-    return synthesis.run_batch(
-        problems,
-        chosen,
+    runs = [run for run, _ in prepared]
+    return batch.run_batch(
+        [problem for _, problem in prepared],
         jnp.stack([jax.random.key(run.config["seed"]) for run in runs]),
         mesh=mesh,
         size=size,
@@ -186,7 +185,7 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def batch_size(
-    runs: int, problem: synthesis.Problem, mesh: jax.sharding.Mesh | None, batch: int = 0
+    runs: int, problem: synthesis.Problem, mesh: jax.sharding.Mesh | None, most: int = 0
 ) -> int:
     """How many runs to make at once, in batches of nearly one size.
 
@@ -194,19 +193,19 @@ def batch_size(
       runs: that are left.
       problem: of one of them.
       mesh: the devices; None for one.
-      batch: the most runs; 0 for as many as fit into the devices, on a CPU one a device.
+      most: runs at once; 0 for as many as fit into the devices, on a CPU one a device.
     """
     devices = mesh.size if mesh else 1
-    most = batch or devices
-    if not batch and jax.default_backend() != "cpu":
+    limit = most or devices
+    if not most and jax.default_backend() != "cpu":
         runs_a_device = math.ceil(runs / devices)
         memory = jax.local_devices()[0].memory_stats()
         # Where a device does not tell its memory, all runs are tried at once, and then fewer.
         free = memory["bytes_limit"] - memory["bytes_in_use"] if memory else sys.maxsize
-        most = devices * synthesis.fitting_batch(
+        limit = devices * batch.fitting_batch(
             problem, runs_a_device, memory=int(MEMORY_SHARE * free)
         )
-    return math.ceil(runs / math.ceil(runs / most))
+    return math.ceil(runs / math.ceil(runs / limit))
 
 
 def make_all(sweep: Sweep, output: Output, parts: Sequence[Sequence[Run]], *, failed: int) -> int:
@@ -235,7 +234,7 @@ def make_all(sweep: Sweep, output: Output, parts: Sequence[Sequence[Run]], *, fa
         progress.add(failed=True)
 
     callbacks = Callbacks(done, gave_up, progress.show)
-    limits = {"batch": sweep.values["batch"], "max_seconds": sweep.values["max_seconds"]}
+    limits = {"most": sweep.values["batch"], "max_seconds": sweep.values["max_seconds"]}
     try:
         complete = all(make_group(part, sweep.steps, mesh, callbacks, **limits) for part in parts)
     except KeyboardInterrupt:

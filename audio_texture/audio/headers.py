@@ -1,47 +1,51 @@
 """Lengths in the headers of sound files, checked against the file itself.
 
-A recorder that crashed leaves a header that counts no samples, a program that writes to a pipe
-cannot know how many will come,
-and others count wrongly. libsndfile believes most of that. `measure` says what is really there, and
-which bytes of the header
-have to be others for libsndfile to read it. Only containers that libsndfile reads by such a length
-are looked into.
+A recorder that crashes leaves a header that counts no samples, a program that writes to a pipe
+cannot know how many samples will follow, and other programs count wrongly. libsndfile believes most
+of these headers. `measure` returns how many bytes of samples are really present, and which bytes of
+the header must change for libsndfile to read the file. It examines only containers that libsndfile
+reads by such a length.
 """
 
 import io
 import os
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 
 class Lengths(NamedTuple):
-    """Of a file's samples, in bytes.
+    """Lengths of a file's samples, in bytes.
 
     Attributes:
-      promised: what the header says; None where it leaves the length open.
-      there: what follows in the file, at most `promised`.
-      behind: what follows the samples and belongs to no chunk; 0 where that is not looked into.
-      patches: (offset, bytes) that mend the header.
+      promised: by the header; None if the header leaves the length open.
+      present: in the file, at most `promised`.
+      behind: bytes that follow the samples and belong to no chunk; 0 where that is not examined.
+      patches: (offset, bytes) that repair the header.
     """
 
     promised: int | None
-    there: int
+    present: int
     behind: int = 0
     patches: tuple[tuple[int, bytes], ...] = ()
 
 
 class _Layout(NamedTuple):
-    """How a container's chunks lie: where the first one begins, and the bytes of a chunk's name and
-    length.
+    """The layout of a container's chunks.
 
-    counted: of the chunk's own header, how much its length includes. align: what chunks are filled
-      up to. data: the chunk of
-    samples. lead: bytes in it before the samples.
+    Attributes:
+      first: offset of the first chunk.
+      name: bytes of a chunk's name.
+      length: bytes of a chunk's length.
+      order: of the length's bytes, "little" or "big".
+      counted: bytes of the chunk's own header that its length includes.
+      align: chunks are padded to a multiple of this many bytes.
+      data: name of the chunk that holds the samples.
+      lead: bytes in that chunk before the samples.
     """
 
     first: int
     name: int
     length: int
-    order: str
+    order: Literal["little", "big"]
     counted: int
     align: int
     data: bytes
@@ -53,20 +57,19 @@ _AIFF = _Layout(first=12, name=4, length=4, order="big", counted=0, align=2, dat
 _W64 = _Layout(first=40, name=16, length=8, order="little", counted=24, align=8, data=b"data")
 _CAF = _Layout(first=8, name=4, length=8, order="big", counted=0, align=1, data=b"data", lead=4)
 _MOST_CHUNKS = 10_000
-# A length from here on stands for one that is not known: programs leave 2^31 or 2^32, less a
-# header.
+# Lengths from here on mean that the length is unknown: programs write 2^31 or 2^32, less a header.
 _OPEN_32 = 0x7FFF_0000
 
 
 def measure(path: str) -> Lengths | None:
-    """What a file's header promises and what is there; None for a container that is not looked
-    into. OSError as of `open`.
+    """Returns which lengths a file's header promises and which are present; None for a container
+    that is not examined. Raises OSError as `open` does.
     """
     size = os.path.getsize(path)
     with open(path, "rb") as file:
         head = file.read(40)
         if head[:4] in (b".snd", b"dns."):
-            return _of_au(head, size)
+            return _measure_au(head, size)
         if head[:4] in (b"RIFF", b"RIFX", b"RF64") and head[8:12] == b"WAVE":
             layout = _RIFF._replace(order="big") if head[:4] == b"RIFX" else _RIFF
         elif head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
@@ -77,14 +80,16 @@ def measure(path: str) -> Lengths | None:
             layout = _CAF
         else:
             return None
-        return _of_chunks(file, layout, size, long=head[:4] == b"RF64")
+        return _measure_chunks(file, layout, size, long=head[:4] == b"RF64")
 
 
 class OggEnd(NamedTuple):
-    """How a file of Ogg pages ends: on a whole page with the mark of the end (whole), without it
-    (open), or within a page (cut).
+    """How a file of Ogg pages ends.
 
-    lost: the share of the recording on a last page that is cut; None where that is not known.
+    Attributes:
+      state: "whole" (its last page is whole and marked as the last), "open" (whole but not marked)
+        or "cut" (within a page).
+      lost: share of the recording that stood on a last page that is cut; None if unknown.
     """
 
     state: str
@@ -92,13 +97,14 @@ class OggEnd(NamedTuple):
 
 
 def ogg_end(path: str) -> OggEnd | None:
-    """How a file of Ogg pages ends (RFC 3533, section 6); None for other files. OSError as of
-    `open`.
+    """Returns how a file of Ogg pages ends (RFC 3533, section 6); None for other files.
+
+    Raises OSError as `open` does.
     """
     with open(path, "rb") as file:
         if file.read(4) != b"OggS":
             return None
-        # A page has 65307 bytes at the most.
+        # A page has at most 65307 bytes.
         file.seek(max(0, os.path.getsize(path) - 2 * 65_536))
         tail = file.read()
     last = tail.rfind(b"OggS")
@@ -118,8 +124,8 @@ def ogg_end(path: str) -> OggEnd | None:
     return OggEnd("cut", (position - earlier) / position)
 
 
-class Mended(io.RawIOBase):
-    """A file as libsndfile should see it: its bytes, with others in the places of `patches`."""
+class RepairedFile(io.RawIOBase):
+    """A file's bytes, with those of `patches` in place of its own."""
 
     def __init__(self, path: str, patches: tuple[tuple[int, bytes], ...]):
         self._file, self._patches = open(path, "rb"), patches
@@ -150,20 +156,20 @@ class Mended(io.RawIOBase):
         super().close()
 
 
-def _of_au(head: bytes, size: int) -> Lengths | None:
+def _measure_au(head: bytes, size: int) -> Lengths | None:
     order = "big" if head[:1] == b"." else "little"
     begin, declared = (int.from_bytes(head[at : at + 4], order) for at in (4, 8))
-    there = size - begin
-    if len(head) < 24 or there <= 0:
+    present = size - begin
+    if len(head) < 24 or present <= 0:
         return None
-    if 0 < declared <= there:
-        return Lengths(declared, declared, behind=there - declared)
-    patch = (8, min(there, 0xFFFF_FFFE).to_bytes(4, order))
-    return Lengths(declared if 0 < declared < _OPEN_32 else None, there, patches=(patch,))
+    if 0 < declared <= present:
+        return Lengths(declared, declared, behind=present - declared)
+    patch = (8, min(present, 0xFFFF_FFFE).to_bytes(4, order))
+    return Lengths(declared if 0 < declared < _OPEN_32 else None, present, patches=(patch,))
 
 
-def _of_chunks(file: BinaryIO, layout: _Layout, size: int, *, long: bool) -> Lengths | None:
-    at, long_at = _find(file, layout, size)
+def _measure_chunks(file: BinaryIO, layout: _Layout, size: int, *, long: bool) -> Lengths | None:
+    at, long_at = _find_samples(file, layout, size)
     header = layout.name + layout.length
     if at is None:
         return None
@@ -174,36 +180,34 @@ def _of_chunks(file: BinaryIO, layout: _Layout, size: int, *, long: bool) -> Len
         if long_at is None:
             return None
         field, length, declared = long_at + 16, 8, _integer(file, long_at + 16, 8, order)
-    # From here on of the samples alone.
+    # From here on, lengths are those of the samples alone.
     begin, declared = at + header + layout.lead, declared - layout.counted - layout.lead
-    there = size - begin
-    if there <= 0:
+    present = size - begin
+    if present <= 0:
         return Lengths(max(declared, 0), 0)
     if declared <= 0 and _is_chunks(file, layout, begin + max(declared, -layout.lead), size):
         return None
-    if 0 < declared <= there:
+    if 0 < declared <= present:
         end = begin + declared
-        # libsndfile goes by other numbers than this in containers of 64 bits.
+        # In containers of 64 bits libsndfile reads other numbers than this.
         if layout.length == 8:
             return Lengths(declared, declared)
-        behind = (
-            0
-            if any(_is_chunks(file, layout, place, size) for place in (end, _aligned(end, layout)))
-            else size - end
-        )
-        return Lengths(declared, declared, behind=behind)
+        is_clean = any(_is_chunks(file, layout, at, size) for at in (end, _aligned(end, layout)))
+        return Lengths(declared, declared, behind=0 if is_clean else size - end)
     is_open = declared <= 0 or declared >= (_OPEN_32 if length == 4 else 2**62)
-    whole = there + layout.counted + layout.lead
+    whole = present + layout.counted + layout.lead
     patches = [(field, min(whole, 2 ** (8 * length) - 2).to_bytes(length, order))]
     if long:
         patches.append((at + layout.name, b"\xff" * 4))
     elif layout.first == 12:
         patches.append((4, min(size - 8, 0xFFFF_FFFE).to_bytes(4, order)))
-    return Lengths(None if is_open else declared, there, patches=tuple(patches))
+    return Lengths(None if is_open else declared, present, patches=tuple(patches))
 
 
-def _find(file: BinaryIO, layout: _Layout, size: int) -> tuple[int | None, int | None]:
-    """Where the chunk of samples begins, and the one with RF64's lengths; None where there is none."""
+def _find_samples(file: BinaryIO, layout: _Layout, size: int) -> tuple[int | None, int | None]:
+    """Returns where the chunk of samples begins, and the chunk of RF64's lengths; None for each
+    that is missing.
+    """
     at, long_at = layout.first, None
     for _ in range(_MOST_CHUNKS):
         if at + layout.name + layout.length > size:
@@ -222,9 +226,9 @@ def _find(file: BinaryIO, layout: _Layout, size: int) -> tuple[int | None, int |
 
 
 def _is_chunks(file: BinaryIO, layout: _Layout, at: int, size: int) -> bool:
-    """Whether nothing but whole chunks with plain names lies from here to the end of the file."""
+    """Says whether only whole chunks with printable names lie from here to the end of the file."""
     for _ in range(_MOST_CHUNKS):
-        # What is filled up may lack the filling.
+        # The last chunk may lack its padding.
         if size <= at < size + layout.align:
             return True
         if at + layout.name + layout.length > size:
@@ -238,7 +242,7 @@ def _is_chunks(file: BinaryIO, layout: _Layout, at: int, size: int) -> bool:
 
 
 def _aligned(at: int, layout: _Layout) -> int:
-    # Lengths of W64 count from the chunk's beginning, which is aligned as its end is.
+    # Lengths of W64 count from the chunk's beginning, which is aligned too.
     return -(-at // layout.align) * layout.align
 
 
@@ -246,7 +250,7 @@ def _length(file: BinaryIO, layout: _Layout, at: int) -> int:
     return _integer(file, at + layout.name, layout.length, layout.order)
 
 
-def _integer(file: BinaryIO, at: int, length: int, order: str) -> int:
+def _integer(file: BinaryIO, at: int, length: int, order: Literal["little", "big"]) -> int:
     file.seek(at)
-    # Fields of 64 bits are signed: -1 stands for a length that is not known.
+    # Fields of 64 bits are signed: -1 means that the length is unknown.
     return int.from_bytes(file.read(length), order, signed=length == 8)

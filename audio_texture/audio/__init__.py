@@ -1,0 +1,74 @@
+"""Sound files, levels, channels and sample rates, in NumPy and SciPy.
+
+A wave is float32 [channels, samples], nominally in [-1, 1]. Everything here runs once, before or
+after the optimisation. A fault in a user's file raises a ValueError that names the file and the
+rule.
+"""
+
+from audio_texture.audio.channels import (
+    fold_channels,
+    match_stereo_image,
+    mono_weights,
+    with_channels,
+)
+from audio_texture.audio.levels import (
+    LOWEST_AUDIBLE_HZ,
+    NEAR_SILENCE,
+    SILENCE,
+    audible_rms,
+    check_audible,
+    highpass_20hz,
+    match_level,
+    near_silent,
+    rms,
+    trim_silence,
+)
+from audio_texture.audio.reading import (
+    HIGHEST_RATE,
+    LOWEST_RATE,
+    FileWarning,
+    Recording,
+    read,
+    read_recording,
+    read_sounding,
+    seconds_of,
+    start_of_sound,
+)
+from audio_texture.audio.resampling import resample
+from audio_texture.audio.writing import ENDINGS, check_writable, extend, frames_to_extend, write
+
+__all__ = [
+    # Reading.
+    "FileWarning",
+    "HIGHEST_RATE",
+    "LOWEST_RATE",
+    "Recording",
+    "read",
+    "read_recording",
+    "read_sounding",
+    "seconds_of",
+    "start_of_sound",
+    # Writing.
+    "ENDINGS",
+    "check_writable",
+    "extend",
+    "frames_to_extend",
+    "write",
+    # Levels.
+    "LOWEST_AUDIBLE_HZ",
+    "NEAR_SILENCE",
+    "SILENCE",
+    "audible_rms",
+    "check_audible",
+    "highpass_20hz",
+    "match_level",
+    "near_silent",
+    "rms",
+    "trim_silence",
+    # Channels and sample rates.
+    "fold_channels",
+    "match_stereo_image",
+    "mono_weights",
+    "resample",
+    "with_channels",
+]

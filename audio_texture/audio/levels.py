@@ -1,0 +1,147 @@
+"""How loud a wave is, where it is silent, and how it is brought to a level."""
+
+import math
+
+import numpy as np
+import scipy.signal
+
+# A file whose RMS lies below this (-100 dB of full scale) holds nothing but dither.
+SILENCE = 1e-5
+# The ends of a recording are silent if their RMS lies below this (-80 dB of full scale) and far
+# below the loudest part of the recording.
+NEAR_SILENCE = 1e-4
+# Samples in the blocks whose levels tell where silence ends.
+SILENCE_BLOCK = 256
+# Frequencies below this many Hz are inaudible and add nothing to the level.
+LOWEST_AUDIBLE_HZ = 20.0
+
+
+def rms(wave: np.ndarray) -> float:
+    """Returns the root mean square over all channels and samples; 0 for an empty wave.
+
+    Example:
+      >>> rms(np.array([[3.0, -3.0]]))
+      3.0
+    """
+    return float(np.sqrt(np.mean(np.square(wave, dtype=np.float64)))) if wave.size else 0.0
+
+
+def highpass_20hz(wave: np.ndarray, *, sample_rate: float) -> np.ndarray:
+    """Returns a wave [..., N] without the frequencies below `LOWEST_AUDIBLE_HZ`, as float32.
+
+    The filter shifts no phases. The wave is mirrored at both ends, so that the ends do not ring.
+
+    Example:
+      >>> bool(rms(highpass_20hz(np.ones((1, 4000)), sample_rate=8000)) < 1e-3)
+      True
+    """
+    sections = scipy.signal.butter(4, LOWEST_AUDIBLE_HZ, "high", fs=sample_rate, output="sos")
+    return scipy.signal.sosfiltfilt(
+        sections, wave, padlen=min(wave.shape[-1] - 1, round(sample_rate / 4))
+    ).astype(np.float32)
+
+
+def audible_rms(wave: np.ndarray, *, sample_rate: float) -> float:
+    """Returns the RMS of the audible part of a wave [C, N], or of all of it if that is silent.
+
+    Wind of 5 Hz on a microphone can hold three quarters of the power. If two sounds differ in such
+    wind and have the same plain RMS, everything else in them differs in loudness.
+
+    Example:
+      >>> wave = np.sin(2 * np.pi * 500 * np.arange(8000) / 8000)[None]
+      >>> round(audible_rms(wave + 0.5, sample_rate=8000), 2)
+      0.71
+    """
+    if not wave.size:
+        return rms(wave)
+    # One channel at a time: ten minutes in double precision are large.
+    powers = [rms(highpass_20hz(channel, sample_rate=sample_rate)) ** 2 for channel in wave]
+    audible = math.sqrt(np.mean(powers))
+    return audible if audible >= SILENCE else rms(wave)
+
+
+def check_audible(wave: np.ndarray, name: str) -> None:
+    """Raises ValueError, naming the sound, if it is digital silence or constant (DC).
+
+    Example:
+      >>> check_audible(np.zeros((1, 8)), "rain.wav")
+      Traceback (most recent call last):
+      ValueError: rain.wav is silent: its level must be above -100 dB of full scale.
+    """
+    if rms(wave) < SILENCE:
+        raise ValueError(
+            f"{name} is silent: its level must be above {20 * math.log10(SILENCE):.0f} dB"
+            " of full scale."
+        )
+    if rms(wave - np.mean(wave, axis=-1, keepdims=True)) < SILENCE:
+        raise ValueError(f"{name} is a constant (DC), not a sound.")
+
+
+def match_level(wave: np.ndarray, wanted: float, *, sample_rate: float) -> tuple[np.ndarray, float]:
+    """Scales a wave to a level, or to the highest level below it at which nothing clips.
+
+    Args:
+      wave: [C, N].
+      wanted: level, as of `audible_rms`.
+      sample_rate: in Hz.
+    Returns:
+      The wave, float32, with no sample over full scale, and how many dB it lies below the wanted
+      level (mostly 0).
+    Example:
+      >>> wave = np.sin(2 * np.pi * 500 * np.arange(8000) / 8000)[None]
+      >>> scaled, lacking_db = match_level(wave, 0.1, sample_rate=8000)
+      >>> round(rms(scaled), 2), lacking_db
+      (0.1, 0.0)
+    """
+    current = audible_rms(wave, sample_rate=sample_rate)
+    wave = wave * (wanted / max(current, np.finfo(np.float32).tiny))
+    # Just under 1: rounding to integers must not pass full scale.
+    excess = max(float(np.max(np.abs(wave), initial=0.0)) / 0.9999, 1.0)
+    return (wave / excess).astype(np.float32), 20 * math.log10(excess)
+
+
+def trim_silence(wave: np.ndarray) -> np.ndarray:
+    """Cuts silence off both ends: padding is no part of a texture. [C, N] -> [C, N or fewer].
+
+    First exact zeros in all channels are cut, then whole blocks (of 256 samples) that are
+    `near_silent`, such as dither or the noise of a converter. A fade stays, down to where it is
+    inaudible.
+
+    Example:
+      >>> trim_silence(np.array([[0.0, 0.0, 0.5, -0.5, 0.0]])).shape
+      (1, 2)
+    """
+    nonzero = np.flatnonzero(np.any(wave != 0, axis=0))
+    if not len(nonzero):
+        return wave[:, :0]
+    wave = wave[:, nonzero[0] : nonzero[-1] + 1]
+    # Blocks are counted from either end, so that a last, shorter block needs no special case.
+    silent_samples = []
+    for view in (wave, wave[:, ::-1]):
+        loud_blocks = np.flatnonzero(~near_silent(block_levels(view)))
+        silent_samples.append(int(loud_blocks[0]) * SILENCE_BLOCK if len(loud_blocks) else 0)
+    return wave[:, silent_samples[0] : wave.shape[1] - silent_samples[1]]
+
+
+def near_silent(levels: np.ndarray) -> np.ndarray:
+    """Says which blocks are inaudible beside the loudest block. [blocks] RMS -> [blocks] bool.
+
+    A near-silent block lies below -80 dB of full scale and 60 dB below the loudest block. 16-bit
+    dither lies at -96 dB, shaped dither up to about -82 dB. A recording that is quiet throughout
+    has no near-silent block.
+
+    Example:
+      >>> near_silent(np.array([1e-6, 0.1])).tolist()
+      [True, False]
+    """
+    return levels < min(NEAR_SILENCE, 1e-3 * np.max(levels, initial=0.0))
+
+
+def block_levels(wave: np.ndarray) -> np.ndarray:
+    """Returns the RMS of each whole block of a wave [C, N], in its loudest channel, without the
+    block's mean, since a constant is inaudible. -> [N // SILENCE_BLOCK].
+    """
+    blocks = wave[:, : wave.shape[1] // SILENCE_BLOCK * SILENCE_BLOCK].reshape(
+        len(wave), -1, SILENCE_BLOCK
+    )
+    return np.max(np.std(blocks, axis=2), axis=0, initial=0.0)

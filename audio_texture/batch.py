@@ -1,0 +1,180 @@
+"""Many runs at once, by one compiled program."""
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from audio_texture import optimize, synthesis
+from audio_texture.config import Recipe
+from audio_texture.precision import single
+from audio_texture.synthesis import Problem
+
+
+class Batch(NamedTuple):
+    """Sounds made at once.
+
+    Attributes:
+      waves: [n, C, samples] float32.
+      lowered_db: [n], see `synthesis.Texture`.
+      losses: [n], at the end.
+      terms: name -> [n], at the end.
+      outcomes: n; seconds in their progress are those of the whole batch where its runs were made
+        together.
+    """
+
+    waves: np.ndarray
+    lowered_db: np.ndarray
+    losses: np.ndarray
+    terms: dict[str, np.ndarray]
+    outcomes: list[optimize.Outcome]
+
+
+def prepare_batch(
+    recipes: Sequence[Recipe],
+    sounds: Sequence[Sequence[np.ndarray]],
+    *,
+    sample_rate: int,
+    seconds: float,
+    weights: Sequence[Sequence[float] | None] | None = None,
+) -> list[Problem]:
+    """`synthesis.prepare` for n runs of one `synthesis.compile_key`.
+
+    Args:
+      recipes: n.
+      sounds: n sequences of references [C, N_i].
+      sample_rate: theirs, in Hz.
+      seconds: length of the results.
+      weights: of the references of each run.
+    Raises:
+      ValueError: two runs differ in their compile_key, or `synthesis.prepare` refuses one.
+    """
+    problems: list[Problem] = []
+    shares = weights or [None] * len(recipes)
+    for recipe, waves, own in zip(recipes, sounds, shares, strict=True):
+        like = problems[0] if problems else None
+        problem = synthesis.prepare(
+            recipe, waves, sample_rate=sample_rate, seconds=seconds, weights=own, like=like
+        )
+        problems.append(problem)
+    return problems
+
+
+@single
+def run_batch(
+    problems: Sequence[Problem],
+    keys: jax.Array,
+    *,
+    together: bool | None = None,
+    mesh: jax.sharding.Mesh | None = None,
+    size: int = 0,
+    max_seconds: float = math.inf,
+    on_chunk: Callable[[list[list[optimize.ProgressRow]]], None] = lambda rows: None,
+) -> Batch:
+    """Makes n sounds; each is, up to rounding, what `synthesis.run` makes of its problem and key.
+
+    A run that converged, or whose loss is not finite, stands still and disturbs no other.
+
+    Args:
+      problems: of `prepare_batch`, n; the same one again where runs differ in their key alone.
+      keys: PRNG keys [n].
+      together: see `optimize.run_batch`; by default on every device but a CPU. There a batch is no
+        faster than one run after the other, which gives the very samples of `synthesis.run`.
+      mesh: see `optimize.run_batch`.
+      size: see `optimize.run_batch`.
+      max_seconds: wall-clock budget of the optimisation, of every run where they are made in turn.
+      on_chunk: called after each chunk with the rows of every run so far.
+    Raises:
+      ValueError: no runs; as many keys as problems are missing; problems not prepared alike.
+    """
+    if not problems or len(problems) != len(keys):
+        raise ValueError(
+            "a batch needs as many problems as keys, and one at least; got "
+            f"{len(problems)} and {len(keys)}."
+        )
+    if any(problem.optimizer is not problems[0].optimizer for problem in problems):
+        raise ValueError(
+            "the problems of a batch must be prepared alike, by prepare_batch or prepare(..., "
+            "like=)."
+        )
+    together = jax.default_backend() != "cpu" if together is None else together
+    if not together and mesh is None:
+        return _in_turn(problems, keys, max_seconds, on_chunk)
+    return _together(
+        problems,
+        keys,
+        together=together,
+        mesh=mesh,
+        size=size,
+        seconds=max_seconds,
+        on_chunk=lambda _, rows: on_chunk(rows),
+    )
+
+
+def _in_turn(problems, keys, max_seconds, on_chunk) -> Batch:
+    textures, rows = [], [[] for _ in keys]
+
+    def after_chunk(number, own_rows):
+        rows[number] = own_rows
+        on_chunk(rows)
+
+    for number, (problem, key) in enumerate(zip(problems, keys, strict=True)):
+        # Ctrl-C is for the batch: what is left of it gets a chunk each.
+        cut = any(texture.outcome.reason == "interrupted" for texture in textures)
+        texture = synthesis.run(
+            problem,
+            key,
+            max_seconds=0.0 if cut else max_seconds,
+            on_chunk=functools.partial(after_chunk, number),
+        )
+        textures.append(texture)
+    waves, lowered_db, outcomes = zip(*textures, strict=True)
+    return _batch(waves, lowered_db, outcomes)
+
+
+def _together(problems, keys, **options) -> Batch:
+    start_keys, phase_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
+    started = [problem.init(key) for problem, key in zip(problems, start_keys, strict=True)]
+    parameters, data = jax.tree.map(lambda *leaves: jnp.stack(leaves), *started)
+    outcomes = optimize.run_batch(
+        problems[0].optimizer,
+        jax.vmap(problems[0].optimizer.init)(parameters, data),
+        data,
+        evaluations=[problem.recipe.optimiser.evaluations for problem in problems],
+        tolerance=[problem.recipe.optimiser.tolerance for problem in problems],
+        **options,
+    )
+    rendered = [
+        problem.render_output(key, outcome.state.parameters)
+        for problem, key, outcome in zip(problems, phase_keys, outcomes, strict=True)
+    ]
+    waves, lowered_db = zip(*rendered, strict=True)
+    return _batch(waves, lowered_db, outcomes)
+
+
+def _batch(waves, lowered_db, outcomes) -> Batch:
+    def gather(values: Any) -> np.ndarray:
+        return np.array([float(value) for value in values], np.float32)
+
+    states = [outcome.state for outcome in outcomes]
+    terms = {name: gather(state.terms[name] for state in states) for name in states[0].terms}
+    losses = gather(state.value for state in states)
+    return Batch(np.stack(waves), np.array(lowered_db), losses, terms, list(outcomes))
+
+
+@single
+def fitting_batch(problem: Problem, runs: int, *, memory: int) -> int:
+    """How many runs of a problem's programs a device holds together; at least 1.
+
+    Args:
+      problem: of `synthesis.prepare`.
+      runs: how many are wanted.
+      memory: of the device, in bytes.
+    """
+    start = problem.init(jax.random.key(0))
+    needed = optimize.batch_bytes(problem.optimizer, *start, runs=runs)
+    return max(1, min(runs, runs * memory // needed))

@@ -1,0 +1,178 @@
+"""A recipe's canvas for waves of a length: its padding, and the way from it to a wave."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.fft
+
+from audio_texture import canvas, phase, scales, spectrogram, views
+from audio_texture.config import Recipe
+from audio_texture.views import View
+
+
+class Layout(NamedTuple):
+    """A canvas for waves of a length.
+
+    Attributes:
+      canvas: what is optimised.
+      to_canvas_domain: wave [C, N] -> what a canvas of it would render.
+      reflect_pad: wave of the length -> the longer wave that the canvas holds, continued by its
+        mirror image.
+      to_wave: (key, parameters, constants) -> wave of the length.
+    """
+
+    canvas: canvas.Canvas
+    to_canvas_domain: Callable[[Any], Any]
+    reflect_pad: Callable[[np.ndarray], np.ndarray]
+    to_wave: Callable[[jax.Array, Any, Any], jax.Array]
+
+
+def lay_out(
+    recipe: Recipe,
+    references: Sequence[np.ndarray],
+    weights: Sequence[float],
+    rate: int,
+    samples: int,
+    morph_to: Sequence[float] | None = None,
+) -> Layout:
+    """The recipe's canvas for waves of so many samples, preconditioned by the references.
+
+    Args:
+      recipe: the choices.
+      references: waves [C, N_i] at the rate.
+      weights: theirs.
+      rate: of the modelled sound, in Hz.
+      samples: length of the result.
+      morph_to: weights at the end, for a waveform canvas.
+    """
+    if recipe.canvas.kind == "waveform":
+        return _lay_out_waveform(recipe, references, weights, rate, samples, morph_to)
+    return _lay_out_spectrogram(recipe, references, weights, rate, samples)
+
+
+def combine_bands(
+    waves: Sequence[np.ndarray],
+    weights: Sequence[float],
+    bands: Sequence[tuple[float, float]] | None,
+) -> tuple[Sequence[np.ndarray], Sequence[float]]:
+    """The references and weights that precondition a canvas: those with a band each are summed."""
+    if bands is None:
+        return waves, weights
+    length = min(wave.shape[1] for wave in waves)
+    return [sum(wave[:, :length] for wave in waves)], [1.0]
+
+
+def equaliser_of(recipe: Recipe, rate: int) -> canvas.Equaliser:
+    """The grid of the waveform canvas's gains at a rate in Hz."""
+    window_ms = recipe.canvas.gain_window_ms
+    sizes = View(0, (1,), window_ms, window_ms / 4).sizes(rate)
+    return canvas.Equaliser(**sizes, bands=recipe.canvas.gain_bands)
+
+
+def longest_window(recipe: Recipe, rate: int) -> int:
+    """Samples of the longest window of the views, the patches and the gains."""
+    patches = recipe.term("patches")
+    chosen = (*recipe.analysis.views, *(patches.views if patches.weight else ()))
+    windows = [view.sizes(rate)["n_fft"] for view in chosen]
+    return max(equaliser_of(recipe, rate).n_fft, *windows, 0)
+
+
+def _lay_out_waveform(recipe, references, weights, rate, samples, morph_to) -> Layout:
+    # A window's length is added at both ends and cut off again, so that whole windows reach every
+    # sample that stays. It is the gains' window, not the longest: what is cut off counts in every
+    # statistic, and loud moments gathered there.
+    equaliser = equaliser_of(recipe, rate)
+    margin = equaliser.n_fft
+    shortest = max(samples + 2 * margin, scales.field_samples(recipe, rate))
+    length = scipy.fft.next_fast_len(shortest, real=True)
+    waveform = canvas.waveform_canvas(
+        references,
+        weights,
+        sample_rate=rate,
+        samples=length,
+        smoothing_hz=recipe.canvas.smoothing_hz,
+        equaliser=equaliser,
+        morph_to=morph_to,
+    )
+
+    def to_wave(_, parameters, constants):
+        return waveform.render(parameters, constants)[:, margin : margin + samples]
+
+    def reflect_pad(wave):
+        return np.pad(wave, ((0, 0), (margin, length - margin - samples)), "reflect")
+
+    return Layout(waveform, lambda wave: wave, reflect_pad, to_wave)
+
+
+def _lay_out_spectrogram(recipe, references, weights, rate, samples) -> Layout:
+    """A canvas [T, C, F] of every channel's spectrogram."""
+    view = dataclasses.replace(recipe.analysis.views[0], widths=(1,))
+    if view.scale == "mel":
+        view = dataclasses.replace(view, scale="linear", bands=0)
+    sizes = view.sizes(rate)
+    n_fft, hop = sizes["n_fft"], sizes["hop_length"]
+    longest = max(recipe.longest_field(view) for view in recipe.analysis.views)
+    frames, plan = max(1 + math.ceil(samples / hop), longest), None
+    if view.scale == "cqt":
+        # Circular: a window's length keeps the end away from the beginning.
+        plan = views.constant_q_plan(view, rate, max(samples, frames * hop) + n_fft)
+        frames = plan.frames
+
+    def to_canvas_domain(wave):
+        return jnp.stack([views.compressed(channel, view, rate) for channel in wave], axis=1)
+
+    if recipe.canvas.start == "uniform":
+        shape = jax.eval_shape(to_canvas_domain, references[0]).shape
+        sketch = canvas.spectrogram_canvas((frames, *shape[1:]))
+    else:
+        measure = jax.jit(lambda wave: spectrogram.standardisation(to_canvas_domain(wave)))
+        shares = jnp.asarray(weights)
+        mean, std = (
+            jnp.average(jnp.stack(values), axis=0, weights=shares)
+            for values in zip(*map(measure, references), strict=True)
+        )
+        sketch = canvas.standard_spectrogram_canvas(frames, mean, std)
+    recover = _phase_recovery(recipe, view, rate, plan)
+
+    def to_wave(key, parameters, constants):
+        rendered = sketch.render(parameters, constants)
+        channels = [rendered[:, i] for i in range(len(references[0]))]
+        return jnp.stack([recover(key, channel)[:samples] for channel in channels])
+
+    def reflect_pad(wave):
+        # Frame t of a canvas is centred on sample t * hop_length, where those of
+        # `to_canvas_domain` begin.
+        after = n_fft + (frames - 1) * hop - n_fft // 2 - samples
+        return np.pad(wave, ((0, 0), (n_fft // 2, after)), "reflect")
+
+    return Layout(sketch, jax.jit(to_canvas_domain), reflect_pad, to_wave)
+
+
+def _phase_recovery(recipe, view, rate, plan):
+    """(key, compressed spectrogram [T, F]) -> wave [N], by the recipe's phase recovery."""
+    options = {"iterations": recipe.phase.iterations, "momentum": recipe.phase.momentum}
+    hop = view.sizes(rate)["hop_length"]
+
+    def initial_phase(key, magnitude, single_pass):
+        # The same start for all channels keeps them in phase where they are alike.
+        if recipe.phase.start == "spsi":
+            return single_pass()
+        return phase.random_phase(key, magnitude)
+
+    def recover(key, compressed):
+        if plan is not None:
+            magnitude = spectrogram.expand(compressed) / views.CONSTANT_Q_GAIN
+            start = initial_phase(key, magnitude, lambda: phase.constant_q_phase(magnitude, plan))
+            return phase.constant_q_griffin_lim(magnitude, start, plan, **options)
+        if view.scale == "log":
+            compressed = compressed @ views.log_map(view, rate).inverse
+        magnitude = spectrogram.expand(compressed)
+        start = initial_phase(key, magnitude, lambda: phase.spsi(magnitude, hop_length=hop))
+        return phase.griffin_lim(magnitude, start, hop_length=hop, **options)
+
+    return recover

@@ -1,0 +1,53 @@
+"""The terms of a loss, one constructor each.
+
+Each constructor returns a `base.Objective`. A cited system is another constructor or another
+weight, never a loop. combinators.py puts transforms, blocks and mixtures around them; terms.py
+registers them under the names of their weights.
+"""
+
+# On networks' features, explicit or in closed form.
+from audio_texture.losses.networks import (
+    bin_grams,
+    chained_gram,
+    content,
+    diversity,
+    feature_autocorrelation,
+    gaussian_transport,
+    gram,
+    infinite_content,
+    infinite_gram,
+)
+
+# On a canvas alone.
+from audio_texture.losses.regularisers import bounds, sixth_power, total_variation
+
+# On a sound.
+from audio_texture.losses.sounds import (
+    auditory_statistics,
+    autocorrelation,
+    band_levels,
+    envelope,
+    onset_statistics,
+    sliced_transport,
+)
+
+__all__ = [
+    "auditory_statistics",
+    "autocorrelation",
+    "band_levels",
+    "bin_grams",
+    "bounds",
+    "chained_gram",
+    "content",
+    "diversity",
+    "envelope",
+    "feature_autocorrelation",
+    "gaussian_transport",
+    "gram",
+    "infinite_content",
+    "infinite_gram",
+    "onset_statistics",
+    "sixth_power",
+    "sliced_transport",
+    "total_variation",
+]

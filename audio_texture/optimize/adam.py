@@ -1,0 +1,53 @@
+"""Adam."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from audio_texture.optimize.state import Loss, Optimizer, all_finite, initial_state
+
+
+def adam(loss: Loss, *, learning_rate: float | Callable[[Any], jax.Array] = 1e-2) -> Optimizer:
+    """Returns Adam (Kingma & Ba 2015), by optax.
+
+    The state's parameters are those at which its value was computed.
+
+    Args:
+      loss: to be minimised.
+      learning_rate: a number, or a function of the loss's data, which gives each run of one
+        compiled program a rate of its own.
+    Example:
+      >>> optimizer = adam(lambda x, data: (x**2, {}), learning_rate=0.5)
+      >>> state = optimizer.step(optimizer.init(jnp.array(2.0), ()), ())
+      >>> float(state.value)
+      4.0
+    """
+    method = optax.scale_by_adam()
+
+    def init(parameters, data):
+        internal = (method.init(parameters), jax.tree.map(jnp.zeros_like, parameters))
+        return initial_state(loss, parameters, data, internal)
+
+    def step(state, data):
+        moments, update = state.internal
+        trial = optax.apply_updates(state.parameters, update)
+        (value, terms), gradient = jax.value_and_grad(loss, has_aux=True)(trial, data)
+        evaluations = state.evaluations + 1
+        finite = all_finite(value, gradient)
+        direction, moments = method.update(gradient, moments, trial)
+        rate = learning_rate(data) if callable(learning_rate) else learning_rate
+        update = jax.tree.map(lambda leaf: -rate * leaf, direction)
+        accepted = state._replace(
+            parameters=trial,
+            value=value,
+            terms=terms,
+            evaluations=evaluations,
+            internal=(moments, update),
+        )
+        rejected = state._replace(evaluations=evaluations, failed_at=evaluations)
+        return jax.tree.map(lambda new, old: jnp.where(finite, new, old), accepted, rejected)
+
+    return Optimizer(init, step)

@@ -1,0 +1,270 @@
+"""Runs of an optimiser in chunks: budgets, progress, early stop and Ctrl-C lie between chunks."""
+
+import functools
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from audio_texture.optimize.interrupts import Interrupts
+from audio_texture.optimize.state import Optimizer, OptimizerState, Parameters
+
+# Evaluations over which the tolerance compares losses, and evaluations of a chunk.
+WINDOW, CHUNK = 100, 25
+
+
+class ProgressRow(NamedTuple):
+    """What the user sees of a chunk, never fed back."""
+
+    evaluations: int
+    seconds: float
+    loss: float
+    terms: dict[str, float]
+
+
+class Outcome(NamedTuple):
+    """Result of `run`.
+
+    Attributes:
+      state: the last one, with finite parameters.
+      reason: "converged", "evaluations", "seconds", "interrupted" or "not finite".
+      progress: a row for each chunk.
+    """
+
+    state: OptimizerState
+    reason: str
+    progress: list[ProgressRow]
+
+
+class Budget(NamedTuple):
+    """When runs stop.
+
+    Attributes:
+      evaluations: most evaluations, for each run.
+      tolerance: least relative fall of the loss over `window` evaluations, for each run.
+      seconds: most wall-clock time from now on.
+      window: evaluations over which losses are compared.
+      chunk: evaluations of a chunk.
+    """
+
+    evaluations: Sequence[int]
+    tolerance: Sequence[float]
+    seconds: float
+    window: int
+    chunk: int
+
+
+def value_at(
+    optimizer: Optimizer, parameters: Parameters, data: Any
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Returns the loss at parameters and its terms; NaN if they are not finite.
+
+    It runs the program of `run`, whose first evaluation is that of the start. The loss alone would
+    have to be compiled for a single number.
+
+    Example:
+      >>> from audio_texture import optimize
+      >>> optimizer = optimize.adam(lambda x, data: (x**2, {"square": x**2}))
+      >>> value, terms = value_at(optimizer, jnp.array(3.0), ())
+      >>> float(value), float(terms["square"])
+      (9.0, 9.0)
+    """
+    state = compile_chunk(optimizer.step)(optimizer.init(parameters, data), data, jnp.int32(1))
+    value, terms, failed_at = jax.device_get((state.value, state.terms, state.failed_at))
+    return jax.tree.map(lambda leaf: np.float32(np.nan) if failed_at else leaf, (value, terms))
+
+
+def _ignore_chunk(state: OptimizerState, progress: Any) -> None:
+    """The default of `on_chunk`."""
+
+
+def run(
+    optimizer: Optimizer,
+    state: OptimizerState,
+    data: Any,
+    *,
+    evaluations: int,
+    seconds: float = float("inf"),
+    tolerance: float = 0.0,
+    window: int = WINDOW,
+    chunk: int = CHUNK,
+    progress: list[ProgressRow] | None = None,
+    on_chunk: Callable[[OptimizerState, list[ProgressRow]], None] = _ignore_chunk,
+) -> Outcome:
+    """Steps until a budget is spent, the loss stops falling, or the loss is not finite.
+
+    Ctrl-C ends the run after the chunk at hand; a second one ends the program.
+
+    Args:
+      optimizer: its step is compiled once and kept for later runs of the same optimiser.
+      state: where to start or go on.
+      data: handed to the loss.
+      evaluations: budget, counted from the state's own beginning.
+      seconds: budget of wall-clock time from now on; results under it depend on the machine's
+        speed.
+      tolerance: stops if the loss fell by less than this share over the last `window` evaluations.
+        It is relative, since single-precision losses stall long before any absolute bound.
+      window: see `tolerance`.
+      chunk: evaluations between two calls of `on_chunk`.
+      progress: rows of an interrupted run that goes on.
+      on_chunk: called after each chunk with the state and the rows so far, for logging and
+        checkpoints.
+    Example:
+      >>> from audio_texture import optimize
+      >>> optimizer = optimize.lbfgs(lambda x, data: ((x - data) ** 2, {}))
+      >>> state = optimizer.init(jnp.array(0.0), 1.5)
+      >>> outcome = run(optimizer, state, 1.5, evaluations=20)
+      >>> round(float(outcome.state.parameters), 3)
+      1.5
+    """
+    rows = list(progress or [])
+    state, [reason] = run_chunks(
+        compile_chunk(optimizer.step),
+        state,
+        data,
+        [rows],
+        budget=Budget([evaluations], [tolerance], seconds, window, chunk),
+        split=lambda state: [state],
+        pack=lambda counts: jnp.int32(counts[0]),
+        on_chunk=lambda state, rows: on_chunk(state, rows[0]),
+        seconds_before=rows[-1].seconds if rows else 0.0,
+    )
+    return Outcome(state, reason, rows)
+
+
+def run_chunks(
+    advance: Callable[[OptimizerState, Any, jax.Array], OptimizerState],
+    state: OptimizerState,
+    data: Any,
+    rows: list[list[ProgressRow]],
+    *,
+    budget: Budget,
+    split: Callable[[OptimizerState], list[OptimizerState]],
+    pack: Callable[[list[int]], jax.Array],
+    on_chunk: Callable[[OptimizerState, list[list[ProgressRow]]], None],
+    seconds_before: float = 0.0,
+) -> tuple[OptimizerState, list[str]]:
+    """Runs chunk after chunk until every run has a reason to stop; returns the state and reasons.
+
+    Args:
+      advance: of `compile_chunk`.
+      state: of one run, or of several stacked.
+      data: of one run, or of several stacked.
+      rows: of every run; rows are appended.
+      budget: of the runs.
+      split: state -> the states of the runs.
+      pack: evaluations of every run -> the argument of `advance`.
+      on_chunk: called after each chunk with the state and the rows.
+      seconds_before: how long the run went before it was interrupted.
+    """
+    start = time.monotonic() - seconds_before
+    deadline = time.monotonic() + budget.seconds
+    with Interrupts() as interrupts:
+        summaries = _summarise(split, state)
+        while True:
+            reasons = [
+                _reason_to_stop(summary, progress, most, tolerance, window=budget.window)
+                for summary, progress, most, tolerance in zip(
+                    summaries, rows, budget.evaluations, budget.tolerance, strict=True
+                )
+            ]
+            # Not before the first chunk: until then, the parameters of a start have no value.
+            if any(rows):
+                late = time.monotonic() > deadline
+                common = "interrupted" if interrupts.received else "seconds" if late else None
+                reasons = [reason or common for reason in reasons]
+            stopped = [reason for reason in reasons if reason is not None]
+            if len(stopped) == len(reasons):
+                return state, stopped
+            counts = [
+                0 if reason else _next_count(int(summary.evaluations), most, budget.chunk)
+                for reason, summary, most in zip(
+                    reasons, summaries, budget.evaluations, strict=True
+                )
+            ]
+            state = advance(state, data, pack(counts))
+            summaries, now = _summarise(split, state), time.monotonic() - start
+            for summary, progress, count in zip(summaries, rows, counts, strict=True):
+                if count:
+                    progress.append(_progress_row(summary, now))
+            on_chunk(state, rows)
+
+
+def _next_count(spent: int, most: int, chunk: int) -> int:
+    """Returns the evaluations of the next chunk. Chunks end at multiples of their length wherever a
+    run begins, so a run that goes on has the same ends.
+    """
+    return min(chunk - spent % chunk, most - spent)
+
+
+def _progress_row(state: OptimizerState, seconds: float) -> ProgressRow:
+    terms = {name: float(term) for name, term in state.terms.items()}
+    return ProgressRow(int(state.evaluations), seconds, float(state.value), terms)
+
+
+def _summarise(
+    split: Callable[[OptimizerState], list[OptimizerState]], state: OptimizerState
+) -> list[OptimizerState]:
+    """Returns the small parts of every run's state; the large ones stay on the device."""
+    return split(jax.device_get(state._replace(parameters=None, internal=None)))
+
+
+def _reason_to_stop(
+    state: OptimizerState,
+    rows: list[ProgressRow],
+    evaluations: int,
+    tolerance: float,
+    *,
+    window: int,
+) -> str | None:
+    if int(state.failed_at):
+        return "not finite"
+    if bool(state.stuck):
+        return "converged"
+    if int(state.evaluations) >= evaluations:
+        return "evaluations"
+    earlier = [row.loss for row in rows if row.evaluations <= int(state.evaluations) - window]
+    if tolerance and earlier and rows[-1].loss > (1 - tolerance) * earlier[-1]:
+        return "converged"
+    return None
+
+
+@functools.lru_cache(maxsize=8)
+def compile_chunk(
+    step: Callable[[OptimizerState, Any], OptimizerState],
+    batch: str = "",
+    mesh: jax.sharding.Mesh | None = None,
+) -> Callable[[OptimizerState, Any, jax.Array], OptimizerState]:
+    """Returns a compiled loop of up to `count` steps: (state, data, count) -> state.
+
+    `count` is an argument, so that a shorter last chunk compiles nothing.
+
+    Args:
+      step: of an optimiser.
+      batch: "together" or "in turn" if the arguments are those of several runs.
+      mesh: the devices that share the runs.
+    """
+
+    def advance(state, data, count):
+        end = state.evaluations + count
+
+        def goes_on(state):
+            return (state.evaluations < end) & (state.failed_at == 0) & ~state.stuck
+
+        return jax.lax.while_loop(goes_on, lambda state: step(state, data), state)
+
+    variants = {
+        "": advance,
+        "together": jax.vmap(advance),
+        "in turn": lambda *runs: jax.lax.map(lambda run: advance(*run), runs),
+    }
+    variant = variants[batch]
+    if mesh:
+        # With shard_map no device waits for another; sharded inputs alone would add a reduction to
+        # the loop's condition.
+        spec = jax.sharding.PartitionSpec(*mesh.axis_names)
+        variant = jax.shard_map(variant, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
+    return jax.jit(variant, donate_argnums=0)

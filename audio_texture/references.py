@@ -1,0 +1,278 @@
+"""References before anything is fitted to them: checked, resampled, levelled, and their mixture."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from audio_texture import audio, mixing, scales, spectrogram
+from audio_texture.config import Recipe
+from audio_texture.errors import ChoiceError
+from audio_texture.terms.waves import FINE, ONSET_STEP
+from audio_texture.views import View
+
+# Nothing above half of this is heard; faster recordings are modelled at this rate and the result is
+# resampled to theirs.
+HIGHEST_MODELLED_RATE = 48_000
+SHORTEST_SECONDS, LONGEST_SECONDS = 0.05, 600.0
+# A single patch has no statistics: a kernel must fit in so many places, hop by hop, and so many
+# times side by side.
+FEWEST_PATCHES, FEWEST_APART = 8, 3
+# Share of the shortest reference that makes a stretch whose patches and onsets are matched by
+# themselves. A little over half: a result as long as it, with its margins, makes two.
+STRETCH = 0.55
+
+
+def model_sample_rate(recipe: Recipe, sample_rate: int) -> int:
+    """The rate in Hz that a recipe models a sound of another rate at."""
+    return recipe.signal.sample_rate or min(sample_rate, HIGHEST_MODELLED_RATE)
+
+
+def check_seconds(seconds: float) -> float:
+    """The length given, in seconds. Raises ChoiceError where it is out of range."""
+    if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
+        raise ChoiceError(
+            f"{seconds:g} s is out of range: from {SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g} s "
+            "can be made at once.",
+            field="seconds",
+        )
+    return seconds
+
+
+def check_reference(
+    recipe: Recipe, wave: np.ndarray, *, sample_rate: int, name: str = "the reference"
+) -> None:
+    """Raises ValueError where a wave is silent, constant or too short for the shortest kernel.
+
+    Args:
+      recipe: the choices.
+      wave: [C, N].
+      sample_rate: in Hz.
+      name: of the sound, in the message.
+    """
+    audio.check_audible(wave, name)
+    rate = model_sample_rate(recipe, sample_rate)
+    recipe, shortest = scales.at_scales(recipe, rate), SHORTEST_SECONDS
+    if recipe.analysis.views:
+        shortest = _shortest_seconds(recipe, rate)
+    fine = [FINE] if recipe.term("rhythm").weight else []
+    if recipe.term("patches").weight:
+        fine += recipe.term("patches").views[:1]
+    frames = 1 + ONSET_STEP + FEWEST_PATCHES
+    shortest = max([shortest, *(view.milliseconds(frames, rate) / 1000 for view in fine)])
+    if wave.shape[1] / sample_rate < shortest:
+        raise ValueError(_too_short(name, wave.shape[1] / sample_rate, shortest))
+
+
+def check_content(recipe: Recipe, content: np.ndarray, *, sample_rate: int) -> None:
+    """Raises ChoiceError where a kernel of content_views is longer than the content [C, N]."""
+    rate = model_sample_rate(recipe, sample_rate)
+    seconds = content.shape[1] / sample_rate
+    for view in recipe.term("content").views:
+        longest = scales.field_samples(recipe.replace(views=(view,)), rate) / rate
+        if seconds < longest:
+            raise ChoiceError(
+                f"the content lasts {seconds:.3g} s; the longest kernel of {str(view)!r} sees "
+                f"{longest:.3g} s of it.",
+                field="content_views",
+            )
+
+
+def _too_short(name: str, seconds: float, shortest: float) -> str:
+    return (
+        f"{name} lasts {seconds:.3g} s; the shortest kernel must fit {FEWEST_PATCHES} times, hop "
+        f"by hop, and {FEWEST_APART} times side by side, which takes {shortest:.3g} s."
+    )
+
+
+def fit_kernels(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int) -> Recipe:
+    """The recipe at its scales, without kernels that are too long for the shortest reference.
+
+    What a kernel sees once or twice is no texture: over a longer result it can only be repeated or
+    missed.
+
+    Args:
+      recipe: the choices.
+      references: waves [C, N_i].
+      sample_rate: theirs, in Hz.
+    Raises:
+      ValueError: no kernel is left; the message names the length.
+    """
+    rate = model_sample_rate(recipe, sample_rate)
+    recipe = scales.at_scales(recipe, rate)
+    samples = min(wave.shape[1] for wave in references) / sample_rate * rate
+    kept = []
+    for view in recipe.analysis.views:
+        widths = tuple(
+            width
+            for width in view.widths
+            if _shortest_samples(recipe, view, width, rate) <= samples
+        )
+        if widths:
+            kept.append(dataclasses.replace(view, widths=widths))
+    if recipe.analysis.views and not kept:
+        raise ValueError(
+            _too_short("the shortest reference", samples / rate, _shortest_seconds(recipe, rate))
+        )
+    # Patches must fit twice. The first view's own are left out by their loss, width by width.
+    first, *others = recipe.term("patches").views or (None,)
+    fitting = [
+        view
+        for view in others
+        if view.milliseconds(max(FEWEST_PATCHES, 2 * min(view.widths)), rate)
+        <= 1000 * samples / rate
+    ]
+    matching = recipe.matching
+    stretch = matching.stretch_seconds or STRETCH * samples / rate
+    return recipe.replace(
+        views=tuple(kept),
+        patches_views=(first, *fitting) if first else (),
+        stretch_seconds=min(stretch, matching.block_seconds),
+    )
+
+
+def preprocess(
+    recipe: Recipe,
+    references: Sequence[np.ndarray],
+    *,
+    sample_rate: int,
+    weights: Sequence[float] | None = None,
+    bands: Sequence[tuple[float, float]] | None = None,
+) -> tuple[Recipe, list[np.ndarray], list[float]]:
+    """References as they are modelled; arguments and errors as in `synthesis.prepare`.
+
+    Returns:
+      The recipe without kernels that do not fit; the waves at the modelled rate, without DC and at
+      the recipe's level; a weight for each.
+    """
+    weights = list(weights or [1.0] * len(references))
+    check_weights(weights, len(references))
+    rate = model_sample_rate(recipe, sample_rate)
+    for wave in references:
+        check_reference(recipe, wave, sample_rate=sample_rate)
+    recipe = fit_kernels(recipe, references, sample_rate=sample_rate)
+    level = recipe.signal.level
+
+    def model(wave, low, high):
+        wave = audio.resample(wave - np.mean(wave, axis=1, keepdims=True), sample_rate, rate)
+        if level:
+            wave = wave * np.float32(level / audio.audible_rms(wave, sample_rate=rate))
+        if bands:
+            wave = np.asarray(spectrogram.band(wave, sample_rate=rate, low=low, high=high))
+        return wave
+
+    edges = bands or [(0, math.inf)] * len(references)
+    waves = [model(wave, *pair) for wave, pair in zip(references, edges, strict=True)]
+    for wave in waves:
+        audio.check_audible(wave, "a reference's band")
+    return recipe, waves, weights
+
+
+def check_weights(weights: Sequence[float], references: int, *, field: str = "weights") -> None:
+    """Raises ChoiceError unless there is a weight for each reference, none below 0, not all 0."""
+    if len(weights) != references or min(weights) < 0 or not 0 < sum(weights) < math.inf:
+        raise ChoiceError(
+            f"weights must be one for each of the {references} references, none below 0 and not "
+            f"all 0, got {list(weights)}.",
+            field=field,
+        )
+
+
+def check_mixture(
+    recipe: Recipe,
+    references: int,
+    *,
+    rate: int,
+    weights: Sequence[float] | None = None,
+    morph_to: Sequence[float] | None = None,
+    bands: Sequence[tuple[float, float]] | None = None,
+) -> None:
+    """Raises ChoiceError where references cannot be mixed so.
+
+    Args:
+      recipe: the choices.
+      references: how many there are.
+      rate: of the modelled sound, in Hz.
+      weights: as in `synthesis.prepare`.
+      morph_to: as in `synthesis.prepare`.
+      bands: as in `synthesis.prepare`.
+    """
+    if morph_to is not None or bands is not None:
+        field = "bands" if morph_to is None else "morph_to"
+        if recipe.canvas.kind != "waveform":
+            raise ChoiceError(
+                f"the recipe {recipe.name!r} has a {recipe.canvas.kind} canvas; morphs and bands "
+                "need a waveform canvas, such as texture-fast has.",
+                field=field,
+                others=("recipe", "canvas"),
+            )
+        if morph_to is not None and bands is not None:
+            raise ChoiceError("a mixture by bands has no weights to morph.", field="morph_to")
+    if morph_to is not None:
+        check_weights(morph_to, references, field="morph_to")
+    if bands is not None:
+        _check_bands(bands, references, rate, weights)
+
+
+def _check_bands(bands, references, rate, weights):
+    if weights is not None and len(set(weights)) > 1:
+        raise ChoiceError("references that have a band each need no weights.", field="weights")
+    edges = sorted(bands)
+    joined = [low for low, _ in edges[1:]] == [high for _, high in edges[:-1]]
+    complete = joined and (edges[0][0], edges[-1][1]) == (0, math.inf)
+    if len(bands) != references or not complete or not all(low < high for low, high in bands):
+        raise ChoiceError(
+            f"bands must be one for each of the {references} references and make up all "
+            f"frequencies without a gap or overlap, got {list(bands)}.",
+            field="bands",
+        )
+    if len(bands) > 1 and not edges[-1][0] < rate / 2:
+        raise ChoiceError(
+            f"bands must meet below half the rate, {rate / 2:g} Hz, got {edges[-1][0]:g} Hz.",
+            field="crossover_hz",
+        )
+
+
+def mixture_level(
+    references: Sequence[np.ndarray], weights: Sequence[float], *, sample_rate: int
+) -> float:
+    """Level (`audio.audible_rms`) of a mixture of waves [C, N_i]."""
+    powers = [audio.audible_rms(wave, sample_rate=sample_rate) ** 2 for wave in references]
+    return math.sqrt(np.average(powers, weights=weights))
+
+
+def balance_of(
+    recipe: Recipe,
+    waves: Sequence[np.ndarray],
+    rate: int,
+    bands: Sequence[tuple[float, float]] | None,
+) -> mixing.Balance | None:
+    """What the references' weights are multiplied by; None for a single one, or one for each band.
+
+    waves: as `preprocess` returns them, [C, N_i] at the rate.
+    """
+    if len(waves) == 1 or bands is not None:
+        return None
+    return mixing.balance(waves, sample_rate=rate, heard=recipe.term("auditory").weight > 0)
+
+
+def _shortest_seconds(recipe: Recipe, rate: int) -> float:
+    """Length of the shortest reference that any kernel is matched on."""
+    return (
+        min(
+            _shortest_samples(recipe, view, width, rate)
+            for view in recipe.analysis.views
+            for width in view.widths
+        )
+        / rate
+    )
+
+
+def _shortest_samples(recipe: Recipe, view: View, width: int | tuple[int, int], rate: int) -> int:
+    """Length of the shortest reference that a kernel is matched on."""
+    single = recipe.replace(views=(dataclasses.replace(view, widths=(width,)),))
+    return max(
+        scales.field_samples(single, rate, places=FEWEST_PATCHES),
+        FEWEST_APART * scales.field_samples(single, rate),
+    )

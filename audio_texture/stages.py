@@ -1,0 +1,401 @@
+"""The stages of a run as small frozen dataclasses: each holds its choices, their units and rules.
+
+`recipe.Recipe` nests them, with the choices of the loss's terms (terms.py).
+"""
+
+import dataclasses
+import math
+
+from audio_texture import audio, views
+from audio_texture.choices import DYNAMIC, HOST, Stage, choice, number
+from audio_texture.errors import ChoiceError
+from audio_texture.layer import INITIALISATIONS, KINDS
+from audio_texture.views import SCALES, View
+
+
+@dataclasses.dataclass(frozen=True)
+class Signal(Stage):
+    """The sound as it is modelled."""
+
+    sample_rate: int = choice(
+        0,
+        "Rate the sound is modelled at, in Hz; 0 is the input's own, up to 48000.",
+        at_least=0,
+    )
+    level: float = choice(
+        0.1,
+        "Level (RMS) the reference is brought to before it is compressed; 0 leaves it as recorded.",
+        kind=HOST,
+        at_least=0,
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.sample_rate and not audio.LOWEST_RATE <= self.sample_rate <= audio.HIGHEST_RATE:
+            raise ChoiceError(
+                f"sample_rate must be 0 or from {audio.LOWEST_RATE} to {audio.HIGHEST_RATE} Hz, "
+                f"got {self.sample_rate}.",
+                field="sample_rate",
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Analysis(Stage):
+    """What networks see of the sound: views, compressed and standardised."""
+
+    views: tuple[View, ...] = choice(
+        (),
+        "Views, separated by blanks: bins@32/8:1,3 is all bins, a window of 32 ms every 8 ms, "
+        "kernels of 1 and 3 frames; mel24@32/8:2,8*0.5 has 24 mel bands and half the weight; log90 "
+        "and cqt24 have so many rows an octave, log all.",
+        parse=View.parse,
+    )
+    scale: str = choice(
+        "views",
+        "Scale of frequency of the views of bins, in place of their own: log is the authors' map "
+        "of bins, cqt a constant-Q transform.",
+        options=["views", *SCALES],
+    )
+    time_scale: tuple[float, ...] = choice(
+        (),
+        "What the kernels of each view see, in milliseconds, a network each, separated by commas, "
+        "in place of the views' widths. Events shorter than the longest are kept whole, rhythms "
+        "longer than it are lost.",
+        parse=number,
+        separator=",",
+    )
+    frequency_scale: str = choice(
+        "",
+        "What kernels that slide along frequency see of it, such as 200hz, or 0.5oct on a log, cqt "
+        "or mel scale, in place of the views' widths.",
+    )
+    compression: str = choice(
+        "relative",
+        "Logarithm of magnitudes: the authors' fixed log1p(x) / 7, or relative to each bin's mean "
+        "in the reference; real-imaginary: tanh relative to the peak.",
+        options=["relative", "fixed", "peak"],
+    )
+    sharpness: float = choice(
+        4.0,
+        "Relative compression is logarithmic down to a bin's mean divided by this, linear below.",
+        kind=DYNAMIC,
+        above=0,
+    )
+    standardised: bool = choice(
+        True,
+        "Whether every bin is brought to mean 0 and standard deviation 1 by the reference's.",
+    )
+    representation: str = choice(
+        "magnitude",
+        "Waveform canvas: what networks see of the transform; real-imaginary is for 2-D networks.",
+        options=["magnitude", "real-imaginary"],
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not all(0 < scale < math.inf for scale in self.time_scale):
+            raise ChoiceError(
+                "time_scale must be milliseconds above 0, got "
+                f"{', '.join(f'{scale:g}' for scale in self.time_scale)}.",
+                field="time_scale",
+            )
+        if self.frequency_scale:
+            views.parse_frequency(self.frequency_scale)
+        if self.compression == "peak" and self.representation != "real-imaginary":
+            raise ChoiceError(
+                "compression=peak is for signed values: representation must be real-imaginary.",
+                field="compression",
+                others=("representation",),
+            )
+
+    def check(self, recipe):
+        if self.frequency_scale and recipe.network.kind not in ("2d", "1d-time"):
+            raise ChoiceError(
+                f"frequency_scale={self.frequency_scale} is for networks that slide along "
+                "frequency: network must be 2d or 1d-time.",
+                field="frequency_scale",
+                others=("network",),
+            )
+        if self.representation == "real-imaginary":
+            self._check_parts(recipe)
+        if recipe.canvas.kind == "spectrogram":
+            self._check_spectrogram(recipe)
+
+    def _check_parts(self, recipe):
+        linear = self.scale in ("views", "linear") and all(
+            view.scale == "linear" for view in self.views
+        )
+        rest = (recipe.canvas.kind, recipe.network.kind, self.compression, self.standardised)
+        if rest != ("waveform", "2d", "peak", False) or not linear:
+            raise ChoiceError(
+                "representation=real-imaginary must go with a waveform canvas, network=2d, "
+                "compression=peak, no standardisation and views of bins.",
+                field="representation",
+                others=("canvas", "network", "compression", "standardised", "views", "scale"),
+            )
+
+    def _check_spectrogram(self, recipe):
+        if len({(view.window_ms, view.hop_ms) for view in self.views}) > 1:
+            raise ChoiceError(
+                "views on a spectrogram canvas must share one window and hop.",
+                field="views",
+                others=("canvas",),
+            )
+        own = {
+            (view.scale, view.bands) if view.scale in ("log", "cqt") else None
+            for view in self.views
+        }
+        if len(own) > 1:
+            raise ChoiceError(
+                "views on a spectrogram canvas must share one scale where one is log or cqt, "
+                "which the canvas then has.",
+                field="views",
+                others=("canvas",),
+            )
+        if recipe.task == "transfer" and "cqt" in (
+            self.scale,
+            *(view.scale for view in self.views),
+        ):
+            raise ChoiceError(
+                "scale must not be cqt for a transfer on a spectrogram canvas: use "
+                "canvas=waveform, or another scale.",
+                field="scale",
+                others=("canvas", "views"),
+            )
+        if self.compression != "fixed":
+            raise ChoiceError(
+                "compression must be fixed on a spectrogram canvas, which holds compressed values "
+                "itself.",
+                field="compression",
+                others=("canvas",),
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Network(Stage):
+    """The networks over each view, one for each kernel width."""
+
+    kind: str = choice(
+        "1d-frequency",
+        "What kernels slide along: frames, with bins as channels; bins, with frames as channels "
+        "(1d-time, widths are frames x bins); or both (2d, and VGG-19, whose layers are given).",
+        name="network",
+        options=KINDS,
+    )
+    weights_file: str = choice(
+        "",
+        "File of an explicit network's weights, of launch.train or of VGG-19, whose network, views "
+        "and rate are then the recipe's. Empty draws them at random.",
+    )
+    filters: int = choice(
+        0, "Random filters a layer; 0 is infinitely many, in closed form.", at_least=0
+    )
+    growth: int = choice(
+        1, "Factor by which each layer has more filters than the one before.", at_least=1
+    )
+    depth: int = choice(1, "Layers of each network.", at_least=1)
+    dilation: int = choice(1, "Frames between a kernel's taps.", at_least=1)
+    pool: int = choice(1, "Frames pooled into one after each layer.", at_least=1)
+    pooling: str = choice(
+        "mean",
+        "How an explicit network pools; the closed form has the mean only.",
+        options=["mean", "max"],
+    )
+    initialisation: str = choice(
+        "normal", "Distribution of an explicit network's weights.", options=INITIALISATIONS
+    )
+    padding: str = choice(
+        "valid",
+        "What an explicit network's kernels see beyond the ends.",
+        options=["valid", "same"],
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.filters == 0 and self.kind != "1d-frequency":
+            raise ChoiceError(
+                f"filters must be above 0 with network={self.kind}: only the Gram of 1d-frequency "
+                "has a closed form here.",
+                field="filters",
+                others=("network",),
+            )
+        if self.filters == 0 and self.pooling == "max" and self.pool > 1:
+            raise ChoiceError(
+                "pooling must be mean with infinitely many filters: max pooling has no closed "
+                "form.",
+                field="pooling",
+                others=("filters", "pool"),
+            )
+
+    def check(self, recipe):
+        with_bins = any(
+            isinstance(width, tuple) for view in recipe.analysis.views for width in view.widths
+        )
+        if self.kind not in ("2d", "1d-time") and with_bins:
+            raise ChoiceError(
+                "network must be 2d or 1d-time where widths have bins.",
+                field="network",
+                others=("views",),
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class CanvasChoices(Stage):
+    """What is optimised, and what it starts from."""
+
+    kind: str = choice(
+        "waveform", "What is optimised.", name="canvas", options=["waveform", "spectrogram"]
+    )
+    start: str = choice(
+        "standard",
+        "What is started from. Spectrogram canvas: normal in units of the reference's standard "
+        "deviation about its mean, or the authors' uniform over 0 to 0.1. Waveform canvas: noise "
+        "of the reference's spectrum, or the same in the gains of a random walk through the "
+        "reference, which keeps its events and their rhythm.",
+        options=["standard", "uniform", "walk"],
+    )
+    smoothing_hz: float = choice(
+        2.0,
+        "Waveform canvas: width over which the reference's long-term spectrum is averaged, in Hz.",
+        kind=HOST,
+        above=0,
+    )
+    gain_bands: int = choice(
+        24,
+        "Waveform canvas: mel bands of the gains over time that shape the noise; 0 has none.",
+        at_least=0,
+    )
+    gain_window_ms: float = choice(
+        32.0,
+        "Waveform canvas: window of the gains, in ms; they change every quarter of it.",
+        above=0,
+    )
+
+    def check(self, recipe):
+        without_gains = self.kind != "waveform" or not self.gain_bands
+        if self.start == "walk" and (without_gains or recipe.task == "transfer"):
+            raise ChoiceError(
+                "start must not be walk without a waveform canvas and its gain_bands, nor for a "
+                "transfer, which starts from its content.",
+                field="start",
+                others=("canvas", "gain_bands"),
+            )
+        if recipe.transfer.start_shape and without_gains:
+            raise ChoiceError(
+                "start_shape must be 0 without a waveform canvas and its gain_bands.",
+                field="start_shape",
+                others=("canvas", "gain_bands"),
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Transfer(Stage):
+    """What only a transfer chooses: how its distances are balanced, and what it starts from."""
+
+    balanced: bool = choice(
+        True,
+        "Transfer: whether style and content distances are divided by what each is for noise of "
+        "the style's spectrum, so that equal weights are a compromise.",
+        kind=HOST,
+    )
+    envelope_of: str = choice(
+        "style",
+        "Transfer: whose envelopes loudness_weight and spectrum_weight are for.",
+        options=["style", "content"],
+    )
+    start_content: float = choice(
+        0.0,
+        "Transfer: share of the content in what is started from; the rest is noise. 1 is the "
+        "content, 0 noise of the style's spectrum.",
+        kind=HOST,
+        at_least=0,
+    )
+    start_recoloured: bool = choice(
+        False,
+        "Transfer: whether the content is started from with the style's long-term level in each "
+        "band.",
+        kind=HOST,
+    )
+    start_shape: float = choice(
+        0.0,
+        "Transfer, waveform canvas: how far the content's gains over time shape what is started "
+        "from: 0 not, 1 as they are.",
+        kind=HOST,
+        at_least=0,
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.start_content > 1:
+            raise ChoiceError(
+                f"start_content must be from 0 to 1, got {self.start_content:g}.",
+                field="start_content",
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Matching(Stage):
+    """Over which stretches the terms of a loss match, and what brings them to one scale."""
+
+    normalised_by: str = choice(
+        "target",
+        "What each style distance is divided by: the target's own size, the distance at the start, "
+        "or nothing.",
+        options=["target", "start", "nothing"],
+    )
+    block_seconds: float = choice(
+        6.0,
+        "Longest stretch whose statistics are matched by itself, in seconds; longer canvases are "
+        "cut in such blocks.",
+        above=0,
+    )
+    stretch_seconds: float = choice(
+        0.0,
+        "Waveform canvas: longest stretch whose patches and onsets are matched by themselves, in "
+        "seconds; 0 is about half of the shortest reference.",
+        at_least=0,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Optimiser(Stage):
+    """The optimiser and its budget."""
+
+    kind: str = choice("lbfgs", "Optimiser.", name="optimizer", options=["lbfgs", "adam"])
+    history: int = choice(10, "Pairs of steps and gradients L-BFGS remembers.", at_least=1)
+    learning_rate: float = choice(0.01, "Adam's learning rate.", kind=DYNAMIC, above=0)
+    evaluations: int = choice(
+        250, "Budget: evaluations of the loss and its gradient.", kind=HOST, at_least=1
+    )
+    tolerance: float = choice(
+        0.0,
+        "Stops when the loss fell by less than this share over the last 100 evaluations; 0 never.",
+        kind=HOST,
+        at_least=0,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase(Stage):
+    """Phase recovery, of the spectrogram canvas."""
+
+    start: str = choice(
+        "spsi",
+        "Phases to start Griffin-Lim from.",
+        name="phase_start",
+        options=["spsi", "random"],
+    )
+    iterations: int = choice(50, "Iterations of Griffin-Lim.", name="phase_iterations", at_least=0)
+    momentum: float = choice(
+        0.0,
+        "Momentum of Griffin-Lim: 0 is the classical form, 0.99 the fast one.",
+        name="phase_momentum",
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 <= self.momentum < 1:
+            raise ChoiceError(
+                f"phase_momentum must be from 0 to below 1, got {self.momentum:g}.",
+                field="phase_momentum",
+            )

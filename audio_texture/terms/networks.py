@@ -1,0 +1,261 @@
+"""Terms on what networks make of a view: style, content, and statistics of explicit features.
+
+`build` takes a `Context` and a `View` and returns an objective on that view's spectrograms; of
+statistics of features, on features [..., C].
+"""
+
+import dataclasses
+
+from audio_texture import features, losses
+from audio_texture.base import Objective, Term
+from audio_texture.choices import Tap, TermChoices, choice, weight
+from audio_texture.combinators import weighted_sum
+from audio_texture.errors import ChoiceError
+from audio_texture.terms.context import Context
+from audio_texture.views import View
+
+# Seconds; Antognini, Hoffman & Weiss 2019.
+AUTOCORRELATION_LAGS = (0.2, 2.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Style(TermChoices):
+    """The statistics of networks over the recipe's views."""
+
+    term = "style"
+    weight: float = weight(term, "Weight of the style distance.", 1.0)
+    layers: tuple[Tap, ...] = choice(
+        (),
+        "Layers whose statistics are the style, between commas, each with its weight: "
+        "relu_1,relu_2*0.5. Empty is the last.",
+        name="style_layers",
+        parse=Tap.parse,
+        separator=",",
+    )
+    statistic: str = choice(
+        "gram",
+        "What is matched of the networks' features: their Gram, or that of each style layer with "
+        "the next; 2-D: that of every bin, or Gaussians' optimal transport.",
+        options=["gram", "chained-gram", "bin-grams", "transport"],
+    )
+    gram_shift: float = choice(
+        0.0, "Explicit networks: what is added to features before their Gram."
+    )
+    guide_levels: int = choice(
+        1,
+        "Transfer: parts that moments are told apart in by how loud they are, each with a style of "
+        "its own.",
+        at_least=1,
+    )
+    guide_bands: int = choice(
+        1,
+        "Transfer: parts that bins are told apart in by frequency, each with a style of its own.",
+        at_least=1,
+    )
+
+    def check(self, recipe):
+        content = recipe.term("content").weight
+        if recipe.task == "transfer" and not (
+            0 <= self.weight < float("inf") and self.weight + content > 0
+        ):
+            raise ChoiceError(
+                "style_weight must be at least 0 and not 0 with content_weight, got "
+                f"{self.weight:g}.",
+                field="style_weight",
+                others=("content_weight",),
+            )
+        if recipe.task == "texture" and not 0 < self.weight < float("inf"):
+            raise ChoiceError(
+                f"style_weight must be above 0, got {self.weight:g}.", field="style_weight"
+            )
+        if recipe.network.kind != "2d" and self.statistic in ("bin-grams", "transport"):
+            raise ChoiceError(
+                f"network must be 2d with statistic={self.statistic}.",
+                field="network",
+                others=("statistic",),
+            )
+        if self.statistic == "chained-gram" and (
+            not recipe.network.filters or len(self.layers) < 2
+        ):
+            raise ChoiceError(
+                "style_layers must be at least two, of a network with filters, for "
+                "statistic=chained-gram.",
+                field="style_layers",
+                others=("statistic", "filters"),
+            )
+        _check_closed(self.layers, recipe, "style_layers")
+
+
+def _check_closed(layers, recipe, name):
+    closed = [tap.name for tap in layers if not tap.name.startswith(("relu", "pool"))]
+    if closed and recipe.network.filters == 0:
+        raise ChoiceError(
+            f"layers must be relu_ or pool_ with infinitely many filters, got {closed[0]!r}.",
+            field=name,
+            others=("filters",),
+        )
+
+
+def _of_features(term, recipe):
+    """Refuses a statistic of explicit 1-D features with other networks."""
+    if recipe.term(term).weight and (
+        not recipe.network.filters or recipe.network.kind != "1d-frequency"
+    ):
+        raise ChoiceError(
+            f"filters must be above 0 and network 1d-frequency with {term}_weight, which is for "
+            "explicit features over frames.",
+            field=f"{term}_weight",
+            others=("filters", "network"),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Autocorrelation(TermChoices):
+    """The autocorrelation of an explicit network's features."""
+
+    term = "autocorrelation"
+    weight: float = weight(term, "Explicit 1-D networks: weight of the features' autocorrelation.")
+
+    def check(self, recipe):
+        _of_features(self.term, recipe)
+
+
+@dataclasses.dataclass(frozen=True)
+class Diversity(TermChoices):
+    """A term that is large near a copy of the reference."""
+
+    term = "diversity"
+    weight: float = weight(
+        term, "Explicit 1-D networks: weight of the term that is large near a copy."
+    )
+
+    def check(self, recipe):
+        _of_features(self.term, recipe)
+
+
+@dataclasses.dataclass(frozen=True)
+class Content(TermChoices):
+    """A transfer's content: the networks' activations at every moment."""
+
+    term = "content"
+    weight: float = weight(term, "Transfer: weight of the content distance.", 1.0)
+    layers: tuple[Tap, ...] = choice(
+        (),
+        "Transfer: layers whose activations are the content. Empty is the last.",
+        name="content_layers",
+        parse=Tap.parse,
+        separator=",",
+    )
+    views: tuple[View, ...] = choice(
+        (),
+        "Transfer: views the content is seen in. Empty is those of the style.",
+        name="content_views",
+        parse=View.parse,
+    )
+
+    def check(self, recipe):
+        weights = [recipe.term(name).weight for name in ("content", "loudness", "spectrum")]
+        if recipe.task == "transfer" and not recipe.content_views() and sum(weights):
+            raise ChoiceError(
+                "views or content_views must hold at least one view where content_weight, "
+                "loudness_weight or spectrum_weight is above 0.",
+                field="views",
+                others=("content_views", "content_weight", "loudness_weight", "spectrum_weight"),
+            )
+        _check_closed(self.layers, recipe, "content_layers")
+
+
+@dataclasses.dataclass(frozen=True)
+class Loudness(TermChoices):
+    """The envelope in time."""
+
+    term = "loudness"
+    weight: float = weight(term, "Transfer: weight of the distance of the envelope in time.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Spectrum(TermChoices):
+    """The envelope in frequency."""
+
+    term = "spectrum"
+    weight: float = weight(term, "Transfer: weight of the distance of the envelope in frequency.")
+
+
+def _style(context: Context, view: View, number: int) -> Objective:
+    """The networks' statistics on a view, one for each kernel width; number: the view's place.
+
+    Filters belong to the recipe: they are the same in every run of it, whatever its seed.
+    """
+    recipe, choices = context.recipe, context.recipe.term("style")
+    relative = recipe.matching.normalised_by == "target"
+    if recipe.network.filters == 0:
+        networks, weights = features.closed_networks(recipe, view, "style")
+        return losses.infinite_gram(
+            networks, weights=weights, relative=relative, circular=context.circular
+        )
+    if choices.statistic == "gram":
+        statistic = losses.gram(relative=relative, shift=choices.gram_shift)
+    elif choices.statistic == "chained-gram":
+        statistic = losses.chained_gram(relative=relative, shift=choices.gram_shift)
+    elif choices.statistic == "bin-grams":
+        statistic = losses.bin_grams()
+    else:
+        statistic = losses.gaussian_transport()
+    others = {
+        term.name: (context.hparams[f"{term.name}_weight"], term.build(context, view))
+        for term in TERMS
+        if term.inputs == "features" and recipe.term(term.name).weight
+    }
+    if others:
+        statistic = weighted_sum({"gram": (1.0, statistic), **others})
+    return features.of_networks(
+        recipe, view, number, statistic, "style", context.hparams, circular=context.circular
+    )
+
+
+def _autocorrelation(context: Context, view: View) -> Objective:
+    shortest, longest = (
+        max(1, round(seconds * 1000 / view.hop_ms)) for seconds in AUTOCORRELATION_LAGS
+    )
+    return losses.feature_autocorrelation(lags=(shortest, longest))
+
+
+def _content(context: Context, view: View, number: int) -> Objective:
+    """How far the networks' activations are from the content's at every moment."""
+    recipe = context.recipe
+    relative = recipe.matching.normalised_by == "target"
+    if recipe.network.filters == 0:
+        networks, weights = features.closed_networks(recipe, view, "content")
+        return losses.infinite_content(networks, weights=weights, relative=relative)
+    statistic = losses.content(relative=relative)
+    return features.of_networks(recipe, view, number, statistic, "content", context.hparams)
+
+
+TERMS = (
+    Term(Style, _style, "style", "statistics of networks over the views"),
+    Term(
+        Autocorrelation,
+        _autocorrelation,
+        "features",
+        "autocorrelation of an explicit network's features",
+    ),
+    Term(
+        Diversity,
+        lambda context, view: losses.diversity(),
+        "features",
+        "distance from a copy, in an explicit network's features",
+    ),
+    Term(Content, _content, "content", "activations at every moment"),
+    Term(
+        Loudness,
+        lambda context, view: losses.envelope("time"),
+        "envelope",
+        "envelope in time",
+    ),
+    Term(
+        Spectrum,
+        lambda context, view: losses.envelope("frequency"),
+        "envelope",
+        "envelope in frequency",
+    ),
+)

@@ -1,0 +1,184 @@
+"""Terms on the rendered wave: the ear's statistics, patches, onsets, levels.
+
+`build` takes a `Context` and returns an objective on waves [C, N].
+"""
+
+import dataclasses
+import functools
+
+import jax.numpy as jnp
+
+from audio_texture import losses, views
+from audio_texture.base import Objective, Term
+from audio_texture.choices import TermChoices, choice, weight
+from audio_texture.combinators import (
+    in_blocks,
+    precompose,
+    relatively_compressed,
+    standardised,
+    weighted_sum,
+)
+from audio_texture.errors import ChoiceError
+from audio_texture.terms.context import Context, frames_in, mixed
+from audio_texture.views import View
+
+# The view of onsets. Like patches they are compressed down to 30 dB below a band's mean, which
+# keeps the ground between events and their beginnings; an onset is a rise within 16 ms.
+FINE, FINE_SHARPNESS, ONSET_STEP = View(24, (1, 8, 32), 32.0, 8.0), 30.0, 2
+# Random directions that patches are projected on.
+DIRECTIONS = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Auditory(TermChoices):
+    """The ear's envelope statistics."""
+
+    term = "auditory"
+    weight: float = weight(
+        term, "Waveform canvas: weight of the distance of the ear's envelope statistics."
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Patches(TermChoices):
+    """Optimal transport between log-mel patches."""
+
+    term = "patches"
+    weight: float = weight(
+        term,
+        "Waveform canvas: weight of the sliced optimal transport between log-mel patches.",
+    )
+    views: tuple[View, ...] = choice(
+        (FINE,),
+        "Waveform canvas: views whose patches, as wide as their widths, are transported.",
+        name="patches_views",
+        parse=View.parse,
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.weight and not self.views:
+            raise ChoiceError(
+                "patches_views must hold at least one view where patches_weight is above 0.",
+                field="patches_views",
+                others=("patches_weight",),
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Rhythm(TermChoices):
+    """Statistics of the onset strength."""
+
+    term = "rhythm"
+    weight: float = weight(
+        term, "Waveform canvas: weight of the distance of the onset strength's statistics."
+    )
+    seconds: float = choice(
+        2.0,
+        "Longest lag of the onset strength's autocorrelation, in seconds.",
+        name="rhythm_seconds",
+        above=0,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Levels(TermChoices):
+    """Mean power of mel bands."""
+
+    term = "levels"
+    weight: float = weight(
+        term,
+        "Waveform canvas: weight of the squared differences of the mel bands' log mean power.",
+    )
+
+
+def _auditory(context: Context) -> Objective:
+    seconds = context.recipe.matching.block_seconds
+    block = round(seconds * context.sample_rate)
+    own, circular = (
+        mixed(
+            losses.auditory_statistics(context.sample_rate, circular=circular),
+            context.auditory_weights,
+        )
+        for circular in (False, True)
+    )
+    blocked = in_blocks(
+        own,
+        frames=block,
+        overlap=block // 10,
+        circular=circular if context.circular else None,
+    )
+    return precompose(jnp.transpose, blocked)
+
+
+def _patches(context: Context) -> Objective:
+    chosen = context.recipe.term("patches").views
+    total = sum(view.weight for view in chosen)
+
+    def transport(view):
+        own = losses.sliced_transport(widths=view.widths, directions=DIRECTIONS)
+        return standardised(mixed(own, context.weights), context.weights)
+
+    return weighted_sum(
+        {
+            str(view): (view.weight / total, in_fine_stretches(context, view, transport(view)))
+            for view in chosen
+        }
+    )
+
+
+def _rhythm(context: Context) -> Objective:
+    lags = round(1000 * context.recipe.term("rhythm").seconds / FINE.hop_ms)
+    onsets = losses.onset_statistics(step=ONSET_STEP, lags=lags, weights=context.weights)
+    return in_fine_stretches(context, FINE, onsets)
+
+
+def _levels(context: Context) -> Objective:
+    own = mixed(losses.band_levels(), context.weights)
+    frames = frames_in(context.recipe.matching.block_seconds, FINE, 0)
+    blocked = in_blocks(own, frames=frames, overlap=0, circular=own if context.circular else None)
+    return precompose(_analysis(context, FINE), blocked)
+
+
+def in_fine_stretches(context: Context, view: View, objective: Objective) -> Objective:
+    """The objective on a wave's magnitudes, compressed down to the ground between events.
+
+    Global statistics allow all the energy to collect in one half, so each stretch is matched too.
+    """
+    matching = context.recipe.matching
+    overlap = max(view.widths) - 1
+
+    def stretches(circular=None):
+        seconds = matching.stretch_seconds or matching.block_seconds
+        return in_blocks(
+            objective,
+            frames=frames_in(seconds, view, overlap),
+            overlap=overlap,
+            circular=circular,
+            at_once=True,
+        )
+
+    # Onsets look ONSET_STEP frames back: around a circle, into the end.
+    around = precompose(lambda x: jnp.concatenate([x, x[:ONSET_STEP]]), objective)
+    blocked = in_blocks(
+        stretches(),
+        frames=frames_in(matching.block_seconds, view, overlap),
+        overlap=overlap,
+        circular=stretches(around) if context.circular else None,
+    )
+    compressed = relatively_compressed(blocked, sharpness=FINE_SHARPNESS, weights=context.weights)
+    return precompose(_analysis(context, view), compressed)
+
+
+def _analysis(context: Context, view: View):
+    return functools.partial(
+        views.of_wave, view=view, rate=context.sample_rate, circular=context.circular
+    )
+
+
+TERMS = (
+    Term(Auditory, _auditory, "wave", "the ear's envelope statistics", ("waveform",)),
+    Term(Patches, _patches, "wave", "optimal transport of log-mel patches", ("waveform",)),
+    Term(Rhythm, _rhythm, "wave", "statistics of the onset strength", ("waveform",)),
+    Term(Levels, _levels, "wave", "mean power of mel bands", ("waveform",)),
+)
