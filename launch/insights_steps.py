@@ -117,6 +117,8 @@ def run_experiment(
       config: of the run.
       output: its folder.
     """
+    import matplotlib.pyplot as plt
+
     from audio_texture import report
 
     experiment = insights.load_experiment(name)
@@ -134,7 +136,10 @@ def run_experiment(
         "config": config,
         "numbers": numbers,
     }
-    picture = report.png(experiment.draw(numbers))
+    plt.switch_backend("Agg")  # opens no window
+    figure = experiment.draw(numbers)
+    picture = report.encode_png(figure)
+    plt.close(figure)
     output.save(f"{name}.png", lambda path: files.write_bytes(path, picture))
     output.write_json(f"{name}.json", result)
     return result
@@ -156,7 +161,7 @@ def make_page(output: Output, config: dict[str, Any]) -> str:
     from audio_texture import report
 
     results = [result for name in insights.CLAIMS if (result := read_result(output, name))]
-    table = report.table(
+    table = report.format_table(
         [
             [f"{result['claim_number']}. {result['claim']}", result["verdict"], result["sentence"]]
             for result in results
@@ -170,13 +175,13 @@ def make_page(output: Output, config: dict[str, Any]) -> str:
         f"{minutes:.1f} minutes. Each verdict follows from its numbers by the rule that stands "
         "with it."
     )
-    return report.page(
+    return report.render_page(
         "What the paper concludes, as experiments",
         summary,
         [
             ("Verdicts", f'<div class="words">{table}</div>'),
             *(_make_section(output, result) for result in results),
-            ("Configuration", report.configuration(config)),
+            ("Configuration", report.format_config(config)),
         ],
     )
 
@@ -186,12 +191,12 @@ def _make_section(output: Output, result: dict[str, Any]) -> tuple[str, str]:
     from audio_texture import report
 
     with open(output.path(f"{result['figure']}.png"), "rb") as file:
-        picture = report.inline(file.read(), f"figure {result['figure']}")
+        picture = report.embed_png(file.read(), f"figure {result['figure']}")
     lines = [
         f"<p><b>{name.capitalize()}.</b> {html.escape(result[name])}</p>"
         for name in ("claim", "source", "method", "rule")
     ]
-    intervals = report.table(
+    intervals = report.format_table(
         [
             [name, interval["mean"], interval["low"], interval["high"]]
             for name, interval in result["intervals"].items()

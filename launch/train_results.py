@@ -97,4 +97,4 @@ def report_page(
         **config["settings"],
     }
     settings = [[name, value, describe_flag(name)] for name, value in values.items()]
-    return report.training_page(results, rows, settings, config)
+    return report.render_training_page(results, rows, settings, config)

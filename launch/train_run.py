@@ -109,7 +109,7 @@ class TrainingRun:
         # Only memory holds what was learnt: Ctrl-C waits until it is written.
         with optimize.Interrupts() as late:
             status = write_results()
-        return interrupts.STATUS if late.seen else status
+        return interrupts.STATUS if late.received else status
 
     def _keep_epoch(self, bar: tqdm.tqdm) -> None:
         """Writes and shows the last epoch. KeyboardInterrupt where Ctrl-C came meanwhile."""
@@ -126,7 +126,7 @@ class TrainingRun:
                 )
             if self._checkpoint_every and len(self.rows) % self._checkpoint_every == 0:
                 self._save_state()
-        if late.seen:
+        if late.received:
             raise KeyboardInterrupt
 
     def write_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
