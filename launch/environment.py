@@ -1,13 +1,12 @@
-"""What the environment may not change: results are the same whatever is set for JAX, and what is
-missing is said in a line."""
+"""Makes results independent of the environment, and refuses one that asks for what is missing."""
 
 import os
 
 import jax
 import jax.numpy as jnp
 
-# Settings that would change samples, or that the library's own handling of what is not finite does
-# not go with.
+# Settings whose other values would change samples, or break the library's handling of values that
+# are not finite.
 SETTINGS = {
     "jax_enable_x64": False,
     "jax_disable_jit": False,
@@ -25,10 +24,10 @@ BACKENDS = ("jax_platforms", "jax_platform_name", "jax_default_device")
 
 
 def settle() -> list[str]:
-    """Brings JAX to the settings that results are made with; the names, as of the environment, of
-    those that were others."""
-    # Figures are drawn into files alone; another backend may be missing, or unknown to this
-    # version.
+    """Gives JAX the settings that results are made with; the environment variables of settings
+    that were others.
+    """
+    # Figures are drawn into files alone, and another backend may be missing here.
     os.environ["MPLBACKEND"] = "Agg"
     changed = [name for name, value in SETTINGS.items() if getattr(jax.config, name) != value]
     for name in changed:
@@ -37,16 +36,16 @@ def settle() -> list[str]:
 
 
 def check() -> None:
-    """Raises ValueError, naming the variable and what there is, where the environment asks for
-    what is not there."""
+    """ValueError where XLA refuses the flags in the environment."""
     flags = os.environ.get("XLA_FLAGS", "")
-    if flags and (complaint := _complaint_of_xla()):
-        raise ValueError(f"XLA_FLAGS={flags!r}: {complaint}")
+    if flags and (message := _xla_error()):
+        raise ValueError(f"XLA_FLAGS={flags!r}: {message}")
 
 
 def check_backend() -> None:
-    """Raises ValueError, naming the variable and what there is, where the environment asks for
-    devices that are not there."""
+    """ValueError, naming the variable and the devices here, where the environment asks for
+    others.
+    """
     asked = {
         name: getattr(jax.config, name) for name in BACKENDS if getattr(jax.config, name, None)
     }
@@ -62,9 +61,10 @@ def check_backend() -> None:
         raise ValueError(f"{settings}: JAX has no such platform here; there is {there}.") from error
 
 
-def _complaint_of_xla() -> str:
-    """What XLA says of XLA_FLAGS; it ends the process for a flag it does not know, and so a child
-    asks."""
+def _xla_error() -> str:
+    """XLA's error for XLA_FLAGS, empty if there is none. A child process asks: for an unknown flag
+    XLA ends the process.
+    """
     from jaxlib import xla_client
 
     reading, writing = os.pipe()
@@ -74,8 +74,8 @@ def _complaint_of_xla() -> str:
         xla_client.CompileOptions()
         os._exit(0)
     os.close(writing)
-    with os.fdopen(reading, errors="replace") as said:
-        lines = said.read().splitlines()
+    with os.fdopen(reading, errors="replace") as errors:
+        lines = errors.read().splitlines()
     if os.waitpid(child, 0)[1] == 0:
         return ""
     return next(

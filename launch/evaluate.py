@@ -17,20 +17,20 @@ import numpy as np
 from absl import flags
 
 from audio_texture import audio, quality, sounds
-from launch import cli, run_io, runs
+from launch import cli, configs, errors, inputs, messages, paths, run_io, runs
 
-_REFERENCE = cli.define_path(
+_REFERENCE = paths.define_path(
     "reference", None, "Sound file to judge against, at least 1 s; an embedded rain if left out."
 )
-_CANDIDATE = cli.define_paths(
+_CANDIDATE = paths.define_paths(
     "candidate", None, "Sound file to judge, at least 1 s; repeat for several."
 )
-_HELDOUT = cli.define_path(
+_HELDOUT = paths.define_path(
     "heldout",
     None,
     "Second half of a recording whose first half is --reference: adds heldout_* measures.",
 )
-_OUTPUT_DIR = cli.define_path("output_dir", "output/evaluate", "Folder for the results.")
+_OUTPUT_DIR = paths.define_path("output_dir", "output/evaluate", "Folder for the results.")
 _OVERWRITE = flags.DEFINE_bool(
     "overwrite", False, "Whether an earlier run in --output_dir may be replaced."
 )
@@ -40,11 +40,13 @@ RESULTS = ("quality.json", "quality.html")
 
 def main() -> int:
     if bool(_REFERENCE.value) != bool(_CANDIDATE.value):
-        raise cli.UserError(
+        raise errors.UserError(
             "--reference and --candidate: give both, or neither for the embedded sounds."
         )
     if _HELDOUT.value and not _REFERENCE.value:
-        raise cli.UserError(f"--heldout: {_HELDOUT.value!r} needs the first half as --reference.")
+        raise errors.UserError(
+            f"--heldout: {_HELDOUT.value!r} needs the first half as --reference."
+        )
     inputs = [
         path for path in (_REFERENCE.value, *(_CANDIDATE.value or ()), _HELDOUT.value) if path
     ]
@@ -68,9 +70,9 @@ def main() -> int:
             name: hashlib.sha256(wave.tobytes()).hexdigest()
             for name, wave, _ in (reference, *candidates, *([heldout] if heldout else []))
         },
-        "versions": cli.versions(),
+        "versions": configs.versions(),
     }
-    cli.say_held()
+    messages.say_held()
 
     rows = []
     for name, wave, rate in candidates:
@@ -85,7 +87,7 @@ def main() -> int:
             )
             row |= {f"heldout_{measure}": value for measure, value in found.items()}
         rows.append(row)
-    cli.show(quality.describe(rows))
+    messages.show(quality.describe(rows))
 
     output = run_io.claim(
         _OUTPUT_DIR.value, record, program="evaluate", first={run_io.CONFIG: config}
@@ -102,13 +104,13 @@ def main() -> int:
 
 def _read(flag: str, path: str, *, trim: bool = False) -> tuple[np.ndarray, int]:
     """A sound that can be judged. Padding at the ends of a reference is no part of it; in a candidate it is a defect."""
-    with cli.naming(flag):
+    with errors.naming_flag(flag):
         recording = audio.read_recording(path)
         wave, rate = recording.wave, recording.sample_rate
         audio.check_audible(wave, repr(path))
         wave = audio.trim_silence(wave) if trim else wave
-        cli.hold_notes(flag, path, recording.notes)
-        cli.hold(cli.describe_use(path, recording, wave.shape[1]))
+        messages.hold_notes(flag, path, recording.notes)
+        messages.hold(inputs.describe_use(path, recording, wave.shape[1]))
         quality.check(wave, sample_rate=rate, name=repr(path))
     return wave, rate
 
@@ -163,4 +165,4 @@ def _page(reference, candidates, rows) -> str:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run_main(main)

@@ -20,7 +20,7 @@ from typing import Any
 from absl import flags
 
 from audio_texture import datasets, files
-from launch import cli, given, run_io, runs
+from launch import cli, configs, errors, flag_checks, inputs, messages, paths, run_io, runs
 
 # Known without an import of the experiments, which takes seconds that --help and bad input need not wait for.
 NAMES = (
@@ -53,17 +53,17 @@ _SEEDS = flags.DEFINE_integer(
     lower_bound=5,
     upper_bound=1000,
 )
-_DATA = cli.define_path(
+_DATA = paths.define_path(
     "data",
     None,
     "Folder of recordings, as of launch.train, such as ESC-10; procedural sounds alone if left out.",
 )
-_VGG19 = cli.define_path(
+_VGG19 = paths.define_path(
     "vgg19",
     None,
     "File of ImageNet weights of VGG-19 (.pth, .safetensors, .npz, .h5) for the figure weights; left out there if not given.",
 )
-_OUTPUT_DIR = cli.define_path("output_dir", "output/insights", "Folder for the results.")
+_OUTPUT_DIR = paths.define_path("output_dir", "output/insights", "Folder for the results.")
 _OVERWRITE = flags.DEFINE_bool(
     "overwrite", False, "Whether an earlier run in --output_dir may be replaced."
 )
@@ -78,8 +78,9 @@ PAGE = "insights.html"
 
 def main() -> int:
     figures = list(dict.fromkeys(_FIGURE.value or NAMES))
-    given.check_run_flags()
-    given.refuse_if(
+    flag_checks.check_run_flags(*cli.parsed())
+    flag_checks.refuse_if(
+        cli.parsed()[1],
         {
             "vgg19": (
                 "weights" not in figures,
@@ -89,16 +90,16 @@ def main() -> int:
                 not set(figures) - set(PROCEDURAL),
                 f"of {', '.join(figures)} all is shown on procedural sounds",
             ),
-        }
+        },
     )
     clips = []
     if _DATA.value:
-        with cli.naming("data"):
-            listing = datasets.survey(_DATA.value)
+        with errors.naming_flag("data"):
+            listing = datasets.scan_dataset(_DATA.value)
             clips = listing.clips
-        for line in datasets.describe(listing):
-            cli.hold(f"--data: {line}")
-        cli.hold(
+        for line in datasets.describe_exceptions(listing):
+            messages.hold(f"--data: {line}")
+        messages.hold(
             f"--data: {len(clips)} recordings; each figure takes stretches from the beginnings of some of them, others for each seed"
         )
     if _VGG19.value:
@@ -113,8 +114,8 @@ def main() -> int:
         ).hexdigest()
         if recordings
         else None,
-        "vgg19": _VGG19.value and cli.digest(_VGG19.value),
-        "versions": cli.versions(),
+        "vgg19": _VGG19.value and inputs.digest(_VGG19.value),
+        "versions": configs.versions(),
     }
     folder = _OUTPUT_DIR.value
     names = [
@@ -132,7 +133,7 @@ def main() -> int:
         folder, record, program="insights", first={run_io.CONFIG: config}, resume=_RESUME.value
     )
 
-    cli.say_held()
+    messages.say_held()
     from audio_texture import insights
 
     settings = insights.Settings(
@@ -140,15 +141,15 @@ def main() -> int:
     )
     for number, name in enumerate(figures, start=1):
         if done(output, name):
-            cli.say(f"{name}: done before")
+            messages.say(f"{name}: done before")
             continue
-        cli.say(f"{name}: {number} of {len(figures)} ...")
+        messages.say(f"{name}: {number} of {len(figures)} ...")
         try:
             found = run(name, insights.FIGURES[name], settings, config, output)
         except KeyboardInterrupt:
-            cli.say(f"interrupted at {name}; --resume goes on from there")
+            messages.say(f"interrupted at {name}; --resume goes on from there")
             return 130
-        cli.say(f"{name}: {found['verdict']} ({found['seconds']:.0f} s). {found['sentence']}")
+        messages.say(f"{name}: {found['verdict']} ({found['seconds']:.0f} s). {found['sentence']}")
         write_page(output, config)
     return write_page(output, config, "claims, figures, numbers and verdicts")
 
@@ -159,7 +160,7 @@ def done(output: run_io.Output, name: str) -> dict[str, Any] | None:
     """
     if output.is_whole(f"{name}.png") and output.is_whole(f"{name}.json"):
         with contextlib.suppress(ValueError):
-            return cli.read_json(output.path(f"{name}.json"))
+            return configs.read_json(output.path(f"{name}.json"))
     return None
 
 
@@ -167,7 +168,7 @@ def check_vgg19(path: str) -> None:
     """Ends the program where the file holds no weights of VGG-19."""
     from audio_texture import weights
 
-    with cli.naming("vgg19"):
+    with errors.naming_flag("vgg19"):
         description, _ = weights.load(path)
         if not description.kind.startswith("vgg19"):
             raise ValueError(
@@ -259,4 +260,4 @@ def page_of(output: run_io.Output, config: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run_main(main)

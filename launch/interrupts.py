@@ -1,10 +1,10 @@
 """How a program ends on Ctrl-C and SIGTERM: one line on what is kept, status 130, no traceback.
 
-While modules are imported and flags parsed nothing has been begun, and a signal ends the program at
-once. Then it raises KeyboardInterrupt, which `cli.run` turns into the line; within
-`optimize.Interrupts` it is noted, and what is at hand is finished first. A second one ends the
-program at once whatever it does: a thread sees it, as the main one may be in the compiler for long.
-Imports nothing heavy: it is there before JAX is.
+While modules are imported and flags are parsed, a signal ends the program at once. Later it raises
+KeyboardInterrupt, which `cli.run` turns into the line; within `optimize.Interrupts` it is noted,
+and the step at hand is finished first. A second signal ends the program at once: a thread waits for
+it, as the main one may be in the compiler for long. This module is imported before JAX, and imports
+nothing large.
 """
 
 import os
@@ -16,7 +16,7 @@ from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STATUS = 130
-# Wrappers and terminals send one Ctrl-C twice; seconds between two that are two.
+# Wrappers and terminals send one Ctrl-C twice: signals this many seconds apart count as two.
 APART = 0.3
 
 _kept: list[str] = []
@@ -24,7 +24,7 @@ _signalled_at: list[float] = []
 
 
 def kept(path: str) -> None:
-    """Notes a file that is whole, and will be there whatever happens."""
+    """Notes a finished file, for the line at the end."""
     if path not in _kept:
         _kept.append(path)
 
@@ -46,8 +46,7 @@ def end(line: str = "") -> NoReturn:
         os.write(2, (" ".join(line.split()) + "\n").encode(errors="backslashreplace"))
     except OSError:
         pass
-    # Neither threads nor handlers at exit are waited for: they may take long, and print what they
-    # were torn out of.
+    # Without waiting for threads and exit handlers: they may take long, and print tracebacks.
     os._exit(STATUS)
 
 
@@ -65,7 +64,7 @@ def raise_once() -> None:
 
 def _install(handler) -> None:
     for signum in SIGNALS:
-        # A program in the background of a shell, or under nohup, is not to hear them.
+        # A program in the background of a shell, or under nohup, ignores them.
         if signal.getsignal(signum) is not signal.SIG_IGN:
             signal.signal(signum, handler)
 
@@ -80,7 +79,7 @@ def _raise(*_) -> None:
 
 
 def _unraisable(unraisable) -> None:
-    # Where Python cannot raise, as in a callback of its own, it would print a traceback and go on.
+    # Where Python cannot raise, as in its own callbacks, it would print a traceback and go on.
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
         end()
     sys.__unraisablehook__(unraisable)

@@ -1,5 +1,6 @@
-"""Flags whose values are paths: `~` is the user's home, and what cannot be a path is refused while
-flags are parsed."""
+"""Flags whose values are paths: `~` is the user's home folder, and a value that is no path is
+refused while flags are parsed.
+"""
 
 import os
 from typing import Any
@@ -16,9 +17,8 @@ class PathParser(flags.ArgumentParser):
         self._optional = optional
 
     def parse(self, argument: str) -> str:
-        """The path with `~` and `~user` expanded.
-
-        Raises ValueError for an empty one, a pipe, a device, or a name that is no UTF-8.
+        """The path with `~` and `~user` expanded. ValueError for an empty one, a pipe, a device, or
+        a name that is not UTF-8.
         """
         return argument if self._optional and not argument else expanded(argument)
 
@@ -27,20 +27,14 @@ class PathParser(flags.ArgumentParser):
 
 
 def expanded(path: str) -> str:
-    """A path with its leading `~` or `~user` expanded.
-
-    Raises ValueError where it is none that a program can use.
-    """
+    """The path with its leading `~` or `~user` expanded. ValueError where no program can use it."""
     if not path:
         raise ValueError("must be a path, and is empty.")
     whole = os.path.expanduser(path)
     if whole == path and path.startswith("~") and not os.path.lexists(path):
         user = path.split("/")[0]
-        raise ValueError(
-            f"{path!r}: "
-            f"{'no home folder is known' if user == '~' else f'there is no user {user[1:]!r}'}; "
-            f"write ./{path} for a name that begins so."
-        )
+        reason = "no home folder is known" if user == "~" else f"there is no user {user[1:]!r}"
+        raise ValueError(f"{path!r}: {reason}; write ./{path} for a name that begins so.")
     paths.check_regular(whole)
     return whole
 

@@ -1,4 +1,4 @@
-"""Records of output folders, files.json: what a run wrote there, so that nothing else is removed.
+"""Records of output folders, files.json: what a run wrote there, so that only that is removed.
 
 A record has the program, each file with its size in bytes (null while it is being written, or
 grows), and the names of a sweep's run folders, which have records of their own.
@@ -10,14 +10,19 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from audio_texture import files
-from launch import cli
+from launch.configs import read_json
+from launch.errors import UserError
 
 RECORD = "files.json"
 
 
 class Record(NamedTuple):
-    """What a run wrote into a folder: its program, sizes of files by name (None: not whole), names
-    of run folders.
+    """What a run wrote into a folder.
+
+    Attributes:
+      program: which ran.
+      files: sizes by name, None for a file that is not whole.
+      folders: names of run folders.
     """
 
     program: str
@@ -26,19 +31,19 @@ class Record(NamedTuple):
 
 
 def read_record(folder: str) -> Record | None:
-    """The folder's record, None where there is none; UserError where it is damaged, or another
-    program's file.
+    """The folder's record, None where it has none. UserError where the file is damaged, or no
+    record.
     """
     path = os.path.join(folder, RECORD)
     if not os.path.lexists(path):
         return None
     with contextlib.suppress(ValueError, RecursionError):
-        value = cli.read_json(path)
+        value = read_json(path)
         if isinstance(value, dict) and value.keys() == {"program", "files", "folders"}:
             record = Record(value["program"], value["files"], value["folders"])
             if _is_record(record):
                 return record
-    raise cli.UserError(
+    raise UserError(
         f"--output_dir: {path!r} is damaged, or no record of a run; name another folder."
     )
 
@@ -55,7 +60,7 @@ def _is_record(record: Record) -> bool:
 
 
 def is_plain(name: Any) -> bool:
-    """Whether a name is one of a file right in a folder: no path that could lead elsewhere."""
+    """Whether a name is that of a file right in a folder, and no path that leads elsewhere."""
     return (
         isinstance(name, str)
         and name not in ("", ".", "..")
@@ -65,14 +70,14 @@ def is_plain(name: Any) -> bool:
 
 
 def is_whole(folder: str, record: Record | None, name: str) -> bool:
-    """Whether the record says that a file was written to its end, and its size is still that one."""
+    """Whether the record has a file's final size, and the file still has it."""
     path, size = os.path.join(folder, name), record.files.get(name) if record else None
     return size is not None and os.path.isfile(path) and os.path.getsize(path) == size
 
 
 def clear(folder: str, record: Record, *, keep: Collection[str] = ()) -> None:
-    """Removes what the record lists, and no other file; of run folders what their own records list,
-    and those left empty.
+    """Removes the files that the record lists, those that the run folders' own records list, and
+    run folders left empty. keep: names of files that stay.
     """
     for name in [*record.files, *partials(folder, record.files)]:
         if name not in keep:
@@ -81,13 +86,13 @@ def clear(folder: str, record: Record, *, keep: Collection[str] = ()) -> None:
     for name in record.folders:
         clear_folder(os.path.join(folder, name))
     for name in partials(folder, record.folders):
-        # Without a record that can be read it stays.
-        with contextlib.suppress(cli.UserError):
+        # It stays if its record cannot be read.
+        with contextlib.suppress(UserError):
             clear_folder(os.path.join(folder, name))
 
 
 def clear_folder(path: str) -> None:
-    """`clear` by the folder's own record; removes the folder where nothing else is in it."""
+    """Removes what the folder's own record lists, and then the folder if it is empty."""
     if os.path.islink(path) or not os.path.isdir(path):
         return
     if record := read_record(path):
@@ -101,14 +106,14 @@ def clear_folder(path: str) -> None:
 
 
 def move_folder(partial: str, path: str) -> None:
-    """Moves a run folder to its place: at once, or file by file where a folder with files of the
-    user's stayed there.
+    """Moves a run folder to its place: in one step, or file by file into a folder that holds files
+    of the user's.
     """
     if not os.path.lexists(path):
         os.rename(partial, path)
         files.sync_folder(os.path.dirname(path))
         return
-    # The record first: what is moved is then listed.
+    # The record first, so that it lists every file that is moved.
     for name in sorted(os.listdir(partial), key=lambda name: name != RECORD):
         if os.path.lexists(os.path.join(path, name)):
             raise FileExistsError(f"{path!r} holds {name!r}, which is not the run's own")
@@ -118,14 +123,15 @@ def move_folder(partial: str, path: str) -> None:
 
 
 def clear_partials(folder: str, name: str) -> None:
-    """Removes what was left of a run folder by processes that were killed while they wrote it."""
+    """Removes the partial run folders that killed processes have left."""
     for partial in partials(folder, [name]):
-        with contextlib.suppress(cli.UserError):
+        with contextlib.suppress(UserError):
             clear_folder(os.path.join(folder, partial))
 
 
 def partials(folder: str, names: Collection[str]) -> list[str]:
-    names = set(names)
-    return (
-        [entry for entry in os.listdir(folder) if files.partial_of(entry) in names] if names else []
-    )
+    """The entries of a folder that are partial files or folders of these names."""
+    wanted = set(names)
+    if not wanted:
+        return []
+    return [entry for entry in os.listdir(folder) if files.partial_of(entry) in wanted]

@@ -1,5 +1,5 @@
-"""Sounds made one after the other into a folder, and gone on with: what launch.texture and
-launch.transfer share.
+"""Makes sounds one after the other into a folder, or goes on with them; shared by launch.texture
+and launch.transfer.
 """
 
 import contextlib
@@ -7,23 +7,57 @@ import importlib
 import json
 import os
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
-from absl import flags
 
 from audio_texture import checkpoint, files, optimize, recipes, synthesis
-from launch import cli, interrupts, records, run_io
+from launch import interrupts, records, run_io
+from launch.errors import naming_flag, one_line
+from launch.messages import say
+from launch.output import Output
+from launch.progress import ProgressBar, describe_outcome
+
+
+class Job(NamedTuple):
+    """A sound to make.
+
+    Attributes:
+      name: of its file.
+      problem: of `synthesis.prepare` or `synthesis.prepare_transfer`.
+      seed: of its random key.
+    """
+
+    name: str
+    problem: synthesis.Problem
+    seed: int
+
+
+class Made(NamedTuple):
+    """A finished or interrupted run.
+
+    Attributes:
+      output: its folder.
+      paths: of the sounds.
+      rows: of metrics.jsonl.
+      status: the exit status: 0, 130 after Ctrl-C, 1 where a loss was not finite or a file could
+        not be written.
+    """
+
+    output: Output
+    paths: list[str]
+    rows: list[dict[str, Any]]
+    status: int
 
 
 def checkpoint_name(sample: int) -> str:
-    """Of a sample's checkpoint: where a record lists it, the sample is not finished."""
+    """The name of a sample's checkpoint. While a record lists it, the sample is not finished."""
     return f"checkpoint_{sample}.safetensors"
 
 
 def output_names(sounds: Sequence[str], results: Sequence[str]) -> list[str]:
-    """All files that a run may write. results: those beside its sounds."""
+    """All files that a run may write. results: those of the program besides its sounds."""
     return [
         run_io.CONFIG,
         run_io.METRICS,
@@ -34,10 +68,10 @@ def output_names(sounds: Sequence[str], results: Sequence[str]) -> list[str]:
 
 
 class Metrics:
-    """metrics.jsonl: a line a chunk, of all samples. A file that cannot be written stops no run."""
+    """metrics.jsonl: a line a chunk, of all samples. The run goes on where it cannot be written."""
 
-    def __init__(self, output: run_io.Output, rows: Sequence[dict[str, Any]] = ()):
-        self._output, self.rows = output, list(rows)
+    def __init__(self, output: Output, rows: Sequence[dict[str, Any]] = ()):
+        self.output, self.rows = output, list(rows)
 
     def write(self, sample: int, progress: Sequence[optimize.Progress]) -> None:
         """Writes the rows of one sample in place of those it had."""
@@ -45,11 +79,11 @@ class Metrics:
             sample, progress
         )
         try:
-            # Not waited for: it is written after every chunk, and can be made again from a
-            # checkpoint.
-            files.write_text(self._output.path(run_io.METRICS), json_lines(self.rows), sync=False)
+            # Without waiting for the disk: it is written after every chunk, and a checkpoint has
+            # the rows too.
+            files.write_text(self.output.path(run_io.METRICS), json_lines(self.rows), sync=False)
         except OSError as error:
-            self._output.complain(run_io.METRICS, error, "the run goes on without")
+            self.output.complain(run_io.METRICS, error, "the run goes on without")
 
 
 def rows_of(sample: int, progress: Sequence[optimize.Progress]) -> list[dict[str, Any]]:
@@ -63,8 +97,11 @@ def json_lines(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def read_rows(path: str, is_row: Callable[[Any], bool]) -> tuple[list[dict[str, Any]], bool]:
-    """The rows that can be read of a file of `json_lines`, and whether that was the whole file;
-    is_row: whether a value is one.
+    """The rows that can be read from a file of `json_lines`, and whether that is the whole file.
+
+    Args:
+      path: of the file.
+      is_row: tells whether a value has the form of a row.
     """
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
@@ -90,29 +127,31 @@ def _is_row(row: Any) -> bool:
 
 
 def make_sounds(
+    values: Mapping[str, Any],
     config: dict[str, Any],
     recipe: recipes.Recipe,
-    rate: int,
-    jobs: Sequence[tuple[str, synthesis.Problem, int]],
+    sample_rate: int,
+    jobs: Sequence[Job],
     *,
     program: str,
     record: records.Record | None,
-) -> tuple[run_io.Output, list[str], list[dict[str, Any]], int]:
-    """Runs jobs one after the other into --output_dir, by the flags of `cli.define_run_flags`:
-    sounds, config.json, metrics.jsonl, checkpoints.
+) -> Made:
+    """Runs jobs one after the other into --output_dir: sounds, config.json, metrics.jsonl,
+    checkpoints.
 
     Args:
-      jobs: (name of the file, problem, seed).
-      record: of the earlier run in the folder, as of `run_io.checked_folder`.
-    Returns:
-      The folder, the files made, the rows of metrics.jsonl, and the exit status: 0, 130 after
-      Ctrl-C, 1 where a loss was not finite or a file could not be written.
+      values: of the flags of `flags.define_run_flags`.
+      config: of the run.
+      recipe: of all jobs.
+      sample_rate: of the sounds, in Hz.
+      jobs: the sounds to make.
+      program: which makes them.
+      record: of the earlier run in the folder, as of `run_io.check_run_folder`.
     """
-    values = flags.FLAGS.flag_values_dict()
     folder, resume = values["output_dir"], values["resume"]
-    finished, damaged, rows = (
-        _read_earlier(folder, record, [name for name, *_ in jobs]) if resume else (set(), set(), [])
-    )
+    finished, damaged, rows = set(), set(), []
+    if resume and record:
+        finished, damaged, rows = _read_earlier(folder, record, [job.name for job in jobs])
     output = run_io.claim(
         folder, record, program=program, first={run_io.CONFIG: config}, resume=resume
     )
@@ -121,54 +160,52 @@ def make_sounds(
     # Matplotlib, which the report needs, takes a second to import, and compilation leaves Python
     # idle.
     threading.Thread(target=importlib.import_module, args=("audio_texture.report",)).start()
-    made, reason = [], None
-    for sample, (name, problem, seed) in enumerate(jobs):
+    paths, reason = [], None
+    for sample, job in enumerate(jobs):
         if sample in finished:
-            made.append(output.path(name))
+            paths.append(output.path(job.name))
             continue
-        where, reason = _make_sound(
-            output,
+        path, reason = _make_sound(
+            values,
             metrics,
             recipe,
-            rate,
-            (sample, name, problem, seed),
+            sample_rate,
+            job,
+            sample,
             resume=resume and sample not in damaged,
         )
-        if where:
-            made.append(where)
+        if path:
+            paths.append(path)
         if reason == "interrupted":
             break
     output.finish(run_io.METRICS)
-    return (
-        output,
-        made,
-        metrics.rows,
-        {"interrupted": 130, "not finite": 1}.get(reason, int(output.failed)),
-    )
+    status = {"interrupted": interrupts.STATUS, "not finite": 1}.get(reason, int(output.failed))
+    return Made(output, paths, metrics.rows, status)
 
 
 def _make_sound(
-    output: run_io.Output,
+    values: Mapping[str, Any],
     metrics: Metrics,
     recipe: recipes.Recipe,
-    rate: int,
-    job: tuple[int, str, synthesis.Problem, int],
+    sample_rate: int,
+    job: Job,
+    sample: int,
     *,
     resume: bool,
 ) -> tuple[str | None, str]:
-    """Makes and writes one sound; where it is, if anywhere, and why its optimisation ended.
+    """Makes and writes one sound: its path, if it could be written, and why its optimisation ended.
 
-    job: (number of the sample, name of the file, problem, seed). resume: from its checkpoint.
+    sample: the job's number. resume: whether to begin from its checkpoint. The other arguments are
+    those of `make_sounds`.
     """
-    (sample, name, problem, seed), values = job, flags.FLAGS.flag_values_dict()
-    kept = checkpoint_name(sample)
+    name, output, kept = job.name, metrics.output, checkpoint_name(sample)
     output.begin(name, kept)
-    bar = cli.ProgressBar(recipe.evaluations, name)
-    with cli.naming("resume") if resume else contextlib.nullcontext():
+    bar = ProgressBar(recipe.evaluations, name)
+    with naming_flag("resume") if resume else contextlib.nullcontext():
         texture = synthesis.run(
-            problem,
+            job.problem,
             recipe,
-            jax.random.key(seed),
+            jax.random.key(job.seed),
             max_seconds=values["max_seconds"],
             checkpoint_path=output.path(kept),
             checkpoint_every=values["checkpoint_every"],
@@ -178,35 +215,36 @@ def _make_sound(
                 kept, error, "the run goes on, but a later --resume cannot go on from here"
             ),
         )
-    # Ctrl-C waits until what the optimiser came to is written.
+    # Ctrl-C waits until the result is written.
     with optimize.Interrupts() as late:
         bar.close()
-        if where := output.write_sound(name, texture.wave, rate):
-            interrupts.kept(where)
-            cli.say(f"{where}: {cli.describe(texture)}")
+        if path := output.write_sound(name, texture.wave, sample_rate):
+            interrupts.kept(path)
+            say(f"{path}: {describe_outcome(texture)}")
     metrics.write(sample, texture.outcome.progress)
     if texture.outcome.reason == "interrupted":
         output.finish(kept)
-    elif where == output.path(name):
+    elif path == output.path(name):
         checkpoint.remove(output.path(kept))
         output.finish(drop=[kept])
     if late.seen and texture.outcome.reason != "interrupted":
-        cli.say(f"interrupted; kept: {where}")
-        return where, "interrupted"
-    return where, texture.outcome.reason
+        say(f"interrupted; kept: {path}")
+        return path, "interrupted"
+    return path, texture.outcome.reason
 
 
 def _read_earlier(
     folder: str, record: records.Record, names: Sequence[str]
 ) -> tuple[set[int], set[int], list[dict[str, Any]]]:
-    """Which samples are finished, of which the checkpoint is damaged, and the rows of metrics.jsonl
-    that can be read; says what is lost.
+    """The finished samples, the samples whose checkpoint is damaged, and the rows that can be read
+    from metrics.jsonl. Says what is lost.
     """
     finished, damaged = set(), set()
     rows, complete = read_rows(os.path.join(folder, run_io.METRICS), _is_row)
     if not complete:
-        cli.say(
-            f"{os.path.join(folder, run_io.METRICS)}: damaged or missing; what can be read or made again is written anew"
+        say(
+            f"{os.path.join(folder, run_io.METRICS)}: damaged or missing; rows that can be read or "
+            "made again are written anew"
         )
     for sample, name in enumerate(names):
         path, kept = os.path.join(folder, name), checkpoint_name(sample)
@@ -214,33 +252,36 @@ def _read_earlier(
             if records.is_whole(folder, record, name):
                 finished.add(sample)
             else:
-                cli.say(f"{path}: missing or not whole; it is made again")
+                say(f"{path}: missing or not whole; it is made again")
             continue
         if record.files.get(kept) is not None and not os.path.lexists(os.path.join(folder, kept)):
-            cli.say(f"{os.path.join(folder, kept)}: missing; {name} is begun again")
+            say(f"{os.path.join(folder, kept)}: missing; {name} is begun again")
         try:
             checkpoint.check(os.path.join(folder, kept))
         except checkpoint.DamagedError as error:
             damaged.add(sample)
-            cli.say(f"{error} {name} is begun again")
+            say(f"{error} {name} is begun again")
     return finished, damaged, rows
 
 
 def write_report(
-    output: run_io.Output, name: str, make_page: Callable[[], str], status: int, contents: str = ""
+    output: Output, name: str, make_page: Callable[[], str], status: int, contents: str = ""
 ) -> int:
-    """Writes a page; the exit status, which is 1 where the page cannot be made or written: the
-    results are there all the same.
+    """Writes a page; the exit status, which is at least 1 where the page cannot be made or
+    written. The results stay all the same.
 
-    contents: what the page shows, in words; nothing is said of it if left out.
+    Args:
+      output: the run's folder.
+      name: of the page's file.
+      make_page: returns the page as HTML.
+      status: of the run so far.
+      contents: what the page shows, in words, for a line on it; no line if left out.
     """
     try:
         page = make_page()
     except (ValueError, OSError, MemoryError) as error:
-        cli.say(
-            f"warning: {name} cannot be made ({' '.join(str(error).split())}); the results are there."
-        )
+        say(f"warning: {name} cannot be made ({one_line(error)}); the results are there.")
         return status or 1
-    if (where := output.write_text(name, page)) and contents:
-        cli.say(f"{where}: {contents}")
+    if (path := output.write_text(name, page)) and contents:
+        say(f"{path}: {contents}")
     return status or int(output.failed)

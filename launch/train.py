@@ -25,11 +25,22 @@ from absl import flags
 
 from audio_texture import audio, checkpoint, datasets, files, optimize, training, weights
 from audio_texture.layer import Layer, NetworkConfig
-from launch import cli, given, interrupts, records, run_io, runs
+from launch import (
+    cli,
+    configs,
+    errors,
+    flag_checks,
+    interrupts,
+    messages,
+    paths,
+    records,
+    run_io,
+    runs,
+)
 
 FILTERS = {"1d-frequency": (64, 64, 64), "1d-time": (64, 64, 64), "2d": (18, 36, 72)}
 
-_DATA = cli.define_path(
+_DATA = paths.define_path(
     "data", None, "Folder of the clips; embedded procedural sounds if left out."
 )
 _NETWORK = flags.DEFINE_enum(
@@ -67,7 +78,7 @@ _HELP = {
 }
 for _kind, _defaults in (
     (training.FrontEnd, training.FrontEnd(bands=64)),
-    (training.Settings, training.Settings()),
+    (training.TrainingSettings, training.TrainingSettings()),
 ):
     for _field in dataclasses.fields(_kind):
         _value = getattr(_defaults, _field.name)
@@ -78,12 +89,12 @@ for _kind, _defaults in (
             (flags.DEFINE_integer if isinstance(_value, int) else flags.DEFINE_float)(
                 _field.name, _value, _HELP[_field.name]
             )
-_CACHE_DIR = cli.define_path(
+_CACHE_DIR = paths.define_path(
     "cache_dir",
     None,
     "Folder for spectrograms. Default: ~/.cache/audio_texture/spectrograms, or under XDG_CACHE_HOME.",
 )
-_OUTPUT_DIR = cli.define_path("output_dir", "output/train", "Folder for the results.")
+_OUTPUT_DIR = paths.define_path("output_dir", "output/train", "Folder for the results.")
 _OVERWRITE = flags.DEFINE_bool(
     "overwrite", False, "Whether an earlier run in --output_dir may be replaced."
 )
@@ -103,9 +114,9 @@ ACCURACY, REPORT, WEIGHTS, CHECKPOINT = (
 
 
 def main() -> int:
-    given.check_run_flags()
-    front, settings = _from_flags(training.FrontEnd), _from_flags(training.Settings)
-    with cli.naming("filters"):
+    flag_checks.check_run_flags(*cli.parsed())
+    front, settings = _from_flags(training.FrontEnd), _from_flags(training.TrainingSettings)
+    with errors.naming_flag("filters"):
         layers = tuple(
             Layer(_WIDTH.value, 1, _POOL.value, filters)
             for filters in _numbers(_FILTERS.value or FILTERS[_NETWORK.value])
@@ -113,19 +124,19 @@ def main() -> int:
     frames, bins = front.shape
     channels = {"1d-frequency": bins, "1d-time": frames, "2d": 0}[_NETWORK.value]
     description = NetworkConfig(_NETWORK.value, layers, initialisation="uniform", channels=channels)
-    with cli.naming("data"):
+    with errors.naming_flag("data"):
         if _DATA.value:
-            listing = datasets.survey(_DATA.value)
+            listing = datasets.scan_dataset(_DATA.value)
             clips, classes = listing.clips, listing.classes
-            for line in datasets.describe(listing):
-                cli.hold(f"--data: {line}")
+            for line in datasets.describe_exceptions(listing):
+                messages.hold(f"--data: {line}")
         else:
             clips, classes = training.embedded_clips()
-    with cli.naming("folds"):
+    with errors.naming_flag("folds"):
         folds = list(dict.fromkeys(_numbers(_FOLDS.value or sorted({clip.fold for clip in clips}))))
         training.check_folds(clips, folds)
-    train = training.trainer(description, front, len(classes), settings)
-    with cli.naming("pool"):
+    train = training.make_trainer(description, front, len(classes), settings)
+    with errors.naming_flag("pool"):
         like = jax.eval_shape(train.init, jax.random.key(0))
     config = {
         "data": _DATA.value,
@@ -134,7 +145,7 @@ def main() -> int:
         "settings": dataclasses.asdict(settings),
         "folds": folds,
         "seed": _SEED.value,
-        "versions": cli.versions(),
+        "versions": configs.versions(),
     }
     folder = _OUTPUT_DIR.value
     names = [run_io.CONFIG, run_io.METRICS, ACCURACY, REPORT, WEIGHTS, CHECKPOINT]
@@ -150,10 +161,10 @@ def main() -> int:
             all(records.is_whole(folder, record, name) for name in (ACCURACY, REPORT, WEIGHTS))
             and CHECKPOINT not in record.files
         ):
-            cli.say(f"the run in {folder!r} has ended; there is nothing to finish")
+            messages.say(f"the run in {folder!r} has ended; there is nothing to finish")
             return 0
     clips, entries, skipped = _prepared(clips, front)
-    with cli.naming("folds"):
+    with errors.naming_flag("folds"):
         training.check_folds(clips, folds)
 
     state, rows = (
@@ -166,9 +177,9 @@ def main() -> int:
     )
     # Before the end the run has no result, whatever an earlier one left.
     output.begin(run_io.METRICS, CHECKPOINT)
-    cli.say_held()
+    messages.say_held()
     examples = (
-        training.example_of(entry, clip.path, front, on_unkept=_say_unkept)
+        training.read_or_make_example(entry, clip.path, front, on_unkept=_say_unkept)
         for clip, entry in zip(clips, entries, strict=True)
     )
     known = [(example.centroid, example.profile) for example in examples]
@@ -184,8 +195,8 @@ def main() -> int:
     saved = len(rows)
 
     def spectrogram(clip):
-        with cli.naming("data"):
-            return training.example_of(
+        with errors.naming_flag("data"):
+            return training.read_or_make_example(
                 read[clip], clip.path, front, on_unkept=_say_unkept
             ).spectrogram
 
@@ -209,7 +220,7 @@ def main() -> int:
                 bar.set_postfix_str(f"loss {last['loss']:.3f}")
                 if "predicted" in last:
                     bar.clear()
-                    cli.say(
+                    messages.say(
                         f"fold {last['fold']}: accuracy {last['accuracy']:.3f} (training {last['fitted']:.3f})"
                     )
                 if _CHECKPOINT_EVERY.value and len(rows) % _CHECKPOINT_EVERY.value == 0:
@@ -221,18 +232,18 @@ def main() -> int:
             bar.close()
             if len(rows) > saved:
                 _save_state(output, state, rows)
-        cli.say(f"interrupted after {len(rows)} epochs; --resume goes on from there")
+        messages.say(f"interrupted after {len(rows)} epochs; --resume goes on from there")
         return 130
-    except cli.UserError as error:
+    except errors.UserError as error:
         # A recording has gone since the beginning, and its spectrogram with it.
         bar.close()
         if len(rows) > saved:
             _save_state(output, state, rows)
-        raise cli.UserError(
+        raise errors.UserError(
             f"{error} {len(rows)} epochs are kept; --resume goes on from there."
         ) from error
     except FloatingPointError as error:
-        raise cli.UserError(f"--learning_rate: {error}") from error
+        raise errors.UserError(f"--learning_rate: {error}") from error
     bar.close()
     # What was learnt stands in memory alone: Ctrl-C waits until it is written.
     with optimize.Interrupts() as late:
@@ -251,7 +262,7 @@ def _write_results(
     folder, folds = _OUTPUT_DIR.value, config["folds"]
     last_trained = rows[-1]["fold"] if state is not None else None
     rows = sorted(rows, key=lambda row: (folds.index(row["fold"]), row["epoch"]))
-    found = {**training.summary(clips, classes, profiles, rows), "skipped": skipped}
+    found = {**training.summarise(clips, classes, profiles, rows), "skipped": skipped}
     _write_rows(output, rows)
     status = runs.write_report(output, REPORT, lambda: report_page(found, rows, config), 0)
     notes = {name: config[name] for name in ("front_end", "settings", "seed")}
@@ -266,11 +277,13 @@ def _write_results(
     if not output.failed:
         checkpoint.remove(output.path(CHECKPOINT))
         output.finish(run_io.METRICS, drop=[CHECKPOINT])
-    cli.say(
+    messages.say(
         f"accuracy {found['accuracy']:.3f} over {len(folds)} folds; nearest class mean {found['baseline']:.3f}, chance {found['chance']:.3f}"
     )
-    cli.say(f"{os.path.join(folder, REPORT)}: accuracy by epoch, confusion matrix and settings")
-    cli.say(
+    messages.say(
+        f"{os.path.join(folder, REPORT)}: accuracy by epoch, confusion matrix and settings"
+    )
+    messages.say(
         f"{os.path.join(folder, ACCURACY)}, {WEIGHTS}: of the network that held out fold {folds[-1]}"
     )
     return status or int(output.failed)
@@ -309,16 +322,16 @@ def _read_earlier(
     """
     path = os.path.join(folder, CHECKPOINT)
     try:
-        with cli.naming("resume"):
+        with errors.naming_flag("resume"):
             if restored := checkpoint.load_tree(path, like):
                 return restored
-    except cli.UserError as error:
+    except errors.UserError as error:
         if not isinstance(error.__cause__, checkpoint.DamagedError):
             raise
-        cli.say(f"{error.__cause__} The fold at hand is begun again.")
+        messages.say(f"{error.__cause__} The fold at hand is begun again.")
     rows, complete = runs.read_rows(os.path.join(folder, run_io.METRICS), _is_row)
     if not complete:
-        cli.say(
+        messages.say(
             f"{os.path.join(folder, run_io.METRICS)}: damaged or missing; folds that cannot be read are trained again"
         )
     kept = []
@@ -332,7 +345,7 @@ def _read_earlier(
         if whole and not weights_lost:
             kept += own
         elif own:
-            cli.say(f"fold {fold} is trained again")
+            messages.say(f"fold {fold} is trained again")
     return None, kept
 
 
@@ -383,7 +396,7 @@ def _from_flags(kind):
             **{field.name: flags.FLAGS[field.name].value for field in dataclasses.fields(kind)}
         )
     except ValueError as error:
-        raise cli.UserError(f"--{error}") from error
+        raise errors.UserError(f"--{error}") from error
 
 
 def _numbers(values) -> list[int]:
@@ -408,7 +421,7 @@ def _prepared(clips, front: training.FrontEnd):
     except OSError as error:
         # A folder that was asked for is a mistake; of the usual one the training can do without.
         if _CACHE_DIR.value:
-            raise cli.UserError(
+            raise errors.UserError(
                 f"--cache_dir: {cache!r} cannot be made or written to ({error.strerror})."
             ) from error
     kept, entries, lengths, skipped = [], [], [], 0
@@ -418,14 +431,19 @@ def _prepared(clips, front: training.FrontEnd):
             length = (
                 None if clip.path.startswith(training.EMBEDDED) else audio.seconds_of(clip.path)
             )
-            return clip, training.cached(clip.path, front, cache, on_unkept=_say_unkept), length, ""
+            return (
+                clip,
+                training.cache_example(clip.path, front, cache, on_unkept=_say_unkept),
+                length,
+                "",
+            )
         except ValueError as error:
             return clip, None, None, " ".join(str(error).split())
 
     # The warnings of all clips, also from the thread that reads them.
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", audio.FileWarning)
-        found = training.ahead(entry, clips)
+        found = training.prefetch(entry, clips)
         for clip, path, length, complaint in tqdm.tqdm(
             found,
             "spectrograms",
@@ -441,22 +459,22 @@ def _prepared(clips, front: training.FrontEnd):
             else:
                 skipped += 1
                 if skipped <= _NAMED:
-                    cli.say(f"skipped: {complaint}")
+                    messages.say(f"skipped: {complaint}")
     if skipped:
-        cli.say(f"{skipped} of {len(clips)} clips cannot be read and are left out")
+        messages.say(f"{skipped} of {len(clips)} clips cannot be read and are left out")
     messages = [
         " ".join(str(warning.message).split())
         for warning in told
         if issubclass(warning.category, audio.FileWarning)
     ]
     for message in messages[:_NAMED]:
-        cli.hold(f"warning: --data: {message}")
+        messages.hold(f"warning: --data: {message}")
     if len(messages) > _NAMED:
-        cli.hold(
+        messages.hold(
             f"warning: --data: and {len(messages) - _NAMED} clips more that are read in spite of their headers"
         )
     if _DATA.value:
-        cli.hold(f"--data: {_describe_lengths(lengths, front.seconds)}")
+        messages.hold(f"--data: {_describe_lengths(lengths, front.seconds)}")
     return kept, entries, skipped
 
 
@@ -479,10 +497,10 @@ def _describe_lengths(lengths: Sequence[float | None], seconds: float) -> str:
 
 
 def _say_unkept(reason: str) -> None:
-    cli.say_once(
+    messages.say_once(
         f"warning: --cache_dir: spectrograms cannot be kept ({reason}); they are worked out each time."
     )
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run_main(main)

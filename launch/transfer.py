@@ -1,260 +1,108 @@
 """Gives one sound's content another sound's style.
 
-    python -m launch.transfer                                             # an embedded clock in the style of rain, into output/transfer
+An embedded clock in the style of rain, into output/transfer:
+    python -m launch.transfer
+Sounds of your own; then a strip from content to style:
     python -m launch.transfer --content=dog.wav --style=fire.wav --output_dir=output/dog
-    python -m launch.transfer --content=dog.wav --style=fire.wav --style_weight=0.1,1,10      # a strip from content to style
-    python -m launch.transfer --content=dog.wav --style=fire.wav --recipe=paper-transfer-1d --style_layers=relu_1,relu_2
+    python -m launch.transfer --content=dog.wav --style=fire.wav --style_weight=0.1,1,10
+The paper's recipe:
+    python -m launch.transfer --content=dog.wav --style=fire.wav --recipe=paper-transfer-1d
 
-The result has the content's length, rate, channels and level. Writes transfer.wav (transfer_0.wav ... for several weights),
-quality.json, config.json, metrics.jsonl, report.html and files.json, the record of them, into
---output_dir. Ctrl-C ends the
-optimisation after the evaluations at hand and writes what there is (exit status 130).
+The result has the content's length, rate, channels and level. Writes transfer.wav (transfer_0.wav
+... for several weights), quality.json, config.json, metrics.jsonl, report.html and files.json, the
+record of them, into --output_dir. Ctrl-C ends the optimisation after the evaluation at hand and
+writes the result so far (exit status 130).
 """
 
+from launch import cli
+
+if __name__ == "__main__":
+    # Before the imports below: Ctrl-C during them ends in one line too.
+    cli.run("transfer")
+
 import concurrent.futures
-import dataclasses
-import os
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
-import numpy as np
-from absl import flags
+from audio_texture import synthesis
+from launch import flag_checks, flags, messages, run_io, runs, transfer_pages, transfer_steps
+from launch.flag_set import FlagSet
+from launch.inputs import EMBEDDED
 
-from audio_texture import audio, quality, recipes, synthesis
-from launch import cli, given, run_io, runs
-
-cli.define_recipe_flags("transfer", several=("style_weight",))
-_CONTENT = cli.define_path(
-    "content",
-    f"{cli.EMBEDDED}clock",
-    f"Sound whose course is kept. {cli.EMBEDDED}NAME is an embedded procedural sound.",
-)
-_STYLE = cli.define_path("style", f"{cli.EMBEDDED}rain", "Sound whose texture it is given.")
-for _name, _seconds, _most in (
-    ("content", synthesis.LONGEST_SECONDS, synthesis.LONGEST_SECONDS),
-    ("style", 10.0, 60),
-):
-    flags.DEFINE_float(
-        f"{_name}_start", 0.0, f"Where in the {_name} to begin, in seconds.", lower_bound=0
-    )
-    flags.DEFINE_float(
-        f"{_name}_seconds",
-        _seconds,
-        f"How much of the {_name} to use at the most, in seconds.",
-        lower_bound=0.01,
-        upper_bound=_most,
-    )
-cli.define_run_flags(
-    "transfer", "another seed makes another result only where it starts from noise"
-)
-flags.adopt_module_key_flags(cli)
-
-# What the result is called, and which flags name sounds.
-SOUND, SOURCES = "transfer", ("content", "style")
-# What decides about samples beside the recipe.
+# Flags that decide about samples, besides those of a recipe.
 DECIDES = (
-    *(f"{name}{part}" for name in SOURCES for part in ("", "_start", "_seconds")),
+    *(f"{name}{part}" for name in transfer_steps.SOURCES for part in ("", "_start", "_seconds")),
     "seed",
     "output_format",
 )
-RESULTS = ("quality.json", "report.html")
-_KINDS = {
-    "content": dict,
-    "style": dict,
-    "style_weights": list,
-    "seed": int,
-    "output_format": str,
-    "recipe": dict,
-}
+REPORT = "report.html"
 
 
-def configure(values: dict[str, Any]) -> dict[str, Any]:
-    """The configuration of a run whose flags have these values."""
-    recipe = cli.recipe_from_flags(values, task="transfer")
-    with cli.naming("style_weight"):
-        weights = (
-            list(map(recipes.number, values["style_weight"]))
-            if values["style_weight"]
-            else [recipe.style_weight]
+def define_flags(flag_set: FlagSet) -> None:
+    """Defines the program's flags."""
+    flags.define_recipe_flags(flag_set, "transfer", several=("style_weight",))
+    text = f"Sound whose course is kept. {EMBEDDED}NAME is an embedded procedural sound."
+    flag_set.define_path("content", f"{EMBEDDED}clock", text)
+    flag_set.define_path("style", f"{EMBEDDED}rain", "Sound whose texture it is given.")
+    longest = synthesis.LONGEST_SECONDS
+    for name, seconds, most in (("content", longest, longest), ("style", 10.0, 60)):
+        flag_set.define_float(
+            f"{name}_start", 0.0, f"Where in the {name} to begin, in seconds.", lower_bound=0
         )
-        for weight in weights:
-            dataclasses.replace(recipe, style_weight=weight)
-    sounds = {}
-    for name in ("content", "style"):
-        with cli.naming(name):
-            sounds[name] = {
-                "source": values[name],
-                "start": values[f"{name}_start"],
-                "seconds": values[f"{name}_seconds"],
-                "sha256": cli.digest(values[name]),
-            }
-    plain = {name: values[name] for name in ("seed", "output_format")}
-    plain["weights_sha256"] = cli.digest(recipe.weights_file) if recipe.weights_file else None
-    return {
-        **sounds,
-        "style_weights": weights,
-        **plain,
-        "recipe": recipe.to_json(),
-        "versions": cli.versions(),
-    }
+        flag_set.define_float(
+            f"{name}_seconds",
+            seconds,
+            f"How much of the {name} to use at the most, in seconds.",
+            lower_bound=0.01,
+            upper_bound=most,
+        )
+    flags.define_run_flags(
+        flag_set, "transfer", "another seed makes another result only where it starts from noise"
+    )
 
 
-def without_effect(
-    values: dict[str, Any], config: dict[str, Any], names: Collection[str]
-) -> dict[str, str]:
-    """Those of the named flags that do nothing in a run whose flags have these values, with the
-    reason. config: of `configure`.
+def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
+    """Makes the transfers; the exit status.
+
+    Args:
+      values: of all flags.
+      given: names of the flags on the command line.
     """
-    recipe = dataclasses.replace(
-        recipes.Recipe.from_json(config["recipe"]), style_weight=max(config["style_weights"])
-    )
-    own = given.of_sources({name: [config[name]["source"]] for name in SOURCES}, names)
-    return own | given.of_recipe(values, recipe, names, program="transfer")
-
-
-def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]:
-    """A configuration's recipe, content and style, and their rate. UserError where one of them, the
-    weights' file or the format will not do.
-    """
-    recipe = recipes.Recipe.from_json(config["recipe"])
-    with cli.naming("weights_file"):
-        if recipe.weights_file and config.get("weights_sha256") != cli.digest(recipe.weights_file):
-            raise ValueError(
-                f"{recipe.weights_file!r} is not the file that the configuration was made with."
-            )
-    sounds, rate = cli.read_inputs(
-        [config["content"], config["style"]],
-        cli.reference_check(recipe),
-        named=("content", "style"),
-    )
-    with cli.naming("content"):
-        synthesis.check_seconds(sounds[0].shape[1] / rate)
-    with cli.naming("content_views"):
-        synthesis.check_content(recipe, sounds[0], sample_rate=rate)
-    with cli.naming("output_format"):
-        channels, samples = sounds[0].shape
-        audio.check_writable(
-            f".{config['output_format']}", channels=channels, sample_rate=rate, samples=samples
-        )
-    return recipe, sounds, rate
-
-
-def shape_of(
-    config: dict[str, Any], recipe: recipes.Recipe, sounds: Sequence[np.ndarray], rate: int
-) -> Hashable:
-    """What decides which compiled programs a run needs."""
-    return synthesis.shape_of_transfer(_unweighted(recipe), *sounds, sample_rate=rate)
-
-
-def prepare(
-    config: dict[str, Any],
-    recipe: recipes.Recipe,
-    sounds: Sequence[np.ndarray],
-    rate: int,
-    like: synthesis.Problem | None = None,
-) -> synthesis.Problem:
-    """The configuration's problem at its first style weight. UserError where a view does not fit the rate. like: see `synthesis.prepare`."""
-    with cli.naming("views"):
-        problem = synthesis.prepare_transfer(
-            _unweighted(recipe), *sounds, sample_rate=rate, like=like
-        )
-    return synthesis.reweighted(problem, style=config["style_weights"][0])
-
-
-def measures(wave: np.ndarray, sounds: Sequence[np.ndarray], rate: int) -> dict[str, Any]:
-    """What a result has of its style and kept of its content. ValueError where a sound is too short to be judged."""
-    return quality.judge_transfer(wave, *sounds, sample_rate=rate)
-
-
-def _unweighted(recipe: recipes.Recipe) -> recipes.Recipe:
-    return dataclasses.replace(recipe, style_weight=1.0)
-
-
-def main() -> int:
-    values = flags.FLAGS.flag_values_dict()
-    config = (
-        cli.config_of_file(values["config"], _KINDS, task="transfer")
-        if values["config"] is not None
-        else configure(values)
-    )
-    given.check_run_flags()
+    config = transfer_steps.configure(values, given)
+    flag_checks.check_run_flags(values, given)
     if values["config"] is not None:
-        given.refuse_beside_config(DECIDES)
+        flag_checks.refuse_beside_config(given, values["config"], DECIDES)
     else:
-        given.refuse(without_effect(values, config, given.names()))
+        flag_checks.refuse(transfer_steps.useless_flags(values, config, given))
     weights = config["style_weights"]
-    names = run_io.sound_names(SOUND, len(weights), config["output_format"])
-    record = run_io.checked_folder(
-        config, program="transfer", names=runs.output_names(names, RESULTS)
+    names = run_io.sound_names(transfer_steps.STEM, len(weights), config["output_format"])
+    record = run_io.check_run_folder(
+        values, config, program="transfer", names=runs.output_names(names, ["quality.json", REPORT])
     )
-    recipe, sounds, rate = read(config)
+    recipe, sounds, rate = transfer_steps.read(config)
     # One problem, whose compiled programs serve every weight.
-    problem = prepare({**config, "style_weights": [1.0]}, recipe, sounds, rate)
-    cli.say_held()
+    problem = transfer_steps.prepare({**config, "style_weights": [1.0]}, recipe, sounds, rate)
+    messages.say_held()
     for line in synthesis.fields_of(recipe, synthesis.modelled_rate(recipe, rate)):
-        cli.say(line)
+        messages.say(line)
     jobs = [
-        (name, synthesis.reweighted(problem, style=weight), config["seed"])
+        runs.Job(name, synthesis.reweighted(problem, style=weight), config["seed"])
         for name, weight in zip(names, weights, strict=True)
     ]
-    # The originals are judged while the results are made, which leaves half of two cores idle.
-    beside = concurrent.futures.ThreadPoolExecutor(1)
-    judged = beside.submit(_judge_originals, *sounds, rate)
+    # The originals are measured while the results are made, which leaves half of two cores idle.
+    executor = concurrent.futures.ThreadPoolExecutor(1)
+    originals = executor.submit(transfer_pages.measure_originals, sounds, rate)
     try:
-        output, made, metrics, status = runs.make_sounds(
-            config, recipe, rate, jobs, program="transfer", record=record
+        made = runs.make_sounds(
+            values, config, recipe, rate, jobs, program="transfer", record=record
         )
-        page = lambda: _report(output, config, *sounds, rate, made, metrics, judged.result())
         return runs.write_report(
-            output, "report.html", page, status, "players, spectrograms, measures and the loss"
+            made.output,
+            REPORT,
+            lambda: transfer_pages.transfer_page(made, config, sounds, rate, originals.result()),
+            made.status,
+            "players, spectrograms, measures and the loss",
         )
     finally:
-        # Who is interrupted does not wait for it.
-        beside.shutdown(wait=False, cancel_futures=True)
-
-
-def _judge_originals(content: np.ndarray, style: np.ndarray, rate: int) -> list[dict[str, Any]]:
-    """Rows of quality.json for the content and the style themselves; none where one cannot be judged: too short, or silent."""
-    try:
-        return [
-            {"candidate": name, "style_weight": None, **measures(wave, (content, style), rate)}
-            for name, wave in (("content", content), ("style", style))
-        ]
-    except ValueError:
-        return []
-
-
-def _report(output, config, content, style, rate, made, metrics, judged) -> str:
-    """Writes quality.json; report.html: the content, what was made of it, and the style; judged: of
-    `_judge_originals`.
-    """
-    from audio_texture import report
-
-    originals = [
-        (f"{name}: {os.path.basename(config[name]['source'])}", wave, rate)
-        for name, wave in (("content", content), ("style", style))
-    ]
-    weights = config["style_weights"]
-    results = [
-        (f"{os.path.basename(path)}, style {weight:g}", *audio.read(path))
-        for path, weight in zip(made, weights)
-    ]
-    found = zip(made, weights, results)
-    own = [
-        {
-            "candidate": os.path.basename(path),
-            "style_weight": weight,
-            **measures(wave, (content, style), rate),
-        }
-        for path, weight, (_, wave, _) in found
-        if judged
-    ]
-    rows = [*judged[:1], *own, *judged[1:]]
-    output.write_json("quality.json", rows)
-    return report.transfer_page(
-        originals[0], originals[1], results, rows, metrics, config, quality.meaning
-    )
-
-
-if __name__ == "__main__":
-    cli.run(main)
+        # After Ctrl-C the program does not wait for the measures.
+        executor.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,198 @@
+"""The measurements of launch.benchmark, a function a case."""
+
+import concurrent.futures
+import contextlib
+import multiprocessing
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from audio_texture import infinite_width, objective, phase, sounds, spectrogram
+from audio_texture.layer import Layer
+
+FRAMES, BINS, LAYERS = 431, 513, (Layer(kernel_size=11, filters=4096),)
+
+
+def _measure_times(function: Callable, *arguments) -> tuple[float, float]:
+    """Seconds to compile, which is what the first call takes longer, and milliseconds of a later
+    call: the median of at least five that take two seconds together.
+    """
+    times = []
+    while len(times) < 6 or sum(times[1:]) < 2.0:
+        start = time.perf_counter()
+        jax.block_until_ready(function(*arguments))
+        times.append(time.perf_counter() - start)
+    run_s = float(np.median(times[1:]))
+    return times[0] - run_s, 1000 * run_s
+
+
+def style_distance(name: str) -> dict[str, Any]:
+    """One row of the case style-distance."""
+    x, y = (
+        jnp.abs(jax.random.normal(key, (FRAMES, BINS)))
+        for key in jax.random.split(jax.random.key(0))
+    )
+    if name == "floor":
+        matmuls = jax.jit(
+            lambda x, y: (
+                infinite_width.frame_products(x, x) @ y,
+                infinite_width.frame_products(x, y) @ x,
+                infinite_width.frame_products(y, y) @ x,
+            )
+        )
+        compile_s, run_ms = _measure_times(matmuls, x, y)
+    else:
+        if name == "closed-form":
+            style = objective.infinite_gram([LAYERS])
+        else:
+            from audio_texture import networks
+
+            net = networks.FrequencyAsChannels(LAYERS)
+
+            def features(weights, x):
+                return {"relu_1": net.apply(weights, x)["relu_1"]}
+
+            style = objective.of_network(
+                net.init,
+                features,
+                jax.random.key(1),
+                objective.gram(form={"explicit": "direct", "frames": "frames"}[name]),
+            )
+        target = jax.jit(style.fit)(y)
+        compile_s, run_ms = _measure_times(
+            jax.jit(jax.value_and_grad(lambda x, target: style.distance(target, x)[0])), x, target
+        )
+    return {"shape": f"{BINS} bins x {FRAMES} frames", "compile_s": compile_s, "run_ms": run_ms}
+
+
+def phase_recovery(name: str) -> dict[str, Any]:
+    """One row of the case phase."""
+    wave = sounds.make("rain", jax.random.key(0), 5.0, 22050)
+    magnitude = jnp.abs(spectrogram.stft(wave, n_fft=1024, hop_length=256))
+    random = phase.random_phase(jax.random.key(0), magnitude)
+
+    def recover(magnitude):
+        start = phase.spsi(magnitude, hop_length=256) if name.startswith("spsi") else random
+        momentum = {"momentum": 0.99} if "fast" in name else {}
+        iterations = 50 if "griffin-lim" in name else 0
+        return phase.griffin_lim(
+            magnitude, start, hop_length=256, iterations=iterations, **momentum
+        )
+
+    compile_s, run_ms = _measure_times(jax.jit(recover), magnitude)
+    recovered = jax.jit(recover)(magnitude)
+    convergence = phase.spectral_convergence(recovered, magnitude, hop_length=256)
+    return {
+        "shape": f"{magnitude.shape[1]} bins x {len(magnitude)} frames",
+        "compile_s": compile_s,
+        "run_ms": run_ms,
+        "convergence": float(convergence),
+    }
+
+
+def texture(name: str, source: str) -> dict[str, Any]:
+    """One row of the case texture: a whole run, as a user waits for it.
+
+    Args:
+      name: recipe-seconds-cache; a row with a warm cache runs twice.
+      source: the sound that a texture is made of.
+    """
+    recipe, seconds, cache = name.rsplit("-", 2)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            sys.executable,
+            "-m",
+            "launch.texture",
+            f"--recipe={recipe}",
+            f"--seconds={seconds.removesuffix('s')}",
+            f"--input={source}",
+            f"--output_dir={folder}/run",
+            "--overwrite",
+        ]
+        environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": os.path.join(folder, "cache")}
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        times = []
+        for _ in range(2 if cache == "warm" else 1):
+            start = time.perf_counter()
+            subprocess.run(command, env=environment, check=True, **quiet)
+            times.append(time.perf_counter() - start)
+    # In a warm row, compile_s is what the first run takes longer; a cold row has the sum.
+    children_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
+    return {
+        "shape": f"{seconds} of sound",
+        "compile_s": times[0] - times[-1] if cache == "warm" else None,
+        "run_ms": 1000 * times[-1],
+        "peak_mb": children_mb,
+    }
+
+
+CASES = {
+    "style-distance": (style_distance, ("explicit", "frames", "closed-form", "floor")),
+    "texture": (
+        texture,
+        (
+            "texture-5s-warm",
+            "texture-10s-cold",
+            "texture-60s-cold",
+            "infinite-width-5s-warm",
+            "infinite-width-10s-cold",
+            "infinite-width-60s-cold",
+            "paper-1d-5s-cold",
+        ),
+    ),
+    "phase": (
+        phase_recovery,
+        (
+            "griffin-lim-50",
+            "fast-griffin-lim-50",
+            "spsi",
+            "spsi+griffin-lim-50",
+            "spsi+fast-griffin-lim-50",
+        ),
+    ),
+}
+
+
+def measure_row(case: str, name: str, *arguments: Any) -> dict[str, Any]:
+    """A row of benchmark.json, measured in the calling process.
+
+    Args:
+      case: of CASES.
+      name: of the row.
+      *arguments: of the case's function.
+    """
+    row = {"case": case, "name": name, **CASES[case][0](name, *arguments)}
+    return {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000} | row
+
+
+@contextlib.contextmanager
+def fresh_processes() -> Iterator[concurrent.futures.Executor]:
+    """Runs every call in a new process; Ctrl-C ends the process instead of waiting for it."""
+    with concurrent.futures.ProcessPoolExecutor(
+        max_workers=1,
+        max_tasks_per_child=1,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_obey_the_parent,
+    ) as processes:
+        try:
+            yield processes
+        except KeyboardInterrupt:
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
+
+
+def _obey_the_parent() -> None:
+    """In a child: only the parent ends it, and then the programs that it has started end too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))

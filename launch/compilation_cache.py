@@ -1,0 +1,77 @@
+"""Compiled programs on disk, so that only the first run of a kind waits for the compiler."""
+
+import contextlib
+import glob
+import os
+import re
+import tempfile
+import warnings
+
+import jax
+
+from audio_texture import audio
+from launch.errors import one_line
+from launch.messages import say_once
+
+# JAX says this of its cache in warnings alone.
+_DAMAGED = re.compile(r"Error reading persistent compilation cache entry for '([^']+)'")
+_NOT_WRITTEN = re.compile("Error writing persistent compilation cache entry")
+_NOT_KEPT_LINE = (
+    "warning: compiled programs cannot be kept in {!r}; the next run compiles them again."
+)
+
+
+def enable() -> None:
+    """Keeps compiled programs in JAX_COMPILATION_CACHE_DIR, or else in the user's cache folder."""
+    if not jax.config.jax_compilation_cache_dir:
+        home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+        jax.config.update("jax_compilation_cache_dir", os.path.join(home, "audio_texture", "jax"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    folder = jax.config.jax_compilation_cache_dir
+    # Buckets and the like are left to JAX.
+    if "://" in folder:
+        return
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError:
+        jax.config.update("jax_enable_compilation_cache", os.path.isdir(folder))
+        say_once(_NOT_KEPT_LINE.format(folder))
+
+
+def show_warnings() -> None:
+    """Shows each warning about a file as one line, once, and replaces damaged compiled programs."""
+    before = warnings.showwarning
+
+    def show(message, category, filename, lineno, file=None, line=None):
+        text = one_line(message)
+        damaged = _DAMAGED.match(text)
+        if issubclass(category, audio.FileWarning):
+            say_once(f"warning: {text}")
+        elif damaged:
+            remove_programs(damaged[1])
+            folder = jax.config.jax_compilation_cache_dir
+            say_once(f"warning: a damaged program in {folder!r} is compiled anew and replaced.")
+        elif _NOT_WRITTEN.match(text):
+            say_once(_NOT_KEPT_LINE.format(jax.config.jax_compilation_cache_dir))
+        else:
+            before(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = show
+    # Whatever -W says: the user must see the first, and the others are how damage is noticed.
+    warnings.filterwarnings("always", category=audio.FileWarning)
+    warnings.filterwarnings(
+        "always", message="Error (reading|writing) persistent compilation cache"
+    )
+
+
+def remove_programs(name: str) -> None:
+    """Removes all kept programs of a name: JAX does not say which of them is damaged, and never
+    replaces one.
+    """
+    folder = glob.escape(jax.config.jax_compilation_cache_dir)
+    for path in glob.glob(os.path.join(folder, f"{glob.escape(name)}-*")):
+        with contextlib.suppress(OSError):
+            os.remove(path)

@@ -1,0 +1,77 @@
+"""A run's configuration, config.json: all that decides about its samples."""
+
+import functools
+import json
+import sys
+from collections.abc import Collection, Mapping
+from importlib import metadata
+from typing import Any
+
+from audio_texture import paths, recipes
+from launch.errors import naming_flag
+from launch.flags import recipe_from_values
+from launch.mixtures import mixture_from_values
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "soundfile")
+
+_TEXTURE_TYPES = {
+    "inputs": list,
+    "weights": list,
+    "seconds": (int, float),
+    "seed": int,
+    "samples": int,
+    "output_format": str,
+    "recipe": dict,
+}
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide about samples."""
+    return {name: metadata.version(name) for name in PACKAGES} | {"python": sys.version.split()[0]}
+
+
+def read_json(path: str) -> Any:
+    """The value in a JSON file. ValueError where the file is missing or not JSON."""
+    paths.check_file(path, "JSON file")
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path!r} is not a JSON file that can be read ({error}).") from error
+
+
+def texture_config(values: Mapping[str, Any], given: Collection[str] = ()) -> dict[str, Any]:
+    """The configuration of launch.texture: of the run that --config names, or of the flags.
+
+    Args:
+      values: of all flags.
+      given: names of the flags on the command line.
+    """
+    if values["config"] is not None:
+        return config_of_file(values["config"], _TEXTURE_TYPES)
+    recipe = recipe_from_values(values)
+    mixture = mixture_from_values(values, given)
+    plain = {name: values[name] for name in ("seconds", "seed", "samples", "output_format")}
+    return {**mixture, **plain, "recipe": recipe.to_json(), "versions": versions()}
+
+
+def config_of_file(path: str, types: Mapping[str, Any], *, task: str = "texture") -> dict[str, Any]:
+    """An earlier run's configuration, with today's versions. UserError where it does not fit.
+
+    Args:
+      path: of its config.json.
+      types: of the entries that it must have.
+      task: of its recipe.
+    """
+    with naming_flag("config"):
+        config = read_json(path)
+        for name, kind in types.items():
+            if not isinstance(config, dict) or not isinstance(config.get(name), kind):
+                raise ValueError(
+                    f"{path!r} is no run's configuration: {name!r} is missing or of another type."
+                )
+        recipe = recipes.Recipe.from_json(config["recipe"])
+        if recipe.task != task:
+            raise ValueError(f"{path!r} is of a {recipe.task}, not of a {task}.")
+        return {**config, "recipe": recipe.to_json(), "versions": versions()}

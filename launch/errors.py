@@ -1,0 +1,26 @@
+"""Errors that the user can put right, each a message of one line."""
+
+import contextlib
+from collections.abc import Iterator
+
+
+class UserError(Exception):
+    """Bad input: the message is one line that names the flag, the value and the rule."""
+
+
+class Finished(Exception):
+    """The program has shown what it was asked for and ends with exit status 0."""
+
+
+def one_line(text: object) -> str:
+    """The text with every run of white space replaced by one blank."""
+    return " ".join(str(text).split())
+
+
+@contextlib.contextmanager
+def naming_flag(flag: str) -> Iterator[None]:
+    """Turns a ValueError of the library into a UserError that begins with the flag's name."""
+    try:
+        yield
+    except ValueError as error:
+        raise UserError(f"--{flag}: {one_line(error)}") from error

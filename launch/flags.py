@@ -1,0 +1,216 @@
+"""Flags that several programs share, and the recipe that they describe.
+
+The functions that read the fields of a recipe's choices are all here.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from audio_texture import recipes, sounds, synthesis
+from launch.errors import Finished, UserError, naming_flag, one_line
+from launch.flag_set import FlagSet
+from launch.inputs import EMBEDDED
+from launch.messages import show
+
+CROSSOVER_HZ = ("1000",)
+# Fields of a recipe that are no choices of a user's.
+FIXED = ("name", "summary", "task")
+
+# Flags of the sounds in a mixture and of how they are mixed.
+OF_MIXTURE = (
+    "input",
+    "input_start",
+    "input_seconds",
+    "weights",
+    "morph_to",
+    "bands",
+    "crossover_hz",
+)
+
+
+def _choices() -> list[dataclasses.Field]:
+    return [field for field in dataclasses.fields(recipes.Recipe) if field.name not in FIXED]
+
+
+def recipe_flags() -> tuple[str, ...]:
+    """The names of --recipe and of the flags for a recipe's choices."""
+    return ("recipe", *(choice.name for choice in _choices()))
+
+
+def choice_of(recipe: recipes.Recipe, name: str) -> Any:
+    """The value that a recipe has for a choice."""
+    return getattr(recipe, name)
+
+
+def with_choices(recipe: recipes.Recipe, **changes: Any) -> recipes.Recipe:
+    """The recipe with other values for some choices. ValueError where they do not go together."""
+    return dataclasses.replace(recipe, **changes)
+
+
+def define_recipe_flags(
+    flag_set: FlagSet, default: str = "texture", *, several: Sequence[str] = ()
+) -> None:
+    """A flag for each choice of a recipe; without the flag the recipe's own value holds.
+
+    Args:
+      flag_set: where the flags are defined.
+      default: the recipe's name.
+      several: choices that take several values, which make several results.
+    """
+    flag_set.define_string("recipe", default, "Named choices to start from; 'help' lists them.")
+    for choice in _choices():
+        name, options = choice.name, choice.metadata["options"]
+        text = choice.metadata["help"] + " Default: the recipe's."
+        kind = choice.type if isinstance(choice.type, str) else choice.type.__name__
+        if name in several:
+            flag_set.define_list(
+                name, None, f"{text} Several, between commas, make several results."
+            )
+        elif options:
+            flag_set.define_enum(name, None, options, text)
+        elif name == "weights_file":
+            flag_set.define_path(name, None, text, optional=True)
+        elif kind == "bool":
+            flag_set.define_boolean(name, None, text)
+        elif kind == "int":
+            flag_set.define_integer(name, None, text)
+        elif kind == "float":
+            flag_set.define_float(name, None, text)
+        else:
+            flag_set.define_string(name, None, text)
+
+
+def recipe_from_values(values: Mapping[str, Any], *, task: str = "texture") -> recipes.Recipe:
+    """The named recipe with the choices that flags were given for, except those of several values.
+
+    A recipe of another task is refused. One exception: a transfer takes its style distance from
+    any texture's recipe, with weight 1.
+    """
+    recipe = base_recipe(values, task=task)
+    chosen = {
+        name: values[name]
+        for name in recipe_flags()[1:]
+        if values.get(name) is not None and not isinstance(values[name], list)
+    }
+    for name, value in chosen.items():
+        with naming_flag(name):
+            chosen[name] = recipes.parsed(name, value)
+    try:
+        return with_choices(recipe, **chosen)
+    except ValueError as error:
+        # The choice that the error is about may be the recipe's own: then a flag that clashes.
+        blamed = (getattr(error, "field", ""), *getattr(error, "others", ()))
+        flag = next((name for name in blamed if name in chosen), list(chosen)[-1])
+        raise UserError(f"--{flag}: {one_line(error)}") from error
+
+
+def base_recipe(values: Mapping[str, Any], *, task: str) -> recipes.Recipe:
+    """The recipe that --recipe and --weights_file alone make. `--recipe=help` shows the list and
+    raises Finished.
+    """
+    if values["recipe"] == "help":
+        for recipe in sorted(recipes.RECIPES.values(), key=lambda recipe: recipe.task != task):
+            if recipe.task in (task, "texture"):
+                show(f"{recipe.name:20} {recipe.summary}")
+        raise Finished
+    with naming_flag("recipe"):
+        recipe = recipes.named(values["recipe"])
+        if recipe.task != task:
+            if task != "transfer":
+                raise ValueError(
+                    f"{recipe.name!r} is for launch.transfer; for this program there are "
+                    f"{', '.join(recipes.names(task))}."
+                )
+            recipe = recipes.for_transfer(recipe)
+    if values["weights_file"]:
+        with naming_flag("weights_file"):
+            recipe = synthesis.of_weights(recipe, values["weights_file"])
+    return recipe
+
+
+def define_seed_flag(flag_set: FlagSet, text: str) -> None:
+    """--seed."""
+    flag_set.define_integer("seed", 0, text, lower_bound=0, upper_bound=2**31 - 1)
+
+
+def define_output_flags(flag_set: FlagSet, program: str, contents: str = "the results") -> None:
+    """--output_dir and --overwrite. contents: of the folder, in words."""
+    flag_set.define_path("output_dir", f"output/{program}", f"Folder for {contents}.")
+    flag_set.define_boolean(
+        "overwrite", False, "Whether an earlier run in --output_dir may be replaced."
+    )
+
+
+def define_run_flags(flag_set: FlagSet, program: str, seeds: str) -> None:
+    """Flags of every program that optimises. seeds: what another seed makes."""
+    define_seed_flag(flag_set, f"Seed of the start; {seeds}.")
+    flag_set.define_enum("output_format", "wav", ["wav", "flac", "ogg"], "Format of the results.")
+    flag_set.define_path(
+        "config",
+        None,
+        "A run's config.json, to make it again; flags it has values for are refused.",
+    )
+    define_output_flags(flag_set, program)
+    flag_set.define_float(
+        "max_seconds",
+        float("inf"),
+        "Wall-clock budget of a sample's optimisation, in seconds.",
+        lower_bound=0,
+    )
+    flag_set.define_integer(
+        "checkpoint_every",
+        0,
+        "Evaluations between checkpoints in --output_dir; 0 keeps one on Ctrl-C alone.",
+        lower_bound=0,
+    )
+    flag_set.define_boolean(
+        "resume", False, "Whether to finish the run in --output_dir, from its last checkpoint."
+    )
+
+
+def define_input_flags(flag_set: FlagSet) -> None:
+    """Flags for the sounds a program starts from."""
+    flag_set.define_paths(
+        "input",
+        [f"{EMBEDDED}fire"],
+        f"Sound file; repeat for several. {EMBEDDED}NAME is an embedded procedural sound: "
+        f"{', '.join(sounds.SOUNDS)}.",
+    )
+    flag_set.define_float(
+        "input_start", 0.0, "Where in the file to begin, in seconds.", lower_bound=0
+    )
+    flag_set.define_float(
+        "input_seconds",
+        10.0,
+        "How much of the file to use at the most, in seconds.",
+        lower_bound=0.01,
+        upper_bound=30,
+    )
+
+
+def define_mixture_flags(flag_set: FlagSet) -> None:
+    """Flags for how several inputs make one sound."""
+    flag_set.define_list(
+        "weights",
+        None,
+        "Shares of the inputs in a mixture, separated by commas; equal if left out, which makes "
+        "a sound about as like to one as to another.",
+    )
+    flag_set.define_list(
+        "morph_to",
+        None,
+        "Shares of the inputs at the end, which --weights pass to evenly; not morphed if left out.",
+    )
+    flag_set.define_list(
+        "bands",
+        None,
+        "A sound for each band of frequencies, in place of --input: low:FILE,high:FILE or "
+        "low:FILE,mid:FILE,high:FILE.",
+    )
+    flag_set.define_list(
+        "crossover_hz",
+        None,
+        f"Where bands meet, in Hz: {CROSSOVER_HZ[0]} if left out; two values, rising, where there "
+        "are three bands.",
+    )

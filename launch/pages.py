@@ -1,0 +1,94 @@
+"""Sections of report.html and the page of launch.texture."""
+
+import html
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from audio_texture import audio, quality
+from launch.messages import say
+from launch.mixtures import mixture_options
+
+# Functions here import `report`, and with it Matplotlib, when they are called: the import takes a
+# second, which bad input need not wait for.
+
+
+def likeness_section(
+    config: dict[str, Any], references: Sequence[np.ndarray], result: np.ndarray, sample_rate: int
+) -> list[tuple[str, str]]:
+    """A section on how like a mixture is to each input over time; none where there is one input."""
+    from audio_texture import report
+
+    if len(references) < 2:
+        return []
+    bands = mixture_options(config)["bands"]
+    try:
+        times, ratios = quality.over_time(result, references, sample_rate=sample_rate, bands=bands)
+    except ValueError as error:
+        return [("Likeness over time", f"<p>Not measured: {html.escape(str(error))}</p>")]
+    names = [os.path.basename(entry["source"]) for entry in config["inputs"]]
+    figure = report.likeness_figure(times, ratios, names)
+    return [("Likeness over time", report.image(figure, "likeness to each input over time"))]
+
+
+def copying_section(
+    config: dict[str, Any], references: Sequence[np.ndarray], result: np.ndarray, sample_rate: int
+) -> list[tuple[str, str]]:
+    """A section on how much of a result is copied, where the user chose what kernels span; says a
+    line where something is copied.
+    """
+    from audio_texture import report
+
+    if not config["recipe"]["time_scale"]:
+        return []
+    rows, rate = [], min(sample_rate, quality.WORKING_RATE)
+    for entry, reference in zip(config["inputs"], references, strict=True):
+        name = os.path.basename(entry["source"])
+        try:
+            waves = [
+                quality.prepare(wave, sample_rate=sample_rate, rate=rate)
+                for wave in (result, reference)
+            ]
+        except ValueError as error:
+            return [("Copying", f"<p>Not measured: {html.escape(str(error))}</p>")]
+        copied = quality.copying(*waves, sample_rate=rate)["copied"]
+        rows.append((name, copied))
+        if copied > 0:
+            say(
+                f"{copied:.0%} of the quarter seconds are taken from {name}: kernels of "
+                "--time_scale see so much of it that they repeat it."
+            )
+    meaning = html.escape(quality.meaning("copied"))
+    return [("Copying", f"<p>{meaning}.</p>{report.table(rows, ('input', 'copied'))}")]
+
+
+def texture_page(
+    config: dict[str, Any],
+    references: Sequence[np.ndarray],
+    sample_rate: int,
+    paths: Sequence[str],
+    rows: Sequence[dict[str, Any]],
+) -> str:
+    """The page of launch.texture: inputs beside results.
+
+    Args:
+      config: of the run.
+      references: the inputs' waves.
+      sample_rate: of the inputs, in Hz.
+      paths: of the results.
+      rows: of metrics.jsonl.
+    """
+    from audio_texture import report
+
+    originals = [
+        (f"input: {os.path.basename(entry['source'])}", wave, sample_rate)
+        for entry, wave in zip(config["inputs"], references, strict=True)
+    ]
+    results = [(os.path.basename(path), *audio.read(path)) for path in paths]
+    sections = [
+        *likeness_section(config, references, results[0][1], sample_rate),
+        *copying_section(config, references, results[0][1], sample_rate),
+    ]
+    return report.texture_page(originals, results, rows, config, sections)

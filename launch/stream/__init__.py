@@ -1,0 +1,1 @@
+"""launch.stream: a texture of any length. `program` is where it begins."""

@@ -1,0 +1,108 @@
+"""Checks of launch.stream before anything is written."""
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from audio_texture import streaming, synthesis
+from launch import flag_checks, flags, records, run_io
+from launch.errors import UserError
+
+STATE, REPORT = "state.safetensors", "report.html"
+
+
+def check_flags(values: Mapping[str, Any], given: Collection[str]) -> None:
+    """UserError for flags that cannot be, or do not go together."""
+    seconds, output, save_target = values["seconds"], values["output"], values["save_target"]
+    shortest = synthesis.SHORTEST_SECONDS
+    if not (seconds == 0 or shortest <= seconds < float("inf")):
+        raise UserError(
+            f"--seconds: {seconds:g} s must be 0 (until interrupted) or at least {shortest:g} s."
+        )
+    for name in flags.OF_MIXTURE:
+        if values["target"] and name in given:
+            raise UserError(
+                f"--target: {values['target']!r} holds a fitted style; leave --{name} out."
+            )
+    piped = output == "-"
+    if values["resume"] and (piped or values["loop"]):
+        raise UserError(
+            "--resume: only a stream in a file can be gone on with, no loop and no pipe."
+        )
+    if not piped and os.path.splitext(output)[1] != ".wav" or os.path.dirname(output):
+        raise UserError(
+            f"--output: {output!r} must be - or a name that ends in .wav, of a file in "
+            "--output_dir."
+        )
+    if save_target and not os.access(os.path.dirname(os.path.abspath(save_target)), os.W_OK):
+        raise UserError(f"--save_target: {save_target!r} cannot be written.")
+    into_pipe = (piped, "--output=- writes no files")
+    flag_checks.refuse_if(given, {"output_dir": into_pipe, "overwrite": into_pipe})
+    flag_checks.check_run_flags(values, given)
+
+
+def check_folder(values: Mapping[str, Any], config: dict[str, Any]) -> records.Record | None:
+    """The record in --output_dir, where this run may be written or gone on with; UserError
+    otherwise.
+    """
+    folder, output = values["output_dir"], values["output"]
+    names = [run_io.CONFIG, run_io.METRICS, STATE, REPORT]
+    inputs = run_io.input_files(config)
+    written = [os.path.join(folder, name) for name in (records.RECORD, *names, output)]
+    _check_save_target(values, inputs, written)
+    if output == "-":
+        return None
+    if output in names:
+        raise UserError(f"--output: {output!r} is the name of another file of this run.")
+    record = run_io.check_output_folder(
+        folder,
+        names=[*names, output],
+        inputs=inputs,
+        overwrite=values["overwrite"],
+        resume=values["resume"],
+    )
+    if values["resume"]:
+        # A stream can be made longer, but a morph of another length is another morph.
+        compared = dict(config)
+        if not config.get("morph_to"):
+            del compared["seconds"]
+        run_io.check_resumable(folder, record, compared, program="stream")
+    return record
+
+
+def _check_save_target(
+    values: Mapping[str, Any], inputs: Sequence[str], written: Sequence[str]
+) -> None:
+    """UserError where --save_target would replace an input, another file of this run, or anything
+    else than an earlier style.
+    """
+    path = values["save_target"]
+    if not path:
+        return
+    if os.path.realpath(path) in map(os.path.realpath, written):
+        raise UserError(f"--save_target: {path!r} is another file of this run.")
+    if not os.path.lexists(path):
+        return
+    if any(
+        os.path.exists(other) and os.path.exists(path) and os.path.samefile(path, other)
+        for other in inputs
+    ):
+        raise UserError(f"--save_target: {path!r} is a file that this run reads.")
+    if not streaming.is_style(path):
+        raise UserError(f"--save_target: {path!r} is there and is no style; name another file.")
+    if not (values["overwrite"] or values["resume"]):
+        raise UserError(f"--save_target: {path!r} is there; name another file or give --overwrite.")
+
+
+def wanted_samples(style: streaming.Style, seconds: float, piped: bool) -> int:
+    """How many samples to write; of a stream without end, as many as the format can hold.
+
+    ValueError where the format cannot hold that many.
+    """
+    # A wav file counts its bytes in 32 bits.
+    most = 2**62 if piped else (2**32 - 4096) // (3 * style.channels)
+    if seconds * style.sample_rate > most:
+        raise ValueError(
+            f"{seconds:g} s is more than a wav file holds, {most / style.sample_rate:.0f} s."
+        )
+    return round(seconds * style.sample_rate) or most

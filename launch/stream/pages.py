@@ -1,0 +1,52 @@
+"""report.html of launch.stream."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from audio_texture import audio
+from launch.pages import likeness_section
+from launch.stream.sinks import File, Pipe
+
+SHOWN_SECONDS = 10
+# The page tells the likeness of a longer mixture's beginning: all of that is read at once.
+LONGEST_JUDGED = 900
+
+
+def stream_page(config: dict[str, Any], references: Sequence[np.ndarray], sink: File | Pipe) -> str:
+    """The page: the inputs beside the beginning and the end of the stream.
+
+    Args:
+      config: of the run.
+      references: at the stream's rate; none for a loaded style.
+      sink: the file that is written.
+    """
+    # Matplotlib takes a second to import, which bad input need not wait for.
+    from audio_texture import report
+
+    length = sink.samples / sink.sample_rate
+    shown = [
+        (f"input: {os.path.basename(entry['source'])}", wave, sink.sample_rate)
+        for entry, wave in zip(config["inputs"], references, strict=False)
+    ]
+    for start in sorted({0.0, max(length - SHOWN_SECONDS, 0.0)}):
+        wave, sample_rate = audio.read(sink.path, start=start, seconds=SHOWN_SECONDS)
+        shown.append((f"from {start:.1f} s on", wave, sample_rate))
+    likeness = []
+    if len(references) > 1:
+        judged, _ = audio.read(sink.path, start=0.0, seconds=min(length, LONGEST_JUDGED))
+        likeness = likeness_section(config, references, judged, sink.sample_rate)
+    spectrograms = report.image(report.spectrogram_figure(shown), "spectrograms")
+    sections = [
+        ("Listen", report.players(shown)),
+        ("Spectrograms, on one scale", spectrograms),
+        *likeness,
+        ("Configuration", report.configuration(config)),
+    ]
+    summary = (
+        f"{length:.1f} s by the recipe {config['recipe']['name']}, seed {config['seed']}"
+        f"{', a loop' if config['loop'] else ''}."
+    )
+    return report.page(f"Stream: {sink.path}", summary, sections)

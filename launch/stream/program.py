@@ -1,0 +1,117 @@
+"""Makes a texture of any length as it goes, in constant memory, or a loop without a seam.
+
+30 s of an embedded fire, into output/stream:
+    python -m launch.stream
+An hour of rain; then the rest after a kill, without a gap or a seam:
+    python -m launch.stream --input=rain.wav --seconds=3600 --output_dir=output/rain
+    python -m launch.stream --input=rain.wav --seconds=3600 --output_dir=output/rain --resume
+Until Ctrl-C, into a player:
+    python -m launch.stream --input=rain.wav --seconds=0 --output=-
+        | aplay -t raw -f S16_LE -c 1 -r 22050
+A loop; then a morph:
+    python -m launch.stream --input=rain.wav --seconds=8 --loop --output_dir=output/loop
+    python -m launch.stream --input=rain.wav --input=fire.wav --weights=1,0 --morph_to=0,1
+        --seconds=600 --output_dir=output/morph
+A style kept as a file, and a stream from it without the recording:
+    python -m launch.stream --input=rain.wav --save_target=rain.safetensors --output_dir=output/rain
+    python -m launch.stream --target=rain.safetensors --seconds=600 --output_dir=output/more
+
+Writes stream.wav, config.json, metrics.jsonl (a line a block), state.safetensors, report.html and
+files.json, the record of them, into --output_dir. The file can be played while it grows. Ctrl-C
+ends the stream after the evaluation at hand, with exit status 130; a full disk or a player that
+closes its pipe ends it with exit status 1. What was written so far stays valid.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from audio_texture import recipes, streaming
+from launch import flags, inputs, run_io, runs
+from launch.errors import naming_flag, one_line
+from launch.flag_set import FlagSet
+from launch.messages import say, say_held
+from launch.stream import checks, pages, sinks, styles, writing
+
+
+def define_flags(flag_set: FlagSet) -> None:
+    """Defines the program's flags."""
+    flags.define_recipe_flags(flag_set, "texture-fast")
+    flags.define_input_flags(flag_set)
+    flags.define_mixture_flags(flag_set)
+    flag_set.define_float("seconds", 30.0, "Length, in seconds; 0 goes on until interrupted.")
+    flags.define_seed_flag(flag_set, "Seed of the noise; another seed makes another stream.")
+    flag_set.define_boolean(
+        "loop", False, "Whether to make one loop of --seconds, whose end flows into its beginning."
+    )
+    flag_set.define_path(
+        "target", None, "Style file of an earlier --save_target, instead of --input."
+    )
+    flag_set.define_path(
+        "save_target",
+        None,
+        "File for the fitted style (safetensors), enough for later streams without the recording.",
+    )
+    flag_set.define_string(
+        "output",
+        "stream.wav",
+        "Name of the wav file in --output_dir, or - for raw 16-bit PCM on standard output and no "
+        "files.",
+    )
+    flags.define_output_flags(flag_set, "stream")
+    flag_set.define_boolean(
+        "resume",
+        False,
+        "Whether to go on with the stream in --output_dir, also to another length.",
+    )
+
+
+def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
+    """Makes the stream or loop; the exit status.
+
+    Args:
+      values: of all flags.
+      given: names of the flags on the command line.
+    """
+    folder, piped = values["output_dir"], values["output"] == "-"
+    checks.check_flags(values, given)
+    style, config, references, record = styles.fit_or_load(values, given)
+    rate = style.sample_rate
+    with naming_flag("seconds"):
+        wanted = checks.wanted_samples(style, values["seconds"], piped)
+        loop = streaming.prepare_loop(style, seconds=values["seconds"]) if values["loop"] else None
+    with naming_flag("block_seconds"):
+        stream = None if loop else streaming.prepare(style, seconds=wanted / rate)
+    say_held()
+    asked = style.recipe if values["target"] else recipes.Recipe.from_json(config["recipe"])
+    inputs.say_scales(asked, style.recipe, rate)
+    earlier = None
+    if stream and record and values["resume"]:
+        earlier = sinks.read_earlier(folder, values["output"], record, stream)
+    if earlier and earlier.frames > wanted:
+        say(
+            f"{folder!r} holds {earlier.frames / rate:.1f} s of this stream already; nothing is "
+            "to be made, and nothing is shortened"
+        )
+        return 0
+    styles.save_target(values, style)
+    output, sink = None, sinks.Pipe(style) if piped else None
+    if not sink:
+        first, resume = {run_io.CONFIG: config}, values["resume"]
+        output = run_io.claim(folder, record, program="stream", first=first, resume=resume)
+        sink = sinks.File(style, output, values["output"], earlier, wanted)
+    try:
+        if loop:
+            status = writing.write_loop(loop, sink, values["seed"], values["seconds"])
+        else:
+            status = writing.write_stream(stream, sink, values["seed"], wanted)
+    except (ValueError, OSError) as error:
+        say(f"error: --output: {one_line(error)}; {sink.describe_rest()}.")
+        return 1
+    if not output:
+        return status
+    output.finish(run_io.METRICS, *sink.grown)
+    if not sink.samples:
+        return status or int(output.failed)
+    return runs.write_report(
+        output, checks.REPORT, lambda: pages.stream_page(config, references, sink), status
+    )

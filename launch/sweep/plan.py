@@ -1,0 +1,201 @@
+"""The plan of a sweep: which flags take which values, all runs, and the programs they need."""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Hashable, Sequence
+from typing import Any, NamedTuple
+
+from audio_texture import recipes
+from launch import flag_checks
+from launch.errors import UserError, naming_flag
+from launch.sweep.ranges import match_sounds, parse_sweep
+from launch.sweep.sweep_flags import Sweep
+
+# Flags of the programs that decide where and how, not what: they cannot be swept.
+FIXED = (
+    "config",
+    "output_dir",
+    "overwrite",
+    "max_seconds",
+    "checkpoint_every",
+    "resume",
+    "samples",
+    "output_format",
+)
+
+# The values that each swept flag takes, as text.
+Axes = dict[str, list[str]]
+
+
+class Run(NamedTuple):
+    """A planned run.
+
+    Attributes:
+      name: of its folder.
+      values: of the swept flags, as text.
+      config: as in config.json.
+      digest: of the configuration without versions.
+    """
+
+    name: str
+    values: dict[str, str]
+    config: dict[str, Any]
+    digest: str
+
+
+def find_sounds(sweep: Sweep) -> dict[str, list[str]]:
+    """The files of each flag that names sounds. UserError for a pattern that matches none."""
+    matches = {}
+    for name in sweep.steps.SOURCES:
+        value = sweep.values[name]
+        with naming_flag(name):
+            matches[name] = match_sounds(value if isinstance(value, list) else [value])
+    return matches
+
+
+def find_axes(sweep: Sweep) -> Axes:
+    """What is swept, in order: sounds first, so that each recording is read once. UserError for a
+    --sweep that cannot be.
+    """
+    allowed = [name for name in sweep.flag_set.names() if name not in FIXED]
+    axes = {
+        name: files
+        for name, files in find_sounds(sweep).items()
+        if len(files) > 1 and not sweep.values["mixture"]
+    }
+    for text in sweep.values["sweep"] or ([] if axes else ["seed=0:3"]):
+        with naming_flag("sweep"):
+            name, texts = parse_sweep(text, sweep.flag_set, allowed)
+            if name in sweep.steps.SOURCES:
+                texts = match_sounds(texts)
+            if name in axes:
+                raise ValueError(f"{name!r} is swept twice.")
+        axes[name] = texts
+    return axes
+
+
+def check_axes(sweep: Sweep, axes: Axes) -> None:
+    """UserError for flags of a sweep that do nothing beside the swept ones."""
+    mixed = len(find_sounds(sweep).get("input", [])) > 1
+    flag_checks.refuse_if(
+        sweep.given,
+        {
+            "mixture": (not mixed, "there are not several --input to mix"),
+            "quality": (
+                sweep.values["mixture"] and mixed,
+                "mixtures are not judged: a mixture should not be like any of its inputs",
+            ),
+            "sweep_mode": (len(axes) < 2, f"one flag is swept, {next(iter(axes), '')}"),
+        },
+    )
+    swept = {text.partition("=")[0].strip() for text in sweep.values["sweep"] or []}
+    reason = "it is swept, and every run has a value of --sweep"
+    flag_checks.refuse({name: reason for name in sorted(swept) if name in sweep.given})
+
+
+def plan_runs(sweep: Sweep, axes: Axes) -> list[Run]:
+    """All runs. UserError, naming flag and value, where a value or a combination cannot be."""
+    if sweep.values["sweep_mode"] == "zip":
+        if len({len(texts) for texts in axes.values()}) > 1:
+            counts = ", ".join(f"{len(texts)} of {name}" for name, texts in axes.items())
+            raise UserError(f"--sweep_mode: zip needs as many values of each; there are {counts}.")
+        combinations = zip(*axes.values(), strict=True)
+    else:
+        combinations = itertools.product(*axes.values())
+    base = {name: sweep.values[name] for name in sweep.flag_set.names()}
+    base |= {
+        name: files if isinstance(base[name], list) else files[0]
+        for name, files in find_sounds(sweep).items()
+    }
+    parsed = {
+        name: {text: _parse_value(sweep, name, text) for text in texts}
+        for name, texts in axes.items()
+    }
+    runs, run_values = [], []
+    for number, texts in enumerate(combinations):
+        swept = dict(zip(axes, texts, strict=True))
+        values = base | {name: parsed[name][text] for name, text in swept.items()}
+        config = sweep.steps.configure(values, sweep.given)
+        text = json.dumps({**config, "versions": None}, sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        runs.append(Run(f"{number:05d}-{digest[:8]}", swept, config, digest))
+        run_values.append(values)
+    _refuse_useless_flags(sweep, axes, runs, run_values)
+    return runs
+
+
+def _parse_value(sweep: Sweep, name: str, text: str) -> Any:
+    """A flag's value for a text, as on the command line of the swept program."""
+    if name in sweep.steps.SOURCES and isinstance(sweep.values[name], list):
+        return [text]
+    with naming_flag("sweep"):
+        try:
+            return sweep.flag_set.parse_value(name, text)
+        except ValueError as error:
+            raise ValueError(f"{name}={text}: {error}") from error
+
+
+def _refuse_useless_flags(
+    sweep: Sweep, axes: Axes, runs: Sequence[Run], run_values: Sequence[dict[str, Any]]
+) -> None:
+    """UserError for a flag, given or swept, that does nothing in any of the runs."""
+    names = [name for name in dict.fromkeys([*axes, *sweep.given]) if name in run_values[0]]
+    reasons: dict[str, str] = dict.fromkeys(names, "")
+    for run, values in zip(runs, run_values, strict=True):
+        reasons_here = sweep.steps.useless_flags(values, run.config, list(reasons))
+        reasons = {
+            name: reason or reasons_here[name]
+            for name, reason in reasons.items()
+            if name in reasons_here
+        }
+        if not reasons:
+            return
+    for name, reason in reasons.items():
+        flag = "sweep" if name in axes else name
+        raise UserError(f"--{flag}: {name} has no effect here: {reason}.")
+
+
+def group_runs(runs: Sequence[Run], steps: Any) -> tuple[dict[Hashable, list[Run]], dict[str, str]]:
+    """Runs by the compiled programs they need, and the errors of runs that cannot be made by their
+    names. steps: of the program that is swept.
+    """
+    groups: dict[Hashable, list[Run]] = {}
+    failures = {}
+    # Sounds are read and checked once for all runs that differ in seeds and numbers alone.
+    known: dict[Hashable, tuple[Hashable, str]] = {}
+    for run in runs:
+        structure = recipes.Recipe.from_json(run.config["recipe"]).structure()
+        request = (
+            structure,
+            json.dumps({**run.config, "recipe": None, "seed": None}, sort_keys=True),
+        )
+        if request not in known:
+            try:
+                known[request] = steps.compile_key(run.config, *steps.read(run.config)), ""
+            except UserError as error:
+                known[request] = None, str(error)
+        key, message = known[request]
+        if message:
+            failures[run.name] = message
+        else:
+            groups.setdefault(key, []).append(run)
+    return groups, failures
+
+
+def describe(
+    axes: Axes, groups: dict[Hashable, list[Run]], failures: dict[str, str], *, mode: str
+) -> str:
+    """The plan as text. mode: of the sweep, grid or zip."""
+    count = sum(map(len, groups.values())) + len(failures)
+    over = ", ".join(f"{len(texts)} of {name}" for name, texts in axes.items())
+    lines = [f"{count} runs over {over} ({mode}); programs to compile: {len(groups)}"]
+    for number, group in enumerate(groups.values(), start=1):
+        config = group[0].config
+        varied = [name for name in axes if len({run.values[name] for run in group}) > 1]
+        over = f", over {', '.join(varied)}" if varied else ""
+        length = f" of {config['seconds']:g} s" if "seconds" in config else ""
+        recipe = config["recipe"]["name"]
+        lines.append(f"program {number}: {len(group)} runs{length} by the recipe {recipe}{over}")
+    lines += [f"run {name} cannot be made: {message}" for name, message in failures.items()]
+    return "\n".join(lines)

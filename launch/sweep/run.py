@@ -1,0 +1,246 @@
+"""Makes the planned runs, in batches that fit into the devices' memory."""
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tqdm
+
+from audio_texture import optimize, recipes, synthesis
+from launch import interrupts
+from launch.errors import UserError, one_line
+from launch.messages import say
+from launch.output import Output
+from launch.sweep.folders import write_failure, write_run
+from launch.sweep.plan import Run
+from launch.sweep.sweep_flags import Sweep
+
+MOST_FAILED = 120
+# Of the free memory of a device, the share that a batch may take.
+MEMORY_SHARE = 0.8
+
+
+class SweepProgress:
+    """Runs done, their rate and the time left: a bar on a terminal, a line a run elsewhere."""
+
+    def __init__(self, total: int):
+        self._total, self._done, self._failed, self._start = total, 0, 0, time.monotonic()
+        self._bar = (
+            tqdm.tqdm(total=total, unit="run", desc="sweep", leave=False)
+            if sys.stderr.isatty()
+            else None
+        )
+
+    def add(self, *, failed: bool) -> None:
+        """Counts a run that has ended."""
+        self._done, self._failed = self._done + 1, self._failed + failed
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"{self._failed} failed")
+            self._bar.update()
+            return
+        seconds = time.monotonic() - self._start
+        left = seconds / self._done * (self._total - self._done)
+        say(
+            f"{self._done}/{self._total} runs, {60 * self._done / seconds:.1f} a minute, "
+            f"{left:.0f} s left, {self._failed} failed"
+        )
+
+    def show(self, rows: Sequence[Sequence[optimize.Progress]]) -> None:
+        """Shows on a terminal how far a batch is. rows: of its runs so far."""
+        if self._bar is not None:
+            last = [run_rows[-1] for run_rows in rows if run_rows]
+            self._bar.set_postfix_str(
+                f"{self._failed} failed; evaluation {max(row.evaluations for row in last)}, "
+                f"loss {min(row.loss for row in last):.3g}"
+            )
+
+    def close(self) -> None:
+        """Removes the bar."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+class Problems:
+    """Prepares a group's problems: all on the compiled programs of the first, and the last again
+    where only the seed differs.
+    """
+
+    def __init__(self, steps: Any):
+        self._steps = steps
+        self._first: synthesis.Problem | None = None
+        self._last: tuple[str, synthesis.Problem] | None = None
+
+    def prepare(self, run: Run) -> tuple[recipes.Recipe, synthesis.Problem]:
+        """The recipe and problem of a run. UserError or ValueError where it cannot be prepared."""
+        recipe, references, sample_rate = self._steps.read(run.config)
+        without_seed = json.dumps({**run.config, "seed": None}, sort_keys=True)
+        if self._last is None or self._last[0] != without_seed:
+            problem = self._steps.prepare(run.config, recipe, references, sample_rate, self._first)
+            self._last = without_seed, problem
+        self._first = self._first or self._last[1]
+        return recipe, self._last[1]
+
+
+class Callbacks(NamedTuple):
+    """What `make_group` calls.
+
+    Attributes:
+      done: with each run that was made, its result, and its seconds.
+      failed: with each run that was not made, and the reason.
+      on_chunk: as of `synthesis.run_batch`.
+    """
+
+    done: Callable[[Run, synthesis.Texture, float], None]
+    failed: Callable[[Run, str], None]
+    on_chunk: Callable[[list[list[optimize.Progress]]], None] = lambda rows: None
+
+
+def make_group(
+    group: Sequence[Run],
+    steps: Any,
+    mesh: jax.sharding.Mesh | None,
+    callbacks: Callbacks,
+    *,
+    batch: int = 0,
+    max_seconds: float = math.inf,
+) -> bool:
+    """Makes the runs of a group in batches; False where Ctrl-C ended it. A batch that does not fit
+    into memory is halved.
+
+    Args:
+      group: runs on the same compiled programs.
+      steps: of the program that is swept.
+      mesh: the devices; None for one.
+      callbacks: called with each run.
+      batch: runs at once; 0 for as many as fit.
+      max_seconds: budget of a batch.
+    """
+    problems, left, size = Problems(steps), list(group), 0
+    while left:
+        prepared = []
+        # A run that cannot be prepared leaves its place to the next.
+        while left and len(prepared) < max(size, 1):
+            run = left.pop(0)
+            try:
+                prepared.append((run, *problems.prepare(run)))
+            except (UserError, ValueError) as error:
+                callbacks.failed(run, str(error))
+                continue
+            size = size or batch_size(len(left) + 1, prepared[0][2], mesh, batch)
+        if not prepared:
+            break
+        runs = [run for run, _, _ in prepared]
+        start = time.monotonic()
+        # Ctrl-C waits until finished results are written.
+        with optimize.Interrupts() as noted:
+            try:
+                made = _run_batch(prepared, mesh, size, max_seconds, callbacks.on_chunk)
+            except (jax.errors.JaxRuntimeError, MemoryError) as error:
+                if is_out_of_memory(error) and len(runs) > 1:
+                    size, left = math.ceil(len(runs) / 2), [*runs, *left]
+                    say(f"{len(runs)} runs at once do not fit into memory: on with {size}")
+                else:
+                    for run in runs:
+                        callbacks.failed(run, one_line(error))
+                continue
+            if any(outcome.reason == "interrupted" for outcome in made.outcomes):
+                return False
+            seconds = (time.monotonic() - start) / len(runs)
+            for run, *parts in zip(runs, made.waves, made.lowered_db, made.outcomes, strict=True):
+                callbacks.done(run, synthesis.Texture(*parts), seconds)
+        if noted.seen:
+            return False
+    return True
+
+
+def _run_batch(
+    prepared: Sequence[tuple[Run, recipes.Recipe, synthesis.Problem]],
+    mesh: jax.sharding.Mesh | None,
+    size: int,
+    max_seconds: float,
+    on_chunk: Callable[[list[list[optimize.Progress]]], None],
+) -> synthesis.Batch:
+    """The results of runs that are made at once."""
+    runs, chosen, problems = zip(*prepared, strict=True)
+    return synthesis.run_batch(
+        problems,
+        chosen,
+        jnp.stack([jax.random.key(run.config["seed"]) for run in runs]),
+        mesh=mesh,
+        size=size,
+        max_seconds=max_seconds,
+        on_chunk=on_chunk,
+    )
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that the memory of a device or of the host is too small."""
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
+
+
+def batch_size(
+    runs: int, problem: synthesis.Problem, mesh: jax.sharding.Mesh | None, batch: int = 0
+) -> int:
+    """How many runs to make at once, in batches of nearly one size.
+
+    Args:
+      runs: that are left.
+      problem: of one of them.
+      mesh: the devices; None for one.
+      batch: the most runs; 0 for as many as fit into the devices, on a CPU one a device.
+    """
+    devices = mesh.size if mesh else 1
+    most = batch or devices
+    if not batch and jax.default_backend() != "cpu":
+        runs_a_device = math.ceil(runs / devices)
+        memory = jax.local_devices()[0].memory_stats()
+        # Where a device does not tell its memory, all runs are tried at once, and then fewer.
+        free = memory["bytes_limit"] - memory["bytes_in_use"] if memory else sys.maxsize
+        most = devices * synthesis.fitting_batch(
+            problem, runs_a_device, memory=int(MEMORY_SHARE * free)
+        )
+    return math.ceil(runs / math.ceil(runs / most))
+
+
+def make_all(sweep: Sweep, output: Output, parts: Sequence[Sequence[Run]], *, failed: int) -> int:
+    """Makes the runs and writes their folders; the exit status.
+
+    Args:
+      sweep: what the user asked for.
+      output: the sweep's folder.
+      parts: the runs, by the compiled programs they need.
+      failed: how many runs failed before.
+    """
+    progress = SweepProgress(sum(map(len, parts)))
+    devices = jax.local_devices()
+    mesh = jax.sharding.Mesh(np.array(devices), ("runs",)) if len(devices) > 1 else None
+    failures = [failed]
+
+    def done(run, texture, seconds):
+        good = write_run(sweep, output, run, texture, seconds)
+        failures.append(not good)
+        progress.add(failed=not good)
+
+    def gave_up(run, message):
+        failures.append(True)
+        write_failure(output, run, message)
+        say(f"{run.name} failed: {message}")
+        progress.add(failed=True)
+
+    callbacks = Callbacks(done, gave_up, progress.show)
+    limits = {"batch": sweep.values["batch"], "max_seconds": sweep.values["max_seconds"]}
+    try:
+        complete = all(make_group(part, sweep.steps, mesh, callbacks, **limits) for part in parts)
+    except KeyboardInterrupt:
+        complete = False
+    progress.close()
+    if not complete:
+        say("interrupted; --resume goes on with the runs that are missing")
+        return interrupts.STATUS
+    return min(sum(failures), MOST_FAILED)

@@ -1,0 +1,134 @@
+"""The flags of a sweep, and which of them go together."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
+
+from launch import flag_checks, texture, texture_steps, transfer, transfer_steps
+from launch.errors import UserError
+from launch.flag_set import FlagSet
+
+
+class Program(NamedTuple):
+    """A program that can be swept: the function that defines its flags, and the module of its
+    steps, such as `texture_steps`.
+    """
+
+    define_flags: Callable[[FlagSet], None]
+    steps: Any
+
+
+PROGRAMS = {
+    "texture": Program(texture.define_flags, texture_steps),
+    "transfer": Program(transfer.define_flags, transfer_steps),
+}
+
+
+class Sweep(NamedTuple):
+    """What the user asked for.
+
+    Attributes:
+      values: of all flags.
+      given: names of the flags on the command line.
+      steps: of the program that is swept.
+      flag_set: of that program.
+    """
+
+    values: Mapping[str, Any]
+    given: Collection[str]
+    steps: Any
+    flag_set: FlagSet
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any], given: Collection[str]) -> "Sweep":
+        """The sweep of these flags."""
+        program, flag_set = PROGRAMS[values["program"]], FlagSet()
+        program.define_flags(flag_set)
+        return cls(values, given, program.steps, flag_set)
+
+
+def define_sweep_flags(flag_set: FlagSet) -> None:
+    """Defines the flags of launch.sweep alone."""
+    flag_set.define_strings(
+        "sweep",
+        "NAME=VALUES: a flag and the values it takes; repeat for several. seed=0:3 if nothing else "
+        "is swept.",
+    )
+    flag_set.define_enum(
+        "sweep_mode",
+        "grid",
+        ["grid", "zip"],
+        "Every value with every other, or the first with the first, and so on.",
+    )
+    flag_set.define_enum("program", "texture", PROGRAMS, "What each run is a run of.")
+    flag_set.define_boolean(
+        "mixture", False, "Whether all --input are mixed in every run, in place of a run each."
+    )
+    flag_set.define_boolean("dry_run", False, "Whether to print the plan and stop.")
+    flag_set.define_integer(
+        "batch",
+        0,
+        "Runs made at once; 0 is as many as fit into an accelerator's memory, on a CPU one a "
+        "device.",
+        lower_bound=0,
+    )
+    flag_set.define_boolean(
+        "quality",
+        True,
+        "Whether to judge each result against its input, as launch.evaluate does; at least 1 s of "
+        "each, and no mixtures.",
+    )
+    _define_share_flags(flag_set)
+
+
+def _define_share_flags(flag_set: FlagSet) -> None:
+    flag_set.define_string(
+        "shard",
+        None,
+        "I/N: makes the Ith of N shares of the runs, I from 0 to N - 1, for jobs that share "
+        "--output_dir and know nothing of one another.",
+    )
+    flag_set.define_boolean(
+        "distributed",
+        False,
+        "Whether this is one of several processes that share the runs (jax.distributed; SLURM, "
+        "Open MPI, Kubernetes and TPU pods are found).",
+    )
+    flag_set.define_string(
+        "coordinator",
+        None,
+        "Distributed: HOST:PORT of the first process, where it is not found.",
+    )
+    flag_set.define_integer(
+        "processes", None, "Distributed: how many there are, where it is not found.", lower_bound=1
+    )
+    flag_set.define_integer(
+        "process",
+        None,
+        "Distributed: which of them this is, from 0, where it is not found.",
+        lower_bound=0,
+    )
+
+
+def check_flags(sweep: Sweep) -> None:
+    """UserError for flags that do not go with a sweep or with one another."""
+    values = sweep.values
+    if {"config", "samples", "checkpoint_every"} & set(sweep.given):
+        raise UserError(
+            "--config, --samples, --checkpoint_every: a sweep has none of them; sweep --seed for "
+            "several samples."
+        )
+    shared = values["shard"] or values["distributed"]
+    if values["overwrite"] and (values["resume"] or shared):
+        raise UserError(
+            "--overwrite: not with --resume, --shard or --distributed, where it would remove what "
+            "others made."
+        )
+    reason = "it is for --distributed, which is not given"
+    useless = not values["distributed"]
+    flag_checks.refuse_if(
+        sweep.given,
+        {
+            **dict.fromkeys(("coordinator", "processes", "process"), (useless, reason)),
+            "resume": (values["dry_run"], "--dry_run prints the plan and makes nothing"),
+        },
+    )

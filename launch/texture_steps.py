@@ -1,0 +1,116 @@
+"""The steps of a run of launch.texture, which launch.sweep takes for many runs.
+
+config: everywhere a configuration as `configure` returns it and config.json holds it.
+"""
+
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from audio_texture import audio, quality, recipes, synthesis
+from launch import configs, flag_checks, mixtures
+from launch.errors import naming_flag
+from launch.inputs import read_inputs, reference_check
+
+# The stem of the result's name, and the flags that name sounds.
+STEM, SOURCES = "texture", ("input",)
+
+
+def configure(values: Mapping[str, Any], given: Collection[str] = ()) -> dict[str, Any]:
+    """The configuration of a run.
+
+    Args:
+      values: of all flags.
+      given: names of the flags on the command line.
+    """
+    return configs.texture_config(values, given)
+
+
+def useless_flags(
+    values: Mapping[str, Any], config: dict[str, Any], names: Collection[str]
+) -> dict[str, str]:
+    """The flags that do nothing in a run, with the reason.
+
+    Args:
+      values: of all flags.
+      config: of the run.
+      names: of the flags to judge.
+    """
+    recipe = recipes.Recipe.from_json(config["recipe"])
+    sources = {"input": [entry["source"] for entry in config["inputs"]]}
+    return (
+        flag_checks.useless_part_flags(sources, names)
+        | flag_checks.useless_mixture_flags(config, names)
+        | flag_checks.useless_recipe_flags(
+            values, recipe, names, program="texture", mixed=mixtures.is_mixed(config)
+        )
+    )
+
+
+def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]:
+    """The recipe, the references [C, N] and their sample rate. UserError where a reference, the
+    length or the format cannot be used.
+    """
+    recipe = recipes.Recipe.from_json(config["recipe"])
+    references, sample_rate = read_inputs(config["inputs"], reference_check(recipe))
+    with naming_flag("seconds"):
+        synthesis.check_seconds(config["seconds"])
+    with naming_flag("output_format"):
+        audio.check_writable(
+            f".{config['output_format']}",
+            channels=len(references[0]),
+            sample_rate=sample_rate,
+            samples=round(config["seconds"] * sample_rate),
+        )
+    return recipe, references, sample_rate
+
+
+def compile_key(
+    config: dict[str, Any],
+    recipe: recipes.Recipe,
+    references: Sequence[np.ndarray],
+    sample_rate: int,
+) -> Hashable:
+    """A key that is equal for runs on the same compiled programs."""
+    mixture = mixtures.mixture_options(config)
+    return synthesis.shape_of(
+        recipe,
+        references,
+        sample_rate=sample_rate,
+        seconds=config["seconds"],
+        morph_to=mixture["morph_to"],
+        bands=mixture["bands"],
+    )
+
+
+def prepare(
+    config: dict[str, Any],
+    recipe: recipes.Recipe,
+    references: Sequence[np.ndarray],
+    sample_rate: int,
+    like: synthesis.Problem | None = None,
+) -> synthesis.Problem:
+    """The run's problem. UserError where a view does not fit the sample rate.
+
+    like: a problem whose compiled programs are used, as of `synthesis.prepare`.
+    """
+    mixtures.check_mixture(config, recipe, sample_rate)
+    with naming_flag("views"):
+        return synthesis.prepare(
+            recipe,
+            references,
+            sample_rate=sample_rate,
+            seconds=config["seconds"],
+            **mixtures.mixture_options(config),
+            like=like,
+        )
+
+
+def measure(wave: np.ndarray, references: Sequence[np.ndarray], sample_rate: int) -> dict[str, Any]:
+    """The measures of launch.evaluate; none for a mixture, which should not be like any of its
+    inputs. ValueError where a sound is too short.
+    """
+    if len(references) > 1:
+        return {}
+    return quality.evaluate(wave, references[0], sample_rate=sample_rate)

@@ -1,0 +1,146 @@
+"""The steps of a run of launch.transfer, which launch.sweep takes for many runs.
+
+config: everywhere a configuration as `configure` returns it and config.json holds it.
+"""
+
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from audio_texture import audio, quality, recipes, synthesis
+from launch import configs, flag_checks
+from launch.errors import naming_flag
+from launch.flags import recipe_from_values, with_choices
+from launch.inputs import digest, read_inputs, reference_check
+
+# The stem of the result's name, and the flags that name sounds.
+STEM, SOURCES = "transfer", ("content", "style")
+_TYPES = {
+    "content": dict,
+    "style": dict,
+    "style_weights": list,
+    "seed": int,
+    "output_format": str,
+    "recipe": dict,
+}
+
+
+def configure(values: Mapping[str, Any], given: Collection[str] = ()) -> dict[str, Any]:
+    """The configuration of a run: of the run that --config names, or of the flags.
+
+    Args:
+      values: of all flags.
+      given: names of the flags on the command line.
+    """
+    if values["config"] is not None:
+        return configs.config_of_file(values["config"], _TYPES, task="transfer")
+    recipe = recipe_from_values(values, task="transfer")
+    with naming_flag("style_weight"):
+        weights = [recipe.style_weight]
+        if values["style_weight"]:
+            weights = list(map(recipes.number, values["style_weight"]))
+        for weight in weights:
+            with_choices(recipe, style_weight=weight)
+    sounds = {}
+    for name in SOURCES:
+        with naming_flag(name):
+            sounds[name] = {
+                "source": values[name],
+                "start": values[f"{name}_start"],
+                "seconds": values[f"{name}_seconds"],
+                "sha256": digest(values[name]),
+            }
+    return {
+        **sounds,
+        "style_weights": weights,
+        "seed": values["seed"],
+        "output_format": values["output_format"],
+        "weights_sha256": digest(recipe.weights_file) if recipe.weights_file else None,
+        "recipe": recipe.to_json(),
+        "versions": configs.versions(),
+    }
+
+
+def useless_flags(
+    values: Mapping[str, Any], config: dict[str, Any], names: Collection[str]
+) -> dict[str, str]:
+    """The flags that do nothing in a run, with the reason.
+
+    Args:
+      values: of all flags.
+      config: of the run.
+      names: of the flags to judge.
+    """
+    recipe = recipes.Recipe.from_json(config["recipe"])
+    recipe = with_choices(recipe, style_weight=max(config["style_weights"]))
+    sources = {name: [config[name]["source"]] for name in SOURCES}
+    return flag_checks.useless_part_flags(sources, names) | flag_checks.useless_recipe_flags(
+        values, recipe, names, program="transfer"
+    )
+
+
+def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]:
+    """The recipe, the content and style [C, N], and their sample rate. UserError where a sound, the
+    file of weights or the format cannot be used.
+    """
+    recipe = recipes.Recipe.from_json(config["recipe"])
+    with naming_flag("weights_file"):
+        if recipe.weights_file and config.get("weights_sha256") != digest(recipe.weights_file):
+            raise ValueError(
+                f"{recipe.weights_file!r} is not the file that the configuration was made with."
+            )
+    sounds, sample_rate = read_inputs(
+        [config[name] for name in SOURCES], reference_check(recipe), input_flags=SOURCES
+    )
+    channels, samples = sounds[0].shape
+    with naming_flag("content"):
+        synthesis.check_seconds(samples / sample_rate)
+    with naming_flag("content_views"):
+        synthesis.check_content(recipe, sounds[0], sample_rate=sample_rate)
+    with naming_flag("output_format"):
+        audio.check_writable(
+            f".{config['output_format']}",
+            channels=channels,
+            sample_rate=sample_rate,
+            samples=samples,
+        )
+    return recipe, sounds, sample_rate
+
+
+def compile_key(
+    config: dict[str, Any], recipe: recipes.Recipe, sounds: Sequence[np.ndarray], sample_rate: int
+) -> Hashable:
+    """A key that is equal for runs on the same compiled programs."""
+    content, style = sounds
+    recipe = with_choices(recipe, style_weight=1.0)
+    return synthesis.shape_of_transfer(recipe, content, style, sample_rate=sample_rate)
+
+
+def prepare(
+    config: dict[str, Any],
+    recipe: recipes.Recipe,
+    sounds: Sequence[np.ndarray],
+    sample_rate: int,
+    like: synthesis.Problem | None = None,
+) -> synthesis.Problem:
+    """The run's problem at its first style weight. UserError where a view does not fit the sample
+    rate.
+
+    like: a problem whose compiled programs are used, as of `synthesis.prepare`.
+    """
+    content, style = sounds
+    recipe = with_choices(recipe, style_weight=1.0)
+    with naming_flag("views"):
+        problem = synthesis.prepare_transfer(
+            recipe, content, style, sample_rate=sample_rate, like=like
+        )
+    return synthesis.reweighted(problem, style=config["style_weights"][0])
+
+
+def measure(wave: np.ndarray, sounds: Sequence[np.ndarray], sample_rate: int) -> dict[str, Any]:
+    """Likeness of a result to its style, and what it preserves of its content. ValueError where a
+    sound is too short.
+    """
+    content, style = sounds
+    return quality.judge_transfer(wave, content, style, sample_rate=sample_rate)
