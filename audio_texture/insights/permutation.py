@@ -1,5 +1,6 @@
 """Claim 3, first half: Gram distance and rhythm when the frames of a sound are permuted."""
 
+import functools
 from typing import Any
 
 import jax
@@ -137,6 +138,7 @@ def draw(numbers: Numbers) -> Figure:
     return figure
 
 
+@functools.cache
 def _compile_distances() -> dict[str, Any]:
     """Returns name -> compiled (fit, distance) on magnitudes [T, F]."""
 
