@@ -60,7 +60,8 @@ def style_distance(name: str) -> dict[str, Any]:
             net = networks.FrequencyAsChannels(LAYERS)
 
             def features(weights, x):
-                return {"relu_1": net.apply(weights, x)["relu_1"]}
+                layers: Any = net.apply(weights, x)
+                return {"relu_1": layers["relu_1"]}
 
             style = objective.of_network(
                 net.init,
@@ -120,11 +121,10 @@ def texture(name: str, source: str) -> dict[str, Any]:
             "--overwrite",
         ]
         environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": os.path.join(folder, "cache")}
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         times = []
         for _ in range(2 if cache == "warm" else 1):
             start = time.perf_counter()
-            subprocess.run(command, env=environment, check=True, **quiet)
+            subprocess.run(command, env=environment, check=True, capture_output=True)
             times.append(time.perf_counter() - start)
     # In a warm row, compile_s is what the first run takes longer; a cold row has the sum.
     children_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000

@@ -23,12 +23,12 @@ _NOT_KEPT_LINE = (
 
 def enable() -> None:
     """Keeps compiled programs in JAX_COMPILATION_CACHE_DIR, or else in the user's cache folder."""
-    if not jax.config.jax_compilation_cache_dir:
+    if not _folder():
         home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
         jax.config.update("jax_compilation_cache_dir", os.path.join(home, "audio_texture", "jax"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    folder = jax.config.jax_compilation_cache_dir
+    folder = _folder()
     # Buckets and the like are left to JAX.
     if "://" in folder:
         return
@@ -52,10 +52,10 @@ def show_warnings() -> None:
             say_once(f"warning: {text}")
         elif damaged:
             remove_programs(damaged[1])
-            folder = jax.config.jax_compilation_cache_dir
+            folder = _folder()
             say_once(f"warning: a damaged program in {folder!r} is compiled anew and replaced.")
         elif _NOT_WRITTEN.match(text):
-            say_once(_NOT_KEPT_LINE.format(jax.config.jax_compilation_cache_dir))
+            say_once(_NOT_KEPT_LINE.format(_folder()))
         else:
             before(message, category, filename, lineno, file, line)
 
@@ -67,11 +67,16 @@ def show_warnings() -> None:
     )
 
 
+def _folder() -> str:
+    # JAX adds the attributes of its configuration at run time.
+    return jax.config.jax_compilation_cache_dir or ""  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def remove_programs(name: str) -> None:
     """Removes all kept programs of a name: JAX does not say which of them is damaged, and never
     replaces one.
     """
-    folder = glob.escape(jax.config.jax_compilation_cache_dir)
+    folder = glob.escape(_folder())
     for path in glob.glob(os.path.join(folder, f"{glob.escape(name)}-*")):
         with contextlib.suppress(OSError):
             os.remove(path)

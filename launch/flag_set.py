@@ -19,13 +19,29 @@ class FlagSet:
         """A flag --NAME or --noNAME."""
         flags.DEFINE_bool(name, default, text, flag_values=self._flags)
 
-    def define_integer(self, name: str, default: int | None, text: str, **bounds: int) -> None:
-        """A whole number. bounds: `lower_bound` and `upper_bound`."""
-        flags.DEFINE_integer(name, default, text, flag_values=self._flags, **bounds)
+    def define_integer(
+        self,
+        name: str,
+        default: int | None,
+        text: str,
+        *,
+        lower_bound: int | None = None,
+        upper_bound: int | None = None,
+    ) -> None:
+        """A whole number within bounds."""
+        flags.DEFINE_integer(name, default, text, lower_bound, upper_bound, flag_values=self._flags)
 
-    def define_float(self, name: str, default: float | None, text: str, **bounds: float) -> None:
-        """A number. bounds: `lower_bound` and `upper_bound`."""
-        flags.DEFINE_float(name, default, text, flag_values=self._flags, **bounds)
+    def define_float(
+        self,
+        name: str,
+        default: float | None,
+        text: str,
+        *,
+        lower_bound: float | None = None,
+        upper_bound: float | None = None,
+    ) -> None:
+        """A number within bounds."""
+        flags.DEFINE_float(name, default, text, lower_bound, upper_bound, flag_values=self._flags)
 
     def define_string(self, name: str, default: str | None, text: str) -> None:
         """A text."""

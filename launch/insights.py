@@ -51,8 +51,8 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.define_path(
         "vgg19",
         None,
-        "File of ImageNet weights of VGG-19 (.pth, .safetensors, .npz, .h5) for the figure weights; "
-        "left out there if not given.",
+        "File of ImageNet weights of VGG-19 (.pth, .safetensors, .npz, .h5) for the figure "
+        "weights; left out there if not given.",
     )
     flag_set.define_path("output_dir", "output/insights", "Folder for the results.")
     flag_set.define_boolean(

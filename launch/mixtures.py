@@ -73,8 +73,10 @@ def _bands(
 
 
 def _weights(texts: Sequence[str] | None, inputs: int) -> list[float]:
+    if not texts:
+        return [1.0] * inputs
     try:
-        weights = [float(text) for text in texts] if texts else [1.0] * inputs
+        weights = [float(text) for text in texts]
     except ValueError as error:
         raise ValueError(f"{','.join(texts)!r} must be numbers separated by commas.") from error
     if len(weights) != inputs:
@@ -82,7 +84,7 @@ def _weights(texts: Sequence[str] | None, inputs: int) -> list[float]:
             f"{len(weights)} weights were given for {inputs} inputs; each input needs one."
         )
     if not all(0 <= weight < float("inf") for weight in weights) or not sum(weights):
-        raise ValueError(f"{','.join(texts or ())!r} must not be negative, nor all zero.")
+        raise ValueError(f"{','.join(texts)!r} must not be negative, nor all zero.")
     return weights
 
 

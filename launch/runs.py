@@ -160,7 +160,7 @@ def make_sounds(
     # Matplotlib, which the report needs, takes a second to import, and compilation leaves Python
     # idle.
     threading.Thread(target=importlib.import_module, args=("audio_texture.report",)).start()
-    paths, reason = [], None
+    paths, reason = [], ""
     for sample, job in enumerate(jobs):
         if sample in finished:
             paths.append(output.path(job.name))

@@ -18,84 +18,106 @@ import signal
 import sys
 
 from absl import flags
+from helpers import program
 
-program = sys.argv[1]
-sys.argv = [f"launch.{program}", *sys.argv[2:]]
-# An interrupt within a call of these is one at a moment that users' interrupts fall into.
-CALLS = {"texture": "launch.cli.ProgressBar.show", "transfer": "launch.cli.ProgressBar.show", "train": "launch.train._write_rows",
-         "stream": "audio_texture.streaming.step", "sweep": "audio_texture.synthesis.run_batch"}  # fmt: skip
-main = importlib.import_module(f"launch.{program}").main
-cli = importlib.import_module("launch.cli")
+from launch import cli
+
+# Functions that the program calls once a chunk, epoch, block or batch.
+CALLS = {
+    "texture": "launch.progress.ProgressBar.show",
+    "transfer": "launch.progress.ProgressBar.show",
+    "train": "launch.train_run.TrainingRun.write_rows",
+    "stream": "audio_texture.streaming.step",
+    "sweep": "audio_texture.synthesis.run_batch",
+}
 
 
-def call(arguments: list[str], at: int, removed: str = "") -> tuple[int, list[str]]:
-    for name in flags.FLAGS:
-        flags.FLAGS[name].unparse()
-    flags.FLAGS.unparse_flags()
-    if program == "stream":
-        flags.FLAGS.set_default("recipe", "texture-fast")
-    sys.argv[1:] = arguments
-    owner, name, original, count = None, "", None, 0
-    if at:
-        place, _, name = CALLS[program].rpartition(".")
-        parts = place.split(".")
-        owner = importlib.import_module(".".join(parts[:2]))
-        for part in parts[2:]:
-            owner = getattr(owner, part)
-        original = getattr(owner, name)
+@contextlib.contextmanager
+def disturbed(name: str, at: int, removed: str):
+    """Disturbs the program at its nth call: removes a folder, or presses Ctrl-C."""
+    place, _, function = CALLS[name].rpartition(".")
+    parts = place.split(".")
+    owner = importlib.import_module(".".join(parts[:2]))
+    for part in parts[2:]:
+        owner = getattr(owner, part)
+    original, calls = getattr(owner, function), []
 
-        def pressing(*given, **named):
-            nonlocal count
-            count += 1
-            if count == at and removed:
-                shutil.rmtree(removed)
-            elif count == at:
-                # Where interrupts are noted, as around a block of a stream, none is raised.
-                if name in ("show", "step"):
-                    os.kill(os.getpid(), signal.SIGINT)
-                else:
-                    raise KeyboardInterrupt
-            return original(*given, **named)
+    def disturbing(*arguments, **named):
+        calls.append(1)
+        if len(calls) == at and removed:
+            shutil.rmtree(removed)
+        elif len(calls) == at:
+            # Where the program notes a signal, as around a block of a stream, it raises nothing.
+            if function in ("show", "step"):
+                os.kill(os.getpid(), signal.SIGINT)
+            else:
+                raise KeyboardInterrupt
+        return original(*arguments, **named)
 
-        setattr(owner, name, pressing)
-    errors, status = io.StringIO(), None
+    setattr(owner, function, disturbing)
     try:
-        with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
-            try:
-                cli.run(main)
-            except SystemExit as end:
-                status = int(end.code or 0)
-            except BaseException as error:
-                status, text = -1, f"{type(error).__name__}: {error}"
-                errors.write(text)
+        yield
     finally:
-        if at:
-            setattr(owner, name, original)
+        setattr(owner, function, original)
+
+
+def call(name: str, arguments: list[str], at: int, removed: str = "") -> tuple[int, list[str]]:
+    """The exit status of a run and its lines on standard error; status -1 for an exception."""
+    errors = io.StringIO()
+    with (
+        disturbed(name, at, removed) if at else contextlib.nullcontext(),
+        contextlib.redirect_stderr(errors),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        try:
+            status = run(name, arguments)
+        except BaseException as error:
+            status = -1
+            errors.write(f"{type(error).__name__}: {error}")
     return status, errors.getvalue().splitlines()
 
 
-if __name__ == "__main__":
-    # Pages take most of the time, and are tried elsewhere.
-    report = importlib.import_module("audio_texture.report")
-    report.texture_page = report.transfer_page = report.training_page = report.page = (
-        lambda *_, **__: "page"
-    )
-    report.spectrogram_figure = report.image = report.players = lambda *_, **__: ""
-    if program == "insights":
-        # Figures that take no time: what is tried is how they are kept.
-        import matplotlib.pyplot as plt
+def run(name: str, arguments: list[str]) -> int:
+    """Runs a program in this process; its exit status."""
+    module = program(name)
+    if hasattr(module, "define_flags"):
+        return cli.call(module, arguments)
+    for flag in flags.FLAGS:
+        flags.FLAGS[flag].unparse()
+    flags.FLAGS.unparse_flags()
+    sys.argv[1:] = arguments
+    try:
+        cli.run_main(module.main)
+    except SystemExit as end:
+        return int(end.code or 0)
 
-        insights = importlib.import_module("audio_texture.insights")
-        verdict = insights.Verdict("supports", "It does.", {})
-        quick = {
-            "measure": lambda settings: {"rows": []},
-            "judge": lambda numbers: verdict,
-            "draw": lambda numbers: plt.figure(figsize=(1, 1)),
-        }
-        described = dict.fromkeys(("claim", "source", "method", "rule"), "text")
-        insights.Experiment.described = lambda self: described
-        insights.FIGURES.update(
-            {name: figure._replace(**quick) for name, figure in insights.FIGURES.items()}
-        )
+
+def leave_out_pages(name: str) -> None:
+    """Replaces pages, which take most of the time, and the figures of launch.insights."""
+    report = importlib.import_module("audio_texture.report")
+    for page in ("texture_page", "transfer_page", "training_page", "page"):
+        setattr(report, page, lambda *_, **__: "page")
+    for part in ("spectrogram_figure", "image", "players"):
+        setattr(report, part, lambda *_, **__: "")
+    if name != "insights":
+        return
+    import matplotlib.pyplot as plt
+
+    insights = importlib.import_module("audio_texture.insights")
+    verdict = insights.Verdict("supports", "It does.", {})
+    quick = {
+        "measure": lambda settings: {"rows": []},
+        "judge": lambda numbers: verdict,
+        "draw": lambda numbers: plt.figure(figsize=(1, 1)),
+    }
+    description = dict.fromkeys(("claim", "source", "method", "rule"), "text")
+    insights.Experiment.describe = lambda self: description
+    insights.load_experiment = lambda name: insights.Experiment(insights.CLAIMS[name], **quick)
+
+
+if __name__ == "__main__":
+    name = sys.argv[1]
+    sys.argv = [f"launch.{name}"]
+    leave_out_pages(name)
     for line in sys.stdin:
-        print(json.dumps(call(*json.loads(line))), flush=True)
+        print(json.dumps(call(name, *json.loads(line))), flush=True)

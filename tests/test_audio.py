@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 import soundfile
-from conftest import noise
+from helpers import noise
 
 from audio_texture import audio
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import crackle, noise
+from helpers import crackle, noise
 
 from audio_texture import optimize, recipes, synthesis
 from audio_texture.recipes import View

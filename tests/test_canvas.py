@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.signal
-from conftest import correlated, correlation_of, highest_correlation, noise, relative_error
+from helpers import correlated, correlation_of, highest_correlation, noise, relative_error
 
 from audio_texture import canvas
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 import pytest
-from conftest import crackle, noise
+from helpers import crackle, noise
 
 from audio_texture import choices, recipes, streaming, synthesis
 from audio_texture.recipes import Tap, View

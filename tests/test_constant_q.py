@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.signal
-from conftest import crackle, noise, relative_error
+from helpers import crackle, noise, relative_error
 
 from audio_texture import constant_q, phase
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import ROOT, crackle
+from helpers import ROOT, crackle
 
 SMALL = ["--recipe=texture-fast", "--views=mel8@32/16:2", "--evaluations=50"]
 TRAIN = [

@@ -1,21 +1,17 @@
 """The environment changes no samples, and what it asks for and is not there is said in a line."""
 
 import dataclasses
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 import soundfile
-from conftest import crackle, launched
+from helpers import crackle, launched, run_process
 
 from audio_texture import recipes, synthesis
 
-ROOT = Path(__file__).resolve().parent.parent
 SMALL = ("--recipe=texture-fast", "--views=bins@32/16:1", "--evaluations=2", "--seconds=0.3")
 
 
@@ -24,21 +20,6 @@ def folder(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("environment")
     soundfile.write(path / "mono.wav", crackle(8000).T, 8000)
     return path
-
-
-def run(
-    *arguments: str, program: str = "texture", **environment: str
-) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", f"launch.{program}", *arguments]
-    return subprocess.run(
-        command,
-        cwd=ROOT,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
 
 
 @pytest.mark.slow
@@ -63,13 +44,13 @@ def test_the_environment_changes_no_samples(folder):
         "MPLBACKEND": "nonsense",
         "JAX_NUMPY_RANK_PROMOTION": "raise",
     }
-    done = run(sound, *SMALL, f"--output_dir={folder}/é", **settings, **others)
+    done = run_process("texture", sound, *SMALL, f"--output_dir={folder}/é", **settings, **others)
     assert done.returncode == 0, done.stderr
-    found, expected = ((folder / name / "texture.wav").read_bytes() for name in ("é", "straight"))
-    assert found == expected
+    other, expected = ((folder / name / "texture.wav").read_bytes() for name in ("é", "straight"))
+    assert other == expected
     assert (
         all(name in done.stderr.splitlines()[0] for name in settings)
-        and "left aside" in done.stderr.splitlines()[0]
+        and "ignored" in done.stderr.splitlines()[0]
     )
 
 
@@ -90,7 +71,7 @@ def test_the_environment_changes_no_samples(folder):
 )
 def test_an_environment_that_cannot_be(tmp_path, name, value, said):
     """A backend that is missing ended in a traceback, an unknown flag of XLA in an abort."""
-    done = run(f"--output_dir={tmp_path}/out", **{name: value})
+    done = run_process("texture", f"--output_dir={tmp_path}/out", **{name: value})
     assert (
         done.returncode == 2 and len(done.stderr.splitlines()) == 1 and re.search(said, done.stderr)
     ), done.stderr
@@ -98,7 +79,8 @@ def test_an_environment_that_cannot_be(tmp_path, name, value, said):
 
 
 def test_flags_of_xla_that_it_knows(tmp_path):
-    done = run("--recipe=help", XLA_FLAGS="--xla_force_host_platform_device_count=2")
+    flags = "--xla_force_host_platform_device_count=2"
+    done = run_process("texture", "--recipe=help", XLA_FLAGS=flags)
     assert done.returncode == 0 and done.stderr == ""
 
 
@@ -119,6 +101,6 @@ def test_from_python_in_double_precision(name):
 
     expected = made()
     with jax.enable_x64(True):
-        found = made()
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, expected)
+        wave = made()
+    assert wave.dtype == np.float32
+    np.testing.assert_array_equal(wave, expected)

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import launched
+from helpers import launched
 
 from audio_texture import audio, quality
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.integrate
-from conftest import relative_error
+from helpers import relative_error
 from jax.test_util import check_grads
 
 from audio_texture import infinite_width, networks, objective

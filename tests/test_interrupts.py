@@ -6,15 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import soundfile
-from conftest import crackle
+from helpers import ROOT, command, crackle
 
 from audio_texture import audio
 
-ROOT = Path(__file__).resolve().parent.parent
 SMALL = ("--recipe=texture-fast", "--views=bins@32/16:1", "--evaluations=2000", "--seconds=0.3")
 
 
@@ -27,7 +25,7 @@ def sound(tmp_path_factory) -> str:
 
 def start(program: str, *arguments: object) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-m", f"launch.{program}", *map(str, arguments)],
+        command(program, *arguments),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -117,7 +115,7 @@ def test_other_programs(tmp_path, program, arguments, at):
 def test_who_imports_the_programs_keeps_their_signals():
     """The library's and the tests' own handling of Ctrl-C is theirs."""
     code = """
-import signal, launch, launch.cli
+import signal, launch.cli, launch.texture, launch.stream.program, launch.sweep.program
 print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
 print(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL)
 """

@@ -1,28 +1,20 @@
 """launch.benchmark as a user runs it."""
 
 import json
-import os
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parent.parent
-# These programs run for longer than they are compiled.
-OPTIMISED = {**os.environ, "JAX_DISABLE_MOST_OPTIMIZATIONS": "0"}
+from helpers import launched, run_process
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "launch.benchmark", *arguments]
-    return subprocess.run(
-        command, cwd=ROOT, env=OPTIMISED, capture_output=True, text=True, timeout=600, check=False
-    )
+    # These programs run for longer than they are compiled.
+    return run_process("benchmark", *arguments, timeout=600, JAX_DISABLE_MOST_OPTIMIZATIONS="0")
 
 
 @pytest.mark.long
 def test_rows(tmp_path):
-    """The machine-readable form that other tools rely on, and figures that make sense; times themselves are not judged."""
+    """The form that other tools read, and plausible figures; the times themselves are not judged."""
     done = run("--cases=phase", f"--output_dir={tmp_path}")
     assert done.returncode == 0, done.stderr
     rows = {row["name"]: row for row in json.loads((tmp_path / "benchmark.json").read_text())}
@@ -51,7 +43,7 @@ def test_rows(tmp_path):
 
 
 def test_bad_input(tmp_path):
-    """Found before minutes of measuring."""
+    """It ends the program before minutes of measuring."""
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "benchmark.json").write_text("mine")
     own = [f"--output_dir={tmp_path}/own", "--overwrite"]
@@ -60,7 +52,7 @@ def test_bad_input(tmp_path):
         (["--input=no.wav"], "--input"),
         (own, "holds 'benchmark.json'"),
     ):
-        done = run(f"--output_dir={tmp_path}/out", *flags)
+        done = launched("benchmark", f"--output_dir={tmp_path}/out", *flags)
         assert (
             done.returncode == 2 and said in done.stderr and len(done.stderr.splitlines()) == 1
         ), done.stderr

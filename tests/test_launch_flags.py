@@ -13,13 +13,13 @@ from pathlib import Path
 import jax
 import pytest
 import soundfile
-from conftest import complaints, crackle, launched
+from helpers import ROOT, complaints, crackle, launched, run_process
 
-from audio_texture import paths, recipes, synthesis
-from launch import given, insights
+from audio_texture import insights, paths, recipes, synthesis
+from launch import insights_steps
+from launch.flags import recipe_flags
 from launch.paths import expanded
 
-ROOT = Path(__file__).resolve().parent.parent
 SMALL = ("--recipe=texture-fast", "--views=bins@32/16:1", "--evaluations=2", "--seconds=0.3")
 
 
@@ -212,25 +212,24 @@ def test_other_programs_refuse_what_does_nothing(tmp_path):
 
 
 def test_figures_without_recordings_are_known():
-    """The list of them stands in launch.insights, which imports no experiment: it must be what the
-    experiments say."""
+    """launch.insights_steps lists the experiments whose modules read no recordings."""
     sources = {
         path.stem.replace("_", "-"): path.read_text()
         for path in (ROOT / "audio_texture/insights").glob("*.py")
     }
     without = {
         name
-        for name in insights.NAMES
-        if not re.search(r"recorded\(settings|settings\.recordings", sources[name])
+        for name in insights.CLAIMS
+        if not re.search(r"read_recordings\(settings|settings\.recordings", sources[name])
     }
-    assert without == set(insights.PROCEDURAL)
+    assert without == set(insights_steps.PROCEDURAL)
 
 
 def test_every_flag_of_a_recipe_is_judged():
     """Catches a field that is new, and of which no one said when it does nothing."""
     from audio_texture import choices
 
-    assert set(choices.RULES) - {"seed"} == set(given.RECIPE_FLAGS) - {"recipe"}
+    assert set(choices.RULES) - {"seed"} == set(recipe_flags()) - {"recipe"}
 
 
 def test_a_misspelt_distance_is_refused(folder):
@@ -260,22 +259,12 @@ def test_home_is_expanded(folder, tmp_path):
     Inputs, outputs and bands; run in a process whose home is elsewhere.
     """
     (tmp_path / "mono.wav").write_bytes((folder / "mono.wav").read_bytes())
-    command = [
-        sys.executable,
-        "-m",
-        "launch.texture",
+    done = run_process(
+        "texture",
         "--bands=low:~/mono.wav,high:sound:rain",
         "--output_dir=~/made",
         *SMALL,
-    ]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=os.environ | {"HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
+        HOME=str(tmp_path),
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "made/texture.wav").exists() and not (ROOT / "~").exists()

@@ -1,4 +1,4 @@
-"""What the programs say of the files they read, and what they do with damaged compiled programs."""
+"""What the programs say about the files they read, and damaged compiled programs."""
 
 import os
 import subprocess
@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import crackle, launched, noise
+from helpers import ROOT, crackle, launched, noise
 
 from audio_texture import audio
-from launch import cli
+from launch import inputs
 
-ROOT = Path(__file__).resolve().parent.parent
 SMALL = ("--recipe=texture-fast", "--views=bins@32/16:1,2", "--evaluations=5", "--seconds=0.3")
 TRANSFER = ("--views=bins@32/16:1,2", "--auditory_weight=0", "--rhythm_weight=0", "--evaluations=2")
 
@@ -51,11 +50,13 @@ def recording(samples, length, rate=8000, channels=1):
         ),
         (
             (recording(40000, 40000), 3360),
-            "5.0 s at 8000 Hz, 1 channel; 0.42 s of 5.0 s used: silence at its ends is left out (4.58 s)",
+            "5.0 s at 8000 Hz, 1 channel; 0.42 s of 5.0 s used: silence at its ends is left out "
+            "(4.58 s)",
         ),
         (
             (recording(80000, 160000), 40000),
-            "20.0 s at 8000 Hz, 1 channel; 5.0 s of 10.0 s used: silence at its ends is left out (5.0 s); 10.0 s were read from 0 s on (--input_seconds)",
+            "20.0 s at 8000 Hz, 1 channel; 5.0 s of 10.0 s used: silence at its ends is left out "
+            "(5.0 s); 10.0 s were read from 0 s on (--input_seconds)",
         ),
         (
             (recording(4000, 8000), 4000, 0.5, 0.5),
@@ -63,18 +64,20 @@ def recording(samples, length, rate=8000, channels=1):
         ),
         (
             (recording(8000, 104000), 8000, 0.0, 12.0),
-            "13.0 s at 8000 Hz, 1 channel; the sound begins at 12.00 s, silence before that is left out (--input_start); 1.0 s used from 12 s on (--input_start)",
+            "13.0 s at 8000 Hz, 1 channel; the sound begins at 12.00 s, silence before that is left "
+            "out (--input_start); 1.0 s used from 12 s on (--input_start)",
         ),
         (
             (recording(4_800_000, 7_200_000), 4_800_000),
-            "900.0 s at 8000 Hz, 1 channel; 600.0 s used from 0 s on (--input_seconds; 600 s is the longest that can be made)",
+            "900.0 s at 8000 Hz, 1 channel; 600.0 s used from 0 s on (--input_seconds; 600 s is the "
+            "longest that can be made)",
         ),
     ],
 )
 def test_a_line_on_what_is_used(parts, expected):
     read, used, start, begin = (*parts, 0.0, 0.0)[:4] if len(parts) == 2 else parts
     assert (
-        cli.describe_use("a.wav", read, used, flag="input", start=start, begin=begin)
+        inputs.describe_use("a.wav", read, used, flag="input", start=start, begin=begin)
         == f"a.wav: {expected}"
     )
 
@@ -87,10 +90,8 @@ def test_texture_says_what_it_uses(folder, tmp_path):
     done = launched("texture", *inputs, *SMALL, f"--output_dir={tmp_path}/out")
     assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()
-    assert (
-        f"{folder}/long.wav: 12.0 s at 8000 Hz, 2 channels; 10.0 s used from 0 s on (--input_seconds)"
-        in lines
-    )
+    used = "12.0 s at 8000 Hz, 2 channels; 10.0 s used from 0 s on (--input_seconds)"
+    assert f"{folder}/long.wav: {used}" in lines
     assert f"{folder}/short.wav: 1.0 s at 8000 Hz, 1 channel; all of it is used" in lines
     assert any(
         line.startswith(
@@ -119,7 +120,7 @@ def test_bad_input_after_a_warning_is_one_line(folder, tmp_path):
     ), done.stderr
 
 
-def test_a_transfer_has_the_whole_contents_length(folder, tmp_path):
+def test_a_transfer_is_as_long_as_its_content(folder, tmp_path):
     """Catches ten seconds of a content of twelve."""
     done = launched(
         "transfer",
@@ -135,6 +136,7 @@ def test_a_transfer_has_the_whole_contents_length(folder, tmp_path):
 
 
 def test_a_sweep_says_it_once(folder, tmp_path):
+    """Catches a line a run on the same file."""
     done = launched(
         "sweep",
         f"--input={folder}/long.wav",
@@ -149,15 +151,15 @@ def test_a_sweep_says_it_once(folder, tmp_path):
     )
 
 
-# Compiles, damages what was kept as told, and compiles again: what is said, and whether the kept
-# program is whole in the end.
+# Compiles, damages the kept program, and compiles again: the lines, and whether the kept program is
+# whole in the end.
 COMPILED = """
 import glob, os, sys
 import jax, jax.numpy as jnp
-from launch import cli
+from launch import compilation_cache
 how = sys.argv[1]
-cli.show_warnings()
-cli.keep_compiled_programs()
+compilation_cache.show_warnings()
+compilation_cache.enable()
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 folder = jax.config.jax_compilation_cache_dir
 compiled = lambda: jax.block_until_ready(jax.jit(lambda x: jnp.sin(x) @ x)(jnp.ones((3, 3))))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import complaints, crackle
+from helpers import complaints, crackle
 
 from audio_texture import audio
 

@@ -1,21 +1,28 @@
-"""launch.sweep as a user runs it: plans, batches, folders that are whole, shares, and what goes wrong."""
+"""launch.sweep as a user runs it: plans, batches, whole folders, shares, and bad input."""
 
 import csv
 import json
-import os
 import re
 import signal
 import socket
 import subprocess
-import sys
+import time
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 import soundfile
-from conftest import complaints, crackle, launched
+from helpers import ROOT, command, complaints, crackle, launched, run_process
 
-ROOT = Path(__file__).resolve().parent.parent
+from audio_texture import synthesis
+from launch import messages
+from launch.flag_set import FlagSet
+from launch.sweep import plan, program
+from launch.sweep import run as sweep_run
+from launch.sweep.shares import Share, own_share
+from launch.sweep.sweep_flags import Sweep
+
 # Small enough that a sweep is mostly start-up.
 SMALL = (
     "--recipe=texture-fast",
@@ -28,25 +35,8 @@ TWO_BY_TWO = ("--sweep=seed=0,7", "--sweep=sharpness=2,8")
 FILES = {"texture.wav", "config.json", "metrics.jsonl", "spectrogram.png", "run.json", "files.json"}
 
 
-def command(*arguments) -> list[str]:
-    return [sys.executable, "-m", "launch.sweep", *map(str, arguments)]
-
-
-def run(*arguments, **environment) -> subprocess.CompletedProcess:
-    # Which flags there are depends on the program that is swept, and that on the arguments at the import.
-    if not environment and not any(
-        str(argument).startswith("--program=") for argument in arguments
-    ):
-        return launched("sweep", *arguments)
-    return subprocess.run(
-        command(*arguments),
-        cwd=ROOT,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+def run(*arguments) -> subprocess.CompletedProcess:
+    return launched("sweep", *arguments)
 
 
 def rows_of(folder: Path) -> list[dict[str, str]]:
@@ -67,7 +57,7 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def swept(folder) -> Path:
-    """Two seeds by two values of a number, which enters the program as data."""
+    """Two seeds by two values of a choice that enters the compiled program as a number."""
     done = run(f"--input={folder}/crackle.wav", f"--output_dir={folder}/first", *TWO_BY_TWO, *SMALL)
     assert done.returncode == 0, done.stderr
     assert "4 runs over 2 of seed, 2 of sharpness (grid); programs to compile: 1" in done.stderr
@@ -84,9 +74,9 @@ def test_files_of_a_sweep(swept):
         "sweep.json",
         "files.json",
     }
-    assert all({path.name for path in one.iterdir()} == FILES for one in runs)
+    assert all({path.name for path in folder.iterdir()} == FILES for folder in runs)
     rows = rows_of(swept)
-    assert [row["run"] for row in rows] == [one.name for one in runs]
+    assert [row["run"] for row in rows] == [folder.name for folder in runs]
     assert [(row["seed"], row["sharpness"]) for row in rows] == [
         ("0", "2"),
         ("0", "8"),
@@ -95,29 +85,32 @@ def test_files_of_a_sweep(swept):
     ]
     assert len({row["loss"] for row in rows}) == 4 and all(float(row["loss"]) < 0.5 for row in rows)
     page = (swept / "sweep.html").read_text()
-    assert "http" not in page.replace("http://www.w3.org/2000/svg", "") and all(
-        one.name in page for one in runs
-    )
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+    assert all(folder.name in page for folder in runs)
 
 
 def test_a_run_is_what_launch_texture_makes(swept, folder):
-    """To the byte, from the run's config.json: catches numbers of one run that another's program was compiled with."""
-    one = sorted(path for path in swept.iterdir() if path.is_dir())[-1]
+    """To the byte, from the run's config.json: catches a run made with the numbers of the run that
+    its program was compiled for.
+    """
+    last = sorted(path for path in swept.iterdir() if path.is_dir())[-1]
     again = folder / "again"
-    assert (
-        launched("texture", f"--config={one}/config.json", f"--output_dir={again}").returncode == 0
-    )
+    done = launched("texture", f"--config={last}/config.json", f"--output_dir={again}")
+    assert done.returncode == 0, done.stderr
     for name in ("texture.wav", "config.json"):
-        assert (again / name).read_bytes() == (one / name).read_bytes()
-    assert json.loads((one / "config.json").read_text())["recipe"]["sharpness"] == 8
+        assert (again / name).read_bytes() == (last / name).read_bytes()
+    assert json.loads((last / "config.json").read_text())["recipe"]["sharpness"] == 8
 
 
 @pytest.mark.long
-def test_four_devices_are_as_one(swept, folder):
-    """shard_map over four simulated devices, three runs on them and one place filled up; rounding alone may differ."""
+def test_four_devices_make_the_runs_of_one(swept, folder):
+    """shard_map over four simulated devices, three runs on them and one place filled up: only
+    rounding may differ.
+    """
     name = sorted(path.name for path in swept.iterdir() if path.is_dir())[0]
     run_again = json.loads((swept / name / "run.json").read_text())
-    done = run(
+    done = run_process(
+        "sweep",
         f"--input={folder}/crackle.wav",
         f"--output_dir={folder}/four",
         "--sweep=seed=0,7,3",
@@ -126,17 +119,19 @@ def test_four_devices_are_as_one(swept, folder):
         XLA_FLAGS="--xla_force_host_platform_device_count=4",
     )
     assert done.returncode == 0, done.stderr
-    found = {row["seed"]: float(row["loss"]) for row in rows_of(folder / "four")}
-    assert found["0"] == pytest.approx(run_again["loss"], abs=1e-3)
+    losses = {row["seed"]: float(row["loss"]) for row in rows_of(folder / "four")}
+    assert losses["0"] == pytest.approx(run_again["loss"], abs=1e-3)
     expected = {
         row["seed"]: float(row["loss"]) for row in rows_of(swept) if row["sharpness"] == "2"
     }
-    assert found["7"] == pytest.approx(expected["7"], abs=1e-3) and set(found) == {"0", "7", "3"}
+    assert losses["7"] == pytest.approx(expected["7"], abs=1e-3) and set(losses) == {"0", "7", "3"}
 
 
 @pytest.mark.slow
 def test_transfers_are_swept(folder):
-    """Balances share one program; what is kept of the content is in the table, and a run is what launch.transfer makes of its config.json."""
+    """Style weights share one program, measures of the content are in the table, and a run is what
+    launch.transfer makes from its config.json.
+    """
     small = (
         "--recipe=transfer",
         "--views=mel8@32/8:2",
@@ -158,16 +153,17 @@ def test_transfers_are_swept(folder):
     assert [row["style_weight"] for row in rows] == ["0.3", "3"] and all(
         -1 <= float(row["onsets_kept"]) <= 1 for row in rows
     )
-    one, again = folder / "transfers" / rows[-1]["run"], folder / "transfer-again"
-    assert (
-        launched("transfer", f"--config={one}/config.json", f"--output_dir={again}").returncode == 0
-    )
-    assert (again / "transfer.wav").read_bytes() == (one / "transfer.wav").read_bytes()
+    last, again = folder / "transfers" / rows[-1]["run"], folder / "transfer-again"
+    done = launched("transfer", f"--config={last}/config.json", f"--output_dir={again}")
+    assert done.returncode == 0, done.stderr
+    assert (again / "transfer.wav").read_bytes() == (last / "transfer.wav").read_bytes()
 
 
 @pytest.mark.long
 def test_two_processes_share_the_runs(swept, folder):
-    """On the loopback: each makes half, the first one's table has all, and they are the very runs of one process."""
+    """On the loopback: each makes half, the first writes the table of all, and the runs are those
+    of one process.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -182,7 +178,7 @@ def test_two_processes_share_the_runs(swept, folder):
     )
     processes = [
         subprocess.Popen(
-            command(*shared, f"--process={i}"), cwd=ROOT, stderr=subprocess.PIPE, text=True
+            command("sweep", *shared, f"--process={i}"), cwd=ROOT, stderr=subprocess.PIPE, text=True
         )
         for i in range(2)
     ]
@@ -194,10 +190,14 @@ def test_two_processes_share_the_runs(swept, folder):
 
 @pytest.mark.slow
 def test_killed_and_resumed(folder):
-    """SIGKILL after the second run; then a share that knows nothing of others; then the rest. What was done stays as it was."""
+    """SIGKILL after the second run; then a share that knows nothing of others; then the rest.
+    Finished runs stay unchanged.
+    """
     out = folder / "killed"
     flags = (f"--input={folder}/crackle.wav", f"--output_dir={out}", "--sweep=seed=0:7", *SMALL)
-    process = subprocess.Popen(command(*flags), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command("sweep", *flags), cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
     for line in process.stderr:
         if line.startswith("2/8"):
             process.send_signal(signal.SIGKILL)
@@ -225,7 +225,9 @@ def test_killed_and_resumed(folder):
 
 @pytest.mark.slow
 def test_failing_runs_stop_no_other(folder):
-    """One file of three is none: it is recorded with its message, the others are made and judged, and the status says one failed."""
+    """One file of three is no sound: its message is recorded, the others are made and judged, and
+    the status says that one failed.
+    """
     sounds = folder / "sounds"
     sounds.mkdir()
     for seed in (1, 2):
@@ -293,75 +295,28 @@ BAD = {
     "program": (["--program=stream"], "program"),
 }
 
-# What can be looked at without a process of its own.
-SCRIPT = """
-import json, time
-from launch import cli, sweep, texture
 
-import jax
-from absl import flags
-from audio_texture import synthesis
-
-def planned(*arguments):
-    flags.FLAGS.unparse_flags()
-    for name in ("sweep", "shard"):
-        flags.FLAGS[name].unparse()
-    flags.FLAGS(["launch.sweep", *arguments])
-    found = sweep.parameters(texture)
-    runs = sweep.plan(found, texture)
-    return found, runs, *sweep.grouped(runs, texture)
-
-planned("--seconds=0.3", "--sweep=seed=0:1")
-began = time.perf_counter()
-found, runs, groups, failures = planned("--sweep=seed=0:99", "--sweep=sharpness=1:16:10:log")
-seconds = time.perf_counter() - began
-thousand = {"runs": len(runs), "programs": len(groups), "seconds": seconds, "names": len({run.name for run in runs}), "sharpness": found["sharpness"]}
-found, runs, groups, failures = planned("--sweep=views=bins@32/8:1,3;mel24@32/8:2,8", "--sweep=seed=1,2", "--sweep=evaluations=5,6", "--sweep=auditory_weight=0,0.1,0.2")
-several = {"runs": len(runs), "groups": sorted(map(len, groups.values())), "shares": [[len(part) for part in sweep.own_share(groups, sweep.Share(i, 5, False))] for i in range(5)]}
-found, runs, groups, failures = planned("--sweep=seed=1,2", "--sweep=sharpness=2,4", "--sweep_mode=zip")
-zipped = [run.values for run in runs]
-
-# Memory for two runs at a time, and one that no memory is enough for.
-found, runs, groups, failures = planned("--recipe=texture-fast", "--views=mel8@32/8:2", "--evaluations=2", "--seconds=0.3", "--sweep=seed=0:6", "--batch=5")
-sizes, run_batch = [], synthesis.run_batch
-def short_of_memory(problems, recipes, keys, **options):
-    sizes.append(len(problems))
-    if len(problems) > 2 or jax.random.key_data(keys)[-1, -1] == 6 :
-        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 1 bytes.")
-    return run_batch(problems, recipes, keys, **options)
-synthesis.run_batch = short_of_memory
-(group,), made, lost = groups.values(), [], []
-complete = sweep.make(group, texture, None, lambda run, texture, seconds: made.append(run.values["seed"]), lambda run, message: lost.append((run.values["seed"], message)))
-print(json.dumps({"thousand": thousand, "several": several, "zipped": zipped, "memory": [complete, sizes, made, lost]}))
-"""
-
-
-@pytest.fixture(scope="module")
-def scripted() -> dict:
-    """What the script found of plans and memory."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", SCRIPT],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+def planned(*arguments: str):
+    """The axes, runs, groups and failures of a sweep with these arguments."""
+    flag_set = FlagSet()
+    program.define_flags(flag_set)
+    sweep = Sweep.from_values(*flag_set.parse(arguments))
+    axes = plan.find_axes(sweep)
+    runs = plan.plan_runs(sweep, axes)
+    return axes, runs, *plan.group_runs(runs, sweep.steps), sweep.steps
 
 
 @pytest.mark.slow
 def test_bad_input(folder, tmp_path):
-    """One line that names flag, value and rule; exit status 2; nothing written, not even the folder."""
-    # A flag must not be given that is swept.
-    short = lambda flags: (
-        [] if any("sweep=seconds" in flag for flag in flags) else ["--seconds=0.3"]
-    )
-    asked = [
-        [*short(flags), f"--output_dir={tmp_path}/{number}", *flags]
-        for number, (flags, _) in enumerate(BAD.values())
-    ]
+    """One line that names flag, value and rule; exit status 2; nothing written, not even the
+    folder.
+    """
+    asked = []
+    for number, (flags, _) in enumerate(BAD.values()):
+        # A flag must not be given that is swept.
+        swept = any("sweep=seconds" in flag for flag in flags)
+        short = [] if swept else ["--seconds=0.3"]
+        asked.append([*short, f"--output_dir={tmp_path}/{number}", *flags])
     for number, ((what, (_, said)), (status, lines)) in enumerate(
         zip(BAD.items(), complaints("sweep", asked), strict=True)
     ):
@@ -370,30 +325,65 @@ def test_bad_input(folder, tmp_path):
         assert not (tmp_path / str(number)).exists(), what
 
 
-def test_a_thousand_runs_are_planned_at_once(scripted):
-    """In under 2 s on an idle machine; catches sounds read and recipes laid out once a run. Twice that, as others may be at work."""
-    found = scripted["thousand"]
-    assert (found["runs"], found["programs"], found["names"]) == (1000, 1, 1000) and found[
-        "seconds"
-    ] < 4
+def test_a_thousand_runs_are_planned_at_once():
+    """In under 2 s on an idle machine; catches sounds read and recipes laid out once a run. Twice
+    that, as others may be at work.
+    """
+    planned("--seconds=0.3", "--sweep=seed=0:1")
+    start = time.perf_counter()
+    axes, runs, groups, _, _ = planned("--sweep=seed=0:99", "--sweep=sharpness=1:16:10:log")
+    seconds = time.perf_counter() - start
+    assert (len(runs), len(groups), len({run.name for run in runs})) == (1000, 1, 1000)
+    assert seconds < 4
     np.testing.assert_allclose(
-        np.array(found["sharpness"], float), np.geomspace(1, 16, 10), rtol=1e-5
+        np.array(axes["sharpness"], float), np.geomspace(1, 16, 10), rtol=1e-5
     )
 
 
-def test_plans_group_by_program(scripted):
-    """Views and a weight that is 0 make programs; seeds, budgets and other weights do not. Shares hold every run once."""
-    several = scripted["several"]
-    assert several["runs"] == 24 and several["groups"] == [4, 4, 8, 8]
-    assert sum(sum(share) for share in several["shares"]) == 24
-    assert all(4 <= sum(share) <= 5 for share in several["shares"])
-    assert scripted["zipped"] == [{"seed": "1", "sharpness": "2"}, {"seed": "2", "sharpness": "4"}]
+def test_plans_group_by_program():
+    """Views and a weight that is 0 make programs; seeds, budgets and other weights do not. Shares
+    hold every run once.
+    """
+    _, runs, groups, _, _ = planned(
+        "--sweep=views=bins@32/8:1,3;mel24@32/8:2,8",
+        "--sweep=seed=1,2",
+        "--sweep=evaluations=5,6",
+        "--sweep=auditory_weight=0,0.1,0.2",
+    )
+    assert len(runs) == 24 and sorted(map(len, groups.values())) == [4, 4, 8, 8]
+    shares = [own_share(groups, Share(i, 5, False)) for i in range(5)]
+    sizes = [sum(map(len, share)) for share in shares]
+    assert sum(sizes) == 24 and all(4 <= size <= 5 for size in sizes)
+    _, runs, *_ = planned("--sweep=seed=1,2", "--sweep=sharpness=2,4", "--sweep_mode=zip")
+    assert [run.values for run in runs] == [
+        {"seed": "1", "sharpness": "2"},
+        {"seed": "2", "sharpness": "4"},
+    ]
 
 
-def test_batches_shrink_until_they_fit(scripted):
-    """Catches a run that is lost when its batch is halved, and a batch of one that is tried for ever."""
-    complete, sizes, made, lost = scripted["memory"]
-    assert complete and made == [str(seed) for seed in range(6)]
+def test_batches_shrink_until_they_fit(monkeypatch):
+    """Catches a run that is lost when its batch is halved, and a batch of one that is tried for
+    ever. Memory is for two runs at a time, and no memory is enough for the last.
+    """
+    small = ("--recipe=texture-fast", "--views=mel8@32/8:2", "--evaluations=2", "--seconds=0.3")
+    *_, groups, _, steps = planned(*small, "--sweep=seed=0:6")
+    sizes, made, lost, run_batch = [], [], [], synthesis.run_batch
+
+    def short_of_memory(problems, recipes, keys, **options):
+        sizes.append(len(problems))
+        if len(problems) > 2 or jax.random.key_data(keys)[-1, -1] == 6:
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory.")
+        return run_batch(problems, recipes, keys, **options)
+
+    monkeypatch.setattr(synthesis, "run_batch", short_of_memory)
+    callbacks = sweep_run.Callbacks(
+        done=lambda run, texture, seconds: made.append(run.values["seed"]),
+        failed=lambda run, message: lost.append((run.values["seed"], message)),
+    )
+    messages.begin()
+    (group,) = groups.values()
+    assert sweep_run.make_group(group, steps, None, callbacks, batch=5)
+    assert made == [str(seed) for seed in range(6)]
     assert [seed for seed, _ in lost] == ["6"] and "RESOURCE_EXHAUSTED" in lost[0][1]
     assert sizes[0] == 4 and max(sizes[1:]) <= 4 and sizes[-1] == 1
 

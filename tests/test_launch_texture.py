@@ -1,26 +1,20 @@
-"""launch.texture as a user runs it: a subprocess, files in a folder, one line for every mistake."""
+"""launch.texture as a user runs it: files in a folder, one line for every mistake."""
 
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from conftest import complaints, interrupted, launched
+from helpers import command, complaints, interrupted, launched
 
 from audio_texture import audio, recipes
 
-ROOT = Path(__file__).resolve().parent.parent
 # Small enough that a run is mostly start-up; the default recipe compiles three times as long.
 DEFAULT = ("--views=bins@32/16:1,2", "--evaluations=30", "--seconds=0.3")
 SMALL = ("--recipe=texture-fast", *DEFAULT)
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "launch.texture", *map(str, arguments)]
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess:
@@ -28,7 +22,9 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
 
 
 def crackle(samples: int, channels: int = 1, seed: int = 0) -> np.ndarray:
-    """Decaying clicks over noise, [channels, samples]; the second channel is the first at half its level and a tenth of noise."""
+    """Decaying clicks over noise, [channels, samples]. The second channel is the first at half its
+    level, with a little noise.
+    """
     rng = np.random.default_rng(seed)
     clicks = rng.normal(size=samples) * (rng.random(samples) < 0.003)
     wave = (
@@ -55,7 +51,7 @@ def first_run(folder) -> Path:
 
 
 def test_files_of_a_run(first_run, folder):
-    """The contract: what is written, and that the sound is one: right length, rate and level, no silence, no copy."""
+    """The files, and the sound: right length, rate and level, no silence, no copy."""
     assert {path.name for path in first_run.iterdir()} == {
         "texture.wav",
         "config.json",
@@ -92,20 +88,23 @@ def test_config_makes_it_again(first_run, folder):
 
 
 def test_an_earlier_run_is_kept(first_run, folder):
-    """Without --overwrite nothing of it changes; with it, it is replaced, and files of the user's own stay."""
+    """Without --overwrite nothing of it changes; with it, the run is replaced, and the user's own
+    files stay.
+    """
     before = (first_run / "texture.wav").read_bytes()
     done = run(f"--input={folder}/mono.wav", f"--output_dir={first_run}", *DEFAULT)
     assert done.returncode == 2 and "--overwrite" in done.stderr
     assert (first_run / "texture.wav").read_bytes() == before
     kept = folder / "overwritten"
-    run(f"--input={folder}/mono.wav", f"--output_dir={kept}", "--samples=2", *SMALL)
+    few = (*DEFAULT, "--evaluations=2")
+    run(f"--input={folder}/mono.wav", f"--output_dir={kept}", "--samples=2", *few)
     (kept / "notes.txt").write_text("mine")
     done = run(
         f"--input={folder}/mono.wav",
         f"--output_dir={kept}",
         "--overwrite",
         "--output_format=flac",
-        *SMALL,
+        *few,
     )
     assert done.returncode == 0, done.stderr
     assert {path.name for path in kept.iterdir()} == {
@@ -119,7 +118,7 @@ def test_an_earlier_run_is_kept(first_run, folder):
 
 
 def test_samples_are_seeds(first_run, folder):
-    """Sample i is what seed + i makes alone: one of many can be made again by itself. And they differ."""
+    """Sample i is what seed + i makes alone, so one of many can be made again; and they differ."""
     done = run(f"--input={folder}/mono.wav", f"--output_dir={folder}/two", "--samples=2", *DEFAULT)
     assert done.returncode == 0, done.stderr
     zero, one = ((folder / f"two/texture_{i}.wav").read_bytes() for i in (0, 1))
@@ -131,8 +130,8 @@ def test_rate_and_channels_are_the_inputs(folder, name, channels, rate):
     """Peers turn everything into 22.05 kHz mono."""
     done = run(f"--input={folder}/{name}", f"--output_dir={folder}/{name}-out", *SMALL)
     assert done.returncode == 0, done.stderr
-    wave, found = audio.read(f"{folder}/{name}-out/texture.wav")
-    assert (wave.shape, found) == ((channels, round(0.3 * rate)), rate)
+    wave, result_rate = audio.read(f"{folder}/{name}-out/texture.wav")
+    assert (wave.shape, result_rate) == ((channels, round(0.3 * rate)), rate)
     if channels == 2:
         assert np.corrcoef(wave)[0, 1] > 0.9
         assert audio.rms(wave[1:]) / audio.rms(wave[:1]) == pytest.approx(0.5, rel=0.15)
@@ -140,7 +139,7 @@ def test_rate_and_channels_are_the_inputs(folder, name, channels, rate):
 
 @pytest.mark.parametrize("recipe", ["infinite-width", "paper-1d"])
 def test_recipes_through_spectrograms(folder, recipe):
-    """The other canvas, with phase recovery; the paper's with fewer filters lest the test take minutes."""
+    """The other canvas, with phase recovery; the paper's with fewer filters, to save minutes."""
     filters = () if recipe == "infinite-width" else ("--filters=64",)
     done = run(
         f"--input={folder}/mono.wav",
@@ -171,7 +170,9 @@ def test_mixture(folder):
 
 @pytest.mark.slow
 def test_a_morph_at_the_users_time_scale(folder):
-    """The scales in use are printed, copying and likeness over time reported; config.json makes it again."""
+    """The scales in use are printed, copying and likeness over time are in the page, and
+    config.json makes it again.
+    """
     inputs = (
         f"--input={folder}/mono.wav",
         f"--input={folder}/slow.wav",
@@ -222,19 +223,13 @@ def test_bands_on_a_constant_q_axis(folder):
 
 @pytest.mark.slow
 def test_interrupted_and_resumed(folder):
-    """Ctrl-C writes what there is; --resume ends up at the very samples of a run that was left alone."""
-    flags = (
-        f"--input={folder}/mono.wav",
-        "--recipe=texture-fast",
-        "--views=bins@32/16:1,2",
-        "--seconds=0.3",
-        "--evaluations=400",
-    )
+    """Ctrl-C writes the sound so far; --resume ends at the samples of a run that was left alone."""
+    flags = (f"--input={folder}/slow.wav", *SMALL, "--evaluations=400")
     out = folder / "interrupted"
-    status, rest = interrupted(command(*flags, f"--output_dir={out}"), "75/400")
+    status, rest = interrupted(command("texture", *flags, f"--output_dir={out}"), "75/400")
     assert status == 130, rest
     assert "interrupted" in rest
-    assert audio.read(f"{out}/texture.wav")[0].shape == (1, 4800)
+    assert audio.read(f"{out}/texture.wav")[0].shape == (1, 2400)
     spent = json.loads((out / "metrics.jsonl").read_text().splitlines()[-1])["evaluations"]
     assert 75 <= spent < 400
 
@@ -254,11 +249,28 @@ def test_interrupted_and_resumed(folder):
 
 
 def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
-    """What is wrong -> (flags, what the line must say)."""
+    """Mistakes: flags, and what the line must say."""
+    write_bad_files(folder)
+
+    def sound(name):
+        return [f"--input={folder}/{name}"]
+
+    fine = sound("mono.wav")
+    return {
+        **bad_files(folder, sound),
+        **bad_values(fine),
+        **bad_mixtures(fine),
+        **bad_scales(fine),
+        **bad_folders(folder, fine, sound),
+    }
+
+
+def write_bad_files(folder: Path) -> None:
     good = crackle(16000).T
-    write = lambda name, data, rate=16000, **options: soundfile.write(
-        folder / name, data, rate, **options
-    )
+
+    def write(name, data, rate=16000, **options):
+        soundfile.write(folder / name, data, rate, **options)
+
     (folder / "empty.wav").write_bytes(b"")
     (folder / "text.wav").write_text("this is no sound\n")
     write("whole.wav", good)
@@ -278,8 +290,9 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
     for name in ("texture_rain.wav", "texture.backup.wav"):
         write(f"recordings/{name}", good)
     (folder / "recordings/report.html").write_text("mine")
-    sound = lambda name: [f"--input={folder}/{name}"]
-    fine = sound("mono.wav")
+
+
+def bad_files(folder: Path, sound) -> dict[str, tuple[list[str], str]]:
     return {
         "missing file": (sound("no.wav"), "--input.*does not exist"),
         "directory": ([f"--input={folder}"], "--input.*directory"),
@@ -294,6 +307,11 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
         "infinite": (sound("infinite.wav"), "--input.*infinite"),
         "rate too low": (sound("low-rate.wav"), "--input.*3999 Hz.*from 4000"),
         "rate too high": (sound("high-rate.wav"), "--input.*384001 Hz.*384000"),
+    }
+
+
+def bad_values(fine: list[str]) -> dict[str, tuple[list[str], str]]:
+    return {
         "start beyond the end": ([*fine, "--input_start=5"], "--input.*lasts 1 s"),
         "unknown embedded sound": (["--input=sound:thunder"], "--input.*rain.*thunder"),
         "unknown recipe": ([*fine, "--recipe=best"], "--recipe.*'best'.*texture"),
@@ -305,6 +323,11 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
         "views": ([*fine, "--views=bins"], "--views.*'bins'.*must look like"),
         "too many bands": ([*fine, "--views=mel500@32/8:1"], "--views.*500"),
         "max pooling in closed form": ([*fine, "--pool=2", "--pooling=max"], "pool.*closed form"),
+    }
+
+
+def bad_mixtures(fine: list[str]) -> dict[str, tuple[list[str], str]]:
+    return {
         "weights": ([*fine, "--weights=1,2"], "--weights.*2 weights.*1 inputs"),
         "negative weights": ([*fine, *fine, "--weights=2,-1"], "--weights.*negative"),
         "weights of zero": ([*fine, *fine, "--weights=0,0"], "--weights.*all zero"),
@@ -332,6 +355,11 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
             "--bands.*half the rate",
         ),
         "a crossover of nothing": ([*fine, "--crossover_hz=500"], "--crossover_hz.*--bands"),
+    }
+
+
+def bad_scales(fine: list[str]) -> dict[str, tuple[list[str], str]]:
+    return {
         "a time scale under a window": ([*fine, "--time_scale=5"], "--time_scale: 5 ms is shorter"),
         "no time scale": ([*fine, "--time_scale=long"], "--time_scale.*'long' must be numbers"),
         "a frequency scale of no network": (
@@ -343,6 +371,11 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
             "--frequency_scale: 0.5oct.*hertz apart",
         ),
         "no scale": ([*fine, "--scale=bark"], "scale.*bark"),
+    }
+
+
+def bad_folders(folder: Path, fine: list[str], sound) -> dict[str, tuple[list[str], str]]:
+    return {
         "unwritable": ([*fine, f"--output_dir={folder}/file/out"], "--output_dir.*file/out"),
         "config": ([f"--config={folder}/other.json"], "--config.*'inputs' is missing"),
         "a folder of the user's": (
@@ -365,7 +398,9 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
 
 @pytest.mark.slow
 def test_bad_input(folder, tmp_path):
-    """One line that names flag, value and rule; exit status 2; nothing written, not even the folder."""
+    """One line that names flag, value and rule; exit status 2; nothing written, not even the
+    folder.
+    """
     cases = bad_inputs(folder)
     asked = []
     for number, (flags, _) in enumerate(cases.values()):

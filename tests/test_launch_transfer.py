@@ -1,24 +1,18 @@
-"""launch.transfer as a user runs it: a subprocess, files in a folder, one line for every mistake."""
+"""launch.transfer as a user runs it: files in a folder, one line for every mistake."""
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from conftest import crackle, interrupted, launched, noise
+from helpers import command, crackle, interrupted, launched, noise
 
 from audio_texture import audio, quality
 
-ROOT = Path(__file__).resolve().parent.parent
 # Small enough that a run is mostly start-up.
 SMALL = ("--views=bins@32/16:1,2", "--auditory_weight=0", "--rhythm_weight=0", "--evaluations=30")
-
-
-def command(*arguments: str, program: str = "transfer") -> list[str]:
-    return [sys.executable, "-m", f"launch.{program}", *map(str, arguments)]
 
 
 def run(*arguments: str, program: str = "transfer") -> subprocess.CompletedProcess:
@@ -53,7 +47,9 @@ def strip(folder) -> Path:
 
 
 def test_a_strip_from_content_to_style(strip):
-    """Several weights: the content's rate, channels and length; of the content ever less, and of the style more than the content has."""
+    """Several weights: the content's rate, channels and length, ever less of the content, and more
+    of the style than the content has.
+    """
     assert {path.name for path in strip.iterdir()} == {
         "config.json",
         "metrics.jsonl",
@@ -129,7 +125,9 @@ def test_sounds_too_short_to_be_judged(folder):
 
 @pytest.mark.long
 def test_interrupted_and_resumed(folder):
-    """Ctrl-C in the second of two results writes both; --resume leaves the first alone and ends up at the very samples of a run that was left alone."""
+    """Ctrl-C in the second of two results writes both; --resume leaves the first alone and ends at
+    the samples of a run that was left alone.
+    """
     flags = (
         f"--content={folder}/content.flac",
         "--content_seconds=0.4",
@@ -139,7 +137,9 @@ def test_interrupted_and_resumed(folder):
         "--evaluations=300",
     )
     out = folder / "interrupted"
-    status, rest = interrupted(command(*flags, f"--output_dir={out}"), "transfer_1.wav: 50/300")
+    status, rest = interrupted(
+        command("transfer", *flags, f"--output_dir={out}"), "transfer_1.wav: 50/300"
+    )
     assert status == 130 and "interrupted" in rest, rest
     first, second = ((out / f"transfer_{i}.wav") for i in (0, 1))
     before = first.stat().st_mtime_ns
@@ -202,7 +202,8 @@ def test_interrupted_and_resumed(folder):
                 "--content_seconds=0.3",
                 "--content_views=mel8@32/16:40",
             ],
-            "--content_views: the content lasts 0.3 s; the longest kernel of 'mel8@32.0/16.0:40' sees 0.656 s of it",
+            "--content_views: the content lasts 0.3 s; the longest kernel of 'mel8@32.0/16.0:40' "
+            "sees 0.656 s of it",
         ),
     ],
 )
@@ -214,14 +215,16 @@ def test_one_line_for_every_mistake(folder, tmp_path, flags, message):
     assert not (tmp_path / "out").exists()
 
 
-def test_recipes_of_transfers_are_told_from_those_of_textures(folder, tmp_path):
-    """launch.texture has no content to give; launch.transfer takes the style distance of any texture's recipe."""
+def test_recipes_of_transfers_and_of_textures(folder, tmp_path):
+    """launch.texture refuses a recipe of transfers, as it has no content; launch.transfer takes the
+    style distance of any texture's recipe.
+    """
     done = run("--recipe=ulyanov-lebedev", f"--output_dir={tmp_path}/out", program="texture")
-    assert (
-        done.returncode == 2
-        and "--recipe: 'ulyanov-lebedev' is for launch.transfer; for this program there are texture, texture-fast"
-        in done.stderr
+    said = (
+        "--recipe: 'ulyanov-lebedev' is for launch.transfer; for this program there are texture, "
+        "texture-fast"
     )
+    assert done.returncode == 2 and said in done.stderr
     done = run(
         "--recipe=texture-fast",
         f"--content={folder}/content.flac",

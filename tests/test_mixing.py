@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.signal
-from conftest import crackle, noise
+from helpers import crackle, noise
 
 from audio_texture import audio, mixing, quality
 

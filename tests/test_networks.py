@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from conftest import relative_error
+from helpers import relative_error
 
 from audio_texture import networks, objective
 from audio_texture.layer import Layer, NetworkConfig, cut_after, receptive_fields

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import relative_error
+from helpers import relative_error
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import librosa
 import numpy as np
 import pytest
-from conftest import crackle, noise
+from helpers import crackle, noise
 
 from audio_texture import phase, spectrogram
 

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import soundfile
-from conftest import noise
+from helpers import noise
 
 from audio_texture import report
 

@@ -1,5 +1,5 @@
-"""run_io.py: a program removes and replaces its own files alone, and a result that cannot be
-written goes elsewhere.
+"""run_io.py, output.py: a program removes and replaces its own files alone, and a result that
+cannot be written goes elsewhere.
 """
 
 import json
@@ -10,10 +10,11 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
-from conftest import noise
+from helpers import noise
 
 from audio_texture import audio, files, optimize
-from launch import cli, records, run_io, runs
+from launch import records, run_io, runs
+from launch.errors import UserError
 
 NAMES = ("config.json", "texture.wav", "report.html")
 
@@ -73,11 +74,11 @@ def test_a_users_file_is_never_replaced(tmp_path, name, kind):
     make[kind](folder / name)
     before = contents(folder)
     with pytest.raises(
-        cli.UserError, match=f"--output_dir: .*holds '{name}', which no earlier run here lists"
+        UserError, match=f"--output_dir: .*holds '{name}', which no earlier run here lists"
     ):
         check(folder, overwrite=True)
     if name != "config.json":
-        with pytest.raises(cli.UserError, match=f"holds '{name}'"):
+        with pytest.raises(UserError, match=f"holds '{name}'"):
             check(folder, resume=True)
     assert contents(folder) == before
 
@@ -105,7 +106,7 @@ def test_an_input_is_never_replaced(tmp_path, monkeypatch, way):
         "linked folder": tmp_path / "v" / "texture.wav",
     }.get(way, other)
     for path in (folder, "."):
-        with pytest.raises(cli.UserError, match="'texture.wav' there is .*, which this run reads"):
+        with pytest.raises(UserError, match="'texture.wav' there is .*, which this run reads"):
             run_io.check_output_folder(
                 str(path), names=("config.json",), inputs=[str(named)], overwrite=True
             )
@@ -132,7 +133,7 @@ def test_a_link_in_place_of_a_runs_folder_is_refused(tmp_path):
     made(top, program="sweep", names=("sweep.json",), folders=("00000-a",))
     made(tmp_path / "elsewhere")
     (top / "00000-a").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(cli.UserError, match="holds '00000-a'"):
+    with pytest.raises(UserError, match="holds '00000-a'"):
         run_io.check_output_folder(
             str(top), names=("sweep.json",), folders={"00000-a": NAMES}, overwrite=True
         )
@@ -140,10 +141,19 @@ def test_a_link_in_place_of_a_runs_folder_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", '{"program": "texture"}', '{"program": "texture", "files": {"../a.wav": 3}, "folders": []}',
-     '{"program": "texture", "files": {"a.wav": -1}, "folders": []}', '{"program": "texture", "files": {"a.wav": true}, "folders": []}',
-     '{"program": "texture", "files": {}, "folders": [".."]}', '{"program": "texture", "files": {"/etc/a": 1}, "folders": []}', '{"my": "own"}'],
-)  # fmt: skip
+    [
+        "",
+        "{",
+        "[]",
+        '{"program": "texture"}',
+        '{"program": "texture", "files": {"../a.wav": 3}, "folders": []}',
+        '{"program": "texture", "files": {"a.wav": -1}, "folders": []}',
+        '{"program": "texture", "files": {"a.wav": true}, "folders": []}',
+        '{"program": "texture", "files": {}, "folders": [".."]}',
+        '{"program": "texture", "files": {"/etc/a": 1}, "folders": []}',
+        '{"my": "own"}',
+    ],
+)
 def test_a_record_that_cannot_be_trusted_ends_in_a_line(tmp_path, text):
     """Torn, or leading out of the folder: nothing is touched."""
     folder = tmp_path / "u"
@@ -151,7 +161,7 @@ def test_a_record_that_cannot_be_trusted_ends_in_a_line(tmp_path, text):
     (folder / "files.json").write_text(text)
     for options in ({}, {"overwrite": True}, {"resume": True}):
         with pytest.raises(
-            cli.UserError, match="--output_dir: .*files.json' is damaged, or no record of a run"
+            UserError, match="--output_dir: .*files.json' is damaged, or no record of a run"
         ):
             check(folder, **options)
 
@@ -161,11 +171,11 @@ def test_runs_of_older_versions(tmp_path):
     nothing lists.
     """
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(cli.UserError, match="already holds a run"):
+    with pytest.raises(UserError, match="already holds a run"):
         check(tmp_path)
-    with pytest.raises(cli.UserError, match="holds 'config.json'"):
+    with pytest.raises(UserError, match="holds 'config.json'"):
         check(tmp_path, overwrite=True)
-    with pytest.raises(cli.UserError, match="--resume: .*holds no run to go on with"):
+    with pytest.raises(UserError, match="--resume: .*holds no run to go on with"):
         check(tmp_path, resume=True)
 
 
@@ -232,7 +242,7 @@ def test_the_format_is_the_trouble(tmp_path, monkeypatch, capsys):
     np.testing.assert_allclose(audio.read(where)[0], noise(800))
 
 
-def test_another_file_system_takes_what_a_full_one_does_not(tmp_path, monkeypatch, capsys):
+def test_a_sound_goes_beside_a_full_disk(tmp_path, monkeypatch, capsys):
     """Renames into the folder fail as on a full disk; the working directory takes the sound, and no
     half of it is left.
     """

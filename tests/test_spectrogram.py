@@ -6,7 +6,7 @@ import librosa
 import numpy as np
 import pytest
 import scipy.signal
-from conftest import noise, relative_error
+from helpers import noise, relative_error
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 import scipy.signal
-from conftest import correlated, correlation_of, crackle, highest_correlation, noise, relative_error
+from helpers import correlated, correlation_of, crackle, highest_correlation, noise, relative_error
 
 from audio_texture import audio, canvas, matching, quality, recipes, sounds, streaming, synthesis
 from audio_texture.recipes import View

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 import scipy.signal
-from conftest import correlated, correlation_of, crackle, highest_correlation, noise, relative_error
+from helpers import correlated, correlation_of, crackle, highest_correlation, noise, relative_error
 
 from audio_texture import audio, matching, recipes, sounds, spectrogram, synthesis, views, walk
 from audio_texture.recipes import View

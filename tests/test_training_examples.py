@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 import soundfile
-from conftest import noise, relative_error
+from helpers import noise, relative_error
 
 from audio_texture import datasets, spectrogram, training
 from audio_texture.errors import ChoiceError

@@ -7,7 +7,7 @@ import os
 import jax
 import numpy as np
 import pytest
-from conftest import correlated, correlation_of, crackle, noise
+from helpers import correlated, correlation_of, crackle, noise
 
 from audio_texture import audio, networks, recipes, synthesis, weights
 from audio_texture.layer import Layer, NetworkConfig

@@ -80,13 +80,13 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
         wanted = checks.wanted_samples(style, values["seconds"], piped)
         loop = streaming.prepare_loop(style, seconds=values["seconds"]) if values["loop"] else None
     with naming_flag("block_seconds"):
-        stream = None if loop else streaming.prepare(style, seconds=wanted / rate)
+        planned = loop or streaming.prepare(style, seconds=wanted / rate)
     say_held()
     asked = style.recipe if values["target"] else recipes.Recipe.from_json(config["recipe"])
     inputs.say_scales(asked, style.recipe, rate)
     earlier = None
-    if stream and record and values["resume"]:
-        earlier = sinks.read_earlier(folder, values["output"], record, stream)
+    if record and values["resume"] and isinstance(planned, streaming.Stream):
+        earlier = sinks.read_earlier(folder, values["output"], record, planned)
     if earlier and earlier.frames > wanted:
         say(
             f"{folder!r} holds {earlier.frames / rate:.1f} s of this stream already; nothing is "
@@ -100,10 +100,10 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
         output = run_io.claim(folder, record, program="stream", first=first, resume=resume)
         sink = sinks.File(style, output, values["output"], earlier, wanted)
     try:
-        if loop:
-            status = writing.write_loop(loop, sink, values["seed"], values["seconds"])
+        if isinstance(planned, streaming.Stream):
+            status = writing.write_stream(planned, sink, values["seed"], wanted)
         else:
-            status = writing.write_stream(stream, sink, values["seed"], wanted)
+            status = writing.write_loop(planned, sink, values["seed"], values["seconds"])
     except (ValueError, OSError) as error:
         say(f"error: --output: {one_line(error)}; {sink.describe_rest()}.")
         return 1

@@ -125,7 +125,7 @@ def write_run(
         row["error"] = f"the loss was not finite at evaluation {evaluation}"
 
     def fill(partial):
-        audio.write(os.path.join(partial, row["sound"]), texture.wave, sample_rate)
+        audio.write(os.path.join(partial, sound_name(run)), texture.wave, sample_rate)
         lines = runs.json_lines(runs.rows_of(0, texture.outcome.progress))
         files.write_text(os.path.join(partial, run_io.METRICS), lines)
         picture = os.path.join(partial, PICTURE)

@@ -66,7 +66,7 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     groups, failures = plan.group_runs(runs, sweep.steps)
     if not groups:
         raise UserError(next(iter(failures.values())))
-    output = folders.claim_folder(sweep, runs, axes, goes_on=values["resume"] or share.count > 1)
+    output = folders.claim_folder(sweep, runs, axes, goes_on=values["resume"] or share.total > 1)
     description = plan.describe(axes, groups, failures, mode=values["sweep_mode"])
     if output is None:
         show(description)
@@ -82,13 +82,13 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
         for part in shares.own_share(groups, share)
     ]
     # The first process writes the folders of all runs that cannot be made.
-    own_failures = failures if share.index == 0 else {}
+    own_failures = failures if share.number == 0 else {}
     for planned in runs:
         if planned.name in own_failures:
             folders.write_failure(output, planned, own_failures[planned.name])
     status = run.make_all(sweep, output, parts, failed=len(own_failures))
     shares.wait_for_others(share)
-    if not share.together or share.index == 0:
+    if not share.together or share.number == 0:
         merge.write_tables(output, runs, axes)
         path = os.path.join(output.folder, "sweep.html")
         say(f"{path}: table, players, pictures; sweep.csv: the same as text")

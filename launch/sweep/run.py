@@ -152,8 +152,9 @@ def make_group(
             if any(outcome.reason == "interrupted" for outcome in made.outcomes):
                 return False
             seconds = (time.monotonic() - start) / len(runs)
-            for run, *parts in zip(runs, made.waves, made.lowered_db, made.outcomes, strict=True):
-                callbacks.done(run, synthesis.Texture(*parts), seconds)
+            results = map(synthesis.Texture, made.waves, made.lowered_db, made.outcomes)
+            for run, texture in zip(runs, results, strict=True):
+                callbacks.done(run, texture, seconds)
         if noted.seen:
             return False
     return True

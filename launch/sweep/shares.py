@@ -17,13 +17,13 @@ class Share(NamedTuple):
     """A part of the runs.
 
     Attributes:
-      index: of this process, from 0.
-      count: of the processes.
+      number: of this process, from 0.
+      total: of the processes.
       together: whether the processes know of one another, and wait at the end.
     """
 
-    index: int
-    count: int
+    number: int
+    total: int
     together: bool
 
 
@@ -54,7 +54,9 @@ def own_share(groups: dict[Hashable, list[Run]], share: Share) -> list[list[Run]
     compile the same program.
     """
     numbered = [(number, run) for number, group in enumerate(groups.values()) for run in group]
-    first, last = (len(numbered) * index // share.count for index in (share.index, share.index + 1))
+    first, last = (
+        len(numbered) * number // share.total for number in (share.number, share.number + 1)
+    )
     return [
         [run for _, run in part]
         for _, part in itertools.groupby(numbered[first:last], key=lambda pair: pair[0])
