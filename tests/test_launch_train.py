@@ -64,6 +64,7 @@ def first_run(folder) -> subprocess.CompletedProcess:
     done = run(
         *flags,
         "--epochs=6",
+        "--seed=1",
         "--learning_rate=0.03",
         "--secondary_classes=2",
         "--shift=0.2",
