@@ -32,20 +32,25 @@ def apply(net, params, x):
 def test_equals_xla_convolution(padding, initialisation, kernel_size, dilation):
     """The unfolded convolution equals XLA's, for every padding and dilation."""
     net = FrequencyAsChannels([Layer(kernel_size, dilation, 1, 7)], initialisation, padding)
-    params = parameters(net)
-    kernel = params["params"]["conv_1"]["kernel"].reshape(kernel_size, X.shape[1], 7)
     margin = (kernel_size - 1) * dilation // 2 if padding == "same" else 0
-    expected = jax.lax.conv_general_dilated(
-        X[None],
-        kernel,
-        (1,),
-        [(margin, margin)],
-        rhs_dilation=(dilation,),
-        dimension_numbers=("NWC", "WIO", "NWC"),
-    )[0]
-    if initialisation == "uniform":
-        expected = expected + params["params"]["conv_1"]["bias"][None]
-    assert relative_error(apply(net, params, X)["conv_1"], expected) < 1e-5
+
+    @jax.jit
+    def convolve(key, x):
+        params = net.init(key, x)
+        layer = params["params"]["conv_1"]
+        expected = jax.lax.conv_general_dilated(
+            x[None],
+            layer["kernel"].reshape(kernel_size, x.shape[1], 7),
+            (1,),
+            [(margin, margin)],
+            rhs_dilation=(dilation,),
+            dimension_numbers=("NWC", "WIO", "NWC"),
+        )[0]
+        if initialisation == "uniform":
+            expected = expected + layer["bias"][None]
+        return net.apply(params, x)["conv_1"], expected
+
+    assert relative_error(*convolve(jax.random.key(0), X)) < 1e-5
 
 
 @pytest.mark.parametrize("pooling", ["max", "mean"])
@@ -201,21 +206,26 @@ def test_two_dimensions_equal_xla_convolution(kernel_size, dilation, padding, in
         ("frames", "bins"),
     )
     x = np.random.default_rng(0).standard_normal((14, 17, 3)).astype(np.float32)
-    params = parameters(net, x)
-    kernel = np.asarray(params["params"]["kernel"]).reshape(kernel_size, kernel_size, 3, 7)
     margin = (kernel_size - 1) * dilation // 2 if padding == "same" else 0
-    expected = jax.lax.conv_general_dilated(
-        x[None],
-        kernel,
-        (1, 1),
-        [(margin, margin)] * 2,
-        rhs_dilation=(dilation,) * 2,
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-    )[0]
-    if initialisation == "uniform":
-        expected = expected + params["params"]["bias"][None, None]
-    for y in jax.jit(lambda x: (net.apply(params, x), net.apply(params, x, True)))(x):
-        assert relative_error(y, expected) < 1e-5
+
+    @jax.jit
+    def convolve(key, x):
+        params = net.init(key, x)
+        expected = jax.lax.conv_general_dilated(
+            x[None],
+            params["params"]["kernel"].reshape(kernel_size, kernel_size, 3, 7),
+            (1, 1),
+            [(margin, margin)] * 2,
+            rhs_dilation=(dilation,) * 2,
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )[0]
+        if initialisation == "uniform":
+            expected = expected + params["params"]["bias"][None, None]
+        return expected, net.apply(params, x), net.apply(params, x, True)
+
+    expected, unfolded, in_training = convolve(jax.random.key(0), x)
+    assert relative_error(unfolded, expected) < 1e-5
+    assert relative_error(in_training, expected) < 1e-5
 
 
 def test_two_dimensional_taps():
@@ -384,7 +394,8 @@ def test_grams_of_both_forms_agree_in_two_dimensions():
             jax.random.key(0),
             objective.gram(form=form),
         )
-        losses.append(float(style.distance(style.fit(PICTURE), PICTURE[::-1] ** 2)[0]))
+        distance = jax.jit(lambda x, y, style=style: style.distance(style.fit(x), y)[0])
+        losses.append(float(distance(PICTURE, PICTURE[::-1] ** 2)))
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
