@@ -200,7 +200,8 @@ def build(config: NetworkConfig) -> nn.Module:
 
     Example:
       >>> net = build(NetworkConfig("1d-frequency", (Layer(3, filters=8),)))
-      >>> taps, _ = net.init_with_output(jax.random.key(0), jnp.zeros((20, 5)))
+      >>> x = jnp.zeros((20, 5))
+      >>> taps, _ = jax.eval_shape(net.init_with_output, jax.random.key(0), x)
       >>> {name: tap.shape for name, tap in taps.items()}
       {'conv_1': (20, 8), 'relu_1': (20, 8)}
     """

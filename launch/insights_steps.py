@@ -117,8 +117,6 @@ def run_experiment(
       config: of the run.
       output: its folder.
     """
-    import matplotlib.pyplot as plt
-
     from audio_texture import report
 
     experiment = insights.load_experiment(name)
@@ -136,10 +134,7 @@ def run_experiment(
         "config": config,
         "numbers": numbers,
     }
-    plt.switch_backend("Agg")  # opens no window
-    figure = experiment.draw(numbers)
-    picture = report.encode_png(figure)
-    plt.close(figure)
+    picture = report.encode_png(experiment.draw(numbers))
     output.save(f"{name}.png", lambda path: files.write_bytes(path, picture))
     output.write_json(f"{name}.json", result)
     return result

@@ -1,4 +1,4 @@
-"""launch.insights as a user runs it."""
+"""launch.insights: files of a run, resuming, and bad input."""
 
 import html
 import json
@@ -10,15 +10,10 @@ import pytest
 from helpers import launched
 
 from audio_texture import insights
-from launch.insights import NAMES
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess:
     return launched("insights", *arguments)
-
-
-def test_names_are_those_of_the_experiments():
-    assert tuple(insights.FIGURES) == NAMES
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +28,7 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.mark.slow
 def test_files_of_a_run(folder):
-    """One PNG and one JSON a figure, with all that the verdict rests on; the page has claim, method, rule, figure and verdict."""
+    """A figure has a PNG and a JSON that the verdict rests on; the page shows them."""
     assert {path.name for path in folder.iterdir()} == {
         "config.json",
         "insights.html",
@@ -41,21 +36,24 @@ def test_files_of_a_run(folder):
         "permutation.png",
         "files.json",
     }
-    found = json.loads((folder / "permutation.json").read_text())
-    assert found["verdict"] == "supports" and found["config"] == json.loads(
+    result = json.loads((folder / "permutation.json").read_text())
+    assert result["verdict"] == "supports" and result["config"] == json.loads(
         (folder / "config.json").read_text()
     )
-    assert {row["seed"] for row in found["numbers"]["rows"]} == {0, 1, 2, 3, 4}
-    assert insights.FIGURES["permutation"].judge(found["numbers"]).sentence == found["sentence"]
+    assert {row["seed"] for row in result["numbers"]["rows"]} == {0, 1, 2, 3, 4}
+    assert (
+        insights.load_experiment("permutation").judge(result["numbers"]).sentence
+        == result["sentence"]
+    )
     assert (folder / "permutation.png").read_bytes().startswith(b"\x89PNG")
     page = (folder / "insights.html").read_text()
     assert page.count("data:image/png") == 1 and "<script" not in page
-    for text in (found["claim"], found["source"], "Verdict: supports"):
+    for text in (result["claim"], result["source"], "Verdict: supports"):
         assert html.escape(text) in page
 
 
 @pytest.mark.slow
-def test_resume_keeps_what_is_done(folder):
+def test_resume_keeps_finished_figures(folder):
     before = (folder / "permutation.json").read_bytes()
     done = run("--quick", "--figure=permutation", f"--output_dir={folder}", "--resume")
     assert done.returncode == 0 and "permutation: done before" in done.stderr
@@ -64,7 +62,7 @@ def test_resume_keeps_what_is_done(folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "pattern"),
     [
         (["--figure=everything"], "figure"),
         (["--seeds=4"], "seeds"),
@@ -78,12 +76,12 @@ def test_resume_keeps_what_is_done(folder):
         (["--output_dir={folder}", "--resume"], "--resume: .*another configuration: quick"),
     ],
 )
-def test_bad_input(folder, tmp_path, flags, said):
-    """One line, exit status 2, before anything is measured or written."""
+def test_bad_input(folder, tmp_path, flags, pattern):
+    """The error is one line with exit status 2, before anything is measured or written."""
     before = sorted(path.name for path in folder.iterdir())
     done = run(f"--output_dir={tmp_path}/out", *(flag.format(folder=folder) for flag in flags))
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done.stderr
-    assert re.search(said, done.stderr)
+    assert re.search(pattern, done.stderr)
     assert (
         not (tmp_path / "out").exists() and sorted(path.name for path in folder.iterdir()) == before
     )

@@ -1,4 +1,4 @@
-"""launch.train as a user runs it: a subprocess, files in a folder, one line for every mistake."""
+"""launch.train: files in a folder, and one line for every mistake."""
 
 import json
 import os
@@ -6,7 +6,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -14,14 +13,11 @@ import jax
 import numpy as np
 import pytest
 import soundfile
-from helpers import complaints
+from helpers import ROOT, command, complaints, launched, run_process
 
 from audio_texture import networks, weights
 from audio_texture.layer import Layer
 
-ROOT = Path(__file__).resolve().parent.parent
-# These programs run for longer than they are compiled.
-OPTIMISED = {**os.environ, "JAX_DISABLE_MOST_OPTIMIZATIONS": "0"}
 SMALL = (
     "--seconds=0.3",
     "--sample_rate=8000",
@@ -34,25 +30,13 @@ SMALL = (
 )
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "launch.train", *map(str, arguments)]
-
-
 def run(*arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        command(*arguments),
-        cwd=ROOT,
-        env=OPTIMISED,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return launched("train", *arguments)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Two classes in two folds: low and high tones in noise; one clip is no sound."""
+    """Two classes in two folds: low and high tones in noise. A third file is no sound."""
     path = tmp_path_factory.mktemp("train")
     rng = np.random.default_rng(0)
     for name, hertz in (("high", 2500), ("low", 300)):
@@ -80,6 +64,7 @@ def first_run(folder) -> subprocess.CompletedProcess:
     done = run(
         *flags,
         "--epochs=6",
+        "--seed=1",
         "--learning_rate=0.03",
         "--secondary_classes=2",
         "--shift=0.2",
@@ -90,7 +75,7 @@ def first_run(folder) -> subprocess.CompletedProcess:
 
 
 def test_files_of_a_run(first_run, folder):
-    """The contract: accuracy with its confusion matrix, baseline and chance, settings; a line an epoch; a skipped clip is told."""
+    """accuracy.json, metrics.jsonl and config.json hold what the contract says."""
     out = folder / "first"
     assert {path.name for path in out.iterdir()} == {
         "accuracy.json",
@@ -100,16 +85,16 @@ def test_files_of_a_run(first_run, folder):
         "config.json",
         "files.json",
     }
-    found = json.loads((out / "accuracy.json").read_text())
-    assert found["accuracy"] == pytest.approx(np.mean(list(found["folds"].values()))) and set(
-        found["folds"]
+    results = json.loads((out / "accuracy.json").read_text())
+    assert results["accuracy"] == pytest.approx(np.mean(list(results["folds"].values()))) and set(
+        results["folds"]
     ) == {"1", "2"}
-    assert found["accuracy"] > 0.9 and found["baseline"] > 0.9 and found["chance"] == 0.5
-    assert np.sum(found["confusion"]) == 12 and found["classes"] == ["high", "low"]
-    assert (found["clips"], found["skipped"]) == (12, 1)
+    assert results["accuracy"] > 0.9 and results["baseline"] > 0.9 and results["chance"] == 0.5
+    assert np.sum(results["confusion"]) == 12 and results["classes"] == ["high", "low"]
+    assert (results["clips"], results["skipped"]) == (12, 1)
     assert (
-        found["config"] == json.loads((out / "config.json").read_text())
-        and found["config"]["settings"]["secondary_classes"] == 2
+        results["config"] == json.loads((out / "config.json").read_text())
+        and results["config"]["settings"]["secondary_classes"] == 2
     )
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert [(row["fold"], row["epoch"]) for row in rows] == [
@@ -120,12 +105,8 @@ def test_files_of_a_run(first_run, folder):
     assert "1 of 13 clips cannot be read" in first_run.stderr
 
 
-def test_a_data_set_as_people_have_it(first_run, folder):
-    """Leftovers are counted and named, lengths and wrong headers told, and a cache that was cut in
-    half is made anew.
-
-    Catches BadZipFile, and clips that are cut or filled up without a word.
-    """
+def test_untidy_data_set(first_run, folder):
+    """Skipped files, lengths and wrong headers are named; a damaged cache is made again."""
     assert "--data: 12 clips, of each 0.3 s (--seconds): all have that length" in first_run.stderr
     data, cache = folder / "untidy", folder / "untidy-cache"
     shutil.copytree(folder / "data", data, ignore=shutil.ignore_patterns("*broken*"))
@@ -163,19 +144,19 @@ def test_a_data_set_as_people_have_it(first_run, folder):
 
 
 def test_report_of_a_run(first_run, folder):
-    """One page that needs no other file: both figures, each fold's accuracy as in accuracy.json, every setting with its value."""
+    """The page needs no other file; it has both figures, the accuracies and every setting."""
     page = (folder / "first" / "report.html").read_text()
-    found = json.loads((folder / "first" / "accuracy.json").read_text())
+    results = json.loads((folder / "first" / "accuracy.json").read_text())
     assert (
         page.count("data:image/png") == 2
         and "src=" not in page.replace('src="data:', "")
         and "<script" not in page
     )
     assert (
-        f"Accuracy {found['accuracy']:.3f} over 2 folds of 12 clips" in page
+        f"Accuracy {results['accuracy']:.3f} over 2 folds of 12 clips" in page
         and "Left out as unreadable: 1." in page
     )
-    for fold, accuracy in found["folds"].items():
+    for fold, accuracy in results["folds"].items():
         assert f"<tr><td>{fold}</td><td>{accuracy:.4g}</td>" in page
     for name, value in {
         "network": "1d-frequency",
@@ -189,15 +170,15 @@ def test_report_of_a_run(first_run, folder):
 
 
 def test_weights_are_a_network(first_run, folder):
-    """The file alone makes the network again, and tells what it is to be given."""
+    """The file alone makes the network again, with notes on its input."""
     path = str(folder / "first" / "weights.safetensors")
-    description, variables = weights.load(path)
-    assert (description.kind, description.layers, description.channels) == (
+    config, variables = weights.load(path)
+    assert (config.kind, config.layers, config.channels) == (
         "1d-frequency",
         (Layer(3, 1, 2, 4),),
         12,
     )
-    taps = networks.build(description).apply(variables, np.zeros((9, 12), np.float32))
+    taps = networks.build(config).apply(variables, np.zeros((9, 12), np.float32))
     assert taps["pool_1"].shape == (4, 4)
     assert np.any(variables["batch_stats"]["batchnorm_1"]["mean"])
     notes = weights.read_notes(path)
@@ -211,12 +192,15 @@ def test_weights_are_a_network(first_run, folder):
 
 @pytest.mark.long
 def test_interrupted_and_resumed(first_run, folder):
-    """Ctrl-C keeps what was learnt; --resume ends at the very weights of a run that was left alone."""
+    """A run that was interrupted and resumed ends with the bits of an uninterrupted run."""
     shutil.copytree(folder / "data", folder / "whole", ignore=shutil.ignore_patterns("*broken*"))
     flags = (f"--data={folder}/whole", f"--cache_dir={folder}/cache", *SMALL, "--epochs=80")
     out = folder / "interrupted"
     process = subprocess.Popen(
-        command(*flags, f"--output_dir={out}"), cwd=ROOT, stderr=subprocess.PIPE, text=True
+        command("train", *flags, f"--output_dir={out}"),
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     for line in process.stderr:
         if line.startswith("fold 1"):
@@ -228,9 +212,9 @@ def test_interrupted_and_resumed(first_run, folder):
     assert "interrupted after" in rest and not (out / "accuracy.json").exists()
     assert 80 <= len((out / "metrics.jsonl").read_text().splitlines()) < 160
 
-    resumed = run(*flags, f"--output_dir={out}", "--resume")
+    resumed = run_process("train", *flags, f"--output_dir={out}", "--resume")
     assert resumed.returncode == 0, resumed.stderr
-    straight = run(*flags, f"--output_dir={folder}/straight")
+    straight = run_process("train", *flags, f"--output_dir={folder}/straight")
     assert straight.returncode == 0, straight.stderr
     for name in ("weights.safetensors", "accuracy.json"):
         assert (out / name).read_bytes() == (folder / "straight" / name).read_bytes()
@@ -253,7 +237,7 @@ def test_embedded_sounds(folder):
 
 
 def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
-    """What is wrong -> (flags, what the line must say)."""
+    """Returns name of a mistake -> (flags, pattern of the line)."""
     (folder / "nothing").mkdir()
     for name, files in {
         "one": ["rain/1-a.wav"],
@@ -265,47 +249,50 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
             (folder / name / file).write_text("no sound")
     (folder / "clips").mkdir()
     (folder / "clips/weights.safetensors").write_text("mine")
-    data = lambda name: [f"--data={folder}/{name}"]
-    fine = data("data")
+
+    def data(name):
+        return [f"--data={folder}/{name}"]
+
+    valid = data("data")
     return {
         "no folder": (data("none"), "--data: .*none' is not a folder"),
         "no audio": (data("nothing"), "--data: .*nothing' holds no sound files"),
         "one class": (data("one"), "--data: .*one class only, 'rain'"),
         "no folds": (data("names"), "--data: .*rain/a.wav' must begin with its fold's number"),
         "a fold without clips": (
-            [*fine, "--folds=1,3"],
+            [*valid, "--folds=1,3"],
             "--folds: fold 3 has no clip; there are 1, 2",
         ),
-        "folds": ([*fine, "--folds=one"], "--folds: 'one' must be whole numbers"),
-        "filters": ([*fine, "--filters=0"], "--filters: .*filters must be at least 1, got 0"),
-        "network": ([*fine, "--network=3d"], "network.*3d.*1d-frequency"),
-        "epochs": ([*fine, "--epochs=0"], "--epochs must be at least 1, got 0"),
+        "folds": ([*valid, "--folds=one"], "--folds: 'one' must be whole numbers"),
+        "filters": ([*valid, "--filters=0"], "--filters: .*filters must be at least 1, got 0"),
+        "network": ([*valid, "--network=3d"], "network.*3d.*1d-frequency"),
+        "epochs": ([*valid, "--epochs=0"], "--epochs must be at least 1, got 0"),
         "learning rate": (
-            [*fine, "--learning_rate=nan"],
+            [*valid, "--learning_rate=nan"],
             "--learning_rate must be above 0, got nan",
         ),
-        "bands": ([*fine, "--bands=500"], "--bands must each hold a bin"),
-        "seconds": ([*fine, "--seconds=0.01"], "--seconds must be at least"),
-        "too deep": ([*fine, "--filters=4,4,4,4,4,4"], "--pool: 1 frames are fewer than the 2"),
+        "bands": ([*valid, "--bands=500"], "--bands must each hold a bin"),
+        "seconds": ([*valid, "--seconds=0.01"], "--seconds must be at least"),
+        "too deep": ([*valid, "--filters=4,4,4,4,4,4"], "--pool: 1 frames are fewer than the 2"),
         "unwritable": (
-            [*fine, f"--output_dir={folder}/data/low/2-broken.wav/out"],
+            [*valid, f"--output_dir={folder}/data/low/2-broken.wav/out"],
             "--output_dir: ",
         ),
         "a folder of clips": (
-            [*fine, f"--output_dir={folder}/clips"],
+            [*valid, f"--output_dir={folder}/clips"],
             "--output_dir: .*holds 'weights.safetensors', which no earlier run",
         ),
         "cache": (
-            [*fine, f"--cache_dir={folder}/data/low/2-broken.wav/cache"],
+            [*valid, f"--cache_dir={folder}/data/low/2-broken.wav/cache"],
             "--cache_dir: .*cache' cannot be made",
         ),
-        "nothing to resume": ([*fine, "--resume"], "--resume"),
+        "nothing to resume": ([*valid, "--resume"], "--resume"),
         "an earlier run": (
-            [*fine, f"--output_dir={folder}/first"],
+            [*valid, f"--output_dir={folder}/first"],
             "--output_dir: .*already holds a run",
         ),
         "a run of another configuration": (
-            [*fine, f"--output_dir={folder}/first", "--resume", "--seed=7"],
+            [*valid, f"--output_dir={folder}/first", "--resume", "--seed=7"],
             "--resume: .*another configuration: ",
         ),
         "nothing readable": (data("broken"), "--folds: fold 1 has no clip"),
@@ -314,22 +301,22 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
 
 @pytest.mark.slow
 def test_bad_input(first_run, folder, tmp_path):
-    """One line that names flag, value and rule, after those on skipped clips; exit status 2; nothing written."""
+    """One line names flag, value and rule; the exit status is 2 and nothing is written."""
     cases = bad_inputs(folder)
     before = {path.name: path.read_bytes() for path in (folder / "first").iterdir()}
-    asked = []
+    runs = []
     for number, (flags, _) in enumerate(cases.values()):
         target = (
             []
             if any(flag.startswith("--output_dir") for flag in flags)
             else [f"--output_dir={tmp_path}/{number}"]
         )
-        asked.append([*SMALL, f"--cache_dir={folder}/cache", *flags, *target])
-    for number, ((what, (_, said)), (status, lines)) in enumerate(
-        zip(cases.items(), complaints("train", asked), strict=True)
+        runs.append([*SMALL, f"--cache_dir={folder}/cache", *flags, *target])
+    for number, ((name, (_, pattern)), (status, lines)) in enumerate(
+        zip(cases.items(), complaints("train", runs), strict=True)
     ):
         lines = [line for line in lines if "skipped" not in line and "left out" not in line]
-        assert len(lines) == 1 and re.search(said, lines[0]), f"{what}: {lines}"
-        assert status == 2, what
-        assert not os.path.exists(tmp_path / str(number)), what
+        assert len(lines) == 1 and re.search(pattern, lines[0]), f"{name}: {lines}"
+        assert status == 2, name
+        assert not os.path.exists(tmp_path / str(number)), name
     assert {path.name: path.read_bytes() for path in (folder / "first").iterdir()} == before

@@ -1,4 +1,4 @@
-"""layer.py: the receptive field against what a network really sees."""
+"""layer.py: receptive fields against gradients, names of taps, and what is refused."""
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +28,7 @@ from audio_texture.layer import (
         (
             [Layer(11, pool=2), Layer(11)],
             32,
-        ),  # paper.md A.3: kernels of 11, pools of 2: 11, 32 and 74 frames up to each ReLU
+        ),
         ([Layer(11, pool=2)] * 2 + [Layer(11)], 74),
         ([Layer(3), Layer(5)], 7),
     ],
@@ -41,14 +41,14 @@ def test_receptive_field(layers, expected):
     "layers", [[Layer(3, 2, 2, 8), Layer(2, 3, 1, 8)], [Layer(2, 1, 3, 8), Layer(3, 2, 2, 8)]]
 )
 def test_receptive_field_is_what_the_gradient_reaches(layers):
-    """Catches a pool or a dilation counted at the wrong depth: nonzero gradients of one output frame span exactly the field."""
+    """Nonzero gradients of an output frame span exactly the receptive field."""
     net = networks.FrequencyAsChannels(layers, padding="valid", pooling="mean")
     frames = receptive_field(layers)
     x = np.random.default_rng(0).random((frames + 20, 3)).astype(np.float32)
     params = jax.jit(net.init)(jax.random.key(0), x)
     last = f"{'pool' if layers[-1].pool > 1 else 'conv'}_{len(layers)}"
     first = jax.jit(jax.grad(lambda x: jnp.sum(net.apply(params, x)[last][0])))
-    # A ReLU may close on one path, not on all of eight filters and two signs.
+    # A ReLU may be zero on one path, but not on all of eight filters and two signs.
     reached = sum(np.abs(first(sign * x)) for sign in (1, -1))
     assert np.flatnonzero(np.any(reached > 0, axis=1))[[0, -1]].tolist() == [0, frames - 1]
     assert jax.eval_shape(net.apply, params, x[:frames])[last].shape[0] == 1
@@ -64,24 +64,24 @@ def test_sizes_below_one_are_refused(field):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("initialisation", ["normal", "uniform"])
-def test_the_taps_that_are_named_are_those_there_are(kind, initialisation):
-    """Catches a name that a user is offered and that the network has not."""
+def test_receptive_fields_name_all_taps(kind, initialisation):
+    """The names offered to users are those of the network's taps."""
     layers = () if kind.startswith("vgg") else (Layer(3, 1, 2, 4), Layer(3, 1, 1, 4))
-    description = NetworkConfig(kind, layers, initialisation)
+    config = NetworkConfig(kind, layers, initialisation)
     x = np.zeros((64, 64), np.float32)
-    net = networks.build(description)
+    net = networks.build(config)
     taps = jax.eval_shape(net.apply, jax.eval_shape(net.init, jax.random.key(0), x), x)
-    assert set(taps) == set(receptive_fields(description))
-    assert NetworkConfig.from_json(description.to_json()) == description
+    assert set(taps) == set(receptive_fields(config))
+    assert NetworkConfig.from_json(config.to_json()) == config
 
 
-def test_receptive_fields_in_two_dimensions_are_what_the_gradient_reaches():
-    description = NetworkConfig(
+def test_two_dimensional_fields_are_what_the_gradient_reaches():
+    config = NetworkConfig(
         "2d", (Layer(3, 1, 2, 6), Layer(2, 2, 1, 6)), padding="valid", pooling="mean"
     )
-    field = receptive_fields(description)["conv_2"]
+    field = receptive_fields(config)["conv_2"]
     assert field == ReceptiveField(8, 8)
-    net = networks.build(description)
+    net = networks.build(config)
     x = np.random.default_rng(0).random((20, 20)).astype(np.float32)
     params = jax.jit(net.init)(jax.random.key(0), x)
     reach = jax.jit(jax.grad(lambda x: jnp.sum(net.apply(params, x)["conv_2"][0, 0])))
@@ -93,11 +93,11 @@ def test_receptive_fields_in_two_dimensions_are_what_the_gradient_reaches():
 
 
 def test_receptive_fields_of_the_authors():
-    """paper.md A.3: 0.16, 0.41 and 0.89 s; the 1-D network sees all frequencies, the 2-D one 11 bins of 21.5 Hz."""
+    """Huzaifah & Wyse 2019: 0.16, 0.41 and 0.89 s; all frequencies in 1-D, 11 bins in 2-D."""
     sizes = {"sample_rate": 22050, "n_fft": 1024}
     fields = receptive_fields(NetworkConfig("1d-frequency"))
-    found = [fields[f"relu_{i}"].milliseconds(hop_length=256, **sizes) for i in (1, 2, 3)]
-    np.testing.assert_allclose(found, [160, 410, 890], rtol=0.03)
+    lengths = [fields[f"relu_{i}"].milliseconds(hop_length=256, **sizes) for i in (1, 2, 3)]
+    np.testing.assert_allclose(lengths, [160, 410, 890], rtol=0.03)
     assert fields["conv_1"].hertz(**sizes) == 11025
     assert receptive_fields(NetworkConfig("2d"))["conv_1"].hertz(**sizes) == pytest.approx(
         11 * 22050 / 1024
@@ -106,17 +106,18 @@ def test_receptive_fields_of_the_authors():
     assert receptive_fields(NetworkConfig("vgg19-grey"))["conv1_2"] == ReceptiveField(5, 5)
 
 
-def test_unknown_layers_are_refused_with_those_there_are():
-    description = NetworkConfig("1d-frequency", (Layer(3, 1, 2, 4), Layer(3, 1, 1, 4)))
+def test_unknown_taps_are_refused():
+    config = NetworkConfig("1d-frequency", (Layer(3, 1, 2, 4), Layer(3, 1, 1, 4)))
     with pytest.raises(
         ValueError,
-        match="'relu_3' is no layer of this network; there are conv_1, relu_1, pool_1, conv_2, relu_2.",
+        match="'relu_3' is no layer of this network; "
+        "there are conv_1, relu_1, pool_1, conv_2, relu_2.",
     ):
-        cut_after(description, ["relu_1", "relu_3"])
+        cut_after(config, ["relu_1", "relu_3"])
     with pytest.raises(ValueError, match="'' is no layer"):
-        cut_after(description, [])
-    assert cut_after(description, ["pool_1", "conv_1"]).layers == description.layers[:1]
-    assert cut_after(description, ["relu_2"]) == description
+        cut_after(config, [])
+    assert cut_after(config, ["pool_1", "conv_1"]).layers == config.layers[:1]
+    assert cut_after(config, ["relu_2"]) == config
     assert len(cut_after(NetworkConfig("vgg19-grey"), ["pool3"]).layers) == 8
 
 
@@ -131,6 +132,6 @@ def test_unknown_layers_are_refused_with_those_there_are():
         {"kind": "vgg19-grey", "layers": [{"width": 3}]},
     ],
 )
-def test_descriptions_of_no_network_are_refused(values):
+def test_json_of_no_network_is_refused(values):
     with pytest.raises(ValueError):
         NetworkConfig.from_json(values)

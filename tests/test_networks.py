@@ -1,4 +1,4 @@
-"""networks.py against XLA's own convolution, the distribution of its weights against the authors' formulas, and what shifts with what."""
+"""networks.py: against XLA's convolution, the authors' formulas, and shifts of the input."""
 
 import jax
 import numpy as np
@@ -28,30 +28,35 @@ def apply(net, params, x):
 
 
 @pytest.mark.parametrize("padding, initialisation", [("same", "uniform"), ("valid", "normal")])
-@pytest.mark.parametrize("width, dilation", [(1, 1), (2, 1), (11, 1), (3, 4), (4, 3)])
-def test_equals_xla_convolution(padding, initialisation, width, dilation):
-    """Catches flipped kernels, taps unfolded in another order than the kernel's rows, and a lopsided margin."""
-    net = FrequencyAsChannels([Layer(width, dilation, 1, 7)], initialisation, padding)
-    params = parameters(net)
-    kernel = params["params"]["conv_1"]["kernel"].reshape(width, X.shape[1], 7)
-    margin = (width - 1) * dilation // 2 if padding == "same" else 0
-    expected = jax.lax.conv_general_dilated(
-        X[None],
-        kernel,
-        (1,),
-        [(margin, margin)],
-        rhs_dilation=(dilation,),
-        dimension_numbers=("NWC", "WIO", "NWC"),
-    )[0]
-    if initialisation == "uniform":
-        expected = expected + params["params"]["conv_1"]["bias"][None]
-    assert relative_error(apply(net, params, X)["conv_1"], expected) < 1e-5
+@pytest.mark.parametrize("kernel_size, dilation", [(1, 1), (2, 1), (11, 1), (3, 4), (4, 3)])
+def test_equals_xla_convolution(padding, initialisation, kernel_size, dilation):
+    """The unfolded convolution equals XLA's, for every padding and dilation."""
+    net = FrequencyAsChannels([Layer(kernel_size, dilation, 1, 7)], initialisation, padding)
+    margin = (kernel_size - 1) * dilation // 2 if padding == "same" else 0
+
+    @jax.jit
+    def convolve(key, x):
+        params = net.init(key, x)
+        layer = params["params"]["conv_1"]
+        expected = jax.lax.conv_general_dilated(
+            x[None],
+            layer["kernel"].reshape(kernel_size, x.shape[1], 7),
+            (1,),
+            [(margin, margin)],
+            rhs_dilation=(dilation,),
+            dimension_numbers=("NWC", "WIO", "NWC"),
+        )[0]
+        if initialisation == "uniform":
+            expected = expected + layer["bias"][None]
+        return net.apply(params, x)["conv_1"], expected
+
+    assert relative_error(*convolve(jax.random.key(0), X)) < 1e-5
 
 
 @pytest.mark.parametrize("pooling", ["max", "mean"])
 @pytest.mark.parametrize("initialisation", ["normal", "uniform"])
 def test_taps(pooling, initialisation):
-    """Names, shapes and the order of stages, with a pool that leaves frames over."""
+    """Names, shapes and order of the stages, with a pool that drops frames."""
     net = FrequencyAsChannels(
         [Layer(3, 2, 3, 6), Layer(3, 1, 1, 4)], initialisation, "same", pooling
     )
@@ -77,14 +82,14 @@ def test_taps(pooling, initialisation):
     )
 
 
-@pytest.mark.parametrize("filters, width", [(600, 11), (3000, 2)])
-def test_normal_weights_have_the_authors_deviation(filters, width):
-    """paper.md A.3: std = sqrt(2) sqrt(2 / ((C_in + C_out) k)), without bias. Catches a fan that forgot the width."""
+@pytest.mark.parametrize("filters, kernel_size", [(600, 11), (3000, 2)])
+def test_normal_weights_have_the_authors_std(filters, kernel_size):
+    """std = sqrt(2) sqrt(2 / ((C_in + C_out) kernel_size)), without bias."""
     x = np.zeros((20, 50), np.float32)
-    params = parameters(FrequencyAsChannels([Layer(width, 1, 1, filters)]), x)["params"]
+    params = parameters(FrequencyAsChannels([Layer(kernel_size, 1, 1, filters)]), x)["params"]
     assert set(params) == {"conv_1"} and set(params["conv_1"]) == {"kernel"}
     kernel = np.asarray(params["conv_1"]["kernel"], np.float64)
-    expected = np.sqrt(2) * np.sqrt(2 / ((50 + filters) * width))
+    expected = np.sqrt(2) * np.sqrt(2 / ((50 + filters) * kernel_size))
     assert (
         kernel.std() == pytest.approx(expected, rel=0.01) and abs(kernel.mean()) < 0.01 * expected
     )
@@ -94,7 +99,7 @@ def test_normal_weights_have_the_authors_deviation(filters, width):
 
 
 def test_uniform_weights_are_those_of_pytorch_in_2017():
-    """U(+-1/sqrt(C_in k)) with bias, gains over [0, 1]. Catches today's gains of one (paper.md A.3)."""
+    """They are within +-1 / sqrt(C_in kernel_size), with bias, and gains within [0, 1]."""
     params = parameters(
         FrequencyAsChannels([Layer(11, 1, 1, 2000)], "uniform"), np.zeros((20, 50), np.float32)
     )["params"]
@@ -113,7 +118,7 @@ def test_uniform_weights_are_those_of_pytorch_in_2017():
 
 @pytest.mark.parametrize("layers", [[Layer(4, 2, 1, 6)], [Layer(3, 1, 2, 6), Layer(2, 1, 1, 5)]])
 def test_frames_shift_with_the_sound(layers):
-    """A later sound gives later features, by whole pools. Catches any tap that depends on absolute time."""
+    """A later sound gives later features, by whole pools: no tap depends on absolute time."""
     net = FrequencyAsChannels(layers, "uniform", "valid", "max")
     stride = int(np.prod([layer.pool for layer in layers]))
     params = parameters(net)
@@ -122,7 +127,7 @@ def test_frames_shift_with_the_sound(layers):
 
 
 def test_same_padding_is_silence():
-    """The ends see zeros: a sound within silence has the same features as the sound alone."""
+    """A sound within silence has the same features as the sound alone."""
     net = FrequencyAsChannels([Layer(5, 1, 1, 6)], padding="same")
     params = parameters(net)
     within = np.pad(X, ((7, 7), (0, 0)))
@@ -133,7 +138,10 @@ def test_same_padding_is_silence():
 
 def test_weights_depend_on_the_key_alone():
     net = FrequencyAsChannels([Layer(3, 1, 1, 6)])
-    kernel = lambda params: np.asarray(params["params"]["conv_1"]["kernel"])
+
+    def kernel(params):
+        return np.asarray(params["params"]["conv_1"]["kernel"])
+
     np.testing.assert_array_equal(kernel(parameters(net)), kernel(parameters(net, 2 * X[:9])))
     assert (
         abs(
@@ -149,9 +157,9 @@ def test_jit_and_vmap_agree_with_one_by_one():
     net = FrequencyAsChannels([Layer(3, 1, 2, 6)])
     params = parameters(net)
     sounds = np.stack([X, X[::-1], 2 * X])
-    both = jax.jit(jax.vmap(lambda x: apply(net, params, x)["pool_1"]))(sounds)
+    mapped = jax.jit(jax.vmap(lambda x: apply(net, params, x)["pool_1"]))(sounds)
     np.testing.assert_allclose(
-        both, np.stack([apply(net, params, x)["pool_1"] for x in sounds]), atol=1e-6
+        mapped, np.stack([apply(net, params, x)["pool_1"] for x in sounds]), atol=1e-6
     )
 
 
@@ -170,7 +178,7 @@ def test_unknown_initialisation_is_refused():
     ],
 )
 def test_unknown_choices_are_refused(field, net):
-    """Catches a misspelt choice that quietly means another one."""
+    """A misspelt choice is an error."""
     with pytest.raises(ValueError, match=f"{field} must be one of"):
         parameters(net)
 
@@ -187,36 +195,41 @@ SMALL = (Layer(3, 1, 2, 6), Layer(3, 1, 1, 4))
 
 
 @pytest.mark.parametrize("padding, initialisation", [("same", "uniform"), ("valid", "normal")])
-@pytest.mark.parametrize("width, dilation", [(2, 1), (5, 1), (3, 2)])
-def test_two_dimensions_equal_xla_convolution(width, dilation, padding, initialisation):
-    """Both ways to the same numbers: unfolded, and XLA's in training. Catches frames and bins swapped in the kernel."""
+@pytest.mark.parametrize("kernel_size, dilation", [(2, 1), (5, 1), (3, 2)])
+def test_two_dimensions_equal_xla_convolution(kernel_size, dilation, padding, initialisation):
+    """The unfolded convolution and the one of training equal XLA's."""
     net = Convolution(
-        Layer(width, dilation, 1, 7),
+        Layer(kernel_size, dilation, 1, 7),
         initialisation,
         padding,
         initialisation == "uniform",
         ("frames", "bins"),
     )
     x = np.random.default_rng(0).standard_normal((14, 17, 3)).astype(np.float32)
-    params = parameters(net, x)
-    kernel = np.asarray(params["params"]["kernel"]).reshape(width, width, 3, 7)
-    margin = (width - 1) * dilation // 2 if padding == "same" else 0
-    expected = jax.lax.conv_general_dilated(
-        x[None],
-        kernel,
-        (1, 1),
-        [(margin, margin)] * 2,
-        rhs_dilation=(dilation,) * 2,
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-    )[0]
-    if initialisation == "uniform":
-        expected = expected + params["params"]["bias"][None, None]
-    for found in jax.jit(lambda x: (net.apply(params, x), net.apply(params, x, True)))(x):
-        assert relative_error(found, expected) < 1e-5
+    margin = (kernel_size - 1) * dilation // 2 if padding == "same" else 0
+
+    @jax.jit
+    def convolve(key, x):
+        params = net.init(key, x)
+        expected = jax.lax.conv_general_dilated(
+            x[None],
+            params["params"]["kernel"].reshape(kernel_size, kernel_size, 3, 7),
+            (1, 1),
+            [(margin, margin)] * 2,
+            rhs_dilation=(dilation,) * 2,
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )[0]
+        if initialisation == "uniform":
+            expected = expected + params["params"]["bias"][None, None]
+        return expected, net.apply(params, x), net.apply(params, x, True)
+
+    expected, unfolded, in_training = convolve(jax.random.key(0), x)
+    assert relative_error(unfolded, expected) < 1e-5
+    assert relative_error(in_training, expected) < 1e-5
 
 
 def test_two_dimensional_taps():
-    """Names and shapes, positions before channels; a pool that leaves frames and bins over; what a pool is of."""
+    """Names and shapes: positions before channels; a pool drops frames and bins."""
     net = TwoDimensional(SMALL, "uniform", "same", "max")
     taps = apply(net, parameters(net, PICTURE), PICTURE)
     full, half = (23, 19), (11, 9)
@@ -232,7 +245,7 @@ def test_two_dimensional_taps():
     np.testing.assert_array_equal(taps["pool_1"], blocks.max(axis=(1, 3)))
 
 
-def test_time_as_channels_is_the_other_one_turned():
+def test_time_as_channels_is_frequency_as_channels_transposed():
     net, turned = TimeAsChannels(SMALL), FrequencyAsChannels(SMALL)
     params = parameters(net, PICTURE)
     taps, expected = apply(net, params, PICTURE), apply(turned, params, PICTURE.T)
@@ -243,7 +256,7 @@ def test_time_as_channels_is_the_other_one_turned():
 
 @pytest.mark.parametrize("kind, axis", [("2d", 1), ("1d-time", 0)])
 def test_taps_shift_along_frequency(kind, axis):
-    """A higher sound, the same features higher up: what makes 2-D networks fit images, and a constant-Q scale fit them."""
+    """A higher sound has the same features higher up."""
     net = build(NetworkConfig(kind, SMALL, "uniform", "valid"))
     params = parameters(net, PICTURE[:, :-2])
     low, high = (apply(net, params, x)["conv_2"] for x in (PICTURE[:, :-2], PICTURE[:, 2:]))
@@ -255,27 +268,33 @@ def test_taps_shift_along_frequency(kind, axis):
 
 
 def test_frequency_as_channels_does_not_shift_along_frequency():
-    """Every bin has weights of its own: another pitch is another sound, at every frame."""
+    """Every bin has weights of its own: another pitch gives other features."""
     net = FrequencyAsChannels(SMALL, "uniform", "valid")
     params = parameters(net, PICTURE)
-    found, expected = (
+    shifted, expected = (
         apply(net, params, x)["relu_2"] for x in (np.roll(PICTURE, 2, axis=1), PICTURE)
     )
-    assert relative_error(found, expected) > 0.3
+    assert relative_error(shifted, expected) > 0.3
 
 
 @pytest.mark.parametrize("shape", [(9, 4), (6, 5, 4)])
 def test_batch_normalisation_in_training(shape):
-    """Against float64: moments over clips and positions, running ones a tenth of the way to them; then those are used."""
+    """Equals float64: moments of the batch in training, running moments afterwards."""
     net = BatchNormalisation()
     x = np.random.default_rng(0).normal(2, 3, (5, *shape)).astype(np.float32)
     variables = parameters(net, x[0])
-    train = lambda x: net.apply(variables, x, True, mutable=["batch_stats"])
-    found, updated = jax.jit(jax.vmap(train, axis_name=networks.CLIPS, out_axes=(0, None)))(x)
+
+    def train(x):
+        return net.apply(variables, x, True, mutable=["batch_stats"])
+
+    y, updated = jax.jit(jax.vmap(train, axis_name=networks.CLIPS, out_axes=(0, None)))(x)
     whole = x.astype(np.float64).reshape(-1, 4)
     gain = np.asarray(variables["params"]["gain"], np.float64)
-    standard = lambda mean, variance: (x - mean) / np.sqrt(variance + 1e-5) * gain
-    assert relative_error(found, standard(whole.mean(axis=0), whole.var(axis=0))) < 1e-5
+
+    def standard(mean, variance):
+        return (x - mean) / np.sqrt(variance + 1e-5) * gain
+
+    assert relative_error(y, standard(whole.mean(axis=0), whole.var(axis=0))) < 1e-5
     running = updated["batch_stats"]
     np.testing.assert_allclose(running["mean"], 0.1 * whole.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(running["variance"], 0.9 + 0.1 * whole.var(axis=0), rtol=1e-5)
@@ -293,17 +312,23 @@ def test_batch_normalisation_in_training(shape):
 
 @pytest.mark.parametrize("first", ["grey", "random"])
 def test_vgg19(first):
-    """The first three convolutions and a pool against XLA's, with the input as the images of the training were scaled."""
-    description = cut_after(NetworkConfig(f"vgg19-{first}", initialisation="uniform"), ["conv2_1"])
-    net = build(description)
+    """The first three convolutions and a pool equal XLA's, on the scaled input."""
+    config = cut_after(NetworkConfig(f"vgg19-{first}", initialisation="uniform"), ["conv2_1"])
+    net = build(config)
     x = np.random.default_rng(0).random((30, 26)).astype(np.float32)
     variables = parameters(net, x)
     taps = apply(net, variables, x)
-    conv = lambda x, name, padding: jax.lax.conv_general_dilated(
-        x[None],
-        np.asarray(variables["params"][name]["kernel"]).reshape(*((11, 11) if len(variables["params"][name]) == 1 else (3, 3)), x.shape[-1], -1),
-        (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"),
-    )[0] + variables["params"][name].get("bias", np.zeros(1))  # fmt: skip
+
+    def conv(x, name, padding):
+        params = variables["params"][name]
+        size = 11 if len(params) == 1 else 3
+        kernel = np.asarray(params["kernel"]).reshape(size, size, x.shape[-1], -1)
+        layout = ("NHWC", "HWIO", "NHWC")
+        y = jax.lax.conv_general_dilated(
+            x[None], kernel, (1, 1), padding, dimension_numbers=layout
+        )[0]
+        return y + params.get("bias", np.zeros(1))
+
     with jax.numpy_rank_promotion("allow"):
         y = (
             (x[:, :, None] - np.float32(networks.IMAGENET_MEAN)) / np.float32(networks.IMAGENET_STD)
@@ -323,13 +348,13 @@ def test_vgg19(first):
         assert relative_error(taps["conv2_1"], conv(y, "conv2_1", "SAME")) < 1e-5
     assert (
         list(taps) == sorted(taps)
-        and set(taps) == set(receptive_fields(description))
+        and set(taps) == set(receptive_fields(config))
         and "conv2_2" not in taps
     )
 
 
 def test_vgg19_has_its_layers():
-    """16 convolutions, 5 pools, 20 million weights; nothing is computed."""
+    """16 convolutions, 5 pools, 20 million weights, by shapes alone."""
     net = build(NetworkConfig("vgg19-grey"))
     variables = jax.eval_shape(net.init, jax.random.key(0), np.zeros((64, 32), np.float32))
     taps = jax.eval_shape(net.apply, variables, np.zeros((64, 32), np.float32))
@@ -339,59 +364,60 @@ def test_vgg19_has_its_layers():
 
 
 @pytest.mark.parametrize("kind", ["1d-time", "2d", "vgg19-random"])
-def test_every_network_goes_through_the_same_objective(kind):
-    """Gram distance and its gradient from taps by name, whatever their positions: no network has a code path of its own."""
+def test_gram_of_every_network(kind):
+    """The Gram distance and its gradient work on the taps of every kind of network."""
     layers = SMALL if not kind.startswith("vgg") else ()
     names = ["relu1_1"] if kind.startswith("vgg") else ["relu_1", "pool_1"]
-    description = cut_after(NetworkConfig(kind, layers, "uniform"), names)
+    config = cut_after(NetworkConfig(kind, layers, "uniform"), names)
     style = combinators.of_network(
-        build(description).init,
-        networks.features(description, names),
+        build(config).init,
+        networks.features(config, names),
         jax.random.key(0),
         losses.gram(),
     )
     target = jax.jit(style.fit)(PICTURE)
-    at, gradient = jax.jit(jax.value_and_grad(lambda x: style.distance(target, x)[0]))(
+    value, gradient = jax.jit(jax.value_and_grad(lambda x: style.distance(target, x)[0]))(
         PICTURE[::-1] * 0.5
     )
-    assert jax.jit(style.distance)(target, PICTURE)[0] < 1e-4 < at
+    assert jax.jit(style.distance)(target, PICTURE)[0] < 1e-4 < value
     assert gradient.shape == PICTURE.shape and np.all(np.isfinite(gradient)) and np.any(gradient)
 
 
 def test_grams_of_both_forms_agree_in_two_dimensions():
-    """Catches a size taken for the number of frames where there are bins as well."""
-    description = NetworkConfig("2d", (Layer(3, 1, 2, 6),))
+    """Both forms divide by the number of positions, frames times bins."""
+    config = NetworkConfig("2d", (Layer(3, 1, 2, 6),))
     losses = []
     for form in ("direct", "frames"):
         style = combinators.of_network(
-            build(description).init,
-            networks.features(description, ["relu_1"]),
+            build(config).init,
+            networks.features(config, ["relu_1"]),
             jax.random.key(0),
             losses.gram(form=form),
         )
-        losses.append(float(style.distance(style.fit(PICTURE), PICTURE[::-1] ** 2)[0]))
+        distance = jax.jit(lambda x, y, style=style: style.distance(style.fit(x), y)[0])
+        losses.append(float(distance(PICTURE, PICTURE[::-1] ** 2)))
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
 @pytest.mark.parametrize(
-    "kind, named",
+    "kind, sizes",
     [
         ("1d-frequency", "5 bins, the spectrogram has 19"),
         ("1d-time", "5 frames, the spectrogram has 23"),
     ],
 )
-def test_a_spectrogram_of_another_size_is_refused(kind, named):
-    with pytest.raises(ValueError, match=f"the network is one for {named}"):
+def test_a_spectrogram_of_another_size_is_refused(kind, sizes):
+    with pytest.raises(ValueError, match=f"the network is one for {sizes}"):
         parameters(build(NetworkConfig(kind, SMALL, channels=5)), PICTURE)
 
 
 @pytest.mark.parametrize(
-    "x, said",
+    "x, message",
     [
         (PICTURE[:4], "4 frames are fewer than the 5"),
         (PICTURE[:, :4], "4 bins are fewer than the 5"),
     ],
 )
-def test_too_small_pictures_are_refused(x, said):
-    with pytest.raises(ValueError, match=f"{said} that a kernel spans"):
+def test_too_small_pictures_are_refused(x, message):
+    with pytest.raises(ValueError, match=f"{message} that a kernel spans"):
         parameters(TwoDimensional([Layer(5, 1, 1, 6)], padding="valid"), x)

@@ -19,7 +19,7 @@ VIEW = View(0, (3,), 32.0, 8.0)
 
 
 def some(**choices):
-    return Recipe("some", "For tests.", **{"views": (VIEW,), **choices})
+    return recipes.make("some", "For tests.", **{"views": (VIEW,), **choices})
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -1,4 +1,4 @@
-"""weights.py: what was saved comes back; VGG-19 from files written here as others write them; nothing else is taken for either."""
+"""weights/: round trips, VGG-19 from files as others write them, and what is refused."""
 
 import collections
 import io
@@ -23,7 +23,7 @@ LAYERS = (Layer(3, 1, 2, 6), Layer(3, 2, 1, 4))
 POSITIONS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
 
 
-def described(kind):
+def make_config(kind):
     return NetworkConfig(
         kind, LAYERS, "uniform", channels={"1d-frequency": 9, "1d-time": 24}.get(kind, 0)
     )
@@ -31,23 +31,25 @@ def described(kind):
 
 @pytest.mark.parametrize("kind", ["1d-frequency", "1d-time", "2d"])
 def test_round_trip(tmp_path, kind):
-    """Weights, running moments, description and notes, to the bit."""
-    description = described(kind)
-    variables = jax.jit(networks.build(description).init)(jax.random.key(0), X)
-    weights.save(str(tmp_path / "a.safetensors"), description, variables, {"held_out": 3})
-    found, loaded = weights.load(str(tmp_path / "a.safetensors"))
-    assert found == description
+    """Weights, running moments, config and notes come back to the bit."""
+    config = make_config(kind)
+    variables = jax.jit(networks.build(config).init)(jax.random.key(0), X)
+    weights.save(str(tmp_path / "a.safetensors"), config, variables, {"held_out": 3})
+    loaded_config, loaded = weights.load(str(tmp_path / "a.safetensors"))
+    assert loaded_config == config
     jax.tree.map(np.testing.assert_array_equal, loaded, variables)
     assert weights.read_notes(str(tmp_path / "a.safetensors")) == {"held_out": 3}
     assert os.listdir(tmp_path) == ["a.safetensors"]
-    # What lies deeper than the taps that are asked for does no harm.
-    cut = cut_after(found, ["relu_1"])
-    taps, expected = (jax.jit(networks.build(one).apply)(variables, X) for one in (cut, found))
+    # Variables of layers below the cut do no harm.
+    cut = cut_after(config, ["relu_1"])
+    taps, expected = jax.jit(
+        lambda variables: [networks.build(net).apply(variables, X) for net in (cut, config)]
+    )(variables)
     np.testing.assert_array_equal(taps["relu_1"], expected["relu_1"])
 
 
 @pytest.mark.parametrize(
-    "other, said",
+    "other, message",
     [
         (NetworkConfig("2d", LAYERS, "uniform"), "conv_1/kernel is .27, 6., and must be .9, 6."),
         (
@@ -65,11 +67,10 @@ def test_round_trip(tmp_path, kind):
         (NetworkConfig("1d-frequency", LAYERS, "uniform"), "channels must be said"),
     ],
 )
-def test_weights_of_another_network_are_refused(tmp_path, other, said):
-    """On the way in and on the way out; the message names the first difference."""
-    description = described("1d-frequency")
-    variables = networks.build(description).init(jax.random.key(0), X)
-    with pytest.raises(ValueError, match=said):
+def test_weights_of_another_network_are_refused(tmp_path, other, message):
+    """`save` and `load` refuse them; the message names the first difference."""
+    variables = jax.jit(networks.build(make_config("1d-frequency")).init)(jax.random.key(0), X)
+    with pytest.raises(ValueError, match=message):
         weights.save(str(tmp_path / "a.safetensors"), other, variables)
     assert not os.listdir(tmp_path)
     arrays = {
@@ -81,7 +82,7 @@ def test_weights_of_another_network_are_refused(tmp_path, other, said):
         tmp_path / "b.safetensors",
         {"audio_texture": json.dumps({"network": other.to_json()})},
     )
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         weights.load(str(tmp_path / "b.safetensors"))
 
 
@@ -90,17 +91,17 @@ def test_weights_of_another_network_are_refused(tmp_path, other, said):
 
 @pytest.fixture(scope="module")
 def kernels():
-    """[(kernel [out, in, height, width], bias [out])], as torchvision has them; the first is random."""
-    rng, inputs, found = np.random.default_rng(0), 3, []
+    """[(kernel [out, in, height, width], bias [out])] as in torchvision; the first is random."""
+    rng, inputs, pairs = np.random.default_rng(0), 3, []
     for layer in AUTHORS_LAYERS["vgg19-grey"]:
         kernel = (
             np.zeros((layer.filters, inputs, 3, 3), np.float32)
-            if found
+            if pairs
             else rng.standard_normal((layer.filters, inputs, 3, 3)).astype(np.float32)
         )
-        found.append((kernel, np.arange(layer.filters, dtype=np.float32)))
+        pairs.append((kernel, np.arange(layer.filters, dtype=np.float32)))
         inputs = layer.filters
-    return found
+    return pairs
 
 
 def torch_names(kernels):
@@ -112,14 +113,14 @@ def torch_names(kernels):
 
 
 class Storage:
-    """What a tensor's data are in PyTorch's pickles: a reference outside of the pickle."""
+    """The data of a tensor, which PyTorch's pickles refer to."""
 
     def __init__(self, kind, key, array):
         self.kind, self.key, self.array = kind, key, array
 
 
 class Tensor:
-    """Pickled as PyTorch pickles a tensor."""
+    """A tensor, pickled as PyTorch does it."""
 
     def __init__(self, storage, array):
         self.storage, self.array = storage, array
@@ -147,7 +148,7 @@ class Pickler(pickle.Pickler):
 
 @pytest.fixture
 def torch(monkeypatch):
-    """Names of PyTorch's for the pickler to write; PyTorch is not installed, nor needed to read them."""
+    """Names of PyTorch for the pickler to write; reading needs no PyTorch."""
     torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
 
     def _rebuild_tensor_v2(*_):
@@ -237,7 +238,7 @@ def write_h5(path, kernels):
 
 @pytest.mark.parametrize("form", ["pth", "old.pth", "safetensors", "npz", "h5"])
 def test_vgg19(tmp_path, kernels, torch, form):
-    """Every format holds the same network: bins are the image's height and frames its width."""
+    """Every format holds the same network: bins are the image's height, frames its width."""
     path = str(tmp_path / f"vgg19.{form}")
     {
         "pth": lambda: write_pth(path, torch_names(kernels), torch),
@@ -246,8 +247,8 @@ def test_vgg19(tmp_path, kernels, torch, form):
         "npz": lambda: write_npz(path, kernels),
         "h5": lambda: write_h5(path, kernels),
     }[form]()
-    description, variables = weights.load(path)
-    assert description == NetworkConfig("vgg19-grey")
+    config, variables = weights.load(path)
+    assert config == NetworkConfig("vgg19-grey")
     kernel = kernels[0][0]
     for row, (frame, bin_, channel) in enumerate(np.ndindex(3, 3, 3)):
         np.testing.assert_array_equal(
@@ -258,33 +259,33 @@ def test_vgg19(tmp_path, kernels, torch, form):
         "npz": (np.array([123.68, 116.779, 103.939]) / 255, 1 / 255),
         "h5": (np.array([103.939, 116.779, 123.68]) / 255, 1 / 255),
     }
-    mean, deviation = scale.get(form, (networks.IMAGENET_MEAN, networks.IMAGENET_STD))
+    mean, std = scale.get(form, (networks.IMAGENET_MEAN, networks.IMAGENET_STD))
     np.testing.assert_allclose(variables["constants"]["mean"], mean, rtol=1e-6)
     np.testing.assert_allclose(
-        variables["constants"]["deviation"], np.broadcast_to(deviation, 3), rtol=1e-6
+        variables["constants"]["deviation"], np.broadcast_to(std, 3), rtol=1e-6
     )
-    small = cut_after(description, ["conv1_1"])
+    small = cut_after(config, ["conv1_1"])
     expected = jax.eval_shape(networks.build(small).init, jax.random.key(0), X)["params"]["conv1_1"]
     assert jax.tree.map(np.shape, variables["params"]["conv1_1"]) == jax.tree.map(
         lambda leaf: leaf.shape, expected
     )
 
 
-def test_the_authors_vgg19(tmp_path, kernels):
-    """The first convolution is replaced by a random one, the key's; the others are the file's."""
+def test_vgg19_with_random_first_layer(tmp_path, kernels):
+    """The key draws the first convolution; the file has the others."""
     path = str(tmp_path / "vgg19.safetensors")
     safetensors.numpy.save_file(torch_names(kernels), path)
-    found = [
+    loaded = [
         weights.load(path, kind="vgg19-random", key=jax.random.key(seed))[1] for seed in (0, 1)
     ]
-    assert "constants" not in found[0] and found[0]["params"]["conv1_1"]["kernel"].shape == (
+    assert "constants" not in loaded[0] and loaded[0]["params"]["conv1_1"]["kernel"].shape == (
         121,
         64,
     )
     assert np.any(
-        found[0]["params"]["conv1_1"]["kernel"] != found[1]["params"]["conv1_1"]["kernel"]
+        loaded[0]["params"]["conv1_1"]["kernel"] != loaded[1]["params"]["conv1_1"]["kernel"]
     )
-    np.testing.assert_array_equal(found[0]["params"]["conv1_2"]["bias"], np.arange(64))
+    np.testing.assert_array_equal(loaded[0]["params"]["conv1_2"]["bias"], np.arange(64))
 
 
 def test_another_vgg_is_refused(tmp_path, kernels):
@@ -321,7 +322,7 @@ def test_programs_in_pickles_do_not_run(tmp_path, monkeypatch):
 
 
 def test_files_that_hold_no_weights(tmp_path, monkeypatch, torch):
-    """Each a ValueError that names the file; none a traceback of a reader's."""
+    """The error is a ValueError that names the file."""
     write_pth(tmp_path / "short.pth", {"a": np.zeros(4, np.float32)}, torch)
     with zipfile.ZipFile(tmp_path / "short.pth") as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
@@ -339,7 +340,7 @@ def test_files_that_hold_no_weights(tmp_path, monkeypatch, torch):
         (tmp_path / f"empty.{ending}").write_bytes(b"")
     (tmp_path / "weights.txt").write_text("")
     monkeypatch.setitem(sys.modules, "h5py", None)
-    said = {
+    messages = {
         "short.pth": "beyond its data",
         "list.pth": "no state dict",
         "text.h5": "pip install h5py",
@@ -347,5 +348,5 @@ def test_files_that_hold_no_weights(tmp_path, monkeypatch, torch):
         "missing.pth": "No such file",
     }
     for name in [*os.listdir(tmp_path), "missing.pth"]:
-        with pytest.raises(ValueError, match=f"{name}.*{said.get(name, '')}"):
+        with pytest.raises(ValueError, match=f"{name}.*{messages.get(name, '')}"):
             weights.load(str(tmp_path / name))

@@ -1,33 +1,36 @@
-"""The paper's conclusions as experiments: what each claims, how it is shown, and what came out; experiment.py says how one is made."""
+"""The paper's conclusions as experiments; experiment.py says what an experiment is.
 
-from audio_texture.insights import (
-    carried,
-    filters,
-    inversion,
-    networks,
-    permutation,
-    phases,
-    receptive_field,
-    shifts,
-    starts,
-    transposition,
-    weights,
-)
-from audio_texture.insights.experiment import Experiment, Settings, Verdict
+A module of experiments is imported only by `load_experiment`.
+"""
 
-FIGURES = {
-    name: Experiment(claim, module.measure, module.judge, module.draw)
-    for name, claim, module in (
-        ("shifts", 1, shifts),
-        ("networks", 2, networks),
-        ("permutation", 3, permutation),
-        ("carried", 3, carried),
-        ("inversion", 4, inversion),
-        ("weights", 5, weights),
-        ("receptive-field", 6, receptive_field),
-        ("transposition", 7, transposition),
-        ("filters", 8, filters),
-        ("starts", 9, starts),
-        ("phases", 9, phases),
-    )
+import importlib
+
+from audio_texture.insights.experiment import Experiment, ExperimentSettings, Verdict
+
+__all__ = ["CLAIMS", "Experiment", "ExperimentSettings", "Verdict", "load_experiment"]
+
+# Name of an experiment -> number of its claim in the list of the paper's conclusions.
+CLAIMS = {
+    "shifts": 1,
+    "networks": 2,
+    "permutation": 3,
+    "carried": 3,
+    "inversion": 4,
+    "weights": 5,
+    "receptive-field": 6,
+    "transposition": 7,
+    "filters": 8,
+    "starts": 9,
+    "phases": 9,
 }
+
+
+def load_experiment(name: str) -> Experiment:
+    """Returns the experiment of a name in CLAIMS, after importing its module.
+
+    Example:
+      >>> load_experiment("permutation").describe()["rule"][:30]
+      'at blocks of four times the sh'
+    """
+    module = importlib.import_module(f"audio_texture.insights.{name.replace('-', '_')}")
+    return Experiment(CLAIMS[name], module.measure, module.judge, module.draw)

@@ -1,4 +1,4 @@
-"""Claim 3, second half: which of pitch, envelope, rate and rhythm a texture made by its Gram alone has of its reference."""
+"""Claim 3, second half: what a texture by its Gram alone keeps of pitch, envelope, rate, rhythm."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,29 +6,26 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import scipy.fft
+from matplotlib.figure import Figure
 
-from audio_texture import metrics, sounds
-from audio_texture.config import Recipe
-from audio_texture.insights.experiment import (
-    RATE,
-    Numbers,
-    Settings,
-    Verdict,
-    bars,
-    decided,
-    distinct,
+from audio_texture import metrics, recipes, sounds
+from audio_texture.insights.experiment import ExperimentSettings, Numbers, Verdict, decide_verdict
+from audio_texture.insights.intervals import (
+    distinct_values,
     explained_variance,
-    interval,
-    per_seed,
-    procedural,
-    textures,
+    mean_interval,
+    seed_means,
 )
+from audio_texture.insights.plots import plot_bars
+from audio_texture.insights.references import RATE, make_procedural
+from audio_texture.insights.runs import make_textures
 from audio_texture.views import View
 
-# A Gram and nothing else: the canvas starts as the authors' does, which knows nothing of the reference.
-RECIPE = Recipe(
+# A Gram alone: the uniform start of the authors does not depend on the reference.
+RECIPE = recipes.make(
     name="gram-alone",
-    summary="Gram of infinitely many filters of one and four frames, 56 ms at most, from the authors' uniform start.",
+    summary="Gram of infinitely many filters of one and four frames, 56 ms at most, from the "
+    "authors' uniform start.",
     canvas="spectrogram",
     views=(View(0, (1, 4), 32.0, 8.0),),
     compression="fixed",
@@ -37,7 +34,8 @@ RECIPE = Recipe(
     bound_weight=1e-3,
     phase_momentum=0.99,
 )
-# From and to; pitch and rate are drawn by their logarithms. The shortest period is twice the longest kernel.
+# Lowest and highest; pitch and rate are drawn by their logarithms. The shortest period is twice the
+# longest kernel.
 RANGES = {
     "pitch": (220.0, 700.0),
     "envelope": (0.0, 12.0),
@@ -53,26 +51,28 @@ _PARAMETERS = {
 }
 
 
-def measure(settings: Settings) -> Numbers:
-    """Known properties of notes, against estimates of them from the notes and from textures of the notes.
+def measure(settings: ExperimentSettings) -> Numbers:
+    """Measures known properties of notes against estimates from the notes and their textures.
 
-    Claim: Gram-matrix style is timbre without temporal structure: a Gram carries pitch and spectral envelope, not rhythm.
+    Claim: Gram-matrix style is timbre without temporal structure: a Gram carries pitch and spectral
+    envelope, not rhythm.
 
     Source: Huzaifah & Wyse 2019, abstract.
 
-    Method: Notes whose pitch, spectral tilt, rate and regularity are drawn independently of each other. A texture of each is made by
-    the Gram of kernels up to 56 ms alone, from a start that knows nothing of them, and the four properties are estimated from
-    notes and textures alike. Explained variance: how much of the known property a line through the estimate explains over all
-    sounds of a seed, adjusted so that an estimate that has nothing to do with it has 0 on average.
+    Method: Pitch, spectral tilt, rate and regularity of notes are drawn independently. A texture of
+    each sound is made by the Gram of kernels up to 56 ms alone, from a start that does not depend
+    on the sound. The four properties are estimated from notes and textures alike. Explained
+    variance is the share of the known property that a line through the estimate explains over all
+    sounds of a seed, adjusted so that an unrelated estimate has 0 on average.
     """
     seconds, count, evaluations = (2.0, 12, 60) if settings.quick else (4.0, 24, 100)
     recipe = RECIPE.replace(evaluations=evaluations)
     rows: list[dict[str, Any]] = []
-    sounds_found: list[dict[str, Any]] = []
+    estimated: list[dict[str, Any]] = []
     for seed in settings.seeds:
-        truths = _grid(seed, count)
+        truths = _draw_properties(seed, count)
         notes = [
-            procedural(
+            make_procedural(
                 sounds.notes,
                 1000 * seed + i,
                 seconds,
@@ -80,70 +80,81 @@ def measure(settings: Settings) -> Numbers:
             )
             for i, truth in enumerate(truths)
         ]
-        found = {
+        waves = {
             "the notes themselves": notes,
-            "their textures": textures(recipe, notes, [1000 * seed + i for i in range(count)]),
+            "their textures": make_textures(recipe, notes, [1000 * seed + i for i in range(count)]),
         }
         estimates = {
-            what: [{name: estimate(wave) for name, estimate in ESTIMATES.items()} for wave in waves]
-            for what, waves in found.items()
+            source: [
+                {name: estimate(wave) for name, estimate in ESTIMATES.items()} for wave in group
+            ]
+            for source, group in waves.items()
         }
-        sounds_found += [
-            {"seed": seed, "truth": truth, **{what: each[i] for what, each in estimates.items()}}
+        estimated += [
+            {
+                "seed": seed,
+                "truth": truth,
+                **{source: group[i] for source, group in estimates.items()},
+            }
             for i, truth in enumerate(truths)
         ]
-        for what, each in estimates.items():
+        for source, group in estimates.items():
             for name in RANGES:
                 scale = np.log2 if name in _LOGARITHMIC else np.asarray
                 share = explained_variance(
-                    scale([truth[name] for truth in truths]), [one[name] for one in each]
+                    scale([truth[name] for truth in truths]), [values[name] for values in group]
                 )
-                rows.append({"seed": seed, "from": what, "property": name, "explained": share})
-    return {"rows": rows, "sounds": sounds_found, "kernel_ms": 56}
+                rows.append({"seed": seed, "from": source, "property": name, "explained": share})
+    return {"rows": rows, "sounds": estimated, "kernel_ms": 56}
 
 
 def judge(numbers: Numbers) -> Verdict:
-    """Rule: a property is carried if the lower end of what textures explain of it is above half of what the notes themselves do, and lost
-    if the upper end is below. Supports if pitch and envelope are carried and rhythm is lost; contradicts if any of the three is
-    the other way round. The onset rate is reported, not judged: the claim does not say on which side it is.
+    """Judges which properties the textures carry.
+
+    Rule: a property is carried if the textures explain, by the lower end of the interval, more than
+    half of what the notes explain, and lost if they explain less, by the upper end. Supports if
+    pitch and envelope are carried and rhythm is lost; contradicts if any of the three is the other
+    way round. The onset rate is reported, not judged: the claim does not say what happens to it.
     """
     rows = numbers["rows"]
-    intervals, state = {}, {}
-    for name in distinct(rows, "property"):
-        itself, texture = (
-            per_seed(rows, "explained", property=name, **{"from": what})
-            for what in distinct(rows, "from")
+    intervals, outcome = {}, {}
+    for name in distinct_values(rows, "property"):
+        notes, texture = (
+            seed_means(rows, "explained", property=name, **{"from": source})
+            for source in distinct_values(rows, "from")
         )
-        beyond = interval(texture - itself / 2)
-        intervals[name] = interval(texture)
-        state[name] = "carried" if beyond.low > 0 else "lost" if beyond.high < 0 else "between"
-    wanted = {"pitch": "carried", "envelope": "carried", "rhythm": "lost"}
+        beyond = mean_interval(texture - notes / 2)
+        intervals[name] = mean_interval(texture)
+        outcome[name] = "carried" if beyond.low > 0 else "lost" if beyond.high < 0 else "between"
+    claimed = {"pitch": "carried", "envelope": "carried", "rhythm": "lost"}
     opposite = {"carried": "lost", "lost": "carried"}
-    word = decided(
-        supports=all(state[name] == each for name, each in wanted.items()),
-        contradicts=any(state[name] == opposite[each] for name, each in wanted.items()),
+    verdict = decide_verdict(
+        supports=all(outcome[name] == word for name, word in claimed.items()),
+        contradicts=any(outcome[name] == opposite[word] for name, word in claimed.items()),
     )
     sentence = (
         "Explained of the reference by its texture: "
-        + ", ".join(f"{name} {found.mean:.2f} ({state[name]})" for name, found in intervals.items())
+        + ", ".join(f"{name} {mean.mean:.2f} ({outcome[name]})" for name, mean in intervals.items())
         + "."
     )
-    return Verdict(word, sentence, intervals)
+    return Verdict(verdict, sentence, intervals)
 
 
-def draw(numbers: Numbers) -> plt.Figure:
-    """Explained variance as bars; and beneath, each property estimated from the texture against the truth."""
+def draw(numbers: Numbers) -> Figure:
+    """Draws explained variance as bars, and estimates from textures against the truth below."""
     rows, names = numbers["rows"], list(RANGES)
     figure = plt.figure(figsize=(10, 6.6), layout="constrained")
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1.3, 1))
+    subfigures: Any = figure.subfigures(2, 1, height_ratios=(1.3, 1))
+    top, bottom = subfigures
     axis = top.subplots()
     series = {
-        f"estimated from {what}": [
-            interval(per_seed(rows, "explained", property=name, **{"from": what})) for name in names
+        f"estimated from {source}": [
+            mean_interval(seed_means(rows, "explained", property=name, **{"from": source}))
+            for name in names
         ]
-        for what in distinct(rows, "from")
+        for source in distinct_values(rows, "from")
     }
-    bars(axis, ["pitch", "spectral envelope", "onset rate", "rhythm (regularity)"], series)
+    plot_bars(axis, ["pitch", "spectral envelope", "onset rate", "rhythm (regularity)"], series)
     axis.axhline(0, color="black", linewidth=0.8)
     axis.set(
         ylabel="explained variance",
@@ -155,7 +166,7 @@ def draw(numbers: Numbers) -> plt.Figure:
         "pitch": "Hz",
         "envelope": "dB an octave",
         "onset rate": "notes a second",
-        "rhythm": "deviation of gaps / mean",
+        "rhythm": "std of gaps / mean",
     }
     for axis, name in zip(bottom.subplots(1, 4), names, strict=True):
         truth = [sound["truth"][name] for sound in numbers["sounds"]]
@@ -168,8 +179,11 @@ def draw(numbers: Numbers) -> plt.Figure:
     return figure
 
 
-def _grid(seed: int, count: int) -> list[dict[str, float]]:
-    """So many sounds' properties: each spread evenly over its range, in an order of its own (a Latin hypercube)."""
+def _draw_properties(seed: int, count: int) -> list[dict[str, float]]:
+    """Returns the properties of `count` sounds, a Latin hypercube.
+
+    Each property is spread evenly over its range, in an order of its own.
+    """
     rng = np.random.default_rng(seed)
     columns = {}
     for name, (low, high) in RANGES.items():
@@ -180,44 +194,60 @@ def _grid(seed: int, count: int) -> list[dict[str, float]]:
     return [{name: float(column[i]) for name, column in columns.items()} for i in range(count)]
 
 
-def pitch(wave: np.ndarray) -> float:
-    """Octaves over 1 Hz, of the whole sound: the shortest lag whose autocorrelation is within a tenth of the highest between 150 and 1000 Hz."""
-    finer = 8
-    power = np.abs(scipy.fft.rfft(wave, 2 * len(wave))) ** 2
-    own = scipy.fft.irfft(power, 2 * finer * len(wave))
-    lags = np.arange(finer * RATE // 1000, finer * RATE // 150)
-    peaks = lags[(own[lags] >= own[lags - 1]) & (own[lags] >= own[lags + 1])]
+def estimate_pitch(wave: np.ndarray) -> float:
+    """Returns the pitch of a whole sound in octaves over 1 Hz.
+
+    It is the shortest lag whose autocorrelation is within a tenth of the highest between 150 and
+    1000 Hz.
+    """
+    upsampling = 8
+    power = np.abs(np.asarray(scipy.fft.rfft(wave, 2 * len(wave)))) ** 2
+    correlation = np.asarray(scipy.fft.irfft(power, 2 * upsampling * len(wave)))
+    lags = np.arange(upsampling * RATE // 1000, upsampling * RATE // 150)
+    at_lags = correlation[lags]
+    is_peak = (at_lags >= correlation[lags - 1]) & (at_lags >= correlation[lags + 1])
+    peaks = lags[is_peak]
     peaks = peaks if len(peaks) else lags
-    return float(np.log2(finer * RATE / peaks[np.argmax(own[peaks] >= 0.9 * np.max(own[peaks]))]))
+    heights = correlation[peaks]
+    return float(np.log2(upsampling * RATE / peaks[np.argmax(heights >= 0.9 * np.max(heights))]))
 
 
-def envelope(wave: np.ndarray) -> float:
-    """Fall of the long-term spectrum between 400 Hz and 3.2 kHz, in dB an octave, by least squares over third octaves."""
+def estimate_tilt(wave: np.ndarray) -> float:
+    """Returns the fall of the long-term spectrum in dB an octave.
+
+    It is fitted by least squares over third octaves between 400 Hz and 3.2 kHz.
+    """
     centres, levels = metrics.band_levels(wave, sample_rate=RATE)
     inside = (centres >= 400) & (centres <= 3200)
     return float(-np.polyfit(np.log2(centres[inside]), levels[inside], 1)[0])
 
 
-def onset_rate(wave: np.ndarray) -> float:
-    """log2 of onsets a second."""
-    return float(np.log2((len(_onsets(wave)) + 0.5) / (len(wave) / RATE)))
+def estimate_onset_rate(wave: np.ndarray) -> float:
+    """Returns the log2 of the onsets in a second."""
+    return float(np.log2((len(_onset_times(wave)) + 0.5) / (len(wave) / RATE)))
 
 
-def regularity(wave: np.ndarray) -> float:
-    """Standard deviation of the gaps between onsets over their mean; 1, as of a Poisson process, where there are too few."""
-    gaps = np.diff(_onsets(wave))
+def estimate_irregularity(wave: np.ndarray) -> float:
+    """Returns the std of the gaps between onsets over their mean.
+
+    It is 1, as of a Poisson process, where there are too few onsets.
+    """
+    gaps = np.diff(_onset_times(wave))
     return float(np.std(gaps) / np.mean(gaps)) if len(gaps) > 1 else 1.0
 
 
-def _onsets(wave: np.ndarray) -> np.ndarray:
-    """Moments of the onsets in s; those of notes are alike, what is lower than four tenths of the highest is the noise between them."""
+def _onset_times(wave: np.ndarray) -> np.ndarray:
+    """Returns the times of the onsets in s.
+
+    All notes are of one height; onsets below four tenths of the highest are noise between notes.
+    """
     times, heights = metrics.detect_onsets(wave, sample_rate=RATE)
     return times[heights > 0.4 * np.max(heights, initial=0.0)]
 
 
 ESTIMATES: dict[str, Callable[[np.ndarray], float]] = {
-    "pitch": pitch,
-    "envelope": envelope,
-    "onset rate": onset_rate,
-    "rhythm": regularity,
+    "pitch": estimate_pitch,
+    "envelope": estimate_tilt,
+    "onset rate": estimate_onset_rate,
+    "rhythm": estimate_irregularity,
 }

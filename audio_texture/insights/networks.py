@@ -1,64 +1,61 @@
-"""Claim 2: textures by 1-D and by 2-D networks, and how those of each kind fail."""
+"""Claim 2: textures by 1-D and by 2-D networks, and how they fail."""
 
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import scipy.fft
+from matplotlib.figure import Figure
 
-from audio_texture import metrics, sounds
+from audio_texture import metrics, recipes, sounds
 from audio_texture.config import Recipe
-from audio_texture.insights.experiment import (
-    RATE,
-    Numbers,
-    Settings,
-    Verdict,
-    bars,
-    decided,
-    interval,
-    likeness,
-    per_seed,
-    procedural,
-    recorded,
-    textures,
-)
+from audio_texture.insights.experiment import ExperimentSettings, Numbers, Verdict, decide_verdict
+from audio_texture.insights.intervals import mean_interval, seed_means
+from audio_texture.insights.plots import plot_bars
+from audio_texture.insights.references import RATE, make_procedural, read_recordings
+from audio_texture.insights.runs import make_textures, score_likeness
 from audio_texture.views import View
 
-PITCH, _HARMONICS, _WIDTH = 350.0, 10, 11
-# Name -> kind, and how many times as many filters as the 2-D network: a 2-D filter stands at every bin, with the rows of its kernel, a 1-D
-# filter covers all bins at once, so that kernels' rows times as many take as many multiplications.
+PITCH, _HARMONICS, _KERNEL = 350.0, 10, 11
+# Name -> kind, and filters as a multiple of the 2-D network's. A 2-D filter is applied at every bin
+# with all rows of its kernel, a 1-D filter covers all bins at once: with as many times the filters
+# as a kernel has rows, both take the same number of multiplications.
 NETWORKS = {
-    "1-D, as many multiplications": ("1d-frequency", _WIDTH),
+    "1-D, as many multiplications": ("1d-frequency", _KERNEL),
     "1-D, as many filters": ("1d-frequency", 1),
     "2-D": ("2d", 1),
 }
 
 
-def measure(settings: Settings) -> Numbers:
-    """Textures by the Gram of one layer of random filters, which slide over frames or over frames and bins.
+def measure(settings: ExperimentSettings) -> Numbers:
+    """Measures textures by the Gram of one layer of random filters of three kinds.
 
-    Claim: 2-D kernels suit images better than spectrograms; 1-D kernels over frames give results nearer to what is heard as the texture.
+    Claim: 2-D kernels suit images better than spectrograms; 1-D kernels over frames give results
+    nearer to what is heard as the texture.
 
     Source: Huzaifah & Wyse 2019, abstract.
 
-    Method: The authors' road (log spectrogram, uniform start, kernels of 11, SPSI and Griffin-Lim), with as many evaluations for all, and for 1-D kernels
-    as many filters as 2-D ones, or as many multiplications, which are 11 times as many filters. Judged by likeness (mean of the four measures of metrics, as log2) and by two ways to fail: patterns copied to
-    wrong frequencies, as error of third-octave levels in dB; harmonics torn apart, as the share of a note's power, between one and ten times
-    its pitch, that lies within a twentieth of an octave of its harmonics, as log2 of that of the reference.
+    Method: The authors' way (log spectrogram, uniform start, kernels of 11, SPSI and Griffin-Lim),
+    with the same number of evaluations. The 1-D kernels have as many filters as the 2-D ones, or as
+    many multiplications, which are 11 times as many filters. Textures are judged by likeness (log2
+    of the mean of the four likeness measures) and by two failures: patterns copied to wrong
+    frequencies, as error of third-octave levels in dB; and harmonics torn apart, as the share of a
+    note's power, between one and ten times its pitch, that lies within a twentieth of an octave of
+    its harmonics, as log2 of that of the reference.
     """
     seconds, evaluations, filters = (1.2, 40, 32) if settings.quick else (2.0, 120, 64)
     references = []
     for seed in settings.seeds:
-        found = {
-            "notes": procedural(sounds.notes, seed, seconds, pitch_hz=PITCH),
-            "rain": procedural(sounds.rain, seed, seconds),
-            **recorded(settings, seed, 1, seconds),
+        waves = {
+            "notes": make_procedural(sounds.notes, seed, seconds, pitch_hz=PITCH),
+            "rain": make_procedural(sounds.rain, seed, seconds),
+            **read_recordings(settings, seed, 1, seconds),
         }
-        references += [(seed, name, wave) for name, wave in found.items()]
+        references += [(seed, name, wave) for name, wave in waves.items()]
     rows: list[dict[str, Any]] = []
     for network, (kind, factor) in NETWORKS.items():
-        made = textures(
-            recipe_of(kind, factor * filters, evaluations),
+        made = make_textures(
+            make_recipe(kind, factor * filters, evaluations),
             [wave for _, _, wave in references],
             [seed for seed, _, _ in references],
         )
@@ -71,7 +68,7 @@ def measure(settings: Settings) -> Numbers:
                 "seed": seed,
                 "sound": name,
                 "network": network,
-                "likeness": float(np.log2(likeness(texture, wave))),
+                "likeness": float(np.log2(score_likeness(texture, wave))),
                 "spectrum_db": float(np.sqrt(np.mean(gap**2))),
             }
             rows.append(
@@ -85,13 +82,16 @@ def measure(settings: Settings) -> Numbers:
     return {"rows": rows}
 
 
-def recipe_of(kind: str, filters: int, evaluations: int) -> Recipe:
-    """The paper's road with a network of a kind; its distance relative to the target, since filters are not the authors' 4096."""
-    return Recipe(
+def make_recipe(kind: str, filters: int, evaluations: int) -> Recipe:
+    """Returns the authors' way with a network of a kind.
+
+    The distance is relative to the target, since the filters are not the authors' 4096.
+    """
+    return recipes.make(
         name=f"one-layer-{kind}",
         summary="One layer of random filters on a log spectrogram.",
         canvas="spectrogram",
-        views=(View(0, (_WIDTH,), 46.0, 12.0),),
+        views=(View(0, (_KERNEL,), 46.0, 12.0),),
         compression="fixed",
         standardised=False,
         start="uniform",
@@ -103,44 +103,53 @@ def recipe_of(kind: str, filters: int, evaluations: int) -> Recipe:
 
 
 def judge(numbers: Numbers) -> Verdict:
-    """Rule: supports if textures by the 1-D network are nearer to their reference than those by the 2-D one, by the whole interval of the
-    difference of log2 likenesses, with as many filters and with as many multiplications; contradicts if they are further away with both;
-    undecided where it depends on that. The failures are reported, not judged.
+    """Judges whether textures by 1-D networks are nearer to their references.
+
+    Rule: supports if textures by the 1-D network are nearer to their reference than those by the
+    2-D one, by the whole interval of the difference of log2 likenesses, with as many filters and
+    with as many multiplications; contradicts if they are further away with both; undecided where it
+    depends on that. The failures are reported, not judged.
     """
     rows = numbers["rows"]
     harmonic = [row for row in rows if "harmonic" in row]
-    *ours, theirs = NETWORKS
-    found = {}
+    *one_dimensional, two_dimensional = NETWORKS
+    gaps = {}
     for measured in ("likeness", "spectrum_db", "harmonic"):
-        of_measure = harmonic if measured == "harmonic" else rows
-        for network in ours:
-            found[f"{measured}: {network}"] = interval(
-                per_seed(of_measure, measured, network=network)
-                - per_seed(of_measure, measured, network=theirs)
+        measured_rows = harmonic if measured == "harmonic" else rows
+        for network in one_dimensional:
+            gaps[f"{measured}: {network}"] = mean_interval(
+                seed_means(measured_rows, measured, network=network)
+                - seed_means(measured_rows, measured, network=two_dimensional)
             )
-    gaps = [found[f"likeness: {network}"] for network in ours]
+    nearer = [gaps[f"likeness: {network}"] for network in one_dimensional]
     parts = [
-        f"{network}: log2 likeness {found[f'likeness: {network}']}, error of the spectrum {found[f'spectrum_db: {network}']} dB, log2 of the power left on a note's harmonics {found[f'harmonic: {network}']}"
-        for network in ours
+        f"{network}: log2 likeness {gaps[f'likeness: {network}']}, "
+        f"error of the spectrum {gaps[f'spectrum_db: {network}']} dB, "
+        f"log2 of the power left on a note's harmonics {gaps[f'harmonic: {network}']}"
+        for network in one_dimensional
     ]
-    sentence = f"Less than by 2-D kernels (of likeness and error, below 0 is nearer) are, with {'; with '.join(parts)}."
-    return Verdict(
-        decided(
-            supports=all(gap.high < 0 for gap in gaps), contradicts=all(gap.low > 0 for gap in gaps)
-        ),
-        sentence,
-        found,
+    sentence = (
+        "Differences to 2-D kernels (of likeness and error, below 0 is nearer) are, with "
+        f"{'; with '.join(parts)}."
     )
+    verdict = decide_verdict(
+        supports=all(gap.high < 0 for gap in nearer),
+        contradicts=all(gap.low > 0 for gap in nearer),
+    )
+    return Verdict(verdict, sentence, gaps)
 
 
-def draw(numbers: Numbers) -> plt.Figure:
-    """Likeness and the two failures, by sound and network."""
+def draw(numbers: Numbers) -> Figure:
+    """Draws likeness and the two failures, by sound and network."""
     rows = numbers["rows"]
     figure, panels = plt.subplots(
         1, 3, figsize=(12, 4.2), layout="constrained", width_ratios=(3, 3, 1.4)
     )
-    group = lambda row: "recordings" if "/" in row["sound"] else row["sound"]
-    groups = list(dict.fromkeys(map(group, rows)))
+
+    def group_of(row):
+        return "recordings" if "/" in row["sound"] else row["sound"]
+
+    groups = list(dict.fromkeys(map(group_of, rows)))
     labels = {
         "likeness": "log2 likeness\n(0: the reference's halves; lower is nearer)",
         "spectrum_db": "error of third-octave levels (dB)",
@@ -151,27 +160,21 @@ def draw(numbers: Numbers) -> plt.Figure:
         "harmonic": "harmonics torn apart",
     }
     for panel, measured in zip(panels[:2], labels, strict=True):
-        bars(
-            panel,
-            groups,
-            {
-                name: [
-                    interval(
-                        per_seed(
-                            [row for row in rows if group(row) == each], measured, network=name
-                        )
-                    )
-                    for each in groups
-                ]
-                for name in NETWORKS
-            },
-        )
+        series = {name: [] for name in NETWORKS}
+        for group in groups:
+            group_rows = [row for row in rows if group_of(row) == group]
+            for name, intervals in series.items():
+                intervals.append(mean_interval(seed_means(group_rows, measured, network=name)))
+        plot_bars(panel, groups, series)
         panel.set(ylabel=labels[measured], title=titles[measured])
     harmonic = [row for row in rows if "harmonic" in row]
-    bars(
+    plot_bars(
         panels[2],
         ["notes"],
-        {name: [interval(per_seed(harmonic, "harmonic", network=name))] for name in NETWORKS},
+        {
+            name: [mean_interval(seed_means(harmonic, "harmonic", network=name))]
+            for name in NETWORKS
+        },
     )
     panels[2].set(
         ylabel="log2 of the power on harmonics\n(0: as the reference)", title=titles["harmonic"]
@@ -188,8 +191,11 @@ def draw(numbers: Numbers) -> plt.Figure:
 
 
 def harmonic_share(wave: np.ndarray) -> float:
-    """Share of the power of notes of PITCH that lies within a twentieth of an octave of one of its harmonics."""
-    power = np.abs(scipy.fft.rfft(wave * np.hanning(len(wave)))) ** 2
+    """Returns the share of the power of notes of PITCH that lies on their harmonics.
+
+    Power within a twentieth of an octave of a harmonic counts.
+    """
+    power = np.abs(np.asarray(scipy.fft.rfft(wave * np.hanning(len(wave))))) ** 2
     frequency = scipy.fft.rfftfreq(len(wave), 1 / RATE)
     inside = (frequency > 0.7 * PITCH) & (frequency < (_HARMONICS + 0.5) * PITCH)
     number = np.clip(np.round(frequency / PITCH), 1, _HARMONICS)

@@ -1,34 +1,27 @@
-"""Claim 3, first half: what the Gram's distance and the rhythm become when frames change places."""
+"""Claim 3, first half: Gram distance and rhythm when the frames of a sound are permuted."""
 
+import functools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
-from audio_texture import combinators, losses, sounds, spectrogram
-from audio_texture.insights.experiment import (
-    RATE,
-    Numbers,
-    Settings,
-    Verdict,
-    curve,
-    decided,
-    interval,
-    octaves,
-    per_seed,
-    procedural,
-    recorded,
-)
+from audio_texture import base, combinators, losses, sounds, spectrogram
+from audio_texture.insights.experiment import ExperimentSettings, Numbers, Verdict, decide_verdict
+from audio_texture.insights.intervals import mean_interval, seed_means
+from audio_texture.insights.plots import plot_curve, set_octave_ticks
+from audio_texture.insights.references import RATE, make_procedural, read_recordings
 from audio_texture.layer import Layer
 
 _FFT, _HOP, _BANDS = 256, 64, 32  # 32 ms every 8 ms
 WIDTHS = (3, 11)  # the second is the paper's
 BLOCKS = (1, 2, 4, 8, 12, 24, 48)
 JUDGED = 4 * WIDTHS[0]
-_LAGS = (JUDGED, 125)  # slower than what blocks of that length keep, to 1 s
-# Sounds whose rhythm is slower than four of the shorter kernels, beside noise-like ones in the recordings.
+_LAGS = (JUDGED, 125)  # from the length of those blocks to 1 s
+# Sounds whose rhythm is slower than four of the shorter kernels. Recordings add noise-like sounds.
 _SOUNDS = {
     "clock": (sounds.clock, {"ticks_per_second": 4.0}),
     "crickets": (sounds.crickets, {"insects": 1}),
@@ -36,40 +29,46 @@ _SOUNDS = {
 }
 
 
-def measure(settings: Settings) -> Numbers:
-    """Distances of a spectrogram whose frames changed places from the spectrogram itself.
+def measure(settings: ExperimentSettings) -> Numbers:
+    """Measures distances of a spectrogram with permuted frames from the spectrogram itself.
 
-    Claim: Gram-matrix style is timbre without temporal structure: beyond the receptive field the order of frames does not matter.
+    Claim: Gram-matrix style is timbre without temporal structure: beyond the receptive field the
+    order of frames does not matter.
 
-    Source: Huzaifah & Wyse 2019, abstract; that a Gram sums over positions, Gatys, Ecker & Bethge 2015, Eq. 2.
+    Source: Huzaifah & Wyse 2019, abstract; that a Gram sums over positions, Gatys, Ecker & Bethge
+    2015, Eq. 2.
 
-    Method: Each sound is cut in blocks of frames, which are put in random order. The Gram's distance from the original, of infinitely
-    many filters, is divided by that of single frames in random order; the change of the autocorrelation of onset strength from 0.1 to 1 s
-    by that autocorrelation's own size: 1 is no order left. Spectrograms of 32 ms every 8 ms; kernels of 3 and 11 frames. Where blocks
-    meet, (kernel - 1) / block of all patches are broken, and the Gram's distance, a square, should be that share squared: 0.03 at four kernels.
+    Method: Each sound is cut into blocks of frames, which are put in random order. The distance of
+    the Gram of infinitely many filters from the original is divided by that of single frames in
+    random order. The change of the autocorrelation of onset strength from 0.1 to 1 s is divided by
+    the size of that autocorrelation. At 1 no order is left. Spectrograms have 32 ms every 8 ms;
+    kernels have 3 and 11 frames. Where blocks meet, (kernel - 1) / block of all patches are broken,
+    and the Gram's distance, a square, should be that share squared: 0.03 at four kernels.
     """
     seconds = 2.0 if settings.quick else 5.0
-    distances = _distances()
+    distances = _compile_distances()
     rows: list[dict[str, Any]] = []
     for seed in settings.seeds:
-        found = {
-            name: procedural(make, seed, seconds, **parameters)
+        waves = {
+            name: make_procedural(make, seed, seconds, **parameters)
             for name, (make, parameters) in _SOUNDS.items()
         }
-        found |= recorded(settings, seed, 3, seconds)
-        for name, wave in found.items():
+        waves |= read_recordings(settings, seed, 3, seconds)
+        for name, wave in waves.items():
             x = jnp.abs(spectrogram.stft(wave, n_fft=_FFT, hop_length=_HOP, center=False))
-            targets = {what: fit(x) for what, (fit, _) in distances.items()}
-            moved = {block: x[_shuffled(len(x), block, seed)] for block in BLOCKS}
-            for what, (_, distance) in distances.items():
-                values = {block: float(distance(targets[what], x)) for block, x in moved.items()}
+            targets = {kind: fit(x) for kind, (fit, _) in distances.items()}
+            permuted = {block: x[_shuffle_blocks(len(x), block, seed)] for block in BLOCKS}
+            for kind, (_, distance) in distances.items():
+                target = targets[kind]
+                values = {block: float(distance(target, y)) for block, y in permuted.items()}
+                unit = 1 if kind == "rhythm" else values[1]
                 rows += [
                     {
                         "seed": seed,
                         "sound": name,
-                        "distance": what,
+                        "distance": kind,
                         "block": block,
-                        "share": value / (1 if what == "rhythm" else values[1]),
+                        "share": value / unit,
                     }
                     for block, value in values.items()
                 ]
@@ -77,31 +76,34 @@ def measure(settings: Settings) -> Numbers:
 
 
 def judge(numbers: Numbers) -> Verdict:
-    """Rule: at blocks of four of the shorter kernel, supports if less than a tenth of the Gram's distance is left and more than half of
-    the rhythm's, each by its whole interval; contradicts if more than half of the Gram's is left, or less than a tenth of the rhythm's.
+    """Judges the distances at blocks of four kernels.
+
+    Rule: at blocks of four times the shorter kernel, supports if less than a tenth of the Gram's
+    distance is left and more than half of the rhythm's, each by its whole interval; contradicts if
+    more than half of the Gram's is left, or less than a tenth of the rhythm's.
     """
     style, rhythm = (
-        interval(per_seed(numbers["rows"], "share", block=JUDGED, distance=what))
-        for what in (f"gram {WIDTHS[0]}", "rhythm")
+        mean_interval(seed_means(numbers["rows"], "share", block=JUDGED, distance=kind))
+        for kind in (f"gram {WIDTHS[0]}", "rhythm")
     )
-    word = decided(
+    word = decide_verdict(
         supports=style.high < 0.1 and rhythm.low > 0.5,
         contradicts=style.low > 0.5 or rhythm.high < 0.1,
     )
     sentence = (
-        f"With blocks of {JUDGED * numbers['hop_ms']:.0f} ms in random order the Gram's distance is {style} of what it is without any order, "
-        f"the rhythm's {rhythm}."
+        f"With blocks of {JUDGED * numbers['hop_ms']:.0f} ms in random order the Gram's distance "
+        f"is {style} of what it is without any order, the rhythm's {rhythm}."
     )
     return Verdict(word, sentence, {"gram": style, "rhythm": rhythm})
 
 
-def draw(numbers: Numbers) -> plt.Figure:
-    """Distances against the blocks' length; the receptive fields as dashed lines."""
+def draw(numbers: Numbers) -> Figure:
+    """Draws distances against the length of blocks, with receptive fields as dashed lines."""
     figure, axis = plt.subplots(figsize=(8, 4.6), layout="constrained")
     hop = numbers["hop_ms"]
     rows = [{**row, "ms": row["block"] * hop} for row in numbers["rows"]]
     for number, width in enumerate(WIDTHS):
-        curve(
+        plot_curve(
             axis,
             rows,
             "ms",
@@ -117,7 +119,7 @@ def draw(numbers: Numbers) -> plt.Figure:
             color=f"C{number}",
             fontsize="small",
         )
-    curve(
+    plot_curve(
         axis,
         rows,
         "ms",
@@ -125,7 +127,7 @@ def draw(numbers: Numbers) -> plt.Figure:
         label="rhythm: autocorrelation of onsets, 0.1 to 1 s",
         distance="rhythm",
     )
-    octaves(axis, [block * hop for block in BLOCKS])
+    set_octave_ticks(axis, [block * hop for block in BLOCKS])
     axis.set(
         xlabel="length of the blocks put in random order (ms)",
         ylabel="distance from the original\n(1 and above: no order left)",
@@ -136,28 +138,31 @@ def draw(numbers: Numbers) -> plt.Figure:
     return figure
 
 
-def _distances() -> dict[str, Any]:
-    """name -> compiled (fit, distance) on magnitudes [T, F]."""
+@functools.cache
+def _compile_distances() -> dict[str, Any]:
+    """Returns name -> compiled (fit, distance) on magnitudes [T, F]."""
 
     def strength(x):
         bands = jnp.log(x @ spectrogram.mel_filters(RATE, _FFT, _BANDS) + 1e-3)
         rises = jnp.mean(jnp.maximum(bands[2:] - bands[:-2], 0.0), axis=1)
         return ((rises - jnp.mean(rises)) / jnp.std(rises))[:, None]
 
-    found = {
-        f"gram {width}": combinators.standardised(losses.infinite_gram([(Layer(width),)]))
-        for width in WIDTHS
-    }
-    found = {name: combinators.precompose(spectrogram.compress, one) for name, one in found.items()}
-    found["rhythm"] = combinators.precompose(strength, losses.feature_autocorrelation(lags=_LAGS))
-    return {
-        name: (jax.jit(one.fit), jax.jit(lambda target, x, one=one: one.distance(target, x)[0]))
-        for name, one in found.items()
-    }
+    objectives = {}
+    for width in WIDTHS:
+        gram = combinators.standardised(losses.infinite_gram([(Layer(width),)]))
+        objectives[f"gram {width}"] = combinators.precompose(spectrogram.compress, gram)
+    objectives["rhythm"] = combinators.precompose(
+        strength, losses.feature_autocorrelation(lags=_LAGS)
+    )
+    return {name: _compile(term) for name, term in objectives.items()}
 
 
-def _shuffled(frames: int, block: int, seed: int) -> np.ndarray:
-    """The frames' numbers, blocks of them in random order, of which none but by chance keeps its neighbour."""
+def _compile(term: base.Objective) -> tuple[Any, Any]:
+    return jax.jit(term.fit), jax.jit(lambda target, x: term.distance(target, x)[0])
+
+
+def _shuffle_blocks(frames: int, block: int, seed: int) -> np.ndarray:
+    """Returns the numbers of the frames, with blocks of them in random order."""
     blocks = np.array_split(np.arange(frames), max(2, round(frames / block)))
     order = np.random.default_rng([seed, block]).permutation(len(blocks))
     return np.concatenate([blocks[i] for i in order])

@@ -1,4 +1,4 @@
-"""Claim 9, on phase: what the ways from magnitudes to a wave cost, and what a canvas that needs none gains."""
+"""Claim 9, on phase: the cost of recovering phases, against a canvas that needs no phases."""
 
 from typing import Any
 
@@ -6,25 +6,16 @@ import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 from audio_texture import phase, recipes, sounds, spectrogram
-from audio_texture.insights.experiment import (
-    RATE,
-    Numbers,
-    Settings,
-    Verdict,
-    bars,
-    decided,
-    distinct,
-    interval,
-    likeness,
-    per_seed,
-    procedural,
-    recorded,
-    textures,
-)
+from audio_texture.insights.experiment import ExperimentSettings, Numbers, Verdict, decide_verdict
+from audio_texture.insights.intervals import distinct_values, mean_interval, seed_means
+from audio_texture.insights.plots import plot_bars
+from audio_texture.insights.references import RATE, make_procedural, read_recordings
+from audio_texture.insights.runs import make_textures, score_likeness
 
-# What differs from the recipe infinite-width: the way its spectrogram becomes a wave, or that it has none.
+# Changes to the recipe infinite-width: how its spectrogram becomes a wave, or a waveform canvas.
 WAYS: dict[str, dict[str, Any]] = {
     "SPSI": {"phase_start": "spsi", "phase_iterations": 0},
     "Griffin-Lim": {"phase_start": "random", "phase_iterations": 50, "phase_momentum": 0.0},
@@ -39,32 +30,35 @@ WAYS: dict[str, dict[str, Any]] = {
 CANVAS = "waveform canvas"
 
 
-def measure(settings: Settings) -> Numbers:
-    """Textures by one objective, whose waves come about in five ways.
+def measure(settings: ExperimentSettings) -> Numbers:
+    """Measures textures by one objective whose waves are made in five ways.
 
-    Claim: Recovering phase costs quality: a waveform canvas, which needs none, comes nearer to the reference than any way of recovering it.
+    Claim: Recovering phase costs quality: a waveform canvas, which needs none, comes nearer to the
+    reference than any way of recovering it.
 
-    Source: our own; the authors recover phases by SPSI and Griffin-Lim (Huzaifah & Wyse 2019; Beauregard, Harish & Wyse 2015).
+    Source: our own; the authors recover phases by SPSI and Griffin-Lim (Huzaifah & Wyse 2019;
+    Beauregard, Harish & Wyse 2015).
 
-    Method: The recipe infinite-width at 8 kHz, from the same starts: its spectrogram is turned into a wave by SPSI alone, by 50 iterations of
-    Griffin-Lim from random phases or from SPSI's, or of its fast form; or its objective is optimised on the waveform itself, with as
-    many evaluations. Likeness to the reference is the mean of the four measures of metrics, as log2. Beside it, the spectral convergence
-    of each way on the magnitudes of the references themselves, in dB.
+    Method: The recipe infinite-width at 8 kHz, from the same starts. Its spectrogram becomes a wave
+    by SPSI alone, or by 50 iterations of Griffin-Lim from random phases or from SPSI's, or of its
+    fast form; or its objective is optimised on the waveform itself, with as many evaluations.
+    Likeness to the reference is the log2 of the mean of the four likeness measures. The spectral
+    convergence of each way on the magnitudes of the references, in dB, stands beside it.
     """
     seconds, evaluations = (1.5, 40) if settings.quick else (4.0, 150)
     paper = recipes.named("infinite-width").replace(sample_rate=RATE, evaluations=evaluations)
     references = []
     for seed in settings.seeds:
-        found = {
-            "rain": procedural(sounds.rain, seed, seconds),
-            "notes": procedural(sounds.notes, seed, seconds),
-            **recorded(settings, seed, 2, seconds),
+        waves = {
+            "rain": make_procedural(sounds.rain, seed, seconds),
+            "notes": make_procedural(sounds.notes, seed, seconds),
+            **read_recordings(settings, seed, 2, seconds),
         }
-        references += [(seed, name, wave) for name, wave in found.items()]
+        references += [(seed, name, wave) for name, wave in waves.items()]
     rows: list[dict[str, Any]] = []
     for way, choices in WAYS.items():
         recipe = paper.replace(**choices)
-        made = textures(
+        made = make_textures(
             recipe, [wave for _, _, wave in references], [seed for seed, _, _ in references]
         )
         for (seed, name, wave), texture in zip(references, made, strict=True):
@@ -72,49 +66,58 @@ def measure(settings: Settings) -> Numbers:
                 "seed": seed,
                 "sound": name,
                 "way": way,
-                "likeness": float(np.log2(likeness(texture, wave))),
+                "likeness": float(np.log2(score_likeness(texture, wave))),
             }
-            rows.append(row if way == CANVAS else row | {"convergence": _convergence(recipe, wave)})
+            rows.append(
+                row if way == CANVAS else row | {"convergence": _recovery_error(recipe, wave)}
+            )
     return {"rows": rows}
 
 
 def judge(numbers: Numbers) -> Verdict:
-    """Rule: supports if the waveform canvas is nearer than the nearest way of recovering phases, by the whole interval of the difference of log2
-    likenesses; contradicts if it is further away.
+    """Judges the waveform canvas against the best way of recovering phases.
+
+    Rule: supports if the waveform canvas is nearer than the nearest way of recovering phases, by
+    the whole interval of the difference of log2 likenesses; contradicts if it is further away.
     """
     rows = numbers["rows"]
-    found = {way: per_seed(rows, "likeness", way=way) for way in distinct(rows, "way")}
-    best = min((way for way in found if way != CANVAS), key=lambda way: np.mean(found[way]))
-    gap = interval(found[CANVAS] - found[best])
-    intervals = {way: interval(values) for way, values in found.items()}
+    likeness = {way: seed_means(rows, "likeness", way=way) for way in distinct_values(rows, "way")}
+    recovered = [way for way in likeness if way != CANVAS]
+    best = min(recovered, key=lambda way: np.mean(likeness[way]))
+    gap = mean_interval(likeness[CANVAS] - likeness[best])
+    intervals = {way: mean_interval(values) for way, values in likeness.items()}
+    means = ", ".join(f"{value.mean:.2f} by {way}" for way, value in intervals.items())
     sentence = (
-        f"log2 likeness (0: as the reference's halves, lower is nearer) is {', '.join(f'{value.mean:.2f} by {way}' for way, value in intervals.items())}; "
+        f"log2 likeness (0: as the reference's halves, lower is nearer) is {means}; "
         f"the waveform canvas is {gap} from {best}, the nearest of the others."
     )
     return Verdict(
-        decided(supports=gap.high < 0, contradicts=gap.low > 0),
+        decide_verdict(supports=gap.high < 0, contradicts=gap.low > 0),
         sentence,
         {**intervals, "difference": gap},
     )
 
 
-def draw(numbers: Numbers) -> plt.Figure:
-    """Likeness and spectral convergence of each way."""
+def draw(numbers: Numbers) -> Figure:
+    """Draws likeness and spectral convergence of each way."""
     rows = numbers["rows"]
-    ways = distinct(rows, "way")
+    ways = distinct_values(rows, "way")
     figure, panels = plt.subplots(1, 2, figsize=(12, 4.4), layout="constrained")
-    named = {False: "procedural sounds", True: "recordings"}
-    kinds = [real for real in named if any(_real(row) == real for row in rows)]
-    bars(
+
+    def group(rows: list[dict[str, Any]], measured: str, ways: list[str]) -> dict[str, Any]:
+        """Returns the intervals of each way, for procedural sounds and for recordings."""
+        series = {}
+        for name, is_recording in (("procedural sounds", False), ("recordings", True)):
+            chosen = [row for row in rows if ("/" in row["sound"]) == is_recording]
+            if chosen:
+                values = (seed_means(chosen, measured, way=way) for way in ways)
+                series[name] = [mean_interval(value) for value in values]
+        return series
+
+    plot_bars(
         panels[0],
         [way.replace(", ", ",\n") for way in ways],
-        {
-            named[real]: [
-                interval(per_seed([row for row in rows if _real(row) == real], "likeness", way=way))
-                for way in ways
-            ]
-            for real in kinds
-        },
+        group(rows, "likeness", ways),
     )
     panels[0].axhline(0, color="black", linewidth=0.8)
     panels[0].set(
@@ -122,20 +125,10 @@ def draw(numbers: Numbers) -> plt.Figure:
         title="textures",
     )
     recovered = [row for row in rows if "convergence" in row]
-    bars(
+    plot_bars(
         panels[1],
         [way.replace(", ", ",\n") for way in ways[:-1]],
-        {
-            named[real]: [
-                interval(
-                    per_seed(
-                        [row for row in recovered if _real(row) == real], "convergence", way=way
-                    )
-                )
-                for way in ways[:-1]
-            ]
-            for real in kinds
-        },
+        group(recovered, "convergence", ways[:-1]),
     )
     panels[1].set(
         ylabel="spectral convergence (dB; lower is nearer)",
@@ -147,12 +140,8 @@ def draw(numbers: Numbers) -> plt.Figure:
     return figure
 
 
-def _real(row: dict[str, Any]) -> bool:
-    return "/" in row["sound"]
-
-
-def _convergence(recipe: recipes.Recipe, wave: np.ndarray) -> float:
-    """Spectral convergence in dB of a recipe's way on a sound's own magnitudes."""
+def _recovery_error(recipe: recipes.Recipe, wave: np.ndarray) -> float:
+    """Returns the spectral convergence in dB of a recipe's way on a sound's own magnitudes."""
     sizes = recipe.analysis.views[0].sizes(RATE)
     hop = {"hop_length": sizes["hop_length"]}
     wave = wave[: (len(wave) - 1) // sizes["hop_length"] * sizes["hop_length"]]
@@ -162,7 +151,7 @@ def _convergence(recipe: recipes.Recipe, wave: np.ndarray) -> float:
         if recipe.phase.start == "spsi"
         else phase.random_phase(jax.random.key(0), magnitude)
     )
-    found = phase.griffin_lim(
+    recovered = phase.griffin_lim(
         magnitude,
         start,
         **hop,
@@ -170,4 +159,4 @@ def _convergence(recipe: recipes.Recipe, wave: np.ndarray) -> float:
         momentum=recipe.phase.momentum,
         length=len(wave),
     )
-    return 20 * float(np.log10(phase.spectral_convergence(found, magnitude, **hop)))
+    return 20 * float(np.log10(phase.spectral_convergence(recovered, magnitude, **hop)))

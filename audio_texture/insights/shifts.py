@@ -1,60 +1,55 @@
-"""Claim 1: a spectrogram is not an image: what moving a pattern along time and along frequency does to a classifier and to networks' features."""
+"""Claim 1: a spectrogram is no image: patterns shifted in time and in frequency."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
-from audio_texture import sounds, training
-from audio_texture.insights.experiment import (
-    RATE,
-    SCALES,
-    Numbers,
-    Settings,
-    Verdict,
-    bars,
-    classes_of,
-    curve,
-    decided,
-    distance_of,
-    distinct,
-    interval,
-    learnt,
-    on_scale,
-    per_seed,
-    procedural,
+from audio_texture import datasets, sounds, training
+from audio_texture.insights.classifiers import (
+    group_by_class,
     procedural_clips,
-    random_gram,
     recorded_clips,
-)  # fmt: skip
+    train_classifier,
+)
+from audio_texture.insights.experiment import ExperimentSettings, Numbers, Verdict, decide_verdict
+from audio_texture.insights.intervals import distinct_values, mean_interval, seed_means
+from audio_texture.insights.plots import plot_bars, plot_curve
+from audio_texture.insights.references import RATE, SCALES, make_procedural, scaled_spectrogram
+from audio_texture.insights.runs import compile_distance, random_gram
 from audio_texture.layer import Layer, NetworkConfig
 
 SHARES = (0.0, 0.0625, 0.125, 0.25, 0.5)  # of the axis
 JUDGED = 0.25
 KINDS = {"1d-frequency": "1-D, over\nframes", "1d-time": "1-D, over\nbins", "2d": "2-D"}
 FRONT = training.FrontEnd(sample_rate=RATE, n_fft=256, hop_length=128, bands=32, seconds=1.0)
-# Square kernels and pools, and a head that sees every position: nothing in it tells the two axes apart.
+# Kernels and pools are square and the head sees every position: the two axes are treated alike.
 CLASSIFIER = NetworkConfig("2d", (Layer(5, 1, 3, 8), Layer(3, 1, 2, 16)), initialisation="uniform")
 
 
-def measure(settings: Settings) -> Numbers:
-    """Spectrograms shifted along either axis, as a trained classifier and as the Grams of random networks see them.
+def measure(settings: ExperimentSettings) -> Numbers:
+    """Measures a trained classifier and random Grams on spectrograms shifted along either axis.
 
-    Claim: A spectrogram is not an image: moving a pattern along time leaves its meaning, moving it along frequency does not.
+    Claim: A spectrogram is not an image: moving a pattern along time leaves its meaning, moving it
+    along frequency does not.
 
-    Source: Huzaifah & Wyse 2019, abstract; Wyse 2017, Audio spectrogram representations for processing with CNNs.
+    Source: Huzaifah & Wyse 2019, abstract; Wyse 2017, Audio spectrogram representations for
+    processing with CNNs.
 
-    Method: A 2-D network, square in kernels and pools, with a head on every position, learns six classes of procedural sounds (and the
-    recordings' classes, where there are any) from mel spectrograms of 1 s. Clips that it never saw are shifted by a share of either
-    axis, both ways, what comes in being silence. And the Gram distance of a sound from itself, shifted by an eighth of the axis, over
-    that from sounds of other classes, for three kinds of random kernels on four scales.
+    Method: A 2-D network, square in kernels and pools, with a head on every position, learns six
+    classes of procedural sounds (and the recordings' classes, where there are any) from mel
+    spectrograms of 1 s. Clips held out are shifted by a share of either axis, both ways; silence
+    comes in. The Gram distance of a sound from itself, shifted by an eighth of the axis, is divided
+    by that from sounds of other classes, for three kinds of random kernels on four scales.
     """
     per_class, epochs, filters = (9, 16, 16) if settings.quick else (24, 40, 128)
+    training_settings = training.TrainingSettings(epochs=epochs, batch=12, learning_rate=3e-3)
     data = {"procedural": lambda seed: procedural_clips(seed, per_class, FRONT)}
-    if len(classes_of(settings.recordings)) > 1:
+    if len(group_by_class(settings.recordings)) > 1:
         data["recordings"] = lambda seed: recorded_clips(
             settings.recordings, seed, per_class, FRONT
         )
@@ -63,27 +58,31 @@ def measure(settings: Settings) -> Numbers:
         for seed in settings.seeds:
             rows += [
                 {"seed": seed, "sounds": name, **row}
-                for row in _accuracies(*clips_of(seed), epochs, seed)
+                for row in _measure_accuracies(*clips_of(seed), training_settings, seed)
             ]
-    return {"rows": rows, "features": _features(settings.seeds, filters)}
+    return {"rows": rows, "features": _measure_features(settings.seeds, filters)}
 
 
 def judge(numbers: Numbers) -> Verdict:
-    """Rule: supports if clips shifted by a quarter of the axis are told apart better after a shift in time than after one in frequency, by
-    the whole interval of the difference of accuracies, for each set of sounds; contradicts if worse for any.
+    """Judges whether shifts in time harm less than shifts in frequency.
+
+    Rule: supports if clips shifted by a quarter of the axis are told apart better after a shift in
+    time than after one in frequency, by the whole interval of the difference of accuracies, for
+    each set of sounds; contradicts if worse for any.
     """
     rows = numbers["rows"]
     gaps, parts = {}, []
-    for name in distinct(rows, "sounds"):
+    for name in distinct_values(rows, "sounds"):
         time, frequency, still = (
-            per_seed(rows, "accuracy", sounds=name, axis=axis, share=share)
+            seed_means(rows, "accuracy", sounds=name, axis=axis, share=share)
             for axis, share in (("time", JUDGED), ("frequency", JUDGED), ("time", 0.0))
         )
-        gaps[name] = interval(time - frequency)
+        gaps[name] = mean_interval(time - frequency)
         parts.append(
-            f"{name}: {np.mean(still):.2f} unshifted, {np.mean(time):.2f} in time, {np.mean(frequency):.2f} in frequency (difference {gaps[name]})"
+            f"{name}: {np.mean(still):.2f} unshifted, {np.mean(time):.2f} in time, "
+            f"{np.mean(frequency):.2f} in frequency (difference {gaps[name]})"
         )
-    word = decided(
+    word = decide_verdict(
         supports=all(gap.low > 0 for gap in gaps.values()),
         contradicts=any(gap.high < 0 for gap in gaps.values()),
     )
@@ -92,17 +91,18 @@ def judge(numbers: Numbers) -> Verdict:
     )
 
 
-def draw(numbers: Numbers) -> plt.Figure:
-    """Accuracy against the shift, and the Grams' distances by network and scale."""
+def draw(numbers: Numbers) -> Figure:
+    """Draws accuracy against the shift, and Gram distances by network and scale."""
     rows, features = numbers["rows"], numbers["features"]
-    names = distinct(rows, "sounds")
+    names = distinct_values(rows, "sounds")
     figure = plt.figure(figsize=(11, 7.2), layout="constrained")
-    top, bottom = figure.subfigures(2, 1)
+    subfigures: Any = figure.subfigures(2, 1)
+    top, bottom = subfigures
     for axis, name in zip(
         np.atleast_1d(top.subplots(1, len(names), sharey=True)), names, strict=True
     ):
         for moved in ("time", "frequency"):
-            curve(
+            plot_curve(
                 axis,
                 rows,
                 "share",
@@ -124,12 +124,12 @@ def draw(numbers: Numbers) -> plt.Figure:
     cases = [(kind, scale) for kind in KINDS for scale in SCALES]
     series = {
         f"shifted in {moved}": [
-            interval(per_seed(features, "distance", network=kind, scale=scale, axis=moved))
+            mean_interval(seed_means(features, "distance", network=kind, scale=scale, axis=moved))
             for kind, scale in cases
         ]
         for moved in ("time", "frequency")
     }
-    bars(axis, [f"{KINDS[kind]}\n{scale}" for kind, scale in cases], series)
+    plot_bars(axis, [f"{KINDS[kind]}\n{scale}" for kind, scale in cases], series)
     axis.axhline(0, color="black", linewidth=0.8)
     axis.tick_params(axis="x", labelsize="small")
     axis.set(
@@ -140,84 +140,89 @@ def draw(numbers: Numbers) -> plt.Figure:
     return figure
 
 
-def shifted(x: np.ndarray, share: float, axis: int) -> np.ndarray:
-    """x [T, F] moved by a share, which may be negative, of an axis' length; zeros, which are silence, come in."""
-    by = round(share * x.shape[axis])
-    moved = np.roll(x, by, axis)
-    into = slice(0, by) if by >= 0 else slice(by, None)
-    moved[(into, slice(None)) if axis == 0 else (slice(None), into)] = 0
-    return moved
+def shift_axis(x: np.ndarray, share: float, axis: int) -> np.ndarray:
+    """Returns x [T, F] shifted along an axis; zeros, which are silence, come in.
+
+    Args:
+      x: [T, F].
+      share: of the axis' length; negative shifts go backwards.
+      axis: 0 for time, 1 for frequency.
+    """
+    offset = round(share * x.shape[axis])
+    shifted = np.roll(x, offset, axis)
+    silent = slice(0, offset) if offset >= 0 else slice(offset, None)
+    shifted[(silent, slice(None)) if axis == 0 else (slice(None), silent)] = 0
+    return shifted
 
 
-def _accuracies(
-    clips: Sequence[training.Clip], spectra: dict[str, np.ndarray], epochs: int, seed: int
+def _measure_accuracies(
+    clips: Sequence[datasets.Clip],
+    spectrograms: dict[str, np.ndarray],
+    settings: training.TrainingSettings,
+    seed: int,
 ) -> list[dict[str, Any]]:
-    """A classifier of all folds but the first, judged on the first, shifted."""
-    settings = training.TrainingSettings(epochs=epochs, batch=12, learning_rate=3e-3)
+    """Trains a classifier on all folds but the first and returns its accuracies on the first."""
     classes = 1 + max(clip.label for clip in clips)
-    train = training.make_trainer(CLASSIFIER, FRONT, classes, settings)
-    state, _ = learnt(train, clips, spectra, settings, seed)
+    trainer = training.make_trainer(CLASSIFIER, FRONT, classes, settings)
+    state, _ = train_classifier(trainer, clips, spectrograms, settings, seed)
     held_out = [clip for clip in clips if clip.fold == 1]
-    x, labels = (
-        np.stack([spectra[clip.path] for clip in held_out]).astype(np.float32),
-        np.array([clip.label for clip in held_out]),
-    )
+    x = np.stack([spectrograms[clip.path] for clip in held_out]).astype(np.float32)
+    labels = np.array([clip.label for clip in held_out])
+
+    def predict(share, axis):
+        shifted = np.stack([shift_axis(spectrogram, share, axis) for spectrogram in x])
+        return np.argmax(trainer.predict(state, shifted), axis=1)
+
     rows = []
     for number, axis in enumerate(("time", "frequency")):
         for share in SHARES:
-            found = [
-                np.argmax(
-                    train.predict(
-                        state, np.stack([shifted(one, way * share, number) for one in x])
-                    ),
-                    axis=1,
-                )
-                for way in (1, -1)
-            ]
-            rows.append(
-                {
-                    "axis": axis,
-                    "share": share,
-                    "accuracy": float(np.mean(np.stack(found) == labels[None])),
-                    "chance": 1 / classes,
-                }
-            )
+            predicted = np.stack([predict(way * share, number) for way in (1, -1)])
+            accuracy = float(np.mean(predicted == labels[None]))
+            rows.append({"axis": axis, "share": share, "accuracy": accuracy, "chance": 1 / classes})
     return rows
 
 
-def _features(seeds: Sequence[int], filters: int) -> list[dict[str, Any]]:
-    """log2 of the Gram distance between a sound and itself, shifted, over that between sounds of different classes."""
+def _measure_features(seeds: Sequence[int], filters: int) -> list[dict[str, Any]]:
+    """Returns the log2 of Gram distances between a sound and itself, shifted.
+
+    They are relative to the distances between sounds of different classes.
+    """
     distances = {
-        kind: distance_of(lambda key, kind=kind: random_gram(kind, Layer(11, filters=filters), key))
+        kind: compile_distance(
+            lambda key, kind=kind: random_gram(kind, Layer(11, filters=filters), key)
+        )
         for kind in KINDS
     }
     rows = []
     for seed in seeds:
         waves = [
-            procedural(sounds.SOUNDS[name], seed, 1.0) for name in ("crickets", "rain", "wind")
+            make_procedural(sounds.SOUNDS[name], seed, 1.0) for name in ("crickets", "rain", "wind")
         ]
         for scale in SCALES:
-            seen = [np.asarray(on_scale(wave, scale)) for wave in waves]
+            spectrograms = [np.asarray(scaled_spectrogram(wave, scale)) for wave in waves]
             for kind, distance in distances.items():
-                between = lambda x, y: float(
-                    distance(jax.random.key(seed), jnp.asarray(x), jnp.asarray(y))
-                )
-                unit = np.mean([between(x, y) for i, x in enumerate(seen) for y in seen[:i]])
-                for number, axis in enumerate(("time", "frequency")):
-                    moved = np.mean(
-                        [
-                            between(x, shifted(x, way * 0.125, number))
-                            for x in seen
-                            for way in (1, -1)
-                        ]
-                    )
-                    rows.append(
-                        {
-                            "seed": seed,
-                            "network": kind,
-                            "scale": scale,
-                            "axis": axis,
-                            "distance": float(np.log2(moved / unit)),
-                        }
-                    )
+                for axis, value in _shift_distances(distance, seed, spectrograms).items():
+                    row = {"seed": seed, "network": kind, "scale": scale, "axis": axis}
+                    rows.append({**row, "distance": value})
     return rows
+
+
+def _shift_distances(
+    distance: Callable[..., jax.Array], seed: int, spectrograms: Sequence[np.ndarray]
+) -> dict[str, float]:
+    """Returns axis -> log2 of the distance of a shift over that between different sounds."""
+
+    def measure_distance(x, y):
+        return float(distance(jax.random.key(seed), jnp.asarray(x), jnp.asarray(y)))
+
+    pairs = [(x, y) for i, x in enumerate(spectrograms) for y in spectrograms[:i]]
+    unit = np.mean([measure_distance(x, y) for x, y in pairs])
+    values = {}
+    for number, axis in enumerate(("time", "frequency")):
+        shifted = [
+            measure_distance(x, shift_axis(x, way * 0.125, number))
+            for x in spectrograms
+            for way in (1, -1)
+        ]
+        values[axis] = float(np.log2(np.mean(shifted) / unit))
+    return values

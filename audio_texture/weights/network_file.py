@@ -45,7 +45,7 @@ def save(
       >>> import os, tempfile
       >>> from audio_texture.layer import Layer
       >>> config = NetworkConfig("2d", (Layer(3, filters=2),))
-      >>> variables = networks.build(config).init(jax.random.key(0), jnp.zeros((9, 9)))
+      >>> variables = {"params": {"conv_1": {"kernel": np.zeros((9, 2), np.float32)}}}
       >>> with tempfile.TemporaryDirectory() as folder:
       ...     path = os.path.join(folder, "network.safetensors")
       ...     save(path, config, variables, {"accuracy": 0.9})
