@@ -177,7 +177,7 @@ class Recipe:
         )
         return f"Recipe({self.name!r}{changed})"
 
-    def term(self, name: str) -> TermChoices:
+    def term(self, name: str) -> Any:
         """The choices of a term by its name; its defaults where the recipe has none of its own."""
         for choices in self.terms:
             if choices.term == name:
