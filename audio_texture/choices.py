@@ -89,13 +89,7 @@ class Stage:
 def _typed(field: dataclasses.Field, value: Any) -> Any:
     name, default, rules = choice_name(field), field.default, field.metadata
     if rules["parse"]:
-        if isinstance(value, (list, tuple, np.ndarray)):
-            return tuple(rules["parse"](each) if isinstance(each, str) else each for each in value)
-        if not isinstance(value, str):
-            raise ChoiceError(
-                f"{name} must be text or a sequence, got {_brief(value)}.", field=name
-            )
-        return tuple(map(rules["parse"], value.split(rules["separator"]))) if value.strip() else ()
+        return _parsed(field, value)
     if isinstance(default, bool):
         if isinstance(value, (bool, np.bool_)):
             return bool(value)
@@ -111,6 +105,19 @@ def _typed(field: dataclasses.Field, value: Any) -> Any:
             raise ChoiceError(f"{name} must be a whole number, got {value:g}.", field=name)
         return int(value)
     return float(value)
+
+
+def _parsed(field: dataclasses.Field, value: Any) -> tuple:
+    """The tuple that a text or a sequence stands for; entries that are text are parsed."""
+    name, rules = choice_name(field), field.metadata
+    if isinstance(value, str):
+        value = value.split(rules["separator"]) if value.strip() else ()
+    elif not isinstance(value, (list, tuple, np.ndarray)):
+        raise ChoiceError(f"{name} must be text or a sequence, got {_brief(value)}.", field=name)
+    try:
+        return tuple(rules["parse"](entry) if isinstance(entry, str) else entry for entry in value)
+    except ValueError as error:
+        raise ChoiceError(str(error), field=name) from error
 
 
 def _brief(value: Any) -> str:
@@ -156,7 +163,7 @@ class Tap:
             return cls(name, float(weight) if times else 1.0)
         except ValueError as error:
             raise ValueError(
-                f"layer {text!r} must look like relu_1 or relu_1*0.5: {error}"
+                f"layer {text!r} must look like relu_1 or relu_1*0.5, with a weight above 0."
             ) from error
 
     def __str__(self) -> str:

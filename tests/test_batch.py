@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import crackle, noise
+from helpers import crackle, noise
 
 from audio_texture import batch, optimize, recipes, synthesis
 from audio_texture.views import View
@@ -86,7 +86,7 @@ def test_one_trace_serves_a_batch_of_any_budgets():
     loss = lambda x, data: (traces.append(1), well(x, data))[1]
     optimizer = optimize.lbfgs(loss)
     data = {"at": jnp.ones((3, 12)), "bad": jnp.zeros(3)}
-    batch = lambda budget: optimize.run_batch(
+    run = lambda budget: optimize.run_batch(
         optimizer,
         jax.vmap(optimizer.init)(jnp.zeros((3, 12)), data),
         data,
@@ -95,9 +95,9 @@ def test_one_trace_serves_a_batch_of_any_budgets():
         together=True,
         chunk=4,
     )
-    batch(9)
+    run(9)
     before = len(traces)
-    batch(6)
+    run(6)
     assert len(traces) - before <= 1, "beyond the shapes that init looks at"
 
 
@@ -126,7 +126,7 @@ def alone():
         synthesis.prepare(recipe, waves, sample_rate=RATE, seconds=0.5)
         for recipe, waves in zip(chosen, references, strict=True)
     ]
-    return [synthesis.run(*parts) for parts in zip(problems, chosen, keys, strict=True)]
+    return [synthesis.run(problem, key) for problem, key in zip(problems, keys, strict=True)]
 
 
 @pytest.mark.slow
@@ -135,16 +135,16 @@ def test_a_batch_is_its_single_runs(together):
     """In turn to the sample; together within 1e-3 in final loss."""
     chosen, references, problems = varied()
     keys = jax.random.split(jax.random.key(0), 3)
-    batch = batch.run_batch(problems, keys, together=together)
-    assert batch.waves.shape == (3, 1, 4000) and batch.losses.shape == (3,)
+    runs = batch.run_batch(problems, keys, together=together)
+    assert runs.waves.shape == (3, 1, 4000) and runs.losses.shape == (3,)
     for number, single in enumerate(alone()):
-        assert batch.losses[number] == pytest.approx(float(single.outcome.state.value), abs=1e-3)
-        assert sum(term[number] for term in batch.terms.values()) == pytest.approx(
-            batch.losses[number], rel=1e-4
+        assert runs.losses[number] == pytest.approx(float(single.outcome.state.value), abs=1e-3)
+        assert sum(term[number] for term in runs.terms.values()) == pytest.approx(
+            runs.losses[number], rel=1e-4
         )
-        assert batch.outcomes[number].progress[-1].evaluations == chosen[number].evaluations
+        assert runs.outcomes[number].progress[-1].evaluations == chosen[number].optimiser.evaluations
         if not together:
-            np.testing.assert_array_equal(batch.waves[number], single.wave)
+            np.testing.assert_array_equal(runs.waves[number], single.wave)
 
 
 def test_problems_alike_compile_nothing():
@@ -170,7 +170,7 @@ def test_memory_decides_the_size_of_a_batch():
     one = jnp.zeros(12), {"at": jnp.ones(12), "bad": jnp.float32(0)}
     few, many = (optimize.batch_bytes(METHODS["lbfgs"], *one, runs=runs) for runs in (2, 64))
     assert 4 * few < many < 64 * few
-    problem = varied()[2][0]._replace(optimizer=METHODS["lbfgs"], begin=lambda key: one)
+    problem = varied()[2][0]._replace(optimizer=METHODS["lbfgs"], init=lambda key: one)
     assert batch.fitting_batch(problem, 64, memory=10 * many) == 64
     assert batch.fitting_batch(problem, 64, memory=many // 2) in (31, 32)
     assert batch.fitting_batch(problem, 64, memory=1) == 1

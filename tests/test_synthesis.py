@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 import scipy.signal
-from conftest import correlated, correlation_of, crackle, highest_correlation, noise, relative_error
+from helpers import correlated, correlation_of, crackle, highest_correlation, noise, relative_error
 
 from audio_texture import (
     audio,
@@ -173,8 +173,8 @@ def kurtosis(wave):
 def test_little_of_a_canvas_is_cut_off():
     """Catches ends as long as the longest window: what is cut off counts in every statistic, and loud moments went there."""
     recipe = recipes.named("texture").replace(views=(View(8, (2,), 128.0, 32.0),))
-    layout = layout.lay_out(recipe, [REFERENCE], [1.0], RATE, 8000)
-    assert layout.sketch.init(jax.random.key(0))["noise"].shape[1] <= 8000 + 2 * 0.032 * RATE + 200
+    plan = layout.lay_out(recipe, [REFERENCE], [1.0], RATE, 8000)
+    assert plan.canvas.init(jax.random.key(0))["noise"].shape[1] <= 8000 + 2 * 0.032 * RATE + 200
 
 
 def test_every_stretch_has_its_share():
@@ -264,9 +264,9 @@ def test_bounds_keep_their_weight_beside_a_distance_brought_to_one():
     problem = prepared(recipe)
     parameters, data = problem.init(jax.random.key(0))
     total, terms = problem.compiled.loss(parameters, data)
-    assert total == pytest.approx(1, rel=1e-3) and terms["bounds"] == 0
+    assert total == pytest.approx(1, rel=1e-3) and terms["bound"] == 0
     outside = np.asarray(parameters) + 2
-    assert problem.compiled.loss(outside, data)[1]["bounds"] == pytest.approx(
+    assert problem.compiled.loss(outside, data)[1]["bound"] == pytest.approx(
         0.5 * np.linalg.norm(outside - 1), rel=1e-4
     )
 
@@ -740,11 +740,11 @@ def test_kernels_longer_than_the_reference_are_left_out():
     """A quarter of a second makes a texture with the default, whose longest kernel spans a second; what fits is kept."""
     recipe = recipes.named("texture")
     short = references.fit_kernels(recipe, [noise(4000), noise(2000)], sample_rate=RATE)
-    assert [view.widths for view in short.views] == [(1, 3), (2,)]
-    assert short.patches_views == recipe.term("patches").views[:1]
+    assert [view.widths for view in short.analysis.views] == [(1, 3), (2,)]
+    assert short.term("patches").views == recipe.term("patches").views[:1]
     whole = references.fit_kernels(recipe, [noise(26000)], sample_rate=RATE)
     # Stretches are those of the reference's length.
-    assert whole.replace(stretch_seconds=0.0) == recipe and 1.6 < whole.stretch_seconds < 1.9
+    assert whole.replace(stretch_seconds=0.0) == recipe and 1.6 < whole.matching.stretch_seconds < 1.9
     assert references.fit_kernels(whole, [noise(26000), noise(30000)], sample_rate=RATE) == whole
     texture = make(recipe.replace(evaluations=3), [noise(2000)], seconds=0.25)
     assert texture.wave.shape == (1, 2000) and np.isfinite(texture.outcome.progress[-1].loss)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 import pytest
-from conftest import crackle, noise
+from helpers import crackle, noise
 
 from audio_texture import effects, recipes, streaming, style_transfer, synthesis
 from audio_texture.choices import Tap
@@ -219,7 +219,7 @@ def others(recipe: recipes.Recipe, field: str) -> list[recipes.Recipe]:
     """The recipe with each other value that it can have of a field."""
     kept = []
     for value in TRIED[field]:
-        if value != getattr(recipe, field):
+        if value != recipe.choice(field):
             try:
                 kept.append(recipe.replace(**{field: value}))
             except ValueError:
