@@ -1,1 +1,109 @@
-"""Sound textures by the statistics of random CNNs, finite and infinitely wide. One stage a file; start at synthesis.py."""
+"""Sound textures and audio style transfer by the statistics of random CNNs, in JAX.
+
+    import audio_texture as at
+
+    wave, sample_rate = at.load("rain.wav")
+    texture = at.texture(wave, sample_rate, seconds=10, seed=0)
+    texture.save("more_rain.wav")
+
+Importing the package takes milliseconds and sets nothing: JAX and the rest load on first use.
+"""
+
+import importlib
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from audio_texture.api import (
+        Model,
+        Sound,
+        Sounds,
+        evaluate,
+        keep_compiled_programs,
+        load,
+        loop,
+        prepare,
+        prepare_transfer,
+        recipe,
+        save,
+        stream,
+        texture,
+        transfer,
+    )
+    from audio_texture.base import Objective, Term
+    from audio_texture.choices import TermChoices, choice, weight
+    from audio_texture.config import Recipe, register
+    from audio_texture.errors import ChoiceError
+    from audio_texture.views import View
+
+__version__ = metadata.version("audio-texture")
+
+_HOMES = {
+    # Sounds in, sounds out.
+    "load": "api",
+    "save": "api",
+    # New sounds.
+    "texture": "api",
+    "transfer": "api",
+    "stream": "api",
+    "loop": "api",
+    # The same, compiled once and run many times.
+    "prepare": "api",
+    "prepare_transfer": "api",
+    "Model": "api",
+    "Sound": "api",
+    "Sounds": "api",
+    "keep_compiled_programs": "api",
+    # How good a sound is.
+    "evaluate": "api",
+    # Choices.
+    "recipe": "api",
+    "Recipe": "config",
+    "View": "views",
+    "ChoiceError": "errors",
+    # A statistic of one's own.
+    "Objective": "base",
+    "Term": "base",
+    "TermChoices": "choices",
+    "choice": "choices",
+    "weight": "choices",
+    "register": "config",
+}
+
+__all__ = [
+    "ChoiceError",
+    "Model",
+    "Objective",
+    "Recipe",
+    "Sound",
+    "Sounds",
+    "Term",
+    "TermChoices",
+    "View",
+    "choice",
+    "evaluate",
+    "keep_compiled_programs",
+    "load",
+    "loop",
+    "prepare",
+    "prepare_transfer",
+    "recipe",
+    "register",
+    "save",
+    "stream",
+    "texture",
+    "transfer",
+    "weight",
+]
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from audio_texture import stages
+from audio_texture.base import Term
 from audio_texture.choices import DYNAMIC, HOST, Stage, Tap, TermChoices, choice_name
 from audio_texture.errors import ChoiceError
 from audio_texture.layer import (
@@ -74,6 +75,19 @@ def _declared() -> Iterator[Choice]:
 
 # All choices by name, in the order of the stages.
 CHOICES: dict[str, Choice] = {choice.name: choice for choice in _declared()}
+
+
+def register(term: Term) -> None:
+    """Adds a term to the registry: its weight is then a choice of every recipe, and a flag.
+
+    Raises ValueError where the registry has the term's name, or a choice of that name, already.
+    """
+    declared = {choice_name(field): field for field in dataclasses.fields(term.choices)}
+    taken = [name for name in declared if name in CHOICES]
+    if term.name in TERMS or taken:
+        raise ValueError(f"the registry has {(taken or [term.name])[0]!r} already.")
+    TERMS[term.name] = term
+    CHOICES.update({name: Choice(name, term.name, field) for name, field in declared.items()})
 
 
 @dataclasses.dataclass(frozen=True, repr=False)

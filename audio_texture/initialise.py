@@ -40,7 +40,7 @@ def walk_init(
       rate: of the modelled sound, in Hz.
     """
     equaliser = equaliser_of(recipe, rate)
-    gains = canvas.gains_of(
+    gains = canvas.measure_gains(
         reference, coupled=sketch.constants["coupling"], sample_rate=rate, equaliser=equaliser
     )
     density = canvas.spectral_density(
@@ -72,7 +72,7 @@ def fit_walk(
 
     Args:
       recipe: the choices.
-      gains: of `canvas.gains_of`.
+      gains: of `canvas.measure_gains`.
       rate: of the modelled sound, in Hz.
       levels: of `canvas.part_levels`: a faint part decides little about which frames are alike.
     """

@@ -77,6 +77,7 @@ def prepare(
     """
     references.check_content(recipe, content, sample_rate=sample_rate)
     folded, factors = fold_channels(recipe, content, style, sample_rate=sample_rate)
+    asked = recipe
     recipe, waves, even = references.preprocess(recipe, folded, sample_rate=sample_rate)
     content_wave, style_wave = waves
     rate, samples = references.model_sample_rate(recipe, sample_rate), content.shape[1]
@@ -85,7 +86,7 @@ def prepare(
     synthesis.check_like(like, key, f"a transfer of {seconds:g} s by the recipe {recipe.name}")
     started = content_wave
     if recipe.transfer.start_recoloured:
-        started = canvas.recoloured(content_wave, style_wave, sample_rate=rate)
+        started = canvas.match_band_levels(content_wave, style_wave, sample_rate=rate)
     modelled = math.ceil(samples * rate / sample_rate)
     plan = layout.lay_out(recipe, [started, style_wave], even, rate, modelled)
     kept = plan.reflect_pad(content_wave)
@@ -115,7 +116,7 @@ def prepare(
         wave = audio.resample(factors @ np.asarray(wave), rate, sample_rate)
         return audio.match_level(wave[:, :samples], level, sample_rate=sample_rate)
 
-    return Problem(recipe, optimizer, single(init), single(render_output), compiled, sample_rate)
+    return Problem(asked, optimizer, single(init), single(render_output), compiled, sample_rate)
 
 
 def _balance(optimizer, noise, data):
@@ -148,7 +149,7 @@ def _starter(recipe, rate, plan, compiled, kept, started, style):
         if uniform and recipe.canvas.kind == "spectrogram" and not share:
             parameters = plan.canvas.init(start_key)
         if choices.start_shape:
-            gains = canvas.gains_of(
+            gains = canvas.measure_gains(
                 kept,
                 coupled=constants["coupling"],
                 sample_rate=rate,
@@ -177,7 +178,7 @@ def _compile(recipe: Recipe, rate: int, key: Hashable, plan: layout.Layout) -> C
         return sum(terms.values()), terms
 
     def start(key, wave, shares, colour, constants):
-        noise = canvas.coloured(jax.random.normal(key, wave.shape), colour)
+        noise = canvas.colour_noise(jax.random.normal(key, wave.shape), colour)
 
         def invert(wave):
             return plan.canvas.invert(plan.to_canvas_domain(wave), constants)

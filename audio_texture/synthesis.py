@@ -58,7 +58,7 @@ class Problem(NamedTuple):
     """A recipe applied to references.
 
     Attributes:
-      recipe: the one that it was prepared with.
+      recipe: the one that it was prepared with; kernels that are too long are left out of its use.
       optimizer: over the canvas's parameters.
       init: key -> (parameters to start from, data that the loss needs beside them: targets,
         constants, the recipe's numbers).
@@ -157,7 +157,7 @@ def prepare(
         canvas, bands that overlap or leave a gap; `like` of another key.
     """
     setup = _set_up(recipe, sounds, sample_rate, seconds, weights, morph_to, bands)
-    recipe, plan = setup.recipe, setup.plan
+    asked, recipe, plan = recipe, setup.recipe, setup.plan
     check_like(like, setup.key, f"a problem of {seconds:g} s by the recipe {recipe.name}")
     balance = {"balance": setup.balance} if setup.balance else {}
     hparams = recipe.dynamic_hparams() | balance
@@ -180,7 +180,7 @@ def prepare(
         wave = audio.resample(setup.factors @ np.asarray(wave), setup.rate, sample_rate)
         return set_level(wave[:, : round(seconds * sample_rate)])
 
-    return Problem(recipe, optimizer, single(init), single(render_output), compiled, sample_rate)
+    return Problem(asked, optimizer, single(init), single(render_output), compiled, sample_rate)
 
 
 class _Setup(NamedTuple):

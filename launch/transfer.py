@@ -12,7 +12,6 @@ optimisation after the evaluations at hand and writes what there is (exit status
 """
 
 import concurrent.futures
-import dataclasses
 import os
 from collections.abc import Collection, Hashable, Sequence
 from typing import Any
@@ -84,10 +83,10 @@ def configure(values: dict[str, Any]) -> dict[str, Any]:
         weights = (
             list(map(choices.number, values["style_weight"]))
             if values["style_weight"]
-            else [recipe.style_weight]
+            else [recipe.term("style").weight]
         )
         for weight in weights:
-            dataclasses.replace(recipe, style_weight=weight)
+            recipe.replace(style_weight=weight)
     sounds = {}
     for name in ("content", "style"):
         with cli.naming(name):
@@ -98,7 +97,9 @@ def configure(values: dict[str, Any]) -> dict[str, Any]:
                 "sha256": cli.digest(values[name]),
             }
     plain = {name: values[name] for name in ("seed", "output_format")}
-    plain["weights_sha256"] = cli.digest(recipe.weights_file) if recipe.weights_file else None
+    plain["weights_sha256"] = (
+        cli.digest(recipe.network.weights_file) if recipe.network.weights_file else None
+    )
     return {
         **sounds,
         "style_weights": weights,
@@ -114,8 +115,8 @@ def without_effect(
     """Those of the named flags that do nothing in a run whose flags have these values, with the
     reason. config: of `configure`.
     """
-    recipe = dataclasses.replace(
-        recipes.Recipe.from_json(config["recipe"]), style_weight=max(config["style_weights"])
+    recipe = recipes.Recipe.from_json(config["recipe"]).replace(
+        style_weight=max(config["style_weights"])
     )
     own = given.of_sources({name: [config[name]["source"]] for name in SOURCES}, names)
     return own | given.of_recipe(values, recipe, names, program="transfer")
@@ -127,9 +128,11 @@ def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]
     """
     recipe = recipes.Recipe.from_json(config["recipe"])
     with cli.naming("weights_file"):
-        if recipe.weights_file and config.get("weights_sha256") != cli.digest(recipe.weights_file):
+        if recipe.network.weights_file and config.get("weights_sha256") != cli.digest(
+            recipe.network.weights_file
+        ):
             raise ValueError(
-                f"{recipe.weights_file!r} is not the file that the configuration was made with."
+                f"{recipe.network.weights_file!r} is not the file that the configuration was made with."
             )
     sounds, rate = cli.read_inputs(
         [config["content"], config["style"]],
@@ -174,7 +177,7 @@ def measures(wave: np.ndarray, sounds: Sequence[np.ndarray], rate: int) -> dict[
 
 
 def _unweighted(recipe: recipes.Recipe) -> recipes.Recipe:
-    return dataclasses.replace(recipe, style_weight=1.0)
+    return recipe.replace(style_weight=1.0)
 
 
 def main() -> int:

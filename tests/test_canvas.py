@@ -87,11 +87,11 @@ def test_coloured_is_a_filter():
     """A constant colour is a gain; linear; each frequency by itself."""
     z = noise(1000, 2)
     mixing = np.array([[0.5, 0], [2, 1]], np.float32)
-    found = canvas.coloured(z, np.broadcast_to(mixing, (501, 2, 2)))
+    found = canvas.colour_noise(z, np.broadcast_to(mixing, (501, 2, 2)))
     np.testing.assert_allclose(found, mixing @ z, atol=1e-6)
     colour = density_of(resonant(4000), 1000)[:, :, :].real.astype(np.float32)
     expected = np.fft.irfft(colour[:, 0, 0] * np.fft.rfft(z[:1].astype(np.float64)), n=1000)
-    assert relative_error(canvas.coloured(z[:1], colour), expected) < 1e-5
+    assert relative_error(canvas.colour_noise(z[:1], colour), expected) < 1e-5
 
 
 @pytest.mark.parametrize("samples", [9001, 24000, 60000])
@@ -321,12 +321,12 @@ def test_recoloured_has_the_others_levels_and_its_own_course():
     """Levels in bands within 2 dB; a tone stays a tone, a silence a silence; what is not there is not raised."""
     wave = resonant(8000) * np.repeat([1.0, 0.0, 1.0, 0.3], 2000).astype(np.float32)
     other = noise(6000, seed=5)
-    found = canvas.recoloured(wave, other, sample_rate=RATE)
+    found = canvas.match_band_levels(wave, other, sample_rate=RATE)
     levels = [welch_db(sound[0])[4:-8].reshape(-1, 9).mean(axis=1) for sound in (found, other)]
     assert np.max(np.abs(levels[0] - levels[1])) < 2 and found.dtype == np.float32
     assert np.sqrt(np.mean(found[0, 2200:3800] ** 2)) < 0.01 * np.sqrt(np.mean(found**2))
     tone = np.sin(2 * np.pi * 1000 * np.arange(8000) / RATE, dtype=np.float32)[None]
     alone = np.abs(
-        np.fft.rfft(canvas.recoloured(tone, other, sample_rate=RATE)[0] * np.hanning(8000))
+        np.fft.rfft(canvas.match_band_levels(tone, other, sample_rate=RATE)[0] * np.hanning(8000))
     )
     assert np.sum(alone[990:1011] ** 2) > 0.98 * np.sum(alone**2)

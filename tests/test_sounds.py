@@ -257,7 +257,7 @@ def test_bubbles_ring_at_three_over_radius(radius_mm):
 
 def test_bubbles_die_as_fast_as_van_den_doel_says():
     """Energy of one bubble grain falls as exp(-2 d t), d = 0.13 / r + 0.0072 r^-1.5 = 87.2 / s at 3 mm."""
-    (grain,) = sounds._bubble_grains(np.random.default_rng(0), np.array([3.0]), rise=0.0)
+    (grain,) = sounds.grains.bubble_grains(np.random.default_rng(0), np.array([3.0]), rise=0.0)
     energy = np.cumsum(grain[::-1].astype(np.float64) ** 2)[::-1]
     step = 960  # 20 ms, twenty periods
     assert np.log(energy[0] / energy[step]) / (2 * step / sounds.RATE) == pytest.approx(

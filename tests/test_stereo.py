@@ -2,8 +2,6 @@
 stereo is judged.
 """
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -31,8 +29,7 @@ from audio_texture.views import View
 RATE = 8000
 MONO = crackle(10_000)[0]
 OTHER = crackle(10_000, seed=9)[0]
-SMALL = dataclasses.replace(
-    recipes.named("texture-fast"),
+SMALL = recipes.named("texture-fast").replace(
     views=(View(8, (1, 3), 16.0, 4.0),),
     evaluations=30,
     block_seconds=1.0,
@@ -122,8 +119,7 @@ def test_a_spectrogram_keeps_the_image(level_db):
     """Phases recovered channel by channel once made two sounds of what both channels share: a
     difference of 0 dB.
     """
-    recipe = dataclasses.replace(
-        recipes.named("infinite-width"),
+    recipe = recipes.named("infinite-width").replace(
         sample_rate=0,
         views=(View(0, (1, 3), 16.0, 4.0),),
         evaluations=15,
@@ -175,7 +171,7 @@ def test_parts_are_joined_as_they_were_split():
     coupled = canvas.coupling(density, sample_rate=RATE, equaliser=equaliser)
     assert coupled.shape == (65, 3, 3) and np.all(np.triu(coupled, 1) == 0)
     gain = np.zeros((3, spectrogram.frame_count(4000, n_fft=128, hop_length=32), 6), np.float32)
-    same = canvas.equalised(
+    same = canvas.apply_gains(
         jnp.asarray(wave), gain, coupled=jnp.asarray(coupled), sample_rate=RATE, equaliser=equaliser
     )
     assert relative_error(same, wave) < 1e-4
@@ -210,8 +206,7 @@ def test_variation_stops_at_a_streams_edge():
 def test_kernels_that_slide_along_frequency_stay_in_a_stream(kind):
     """The Gram of two streams is the mean of each one's, whatever stands beside it."""
     width = (8, 3) if kind == "1d-time" else 3
-    recipe = dataclasses.replace(
-        recipes.named("texture-fast"),
+    recipe = recipes.named("texture-fast").replace(
         network=kind,
         filters=4,
         views=(View(8, (width,), 16.0, 4.0),),
@@ -220,7 +215,9 @@ def test_kernels_that_slide_along_frequency_stay_in_a_stream(kind):
         standardised=False,
         compression="fixed",
     )
-    one = matching._networks(recipe, recipe.views[0], jax.random.key(0), recipe.numbers())
+    one = matching._networks(
+        recipe, recipe.analysis.views[0], jax.random.key(0), recipe.dynamic_hparams()
+    )
     x = jax.random.uniform(jax.random.key(1), (30, 2, 8))
     y = jax.random.uniform(jax.random.key(2), (30, 2, 8))
     grams = lambda x: jax.tree.leaves(one.fit(x)["taps"])
@@ -309,7 +306,7 @@ def crest(wave: np.ndarray) -> float:
 
 def test_loud_loops_and_streams_are_lowered_instead_of_squared_off():
     """At +8 dB of full scale a loop came out nearly a square wave, without a word."""
-    recipe = dataclasses.replace(SMALL, evaluations=5)
+    recipe = SMALL.replace(evaluations=5)
     soft, hard = (
         streaming.fit_style(recipe, [loud(gain).astype(np.float32)], sample_rate=RATE)
         for gain in (0.02, 2.5)

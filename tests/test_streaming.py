@@ -1,6 +1,5 @@
 """streaming.py: blocks that nobody can find the borders of, loops likewise, and styles and states that go through the disk."""
 
-import dataclasses
 import functools
 import os
 
@@ -17,8 +16,7 @@ RATE = 8000
 # Dull, so that a cut is a jump.
 REFERENCE = scipy.signal.lfilter([0.3], [1, -0.9], crackle(16000)).astype(np.float32)
 KEY = jax.random.key(0)
-SMALL = dataclasses.replace(
-    recipes.named("texture-fast"),
+SMALL = recipes.named("texture-fast").replace(
     views=(View(8, (2, 6), 16.0, 4.0),),
     block_seconds=0.6,
     evaluations=8,
@@ -156,8 +154,7 @@ def test_a_clock_keeps_its_beat():
 @pytest.mark.slow
 def test_flat_over_ten_minutes():
     """Level and spectrum of every half minute, against the reference's and for a slope; what is on the device does not grow."""
-    recipe = dataclasses.replace(
-        SMALL,
+    recipe = SMALL.replace(
         views=(View(8, (2,), 64.0, 32.0),),
         gain_window_ms=64.0,
         block_seconds=5.0,
@@ -212,9 +209,7 @@ def resident():
 def test_memory_does_not_grow():
     """Of the process, where `jax.live_arrays` sees the device alone: 300 blocks once grew by 62 MB."""
     stream = laid_out()
-    few = stream._replace(
-        style=stream.style._replace(recipe=dataclasses.replace(SMALL, evaluations=1))
-    )
+    few = stream._replace(style=stream.style._replace(recipe=SMALL.replace(evaluations=1)))
     _, state = blocks(few, 60)
     before = resident()
     blocks(few, 300, state=state)
@@ -323,7 +318,7 @@ def test_the_loop_canvas_is_a_circle():
 
 def test_circular_distances_know_no_beginning():
     """A turned wave is as far from the style: catches frames or patches at the closure that count twice or not at all."""
-    recipe = dataclasses.replace(SMALL, auditory_weight=1.0, block_seconds=1.0)
+    recipe = SMALL.replace(auditory_weight=1.0, block_seconds=1.0)
     style = streaming.fit_style(recipe, [REFERENCE], sample_rate=RATE)
     distance = jax.jit(
         lambda wave: matching.style_objective(
@@ -357,7 +352,7 @@ def test_colours_of_other_lengths_keep_their_power(samples):
 def morphing():
     """From dull clicks to bright noise at a quarter of the level, and the stream of it."""
     bright = 0.25 * audio.rms(REFERENCE) / 0.1 * np.diff(noise(16001), axis=1)
-    recipe = dataclasses.replace(SMALL, evaluations=15)
+    recipe = SMALL.replace(evaluations=15)
     style = streaming.fit_style(
         recipe,
         [REFERENCE, bright.astype(np.float32)],
@@ -426,7 +421,7 @@ def test_morphs_need_an_end():
 def test_recipes_that_cannot_stream_are_refused():
     for recipe, said in (
         (recipes.named("infinite-width"), "waveform canvas"),
-        (dataclasses.replace(SMALL, normalised_by="start"), "normalised_by"),
+        (SMALL.replace(normalised_by="start"), "normalised_by"),
     ):
         with pytest.raises(ValueError, match=said):
             streaming.fit_style(recipe, [REFERENCE], sample_rate=RATE)
@@ -435,12 +430,10 @@ def test_recipes_that_cannot_stream_are_refused():
 def test_short_blocks_and_loops_are_refused():
     style = laid_out().style
     with pytest.raises(ValueError, match="block_seconds=0.1 is too short"):
-        streaming.prepare_stream(
-            style._replace(recipe=dataclasses.replace(SMALL, block_seconds=0.1))
-        )
+        streaming.prepare_stream(style._replace(recipe=SMALL.replace(block_seconds=0.1)))
     with pytest.raises(ValueError, match="out of range"):
         streaming.prepare_loop(style, seconds=0.0)
-    long = style._replace(recipe=dataclasses.replace(SMALL, views=(View(8, (40,), 16.0, 4.0),)))
+    long = style._replace(recipe=SMALL.replace(views=(View(8, (40,), 16.0, 4.0),)))
     with pytest.raises(ValueError, match="shorter than the longest kernel or two windows, 0.172 s"):
         streaming.prepare_loop(long, seconds=0.1)
 
@@ -450,9 +443,7 @@ def test_files_of_another_kind_are_refused(tmp_path):
     style, state = laid_out().style, streaming.init_state(laid_out())
     streaming.save_state(f"{tmp_path}/state", state)
     (tmp_path / "text").write_text("no tensors")
-    changed = style._replace(
-        recipe=dataclasses.replace(SMALL, views=(View(12, (2, 6), 16.0, 4.0),))
-    )
+    changed = style._replace(recipe=SMALL.replace(views=(View(12, (2, 6), 16.0, 4.0),)))
     streaming.save_style(f"{tmp_path}/changed", changed)
     for name, said in (
         ("none", "can be read"),
@@ -470,7 +461,5 @@ def test_files_of_another_kind_are_refused(tmp_path):
 
 def test_a_stream_is_at_the_modelled_rate():
     """What a recipe models at another rate, or a recording above 48 kHz, streams at that rate: nothing is resampled block by block."""
-    style = streaming.fit_style(
-        dataclasses.replace(SMALL, sample_rate=6000), [REFERENCE], sample_rate=RATE
-    )
+    style = streaming.fit_style(SMALL.replace(sample_rate=6000), [REFERENCE], sample_rate=RATE)
     assert style.sample_rate == 6000 == references.model_sample_rate(style.recipe, RATE)

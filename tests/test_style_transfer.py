@@ -258,10 +258,12 @@ def saved(path, seed, *, kind="1d-frequency", frames=40, layers=2):
 def test_networks_from_a_file(trained):
     """The file says what the network is and what it sees; layers are chosen by name; other weights make another result."""
     recipe = recipes.from_weights(small("grinstein", content_weight=1.0), trained)
-    assert (recipe.network.depth, recipe.network.pool, str(recipe.analysis.views[0])) == (2, 2, "mel8@16.0/4.0:3")
-    layered = recipe.replace(
-        style_layers=(Tap("relu_1"),), content_layers=(Tap("batchnorm_2"),)
+    assert (recipe.network.depth, recipe.network.pool, str(recipe.analysis.views[0])) == (
+        2,
+        2,
+        "mel8@16.0/4.0:3",
     )
+    layered = recipe.replace(style_layers=(Tap("relu_1"),), content_layers=(Tap("batchnorm_2"),))
     found = [
         synthesis.run(prepared(one), jax.random.key(0)).wave
         for one in (layered, layered.replace(weights_file=""))

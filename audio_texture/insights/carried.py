@@ -1,6 +1,5 @@
 """Claim 3, second half: which of pitch, envelope, rate and rhythm a texture made by its Gram alone has of its reference."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -67,7 +66,7 @@ def measure(settings: Settings) -> Numbers:
     sounds of a seed, adjusted so that an estimate that has nothing to do with it has 0 on average.
     """
     seconds, count, evaluations = (2.0, 12, 60) if settings.quick else (4.0, 24, 100)
-    recipe = dataclasses.replace(RECIPE, evaluations=evaluations)
+    recipe = RECIPE.replace(evaluations=evaluations)
     rows: list[dict[str, Any]] = []
     sounds_found: list[dict[str, Any]] = []
     for seed in settings.seeds:

@@ -1,6 +1,5 @@
 """Claim 4: what of a melody comes back from the activations of each layer."""
 
-import dataclasses
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -55,9 +54,7 @@ def measure(settings: Settings) -> Numbers:
     rows: list[dict[str, Any]] = []
     melodies = [melody_of(seed, seconds) for seed in settings.seeds]
     for layer in LAYERS:
-        recipe = dataclasses.replace(
-            recipes.named("mahendran-vedaldi"), content_layers=(Tap(layer),), **choices
-        )
+        recipe = recipes.named("mahendran-vedaldi").replace(content_layers=(Tap(layer),), **choices)
         made = inversions([recipe] * len(melodies), melodies, settings.seeds)
         for seed, melody, wave, left in zip(
             settings.seeds, melodies, made.waves[:, 0], made.losses, strict=True

@@ -91,11 +91,8 @@ def measure(settings: Settings) -> Numbers:
         "phase_momentum": 0.99,
     }
     # Distances in units of the start's, and no penalty on bounds beside them: those of other weights are of other sizes, and beside the penalty those of random ones stood still.
-    texture = dataclasses.replace(
-        recipes.named("paper-1d"), normalised_by="start", style_weight=1.0, **authors
-    )
-    inversion = dataclasses.replace(
-        recipes.named("mahendran-vedaldi"),
+    texture = recipes.named("paper-1d").replace(normalised_by="start", style_weight=1.0, **authors)
+    inversion = recipes.named("mahendran-vedaldi").replace(
         balanced=True,
         content_layers=(),
         variation_weight=0.0,
@@ -258,7 +255,7 @@ def _with(recipe: Recipe, case: Case, style: str, content: str) -> Recipe:
         "style_layers": (Tap(PLACES[case.network][style]),),
         "content_layers": (Tap(PLACES[case.network][content]),),
     }
-    return dataclasses.replace(recipes.from_weights(recipe, case.path), **layers)
+    return recipes.from_weights(recipe, case.path).replace(**layers)
 
 
 def _references(

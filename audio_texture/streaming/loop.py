@@ -89,8 +89,8 @@ def make_loop(
         loop.optimizer,
         loop.optimizer.init(parameters, data),
         data,
-        evaluations=style.recipe.evaluations,
-        tolerance=style.recipe.tolerance,
+        evaluations=style.recipe.optimiser.evaluations,
+        tolerance=style.recipe.optimiser.tolerance,
         on_chunk=on_chunk,
     )
     rendered = loop.canvas.render(outcome.state.parameters, loop.canvas.constants)

@@ -155,14 +155,14 @@ def prepare_stream(style: Style, *, seconds: float | None = None) -> Stream:
 
 def _block_lengths(recipe: Recipe, rate: int, context: int, blend: int) -> tuple[int, int]:
     """Samples of a block and of its emitted part. ChoiceError where nothing is left to emit."""
-    longest = round(recipe.block_seconds * rate)
+    longest = round(recipe.matching.block_seconds * rate)
     # The longest length with fast transforms, within what is matched in one piece.
     fast = (n for n in range(longest, 0, -1) if scipy.fft.next_fast_len(n, real=True) == n)
     length = next(fast, 1)
     emitted = length - 2 * context - 3 * blend
     if emitted < context + blend:
         raise ChoiceError(
-            f"block_seconds={recipe.block_seconds:g} is too short: a block must hold the longest "
+            f"block_seconds={recipe.matching.block_seconds:g} is too short: a block must hold the longest "
             "kernel thrice and a window four times, "
             f"{(3 * context + 4 * blend) / rate:.3g} s.",
             field="block_seconds",
@@ -201,8 +201,8 @@ def step(stream: Stream, key: jax.Array, state: StreamState) -> tuple[StreamStat
         stream.optimizer,
         stream.optimizer.init(start, data),
         data,
-        evaluations=style.recipe.evaluations,
-        tolerance=style.recipe.tolerance,
+        evaluations=style.recipe.optimiser.evaluations,
+        tolerance=style.recipe.optimiser.tolerance,
     )
     wave = np.asarray(stream.canvas.render(outcome.state.parameters, constants))
     first, held = stream.blend + stream.context, state.frozen.shape[1]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from audio_texture import audio, base, canvas, layout, matching, mixing
+from audio_texture import audio, base, canvas, layout, matching, mixing, references
 from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
 from audio_texture.precision import single
@@ -66,29 +66,29 @@ class Style(NamedTuple):
         if not self.bands:
             shares = mixing.balanced(weights, self.balance)
             lost = canvas.lost_level(self.densities, shares, sample_rate=self.sample_rate)
-        if not self.recipe.level:
+        if not self.recipe.signal.level:
             return 1.0 / lost
         level = float(np.sqrt(np.average(np.square(self.levels), weights=weights)))
-        return level / (lost * self.recipe.level)
+        return level / (lost * self.recipe.signal.level)
 
     def density_at(self, position: float) -> np.ndarray:
         """Cross-spectral density [F, C, C] at a position of a morph."""
         shares = [1.0]
         if not self.bands:
             shares = mixing.balanced(self.weights_at(position), self.balance).tolist()
-        return canvas.mixed_density(self.densities, shares)
+        return canvas.mix_densities(self.densities, shares)
 
 
 def check_recipe(recipe: Recipe) -> None:
     """Raises ChoiceError where no stream can be made by a recipe."""
-    if recipe.canvas != "waveform":
+    if recipe.canvas.kind != "waveform":
         raise ChoiceError(
-            f"the recipe {recipe.name!r} has a {recipe.canvas} canvas; "
+            f"the recipe {recipe.name!r} has a {recipe.canvas.kind} canvas; "
             "streams and loops need a waveform canvas, such as texture-fast has.",
             field="canvas",
             others=("recipe",),
         )
-    if recipe.normalised_by == "start":
+    if recipe.matching.normalised_by == "start":
         raise ChoiceError(
             "normalised_by must be target or nothing in a stream, "
             "whose blocks start from each other.",
@@ -99,20 +99,20 @@ def check_recipe(recipe: Recipe) -> None:
 @single
 def fit_style(
     recipe: Recipe,
-    references: Sequence[np.ndarray],
+    sounds: Sequence[np.ndarray],
     *,
     sample_rate: int,
     weights: Sequence[float] | None = None,
     morph_to: Sequence[float] | None = None,
     bands: Sequence[tuple[float, float]] | None = None,
 ) -> Style:
-    """The style of one reference or a mixture; arguments and errors as of `synthesis.prepare`."""
+    """The style of one sound or a mixture; arguments and errors as of `synthesis.prepare`."""
     check_recipe(recipe)
     rate = references.model_sample_rate(recipe, sample_rate)
     references.check_mixture(
-        recipe, len(references), rate=rate, weights=weights, morph_to=morph_to, bands=bands
+        recipe, len(sounds), rate=rate, weights=weights, morph_to=morph_to, bands=bands
     )
-    folded, factors = audio.fold_channels(references)
+    folded, factors = audio.fold_channels(sounds)
     recipe, waves, weights = references.preprocess(
         recipe, folded, sample_rate=sample_rate, weights=weights, bands=bands
     )
@@ -132,7 +132,7 @@ def fit_style(
         densities=np.stack(densities),
         gains=_fit_gains(recipe, canvas_waves, densities, used, rate),
         factors=factors,
-        peaks=[float(np.max(np.abs(wave))) for wave in references],
+        peaks=[float(np.max(np.abs(wave))) for wave in sounds],
         target=None,
     )
     return style._replace(target=jax.jit(style_objective(style).fit)(waves))
@@ -140,10 +140,10 @@ def fit_style(
 
 def _fit_densities(recipe: Recipe, waves: Sequence[np.ndarray], rate: int) -> list[np.ndarray]:
     """Density of each wave on the grid of a block; loops of other lengths interpolate it."""
-    samples = round(recipe.block_seconds * rate)
+    samples = round(recipe.matching.block_seconds * rate)
     return [
         canvas.spectral_density(
-            wave, sample_rate=rate, samples=samples, smoothing_hz=recipe.smoothing_hz
+            wave, sample_rate=rate, samples=samples, smoothing_hz=recipe.canvas.smoothing_hz
         )
         for wave in waves
     ]
@@ -163,7 +163,7 @@ def _fit_gains(
         if is_used:
             coupled = canvas.coupling(density, sample_rate=rate, equaliser=equaliser)
             gains.append(
-                canvas.gains_of(wave, coupled=coupled, sample_rate=rate, equaliser=equaliser)
+                canvas.measure_gains(wave, coupled=coupled, sample_rate=rate, equaliser=equaliser)
             )
     return np.concatenate(gains, axis=1)
 
@@ -178,12 +178,12 @@ def style_objective(
       weights: in place of the style's; may be traced.
       circular: whether the wave's end flows into its beginning.
     """
-    numbers = style.recipe.numbers() | ({"balance": style.balance} if style.balance else {})
+    numbers = style.recipe.dynamic_hparams() | ({"balance": style.balance} if style.balance else {})
     return matching.style_objective(
         style.recipe,
         style.sample_rate,
         weights or style.weights,
-        numbers=numbers,
+        hparams=numbers,
         circular=circular,
         bands=style.bands,
     )
