@@ -5,6 +5,7 @@ scaled as soundfile does; rates are in Hz. Errors are ValueErrors of one sentenc
 """
 
 import math
+import numbers
 import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -156,7 +157,7 @@ def prepare(
             chosen,
             as_waves(sounds),
             sample_rate=rate,
-            seconds=references.check_seconds(seconds),
+            seconds=references.check_seconds(_number(seconds, "seconds")),
             weights=_floats(weights, "weights"),
             morph_to=_floats(morph_to, "morph_to"),
             bands=bands,
@@ -306,7 +307,9 @@ def loop(
         weights=_floats(weights, "weights"),
         bands=bands,
     )
-    prepared = streaming.prepare_loop(style, seconds=references.check_seconds(seconds))
+    prepared = streaming.prepare_loop(
+        style, seconds=references.check_seconds(_number(seconds, "seconds"))
+    )
     return np.asarray(streaming.make_loop(prepared, key).wave)
 
 
@@ -354,6 +357,12 @@ def _recipe(chosen: str | Recipe, task: str, choices: dict[str, Any]) -> Recipe:
             )
         named = recipes.for_transfer(named)
     return named.replace(**choices)
+
+
+def _number(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise ChoiceError(f"{name} must be a number, got {value!r}.", field=name)
+    return float(value)
 
 
 def _floats(values: Any, name: str) -> list[float] | None:

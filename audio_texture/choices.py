@@ -89,7 +89,7 @@ class Stage:
 def _typed(field: dataclasses.Field, value: Any) -> Any:
     name, default, rules = choice_name(field), field.default, field.metadata
     if rules["parse"]:
-        return _parsed(field, value)
+        return _parsed(name, value, rules["parse"], rules["separator"])
     if isinstance(default, bool):
         if isinstance(value, (bool, np.bool_)):
             return bool(value)
@@ -107,17 +107,26 @@ def _typed(field: dataclasses.Field, value: Any) -> Any:
     return float(value)
 
 
-def _parsed(field: dataclasses.Field, value: Any) -> tuple:
-    """The tuple that a text or a sequence stands for; entries that are text are parsed."""
-    name, rules = choice_name(field), field.metadata
+def _parsed(name: str, value: Any, parse: Callable[[Any], Any], separator: str | None) -> tuple:
+    """The entries of a tuple, each given as text or as what the text stands for."""
     if isinstance(value, str):
-        value = value.split(rules["separator"]) if value.strip() else ()
-    elif not isinstance(value, (list, tuple, np.ndarray)):
+        value = value.split(separator) if value.strip() else ()
+    if not isinstance(value, (list, tuple, np.ndarray)):
         raise ChoiceError(f"{name} must be text or a sequence, got {_brief(value)}.", field=name)
-    try:
-        return tuple(rules["parse"](entry) if isinstance(entry, str) else entry for entry in value)
-    except ValueError as error:
-        raise ChoiceError(str(error), field=name) from error
+    # `parse` is a class's method that makes one of it, or `number`.
+    kind = getattr(parse, "__self__", numbers.Real)
+
+    def entry(each):
+        if isinstance(each, str):
+            try:
+                return parse(each)
+            except ValueError as error:
+                raise ChoiceError(str(error), field=name) from error
+        if not isinstance(each, kind):
+            raise ChoiceError(f"{name} must not hold {_brief(each)}.", field=name)
+        return float(each) if kind is numbers.Real else each
+
+    return tuple(map(entry, value))
 
 
 def _brief(value: Any) -> str:

@@ -127,7 +127,7 @@ def plan(
     Example:
       >>> layout = plan(sample_rate=8000, samples=8000, bins_per_octave=12, f_min=100.0)
       >>> layout.frames, len(layout.frequencies)
-      (972, 81)
+      (432, 82)
     """
     _check_plan(sample_rate, samples, bins_per_octave, f_min)
     last = len(_centres(sample_rate, bins_per_octave, f_min)) - 2
@@ -138,10 +138,11 @@ def plan(
     norm = np.hypot(falling, rising)
     bins_below = np.bincount(below, minlength=last + 1)
     least = int(np.max(bins_below[1:] + bins_below[:-1]))
-    frames = scipy.fft.next_fast_len(least, real=True) if frames is None else frames
+    if frames is None:
+        frames = int(scipy.fft.next_fast_len(least, real=True))  # pyright: ignore[reportArgumentType]
     if frames < least:
         raise ValueError(
-            f"frames must be at least {least}, the bins of the widest row, got {frames}."
+            f"frames must be at least {least}, what the widest row holds, got {frames}."
         )
     return Plan(
         sample_rate=sample_rate,
@@ -192,8 +193,8 @@ def _row_numbers(
 
 @jax.jit
 def cqt(wave: jax.Array, plan: Plan) -> jax.Array:
-    """Returns the constant-Q transform of a wave by a nonstationary Gabor frame (Velasco et al. 2011;
-    Holighaus et al. 2013).
+    """Returns the constant-Q transform of a wave, by a nonstationary Gabor frame (Velasco et al.
+    2011; Holighaus et al. 2013).
 
     c[t, k] = 2 / N sum_n g_k[n] X[n] exp(2 pi i n t / T), with X the wave's spectrum and g_k the
     row's window: the wave through a zero-phase band-pass filter at sample t N / T. The magnitude of
@@ -288,7 +289,7 @@ def log_map(
       ValueError: lowest out of range, rows out of range, or rows with exact.
     Example:
       >>> log_map(64, exact=True).forward.shape
-      (33, 48)
+      (33, 49)
     """
     bins = n_fft // 2 + 1
     if not 1 <= lowest < bins - 1:
@@ -308,6 +309,6 @@ def log_map(
     if rows is not None:
         # Resampled row j stands where row j all_rows / rows of all rows would.
         position = lowest * ratio ** (np.arange(rows) * all_rows / rows)
-        interpolation = scipy.signal.resample(interpolation, rows, axis=0)
-        back = back @ scipy.signal.resample(np.eye(rows), all_rows, axis=0)
+        interpolation = np.asarray(scipy.signal.resample(interpolation, rows, axis=0))
+        back = back @ np.asarray(scipy.signal.resample(np.eye(rows), all_rows, axis=0))
     return LogMap(interpolation.T.astype(np.float32), back.T.astype(np.float32), position)

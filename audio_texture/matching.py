@@ -14,7 +14,7 @@ from audio_texture import combinators, scales, spectrogram, views
 from audio_texture.base import Objective
 from audio_texture.config import Recipe
 from audio_texture.terms import TERMS, Context, of_inputs
-from audio_texture.terms.context import Weights, frames_in, mixed
+from audio_texture.terms.context import Weights, frames_in
 from audio_texture.views import View
 
 # Blocks that a morph's weights change between, within `block_seconds`.
@@ -97,9 +97,9 @@ def _in_view(context: Context, view: View, number: int) -> Objective:
     overlap = context.recipe.longest_field(view) - 1
     around = None
     if context.circular:
-        around = mixed(build(context, view, number), context.weights)
+        around = context.mix(build(context, view, number))
     return combinators.in_blocks(
-        mixed(build(context._replace(circular=False), view, number), context.weights),
+        context.mix(build(context._replace(circular=False), view, number)),
         frames=frames_in(context.recipe.matching.block_seconds, view, overlap),
         overlap=overlap,
         circular=around,

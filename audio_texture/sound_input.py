@@ -37,10 +37,10 @@ def as_wave(sound: Any, name: str = "the sound") -> np.ndarray:
         raise _bad(name, f"floats or integer PCM, got {array.dtype}")
     if array.ndim not in (1, 2):
         raise _bad(name, f"an array [samples] or [channels, samples], got {_shape(array)}")
-    if array.ndim == 2 and array.shape[0] > array.shape[1] and array.shape[1] <= _MOST_CHANNELS:
-        raise _bad(name, f"[channels, samples], got {_shape(array)}: pass its transpose, .T")
     if not array.size:
         raise _bad(name, f"an array with samples, got {_shape(array)}")
+    if array.ndim == 2 and array.shape[0] > array.shape[1] and array.shape[1] <= _MOST_CHANNELS:
+        raise _bad(name, f"[channels, samples], got {_shape(array)}: pass its transpose, .T")
     wave = np.atleast_2d(array)
     if wave.dtype.kind == "u":
         middle = 2 ** (8 * wave.dtype.itemsize - 1)

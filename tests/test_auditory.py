@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from audio_texture import audio, auditory
+from audio_texture import audio, auditory, cochlea
 
 RATE = 8000
 
@@ -28,22 +28,22 @@ def noise(seed=0, samples=RATE):
 @pytest.mark.parametrize("samples, rate", [(4000, 8000), (4001, 8000), (6000, 44100), (2000, 4000)])
 def test_cochlear_filters_keep_the_energy(samples, rate):
     """Catches a gap or an overlap between bands, above all at the ends and where bands are cut at Nyquist."""
-    filters = auditory.cochlear_filters(samples, rate)
+    filters = cochlea.cochlear_filters(samples, rate)
     np.testing.assert_allclose(
         np.sum(filters.astype(np.float64) ** 2, axis=0), 1, atol=1e-6
     )  # float32 responses
-    assert len(filters) == len(auditory.cochlear_centers(rate)) + 2
+    assert len(filters) == len(cochlea.cochlear_centers(rate)) + 2
 
 
 def test_cochlear_centers_are_those_of_the_paper():
     """MS11: 30 bands from 52 to 8844 Hz at a sample rate of 20 kHz; the same bands, fewer, at a lower rate."""
-    centers = auditory.cochlear_centers(20000)
+    centers = cochlea.cochlear_centers(20000)
     assert len(centers) == 30
     np.testing.assert_allclose(centers[[0, -1]], [52, 8844], rtol=0.01)
-    lower = auditory.cochlear_centers(8000)
+    lower = cochlea.cochlear_centers(8000)
     np.testing.assert_array_equal(lower, centers[: len(lower)])
     np.testing.assert_allclose(
-        auditory.erb_frequency(auditory.erb_number(centers)), centers, rtol=1e-12
+        cochlea.erb_frequency(cochlea.erb_number(centers)), centers, rtol=1e-12
     )
 
 
@@ -54,7 +54,7 @@ def test_octave_filters_keep_the_energy_between_their_ends():
 
 def reference_envelopes(wave, rate):
     """MS11 step by step in float64: analytic signal by scipy, power 0.3, ideal low-pass, decimation to 400 Hz."""
-    filters = auditory.cochlear_filters(len(wave), rate).astype(np.float64)
+    filters = cochlea.cochlear_filters(len(wave), rate).astype(np.float64)
     subbands = np.fft.irfft(np.fft.rfft(wave.astype(np.float64)) * filters, n=len(wave))
     compressed = (np.abs(scipy.signal.hilbert(subbands)) ** 2 + 1e-10) ** 0.15
     frames = round(len(wave) * 400 / rate)
@@ -65,7 +65,7 @@ def reference_envelopes(wave, rate):
 
 def test_envelopes_equal_a_float64_reference():
     wave = noise()
-    found = jax.jit(functools.partial(auditory.envelopes, sample_rate=RATE, oversampling=np.inf))(
+    found = jax.jit(functools.partial(cochlea.envelopes, sample_rate=RATE, oversampling=np.inf))(
         wave
     )
     np.testing.assert_allclose(
@@ -80,7 +80,7 @@ def test_subbands_at_lower_rates_have_the_same_envelopes(samples, rate):
     wave[samples // 2 :] *= 0.01
     wave[samples // 3] = 1.0
     exact, found = (
-        auditory.envelopes(wave, sample_rate=rate, oversampling=ratio) for ratio in (np.inf, 2.0)
+        cochlea.envelopes(wave, sample_rate=rate, oversampling=ratio) for ratio in (np.inf, 2.0)
     )
     fluctuation = np.std(exact, axis=1)
     assert np.all(np.sqrt(np.mean((found - exact) ** 2, axis=1)) < 0.04 * fluctuation)
@@ -153,7 +153,7 @@ def test_the_rate_of_an_amplitude_modulated_tone_shows_in_its_band(rate):
     time = np.arange(2 * RATE) / RATE
     wave = 0.1 * (1 + 0.5 * np.sin(2 * np.pi * rate * time)) * np.sin(2 * np.pi * 1000 * time)
     found = statistics(wave.astype(np.float32))
-    band = 1 + int(np.argmin(np.abs(auditory.cochlear_centers(RATE) - 1000)))
+    band = 1 + int(np.argmin(np.abs(cochlea.cochlear_centers(RATE) - 1000)))
     strongest = auditory.modulation_centers()[int(np.argmax(found.modulation[band]))]
     assert abs(np.log2(strongest / rate)) < 0.35
 

@@ -32,26 +32,29 @@ def auditory_statistics(sample_rate: int, *, circular: bool = False) -> Objectiv
       sample_rate: in Hz.
       circular: whether x's end is followed by its beginning. A reference has ends.
     """
-
-    def measure(wave, circular=False):
-        ramps = None
-        if not circular:
-            # 50 ms ramps: the filters' circular time would see the step from the end to the start.
-            frames = round(len(wave) * auditory.ENVELOPE_RATE / sample_rate)
-            ramp = min(1.0, 0.1 * sample_rate / len(wave))
-            ramps = scipy.signal.windows.tukey(frames, ramp).astype(np.float32)
-
-        def of_channel(channel):
-            envelopes = auditory.envelopes(channel, sample_rate=sample_rate)[:-1]
-            return auditory.envelope_statistics(envelopes, ramps)
-
-        return jax.vmap(of_channel, in_axes=1)(wave)
+    measure = functools.partial(_of_envelopes, auditory.envelope_statistics, sample_rate)
 
     def distance(target, x):
         totals, terms = jax.vmap(auditory.distance)(target, measure(x, circular))
         return jnp.mean(totals), {name: jnp.mean(values) for name, values in terms.items()}
 
     return Objective(measure, distance)
+
+
+def _of_envelopes(statistics_of, sample_rate, wave, circular=False):
+    """Statistics of each channel's cochlear envelopes; statistics_of: (envelopes, weights) ->."""
+    ramps = None
+    if not circular:
+        # 50 ms ramps: the filters' circular time would see the step from the end to the start.
+        frames = round(len(wave) * auditory.ENVELOPE_RATE / sample_rate)
+        ramp = min(1.0, 0.1 * sample_rate / len(wave))
+        ramps = scipy.signal.windows.tukey(frames, ramp).astype(np.float32)
+
+    def of_channel(channel):
+        envelopes = auditory.envelopes(channel, sample_rate=sample_rate)[:-1]
+        return statistics_of(envelopes, ramps)
+
+    return jax.vmap(of_channel, in_axes=1)(wave)
 
 
 def sliced_transport(*, widths: Sequence[int], directions: int) -> Objective:

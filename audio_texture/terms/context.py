@@ -32,10 +32,15 @@ class Context(NamedTuple):
     hparams: dict[str, Any]
     circular: bool = False
 
+    def mix(self, objective: Objective, *, auditory: bool = False) -> Objective:
+        """The objective on a single reference as one on the references that fit takes.
 
-def mixed(objective: Objective, weights: Weights) -> Objective:
-    """The objective against references of these weights; against a single one where None."""
-    return objective if weights is None else mixture(objective, weights)
+        Args:
+          objective: on a reference.
+          auditory: whether it is balanced as statistics of the ear are.
+        """
+        weights = self.auditory_weights if auditory else self.weights
+        return objective if weights is None else mixture(objective, weights)
 
 
 def frames_in(seconds: float, view: View, overlap: int) -> int:

@@ -19,7 +19,7 @@ from audio_texture.combinators import (
     weighted_sum,
 )
 from audio_texture.errors import ChoiceError
-from audio_texture.terms.context import Context, frames_in, mixed
+from audio_texture.terms.context import Context, frames_in
 from audio_texture.views import View
 
 # The view of onsets. Like patches they are compressed down to 30 dB below a band's mean, which
@@ -96,9 +96,8 @@ def _auditory(context: Context) -> Objective:
     seconds = context.recipe.matching.block_seconds
     block = round(seconds * context.sample_rate)
     own, circular = (
-        mixed(
-            losses.auditory_statistics(context.sample_rate, circular=circular),
-            context.auditory_weights,
+        context.mix(
+            losses.auditory_statistics(context.sample_rate, circular=circular), auditory=True
         )
         for circular in (False, True)
     )
@@ -117,7 +116,7 @@ def _patches(context: Context) -> Objective:
 
     def transport(view):
         own = losses.sliced_transport(widths=view.widths, directions=DIRECTIONS)
-        return standardised(mixed(own, context.weights), context.weights)
+        return standardised(context.mix(own), context.weights)
 
     return weighted_sum(
         {
@@ -134,7 +133,7 @@ def _rhythm(context: Context) -> Objective:
 
 
 def _levels(context: Context) -> Objective:
-    own = mixed(losses.band_levels(), context.weights)
+    own = context.mix(losses.band_levels())
     frames = frames_in(context.recipe.matching.block_seconds, FINE, 0)
     blocked = in_blocks(own, frames=frames, overlap=0, circular=own if context.circular else None)
     return precompose(_analysis(context, FINE), blocked)
