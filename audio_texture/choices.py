@@ -172,7 +172,7 @@ class Tap:
             return cls(name, float(weight) if times else 1.0)
         except ValueError as error:
             raise ValueError(
-                f"layer {text!r} must look like relu_1 or relu_1*0.5: {error}"
+                f"layer {text!r} must look like relu_1 or relu_1*0.5, with a weight above 0."
             ) from error
 
     def __str__(self) -> str:

@@ -229,9 +229,14 @@ class Recipe:
             network.kind, layers, network.initialisation, network.padding, network.pooling
         )
         asked = self._asked()
-        names = [tap.name for layers in asked for tap in layers]
-        cut = cut_after(whole, names) if names else whole
-        return cut if all(asked) else whole
+        for which, taps in zip(("style", "content"), asked, strict=False):
+            try:
+                if taps:
+                    cut_after(whole, [tap.name for tap in taps])
+            except ValueError as error:
+                raise ChoiceError(str(error), field=f"{which}_layers") from error
+        names = [tap.name for taps in asked for tap in taps]
+        return cut_after(whole, names) if all(asked) else whole
 
     def layers(self, width: int | tuple[int, int]) -> tuple[Layer, ...]:
         """Layers of `description`."""

@@ -7,113 +7,15 @@ or the result. One table says under which condition each field has none: `RULES`
 import dataclasses
 from collections.abc import Callable, Collection, Iterable
 
-import numpy as np
-
 from audio_texture import optimize
 from audio_texture.base import Term
 from audio_texture.choices import choice_name
 from audio_texture.config import Recipe
-from audio_texture.layer import receptive_fields
-from audio_texture.terms import TERMS, of_inputs
+from audio_texture.run_conditions import Run
+from audio_texture.terms import TERMS
 
 # What a recipe is run by: launch.texture, launch.transfer, launch.stream and launch.stream --loop.
 PROGRAMS = ("texture", "transfer", "stream", "loop")
-# Weights of the terms on a wave.
-WAVE_WEIGHTS = tuple(f"{term.name}_weight" for term in of_inputs("wave"))
-# Walks are only taken under time scales, in ms, that hold their context. `initialise.WALK_CONTEXT`
-# in other units.
-SHORTEST_WALK_MS = 500.0
-
-
-class Run:
-    """A recipe as a program runs it: the conditions that rules are made of. mixed: whether several
-    sounds are mixed or morphed."""
-
-    def __init__(self, recipe: Recipe, program: str, mixed: bool):
-        self.recipe, self.program, self.mixed = recipe, program, mixed
-        self.transfer = recipe.task == "transfer"
-        self.waveform = recipe.canvas.kind == "waveform"
-        self.explicit = recipe.network.filters > 0
-        self.vgg = recipe.network.kind.startswith("vgg19")
-        self.given_network = bool(recipe.network.weights_file)
-        self.style = recipe.term("style").weight > 0
-        self.style_views = bool(recipe.analysis.views) and self.style
-        self.content = (
-            self.transfer and recipe.term("content").weight > 0 and bool(recipe.content_views())
-        )
-        self.envelopes = (
-            self.transfer and recipe.term("loudness").weight + recipe.term("spectrum").weight > 0
-        )
-        self.networks = self.style_views or self.content
-        self.views = self.networks or self.envelopes
-        self.patches = self.waveform and self.style and recipe.term("patches").weight > 0
-        self.rhythm = self.waveform and self.style and recipe.term("rhythm").weight > 0
-        self.walkable = (
-            self.program == "texture"
-            and self.waveform
-            and not self.mixed
-            and max(recipe.analysis.time_scale, default=np.inf) >= SHORTEST_WALK_MS
-        )
-        self.walks = self.walkable and recipe.canvas.start == "walk"
-
-    def taps(self) -> list[str]:
-        """Names of the layers that are matched."""
-        which = [
-            name for name, used in (("style", self.style_views), ("content", self.content)) if used
-        ]
-        return [tap.name for name in which for tap in self.recipe.taps(name)]
-
-    def layers(self) -> int:
-        """How many layers the networks have, to the last that is matched."""
-        return max(map(_number, self.taps()), default=0)
-
-    def alone(self, name: str) -> bool:
-        """Whether a weight is that of all that a balanced style is matched by."""
-        weights = list(map(self.recipe.choice, WAVE_WEIGHTS))
-        return (
-            self.transfer
-            and self.recipe.transfer.balanced
-            and not self.recipe.analysis.views
-            and self.recipe.choice(name) == sum(weights) > 0
-        )
-
-    def pools(self) -> bool:
-        """Whether what is matched is pooled where pool is above 1.
-
-        The last layer, matched unless others are named, is its pool.
-        """
-        named = [
-            (self.style_views, self.recipe.term("style").layers),
-            (self.content, self.recipe.term("content").layers),
-        ]
-        return any(used and not taps for used, taps in named) or any(
-            name.startswith("pool") or _number(name) > 1 for name in self.taps()
-        )
-
-    def one_frame(self) -> bool:
-        """Whether no kernel spans more than a place."""
-        views = [
-            *(self.recipe.analysis.views if self.networks else ()),
-            *(self.recipe.term("content").views if self.content else ()),
-        ]
-        widths = [width for view in views for width in view.widths]
-        return (
-            not (self.recipe.analysis.time_scale or self.recipe.analysis.frequency_scale)
-            and max((int(np.max(width)) for width in widths), default=1) == 1
-        )
-
-    def single_tap(self) -> bool:
-        """Whether the networks have one layer that can be matched."""
-        taps = receptive_fields(self.recipe.description(1))
-        return (
-            len([name for name in taps if self.explicit or name.startswith(("relu", "pool"))]) == 1
-        )
-
-
-def _number(tap: str) -> int:
-    return int(tap.rpartition("_")[2])
-
-
 Rule = tuple[Callable[[Run], bool], str]
 
 # Conditions under which a choice has no effect, and how that is said to users.
@@ -184,7 +86,7 @@ def _networks_own(*rules: Rule) -> tuple[Rule, ...]:
 
 def _alone(name: str) -> Rule:
     return (
-        lambda run: run.alone(name),
+        lambda run: run.is_only_weight(name),
         "nothing else of the style is matched, and balanced brings it to one scale "
         "whatever its weight",
     )
@@ -274,7 +176,6 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "standardised": (_VIEWS,),
     "smoothing_hz": (_NOISE,),
     "gain_bands": (_WAVEFORM,),
-    # Without gains it would only change how much is cut off at the ends.
     # Without gains too: the margin that is cut off the canvas's ends is this window's.
     "gain_window_ms": (_WAVEFORM,),
     "start": (
@@ -308,7 +209,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     ),
     "filters": _networks_own(_NOT_VGG),
     "growth": _networks_own(
-        _NOT_VGG, _EXPLICIT, (lambda run: run.layers() == 1, "the networks have one layer")
+        _NOT_VGG, _EXPLICIT, (lambda run: run.n_layers() == 1, "the networks have one layer")
     ),
     "depth": _networks_own(
         _NOT_VGG,
@@ -316,13 +217,13 @@ RULES: dict[str, tuple[Rule, ...]] = {
             lambda run: (
                 not run.recipe.analysis.time_scale
                 and not run.recipe.analysis.frequency_scale
-                and run.layers() < run.recipe.network.depth
+                and run.n_layers() < run.recipe.network.depth
             ),
             "no layer that deep is matched",
         ),
     ),
     "dilation": _networks_own(
-        _NOT_VGG, (lambda run: run.one_frame(), "all kernels span one frame")
+        _NOT_VGG, (lambda run: run.has_single_frames(), "all kernels span one frame")
     ),
     "pool": _networks_own(
         _NOT_VGG,
@@ -330,7 +231,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
             lambda run: (
                 not run.recipe.analysis.time_scale
                 and not run.recipe.analysis.frequency_scale
-                and not run.pools()
+                and not run.has_pools()
             ),
             "what is matched comes before the first pool",
         ),
@@ -341,23 +242,23 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "pool is 1, and so nothing is pooled",
         ),
         (
-            lambda run: not run.vgg and not run.pools(),
+            lambda run: not run.vgg and not run.has_pools(),
             "what is matched comes before the first pool",
         ),
     ),
     "initialisation": _networks_own(_EXPLICIT),
     "padding": _networks_own(
-        _EXPLICIT, _NOT_VGG, (lambda run: run.one_frame(), "all kernels span one frame")
+        _EXPLICIT, _NOT_VGG, (lambda run: run.has_single_frames(), "all kernels span one frame")
     ),
     # The loss.
     "style_layers": (
         _STYLE_VIEWS,
-        (lambda run: run.single_tap(), "the networks have one layer to match"),
+        (lambda run: run.has_single_tap(), "the networks have one layer to match"),
     ),
     "content_layers": (
         _TRANSFER,
         _CONTENT,
-        (lambda run: run.single_tap(), "the networks have one layer to match"),
+        (lambda run: run.has_single_tap(), "the networks have one layer to match"),
     ),
     "content_views": (
         _TRANSFER,

@@ -147,9 +147,9 @@ def _guided_style(context: Context) -> Objective:
     context = context._replace(recipe=recipe, hparams=hparams)
     parts = {}
     if any(recipe.term(term.name).weight for term in of_inputs("wave")):
-        heard = recipe.replace(views=(), content_weight=0.0, loudness_weight=0.0)
-        heard = _style(heard.replace(spectrum_weight=0.0), rate, None, hparams)
-        parts["unguided"] = (1.0, combinators.fit_to_style(heard))
+        no_views = dict.fromkeys(("content_weight", "loudness_weight", "spectrum_weight"), 0.0)
+        unguided = _style(recipe.replace(views=(), **no_views), rate, None, hparams)
+        parts["unguided"] = (1.0, combinators.fit_to_style(unguided))
     for number, (view, share) in enumerate(_shares(recipe.analysis.views)):
         objective = combinators.guided(
             _in_view(context, view, number), levels=style.guide_levels, bands=style.guide_bands

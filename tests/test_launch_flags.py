@@ -222,7 +222,7 @@ def test_figures_without_recordings_are_known():
     without = {
         name
         for name in insights.CLAIMS
-        if not re.search(r"recorded\(settings|settings\.recordings", sources[name])
+        if not re.search(r"read_recordings\(settings|settings\.recordings", sources[name])
     }
     assert without == set(insights_steps.PROCEDURAL)
 

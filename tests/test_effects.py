@@ -1,4 +1,4 @@
-"""Which choices do nothing: the table against what runs really make."""
+"""effects.py: which choices do nothing, the table against what runs make."""
 
 import contextlib
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ from helpers import crackle, noise
 
 from audio_texture import effects, recipes, streaming, style_transfer, synthesis
 from audio_texture.choices import Tap
+from audio_texture.config import CHOICES, Recipe
 from audio_texture.views import View
 
 RATE = 4000
 VIEW, OTHER_VIEW = View(0, (1, 3), 16.0, 4.0), View(0, (2,), 20.0, 5.0)
-FIELDS = [field for field in effects.RULES if field != "seed"]
 
 # What is tried in place of a recipe's own value, where it is another.
 TRIED = {
@@ -86,8 +86,7 @@ TRIED = {
 
 SHORT = {"evaluations": 12, "views": (VIEW,), "block_seconds": 6.0}
 # What these runs do not show: in a quarter of a second stretches are no shorter than the onsets'
-# longest patches; and a window of gains
-# that are not there still decides how much is made beyond both ends and cut off.
+# longest patches.
 UNSEEN = {
     **dict.fromkeys(("waveform, time scales", "transfer"), ["stretch_seconds"]),
     # Of these layers only kernels of one frame fit, and deeper ones than are matched are all that
@@ -104,7 +103,8 @@ DEEP = {
 }
 
 
-def of(name: str, **values) -> recipes.Recipe:
+def of(name: str, **values) -> Recipe:
+    """A named recipe with other choices."""
     return recipes.named(name).replace(**values)
 
 
@@ -188,8 +188,8 @@ CASES = {
 }
 
 
-def made(recipe: recipes.Recipe, program: str) -> list[np.ndarray]:
-    """All that a run comes to: its start, its losses and its sound."""
+def make_sound(recipe: Recipe, program: str) -> list[np.ndarray]:
+    """The wave of a run by a program and its last loss."""
     style, other = crackle(1600, seed=3, level=0.1), noise(1000, seed=4, level=0.1)
     key = jax.random.key(0)
     if program in ("stream", "loop"):
@@ -208,61 +208,63 @@ def made(recipe: recipes.Recipe, program: str) -> list[np.ndarray]:
     return [texture.wave, np.float32(texture.outcome.progress[-1].loss)]
 
 
-def alike(found: list[np.ndarray], expected: list[np.ndarray]) -> bool:
-    return all(
-        one.shape == other.shape and np.array_equal(one, other)
-        for one, other in zip(found, expected, strict=True)
-    )
+def other_recipes(recipe: Recipe, name: str) -> list[Recipe]:
+    """The recipe with each other value tried of a choice, where it goes with the rest."""
+    others = []
+    for value in TRIED[name]:
+        if value != recipe.choice(name):
+            with contextlib.suppress(ValueError):
+                others.append(recipe.replace(**{name: value}))
+    return others
 
 
-def others(recipe: recipes.Recipe, field: str) -> list[recipes.Recipe]:
-    """The recipe with each other value that it can have of a field."""
-    kept = []
-    for value in TRIED[field]:
-        if value != getattr(recipe, field):
-            try:
-                kept.append(recipe.replace(**{field: value}))
-            except ValueError:
-                continue
-    return kept
-
-
-def changes(
-    recipe: recipes.Recipe, field: str, program: str, base: list[np.ndarray]
-) -> Iterator[bool]:
-    """Whether a run comes out otherwise, by each other value of a field that can be run."""
-    for other in others(recipe, field):
+def find_changes(recipe: Recipe, name: str, program: str, base: list[np.ndarray]) -> Iterator[bool]:
+    """Whether a run's wave or loss changes, by each other value of a choice that can be run."""
+    for other in other_recipes(recipe, name):
         with contextlib.suppress(ValueError):
-            yield not alike(made(other, program), base)
+            yield not all(map(np.array_equal, make_sound(other, program), base))
 
 
-def wrong(program: str, recipe: recipes.Recipe, fields: list[str]) -> list[str]:
-    """Fields of which the table says another thing than runs do."""
-    short, complaints = recipe, []
-    bases = {}
-    for field in fields:
+def find_errors(program: str, recipe: Recipe, names: list[str]) -> list[str]:
+    """The choices of which the table says what runs do not do."""
+    errors, bases = [], {}
+    for name in names:
         # L-BFGS needs some steps before it has any to forget.
-        recipe = short.replace(evaluations=40) if field == "history" else short
-        if recipe.optimiser.evaluations not in bases:
-            bases[recipe.optimiser.evaluations] = made(recipe, program)
-        base = bases[recipe.optimiser.evaluations]
-        reason = effects.without_effect(recipe, [field], program=program).get(field)
+        own = recipe.replace(evaluations=40) if name == "history" else recipe
+        if own.optimiser.evaluations not in bases:
+            bases[own.optimiser.evaluations] = make_sound(own, program)
+        base = bases[own.optimiser.evaluations]
+        reason = effects.without_effect(own, [name], program=program).get(name)
         changed = []
-        for one in changes(recipe, field, program, base):
-            changed.append(one)
-            if one:
+        for change in find_changes(own, name, program, base):
+            changed.append(change)
+            if change:
                 break
         if reason and any(changed):
-            complaints.append(f"{field} is said to do nothing ({reason}), and does")
+            errors.append(f"{name} is said to do nothing ({reason}), and does")
         if not reason and changed and not any(changed):
-            complaints.append(f"{field} is said to do something, and does not")
-    return complaints
+            errors.append(f"{name} is said to do something, and does not")
+    return errors
+
+
+def test_the_table_has_every_choice():
+    """Catches a new choice that no rule knows; the seed is a choice of the programs."""
+    assert set(effects.RULES) == {*CHOICES, "seed"} and set(TRIED) == set(CHOICES)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_reasons_are_phrases(case):
+    """They follow a flag's name in one line, without a full stop."""
+    program, recipe = CASES[case]
+    reasons = effects.without_effect(recipe, [*effects.RULES, "out"], program=program)
+    assert "out" not in reasons and reasons
+    assert all(reason and reason[-1] != "." and "\n" not in reason for reason in reasons.values())
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("case", CASES)
 def test_the_table_says_what_runs_do(case):
+    """Tries other values of every choice in a short run."""
     program, recipe = CASES[case]
-    assert not wrong(
-        program, recipe, [field for field in FIELDS if field not in UNSEEN.get(case, ())]
-    )
+    names = [name for name in TRIED if name not in UNSEEN.get(case, ())]
+    assert not find_errors(program, recipe, names)
