@@ -73,6 +73,8 @@ def _declared() -> Iterator[Choice]:
             yield Choice(choice_name(field), name, field)
 
 
+# Named recipes, which recipes.py enters here: a repr shows what differs from them.
+NAMED: dict[str, "Recipe"] = {}
 # All choices by name, in the order of the stages.
 CHOICES: dict[str, Choice] = {choice.name: choice for choice in _declared()}
 
@@ -166,9 +168,7 @@ class Recipe:
 
     def __repr__(self) -> str:
         """Short: the name, and what differs from the named recipe."""
-        from audio_texture import recipes
-
-        base = recipes.RECIPES.get(self.name)
+        base = NAMED.get(self.name)
         if base is None:
             return f"Recipe({self.name!r})"
         own, usual = self.to_json(), base.to_json()

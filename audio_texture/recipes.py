@@ -6,7 +6,7 @@ synthesis.py runs them all. A recipe's choices stand by their names, which are t
 import dataclasses
 
 from audio_texture.choices import Tap
-from audio_texture.config import CHOICES, Choice, Recipe, make
+from audio_texture.config import CHOICES, NAMED, Choice, Recipe, make
 from audio_texture.errors import ChoiceError
 from audio_texture.terms.waves import FINE
 from audio_texture.views import View
@@ -359,6 +359,8 @@ RECIPES = {
         ),
     )
 }
+
+NAMED.update(RECIPES)
 
 
 def names(task: str) -> list[str]:

@@ -18,7 +18,7 @@ import signal
 import sys
 
 from absl import flags
-from helpers import has_own_flags, program
+from helpers import program
 
 from launch import cli
 
@@ -28,7 +28,7 @@ CALLS = {
     "transfer": "launch.progress.ProgressBar.show",
     "train": "launch.train_run.TrainingRun.write_rows",
     "stream": "audio_texture.streaming.step",
-    "sweep": "audio_texture.batch.run_batch",
+    "sweep": "audio_texture.synthesis.run_batch",
 }
 
 
@@ -80,7 +80,7 @@ def call(name: str, arguments: list[str], at: int, removed: str = "") -> tuple[i
 def run(name: str, arguments: list[str]) -> int:
     """Runs a program in this process; its exit status."""
     module = program(name)
-    if has_own_flags(name):
+    if hasattr(module, "define_flags"):
         return cli.call(module, arguments)
     for flag in flags.FLAGS:
         flags.FLAGS[flag].unparse()
@@ -95,14 +95,9 @@ def run(name: str, arguments: list[str]) -> int:
 def leave_out_pages(name: str) -> None:
     """Replaces pages, which take most of the time, and the figures of launch.insights."""
     report = importlib.import_module("audio_texture.report")
-    for page in (
-        "render_texture_page",
-        "render_transfer_page",
-        "render_training_page",
-        "render_page",
-    ):
+    for page in ("texture_page", "transfer_page", "training_page", "page"):
         setattr(report, page, lambda *_, **__: "page")
-    for part in ("draw_spectrograms", "embed_figure", "embed_players"):
+    for part in ("spectrogram_figure", "image", "players"):
         setattr(report, part, lambda *_, **__: "")
     if name != "insights":
         return

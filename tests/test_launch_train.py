@@ -247,8 +247,6 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
         for file in files:
             (folder / name / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / name / file).write_text("no sound")
-    (folder / "clips").mkdir()
-    (folder / "clips/weights.safetensors").write_text("mine")
 
     def data(name):
         return [f"--data={folder}/{name}"]
@@ -303,6 +301,8 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
 def test_bad_input(first_run, folder, tmp_path):
     """One line names flag, value and rule; the exit status is 2 and nothing is written."""
     cases = bad_inputs(folder)
+    (folder / "clips").mkdir()
+    (folder / "clips/weights.safetensors").write_text("mine")
     before = {path.name: path.read_bytes() for path in (folder / "first").iterdir()}
     runs = []
     for number, (flags, _) in enumerate(cases.values()):
