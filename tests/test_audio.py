@@ -77,7 +77,9 @@ def test_reads_what_others_write(tmp_path, container, subtype):
 
 
 def test_reads_a_part(tmp_path):
-    """Catches start and length taken in samples for seconds, and a length counted from the beginning."""
+    """Catches start and length taken in samples for seconds, and a length counted from the
+    beginning.
+    """
     path = str(tmp_path / "sound.wav")
     wave = noise(8000, 2)
     audio.write(path, wave, 8000)
@@ -92,7 +94,9 @@ def test_reads_a_part(tmp_path):
 
 @pytest.mark.parametrize("seconds", [-1.0, 0.0, float("nan")])
 def test_a_length_that_is_none_is_refused(tmp_path, seconds):
-    """Catches a negative length that libsndfile takes for "all of it", and an empty wave that fails far from here."""
+    """Catches a negative length that libsndfile takes for "all of it", and an empty wave that fails
+    far from here.
+    """
     path = str(tmp_path / "sound.wav")
     audio.write(path, noise(8000), 8000)
     with pytest.raises(ValueError, match="sound.wav"):
@@ -352,7 +356,9 @@ def test_what_a_header_claims_takes_no_memory(tmp_path, monkeypatch):
     ],
 )
 def test_what_cannot_be_written(tmp_path, name, wave, message):
-    """Catches clipping without a word and half-written files: what was there before stays, and nothing else appears."""
+    """Catches clipping without a word and half-written files: what was there before stays, and
+    nothing else appears.
+    """
     path = str(tmp_path / name)
     if "folder" not in name:
         open(path, "w").close()
@@ -368,7 +374,9 @@ def test_what_cannot_be_written(tmp_path, name, wave, message):
     "samples, rate, message", [(48000 * 70, 48000, ""), (4000, 384000, "384000")]
 )
 def test_ogg_does_not_crash(tmp_path, samples, rate, message):
-    """Catches a crash of the whole program in libsndfile's Vorbis encoder: long sounds in one call, rates above 200 kHz."""
+    """Catches a crash of the whole program in libsndfile's Vorbis encoder: long sounds in one call,
+    rates above 200 kHz.
+    """
     path = str(tmp_path / "long.ogg")
     program = f"""
 import numpy as np
@@ -440,7 +448,9 @@ def test_writing_leaves_no_partial_file(tmp_path):
 
 
 def spectrum_db(wave):
-    """Levels of a wave's bins in dB of a full-scale sine, its ends (the filter's transient) faded out."""
+    """Levels of a wave's bins in dB of a full-scale sine, its ends (the filter's transient) faded
+    out.
+    """
     window = np.blackman(len(wave)) ** 2
     return 20 * np.log10(
         np.abs(np.fft.rfft(wave.astype(np.float64) * window)) / (np.sum(window) / 2) + 1e-12
@@ -450,7 +460,8 @@ def spectrum_db(wave):
 @pytest.mark.parametrize("from_rate", RATES)
 @pytest.mark.parametrize("to_rate", RATES)
 def test_resampled_sines_are_alone(from_rate, to_rate):
-    """Images and aliases below -100 dB, wherever the sine lies; what Nyquist allows comes through as it was.
+    """Images and aliases below -100 dB, wherever the sine lies; what Nyquist allows comes through
+    as it was.
 
     Catches the -23 dB aliases of `scipy.signal.resample_poly`'s own filter.
     """
@@ -524,7 +535,9 @@ def test_match_level_never_clips_and_says_so(level):
 
 @pytest.mark.parametrize("hertz, phase", [(5.0, 0.0), (5.37, 1.0), (2.3, 1.6)])
 def test_level_is_of_what_is_heard(hertz, phase):
-    """A wind, cut off anywhere, changes it by next to nothing, whatever its size; of what is heard it is the RMS."""
+    """A wind, cut off anywhere, changes it by next to nothing, whatever its size; of what is heard
+    it is the RMS.
+    """
     rate = 8000
     time = np.arange(4 * rate + 1) / rate
     tone, wind = (
@@ -532,7 +545,9 @@ def test_level_is_of_what_is_heard(hertz, phase):
         0.7 * np.sin(phase + 2 * np.pi * hertz * time)[None],
     )
     assert audio.audible_rms(tone, sample_rate=rate) == pytest.approx(audio.rms(tone), rel=1e-3)
-    assert audio.audible_rms(tone + wind, sample_rate=rate) == pytest.approx(audio.rms(tone), rel=0.02)
+    assert audio.audible_rms(tone + wind, sample_rate=rate) == pytest.approx(
+        audio.rms(tone), rel=0.02
+    )
     np.testing.assert_allclose(
         audio.highpass_20hz(tone + wind + 0.5, sample_rate=rate)[0, rate:-rate],
         tone[0, rate:-rate],

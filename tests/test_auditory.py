@@ -1,4 +1,6 @@
-"""auditory.py against float64 NumPy written from the equations, and against what the ear's statistics must not notice."""
+"""auditory.py against float64 NumPy written from the equations, and against what the ear's
+statistics must not notice.
+"""
 
 import functools
 
@@ -27,7 +29,9 @@ def noise(seed=0, samples=RATE):
 
 @pytest.mark.parametrize("samples, rate", [(4000, 8000), (4001, 8000), (6000, 44100), (2000, 4000)])
 def test_cochlear_filters_keep_the_energy(samples, rate):
-    """Catches a gap or an overlap between bands, above all at the ends and where bands are cut at Nyquist."""
+    """Catches a gap or an overlap between bands, above all at the ends and where bands are cut at
+    Nyquist.
+    """
     filters = cochlea.cochlear_filters(samples, rate)
     np.testing.assert_allclose(
         np.sum(filters.astype(np.float64) ** 2, axis=0), 1, atol=1e-6
@@ -36,7 +40,9 @@ def test_cochlear_filters_keep_the_energy(samples, rate):
 
 
 def test_cochlear_centers_are_those_of_the_paper():
-    """MS11: 30 bands from 52 to 8844 Hz at a sample rate of 20 kHz; the same bands, fewer, at a lower rate."""
+    """MS11: 30 bands from 52 to 8844 Hz at a sample rate of 20 kHz; the same bands, fewer, at a
+    lower rate.
+    """
     centers = cochlea.cochlear_centers(20000)
     assert len(centers) == 30
     np.testing.assert_allclose(centers[[0, -1]], [52, 8844], rtol=0.01)
@@ -53,7 +59,9 @@ def test_octave_filters_keep_the_energy_between_their_ends():
 
 
 def reference_envelopes(wave, rate):
-    """MS11 step by step in float64: analytic signal by scipy, power 0.3, ideal low-pass, decimation to 400 Hz."""
+    """MS11 step by step in float64: analytic signal by scipy, power 0.3, ideal low-pass, decimation
+    to 400 Hz.
+    """
     filters = cochlea.cochlear_filters(len(wave), rate).astype(np.float64)
     subbands = np.fft.irfft(np.fft.rfft(wave.astype(np.float64)) * filters, n=len(wave))
     compressed = (np.abs(scipy.signal.hilbert(subbands)) ** 2 + 1e-10) ** 0.15
@@ -75,7 +83,9 @@ def test_envelopes_equal_a_float64_reference():
 
 @pytest.mark.parametrize("samples, rate", [(16001, 8000), (9999, 48000)])
 def test_subbands_at_lower_rates_have_the_same_envelopes(samples, rate):
-    """Catches a subband cut at the wrong bins, or put down at a rate too low for it: clicks and noise, odd lengths."""
+    """Catches a subband cut at the wrong bins, or put down at a rate too low for it: clicks and
+    noise, odd lengths.
+    """
     wave = noise(1, samples)
     wave[samples // 2 :] *= 0.01
     wave[samples // 3] = 1.0
@@ -115,13 +125,18 @@ def test_marginals_and_correlations_equal_a_float64_reference(weighted):
 
 
 def test_modulation_statistics_equal_their_definition_in_time():
-    """The sums over frequencies stand for time averages of filtered envelopes: Parseval's factors, the analytic signal."""
+    """The sums over frequencies stand for time averages of filtered envelopes: Parseval's factors,
+    the analytic signal.
+    """
     envelope = np.random.default_rng(4).gamma(
         2.0, 0.1, (4, 401)
     )  # an odd length has no Nyquist bin
     deviation = envelope - envelope.mean(axis=1, keepdims=True)
     frequencies = np.fft.rfftfreq(401, 1 / 400)
-    filtered = lambda filters: np.fft.irfft(np.fft.rfft(deviation)[:, None] * filters[None], n=401)
+
+    def filtered(filters):
+        return np.fft.irfft(np.fft.rfft(deviation)[:, None] * filters[None], n=401)
+
     found = envelope_statistics(envelope.astype(np.float32))
 
     bands = filtered(auditory.modulation_filters(frequencies))
@@ -159,7 +174,9 @@ def test_the_rate_of_an_amplitude_modulated_tone_shows_in_its_band(rate):
 
 
 def test_the_phase_of_an_octave_shows_in_within():
-    """C2 tells onsets from decays: cos(w) + cos(2 w + phase) has the octave's phase, whatever the shift in time."""
+    """C2 tells onsets from decays: cos(w) + cos(2 w + phase) has the octave's phase, whatever the
+    shift in time.
+    """
     time = np.arange(800) / 400
     for phase in (0.0, np.pi / 2, np.pi):
         for delay in (0.0, 0.013):
@@ -226,7 +243,9 @@ def test_distance_is_zero_at_the_target_and_tells_textures_apart():
 
 
 def test_gradient_is_finite_at_silence_and_right_elsewhere():
-    """Power 0.3, |a|, sigma: each has an infinite slope somewhere that silence or a constant tone reaches."""
+    """Power 0.3, |a|, sigma: each has an infinite slope somewhere that silence or a constant tone
+    reaches.
+    """
     target = auditory.Statistics(*map(np.asarray, statistics(noise(0, 2000))))
     both = jax.jit(
         jax.value_and_grad(
@@ -272,7 +291,9 @@ def test_bad_input_is_named():
 
 
 def test_two_halves_of_a_recording_are_nearer_than_two_recordings(esc10):
-    load = lambda path: audio.resample(audio.read(str(esc10 / path))[0][0], 44100, RATE)
+    def load(path):
+        return audio.resample(audio.read(str(esc10 / path))[0][0], 44100, RATE)
+
     rain, fire = load("rain/3-157149-A.ogg"), load("fire_crackling/5-213802-A.ogg")
     first, second, other = (
         statistics(x) for x in (rain[: RATE * 2], rain[RATE * 2 : RATE * 4], fire[: RATE * 2])

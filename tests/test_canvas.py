@@ -1,4 +1,6 @@
-"""canvas.py: the density against known spectra, and noise shaped by it against the reference it must sound like."""
+"""canvas.py: the density against known spectra, and noise shaped by it against the reference it
+must sound like.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -50,7 +52,9 @@ def welch_db(wave):
 
 @pytest.mark.parametrize("samples", [1000, 4001, 40000])
 def test_density_is_the_true_spectrum(samples):
-    """In units of power per sample, whatever the canvas's length; catches a lost window gain and a wrong frequency axis."""
+    """In units of power per sample, whatever the canvas's length; catches a lost window gain and a
+    wrong frequency axis.
+    """
     white = density_of(noise(40000), samples, 400)[:, 0, 0].real
     np.testing.assert_allclose(
         10 * np.log10(white / 0.01), 0, atol=1.2
@@ -96,7 +100,9 @@ def test_coloured_is_a_filter():
 
 @pytest.mark.parametrize("samples", [9001, 24000, 60000])
 def test_shaped_noise_has_the_references_spectrum(samples):
-    """At other lengths than the reference's too: catches a level that depends on the canvas's length."""
+    """At other lengths than the reference's too: catches a level that depends on the canvas's
+    length.
+    """
     reference = resonant(24000)
     found = shaped([reference], samples)
     assert found.shape == (1, samples) and found.dtype == np.float32
@@ -108,7 +114,9 @@ def test_shaped_noise_has_the_references_spectrum(samples):
 @pytest.mark.parametrize("samples", [2000, 4003, 16000, 50000])
 @pytest.mark.parametrize("hertz", [1000.0, 1001.3, 1234.5])
 def test_tones_keep_their_power_at_every_length(samples, hertz):
-    """Catches tones that fall between the frequencies of a canvas shorter than the reference, and are lost."""
+    """Catches tones that fall between the frequencies of a canvas shorter than the reference, and
+    are lost.
+    """
     tone = 0.3 * np.sin(2 * np.pi * hertz * np.arange(32000) / RATE)
     reference = (tone[None] + noise(32000, level=1e-3)).astype(np.float32)
     power = [
@@ -128,7 +136,9 @@ def test_stereo_keeps_its_image(correlation):
 
 
 def test_stereo_keeps_coherence_and_phase_at_every_frequency():
-    """A delay between the channels below 1 kHz, independence above. Catches a conjugated cross spectrum: a delay the other way."""
+    """A delay between the channels below 1 kHz, independence above. Catches a conjugated cross
+    spectrum: a delay the other way.
+    """
     common, left, right = noise(40000, 3)
     low, high = (
         scipy.signal.butter(6, 1000, kind, fs=RATE, output="sos")
@@ -152,7 +162,9 @@ def test_stereo_keeps_coherence_and_phase_at_every_frequency():
 
 
 def test_no_phase_of_the_reference_survives():
-    """Catches a canvas that starts as a copy: the correlation with the reference is that of independent noise."""
+    """Catches a canvas that starts as a copy: the correlation with the reference is that of
+    independent noise.
+    """
     reference = resonant(16000)
     independent = highest_correlation(resonant(16000, seed=9)[0], reference[0])
     for smoothing_hz in (2.0, 100.0):
@@ -174,7 +186,9 @@ def low_and_high():
 
 
 def test_references_are_mixed_between_their_levels():
-    """In every band the decibels are the weighted mean of the references'; 1 : 0 is the first alone."""
+    """In every band the decibels are the weighted mean of the references'; 1 : 0 is the first
+    alone.
+    """
     low, high = low_and_high()
     alone = [welch_db(shaped([wave], 16000)[0]) for wave in (low, high)]
     np.testing.assert_allclose(
@@ -215,7 +229,9 @@ def test_start_is_white_and_belongs_to_the_key():
 
 @pytest.mark.parametrize("samples", [2000, 2003])
 def test_gains_of_zero_change_nothing(samples):
-    """To the last sample: catches ends that the frames do not reach, and a start that is no longer the reference's spectrum."""
+    """To the last sample: catches ends that the frames do not reach, and a start that is no longer
+    the reference's spectrum.
+    """
     reference = correlated(4000, 0.5)
     np.testing.assert_allclose(
         shaped([reference], samples, bands=8), shaped([reference], samples), atol=1e-5
@@ -223,7 +239,9 @@ def test_gains_of_zero_change_nothing(samples):
 
 
 def test_equal_gains_are_a_gain_and_a_band_is_a_band():
-    """In nepers, over every frequency from 0 to Nyquist: catches bins that belong to no band, or to two."""
+    """In nepers, over every frequency from 0 to Nyquist: catches bins that belong to no band, or to
+    two.
+    """
     sketch = sketched([noise(4000)], 4000, bands=8)
     parameters = sketch.init(jax.random.key(0))
     render = jax.jit(
@@ -283,7 +301,9 @@ def test_spectrogram_canvas_starts_as_the_authors():
 
 @pytest.mark.parametrize("channels", [1, 2])
 def test_invert_is_the_inverse_of_render(channels):
-    """With and without gains; the second channel is nearly the first, where the colour is nearly singular."""
+    """With and without gains; the second channel is nearly the first, where the colour is nearly
+    singular.
+    """
     wave = (
         resonant(3000)
         if channels == 1
@@ -318,7 +338,9 @@ def test_standard_spectrograms_invert():
 
 
 def test_recoloured_has_the_others_levels_and_its_own_course():
-    """Levels in bands within 2 dB; a tone stays a tone, a silence a silence; what is not there is not raised."""
+    """Levels in bands within 2 dB; a tone stays a tone, a silence a silence; what is not there is
+    not raised.
+    """
     wave = resonant(8000) * np.repeat([1.0, 0.0, 1.0, 0.3], 2000).astype(np.float32)
     other = noise(6000, seed=5)
     found = canvas.match_band_levels(wave, other, sample_rate=RATE)

@@ -45,10 +45,13 @@ def test_the_last_one_counts(tmp_path):
     path = str(tmp_path / "state")
     optimizer = optimize.adam(loss)
     found = []
-    save = lambda state, rows: (
-        checkpoint.save(path, state, rows),
-        found.append(np.asarray(state.parameters["x"])),
-    )
+
+    def save(state, rows):
+        return (
+            checkpoint.save(path, state, rows),
+            found.append(np.asarray(state.parameters["x"])),
+        )
+
     optimize.run(optimizer, start(optimizer), DATA, evaluations=30, chunk=10, on_chunk=save)
     state, rows = checkpoint.load(path, start(optimizer))
     np.testing.assert_array_equal(state.parameters["x"], found[-1])
@@ -105,15 +108,20 @@ def test_keys_go_round(tmp_path):
     checkpoint.save_tree(str(tmp_path / "state"), tree, [{"a": 1}])
     restored, rows = checkpoint.load_tree(str(tmp_path / "state"), jax.eval_shape(lambda: tree))
     assert rows == [{"a": 1}]
-    draw = lambda tree: (
-        jax.random.normal(tree["key"][1], (4,)),
-        jax.random.normal(tree["fast"], (4,)),
-    )
+
+    def draw(tree):
+        return (
+            jax.random.normal(tree["key"][1], (4,)),
+            jax.random.normal(tree["fast"], (4,)),
+        )
+
     jax.tree.map(np.testing.assert_array_equal, draw(restored), draw(tree))
 
 
 def test_state_of_another_problem_is_refused(tmp_path):
-    """Catches a run that silently goes on from parameters of another length (another --seconds, another recipe)."""
+    """Catches a run that silently goes on from parameters of another length (another --seconds,
+    another recipe).
+    """
     optimizer = optimize.adam(loss)
     outcome = optimize.run(optimizer, start(optimizer), DATA, evaluations=5)
     checkpoint.save(str(tmp_path / "state"), outcome.state, outcome.progress)

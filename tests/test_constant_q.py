@@ -1,4 +1,6 @@
-"""constant_q.py against its definitions in float64, by its inverses, and by what the axis promises: a shift of pitch is one of rows."""
+"""constant_q.py against its definitions in float64, by its inverses, and by what the axis promises:
+a shift of pitch is one of rows.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +15,9 @@ SMALL = {"sample_rate": 8000, "samples": 4000, "bins_per_octave": 12, "f_min": 1
 
 
 def windows_by_definition(plan):
-    """[F, samples // 2 + 1] float64: Hann windows on the axis of row numbers, over the root of the sum of their squares."""
+    """[F, samples // 2 + 1] float64: Hann windows on the axis of row numbers, over the root of the
+    sum of their squares.
+    """
     frequency = np.fft.rfftfreq(plan.samples, 1 / plan.sample_rate)
     centres, octave = plan.frequencies, plan.bins_per_octave
     first, last = plan.first_row, len(centres) - 2
@@ -31,7 +35,9 @@ def windows_by_definition(plan):
 
 @pytest.mark.parametrize("samples, frames", [(1000, None), (1001, None), (1000, 300)])
 def test_cqt_is_its_definition(samples, frames):
-    """Every row a band-pass filter, sampled: catches a bin in a wrong row or column, and phases that turn with the row."""
+    """Every row a band-pass filter, sampled: catches a bin in a wrong row or column, and phases
+    that turn with the row.
+    """
     plan = constant_q.plan(
         sample_rate=8000, samples=samples, bins_per_octave=12, f_min=300.0, frames=frames
     )
@@ -46,7 +52,9 @@ def test_cqt_is_its_definition(samples, frames):
 
 
 def test_the_rows():
-    """Octaves of so many rows from f_min up, DC and Nyquist at the ends, and no jump of spacing where constant Q begins."""
+    """Octaves of so many rows from f_min up, DC and Nyquist at the ends, and no jump of spacing
+    where constant Q begins.
+    """
     for sample_rate, octave in ((8000, 12), (44100, 24), (22050, 48)):
         plan = constant_q.plan(
             sample_rate=sample_rate, samples=3 * sample_rate, bins_per_octave=octave, f_min=40.0
@@ -65,7 +73,9 @@ def test_the_rows():
 @pytest.mark.parametrize("octave", [12, 24, 48])
 @pytest.mark.parametrize("samples", [0, 1, 127])
 def test_icqt_undoes_cqt(sample_rate, octave, samples):
-    """120 dB whatever the length, even, odd or prime: catches a bin that two others of its row overwrite, and lost ends."""
+    """120 dB whatever the length, even, odd or prime: catches a bin that two others of its row
+    overwrite, and lost ends.
+    """
     samples += 2 * sample_rate
     plan = constant_q.plan(
         sample_rate=sample_rate, samples=samples, bins_per_octave=octave, f_min=50.0
@@ -78,7 +88,9 @@ def test_icqt_undoes_cqt(sample_rate, octave, samples):
 
 @pytest.mark.parametrize("samples", [4000, 4001])
 def test_the_frame_is_tight(samples):
-    """Energy of the rows is that of the wave, save DC and Nyquist, and the inverse is a multiple of the transpose."""
+    """Energy of the rows is that of the wave, save DC and Nyquist, and the inverse is a multiple of
+    the transpose.
+    """
     plan = constant_q.plan(**{**SMALL, "samples": samples})
     np.testing.assert_allclose(plan.falling**2 + plan.rising**2, 1, atol=1e-6)
     wave = noise(samples)[0]
@@ -96,7 +108,9 @@ def test_the_frame_is_tight(samples):
 
 
 def test_icqt_of_no_waves_spectrum_is_the_nearest():
-    """Griffin-Lim rests on it: what the projection takes away stands at right angles to what it leaves, and twice is once."""
+    """Griffin-Lim rests on it: what the projection takes away stands at right angles to what it
+    leaves, and twice is once.
+    """
     plan = constant_q.plan(**SMALL)
     rng = np.random.default_rng(0)
     shape = (plan.frames, len(plan.frequencies))
@@ -155,7 +169,9 @@ def test_higher_pitch_is_higher_rows(octave, shift):
 
 @pytest.mark.parametrize("octave, shift", [(12, 1), (12, 12), (24, 5), (48, 31)])
 def test_higher_speed_is_higher_rows(octave, shift):
-    """Within 1 % for sounds of any kind, played faster: here decaying glides, analytic at every speed."""
+    """Within 1 % for sounds of any kind, played faster: here decaying glides, analytic at every
+    speed.
+    """
 
     def played(speed):
         samples = round(32000 / speed)
@@ -179,7 +195,10 @@ def test_gradient_by_finite_differences():
     """And finite at silence, where a magnitude has none."""
     plan = constant_q.plan(**SMALL)
     target = constant_q.cqt(crackle(4000)[0], plan)
-    loss = lambda wave: jnp.sum(jnp.log1p(100 * jnp.abs(constant_q.cqt(wave, plan) - 0.5 * target)))
+
+    def loss(wave):
+        return jnp.sum(jnp.log1p(100 * jnp.abs(constant_q.cqt(wave, plan) - 0.5 * target)))
+
     wave, direction = noise(4000, 2)
     step = np.float32(1e-3)
     slope = (float(loss(wave + step * direction)) - float(loss(wave - step * direction))) / (
@@ -332,9 +351,12 @@ def test_griffin_lim_recovers_a_sound_from_its_rows():
     wave = crackle(4000)[0]
     spectrum = constant_q.cqt(wave, plan)
     magnitude = jnp.abs(spectrum)
-    recover = lambda start, iterations, momentum: phase.constant_q_griffin_lim(
-        magnitude, start, plan, iterations=iterations, momentum=momentum
-    )
+
+    def recover(start, iterations, momentum):
+        return phase.constant_q_griffin_lim(
+            magnitude, start, plan, iterations=iterations, momentum=momentum
+        )
+
     np.testing.assert_allclose(recover(jnp.angle(spectrum), 5, 0.99), wave, atol=1e-4)
     start = phase.random_phase(jax.random.key(0), magnitude)
     plain = [
@@ -347,7 +369,9 @@ def test_griffin_lim_recovers_a_sound_from_its_rows():
 
 @pytest.mark.parametrize("hertz", [252.0, 702.0, 1804.0])
 def test_constant_q_phase_restores_a_steady_tone(hertz):
-    """Without an iteration: catches an advance of the row's own frequency for the tone's, and a slope out of phase."""
+    """Without an iteration: catches an advance of the row's own frequency for the tone's, and a
+    slope out of phase.
+    """
     plan = constant_q.plan(**SMALL)
     tone = np.sin(2 * np.pi * hertz * np.arange(4000) / 8000).astype(np.float32)
     magnitude = jnp.abs(constant_q.cqt(tone, plan))

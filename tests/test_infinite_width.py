@@ -1,4 +1,6 @@
-"""infinite_width.py against integrals, loops over patches in float64, and the explicit network it is the limit of."""
+"""infinite_width.py against integrals, loops over patches in float64, and the explicit network it
+is the limit of.
+"""
 
 import functools
 
@@ -37,9 +39,14 @@ content_distance = jax.jit(infinite_width.content_distance, static_argnums=2)
 
 @pytest.mark.parametrize("correlation", [-1.0, -0.999, -0.6, 0.0, 0.3, 0.9, 0.9999, 1.0])
 def test_relu_covariance_is_the_integral(correlation):
-    """E[relu(u) relu(v)] over the plane, in polar coordinates: the radius integrates to 2, the angle numerically."""
+    """E[relu(u) relu(v)] over the plane, in polar coordinates: the radius integrates to 2, the
+    angle numerically.
+    """
     angle = np.arccos(correlation)
-    positive = lambda theta: max(np.cos(theta), 0) * max(np.cos(theta - angle), 0)
+
+    def positive(theta):
+        return max(np.cos(theta), 0) * max(np.cos(theta - angle), 0)
+
     breaks = [-np.pi / 2, np.pi / 2, angle - np.pi / 2, angle + np.pi / 2]
     expected = (
         2.0
@@ -55,7 +62,9 @@ def test_relu_covariance_is_the_integral(correlation):
 
 
 def test_relu_covariance_is_the_mean_over_filters():
-    """Monte Carlo over a million filters in float64, for frames of a sound. Catches a lost factor of two pi."""
+    """Monte Carlo over a million filters in float64, for frames of a sound. Catches a lost factor
+    of two pi.
+    """
     patches = X[:6].astype(np.float64)
     activations = np.maximum(
         np.random.default_rng(1).standard_normal((1_000_000, 5)) @ patches.T, 0
@@ -67,7 +76,9 @@ def test_relu_covariance_is_the_mean_over_filters():
 
 @pytest.mark.parametrize("size", [1.0, 2.5])
 def test_relu_product_and_its_slopes(size):
-    """s J(c) / (2 pi), dJ/dc = pi - arccos c and, by the size, sqrt(1 - c^2), to the ends, where automatic differentiation gives NaN."""
+    """s J(c) / (2 pi), dJ/dc = pi - arccos c and, by the size, sqrt(1 - c^2), to the ends, where
+    automatic differentiation gives NaN.
+    """
     cosine = np.concatenate([np.linspace(-1, 1, 2001), [-1 + 1e-7, 1 - 1e-7]]).astype(np.float32)
     exact = cosine.astype(np.float64)
     angle, root = np.pi - np.arccos(exact), np.sqrt(1 - exact**2)
@@ -87,7 +98,9 @@ def test_relu_product_and_its_slopes(size):
 
 
 def relu_kernel_by_definition(products):
-    """One layer's E[relu relu] from its pre-activations' covariance [T, T], entry by entry in float64."""
+    """One layer's E[relu relu] from its pre-activations' covariance [T, T], entry by entry in
+    float64.
+    """
     found = np.zeros_like(products)
     for t in range(len(products)):
         for u in range(len(products)):
@@ -98,7 +111,9 @@ def relu_kernel_by_definition(products):
 
 
 def kernel_by_definition(x, layers):
-    """Loops over patches: the variance of weights is 2 / fan-in, a further layer's inputs have the last kernel as products."""
+    """Loops over patches: the variance of weights is 2 / fan-in, a further layer's inputs have the
+    last kernel as products.
+    """
     products = np.array([[np.mean(p * q) for q in x] for p in x.astype(np.float64)])
     for layer in layers:
         taps = [i * layer.dilation for i in range(layer.width)]
@@ -131,14 +146,18 @@ of_networks = pytest.mark.parametrize(
 
 @of_networks
 def test_kernel_is_its_definition(layers):
-    """Catches a wrong tap in the doubling of the diagonal sums, and pools that lose or invent frames."""
+    """Catches a wrong tap in the doubling of the diagonal sums, and pools that lose or invent
+    frames.
+    """
     found = kernel(X, layers).values
     np.testing.assert_allclose(found, kernel_by_definition(X, layers), rtol=2e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("layers", [(Layer(3, 2, 2),), (Layer(2, 1, 2), Layer(3))])
 def test_cross_kernel_is_a_block_of_the_whole(layers):
-    """x against y stands in the kernel of one after the other: catches variances of the wrong sound or layer."""
+    """x against y stands in the kernel of one after the other: catches variances of the wrong sound
+    or layer.
+    """
     y = Y[:33]
     found = cross(X, y, layers)
     inside = kernel_by_definition(np.concatenate([X, y]), layers)[: len(found), 40 // 2 :]
@@ -149,7 +168,9 @@ def test_cross_kernel_is_a_block_of_the_whole(layers):
 
 @of_networks
 def test_what_of_a_grams_distance_depends_on_x(layers):
-    """Of one layer's kernels slopes are written down: value and gradient are those by way of the kernels, silent frames among them."""
+    """Of one layer's kernels slopes are written down: value and gradient are those by way of the
+    kernels, silent frames among them.
+    """
 
     def by_kernels(x):
         own, other = (self_kernel(frame_products(z, z), layers) for z in (x, Y))
@@ -181,9 +202,12 @@ def test_the_variances_of_a_reference_have_their_slope():
     """Nobody fits them here, but a slope that is silently zero would be a trap."""
     layers = (Layer(2),)
     cross_products, products = frame_products(X, Y), frame_products(X, X)
-    gap = lambda variance: infinite_width.gram_distance_x_terms(
-        products, jnp.mean(X * X, axis=1), cross_products, [variance], layers
-    )
+
+    def gap(variance):
+        return infinite_width.gram_distance_x_terms(
+            products, jnp.mean(X * X, axis=1), cross_products, [variance], layers
+        )
+
     variance = self_kernel(frame_products(Y, Y), layers).variances[0] + 0.05
     found, step = np.asarray(jax.grad(gap)(variance)), 0.02 * np.asarray(variance)
     assert float(gap(variance + step) - gap(variance - step)) == pytest.approx(
@@ -241,9 +265,11 @@ def distance_and_gradient(one, reference, x):
     ids=["one layer", "two layers"],
 )
 def test_explicit_networks_converge_to_the_closed_form(shape, widest):
-    """The relative Gram distance and its gradient approach the closed form's as 1 / sqrt(filters), the Monte Carlo rate.
+    """The relative Gram distance and its gradient approach the closed form's as 1 / sqrt(filters),
+    the Monte Carlo rate.
 
-    Catches a closed form that is near, but of another network: then the error levels off, and the slope with it.
+    Catches a closed form that is near, but of another network: then the error levels off, and the
+    slope with it.
     """
     closed = objective.infinite_gram([[Layer(*sizes) for sizes in shape]])
     value, gradient = jax.jit(functools.partial(distance_and_gradient, closed))(X, Y)
@@ -264,7 +290,9 @@ def test_explicit_networks_converge_to_the_closed_form(shape, widest):
 
 @pytest.mark.slow
 def test_explicit_content_converges_to_the_closed_form():
-    """Mean squared difference of activations, frame by frame; sizes are compared through another pair of sounds."""
+    """Mean squared difference of activations, frame by frame; sizes are compared through another
+    pair of sounds.
+    """
     layers = (Layer(3, 1, 2),)
     closed = [float(content_distance(X, other, layers)) for other in (Y, X[::-1])]
     counts, errors = [64, 256, 1024, 4096], []
@@ -341,10 +369,12 @@ SILENT = np.where(np.arange(40)[:, None] < 20, 0, X)
 def value_and_gradient(x, reference):
     layers = (Layer(2, 1, 2), Layer(2))
     one = objective.infinite_gram([layers, [Layer(1)]], relative=False)
-    loss = lambda x: (
-        one.distance(one.fit(reference), x)[0]
-        + infinite_width.content_distance(x, reference, layers)
-    )
+
+    def loss(x):
+        return one.distance(one.fit(reference), x)[0] + infinite_width.content_distance(
+            x, reference, layers
+        )
+
     return jax.value_and_grad(loss)(x)
 
 
@@ -379,7 +409,8 @@ def test_gradients_are_finite(x, reference):
 
 @pytest.mark.parametrize("away", [0.1, 1e-2, 1e-3])
 def test_gradient_near_the_target_still_points_there(away):
-    """Catches a cosine clipped at one, by rounding, that leaves no slope: near the target the gradient is along the way back.
+    """Catches a cosine clipped at one, by rounding, that leaves no slope: near the target the
+    gradient is along the way back.
 
     In one layer of width one the distance is nearly quadratic, |x - c|^2 / 2 at every frame.
     """

@@ -30,7 +30,9 @@ def steady_and_wandering():
 
 
 def test_the_steadier_counts_more(steady_and_wandering):
-    """Catches shares that are turned round; what is loud, or which of the two comes first, is nothing to them."""
+    """Catches shares that are turned round; what is loud, or which of the two comes first, is
+    nothing to them.
+    """
     steady, other = steady_and_wandering
     found = mixing.balance([steady, other], sample_rate=RATE, heard=True)
     assert found["spectrum"][0] > 2 * found["spectrum"][1]
@@ -41,7 +43,9 @@ def test_the_steadier_counts_more(steady_and_wandering):
 
 
 def test_even_sounds_stay_even():
-    """Two recordings of one noise, or of two that mirror each other: nothing to balance. Two that are the same: no 0 / 0."""
+    """Two recordings of one noise, or of two that mirror each other: nothing to balance. Two that
+    are the same: no 0 / 0.
+    """
     wave = noise(16000)
     for pair in ([wave, noise(16000, seed=1)], [wave, wave]):
         found = mixing.balance(pair, sample_rate=RATE, heard=True)
@@ -50,7 +54,9 @@ def test_even_sounds_stay_even():
 
 
 def test_patches_foretell_what_is_between():
-    """Distances from the references of a sound made to be between them, as quality.py judges it, are those foretold to a quarter."""
+    """Distances from the references of a sound made to be between them, as quality.py judges it,
+    are those foretold to a quarter.
+    """
     rng = np.random.default_rng(0)
     still, moving = (
         noise(32000, seed=1),
@@ -78,9 +84,13 @@ def test_patches_foretell_what_is_between():
 
 
 def test_the_middle_is_as_far_from_each():
-    """In units of each one's own: on a line, between three corners, and, where no shares make it so, with next to nothing of what is near in any case."""
+    """In units of each one's own: on a line, between three corners, and, where no shares make it
+    so, with next to nothing of what is near in any case.
+    """
     points, units = np.array([0.0, 1.0]), np.array([1.0, 4.0])
-    found = mixing.solve_equidistant_weights(lambda parts: np.abs(parts @ points - points) / units, 2)
+    found = mixing.solve_equidistant_weights(
+        lambda parts: np.abs(parts @ points - points) / units, 2
+    )
     assert found[1] / found[0] == pytest.approx(0.25, rel=1e-3)
 
     def from_corners(parts, units):
@@ -99,7 +109,9 @@ def test_the_middle_is_as_far_from_each():
 
 
 def test_three_are_balanced_two_by_two(steady_and_wandering):
-    """Three that are two and one of them again: these two count alike, the third as against one. No one is left out."""
+    """Three that are two and one of them again: these two count alike, the third as against one. No
+    one is left out.
+    """
     steady, other = steady_and_wandering
     two = mixing.balance([steady, other], sample_rate=RATE, heard=False)["spectrum"]
     three = mixing.balance([steady, other, steady], sample_rate=RATE, heard=False)["spectrum"]
@@ -110,7 +122,9 @@ def test_three_are_balanced_two_by_two(steady_and_wandering):
 
 
 def test_an_empty_spectrum_counts_more():
-    """A mixture of full noise and a narrow band has that one's level and lies, band by band, next to the noise, unless the narrow one counts more."""
+    """A mixture of full noise and a narrow band has that one's level and lies, band by band, next
+    to the noise, unless the narrow one counts more.
+    """
     narrow = filtered(noise(16000, seed=1), "low", 300) + 1e-3 * noise(16000, seed=2)
     found = mixing.balance([noise(16000), narrow], sample_rate=RATE, heard=False)
     assert found["spectrum"][1] > 1.5 * found["spectrum"][0]
@@ -125,7 +139,9 @@ def test_sounds_too_short_to_be_halved_stay_even(samples):
 
 
 def test_stereo(steady_and_wandering):
-    """Both channels alike are heard as one; a silent difference between them makes nothing infinite."""
+    """Both channels alike are heard as one; a silent difference between them makes nothing
+    infinite.
+    """
     alone = mixing.balance(steady_and_wandering, sample_rate=RATE, heard=True)
     double = mixing.balance(
         [np.repeat(wave, 2, axis=0) for wave in steady_and_wandering], sample_rate=RATE, heard=True
@@ -137,7 +153,9 @@ def test_stereo(steady_and_wandering):
 
 def test_weights_at_a_place():
     """Ends are the user's, whatever they add up to; one of them at 0 stays at 0 under any balance."""
-    np.testing.assert_allclose(mixing.interpolate_weights([3.0, 0.0], [0.0, 5.0], 0.25), [0.75, 0.25])
+    np.testing.assert_allclose(
+        mixing.interpolate_weights([3.0, 0.0], [0.0, 5.0], 0.25), [0.75, 0.25]
+    )
     np.testing.assert_allclose(mixing.interpolate_weights([3.0, 1.0], None, 0.9), [0.75, 0.25])
     balance = {"spectrum": np.array([4.0, 0.25])}
     np.testing.assert_allclose(mixing.balanced([2.0, 2.0], balance), [2.0, 0.125])

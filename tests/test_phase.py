@@ -1,4 +1,6 @@
-"""phase.py against a plain loop of the authors' SPSI and librosa's Griffin-Lim, and by how well it brings a sound back."""
+"""phase.py against a plain loop of the authors' SPSI and librosa's Griffin-Lim, and by how well it
+brings a sound back.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -73,19 +75,24 @@ MAGNITUDES = {
 
 @pytest.mark.parametrize("name", MAGNITUDES)
 def test_spsi_is_the_authors_loop(name):
-    """Catches a bin locked to the wrong peak, or on the wrong side: peaks side by side, plateaus, the first and last bins."""
+    """Catches a bin locked to the wrong peak, or on the wrong side: peaks side by side, plateaus,
+    the first and last bins.
+    """
     magnitude = MAGNITUDES[name].astype(np.float32)
     found = np.asarray(
         jax.jit(phase.spsi, static_argnames="hop_length")(magnitude, hop_length=HOP), np.float64
     )
     apart = np.exp(1j * found) - np.exp(1j * spsi_by_definition(magnitude, HOP))
-    # Phases run up over the frames in float32; quadratic interpolation amplifies the rounding of flat peaks.
+    # Phases run up over the frames in float32; quadratic interpolation amplifies the rounding of
+    # flat peaks.
     assert np.max(np.abs(apart)) < 2e-3
 
 
 @pytest.mark.parametrize("cycles", [0.1003, 0.0617, 0.21])
 def test_spsi_restores_a_steady_tone(cycles):
-    """Far nearer than random phases: catches an advance of a bin too much or too little (the "one-sample shift" of 2017)."""
+    """Far nearer than random phases: catches an advance of a bin too much or too little (the
+    "one-sample shift" of 2017).
+    """
     n_fft, hop = 512, 128
     magnitude = magnitude_of(
         0.5 * np.sin(2 * np.pi * cycles * np.arange(6000, dtype=np.float32)), n_fft, hop
@@ -113,7 +120,9 @@ def test_spsi_is_free_of_level():
 @pytest.mark.parametrize("momentum", [0.0, 0.5, 0.99])
 @pytest.mark.parametrize("iterations", [0, 1, 8])
 def test_griffin_lim_equals_librosa(momentum, iterations):
-    """From the same phases: catches another order of projections, and momentum by Perraudin's letter rather than his figure."""
+    """From the same phases: catches another order of projections, and momentum by Perraudin's
+    letter rather than his figure.
+    """
     magnitude = magnitude_of(crackle(1600)[0])
     start = 2 * np.pi * np.random.RandomState(3).rand(*magnitude.T.shape).T
     found = phase.griffin_lim(

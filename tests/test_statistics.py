@@ -1,4 +1,6 @@
-"""statistics.py: Grams in float64, and the form by frames, which must agree with the direct one in value and gradient."""
+"""statistics.py: Grams in float64, and the form by frames, which must agree with the direct one in
+value and gradient.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -70,12 +72,16 @@ def test_size_is_the_mean_square_of_the_gram():
     ],
 )
 def test_frames_are_cheaper(x_frames, y_frames, features, expected):
-    """At the extremes the choice is plain: short sounds of many filters by frames, long ones of few by Grams."""
+    """At the extremes the choice is plain: short sounds of many filters by frames, long ones of few
+    by Grams.
+    """
     assert statistics.frames_are_cheaper(x_frames, y_frames, features) is expected
 
 
 def test_nuclear_norm_is_the_sum_of_singular_values():
-    """Value and gradient, U V^T, in float64; at a matrix of lower rank too, where the gradient of an SVD divides by zero."""
+    """Value and gradient, U V^T, in float64; at a matrix of lower rank too, where the gradient of
+    an SVD divides by zero.
+    """
     for x in (X, X @ np.diag([1, 1, 0, 0, 0, 0, 0]).astype(np.float32)):
         value, gradient = jax.jit(jax.value_and_grad(statistics.nuclear_norm))(x)
         left, values, right = np.linalg.svd(x.astype(np.float64), full_matrices=False)
@@ -108,7 +114,9 @@ def test_lags_out_of_range_are_refused(lags):
 
 
 def test_sorted_projections_give_the_wasserstein_distance():
-    """With as many quantiles as patches of the one width, and every third of the patches of the other, exactly; sorted values in float64."""
+    """With as many quantiles as patches of the one width, and every third of the patches of the
+    other, exactly; sorted values in float64.
+    """
     directions = [
         np.random.default_rng(width).standard_normal((width * 7, 5)).astype(np.float32)
         for width in (3, 10)
@@ -131,14 +139,19 @@ def test_sorted_projections_give_the_wasserstein_distance():
 def test_sorted_projections_compare_sounds_of_other_lengths():
     """A sound played twice has the same quantiles, up to how finely they are known."""
     long = np.random.default_rng(4).standard_normal((2000, 1)).astype(np.float32)
-    found = lambda x: statistics.sorted_projections(x, [np.ones((1, 1), np.float32)])[0]
+
+    def found(x):
+        return statistics.sorted_projections(x, [np.ones((1, 1), np.float32)])[0]
+
     np.testing.assert_allclose(found(np.tile(long, (3, 1))), found(long), atol=0.02)
     expected = np.quantile(long[:, 0], (np.arange(200) + 0.5) / 200, method="hazen")
     np.testing.assert_allclose(found(long)[0], expected, atol=1e-5)
 
 
 def test_sorted_patches_are_those_of_the_projections():
-    """The two ways to the same: quantiles as `sorted_projections` has them, all values as a loop over patches has them."""
+    """The two ways to the same: quantiles as `sorted_projections` has them, all values as a loop
+    over patches has them.
+    """
     along = np.random.default_rng(0).standard_normal((4 * 7, 3)).astype(np.float32)
     expected = np.sort(
         np.stack([X[i : i + 4].ravel() for i in range(27)]).astype(np.float64) @ along, axis=0
@@ -159,15 +172,20 @@ def test_sorted_patches_are_those_of_the_projections():
 
 
 def test_patches_side_by_side_take_no_quantiles_from_each_other():
-    """Catches the rows that fill up the longer patches: neither values nor gradients may know of them."""
+    """Catches the rows that fill up the longer patches: neither values nor gradients may know of
+    them.
+    """
     directions = [
         np.random.default_rng(width).standard_normal((width * 7, 2)).astype(np.float32)
         for width in (1, 9)
     ]
-    both = lambda x: jnp.sum(statistics.sorted_projections(x, directions) ** 2)
-    each = lambda x: sum(
-        jnp.sum(statistics.sorted_projections(x, [along]) ** 2) for along in directions
-    )
+
+    def both(x):
+        return jnp.sum(statistics.sorted_projections(x, directions) ** 2)
+
+    def each(x):
+        return sum(jnp.sum(statistics.sorted_projections(x, [along]) ** 2) for along in directions)
+
     for found, expected in zip(
         jax.value_and_grad(both)(X), jax.value_and_grad(each)(X), strict=True
     ):
@@ -175,7 +193,9 @@ def test_patches_side_by_side_take_no_quantiles_from_each_other():
 
 
 def test_ascending_is_a_sort():
-    """Of both signs, zeros and infinities; where no two are equal the slope is that of the place that a value takes."""
+    """Of both signs, zeros and infinities; where no two are equal the slope is that of the place
+    that a value takes.
+    """
     x = np.random.default_rng(5).standard_normal((3, 4, 50)).astype(np.float32)
     x[0, 0, :4], x[1, 2, 7] = [np.inf, 0.0, -0.0, 1e-30], -np.inf
     np.testing.assert_array_equal(statistics.sort(x), np.sort(x))
@@ -186,6 +206,8 @@ def test_ascending_is_a_sort():
 
 
 def test_equal_values_move_together():
-    """Silence, all of one level: catches slopes of the lowest of its places alone, which would push it down."""
+    """Silence, all of one level: catches slopes of the lowest of its places alone, which would push
+    it down.
+    """
     found = jax.grad(lambda x: jnp.sum(statistics.sort(x) * jnp.arange(5.0)))(jnp.full(5, 3.0))
     np.testing.assert_allclose(found, 2.0)

@@ -221,7 +221,10 @@ def test_kernels_that_slide_along_frequency_stay_in_a_stream(kind):
     one = matching._networks(recipe, recipe.views[0], jax.random.key(0), recipe.numbers())
     x = jax.random.uniform(jax.random.key(1), (30, 2, 8))
     y = jax.random.uniform(jax.random.key(2), (30, 2, 8))
-    grams = lambda x: jax.tree.leaves(one.fit(x)["taps"])
+
+    def grams(x):
+        return jax.tree.leaves(one.fit(x)["taps"])
+
     both, first, second = grams(x), grams(x[:, :1]), grams(x[:, 1:])
     for whole, a, b in zip(both, first, second, strict=True):
         if np.ndim(whole) == 2 and np.shape(whole) == np.shape(a):

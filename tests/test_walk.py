@@ -28,7 +28,9 @@ def onsets_of(path, features):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_keeps_a_period_across_jumps(seed):
-    """Jumps lead to the same place of the period alone, so its beat goes on; jumping anywhere loses it."""
+    """Jumps lead to the same place of the period alone, so its beat goes on; jumping anywhere loses
+    it.
+    """
     features = ticks(400, 50)
     where = walk.fit_transitions(features, context=40, apart=10)
     path = walk.sample_path(jax.random.key(seed), where, 1000, piece=25)
@@ -41,7 +43,9 @@ def test_keeps_a_period_across_jumps(seed):
     assert (
         np.mean(
             np.diff(
-                onsets_of(walk.sample_path(jax.random.key(seed), shuffled, 1000, piece=25), features)
+                onsets_of(
+                    walk.sample_path(jax.random.key(seed), shuffled, 1000, piece=25), features
+                )
             )
             == 50
         )
@@ -58,12 +62,15 @@ def test_begins_in_step_with_the_recording():
     ]
     assert all(abs(first - 5) <= 1 or abs(first - 55) <= 1 for first in firsts), firsts
     assert (
-        len({walk.sample_path(jax.random.key(seed), where, 1, piece=25)[0] for seed in range(20)}) > 2
+        len({walk.sample_path(jax.random.key(seed), where, 1, piece=25)[0] for seed in range(20)})
+        > 2
     ), "Every walk began at the same moment."
 
 
 def test_every_moment_has_its_turn():
-    """Of a sound without a pattern, a walk three times as long passes nearly all moments, and none too often."""
+    """Of a sound without a pattern, a walk three times as long passes nearly all moments, and none
+    too often.
+    """
     features = np.random.default_rng(0).standard_normal((200, 6)).astype(np.float32)
     path = walk.sample_path(
         jax.random.key(0), walk.fit_transitions(features, context=10, apart=10), 600, piece=20
@@ -83,16 +90,21 @@ def test_the_same_key_walks_the_same_way():
 
 
 def test_the_likest_of_several_walks_shares_out_what_is_loud_as_the_recording_does():
-    """A loud moment in each half of the recording, and other noise: in a single walk both may come in one half, or neither."""
+    """A loud moment in each half of the recording, and other noise: in a single walk both may come
+    in one half, or neither.
+    """
     rng = np.random.default_rng(3)
     features = rng.standard_normal((200, 4)).astype(np.float32)
     features[40:60] += 3
     features[140:160] += 3
     where = walk.fit_transitions(features, context=10, apart=10)
-    loud = lambda path: [
-        int(np.sum(features[half].mean(axis=1) > 1.5)) for half in np.split(path, 2)
-    ]
-    uneven = lambda paths: np.mean([abs(np.subtract(*loud(path))) for path in paths])
+
+    def loud(path):
+        return [int(np.sum(features[half].mean(axis=1) > 1.5)) for half in np.split(path, 2)]
+
+    def uneven(paths):
+        return np.mean([abs(np.subtract(*loud(path))) for path in paths])
+
     keys = jax.random.split(jax.random.key(0), 12)
     single = uneven([walk.sample_path(key, where, 200, piece=20) for key in keys])
     likest = uneven([walk.sample_best_of_n(key, where, 200, piece=20, stretch=100) for key in keys])
@@ -100,7 +112,9 @@ def test_the_likest_of_several_walks_shares_out_what_is_loud_as_the_recording_do
 
 
 def test_costs_are_those_of_neighbourhoods():
-    """Against every pair by hand, in float64; jumps that are too short or see one side of a neighbourhood at most lead nowhere."""
+    """Against every pair by hand, in float64; jumps that are too short or see one side of a
+    neighbourhood at most lead nowhere.
+    """
     features, context, apart = ticks(60, 20), 7, 4
     x = features.astype(np.float64)
     expected = np.full((60, 60), np.inf)
@@ -113,20 +127,26 @@ def test_costs_are_those_of_neighbourhoods():
                 expected[i, j] = np.mean([np.sum((x[i + k] - x[j + k]) ** 2) for k in offsets])
     expected /= np.mean(expected[np.isfinite(expected)])
     np.testing.assert_allclose(
-        walk.fit_transitions(features, context=context, apart=apart).costs, expected, rtol=1e-4, atol=1e-5
+        walk.fit_transitions(features, context=context, apart=apart).costs,
+        expected,
+        rtol=1e-4,
+        atol=1e-5,
     )
 
 
 def test_level_and_scale_do_not_matter():
     features = ticks(150, 30)
     one, other = (
-        walk.fit_transitions(scale * features + 2 * scale, context=15, apart=5) for scale in (1.0, 4.0)
+        walk.fit_transitions(scale * features + 2 * scale, context=15, apart=5)
+        for scale in (1.0, 4.0)
     )
     np.testing.assert_allclose(one.costs, other.costs, rtol=1e-3, atol=1e-4)
 
 
 def test_long_recordings_have_fewer_places(monkeypatch):
-    """An hour's distances would not fit into memory; the period still does, as far as places are dense enough."""
+    """An hour's distances would not fit into memory; the period still does, as far as places are
+    dense enough.
+    """
     monkeypatch.setattr(walk, "MOST_PLACES", 128)
     features = ticks(1000, 50)
     where = walk.fit_transitions(features, context=40, apart=10)
@@ -148,7 +168,9 @@ def test_long_recordings_have_fewer_places(monkeypatch):
     st.integers(0, 10**6),
 )
 def test_any_recording_can_be_walked(moments, length, context, apart, piece, seed):
-    """Silence, one moment, a context longer than all of it: a walk has the length asked for, in pieces of the recording."""
+    """Silence, one moment, a context longer than all of it: a walk has the length asked for, in
+    pieces of the recording.
+    """
     features = (
         np.zeros((moments, 2), np.float32)
         if seed % 5 == 0
@@ -157,6 +179,8 @@ def test_any_recording_can_be_walked(moments, length, context, apart, piece, see
     where = walk.fit_transitions(features, context=context, apart=apart)
     for path in (
         walk.sample_path(jax.random.key(seed), where, length, piece=piece),
-        walk.sample_best_of_n(jax.random.key(seed), where, length, piece=piece, stretch=1 + seed % 60),
+        walk.sample_best_of_n(
+            jax.random.key(seed), where, length, piece=piece, stretch=1 + seed % 60
+        ),
     ):
         assert path.shape == (length,) and path.min() >= 0 and path.max() < moments
