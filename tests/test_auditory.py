@@ -73,11 +73,11 @@ def reference_envelopes(wave, rate):
 
 def test_envelopes_equal_a_float64_reference():
     wave = noise()
-    found = jax.jit(functools.partial(cochlea.envelopes, sample_rate=RATE, oversampling=np.inf))(
+    actual = jax.jit(functools.partial(cochlea.envelopes, sample_rate=RATE, oversampling=np.inf))(
         wave
     )
     np.testing.assert_allclose(
-        found, reference_envelopes(wave, RATE), atol=2e-5
+        actual, reference_envelopes(wave, RATE), atol=2e-5
     )  # float32 FFT of values about 0.3
 
 
@@ -89,15 +89,15 @@ def test_subbands_at_lower_rates_have_the_same_envelopes(samples, rate):
     wave = noise(1, samples)
     wave[samples // 2 :] *= 0.01
     wave[samples // 3] = 1.0
-    exact, found = (
+    exact, actual = (
         cochlea.envelopes(wave, sample_rate=rate, oversampling=ratio) for ratio in (np.inf, 2.0)
     )
     fluctuation = np.std(exact, axis=1)
-    assert np.all(np.sqrt(np.mean((found - exact) ** 2, axis=1)) < 0.04 * fluctuation)
+    assert np.all(np.sqrt(np.mean((actual - exact) ** 2, axis=1)) < 0.04 * fluctuation)
     assert (
-        auditory.distance(auditory.envelope_statistics(exact), auditory.envelope_statistics(found))[
-            0
-        ]
+        auditory.distance(
+            auditory.envelope_statistics(exact), auditory.envelope_statistics(actual)
+        )[0]
         < 0.005
     )
 
@@ -113,15 +113,15 @@ def test_marginals_and_correlations_equal_a_float64_reference(weighted):
     sigma = np.sqrt(deviation**2 @ w)
     correlation = (deviation * w) @ deviation.T / np.outer(sigma, sigma)
     j, k = auditory.band_pairs(8, auditory.CORRELATION_OFFSETS)
-    found = envelope_statistics(envelope.astype(np.float32), weights.astype(np.float32))
+    actual = envelope_statistics(envelope.astype(np.float32), weights.astype(np.float32))
     tolerance = dict(
         rtol=1e-4, atol=1e-4
     )  # float32, and deviations of 0.3 % of the mean are taken for ripple
-    np.testing.assert_allclose(found.mean, mean, **tolerance)
-    np.testing.assert_allclose(found.variance, sigma**2 / mean**2, **tolerance)
-    np.testing.assert_allclose(found.skewness, deviation**3 @ w / sigma**3, **tolerance)
-    np.testing.assert_allclose(found.kurtosis, deviation**4 @ w / sigma**4, **tolerance)
-    np.testing.assert_allclose(found.correlation, correlation[j, k], **tolerance)
+    np.testing.assert_allclose(actual.mean, mean, **tolerance)
+    np.testing.assert_allclose(actual.variance, sigma**2 / mean**2, **tolerance)
+    np.testing.assert_allclose(actual.skewness, deviation**3 @ w / sigma**3, **tolerance)
+    np.testing.assert_allclose(actual.kurtosis, deviation**4 @ w / sigma**4, **tolerance)
+    np.testing.assert_allclose(actual.correlation, correlation[j, k], **tolerance)
 
 
 def test_modulation_statistics_equal_their_definition_in_time():
@@ -137,11 +137,11 @@ def test_modulation_statistics_equal_their_definition_in_time():
     def filtered(filters):
         return np.fft.irfft(np.fft.rfft(deviation)[:, None] * filters[None], n=401)
 
-    found = envelope_statistics(envelope.astype(np.float32))
+    actual = envelope_statistics(envelope.astype(np.float32))
 
     bands = filtered(auditory.modulation_filters(frequencies))
     np.testing.assert_allclose(
-        found.modulation,
+        actual.modulation,
         np.mean(bands**2, -1) / deviation.var(axis=1)[:, None],
         rtol=1e-3,
         atol=1e-5,
@@ -152,24 +152,24 @@ def test_modulation_statistics_equal_their_definition_in_time():
     j, k = auditory.band_pairs(4, auditory.MODULATION_OFFSETS)
     across = np.mean(octaves[j] * octaves[k], -1) / (sigma[j] * sigma[k])
     # the floor under each band's power, 1e-4 of the variance, shows where a band holds little
-    np.testing.assert_allclose(found.across, across[:, 1:], atol=0.02)
+    np.testing.assert_allclose(actual.across, across[:, 1:], atol=0.02)
 
     analytic = scipy.signal.hilbert(octaves)
     low, high = analytic[:, :-1], analytic[:, 1:]
     within = np.mean(np.conj(low**2 / np.abs(low)) * high, -1)
     within /= np.sqrt(np.mean(np.abs(low) ** 2, -1) * np.mean(np.abs(high) ** 2, -1))
-    np.testing.assert_allclose(found.within[..., 0], within.real, atol=0.02)
-    np.testing.assert_allclose(found.within[..., 1], within.imag, atol=0.02)
+    np.testing.assert_allclose(actual.within[..., 0], within.real, atol=0.02)
+    np.testing.assert_allclose(actual.within[..., 1], within.imag, atol=0.02)
 
 
 @pytest.mark.parametrize("rate", [4.0, 16.0, 64.0])
-def test_the_rate_of_an_amplitude_modulated_tone_shows_in_its_band(rate):
+def test_a_modulated_tone_shows_in_the_band_of_its_rate(rate):
     """Catches a modulation axis off by the sample rate, by an octave, or by one bin."""
     time = np.arange(2 * RATE) / RATE
     wave = 0.1 * (1 + 0.5 * np.sin(2 * np.pi * rate * time)) * np.sin(2 * np.pi * 1000 * time)
-    found = statistics(wave.astype(np.float32))
+    actual = statistics(wave.astype(np.float32))
     band = 1 + int(np.argmin(np.abs(cochlea.cochlear_centers(RATE) - 1000)))
-    strongest = auditory.modulation_centers()[int(np.argmax(found.modulation[band]))]
+    strongest = auditory.modulation_centers()[int(np.argmax(actual.modulation[band]))]
     assert abs(np.log2(strongest / rate)) < 0.35
 
 
@@ -184,10 +184,10 @@ def test_the_phase_of_an_octave_shows_in_within():
             envelope = (
                 0.5 + 0.1 * np.cos(2 * np.pi * 12.5 * t) + 0.1 * np.cos(2 * np.pi * 25 * t + phase)
             )
-            found = envelope_statistics(envelope[None].astype(np.float32))
+            actual = envelope_statistics(envelope[None].astype(np.float32))
             # octaves 1.5625 3.125 6.25 12.5 | 25: the pair (12.5, 25) is the fourth
             np.testing.assert_allclose(
-                found.within[0, 3], [np.cos(phase), np.sin(phase)], atol=0.02
+                actual.within[0, 3], [np.cos(phase), np.sin(phase)], atol=0.02
             )
 
 
@@ -290,7 +290,7 @@ def test_bad_input_is_named():
         auditory.statistics(jnp.zeros(800), jnp.zeros(8), sample_rate=RATE)
 
 
-def test_two_halves_of_a_recording_are_nearer_than_two_recordings(esc10):
+def test_halves_of_a_recording_are_nearer_than_recordings(esc10):
     def load(path):
         return audio.resample(audio.read(str(esc10 / path))[0][0], 44100, RATE)
 

@@ -59,9 +59,9 @@ def test_density_is_the_true_spectrum(samples):
     np.testing.assert_allclose(
         10 * np.log10(white / 0.01), 0, atol=1.2
     )  # 400 Hz of 5 s: 0.2 dB deviation
-    found = density_of(resonant(40000), samples, 100)[:, 0, 0].real
+    actual = density_of(resonant(40000), samples, 100)[:, 0, 0].real
     _, response = scipy.signal.freqz([1.0], AR, np.fft.rfftfreq(samples), fs=1.0)
-    apart = 10 * np.log10(found / (0.01 * np.abs(response) ** 2))
+    apart = 10 * np.log10(actual / (0.01 * np.abs(response) ** 2))
     assert np.max(np.abs(apart)) < 2.5 and abs(np.mean(apart)) < 0.2
 
 
@@ -91,8 +91,8 @@ def test_coloured_is_a_filter():
     """A constant colour is a gain; linear; each frequency by itself."""
     z = noise(1000, 2)
     mixing = np.array([[0.5, 0], [2, 1]], np.float32)
-    found = canvas.colour_noise(z, np.broadcast_to(mixing, (501, 2, 2)))
-    np.testing.assert_allclose(found, mixing @ z, atol=1e-6)
+    actual = canvas.colour_noise(z, np.broadcast_to(mixing, (501, 2, 2)))
+    np.testing.assert_allclose(actual, mixing @ z, atol=1e-6)
     colour = density_of(resonant(4000), 1000)[:, :, :].real.astype(np.float32)
     expected = np.fft.irfft(colour[:, 0, 0] * np.fft.rfft(z[:1].astype(np.float64)), n=1000)
     assert relative_error(canvas.colour_noise(z[:1], colour), expected) < 1e-5
@@ -104,11 +104,11 @@ def test_shaped_noise_has_the_references_spectrum(samples):
     length.
     """
     reference = resonant(24000)
-    found = shaped([reference], samples)
-    assert found.shape == (1, samples) and found.dtype == np.float32
-    apart = welch_db(found[0]) - welch_db(reference[0])
+    actual = shaped([reference], samples)
+    assert actual.shape == (1, samples) and actual.dtype == np.float32
+    apart = welch_db(actual[0]) - welch_db(reference[0])
     assert np.sqrt(np.mean(apart**2)) < 1.2 and abs(np.mean(apart)) < 0.4
-    assert np.std(found) == pytest.approx(np.std(reference), rel=0.1)
+    assert np.std(actual) == pytest.approx(np.std(reference), rel=0.1)
 
 
 @pytest.mark.parametrize("samples", [2000, 4003, 16000, 50000])
@@ -130,9 +130,9 @@ def test_tones_keep_their_power_at_every_length(samples, hertz):
 @pytest.mark.parametrize("correlation", [0.9, 0.0, -0.7, 1.0])
 def test_stereo_keeps_its_image(correlation):
     """Catches independent channels, and dual mono that fails for want of a second dimension."""
-    found = shaped([correlated(16000, correlation)], 16000)
-    assert np.all(np.isfinite(found))
-    assert correlation_of(*found) == pytest.approx(correlation, abs=0.05)
+    actual = shaped([correlated(16000, correlation)], 16000)
+    assert np.all(np.isfinite(actual))
+    assert correlation_of(*actual) == pytest.approx(correlation, abs=0.05)
 
 
 def test_stereo_keeps_coherence_and_phase_at_every_frequency():
@@ -148,8 +148,8 @@ def test_stereo_keeps_coherence_and_phase_at_every_frequency():
     reference = np.stack([low_common, np.roll(low_common, 4)]) + scipy.signal.sosfilt(
         high, np.stack([left, right])
     )
-    found = shaped([reference.astype(np.float32)], 40000)
-    for wave in (reference, found):
+    actual = shaped([reference.astype(np.float32)], 40000)
+    for wave in (reference, actual):
         hertz, cross = scipy.signal.csd(*wave, RATE, nperseg=256)
         coherence = scipy.signal.coherence(*wave, RATE, nperseg=256)[1]
         assert (
@@ -194,8 +194,8 @@ def test_references_are_mixed_between_their_levels():
     np.testing.assert_allclose(
         shaped([low, high], 16000, weights=[1, 0]), shaped([low], 16000), atol=1e-6
     )
-    found = welch_db(shaped([low, high], 16000, weights=[0.7, 0.3])[0])
-    np.testing.assert_allclose(found[8:-8], (0.7 * alone[0] + 0.3 * alone[1])[8:-8], atol=1.5)
+    actual = welch_db(shaped([low, high], 16000, weights=[0.7, 0.3])[0])
+    np.testing.assert_allclose(actual[8:-8], (0.7 * alone[0] + 0.3 * alone[1])[8:-8], atol=1.5)
 
 
 def test_a_morph_begins_as_one_and_ends_as_the_other():
@@ -343,10 +343,10 @@ def test_recoloured_has_the_others_levels_and_its_own_course():
     """
     wave = resonant(8000) * np.repeat([1.0, 0.0, 1.0, 0.3], 2000).astype(np.float32)
     other = noise(6000, seed=5)
-    found = canvas.match_band_levels(wave, other, sample_rate=RATE)
-    levels = [welch_db(sound[0])[4:-8].reshape(-1, 9).mean(axis=1) for sound in (found, other)]
-    assert np.max(np.abs(levels[0] - levels[1])) < 2 and found.dtype == np.float32
-    assert np.sqrt(np.mean(found[0, 2200:3800] ** 2)) < 0.01 * np.sqrt(np.mean(found**2))
+    actual = canvas.match_band_levels(wave, other, sample_rate=RATE)
+    levels = [welch_db(sound[0])[4:-8].reshape(-1, 9).mean(axis=1) for sound in (actual, other)]
+    assert np.max(np.abs(levels[0] - levels[1])) < 2 and actual.dtype == np.float32
+    assert np.sqrt(np.mean(actual[0, 2200:3800] ** 2)) < 0.01 * np.sqrt(np.mean(actual**2))
     tone = np.sin(2 * np.pi * 1000 * np.arange(8000) / RATE, dtype=np.float32)[None]
     alone = np.abs(
         np.fft.rfft(canvas.match_band_levels(tone, other, sample_rate=RATE)[0] * np.hanning(8000))

@@ -24,7 +24,7 @@ def start(optimizer):
 
 @pytest.mark.parametrize("method", [optimize.lbfgs, optimize.adam])
 def test_goes_on_bit_for_bit(tmp_path, method):
-    """Catches a state that lost its history, its moments, its counters or their types on the way."""
+    """Catches a state that loses its history, its moments, its counters or their types."""
     path = str(tmp_path / "state")
     optimizer = method(loss)
     whole = optimize.run(optimizer, start(optimizer), DATA, evaluations=40, chunk=10)
@@ -44,17 +44,17 @@ def test_the_last_one_counts(tmp_path):
     """Saves lie over one another; no heap of old states grows."""
     path = str(tmp_path / "state")
     optimizer = optimize.adam(loss)
-    found = []
+    actual = []
 
     def save(state, rows):
         return (
             checkpoint.save(path, state, rows),
-            found.append(np.asarray(state.parameters["x"])),
+            actual.append(np.asarray(state.parameters["x"])),
         )
 
     optimize.run(optimizer, start(optimizer), DATA, evaluations=30, chunk=10, on_chunk=save)
     state, rows = checkpoint.load(path, start(optimizer))
-    np.testing.assert_array_equal(state.parameters["x"], found[-1])
+    np.testing.assert_array_equal(state.parameters["x"], actual[-1])
     assert int(state.evaluations) == 30 and [row.evaluations for row in rows] == [10, 20, 30]
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 

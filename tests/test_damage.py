@@ -34,9 +34,15 @@ def many(program: str, runs: list[tuple]) -> list[tuple[int, list[str]]]:
     which Ctrl-C is pressed.
     """
     process = subprocess.run(
-        [sys.executable, "-W", "ignore", str(ROOT / "tests/many_runs.py"), program], cwd=ROOT, input="".join(json.dumps(run) + "\n" for run in runs),
-        capture_output=True, text=True, timeout=500, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+        [sys.executable, "-W", "ignore", str(ROOT / "tests/many_runs.py"), program],
+        cwd=ROOT,
+        input="".join(json.dumps(run) + "\n" for run in runs),
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     assert process.returncode == 0, process.stderr
     return [(status, lines) for status, lines in map(json.loads, process.stdout.splitlines())]
 
@@ -64,14 +70,54 @@ def folder(tmp_path_factory) -> Path:
 
 # program: arguments, the call at which a run is interrupted, and what must come out the same.
 PROGRAMS = {
-    "texture": (["--input={}/in.wav", "--seconds=0.3", "--samples=2", *SMALL], 3, ("texture_0.wav", "texture_1.wav")),
-    "transfer": (["--content={}/in.wav", "--content_seconds=0.5", "--style={}/in.wav", "--auditory_weight=0", "--rhythm_weight=0", "--views=mel8@32/16:2",
-                  "--evaluations=50"], 1, ("transfer.wav",)),
-    "stream": (["--input={}/in.wav", "--seconds=2", "--views=mel8@16/4:2,4", "--evaluations=5", "--block_seconds=0.6"], 4, ("stream.wav",)),
-    "sweep": (["--input={}/in.wav", "--seconds=0.3", "--noquality", "--sweep=seed=0:2", *SMALL[:2], "--evaluations=10"], 3, ("*/texture.wav",)),
-    "train": (["--data={}/data", "--cache_dir={}/cache", "--checkpoint_every=1", *TRAIN], 3, ("weights.safetensors", "accuracy.json")),
+    "texture": (
+        ["--input={}/in.wav", "--seconds=0.3", "--samples=2", *SMALL],
+        3,
+        ("texture_0.wav", "texture_1.wav"),
+    ),
+    "transfer": (
+        [
+            "--content={}/in.wav",
+            "--content_seconds=0.5",
+            "--style={}/in.wav",
+            "--auditory_weight=0",
+            "--rhythm_weight=0",
+            "--views=mel8@32/16:2",
+            "--evaluations=50",
+        ],
+        1,
+        ("transfer.wav",),
+    ),
+    "stream": (
+        [
+            "--input={}/in.wav",
+            "--seconds=2",
+            "--views=mel8@16/4:2,4",
+            "--evaluations=5",
+            "--block_seconds=0.6",
+        ],
+        4,
+        ("stream.wav",),
+    ),
+    "sweep": (
+        [
+            "--input={}/in.wav",
+            "--seconds=0.3",
+            "--noquality",
+            "--sweep=seed=0:2",
+            *SMALL[:2],
+            "--evaluations=10",
+        ],
+        3,
+        ("*/texture.wav",),
+    ),
+    "train": (
+        ["--data={}/data", "--cache_dir={}/cache", "--checkpoint_every=1", *TRAIN],
+        3,
+        ("weights.safetensors", "accuracy.json"),
+    ),
     "insights": (["--quick", "--figure=starts", "--figure=phases"], 0, ("*.json",)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.slow

@@ -55,10 +55,10 @@ def test_relu_covariance_is_the_integral(correlation):
         / np.pi
     )
     covariance = np.float32(correlation * 2.0 * 0.7)
-    found = infinite_width.relu_covariance(
+    actual = infinite_width.relu_covariance(
         np.full((1, 1), covariance), np.full(1, 4.0, np.float32), np.full(1, 0.49, np.float32)
     )
-    assert float(found[0, 0]) == pytest.approx(expected, abs=1e-6)
+    assert float(actual[0, 0]) == pytest.approx(expected, abs=1e-6)
 
 
 def test_relu_covariance_is_the_mean_over_filters():
@@ -70,8 +70,8 @@ def test_relu_covariance_is_the_mean_over_filters():
         np.random.default_rng(1).standard_normal((1_000_000, 5)) @ patches.T, 0
     )
     covariance = (patches @ patches.T).astype(np.float32)
-    found = infinite_width.relu_covariance(covariance, np.diag(covariance), np.diag(covariance))
-    assert relative_error(found, activations.T @ activations / len(activations)) < 0.005
+    actual = infinite_width.relu_covariance(covariance, np.diag(covariance), np.diag(covariance))
+    assert relative_error(actual, activations.T @ activations / len(activations)) < 0.005
 
 
 @pytest.mark.parametrize("size", [1.0, 2.5])
@@ -101,13 +101,13 @@ def relu_kernel_by_definition(products):
     """One layer's E[relu relu] from its pre-activations' covariance [T, T], entry by entry in
     float64.
     """
-    found = np.zeros_like(products)
+    actual = np.zeros_like(products)
     for t in range(len(products)):
         for u in range(len(products)):
             size = np.sqrt(products[t, t] * products[u, u])
             c = np.clip(products[t, u] / size, -1, 1) if size else 0.0
-            found[t, u] = size * (np.sqrt(1 - c * c) + (np.pi - np.arccos(c)) * c) / (2 * np.pi)
-    return found
+            actual[t, u] = size * (np.sqrt(1 - c * c) + (np.pi - np.arccos(c)) * c) / (2 * np.pi)
+    return actual
 
 
 def kernel_by_definition(x, layers):
@@ -140,7 +140,7 @@ NETWORKS = [
 of_networks = pytest.mark.parametrize(
     "layers",
     NETWORKS,
-    ids=lambda layers: "+".join(f"{l.width}x{l.dilation}p{l.pool}" for l in layers),
+    ids=lambda layers: "+".join(f"{x.width}x{x.dilation}p{x.pool}" for x in layers),
 )
 
 
@@ -149,8 +149,8 @@ def test_kernel_is_its_definition(layers):
     """Catches a wrong tap in the doubling of the diagonal sums, and pools that lose or invent
     frames.
     """
-    found = kernel(X, layers).values
-    np.testing.assert_allclose(found, kernel_by_definition(X, layers), rtol=2e-5, atol=1e-7)
+    actual = kernel(X, layers).values
+    np.testing.assert_allclose(actual, kernel_by_definition(X, layers), rtol=2e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("layers", [(Layer(3, 2, 2),), (Layer(2, 1, 2), Layer(3))])
@@ -159,10 +159,10 @@ def test_cross_kernel_is_a_block_of_the_whole(layers):
     or layer.
     """
     y = Y[:33]
-    found = cross(X, y, layers)
-    inside = kernel_by_definition(np.concatenate([X, y]), layers)[: len(found), 40 // 2 :]
-    np.testing.assert_allclose(found[:, : inside.shape[1]], inside, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(cross(y, X, layers), np.asarray(found).T, rtol=1e-5, atol=1e-7)
+    actual = cross(X, y, layers)
+    inside = kernel_by_definition(np.concatenate([X, y]), layers)[: len(actual), 40 // 2 :]
+    np.testing.assert_allclose(actual[:, : inside.shape[1]], inside, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(cross(y, X, layers), np.asarray(actual).T, rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(cross(X, X, layers), kernel(X, layers).values, rtol=1e-5, atol=1e-7)
 
 
@@ -209,9 +209,9 @@ def test_the_variances_of_a_reference_have_their_slope():
         )
 
     variance = self_kernel(frame_products(Y, Y), layers).variances[0] + 0.05
-    found, step = np.asarray(jax.grad(gap)(variance)), 0.02 * np.asarray(variance)
+    actual, step = np.asarray(jax.grad(gap)(variance)), 0.02 * np.asarray(variance)
     assert float(gap(variance + step) - gap(variance - step)) == pytest.approx(
-        2 * np.vdot(found, step), rel=0.02
+        2 * np.vdot(actual, step), rel=0.02
     )
 
 
@@ -275,9 +275,11 @@ def test_explicit_networks_converge_to_the_closed_form(shape, widest):
     value, gradient = jax.jit(functools.partial(distance_and_gradient, closed))(X, Y)
     counts, errors = [widest // 16, widest // 4, widest], []
     for filters in counts:
-        one = explicit_gram([Layer(*sizes, filters) for sizes in shape])
+        draw = explicit_gram([Layer(*sizes, filters) for sizes in shape])
         drawn = jax.jit(
-            lambda keys: jax.lax.map(lambda key: distance_and_gradient(one(key), X, Y), keys)
+            lambda keys, draw=draw: jax.lax.map(
+                lambda key: distance_and_gradient(draw(key), X, Y), keys
+            )
         )
         values, gradients = drawn(jax.random.split(jax.random.key(filters), 10))
         of_value = np.sqrt(np.mean((np.asarray(values) / value - 1) ** 2))
@@ -302,13 +304,13 @@ def test_explicit_content_converges_to_the_closed_form():
         scale = (2 / 15) / (4 / (15 + 3 * filters))
 
         @jax.jit
-        def explicit(key):
+        def explicit(key, net=net, scale=scale):
             weights = net.init(key, X)
             a, b, c = (net.apply(weights, x)["pool_1"] for x in (X, Y, X[::-1]))
             return scale * jnp.stack([jnp.mean((a - b) ** 2), jnp.mean((a - c) ** 2)])
 
-        found = np.stack([explicit(key) for key in jax.random.split(jax.random.key(filters), 12)])
-        errors.append(np.sqrt(np.mean((found / closed - 1) ** 2)))
+        actual = np.stack([explicit(key) for key in jax.random.split(jax.random.key(filters), 12)])
+        errors.append(np.sqrt(np.mean((actual / closed - 1) ** 2)))
     assert np.polyfit(np.log(counts), np.log(errors), 1)[0] == pytest.approx(-0.5, abs=0.2)
     assert errors[-1] < 0.05
 
@@ -319,14 +321,14 @@ def test_explicit_content_converges_to_the_closed_form():
 @pytest.mark.parametrize("layers", [(Layer(3, 1, 2),), (Layer(3),), (Layer(3, 2), Layer(2))])
 def test_content_distance_is_its_definition(layers):
     """With pooling through frames by frames, without it on their diagonal alone."""
-    found = float(content_distance(X, Y, layers))
+    actual = float(content_distance(X, Y, layers))
     whole = kernel_by_definition(X, layers), kernel_by_definition(Y, layers)
     both = kernel_by_definition(np.concatenate([X, Y]), layers)
     crossed = np.diagonal(both, 40 // layers[0].pool)[: len(whole[0])]
     expected = np.mean(np.diagonal(whole[0]) - 2 * crossed + np.diagonal(whole[1]))
-    assert found == pytest.approx(expected, rel=1e-4)
+    assert actual == pytest.approx(expected, rel=1e-4)
     assert abs(float(content_distance(X, X, layers))) < 1e-6 * expected
-    assert found == pytest.approx(float(content_distance(Y, X, layers)), rel=1e-5)
+    assert actual == pytest.approx(float(content_distance(Y, X, layers)), rel=1e-5)
 
 
 def test_content_distance_of_other_shapes_is_refused():
@@ -402,7 +404,7 @@ def value_and_gradient(x, reference):
     ],
 )
 def test_gradients_are_finite(x, reference):
-    """Catches the slopes of the root at zero and of arccos at one: a single NaN frame ends a run."""
+    """Catches derivatives of the root at 0 and of arccos at 1: a single NaN frame ends a run."""
     value, gradient = value_and_gradient(x, reference)
     assert np.isfinite(value) and np.all(np.isfinite(gradient))
 

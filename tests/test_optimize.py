@@ -2,6 +2,7 @@
 NaN, Ctrl-C, one trace.
 """
 
+import itertools
 import os
 import signal
 import time
@@ -172,7 +173,7 @@ def test_every_step_is_an_evaluation_even_when_it_fails():
 def test_value_never_rises():
     rows = worked_off(rosenbrock, jnp.full(10, -1.0), evaluations=60, chunk=1).progress
     losses = [row.loss for row in rows]
-    assert len(rows) == 60 and all(after <= before for before, after in zip(losses, losses[1:]))
+    assert len(rows) == 60 and all(after <= before for before, after in itertools.pairwise(losses))
     assert all(row.terms["rosenbrock"] == row.loss for row in rows)
 
 
@@ -181,12 +182,12 @@ def test_result_is_free_of_the_chunk_length(method):
     """Bit for bit: how often one looks must not change what is made."""
     loss, start, _ = PROBLEMS["ill conditioned"]
     optimizer = method(loss)
-    found = [
+    actual = [
         optimize.run(optimizer, optimizer.init(start, ()), (), evaluations=40, chunk=chunk)
         for chunk in (1, 7, 100)
     ]
-    for outcome in found[1:]:
-        jax.tree.map(np.testing.assert_array_equal, outcome.state, found[0].state)
+    for outcome in actual[1:]:
+        jax.tree.map(np.testing.assert_array_equal, outcome.state, actual[0].state)
 
 
 def test_run_leaves_the_start_alone():
@@ -212,7 +213,7 @@ def test_adam_is_optax_by_hand():
         )
         parameters = optax.apply_updates(parameters, update)
     jax.tree.map(
-        lambda found, expected: np.testing.assert_allclose(found, expected, rtol=1e-4),
+        lambda actual, expected: np.testing.assert_allclose(actual, expected, rtol=1e-4),
         outcome.state.parameters,
         parameters,
     )
@@ -354,7 +355,7 @@ def test_goes_on_where_it_stopped():
 
 
 def test_ctrl_c_ends_after_the_chunk():
-    """The chunk at hand counts, its state comes back, and Ctrl-C means again what it meant before."""
+    """The chunk at hand counts, its state comes back, and Ctrl-C has its usual effect again."""
     before = signal.getsignal(signal.SIGINT)
 
     def interrupt(state, rows):
@@ -426,7 +427,7 @@ def test_an_ignored_signal_stays_ignored():
 
 @pytest.mark.parametrize("inner", [False, True])
 def test_interrupts_within_interrupts_are_one(inner):
-    """What one notes within another ends both; the inner one's end must not give the signal back."""
+    """A signal noted within another ends both; the end of the inner must not give it back."""
     with optimize.Interrupts() as outer:
         with optimize.Interrupts() as within:
             if inner:

@@ -45,13 +45,13 @@ def test_stft_is_its_definition(n_fft, hop_length, samples, center):
     if not center and samples < n_fft:
         pytest.skip("no whole frame fits.")
     wave = noise(samples)[0]
-    found = spectrogram.stft(wave, n_fft=n_fft, hop_length=hop_length, center=center)
+    actual = spectrogram.stft(wave, n_fft=n_fft, hop_length=hop_length, center=center)
     expected = reference_stft(wave, n_fft, hop_length, center)
-    assert found.dtype == jnp.complex64
-    assert len(found) == spectrogram.frame_count(
+    assert actual.dtype == jnp.complex64
+    assert len(actual) == spectrogram.frame_count(
         samples, n_fft=n_fft, hop_length=hop_length, center=center
     )
-    assert relative_error(found, expected) < 1e-5  # float32 transforms
+    assert relative_error(actual, expected) < 1e-5  # float32 transforms
 
 
 @pytest.mark.parametrize(
@@ -81,22 +81,22 @@ def test_istft_undoes_stft(n_fft, share, samples, window, seed):
     hop_length = max(1, (n_fft // 2) // share)
     wave = noise(samples, seed=seed)[0]
     sizes = {"n_fft": n_fft, "hop_length": hop_length, "window": window}
-    found = spectrogram.istft(spectrogram.stft(wave, **sizes), length=samples, **sizes)
+    actual = spectrogram.istft(spectrogram.stft(wave, **sizes), length=samples, **sizes)
     # Beyond the last frame's middle the window's foot alone remains, and the division by it
     # amplifies rounding.
     inside = samples // hop_length * hop_length + 1
-    assert found.shape == wave.shape
-    np.testing.assert_allclose(found[:inside], wave[:inside], atol=1e-5)
+    assert actual.shape == wave.shape
+    np.testing.assert_allclose(actual[:inside], wave[:inside], atol=1e-5)
 
 
 @pytest.mark.parametrize("samples", [1, 31, 99])
 @pytest.mark.parametrize("n_fft, hop_length", [(64, 16), (65, 32), (63, 31), (64, 13)])
 def test_istft_reaches_every_sample(n_fft, hop_length, samples):
-    """Catches a last stretch of silence: every length, odd ones too, comes back to its last sample."""
+    """Catches a silent last stretch: every length, also odd, comes back to its last sample."""
     wave = noise(samples, seed=samples)[0]
     sizes = {"n_fft": n_fft, "hop_length": hop_length}
-    found = spectrogram.istft(spectrogram.stft(wave, **sizes), length=samples, **sizes)
-    np.testing.assert_allclose(found, wave, atol=1e-5)
+    actual = spectrogram.istft(spectrogram.stft(wave, **sizes), length=samples, **sizes)
+    np.testing.assert_allclose(actual, wave, atol=1e-5)
 
 
 def test_istft_equals_librosa_on_spectra_of_no_wave():
@@ -108,17 +108,19 @@ def test_istft_equals_librosa_on_spectra_of_no_wave():
         np.complex64
     )
     for length in (300, 304, 310, 330):
-        found = spectrogram.istft(spectrum, n_fft=64, hop_length=16, length=length)
+        actual = spectrogram.istft(spectrum, n_fft=64, hop_length=16, length=length)
         np.testing.assert_allclose(
-            found, librosa.istft(spectrum.T, n_fft=64, hop_length=16, length=length), atol=2e-5
+            actual, librosa.istft(spectrum.T, n_fft=64, hop_length=16, length=length), atol=2e-5
         )
 
 
 def test_istft_fills_what_no_frame_reaches_with_silence():
     spectrum = spectrogram.stft(noise(160)[0], n_fft=64, hop_length=16)
-    found = spectrogram.istft(spectrum, n_fft=64, hop_length=16, length=1000)
+    actual = spectrogram.istft(spectrum, n_fft=64, hop_length=16, length=1000)
     assert (
-        found.shape == (1000,) and np.all(np.isfinite(found)) and not np.any(found[160 + 32 + 16 :])
+        actual.shape == (1000,)
+        and np.all(np.isfinite(actual))
+        and not np.any(actual[160 + 32 + 16 :])
     )
 
 
@@ -133,8 +135,8 @@ def test_stft_moves_with_the_wave():
 
 def test_batches_by_vmap():
     waves = noise(300, 3)
-    found = jax.vmap(lambda wave: spectrogram.stft(wave, n_fft=32, hop_length=8))(waves)
-    for wave, one in zip(waves, found):
+    actual = jax.vmap(lambda wave: spectrogram.stft(wave, n_fft=32, hop_length=8))(waves)
+    for wave, one in zip(waves, actual, strict=True):
         np.testing.assert_allclose(one, spectrogram.stft(wave, n_fft=32, hop_length=8), atol=1e-6)
 
 
@@ -301,16 +303,16 @@ def test_bands_add_up_and_hold_their_tones():
 def test_complex_transforms(size):
     parts = np.random.default_rng(size).normal(size=(2, 3, size))
     signal = parts[0] + 1j * parts[1]
-    for found, exact in ((spectrogram.fft, np.fft.fft), (spectrogram.ifft, np.fft.ifft)):
+    for actual, exact in ((spectrogram.fft, np.fft.fft), (spectrogram.ifft, np.fft.ifft)):
         expected = exact(signal)
         np.testing.assert_allclose(
-            found(jnp.asarray(signal, jnp.complex64)),
+            actual(jnp.asarray(signal, jnp.complex64)),
             expected,
             atol=1e-6 * np.max(np.abs(expected)),
         )
 
 
-def test_complex_transforms_of_a_row_do_not_depend_on_its_neighbours():
+def test_complex_transforms_do_not_depend_on_other_rows():
     """Catches results that change with the share of the rows a thread was given, as the library's
     own complex transform's do.
     """

@@ -28,7 +28,7 @@ def direct(x, y):
 
 
 def test_gram_is_its_definition():
-    """G = F F^T / N over frames (paper.md A.4): catches division by the features, and by nothing."""
+    """G = F F^T / N over frames: catches division by the features, and by nothing."""
     x = X.astype(np.float64)
     np.testing.assert_allclose(
         statistics.gram(X), sum(np.outer(frame, frame) for frame in x) / 30, rtol=1e-5
@@ -47,11 +47,11 @@ def test_gram_ignores_order_and_repetition_of_frames():
 
 
 def test_both_forms_agree_in_value_and_gradient():
-    (found, found_gradient), (expected, gradient) = (
+    (actual, actual_gradient), (expected, gradient) = (
         jax.jit(jax.value_and_grad(form))(X, Y) for form in (by_frames, direct)
     )
-    assert float(found) == pytest.approx(float(expected), rel=1e-4)
-    assert relative_error(found_gradient, gradient) < 1e-4
+    assert float(actual) == pytest.approx(float(expected), rel=1e-4)
+    assert relative_error(actual_gradient, gradient) < 1e-4
 
 
 def test_size_is_the_mean_square_of_the_gram():
@@ -103,8 +103,8 @@ def test_autocorrelation_is_its_definition(lags):
 
 def test_autocorrelation_hears_the_period():
     pulses = np.tile([1.0, 0, 0, 0, 0, 0, 0], 30).astype(np.float32)
-    found = np.asarray(statistics.autocorrelation(pulses, 20))
-    assert set(np.flatnonzero(found > 0.1) + 1) == {7, 14}
+    actual = np.asarray(statistics.autocorrelation(pulses, 20))
+    assert set(np.flatnonzero(actual > 0.1) + 1) == {7, 14}
 
 
 @pytest.mark.parametrize("lags", [0, 30])
@@ -121,8 +121,8 @@ def test_sorted_projections_give_the_wasserstein_distance():
         np.random.default_rng(width).standard_normal((width * 7, 5)).astype(np.float32)
         for width in (3, 10)
     ]
-    found = np.asarray(statistics.sorted_projections(X, directions, quantiles=7))
-    for along, width, of_width in zip(directions, (3, 10), found, strict=True):
+    actual = np.asarray(statistics.sorted_projections(X, directions, quantiles=7))
+    for along, width, of_width in zip(directions, (3, 10), actual, strict=True):
         count = 30 - width + 1
         patches = (
             np.stack([X[i : i + width].ravel() for i in range(count)]).astype(np.float64) @ along
@@ -140,12 +140,12 @@ def test_sorted_projections_compare_sounds_of_other_lengths():
     """A sound played twice has the same quantiles, up to how finely they are known."""
     long = np.random.default_rng(4).standard_normal((2000, 1)).astype(np.float32)
 
-    def found(x):
+    def actual(x):
         return statistics.sorted_projections(x, [np.ones((1, 1), np.float32)])[0]
 
-    np.testing.assert_allclose(found(np.tile(long, (3, 1))), found(long), atol=0.02)
+    np.testing.assert_allclose(actual(np.tile(long, (3, 1))), actual(long), atol=0.02)
     expected = np.quantile(long[:, 0], (np.arange(200) + 0.5) / 200, method="hazen")
-    np.testing.assert_allclose(found(long)[0], expected, atol=1e-5)
+    np.testing.assert_allclose(actual(long)[0], expected, atol=1e-5)
 
 
 def test_sorted_patches_are_those_of_the_projections():
@@ -162,9 +162,9 @@ def test_sorted_patches_are_those_of_the_projections():
         statistics.sorted_patches(X, along, step=5), every_fifth, rtol=1e-4, atol=1e-5
     )
     for quantiles in (5, 27, 90):
-        found = statistics.sorted_patches(X, along, quantiles=quantiles)
+        actual = statistics.sorted_patches(X, along, quantiles=quantiles)
         np.testing.assert_allclose(
-            found.T,
+            actual.T,
             statistics.sorted_projections(X, [along], quantiles=quantiles)[0],
             rtol=1e-4,
             atol=1e-4,
@@ -186,13 +186,13 @@ def test_patches_side_by_side_take_no_quantiles_from_each_other():
     def each(x):
         return sum(jnp.sum(statistics.sorted_projections(x, [along]) ** 2) for along in directions)
 
-    for found, expected in zip(
+    for actual, expected in zip(
         jax.value_and_grad(both)(X), jax.value_and_grad(each)(X), strict=True
     ):
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
+        np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-3)
 
 
-def test_ascending_is_a_sort():
+def test_sort_is_a_sort():
     """Of both signs, zeros and infinities; where no two are equal the slope is that of the place
     that a value takes.
     """
@@ -201,13 +201,13 @@ def test_ascending_is_a_sort():
     np.testing.assert_array_equal(statistics.sort(x), np.sort(x))
     weights = np.random.default_rng(6).standard_normal(x.shape).astype(np.float32)
     places = np.argsort(np.argsort(x[1:], kind="stable"), kind="stable")
-    found = jax.grad(lambda x: jnp.sum(statistics.sort(x) * weights[1:]))(jnp.asarray(x[1:]))
-    np.testing.assert_array_equal(found, np.take_along_axis(weights[1:], places, axis=-1))
+    actual = jax.grad(lambda x: jnp.sum(statistics.sort(x) * weights[1:]))(jnp.asarray(x[1:]))
+    np.testing.assert_array_equal(actual, np.take_along_axis(weights[1:], places, axis=-1))
 
 
 def test_equal_values_move_together():
     """Silence, all of one level: catches slopes of the lowest of its places alone, which would push
     it down.
     """
-    found = jax.grad(lambda x: jnp.sum(statistics.sort(x) * jnp.arange(5.0)))(jnp.full(5, 3.0))
-    np.testing.assert_allclose(found, 2.0)
+    actual = jax.grad(lambda x: jnp.sum(statistics.sort(x) * jnp.arange(5.0)))(jnp.full(5, 3.0))
+    np.testing.assert_allclose(actual, 2.0)

@@ -105,13 +105,13 @@ def test_a_faint_difference_stalls_nothing(mono, level_db):
     # far.
     assert float(texture.outcome.state.value) < 20 * float(mono.outcome.state.value)
     middle = np.mean(texture.wave, axis=0, keepdims=True)
-    found, best = (
+    actual, best = (
         quality.evaluate(np.tile(wave, 2), MONO, sample_rate=RATE) for wave in (middle, mono.wave)
     )
     # At -10 dB the difference is a sound as loud as the ground of the other, for as few
     # evaluations.
     margin = 0.25 if level_db < -20 else 0.4
-    assert all(found[measure] < best[measure] + margin for measure in ("auditory", "patches"))
+    assert all(actual[measure] < best[measure] + margin for measure in ("auditory", "patches"))
     assert width_db(texture.wave) == pytest.approx(width_db(sides(level_db)), abs=3)
 
 
@@ -308,7 +308,7 @@ def crest(wave: np.ndarray) -> float:
     return float(np.max(np.abs(wave)) / audio.rms(wave))
 
 
-def test_loud_loops_and_streams_are_lowered_instead_of_squared_off():
+def test_loud_loops_and_streams_are_lowered_not_clipped():
     """At +8 dB of full scale a loop came out nearly a square wave, without a word."""
     recipe = dataclasses.replace(SMALL, evaluations=5)
     soft, hard = (
