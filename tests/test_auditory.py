@@ -81,7 +81,7 @@ def test_envelopes_equal_a_float64_reference():
     )  # float32 FFT of values about 0.3
 
 
-@pytest.mark.parametrize("samples, rate", [(16001, 8000), (9999, 48000)])
+@pytest.mark.parametrize("samples, rate", [(8001, 8000), (9999, 48000)])
 def test_subbands_at_lower_rates_have_the_same_envelopes(samples, rate):
     """Catches a subband cut at the wrong bins, or put down at a rate too low for it: clicks and
     noise, odd lengths.
@@ -90,16 +90,13 @@ def test_subbands_at_lower_rates_have_the_same_envelopes(samples, rate):
     wave[samples // 2 :] *= 0.01
     wave[samples // 3] = 1.0
     exact, actual = (
-        cochlea.envelopes(wave, sample_rate=rate, oversampling=ratio) for ratio in (np.inf, 2.0)
+        jax.jit(functools.partial(cochlea.envelopes, sample_rate=rate, oversampling=ratio))(wave)
+        for ratio in (np.inf, 2.0)
     )
     fluctuation = np.std(exact, axis=1)
     assert np.all(np.sqrt(np.mean((actual - exact) ** 2, axis=1)) < 0.04 * fluctuation)
-    assert (
-        auditory.distance(
-            auditory.envelope_statistics(exact), auditory.envelope_statistics(actual)
-        )[0]
-        < 0.005
-    )
+    statistics = jax.jit(auditory.envelope_statistics)
+    assert auditory.distance(statistics(exact), statistics(actual))[0] < 0.005
 
 
 @pytest.mark.parametrize("weighted", [False, True])

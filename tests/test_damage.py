@@ -2,11 +2,13 @@
 ends in a line with nothing touched.
 """
 
+import atexit
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import zlib
 from pathlib import Path
 
@@ -29,6 +31,11 @@ TRAIN = [
 ]
 
 
+# Every run of a program compiles the same functions.
+COMPILATION_CACHE = tempfile.mkdtemp(prefix="audio_texture_jax_")
+atexit.register(shutil.rmtree, COMPILATION_CACHE, ignore_errors=True)
+
+
 def many(program: str, runs: list[tuple]) -> list[tuple[int, list[str]]]:
     """Exit status and lines of runs, one after the other in one process; each with the call at
     which Ctrl-C is pressed.
@@ -41,7 +48,13 @@ def many(program: str, runs: list[tuple]) -> list[tuple[int, list[str]]]:
         text=True,
         timeout=500,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "JAX_COMPILATION_CACHE_DIR": COMPILATION_CACHE,
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.05",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        },
     )
     assert process.returncode == 0, process.stderr
     return [(status, lines) for status, lines in map(json.loads, process.stdout.splitlines())]

@@ -261,7 +261,7 @@ def distance_and_gradient(one, reference, x):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "shape, widest",
-    [([(3, 1, 2)], 4096), ([(2, 2, 1), (3, 1, 1)], 1024)],
+    [([(3, 1, 2)], 2048), ([(2, 2, 1), (3, 1, 1)], 512)],
     ids=["one layer", "two layers"],
 )
 def test_explicit_networks_converge_to_the_closed_form(shape, widest):
