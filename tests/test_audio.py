@@ -11,6 +11,7 @@ import soundfile
 from conftest import noise
 
 from audio_texture import audio
+from audio_texture.audio import reading
 
 STEP = 2.0**-23  # of 24 bits
 RATES = (44100, 22050, 48000, 16000)
@@ -337,7 +338,7 @@ def test_what_a_header_claims_takes_no_memory(tmp_path, monkeypatch):
     """Catches memory by the header's word, and a whole file that would fill it up."""
     path = tmp_path / "sound.wav"
     audio.write(str(path), noise(8000, 2), 8000)
-    monkeypatch.setattr(audio.reading, "_MOST_SAMPLES", 15_999)
+    monkeypatch.setattr(reading, "_MOST_SAMPLES", 15_999)
     with pytest.raises(ValueError, match="sound.wav' holds more than .* use a part of it"):
         audio.read(str(path))
     assert audio.read(str(path), seconds=0.5)[0].shape == (2, 4000)

@@ -106,18 +106,18 @@ def test_marginals_and_correlations_equal_a_float64_reference(weighted):
     weights = np.hanning(300) if weighted else np.ones(300)
     w = weights / weights.sum()
     mean = envelope @ w
-    deviation = envelope - mean[:, None]
-    sigma = np.sqrt(deviation**2 @ w)
-    correlation = (deviation * w) @ deviation.T / np.outer(sigma, sigma)
+    centred = envelope - mean[:, None]
+    sigma = np.sqrt(centred**2 @ w)
+    correlation = (centred * w) @ centred.T / np.outer(sigma, sigma)
     j, k = auditory.band_pairs(8, auditory.CORRELATION_OFFSETS)
     actual = envelope_statistics(envelope.astype(np.float32), weights.astype(np.float32))
     tolerance = dict(
         rtol=1e-4, atol=1e-4
-    )  # float32, and deviations of 0.3 % of the mean are taken for ripple
+    )  # float32, fluctuations of 0.3 % of the mean count as ripple
     np.testing.assert_allclose(actual.mean, mean, **tolerance)
     np.testing.assert_allclose(actual.variance, sigma**2 / mean**2, **tolerance)
-    np.testing.assert_allclose(actual.skewness, deviation**3 @ w / sigma**3, **tolerance)
-    np.testing.assert_allclose(actual.kurtosis, deviation**4 @ w / sigma**4, **tolerance)
+    np.testing.assert_allclose(actual.skewness, centred**3 @ w / sigma**3, **tolerance)
+    np.testing.assert_allclose(actual.kurtosis, centred**4 @ w / sigma**4, **tolerance)
     np.testing.assert_allclose(actual.correlation, correlation[j, k], **tolerance)
 
 
@@ -128,18 +128,18 @@ def test_modulation_statistics_equal_their_definition_in_time():
     envelope = np.random.default_rng(4).gamma(
         2.0, 0.1, (4, 401)
     )  # an odd length has no Nyquist bin
-    deviation = envelope - envelope.mean(axis=1, keepdims=True)
+    centred = envelope - envelope.mean(axis=1, keepdims=True)
     frequencies = np.fft.rfftfreq(401, 1 / 400)
 
     def filtered(filters):
-        return np.fft.irfft(np.fft.rfft(deviation)[:, None] * filters[None], n=401)
+        return np.fft.irfft(np.fft.rfft(centred)[:, None] * filters[None], n=401)
 
     actual = envelope_statistics(envelope.astype(np.float32))
 
     bands = filtered(auditory.modulation_filters(frequencies))
     np.testing.assert_allclose(
         actual.modulation,
-        np.mean(bands**2, -1) / deviation.var(axis=1)[:, None],
+        np.mean(bands**2, -1) / centred.var(axis=1)[:, None],
         rtol=1e-3,
         atol=1e-5,
     )

@@ -58,7 +58,7 @@ def test_density_is_the_true_spectrum(samples):
     white = density_of(noise(40000), samples, 400)[:, 0, 0].real
     np.testing.assert_allclose(
         10 * np.log10(white / 0.01), 0, atol=1.2
-    )  # 400 Hz of 5 s: 0.2 dB deviation
+    )  # 400 Hz of 5 s: 0.2 dB error
     actual = density_of(resonant(40000), samples, 100)[:, 0, 0].real
     _, response = scipy.signal.freqz([1.0], AR, np.fft.rfftfreq(samples), fs=1.0)
     apart = 10 * np.log10(actual / (0.01 * np.abs(response) ** 2))
@@ -239,7 +239,7 @@ def test_gains_of_zero_change_nothing(samples):
 
 
 def test_equal_gains_are_a_gain_and_a_band_is_a_band():
-    """In nepers, over every frequency from 0 to Nyquist: catches bins that belong to no band, or to
+    """As natural logs, over every frequency from 0 to Nyquist: catches bins that belong to no band, or to
     two.
     """
     sketch = sketched([noise(4000)], 4000, bands=8)
@@ -278,14 +278,14 @@ def test_gradients_reach_noise_and_gains():
 
 
 def test_standard_spectrogram_canvas_has_the_references_moments():
-    mean, deviation = (
+    mean, std = (
         np.linspace(0, 1, 20, dtype=np.float32),
         np.geomspace(0.01, 1, 20, dtype=np.float32),
     )
-    sketch = canvas.standard_spectrogram_canvas(3000, mean, deviation)
+    sketch = canvas.standard_spectrogram_canvas(3000, mean, std)
     x = np.asarray(sketch.render(sketch.init(jax.random.key(0)), sketch.constants))
-    np.testing.assert_allclose((x.mean(axis=0) - mean) / deviation, 0, atol=0.1)
-    np.testing.assert_allclose(x.std(axis=0) / deviation, 1, atol=0.1)
+    np.testing.assert_allclose((x.mean(axis=0) - mean) / std, 0, atol=0.1)
+    np.testing.assert_allclose(x.std(axis=0) / std, 1, atol=0.1)
 
 
 def test_spectrogram_canvas_starts_as_the_authors():

@@ -53,9 +53,9 @@ def test_even_sounds_stay_even():
             np.testing.assert_allclose(actual[name], 1, atol=0.5 if pair[1] is not wave else 1e-3)
 
 
-def test_patches_foretell_what_is_between():
+def test_patches_predict_what_is_between():
     """Distances from the references of a sound made to be between them, as quality.py judges it,
-    are those foretold to a quarter.
+    are those predicted to a quarter.
     """
     rng = np.random.default_rng(0)
     still, moving = (
@@ -72,7 +72,7 @@ def test_patches_foretell_what_is_between():
         quality.views_of(quality.as_judged(one, sample_rate=RATE, rate=RATE), sample_rate=RATE)
         for one in pair
     ]
-    foretold = mixing._patch_distances(views, lambda parts: raised)(np.array([0.5, 0.5]))
+    predicted = mixing._patch_distances(views, lambda parts: raised)(np.array([0.5, 0.5]))
     judged = [
         quality.likeness(
             *(quality.prepare(wave, sample_rate=RATE, rate=RATE) for wave in (middle, one)),
@@ -80,7 +80,7 @@ def test_patches_foretell_what_is_between():
         )["patches"]
         for one in pair
     ]
-    np.testing.assert_allclose(foretold / judged, 1, atol=0.25)
+    np.testing.assert_allclose(predicted / judged, 1, atol=0.25)
 
 
 def test_the_middle_is_as_far_from_each():

@@ -2,7 +2,7 @@
 again in the sound.
 
 Tolerances of the recovered parameters are the spread that the docstrings state, or else three
-deviations of a Poisson count.
+standard deviations of a Poisson count.
 """
 
 import inspect
@@ -306,7 +306,7 @@ def test_fire_crackles_and_wind_does_not():
 
 
 def test_fire_has_its_number_of_crackles():
-    """100 expected: three deviations of a Poisson count are 30; some of them fall together."""
+    """100 expected: three standard deviations of a Poisson count are 30; some of them fall together."""
     wave = sounds.fire(
         KEY, 10.0, 44100, crackles_per_second=10.0, spread=0.2, hiss=0.0, lapping=0.0
     )
@@ -369,7 +369,7 @@ def test_wind_is_gustier_with_more_turbulence():
 
 
 def test_applause_of_one_claps_at_its_rate():
-    """40 claps expected in 10 s; one clapper's own rate may be 24 % off (two deviations)."""
+    """40 claps expected in 10 s; one clapper's own rate may be 24 % off (two standard deviations)."""
     assert (
         30
         <= _count_onsets(

@@ -256,7 +256,7 @@ def test_compress_relative_takes_bins_alike():
     assert np.max(compressed(x)[:, 0]) < 0.1
 
 
-def test_standardise_gives_mean_zero_and_deviation_one():
+def test_standardise_gives_mean_zero_and_std_one():
     x = (
         np.random.default_rng(0).gamma(1.0, size=(200, 30)).astype(np.float32)
         * np.geomspace(1, 10, 30, dtype=np.float32)[None]
