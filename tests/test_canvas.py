@@ -239,7 +239,8 @@ def test_gains_of_zero_change_nothing(samples):
 
 
 def test_equal_gains_are_a_gain_and_a_band_is_a_band():
-    """As natural logs, over every frequency from 0 to Nyquist: catches bins that belong to no band, or to
+    """As natural logs, over every frequency from 0 to Nyquist: catches bins that belong to no band,
+    or to
     two.
     """
     sketch = sketched([noise(4000)], 4000, bands=8)

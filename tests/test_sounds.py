@@ -306,7 +306,9 @@ def test_fire_crackles_and_wind_does_not():
 
 
 def test_fire_has_its_number_of_crackles():
-    """100 expected: three standard deviations of a Poisson count are 30; some of them fall together."""
+    """100 expected: three standard deviations of a Poisson count are 30; some of them fall
+    together.
+    """
     wave = sounds.fire(
         KEY, 10.0, 44100, crackles_per_second=10.0, spread=0.2, hiss=0.0, lapping=0.0
     )
