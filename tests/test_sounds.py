@@ -371,7 +371,7 @@ def test_wind_is_gustier_with_more_turbulence():
 
 
 def test_applause_of_one_claps_at_its_rate():
-    """40 claps expected in 10 s; one clapper's own rate may be 24 % off (two standard deviations)."""
+    """40 claps expected in 10 s; a clapper's rate may be 24 % off (two std)."""
     assert (
         30
         <= _count_onsets(
