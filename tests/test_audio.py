@@ -1,4 +1,4 @@
-"""audio.py against soundfile and measured sines, and against every bad file a user may hand over."""
+"""audio against soundfile and measured sines, and against every bad file a user may hand over."""
 
 import os
 import struct
@@ -11,6 +11,7 @@ import soundfile
 from helpers import noise
 
 from audio_texture import audio
+from audio_texture.audio import reading
 
 STEP = 2.0**-23  # of 24 bits
 RATES = (44100, 22050, 48000, 16000)
@@ -28,16 +29,17 @@ def test_write_then_read(tmp_path, ending, tolerance, rate, channels):
     ).astype(np.float32)
     path = str(tmp_path / f"sound{ending}")
     audio.write(path, wave, rate)
-    found, found_rate = audio.read(path)
-    assert found.dtype == np.float32 and found.flags.c_contiguous
-    assert (found.shape, found_rate) == (wave.shape, rate)
+    actual, found_rate = audio.read(path)
+    assert actual.dtype == np.float32 and actual.flags.c_contiguous
+    assert (actual.shape, found_rate) == (wave.shape, rate)
     if tolerance:
-        np.testing.assert_allclose(found, wave, atol=tolerance)
+        np.testing.assert_allclose(actual, wave, atol=tolerance)
     else:  # Vorbis is lossy: each channel is still most like its own.
         assert np.all(
-            np.argmax(np.corrcoef(wave, found)[:channels, channels:], axis=1) == np.arange(channels)
+            np.argmax(np.corrcoef(wave, actual)[:channels, channels:], axis=1)
+            == np.arange(channels)
         )
-        assert np.sqrt(np.mean((found - wave) ** 2)) < 0.05
+        assert np.sqrt(np.mean((actual - wave) ** 2)) < 0.05
 
 
 def test_formats_are_24_bit(tmp_path):
@@ -71,13 +73,15 @@ def test_reads_what_others_write(tmp_path, container, subtype):
     path = str(tmp_path / "sound.bin")
     wave = noise(48000)
     soundfile.write(path, wave.T, 48000, format=container, subtype=subtype)
-    found, rate = audio.read(path)
-    assert rate == 48000 and found.shape[0] == 1 and abs(found.shape[1] - 48000) < 3000
-    assert audio.rms(found) == pytest.approx(audio.rms(wave), rel=0.2)
+    actual, rate = audio.read(path)
+    assert rate == 48000 and actual.shape[0] == 1 and abs(actual.shape[1] - 48000) < 3000
+    assert audio.rms(actual) == pytest.approx(audio.rms(wave), rel=0.2)
 
 
 def test_reads_a_part(tmp_path):
-    """Catches start and length taken in samples for seconds, and a length counted from the beginning."""
+    """Catches start and length taken in samples for seconds, and a length counted from the
+    beginning.
+    """
     path = str(tmp_path / "sound.wav")
     wave = noise(8000, 2)
     audio.write(path, wave, 8000)
@@ -92,7 +96,9 @@ def test_reads_a_part(tmp_path):
 
 @pytest.mark.parametrize("seconds", [-1.0, 0.0, float("nan")])
 def test_a_length_that_is_none_is_refused(tmp_path, seconds):
-    """Catches a negative length that libsndfile takes for "all of it", and an empty wave that fails far from here."""
+    """Catches a negative length that libsndfile takes for "all of it", and an empty wave that fails
+    far from here.
+    """
     path = str(tmp_path / "sound.wav")
     audio.write(path, noise(8000), 8000)
     with pytest.raises(ValueError, match="sound.wav"):
@@ -185,7 +191,7 @@ LENGTHS = {
 
 
 def with_length(path, container, length):
-    """Puts another length of samples into a file's header; with fields of 32 bits, -1 is 2^32 - 1."""
+    """Writes another length of samples to a file's header; in fields of 32 bits, -1 is 2^32 - 1."""
     mark, after, size, order, counted = LENGTHS[container]
     data = bytearray(path.read_bytes())
     at = data.index(mark) + after
@@ -215,9 +221,9 @@ def test_reads_headers_that_were_never_finished(tmp_path, container, subtype, le
     expected = audio.read(str(path))[0]
     with_length(path, container, length)
     with pytest.warns(audio.FileWarning, match="open.bin' does not say how long it is"):
-        found, rate = audio.read(str(path))
+        actual, rate = audio.read(str(path))
     assert rate == 8000
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(actual, expected)
     with pytest.warns(audio.FileWarning, match="does not say"):
         part = audio.read(str(path), start=0.25, seconds=0.5)[0]
     np.testing.assert_array_equal(part, expected[:, 2000:6000])
@@ -235,8 +241,8 @@ def test_reads_lengths_that_are_a_little_too_large(tmp_path, container, more):
     with pytest.warns(
         audio.FileWarning, match="more.bin' ends .* before its header says; what is there is read"
     ):
-        found = audio.read(str(path))[0]
-    np.testing.assert_allclose(found, wave, atol=2.0**-15)
+        actual = audio.read(str(path))[0]
+    np.testing.assert_allclose(actual, wave, atol=2.0**-15)
 
 
 @pytest.mark.parametrize("container", ["WAV", "AIFF", "AU"])
@@ -292,16 +298,16 @@ def test_reads_flac_without_a_length(tmp_path):
         (2.4, 9, slice(19200, None)),
     ):
         with pytest.warns(audio.FileWarning, match="piped.flac' does not say how long it is"):
-            found = audio.read(str(path), start=start, seconds=seconds)[0]
-        np.testing.assert_allclose(found, wave[:, part], atol=2.0**-15)
+            actual = audio.read(str(path), start=start, seconds=seconds)[0]
+        np.testing.assert_allclose(actual, wave[:, part], atol=2.0**-15)
     with pytest.raises(ValueError, match="lasts 2.5 s; it cannot be read from 3 s on"):
         audio.read(str(path), start=3)
     path.write_bytes(data[: len(data) // 2])
     with pytest.warns(audio.FileWarning) as told:
-        found = audio.read(str(path))[0]
+        actual = audio.read(str(path))[0]
     assert any("is cut short or damaged at" in str(warning.message) for warning in told)
-    assert 4096 <= found.shape[1] < 12000
-    np.testing.assert_allclose(found, wave[:, : found.shape[1]], atol=2.0**-15)
+    assert 4096 <= actual.shape[1] < 12000
+    np.testing.assert_allclose(actual, wave[:, : actual.shape[1]], atol=2.0**-15)
 
 
 def test_reads_ogg_without_an_end(tmp_path):
@@ -332,7 +338,7 @@ def test_what_a_header_claims_takes_no_memory(tmp_path, monkeypatch):
     """Catches memory by the header's word, and a whole file that would fill it up."""
     path = tmp_path / "sound.wav"
     audio.write(str(path), noise(8000, 2), 8000)
-    monkeypatch.setattr(audio.reading, "_MOST_SAMPLES", 15_999)
+    monkeypatch.setattr(reading, "_MOST_SAMPLES", 15_999)
     with pytest.raises(ValueError, match="sound.wav' holds more than .* use a part of it"):
         audio.read(str(path))
     assert audio.read(str(path), seconds=0.5)[0].shape == (2, 4000)
@@ -352,7 +358,9 @@ def test_what_a_header_claims_takes_no_memory(tmp_path, monkeypatch):
     ],
 )
 def test_what_cannot_be_written(tmp_path, name, wave, message):
-    """Catches clipping without a word and half-written files: what was there before stays, and nothing else appears."""
+    """Catches clipping without a word and half-written files: what was there before stays, and
+    nothing else appears.
+    """
     path = str(tmp_path / name)
     if "folder" not in name:
         open(path, "w").close()
@@ -368,7 +376,9 @@ def test_what_cannot_be_written(tmp_path, name, wave, message):
     "samples, rate, message", [(48000 * 70, 48000, ""), (4000, 384000, "384000")]
 )
 def test_ogg_does_not_crash(tmp_path, samples, rate, message):
-    """Catches a crash of the whole program in libsndfile's Vorbis encoder: long sounds in one call, rates above 200 kHz."""
+    """Catches a crash of the whole program in libsndfile's Vorbis encoder: long sounds in one call,
+    rates above 200 kHz.
+    """
     path = str(tmp_path / "long.ogg")
     program = f"""
 import numpy as np
@@ -440,7 +450,9 @@ def test_writing_leaves_no_partial_file(tmp_path):
 
 
 def spectrum_db(wave):
-    """Levels of a wave's bins in dB of a full-scale sine, its ends (the filter's transient) faded out."""
+    """Levels of a wave's bins in dB of a full-scale sine, its ends (the filter's transient) faded
+    out.
+    """
     window = np.blackman(len(wave)) ** 2
     return 20 * np.log10(
         np.abs(np.fft.rfft(wave.astype(np.float64) * window)) / (np.sum(window) / 2) + 1e-12
@@ -450,7 +462,8 @@ def spectrum_db(wave):
 @pytest.mark.parametrize("from_rate", RATES)
 @pytest.mark.parametrize("to_rate", RATES)
 def test_resampled_sines_are_alone(from_rate, to_rate):
-    """Images and aliases below -100 dB, wherever the sine lies; what Nyquist allows comes through as it was.
+    """Images and aliases below -100 dB, wherever the sine lies; what Nyquist allows comes through
+    as it was.
 
     Catches the -23 dB aliases of `scipy.signal.resample_poly`'s own filter.
     """
@@ -463,17 +476,17 @@ def test_resampled_sines_are_alone(from_rate, to_rate):
         1.05 * lower_nyquist,
         0.98 * from_rate / 2,
     ):
-        found = audio.resample(
+        actual = audio.resample(
             np.sin(2 * np.pi * hertz * time)[None].astype(np.float32), from_rate, to_rate
         )[0]
-        assert found.dtype == np.float32
-        levels = spectrum_db(found)
-        bins = np.fft.rfftfreq(len(found), 1 / to_rate)
+        assert actual.dtype == np.float32
+        levels = spectrum_db(actual)
+        bins = np.fft.rfftfreq(len(actual), 1 / to_rate)
         away = np.abs(bins - hertz) > 20  # main lobe of the window
         if hertz <= 0.8 * lower_nyquist:
-            middle = found[len(found) // 4 : -len(found) // 4]
-            expected = np.sin(2 * np.pi * hertz * np.arange(len(found)) / to_rate)[
-                len(found) // 4 : -len(found) // 4
+            middle = actual[len(actual) // 4 : -len(actual) // 4]
+            expected = np.sin(2 * np.pi * hertz * np.arange(len(actual)) / to_rate)[
+                len(actual) // 4 : -len(actual) // 4
             ]
             # .01 dB flat and no delay: both show as a difference from the sine itself.
             assert np.max(np.abs(middle - expected)) < 1.2e-3, hertz
@@ -524,7 +537,9 @@ def test_match_level_never_clips_and_says_so(level):
 
 @pytest.mark.parametrize("hertz, phase", [(5.0, 0.0), (5.37, 1.0), (2.3, 1.6)])
 def test_level_is_of_what_is_heard(hertz, phase):
-    """A wind, cut off anywhere, changes it by next to nothing, whatever its size; of what is heard it is the RMS."""
+    """A wind, cut off anywhere, changes it by next to nothing, whatever its size; of what is heard
+    it is the RMS.
+    """
     rate = 8000
     time = np.arange(4 * rate + 1) / rate
     tone, wind = (
@@ -610,7 +625,7 @@ def test_trim_silence_cuts_dither(bits, offset):
 
 @pytest.mark.parametrize("level", [1.0, 0.05, 3e-4])
 def test_trim_silence_keeps_what_is_heard(level):
-    """Catches a beginning that fades in, a quiet passage or a quiet recording that loses its ends."""
+    """Catches a fade-in, a quiet passage or a quiet recording that loses its ends."""
     time = np.arange(80000) / 8000
     fading = (
         level * np.minimum(1, time / 5) * np.minimum(1, (10 - time) / 5) * noise(80000)
@@ -690,8 +705,8 @@ def test_an_image_is_that_of_the_other(correlation):
     left, other = rng.standard_normal((2, 40_000)).astype(np.float32)
     like = np.stack([left, 0.5 * (correlation * left + np.sqrt(1 - correlation**2) * other)])
     mono = np.repeat(rng.standard_normal((1, 30_000)), 2, axis=0).astype(np.float32)
-    found = audio.match_stereo_image(mono, like, sample_rate=8000)
-    assert found.shape == mono.shape and found.dtype == np.float32
-    assert np.corrcoef(found)[0, 1] == pytest.approx(correlation, abs=0.05)
-    assert audio.rms(found[1:]) / audio.rms(found[:1]) == pytest.approx(0.5, rel=0.05)
+    actual = audio.match_stereo_image(mono, like, sample_rate=8000)
+    assert actual.shape == mono.shape and actual.dtype == np.float32
+    assert np.corrcoef(actual)[0, 1] == pytest.approx(correlation, abs=0.05)
+    assert audio.rms(actual[1:]) / audio.rms(actual[:1]) == pytest.approx(0.5, rel=0.05)
     assert audio.match_stereo_image(like, mono, sample_rate=8000) is like

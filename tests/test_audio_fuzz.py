@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FILES = 10_000
+FILES = 6_000
 
 # Reads mutants first, first + 1, ... and says which one is at hand, so that a crash or a hang can
 # be told and made again.
@@ -84,7 +84,8 @@ for number in range(first, last):
             wave, rate = audio.read(path, **part)
         sounds += 1
         in_range = audio.LOWEST_RATE <= rate <= audio.HIGHEST_RATE
-        if wave.dtype != np.float32 or wave.ndim != 2 or not np.all(np.isfinite(wave)) or not in_range:
+        is_wave = wave.dtype == np.float32 and wave.ndim == 2 and np.all(np.isfinite(wave))
+        if not is_wave or not in_range:
             wrong.append((number, f"{wave.dtype} {wave.shape} {rate}"))
     except ValueError as error:
         if "\n" in str(error) or path not in str(error):
@@ -93,7 +94,8 @@ for number in range(first, last):
         wrong.append((number, f"{type(error).__name__}: {error}"))
     slowest = max(slowest, time.monotonic() - began)
 peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-result = {"wrong": wrong, "sounds": sounds, "slowest": slowest, "peak_mb": peak, "kinds": len(files)}
+result = {"wrong": wrong, "sounds": sounds, "slowest": slowest, "peak_mb": peak}
+result["kinds"] = len(files)
 with open(at_hand + ".json", "w") as file:
     json.dump(result, file)
 """

@@ -1,4 +1,6 @@
-"""auditory.py against float64 NumPy written from the equations, and against what the ear's statistics must not notice."""
+"""auditory.py against float64 NumPy written from the equations, and against what the ear's
+statistics must not notice.
+"""
 
 import functools
 
@@ -27,7 +29,9 @@ def noise(seed=0, samples=RATE):
 
 @pytest.mark.parametrize("samples, rate", [(4000, 8000), (4001, 8000), (6000, 44100), (2000, 4000)])
 def test_cochlear_filters_keep_the_energy(samples, rate):
-    """Catches a gap or an overlap between bands, above all at the ends and where bands are cut at Nyquist."""
+    """Catches a gap or an overlap between bands, above all at the ends and where bands are cut at
+    Nyquist.
+    """
     filters = cochlea.cochlear_filters(samples, rate)
     np.testing.assert_allclose(
         np.sum(filters.astype(np.float64) ** 2, axis=0), 1, atol=1e-6
@@ -36,7 +40,9 @@ def test_cochlear_filters_keep_the_energy(samples, rate):
 
 
 def test_cochlear_centers_are_those_of_the_paper():
-    """MS11: 30 bands from 52 to 8844 Hz at a sample rate of 20 kHz; the same bands, fewer, at a lower rate."""
+    """MS11: 30 bands from 52 to 8844 Hz at a sample rate of 20 kHz; the same bands, fewer, at a
+    lower rate.
+    """
     centers = cochlea.cochlear_centers(20000)
     assert len(centers) == 30
     np.testing.assert_allclose(centers[[0, -1]], [52, 8844], rtol=0.01)
@@ -53,7 +59,9 @@ def test_octave_filters_keep_the_energy_between_their_ends():
 
 
 def reference_envelopes(wave, rate):
-    """MS11 step by step in float64: analytic signal by scipy, power 0.3, ideal low-pass, decimation to 400 Hz."""
+    """MS11 step by step in float64: analytic signal by scipy, power 0.3, ideal low-pass, decimation
+    to 400 Hz.
+    """
     filters = cochlea.cochlear_filters(len(wave), rate).astype(np.float64)
     subbands = np.fft.irfft(np.fft.rfft(wave.astype(np.float64)) * filters, n=len(wave))
     compressed = (np.abs(scipy.signal.hilbert(subbands)) ** 2 + 1e-10) ** 0.15
@@ -65,31 +73,30 @@ def reference_envelopes(wave, rate):
 
 def test_envelopes_equal_a_float64_reference():
     wave = noise()
-    found = jax.jit(functools.partial(cochlea.envelopes, sample_rate=RATE, oversampling=np.inf))(
+    actual = jax.jit(functools.partial(cochlea.envelopes, sample_rate=RATE, oversampling=np.inf))(
         wave
     )
     np.testing.assert_allclose(
-        found, reference_envelopes(wave, RATE), atol=2e-5
+        actual, reference_envelopes(wave, RATE), atol=2e-5
     )  # float32 FFT of values about 0.3
 
 
-@pytest.mark.parametrize("samples, rate", [(16001, 8000), (9999, 48000)])
+@pytest.mark.parametrize("samples, rate", [(8001, 8000), (9999, 48000)])
 def test_subbands_at_lower_rates_have_the_same_envelopes(samples, rate):
-    """Catches a subband cut at the wrong bins, or put down at a rate too low for it: clicks and noise, odd lengths."""
+    """Catches a subband cut at the wrong bins, or put down at a rate too low for it: clicks and
+    noise, odd lengths.
+    """
     wave = noise(1, samples)
     wave[samples // 2 :] *= 0.01
     wave[samples // 3] = 1.0
-    exact, found = (
-        cochlea.envelopes(wave, sample_rate=rate, oversampling=ratio) for ratio in (np.inf, 2.0)
+    exact, actual = (
+        jax.jit(functools.partial(cochlea.envelopes, sample_rate=rate, oversampling=ratio))(wave)
+        for ratio in (np.inf, 2.0)
     )
     fluctuation = np.std(exact, axis=1)
-    assert np.all(np.sqrt(np.mean((found - exact) ** 2, axis=1)) < 0.04 * fluctuation)
-    assert (
-        auditory.distance(auditory.envelope_statistics(exact), auditory.envelope_statistics(found))[
-            0
-        ]
-        < 0.005
-    )
+    assert np.all(np.sqrt(np.mean((actual - exact) ** 2, axis=1)) < 0.04 * fluctuation)
+    statistics = jax.jit(auditory.envelope_statistics)
+    assert auditory.distance(statistics(exact), statistics(actual))[0] < 0.005
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -99,35 +106,40 @@ def test_marginals_and_correlations_equal_a_float64_reference(weighted):
     weights = np.hanning(300) if weighted else np.ones(300)
     w = weights / weights.sum()
     mean = envelope @ w
-    deviation = envelope - mean[:, None]
-    sigma = np.sqrt(deviation**2 @ w)
-    correlation = (deviation * w) @ deviation.T / np.outer(sigma, sigma)
+    centred = envelope - mean[:, None]
+    sigma = np.sqrt(centred**2 @ w)
+    correlation = (centred * w) @ centred.T / np.outer(sigma, sigma)
     j, k = auditory.band_pairs(8, auditory.CORRELATION_OFFSETS)
-    found = envelope_statistics(envelope.astype(np.float32), weights.astype(np.float32))
+    actual = envelope_statistics(envelope.astype(np.float32), weights.astype(np.float32))
     tolerance = dict(
         rtol=1e-4, atol=1e-4
-    )  # float32, and deviations of 0.3 % of the mean are taken for ripple
-    np.testing.assert_allclose(found.mean, mean, **tolerance)
-    np.testing.assert_allclose(found.variance, sigma**2 / mean**2, **tolerance)
-    np.testing.assert_allclose(found.skewness, deviation**3 @ w / sigma**3, **tolerance)
-    np.testing.assert_allclose(found.kurtosis, deviation**4 @ w / sigma**4, **tolerance)
-    np.testing.assert_allclose(found.correlation, correlation[j, k], **tolerance)
+    )  # float32, fluctuations of 0.3 % of the mean count as ripple
+    np.testing.assert_allclose(actual.mean, mean, **tolerance)
+    np.testing.assert_allclose(actual.variance, sigma**2 / mean**2, **tolerance)
+    np.testing.assert_allclose(actual.skewness, centred**3 @ w / sigma**3, **tolerance)
+    np.testing.assert_allclose(actual.kurtosis, centred**4 @ w / sigma**4, **tolerance)
+    np.testing.assert_allclose(actual.correlation, correlation[j, k], **tolerance)
 
 
 def test_modulation_statistics_equal_their_definition_in_time():
-    """The sums over frequencies stand for time averages of filtered envelopes: Parseval's factors, the analytic signal."""
+    """The sums over frequencies stand for time averages of filtered envelopes: Parseval's factors,
+    the analytic signal.
+    """
     envelope = np.random.default_rng(4).gamma(
         2.0, 0.1, (4, 401)
     )  # an odd length has no Nyquist bin
-    deviation = envelope - envelope.mean(axis=1, keepdims=True)
+    centred = envelope - envelope.mean(axis=1, keepdims=True)
     frequencies = np.fft.rfftfreq(401, 1 / 400)
-    filtered = lambda filters: np.fft.irfft(np.fft.rfft(deviation)[:, None] * filters[None], n=401)
-    found = envelope_statistics(envelope.astype(np.float32))
+
+    def filtered(filters):
+        return np.fft.irfft(np.fft.rfft(centred)[:, None] * filters[None], n=401)
+
+    actual = envelope_statistics(envelope.astype(np.float32))
 
     bands = filtered(auditory.modulation_filters(frequencies))
     np.testing.assert_allclose(
-        found.modulation,
-        np.mean(bands**2, -1) / deviation.var(axis=1)[:, None],
+        actual.modulation,
+        np.mean(bands**2, -1) / centred.var(axis=1)[:, None],
         rtol=1e-3,
         atol=1e-5,
     )
@@ -137,29 +149,31 @@ def test_modulation_statistics_equal_their_definition_in_time():
     j, k = auditory.band_pairs(4, auditory.MODULATION_OFFSETS)
     across = np.mean(octaves[j] * octaves[k], -1) / (sigma[j] * sigma[k])
     # the floor under each band's power, 1e-4 of the variance, shows where a band holds little
-    np.testing.assert_allclose(found.across, across[:, 1:], atol=0.02)
+    np.testing.assert_allclose(actual.across, across[:, 1:], atol=0.02)
 
     analytic = scipy.signal.hilbert(octaves)
     low, high = analytic[:, :-1], analytic[:, 1:]
     within = np.mean(np.conj(low**2 / np.abs(low)) * high, -1)
     within /= np.sqrt(np.mean(np.abs(low) ** 2, -1) * np.mean(np.abs(high) ** 2, -1))
-    np.testing.assert_allclose(found.within[..., 0], within.real, atol=0.02)
-    np.testing.assert_allclose(found.within[..., 1], within.imag, atol=0.02)
+    np.testing.assert_allclose(actual.within[..., 0], within.real, atol=0.02)
+    np.testing.assert_allclose(actual.within[..., 1], within.imag, atol=0.02)
 
 
 @pytest.mark.parametrize("rate", [4.0, 16.0, 64.0])
-def test_the_rate_of_an_amplitude_modulated_tone_shows_in_its_band(rate):
+def test_a_modulated_tone_shows_in_the_band_of_its_rate(rate):
     """Catches a modulation axis off by the sample rate, by an octave, or by one bin."""
     time = np.arange(2 * RATE) / RATE
     wave = 0.1 * (1 + 0.5 * np.sin(2 * np.pi * rate * time)) * np.sin(2 * np.pi * 1000 * time)
-    found = statistics(wave.astype(np.float32))
+    actual = statistics(wave.astype(np.float32))
     band = 1 + int(np.argmin(np.abs(cochlea.cochlear_centers(RATE) - 1000)))
-    strongest = auditory.modulation_centers()[int(np.argmax(found.modulation[band]))]
+    strongest = auditory.modulation_centers()[int(np.argmax(actual.modulation[band]))]
     assert abs(np.log2(strongest / rate)) < 0.35
 
 
 def test_the_phase_of_an_octave_shows_in_within():
-    """C2 tells onsets from decays: cos(w) + cos(2 w + phase) has the octave's phase, whatever the shift in time."""
+    """C2 tells onsets from decays: cos(w) + cos(2 w + phase) has the octave's phase, whatever the
+    shift in time.
+    """
     time = np.arange(800) / 400
     for phase in (0.0, np.pi / 2, np.pi):
         for delay in (0.0, 0.013):
@@ -167,10 +181,10 @@ def test_the_phase_of_an_octave_shows_in_within():
             envelope = (
                 0.5 + 0.1 * np.cos(2 * np.pi * 12.5 * t) + 0.1 * np.cos(2 * np.pi * 25 * t + phase)
             )
-            found = envelope_statistics(envelope[None].astype(np.float32))
+            actual = envelope_statistics(envelope[None].astype(np.float32))
             # octaves 1.5625 3.125 6.25 12.5 | 25: the pair (12.5, 25) is the fourth
             np.testing.assert_allclose(
-                found.within[0, 3], [np.cos(phase), np.sin(phase)], atol=0.02
+                actual.within[0, 3], [np.cos(phase), np.sin(phase)], atol=0.02
             )
 
 
@@ -226,7 +240,9 @@ def test_distance_is_zero_at_the_target_and_tells_textures_apart():
 
 
 def test_gradient_is_finite_at_silence_and_right_elsewhere():
-    """Power 0.3, |a|, sigma: each has an infinite slope somewhere that silence or a constant tone reaches."""
+    """Power 0.3, |a|, sigma: each has an infinite slope somewhere that silence or a constant tone
+    reaches.
+    """
     target = auditory.Statistics(*map(np.asarray, statistics(noise(0, 2000))))
     both = jax.jit(
         jax.value_and_grad(
@@ -271,8 +287,10 @@ def test_bad_input_is_named():
         auditory.statistics(jnp.zeros(800), jnp.zeros(8), sample_rate=RATE)
 
 
-def test_two_halves_of_a_recording_are_nearer_than_two_recordings(esc10):
-    load = lambda path: audio.resample(audio.read(str(esc10 / path))[0][0], 44100, RATE)
+def test_halves_of_a_recording_are_nearer_than_recordings(esc10):
+    def load(path):
+        return audio.resample(audio.read(str(esc10 / path))[0][0], 44100, RATE)
+
     rain, fire = load("rain/3-157149-A.ogg"), load("fire_crackling/5-213802-A.ogg")
     first, second, other = (
         statistics(x) for x in (rain[: RATE * 2], rain[RATE * 2 : RATE * 4], fire[: RATE * 2])

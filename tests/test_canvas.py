@@ -1,4 +1,6 @@
-"""canvas.py: the density against known spectra, and noise shaped by it against the reference it must sound like."""
+"""canvas.py: the density against known spectra, and noise shaped by it against the reference it
+must sound like.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -50,14 +52,16 @@ def welch_db(wave):
 
 @pytest.mark.parametrize("samples", [1000, 4001, 40000])
 def test_density_is_the_true_spectrum(samples):
-    """In units of power per sample, whatever the canvas's length; catches a lost window gain and a wrong frequency axis."""
+    """In units of power per sample, whatever the canvas's length; catches a lost window gain and a
+    wrong frequency axis.
+    """
     white = density_of(noise(40000), samples, 400)[:, 0, 0].real
     np.testing.assert_allclose(
         10 * np.log10(white / 0.01), 0, atol=1.2
-    )  # 400 Hz of 5 s: 0.2 dB deviation
-    found = density_of(resonant(40000), samples, 100)[:, 0, 0].real
+    )  # 400 Hz of 5 s: 0.2 dB error
+    actual = density_of(resonant(40000), samples, 100)[:, 0, 0].real
     _, response = scipy.signal.freqz([1.0], AR, np.fft.rfftfreq(samples), fs=1.0)
-    apart = 10 * np.log10(found / (0.01 * np.abs(response) ** 2))
+    apart = 10 * np.log10(actual / (0.01 * np.abs(response) ** 2))
     assert np.max(np.abs(apart)) < 2.5 and abs(np.mean(apart)) < 0.2
 
 
@@ -87,8 +91,8 @@ def test_coloured_is_a_filter():
     """A constant colour is a gain; linear; each frequency by itself."""
     z = noise(1000, 2)
     mixing = np.array([[0.5, 0], [2, 1]], np.float32)
-    found = canvas.colour_noise(z, np.broadcast_to(mixing, (501, 2, 2)))
-    np.testing.assert_allclose(found, mixing @ z, atol=1e-6)
+    actual = canvas.colour_noise(z, np.broadcast_to(mixing, (501, 2, 2)))
+    np.testing.assert_allclose(actual, mixing @ z, atol=1e-6)
     colour = density_of(resonant(4000), 1000)[:, :, :].real.astype(np.float32)
     expected = np.fft.irfft(colour[:, 0, 0] * np.fft.rfft(z[:1].astype(np.float64)), n=1000)
     assert relative_error(canvas.colour_noise(z[:1], colour), expected) < 1e-5
@@ -96,19 +100,23 @@ def test_coloured_is_a_filter():
 
 @pytest.mark.parametrize("samples", [9001, 24000, 60000])
 def test_shaped_noise_has_the_references_spectrum(samples):
-    """At other lengths than the reference's too: catches a level that depends on the canvas's length."""
+    """At other lengths than the reference's too: catches a level that depends on the canvas's
+    length.
+    """
     reference = resonant(24000)
-    found = shaped([reference], samples)
-    assert found.shape == (1, samples) and found.dtype == np.float32
-    apart = welch_db(found[0]) - welch_db(reference[0])
+    actual = shaped([reference], samples)
+    assert actual.shape == (1, samples) and actual.dtype == np.float32
+    apart = welch_db(actual[0]) - welch_db(reference[0])
     assert np.sqrt(np.mean(apart**2)) < 1.2 and abs(np.mean(apart)) < 0.4
-    assert np.std(found) == pytest.approx(np.std(reference), rel=0.1)
+    assert np.std(actual) == pytest.approx(np.std(reference), rel=0.1)
 
 
 @pytest.mark.parametrize("samples", [2000, 4003, 16000, 50000])
 @pytest.mark.parametrize("hertz", [1000.0, 1001.3, 1234.5])
 def test_tones_keep_their_power_at_every_length(samples, hertz):
-    """Catches tones that fall between the frequencies of a canvas shorter than the reference, and are lost."""
+    """Catches tones that fall between the frequencies of a canvas shorter than the reference, and
+    are lost.
+    """
     tone = 0.3 * np.sin(2 * np.pi * hertz * np.arange(32000) / RATE)
     reference = (tone[None] + noise(32000, level=1e-3)).astype(np.float32)
     power = [
@@ -122,13 +130,15 @@ def test_tones_keep_their_power_at_every_length(samples, hertz):
 @pytest.mark.parametrize("correlation", [0.9, 0.0, -0.7, 1.0])
 def test_stereo_keeps_its_image(correlation):
     """Catches independent channels, and dual mono that fails for want of a second dimension."""
-    found = shaped([correlated(16000, correlation)], 16000)
-    assert np.all(np.isfinite(found))
-    assert correlation_of(*found) == pytest.approx(correlation, abs=0.05)
+    actual = shaped([correlated(16000, correlation)], 16000)
+    assert np.all(np.isfinite(actual))
+    assert correlation_of(*actual) == pytest.approx(correlation, abs=0.05)
 
 
 def test_stereo_keeps_coherence_and_phase_at_every_frequency():
-    """A delay between the channels below 1 kHz, independence above. Catches a conjugated cross spectrum: a delay the other way."""
+    """A delay between the channels below 1 kHz, independence above. Catches a conjugated cross
+    spectrum: a delay the other way.
+    """
     common, left, right = noise(40000, 3)
     low, high = (
         scipy.signal.butter(6, 1000, kind, fs=RATE, output="sos")
@@ -138,8 +148,8 @@ def test_stereo_keeps_coherence_and_phase_at_every_frequency():
     reference = np.stack([low_common, np.roll(low_common, 4)]) + scipy.signal.sosfilt(
         high, np.stack([left, right])
     )
-    found = shaped([reference.astype(np.float32)], 40000)
-    for wave in (reference, found):
+    actual = shaped([reference.astype(np.float32)], 40000)
+    for wave in (reference, actual):
         hertz, cross = scipy.signal.csd(*wave, RATE, nperseg=256)
         coherence = scipy.signal.coherence(*wave, RATE, nperseg=256)[1]
         assert (
@@ -152,7 +162,9 @@ def test_stereo_keeps_coherence_and_phase_at_every_frequency():
 
 
 def test_no_phase_of_the_reference_survives():
-    """Catches a canvas that starts as a copy: the correlation with the reference is that of independent noise."""
+    """Catches a canvas that starts as a copy: the correlation with the reference is that of
+    independent noise.
+    """
     reference = resonant(16000)
     independent = highest_correlation(resonant(16000, seed=9)[0], reference[0])
     for smoothing_hz in (2.0, 100.0):
@@ -174,14 +186,16 @@ def low_and_high():
 
 
 def test_references_are_mixed_between_their_levels():
-    """In every band the decibels are the weighted mean of the references'; 1 : 0 is the first alone."""
+    """In every band the decibels are the weighted mean of the references'; 1 : 0 is the first
+    alone.
+    """
     low, high = low_and_high()
     alone = [welch_db(shaped([wave], 16000)[0]) for wave in (low, high)]
     np.testing.assert_allclose(
         shaped([low, high], 16000, weights=[1, 0]), shaped([low], 16000), atol=1e-6
     )
-    found = welch_db(shaped([low, high], 16000, weights=[0.7, 0.3])[0])
-    np.testing.assert_allclose(found[8:-8], (0.7 * alone[0] + 0.3 * alone[1])[8:-8], atol=1.5)
+    actual = welch_db(shaped([low, high], 16000, weights=[0.7, 0.3])[0])
+    np.testing.assert_allclose(actual[8:-8], (0.7 * alone[0] + 0.3 * alone[1])[8:-8], atol=1.5)
 
 
 def test_a_morph_begins_as_one_and_ends_as_the_other():
@@ -215,7 +229,9 @@ def test_start_is_white_and_belongs_to_the_key():
 
 @pytest.mark.parametrize("samples", [2000, 2003])
 def test_gains_of_zero_change_nothing(samples):
-    """To the last sample: catches ends that the frames do not reach, and a start that is no longer the reference's spectrum."""
+    """To the last sample: catches ends that the frames do not reach, and a start that is no longer
+    the reference's spectrum.
+    """
     reference = correlated(4000, 0.5)
     np.testing.assert_allclose(
         shaped([reference], samples, bands=8), shaped([reference], samples), atol=1e-5
@@ -223,7 +239,10 @@ def test_gains_of_zero_change_nothing(samples):
 
 
 def test_equal_gains_are_a_gain_and_a_band_is_a_band():
-    """In nepers, over every frequency from 0 to Nyquist: catches bins that belong to no band, or to two."""
+    """As natural logs, over every frequency from 0 to Nyquist: catches bins that belong to no band,
+    or to
+    two.
+    """
     sketch = sketched([noise(4000)], 4000, bands=8)
     parameters = sketch.init(jax.random.key(0))
     render = jax.jit(
@@ -260,14 +279,14 @@ def test_gradients_reach_noise_and_gains():
 
 
 def test_standard_spectrogram_canvas_has_the_references_moments():
-    mean, deviation = (
+    mean, std = (
         np.linspace(0, 1, 20, dtype=np.float32),
         np.geomspace(0.01, 1, 20, dtype=np.float32),
     )
-    sketch = canvas.standard_spectrogram_canvas(3000, mean, deviation)
+    sketch = canvas.standard_spectrogram_canvas(3000, mean, std)
     x = np.asarray(sketch.render(sketch.init(jax.random.key(0)), sketch.constants))
-    np.testing.assert_allclose((x.mean(axis=0) - mean) / deviation, 0, atol=0.1)
-    np.testing.assert_allclose(x.std(axis=0) / deviation, 1, atol=0.1)
+    np.testing.assert_allclose((x.mean(axis=0) - mean) / std, 0, atol=0.1)
+    np.testing.assert_allclose(x.std(axis=0) / std, 1, atol=0.1)
 
 
 def test_spectrogram_canvas_starts_as_the_authors():
@@ -283,7 +302,9 @@ def test_spectrogram_canvas_starts_as_the_authors():
 
 @pytest.mark.parametrize("channels", [1, 2])
 def test_invert_is_the_inverse_of_render(channels):
-    """With and without gains; the second channel is nearly the first, where the colour is nearly singular."""
+    """With and without gains; the second channel is nearly the first, where the colour is nearly
+    singular.
+    """
     wave = (
         resonant(3000)
         if channels == 1
@@ -318,13 +339,15 @@ def test_standard_spectrograms_invert():
 
 
 def test_recoloured_has_the_others_levels_and_its_own_course():
-    """Levels in bands within 2 dB; a tone stays a tone, a silence a silence; what is not there is not raised."""
+    """Levels in bands within 2 dB; a tone stays a tone, a silence a silence; what is not there is
+    not raised.
+    """
     wave = resonant(8000) * np.repeat([1.0, 0.0, 1.0, 0.3], 2000).astype(np.float32)
     other = noise(6000, seed=5)
-    found = canvas.match_band_levels(wave, other, sample_rate=RATE)
-    levels = [welch_db(sound[0])[4:-8].reshape(-1, 9).mean(axis=1) for sound in (found, other)]
-    assert np.max(np.abs(levels[0] - levels[1])) < 2 and found.dtype == np.float32
-    assert np.sqrt(np.mean(found[0, 2200:3800] ** 2)) < 0.01 * np.sqrt(np.mean(found**2))
+    actual = canvas.match_band_levels(wave, other, sample_rate=RATE)
+    levels = [welch_db(sound[0])[4:-8].reshape(-1, 9).mean(axis=1) for sound in (actual, other)]
+    assert np.max(np.abs(levels[0] - levels[1])) < 2 and actual.dtype == np.float32
+    assert np.sqrt(np.mean(actual[0, 2200:3800] ** 2)) < 0.01 * np.sqrt(np.mean(actual**2))
     tone = np.sin(2 * np.pi * 1000 * np.arange(8000) / RATE, dtype=np.float32)[None]
     alone = np.abs(
         np.fft.rfft(canvas.match_band_levels(tone, other, sample_rate=RATE)[0] * np.hanning(8000))

@@ -24,7 +24,7 @@ def start(optimizer):
 
 @pytest.mark.parametrize("method", [optimize.lbfgs, optimize.adam])
 def test_goes_on_bit_for_bit(tmp_path, method):
-    """Catches a state that lost its history, its moments, its counters or their types on the way."""
+    """Catches a state that loses its history, its moments, its counters or their types."""
     path = str(tmp_path / "state")
     optimizer = method(loss)
     whole = optimize.run(optimizer, start(optimizer), DATA, evaluations=40, chunk=10)
@@ -44,14 +44,17 @@ def test_the_last_one_counts(tmp_path):
     """Saves lie over one another; no heap of old states grows."""
     path = str(tmp_path / "state")
     optimizer = optimize.adam(loss)
-    found = []
-    save = lambda state, rows: (
-        checkpoint.save(path, state, rows),
-        found.append(np.asarray(state.parameters["x"])),
-    )
+    actual = []
+
+    def save(state, rows):
+        return (
+            checkpoint.save(path, state, rows),
+            actual.append(np.asarray(state.parameters["x"])),
+        )
+
     optimize.run(optimizer, start(optimizer), DATA, evaluations=30, chunk=10, on_chunk=save)
     state, rows = checkpoint.load(path, start(optimizer))
-    np.testing.assert_array_equal(state.parameters["x"], found[-1])
+    np.testing.assert_array_equal(state.parameters["x"], actual[-1])
     assert int(state.evaluations) == 30 and [row.evaluations for row in rows] == [10, 20, 30]
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
@@ -105,15 +108,20 @@ def test_keys_go_round(tmp_path):
     checkpoint.save_tree(str(tmp_path / "state"), tree, [{"a": 1}])
     restored, rows = checkpoint.load_tree(str(tmp_path / "state"), jax.eval_shape(lambda: tree))
     assert rows == [{"a": 1}]
-    draw = lambda tree: (
-        jax.random.normal(tree["key"][1], (4,)),
-        jax.random.normal(tree["fast"], (4,)),
-    )
+
+    def draw(tree):
+        return (
+            jax.random.normal(tree["key"][1], (4,)),
+            jax.random.normal(tree["fast"], (4,)),
+        )
+
     jax.tree.map(np.testing.assert_array_equal, draw(restored), draw(tree))
 
 
 def test_state_of_another_problem_is_refused(tmp_path):
-    """Catches a run that silently goes on from parameters of another length (another --seconds, another recipe)."""
+    """Catches a run that silently goes on from parameters of another length (another --seconds,
+    another recipe).
+    """
     optimizer = optimize.adam(loss)
     outcome = optimize.run(optimizer, start(optimizer), DATA, evaluations=5)
     checkpoint.save(str(tmp_path / "state"), outcome.state, outcome.progress)

@@ -1,4 +1,8 @@
-"""constant_q.py against its definitions in float64, by its inverses, and by what the axis promises: a shift of pitch is one of rows."""
+"""constant_q.py against its definitions in float64, by its inverses, and by what the axis promises:
+a shift of pitch is one of rows.
+"""
+
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +17,9 @@ SMALL = {"sample_rate": 8000, "samples": 4000, "bins_per_octave": 12, "f_min": 1
 
 
 def windows_by_definition(plan):
-    """[F, samples // 2 + 1] float64: Hann windows on the axis of row numbers, over the root of the sum of their squares."""
+    """[F, samples // 2 + 1] float64: Hann windows on the axis of row numbers, over the root of the
+    sum of their squares.
+    """
     frequency = np.fft.rfftfreq(plan.samples, 1 / plan.sample_rate)
     centres, octave = plan.frequencies, plan.bins_per_octave
     first, last = plan.first_row, len(centres) - 2
@@ -31,7 +37,9 @@ def windows_by_definition(plan):
 
 @pytest.mark.parametrize("samples, frames", [(1000, None), (1001, None), (1000, 300)])
 def test_cqt_is_its_definition(samples, frames):
-    """Every row a band-pass filter, sampled: catches a bin in a wrong row or column, and phases that turn with the row."""
+    """Every row a band-pass filter, sampled: catches a bin in a wrong row or column, and phases
+    that turn with the row.
+    """
     plan = constant_q.plan(
         sample_rate=8000, samples=samples, bins_per_octave=12, f_min=300.0, frames=frames
     )
@@ -40,13 +48,15 @@ def test_cqt_is_its_definition(samples, frames):
     time = np.arange(plan.frames) / plan.frames
     turns = np.exp(2j * np.pi * time[:, None] * np.arange(samples // 2 + 1)[None])
     expected = 2 / samples * turns @ (windows_by_definition(plan) * spectrum[None]).T
-    found = constant_q.cqt(wave, plan)
-    assert found.dtype == jnp.complex64 and found.shape == (plan.frames, len(plan.frequencies))
-    assert relative_error(found, expected) < 1e-5
+    actual = constant_q.cqt(wave, plan)
+    assert actual.dtype == jnp.complex64 and actual.shape == (plan.frames, len(plan.frequencies))
+    assert relative_error(actual, expected) < 1e-5
 
 
 def test_the_rows():
-    """Octaves of so many rows from f_min up, DC and Nyquist at the ends, and no jump of spacing where constant Q begins."""
+    """Octaves of so many rows from f_min up, DC and Nyquist at the ends, and no jump of spacing
+    where constant Q begins.
+    """
     for sample_rate, octave in ((8000, 12), (44100, 24), (22050, 48)):
         plan = constant_q.plan(
             sample_rate=sample_rate, samples=3 * sample_rate, bins_per_octave=octave, f_min=40.0
@@ -65,20 +75,24 @@ def test_the_rows():
 @pytest.mark.parametrize("octave", [12, 24, 48])
 @pytest.mark.parametrize("samples", [0, 1, 127])
 def test_icqt_undoes_cqt(sample_rate, octave, samples):
-    """120 dB whatever the length, even, odd or prime: catches a bin that two others of its row overwrite, and lost ends."""
+    """120 dB whatever the length, even, odd or prime: catches a bin that two others of its row
+    overwrite, and lost ends.
+    """
     samples += 2 * sample_rate
     plan = constant_q.plan(
         sample_rate=sample_rate, samples=samples, bins_per_octave=octave, f_min=50.0
     )
     wave = noise(samples)[0] + np.float32(0.05)
-    found = constant_q.icqt(constant_q.cqt(wave, plan), plan)
-    assert found.dtype == jnp.float32 and found.shape == wave.shape
-    assert relative_error(found, wave) < 1e-6
+    actual = constant_q.icqt(constant_q.cqt(wave, plan), plan)
+    assert actual.dtype == jnp.float32 and actual.shape == wave.shape
+    assert relative_error(actual, wave) < 1e-6
 
 
 @pytest.mark.parametrize("samples", [4000, 4001])
 def test_the_frame_is_tight(samples):
-    """Energy of the rows is that of the wave, save DC and Nyquist, and the inverse is a multiple of the transpose."""
+    """Energy of the rows is that of the wave, save DC and Nyquist, and the inverse is a multiple of
+    the transpose.
+    """
     plan = constant_q.plan(**{**SMALL, "samples": samples})
     np.testing.assert_allclose(plan.falling**2 + plan.rising**2, 1, atol=1e-6)
     wave = noise(samples)[0]
@@ -96,7 +110,9 @@ def test_the_frame_is_tight(samples):
 
 
 def test_icqt_of_no_waves_spectrum_is_the_nearest():
-    """Griffin-Lim rests on it: what the projection takes away stands at right angles to what it leaves, and twice is once."""
+    """Griffin-Lim rests on it: what the projection takes away stands at right angles to what it
+    leaves, and twice is once.
+    """
     plan = constant_q.plan(**SMALL)
     rng = np.random.default_rng(0)
     shape = (plan.frames, len(plan.frequencies))
@@ -122,11 +138,11 @@ def test_a_tone_lands_at_its_row_with_its_amplitude(row):
 
 def test_a_click_lands_at_its_time():
     plan = constant_q.plan(**SMALL)
-    found = np.abs(constant_q.cqt(np.eye(1, 4000, 1000, dtype=np.float32)[0], plan))[
+    actual = np.abs(constant_q.cqt(np.eye(1, 4000, 1000, dtype=np.float32)[0], plan))[
         :, plan.first_row :
     ]
     np.testing.assert_allclose(
-        np.argmax(found, axis=0) / plan.frames, 0.25, atol=1.01 / plan.frames
+        np.argmax(actual, axis=0) / plan.frames, 0.25, atol=1.01 / plan.frames
     )
 
 
@@ -155,7 +171,9 @@ def test_higher_pitch_is_higher_rows(octave, shift):
 
 @pytest.mark.parametrize("octave, shift", [(12, 1), (12, 12), (24, 5), (48, 31)])
 def test_higher_speed_is_higher_rows(octave, shift):
-    """Within 1 % for sounds of any kind, played faster: here decaying glides, analytic at every speed."""
+    """Within 1 % for sounds of any kind, played faster: here decaying glides, analytic at every
+    speed.
+    """
 
     def played(speed):
         samples = round(32000 / speed)
@@ -179,7 +197,10 @@ def test_gradient_by_finite_differences():
     """And finite at silence, where a magnitude has none."""
     plan = constant_q.plan(**SMALL)
     target = constant_q.cqt(crackle(4000)[0], plan)
-    loss = lambda wave: jnp.sum(jnp.log1p(100 * jnp.abs(constant_q.cqt(wave, plan) - 0.5 * target)))
+
+    def loss(wave):
+        return jnp.sum(jnp.log1p(100 * jnp.abs(constant_q.cqt(wave, plan) - 0.5 * target)))
+
     wave, direction = noise(4000, 2)
     step = np.float32(1e-3)
     slope = (float(loss(wave + step * direction)) - float(loss(wave - step * direction))) / (
@@ -199,13 +220,13 @@ def test_jit_vmap_and_eager_agree():
     with jax.disable_jit():
         expected = [constant_q.cqt(wave, plan) for wave in waves]
         back = [constant_q.icqt(one, plan) for one in expected]
-    for found in (
+    for actual in (
         jax.vmap(lambda wave: constant_q.cqt(wave, plan))(waves),
         jax.jit(jax.vmap(constant_q.cqt, (0, None)))(waves, plan),
     ):
-        assert relative_error(found, np.stack(expected)) < 1e-6
+        assert relative_error(actual, np.stack(expected)) < 1e-6
     assert (
-        relative_error(jax.jit(jax.vmap(constant_q.icqt, (0, None)))(found, plan), np.stack(back))
+        relative_error(jax.jit(jax.vmap(constant_q.icqt, (0, None)))(actual, plan), np.stack(back))
         < 1e-6
     )
 
@@ -221,7 +242,8 @@ def test_jit_vmap_and_eager_agree():
         ({"f_min": 2001.0}, "at most a quarter of the sample rate, 2000 Hz, got 2001"),
         (
             {"f_min": 30.0},
-            "4000 samples at 8000 Hz do not resolve 12 bins per octave at f_min = 30 Hz: f_min must be at least 34 Hz",
+            "4000 samples at 8000 Hz do not resolve 12 bins per octave at f_min = 30 Hz: f_min must"
+            " be at least 34 Hz",
         ),
         ({"frames": 100}, "frames must be at least [0-9]+, what the widest row holds, got 100"),
     ],
@@ -265,22 +287,22 @@ def log_map_by_definition(n_fft, lowest):
 def test_log_map_is_the_authors(rows):
     """Catches another resampling of the rows, or one that its inverse does not follow."""
     map_, back = log_map_by_definition(128, 10)
-    found = constant_q.log_map(128, rows=rows)
+    actual = constant_q.log_map(128, rows=rows)
     spectra = np.abs(noise(65, 7)).astype(np.float64)
     expected = map_ @ spectra.T
     if rows:
         expected = scipy.signal.resample(expected, rows, axis=0)
-    np.testing.assert_allclose(spectra @ found.forward, expected.T, atol=1e-6)
+    np.testing.assert_allclose(spectra @ actual.forward, expected.T, atol=1e-6)
     expected = back @ (scipy.signal.resample(expected, len(map_), axis=0) if rows else expected)
-    np.testing.assert_allclose(spectra @ found.forward @ found.inverse, expected.T, atol=1e-6)
+    np.testing.assert_allclose(spectra @ actual.forward @ actual.inverse, expected.T, atol=1e-6)
 
 
 def test_log_map_has_the_authors_size():
     """2018 rows, and the diagonal of the round trip that was measured of their code."""
-    found = constant_q.log_map(1024)
-    assert found.forward.shape == (513, 2018)
+    actual = constant_q.log_map(1024)
+    assert actual.forward.shape == (513, 2018)
     np.testing.assert_allclose(
-        np.diag(found.forward @ found.inverse)[[9, 10, 11, 20]],
+        np.diag(actual.forward @ actual.inverse)[[9, 10, 11, 20]],
         [0.036, 0.485, 0.94, 0.994],
         atol=6e-4,
     )
@@ -288,21 +310,21 @@ def test_log_map_has_the_authors_size():
 
 @pytest.mark.parametrize("n_fft, lowest", [(256, 1), (256, 10), (255, 4), (1024, 10)])
 def test_exact_log_map_comes_back(n_fft, lowest):
-    found = constant_q.log_map(n_fft, lowest=lowest, exact=True)
+    actual = constant_q.log_map(n_fft, lowest=lowest, exact=True)
     spectra = np.abs(noise(n_fft // 2 + 1, 9))
     np.testing.assert_allclose(
-        spectra @ found.forward @ found.inverse, spectra, atol=1e-5 * spectra.max()
+        spectra @ actual.forward @ actual.inverse, spectra, atol=1e-5 * spectra.max()
     )
 
 
 @pytest.mark.parametrize("options", [{}, {"exact": True}, {"rows": 513}])
 def test_log_map_says_where_its_rows_stand(options):
     """A peak at a bin comes out at the rows whose position is that bin."""
-    found = constant_q.log_map(1024, **options)
-    assert found.position.shape == (found.forward.shape[1],)
+    actual = constant_q.log_map(1024, **options)
+    assert actual.position.shape == (actual.forward.shape[1],)
     for hertz_bin in (20, 60, 200):
         peak = np.exp(-0.5 * (np.arange(513, dtype=np.float32) - hertz_bin) ** 2 / 4)
-        assert found.position[np.argmax(peak @ found.forward)] == pytest.approx(
+        assert actual.position[np.argmax(peak @ actual.forward)] == pytest.approx(
             hertz_bin, abs=0.01 * hertz_bin + 0.5
         )
 
@@ -327,35 +349,40 @@ def convergence(wave, magnitude, plan):
 
 
 def test_griffin_lim_recovers_a_sound_from_its_rows():
-    """Never worse with more iterations; further with momentum; the true phases are a fixed point."""
+    """Never worse with more iterations, better with momentum; true phases are a fixed point."""
     plan = constant_q.plan(**SMALL)
     wave = crackle(4000)[0]
     spectrum = constant_q.cqt(wave, plan)
     magnitude = jnp.abs(spectrum)
-    recover = lambda start, iterations, momentum: phase.constant_q_griffin_lim(
-        magnitude, start, plan, iterations=iterations, momentum=momentum
-    )
+
+    def recover(start, iterations, momentum):
+        return phase.constant_q_griffin_lim(
+            magnitude, start, plan, iterations=iterations, momentum=momentum
+        )
+
     np.testing.assert_allclose(recover(jnp.angle(spectrum), 5, 0.99), wave, atol=1e-4)
     start = phase.random_phase(jax.random.key(0), magnitude)
     plain = [
         convergence(recover(start, iterations, 0.0), magnitude, plan)
         for iterations in (0, 2, 10, 40)
     ]
-    assert all(after < before for before, after in zip(plain, plain[1:]))
+    assert all(after < before for before, after in itertools.pairwise(plain))
     assert convergence(recover(start, 40, 0.99), magnitude, plan) < 0.9 * plain[-1]
 
 
 @pytest.mark.parametrize("hertz", [252.0, 702.0, 1804.0])
 def test_constant_q_phase_restores_a_steady_tone(hertz):
-    """Without an iteration: catches an advance of the row's own frequency for the tone's, and a slope out of phase."""
+    """Without an iteration: catches an advance of the row's own frequency for the tone's, and a
+    slope out of phase.
+    """
     plan = constant_q.plan(**SMALL)
     tone = np.sin(2 * np.pi * hertz * np.arange(4000) / 8000).astype(np.float32)
     magnitude = jnp.abs(constant_q.cqt(tone, plan))
-    found = phase.constant_q_griffin_lim(
+    actual = phase.constant_q_griffin_lim(
         magnitude, phase.constant_q_phase(magnitude, plan), plan, iterations=0
     )
-    assert convergence(found, magnitude, plan) < 0.05
-    peak = np.argmax(np.abs(np.fft.rfft(found * np.hanning(4000), 1 << 16))) / (1 << 16) * 8000
+    assert convergence(actual, magnitude, plan) < 0.05
+    peak = np.argmax(np.abs(np.fft.rfft(actual * np.hanning(4000), 1 << 16))) / (1 << 16) * 8000
     assert peak == pytest.approx(hertz, abs=0.6)
     silent = np.zeros_like(magnitude)
     assert np.all(np.isfinite(phase.constant_q_phase(silent, plan)))

@@ -2,11 +2,13 @@
 ends in a line with nothing touched.
 """
 
+import atexit
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import zlib
 from pathlib import Path
 
@@ -29,14 +31,31 @@ TRAIN = [
 ]
 
 
+# Every run of a program compiles the same functions.
+COMPILATION_CACHE = tempfile.mkdtemp(prefix="audio_texture_jax_")
+atexit.register(shutil.rmtree, COMPILATION_CACHE, ignore_errors=True)
+
+
 def many(program: str, runs: list[tuple]) -> list[tuple[int, list[str]]]:
     """Exit status and lines of runs, one after the other in one process; each with the call at
     which Ctrl-C is pressed.
     """
     process = subprocess.run(
-        [sys.executable, "-W", "ignore", str(ROOT / "tests/many_runs.py"), program], cwd=ROOT, input="".join(json.dumps(run) + "\n" for run in runs),
-        capture_output=True, text=True, timeout=500, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+        [sys.executable, "-W", "ignore", str(ROOT / "tests/many_runs.py"), program],
+        cwd=ROOT,
+        input="".join(json.dumps(run) + "\n" for run in runs),
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "JAX_COMPILATION_CACHE_DIR": COMPILATION_CACHE,
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.05",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        },
+    )
     assert process.returncode == 0, process.stderr
     return [(status, lines) for status, lines in map(json.loads, process.stdout.splitlines())]
 
@@ -64,14 +83,54 @@ def folder(tmp_path_factory) -> Path:
 
 # program: arguments, the call at which a run is interrupted, and what must come out the same.
 PROGRAMS = {
-    "texture": (["--input={}/in.wav", "--seconds=0.3", "--samples=2", *SMALL], 3, ("texture_0.wav", "texture_1.wav")),
-    "transfer": (["--content={}/in.wav", "--content_seconds=0.5", "--style={}/in.wav", "--auditory_weight=0", "--rhythm_weight=0", "--views=mel8@32/16:2",
-                  "--evaluations=50"], 1, ("transfer.wav",)),
-    "stream": (["--input={}/in.wav", "--seconds=2", "--views=mel8@16/4:2,4", "--evaluations=5", "--block_seconds=0.6"], 4, ("stream.wav",)),
-    "sweep": (["--input={}/in.wav", "--seconds=0.3", "--noquality", "--sweep=seed=0:2", *SMALL[:2], "--evaluations=10"], 3, ("*/texture.wav",)),
-    "train": (["--data={}/data", "--cache_dir={}/cache", "--checkpoint_every=1", *TRAIN], 3, ("weights.safetensors", "accuracy.json")),
+    "texture": (
+        ["--input={}/in.wav", "--seconds=0.3", "--samples=2", *SMALL],
+        3,
+        ("texture_0.wav", "texture_1.wav"),
+    ),
+    "transfer": (
+        [
+            "--content={}/in.wav",
+            "--content_seconds=0.5",
+            "--style={}/in.wav",
+            "--auditory_weight=0",
+            "--rhythm_weight=0",
+            "--views=mel8@32/16:2",
+            "--evaluations=50",
+        ],
+        1,
+        ("transfer.wav",),
+    ),
+    "stream": (
+        [
+            "--input={}/in.wav",
+            "--seconds=2",
+            "--views=mel8@16/4:2,4",
+            "--evaluations=5",
+            "--block_seconds=0.6",
+        ],
+        4,
+        ("stream.wav",),
+    ),
+    "sweep": (
+        [
+            "--input={}/in.wav",
+            "--seconds=0.3",
+            "--noquality",
+            "--sweep=seed=0:2",
+            *SMALL[:2],
+            "--evaluations=10",
+        ],
+        3,
+        ("*/texture.wav",),
+    ),
+    "train": (
+        ["--data={}/data", "--cache_dir={}/cache", "--checkpoint_every=1", *TRAIN],
+        3,
+        ("weights.safetensors", "accuracy.json"),
+    ),
     "insights": (["--quick", "--figure=starts", "--figure=phases"], 0, ("*.json",)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.slow

@@ -1,5 +1,8 @@
-"""optimize.py against scipy's L-BFGS-B and optax's Adam, and the contract of its chunks: budgets, NaN, Ctrl-C, one trace."""
+"""optimize.py against scipy's L-BFGS-B and optax's Adam, and the contract of its chunks: budgets,
+NaN, Ctrl-C, one trace.
+"""
 
+import itertools
 import os
 import signal
 import time
@@ -73,7 +76,9 @@ PROBLEMS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_lbfgs_keeps_up_with_scipy(name):
-    """As low within a comparable number of evaluations. Catches a lost history, bad pairs and lazy backtracking."""
+    """As low within a comparable number of evaluations. Catches a lost history, bad pairs and lazy
+    backtracking.
+    """
     loss, start, target = PROBLEMS[name]
     theirs = evaluations_of_scipy(loss, start, target)
     outcome = worked_off(loss, start, evaluations=int(1.6 * min(theirs, 400)) + 10)
@@ -84,7 +89,9 @@ def test_lbfgs_keeps_up_with_scipy(name):
 
 
 def test_starts_from_zero():
-    """Catches a first step in proportion to the parameters' own size, which at zero is no step at all."""
+    """Catches a first step in proportion to the parameters' own size, which at zero is no step at
+    all.
+    """
     loss, start, target = PROBLEMS["well conditioned"]
     assert (
         float(worked_off(loss, jax.tree.map(jnp.zeros_like, start), evaluations=60).state.value)
@@ -96,13 +103,18 @@ def test_starts_from_zero():
 @pytest.mark.parametrize("size", [1e-3, 1e3])
 def test_units_of_loss_and_parameters_do_not_matter(gain, size):
     """The authors' losses differ by nine orders of magnitude in their weights alone."""
-    scaled = lambda x, data: (lambda value: (value, {}))(gain * rosenbrock(x / size, data)[0])
+
+    def scaled(x, data):
+        return (lambda value: (value, {}))(gain * rosenbrock(x / size, data)[0])
+
     value = float(worked_off(scaled, jnp.full(10, -1.0 * size), evaluations=150).state.value)
     assert value <= 1e-4 * gain
 
 
 def counted_quadratic():
-    """A loss that counts its traces (a Python side effect) and its evaluations (a callback as the program runs)."""
+    """A loss that counts its traces (a Python side effect) and its evaluations (a callback as the
+    program runs).
+    """
     counts = {"traces": 0, "evaluations": 0}
 
     def count(value):
@@ -125,9 +137,11 @@ def counted_quadratic():
 
 @pytest.mark.parametrize("method", [optimize.lbfgs, optimize.adam])
 def test_one_trace_and_one_evaluation_a_step(method):
-    """Ten chunks of uneven length, and then another run, compile nothing anew; a step is an evaluation, no more, no less.
+    """Ten chunks of uneven length, and then another run, compile nothing anew; a step is an
+    evaluation, no more, no less.
 
-    Catches optax's line search (four copies of the loss), weak types (a second compilation) and constants baked in.
+    Catches optax's line search (four copies of the loss), weak types (a second compilation) and
+    constants baked in.
     """
     loss, counts = counted_quadratic()
     optimizer = method(loss)
@@ -146,7 +160,9 @@ def test_one_trace_and_one_evaluation_a_step(method):
 
 
 def test_every_step_is_an_evaluation_even_when_it_fails():
-    """Backtracking spends the budget as anything else: the first quasi-Newton steps on Rosenbrock overshoot."""
+    """Backtracking spends the budget as anything else: the first quasi-Newton steps on Rosenbrock
+    overshoot.
+    """
     states = [worked_off(rosenbrock, jnp.full(10, -1.0), evaluations=n).state for n in (1, 2, 17)]
     assert [int(state.evaluations) for state in states] == [1, 2, 17]
     assert float(states[0].value) == float(
@@ -157,7 +173,7 @@ def test_every_step_is_an_evaluation_even_when_it_fails():
 def test_value_never_rises():
     rows = worked_off(rosenbrock, jnp.full(10, -1.0), evaluations=60, chunk=1).progress
     losses = [row.loss for row in rows]
-    assert len(rows) == 60 and all(after <= before for before, after in zip(losses, losses[1:]))
+    assert len(rows) == 60 and all(after <= before for before, after in itertools.pairwise(losses))
     assert all(row.terms["rosenbrock"] == row.loss for row in rows)
 
 
@@ -166,12 +182,12 @@ def test_result_is_free_of_the_chunk_length(method):
     """Bit for bit: how often one looks must not change what is made."""
     loss, start, _ = PROBLEMS["ill conditioned"]
     optimizer = method(loss)
-    found = [
+    actual = [
         optimize.run(optimizer, optimizer.init(start, ()), (), evaluations=40, chunk=chunk)
         for chunk in (1, 7, 100)
     ]
-    for outcome in found[1:]:
-        jax.tree.map(np.testing.assert_array_equal, outcome.state, found[0].state)
+    for outcome in actual[1:]:
+        jax.tree.map(np.testing.assert_array_equal, outcome.state, actual[0].state)
 
 
 def test_run_leaves_the_start_alone():
@@ -197,7 +213,7 @@ def test_adam_is_optax_by_hand():
         )
         parameters = optax.apply_updates(parameters, update)
     jax.tree.map(
-        lambda found, expected: np.testing.assert_allclose(found, expected, rtol=1e-4),
+        lambda actual, expected: np.testing.assert_allclose(actual, expected, rtol=1e-4),
         outcome.state.parameters,
         parameters,
     )
@@ -216,8 +232,13 @@ def turns_bad(x, bad):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_adam_stops_where_the_loss_is_not_finite(bad):
-    """With the number of that evaluation and the last finite parameters; catches NaN played to the user."""
-    adam = lambda loss: optimize.adam(loss, learning_rate=0.1)
+    """With the number of that evaluation and the last finite parameters; catches NaN played to the
+    user.
+    """
+
+    def adam(loss):
+        return optimize.adam(loss, learning_rate=0.1)
+
     outcome = worked_off(
         turns_bad,
         jnp.full(3, -1.0),
@@ -235,7 +256,9 @@ def test_adam_stops_where_the_loss_is_not_finite(bad):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_lbfgs_steps_back_from_where_the_loss_is_not_finite(bad):
-    """A step may be too long for an exponential; catches a run that ends there, 1.5 short of where it could get to."""
+    """A step may be too long for an exponential; catches a run that ends there, 1.5 short of where
+    it could get to.
+    """
     outcome = worked_off(turns_bad, jnp.full(3, -1.0), data=jnp.float32(bad), evaluations=60)
     assert np.all(np.asarray(outcome.state.parameters) <= 0.5) and outcome.reason in (
         "converged",
@@ -252,7 +275,10 @@ def test_not_finite_from_the_start():
 
 def test_gradients_that_are_not_finite_stop_too():
     """Catches a finite value that hides an infinite slope."""
-    root = lambda x, _: (jnp.sum(jnp.sqrt(jnp.abs(x))), {})
+
+    def root(x, _):
+        return (jnp.sum(jnp.sqrt(jnp.abs(x))), {})
+
     assert worked_off(root, jnp.zeros(3)).reason == "not finite"
 
 
@@ -268,7 +294,10 @@ def test_budget_of_evaluations():
 
 def test_budget_of_seconds():
     """At least one chunk, then no more than the budget and a chunk."""
-    slow = lambda state, rows: time.sleep(0.05)
+
+    def slow(state, rows):
+        return time.sleep(0.05)
+
     outcome = worked_off(
         rosenbrock, jnp.full(10, -1.0), evaluations=10_000, seconds=0.2, chunk=10, on_chunk=slow
     )
@@ -279,7 +308,9 @@ def test_budget_of_seconds():
 
 
 def test_tolerance_is_over_the_window():
-    """Stops once the last `window` evaluations lowered the loss by less than that share, not at one slow step."""
+    """Stops once the last `window` evaluations lowered the loss by less than that share, not at one
+    slow step.
+    """
     outcome = worked_off(
         rosenbrock, jnp.full(10, -1.0), evaluations=5000, chunk=10, window=50, tolerance=0.01
     )
@@ -307,7 +338,10 @@ def test_at_the_minimum_it_stops_by_itself():
 def test_goes_on_where_it_stopped():
     """In two runs as in one, to the bit, with the rows of both."""
     optimizer = optimize.lbfgs(rosenbrock)
-    start = lambda: optimizer.init(jnp.full(10, -1.0), ())
+
+    def start():
+        return optimizer.init(jnp.full(10, -1.0), ())
+
     whole = optimize.run(optimizer, start(), (), evaluations=40, chunk=10)
     part = optimize.run(optimizer, start(), (), evaluations=17, chunk=10)
     rest = optimize.run(optimizer, part.state, (), evaluations=40, chunk=10, progress=part.progress)
@@ -321,9 +355,12 @@ def test_goes_on_where_it_stopped():
 
 
 def test_ctrl_c_ends_after_the_chunk():
-    """The chunk at hand counts, its state comes back, and Ctrl-C means again what it meant before."""
+    """The chunk at hand counts, its state comes back, and Ctrl-C has its usual effect again."""
     before = signal.getsignal(signal.SIGINT)
-    interrupt = lambda state, rows: os.kill(os.getpid(), signal.SIGINT) if len(rows) == 3 else None
+
+    def interrupt(state, rows):
+        return os.kill(os.getpid(), signal.SIGINT) if len(rows) == 3 else None
+
     outcome = worked_off(
         rosenbrock, jnp.full(10, -1.0), evaluations=1000, chunk=10, on_chunk=interrupt
     )
@@ -348,7 +385,10 @@ def test_second_ctrl_c_ends_the_program():
 
 def test_one_ctrl_c_that_comes_twice_is_one():
     """Terminals and wrappers pass it on twice: results that were about to be written were lost."""
-    twice = lambda state, rows: [os.kill(os.getpid(), signal.SIGINT) for _ in range(2)]
+
+    def twice(state, rows):
+        return [os.kill(os.getpid(), signal.SIGINT) for _ in range(2)]
+
     assert (
         worked_off(
             rosenbrock, jnp.full(10, -1.0), evaluations=1000, chunk=10, on_chunk=twice
@@ -387,7 +427,7 @@ def test_an_ignored_signal_stays_ignored():
 
 @pytest.mark.parametrize("inner", [False, True])
 def test_interrupts_within_interrupts_are_one(inner):
-    """What one notes within another ends both; the inner one's end must not give the signal back."""
+    """A signal noted within another ends both; the end of the inner must not give it back."""
     with optimize.Interrupts() as outer:
         with optimize.Interrupts() as within:
             if inner:
@@ -414,8 +454,13 @@ def test_either_precision_with_double_precision_on(method, dtype):
 
 @pytest.mark.parametrize("method", [optimize.lbfgs, optimize.adam])
 def test_value_at_is_the_loss(method):
-    """At the parameters themselves, not after a step from them; NaN, not infinity, where there is none, lest a weight divided by it be 0."""
-    loss = lambda x, data: (data * jnp.sum(x**2), {"square": data * jnp.sum(x**2)})
+    """At the parameters themselves, not after a step from them; NaN, not infinity, where there is
+    none, lest a weight divided by it be 0.
+    """
+
+    def loss(x, data):
+        return (data * jnp.sum(x**2), {"square": data * jnp.sum(x**2)})
+
     optimizer = method(loss)
     value, terms = optimize.value_at(optimizer, jnp.array([1.0, 2.0]), np.float32(3))
     assert (value, terms["square"]) == (15, 15)

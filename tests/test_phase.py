@@ -1,4 +1,8 @@
-"""phase.py against a plain loop of the authors' SPSI and librosa's Griffin-Lim, and by how well it brings a sound back."""
+"""phase.py against a plain loop of the authors' SPSI and librosa's Griffin-Lim, and by how well it
+brings a sound back.
+"""
+
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +25,7 @@ def spsi_by_definition(magnitude, hop_length):
     """paper.md A.7, walk by walk, in float64."""
     frames, bins = magnitude.shape
     n_fft = 2 * (bins - 1)
-    phase_, found = np.zeros(bins), []
+    phase_, actual = np.zeros(bins), []
     for mag in magnitude.astype(np.float64):
         for j in range(1, bins - 1):
             if not (mag[j] > mag[j - 1] and mag[j] > mag[j + 1]):
@@ -52,8 +56,8 @@ def spsi_by_definition(magnitude, hop_length):
                 while k > 1 and mag[k] < mag[k + 1]:
                     phase_[k] = near
                     k -= 1
-        found.append(phase_.copy())
-    return np.array(found)
+        actual.append(phase_.copy())
+    return np.array(actual)
 
 
 RNG = np.random.default_rng(0)
@@ -73,34 +77,39 @@ MAGNITUDES = {
 
 @pytest.mark.parametrize("name", MAGNITUDES)
 def test_spsi_is_the_authors_loop(name):
-    """Catches a bin locked to the wrong peak, or on the wrong side: peaks side by side, plateaus, the first and last bins."""
+    """Catches a bin locked to the wrong peak, or on the wrong side: peaks side by side, plateaus,
+    the first and last bins.
+    """
     magnitude = MAGNITUDES[name].astype(np.float32)
-    found = np.asarray(
+    actual = np.asarray(
         jax.jit(phase.spsi, static_argnames="hop_length")(magnitude, hop_length=HOP), np.float64
     )
-    apart = np.exp(1j * found) - np.exp(1j * spsi_by_definition(magnitude, HOP))
-    # Phases run up over the frames in float32; quadratic interpolation amplifies the rounding of flat peaks.
+    apart = np.exp(1j * actual) - np.exp(1j * spsi_by_definition(magnitude, HOP))
+    # Phases run up over the frames in float32; quadratic interpolation amplifies the rounding of
+    # flat peaks.
     assert np.max(np.abs(apart)) < 2e-3
 
 
 @pytest.mark.parametrize("cycles", [0.1003, 0.0617, 0.21])
 def test_spsi_restores_a_steady_tone(cycles):
-    """Far nearer than random phases: catches an advance of a bin too much or too little (the "one-sample shift" of 2017)."""
+    """Far nearer than random phases: catches an advance of a bin too much or too little (the
+    "one-sample shift" of 2017).
+    """
     n_fft, hop = 512, 128
     magnitude = magnitude_of(
         0.5 * np.sin(2 * np.pi * cycles * np.arange(6000, dtype=np.float32)), n_fft, hop
     )[:-3]
-    found = {}
+    actual = {}
     for name, start in (
         ("spsi", phase.spsi(magnitude, hop_length=hop)),
         ("random", phase.random_phase(jax.random.key(0), magnitude)),
     ):
         wave = phase.griffin_lim(magnitude, start, hop_length=hop, iterations=0)
-        found[name] = float(phase.spectral_convergence(wave, magnitude, hop_length=hop))
+        actual[name] = float(phase.spectral_convergence(wave, magnitude, hop_length=hop))
         if name == "spsi":
             peak = np.argmax(np.abs(np.fft.rfft(wave * np.hanning(len(wave)), 1 << 16))) / (1 << 16)
             assert peak == pytest.approx(cycles, abs=2e-4)
-    assert found["spsi"] < 0.15 and found["spsi"] < 0.25 * found["random"]
+    assert actual["spsi"] < 0.15 and actual["spsi"] < 0.25 * actual["random"]
 
 
 def test_spsi_is_free_of_level():
@@ -113,10 +122,12 @@ def test_spsi_is_free_of_level():
 @pytest.mark.parametrize("momentum", [0.0, 0.5, 0.99])
 @pytest.mark.parametrize("iterations", [0, 1, 8])
 def test_griffin_lim_equals_librosa(momentum, iterations):
-    """From the same phases: catches another order of projections, and momentum by Perraudin's letter rather than his figure."""
+    """From the same phases: catches another order of projections, and momentum by Perraudin's
+    letter rather than his figure.
+    """
     magnitude = magnitude_of(crackle(1600)[0])
     start = 2 * np.pi * np.random.RandomState(3).rand(*magnitude.T.shape).T
-    found = phase.griffin_lim(
+    actual = phase.griffin_lim(
         magnitude,
         start.astype(np.float32),
         hop_length=HOP,
@@ -134,7 +145,7 @@ def test_griffin_lim_equals_librosa(momentum, iterations):
         pad_mode="constant",
     )
     # Float32 against float64, whose difference momentum amplifies a little in every iteration.
-    np.testing.assert_allclose(found, expected, atol=1e-3 * np.max(np.abs(expected)))
+    np.testing.assert_allclose(actual, expected, atol=1e-3 * np.max(np.abs(expected)))
 
 
 def convergence(iterations, momentum, magnitude):
@@ -148,7 +159,7 @@ def convergence(iterations, momentum, magnitude):
 def test_griffin_lim_never_gets_worse_and_momentum_gets_further():
     magnitude = magnitude_of(crackle(3200)[0])
     plain = [convergence(iterations, 0.0, magnitude) for iterations in (0, 1, 2, 5, 10, 40)]
-    assert all(after < before for before, after in zip(plain, plain[1:]))
+    assert all(after < before for before, after in itertools.pairwise(plain))
     assert convergence(40, 0.99, magnitude) < 0.9 * plain[-1]
 
 
@@ -157,14 +168,14 @@ def test_true_phases_bring_the_wave_back():
     wave = crackle(1600)[0]
     spectrum = spectrogram.stft(wave, **SIZES)
     for iterations, momentum in ((0, 0.0), (10, 0.0), (10, 0.99)):
-        found = phase.griffin_lim(
+        actual = phase.griffin_lim(
             jnp.abs(spectrum),
             jnp.angle(spectrum),
             hop_length=HOP,
             iterations=iterations,
             momentum=momentum,
         )
-        np.testing.assert_allclose(found, wave, atol=1e-4)
+        np.testing.assert_allclose(actual, wave, atol=1e-4)
 
 
 def test_length_of_the_result():
@@ -189,13 +200,13 @@ def test_silence_stays_silent():
 
 
 def test_random_phases_cover_the_circle():
-    found = np.asarray(phase.random_phase(jax.random.key(0), np.zeros((100, 100))))
+    actual = np.asarray(phase.random_phase(jax.random.key(0), np.zeros((100, 100))))
     assert (
-        found.shape == (100, 100)
-        and 0 <= found.min() < 0.01
-        and 2 * np.pi - 0.01 < found.max() <= 2 * np.pi
+        actual.shape == (100, 100)
+        and 0 <= actual.min() < 0.01
+        and 2 * np.pi - 0.01 < actual.max() <= 2 * np.pi
     )
-    assert abs(np.mean(np.exp(1j * found))) < 0.03
+    assert abs(np.mean(np.exp(1j * actual))) < 0.03
 
 
 def test_spectral_convergence():

@@ -1,6 +1,8 @@
-"""Tests of sounds.py: what a user would hear or measure, above all that the parameters can be found again in the sound.
+"""Tests of sounds.py: what a user would hear or measure, above all that the parameters can be found
+again in the sound.
 
-Tolerances of the recovered parameters are the spread that the docstrings state, or else three deviations of a Poisson count.
+Tolerances of the recovered parameters are the spread that the docstrings state, or else three
+standard deviations of a Poisson count.
 """
 
 import inspect
@@ -64,7 +66,9 @@ def _count_onsets(wave, sample_rate, *, threshold=0.05):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_key_decides_the_sound(name):
-    """Catches hidden global random state, and a key that is ignored; a raw key is as good as a typed one."""
+    """Catches hidden global random state, and a key that is ignored; a raw key is as good as a
+    typed one.
+    """
     first = sounds.make(name, jax.random.key(1), 0.5, 16000)
     np.testing.assert_array_equal(first, sounds.make(name, jax.random.key(1), 0.5, 16000))
     np.testing.assert_array_equal(first, sounds.make(name, jax.random.PRNGKey(1), 0.5, 16000))
@@ -95,15 +99,19 @@ def test_length_level_and_finiteness(name, seconds, sample_rate, seed):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_five_seconds_are_not_faint(name):
-    """The peak limit must not turn a heavy tail into a whisper: -34 dB is a quiet but normal recording."""
+    """The peak limit must not turn a heavy tail into a whisper: -34 dB is a quiet but normal
+    recording.
+    """
     assert sounds.make(name, KEY, 5.0, 16000).std() > 0.02
 
 
 @pytest.mark.parametrize("sample_rate", [8000, 16000])
 @pytest.mark.parametrize("name", NAMES)
 def test_one_key_is_one_sound_at_every_rate(name, sample_rate):
-    """The waveform below 0.42 of the lower rate is that of 44.1 kHz but for the gain: catches aliasing, synthesis whose
-    parameters are in samples, and random draws that depend on the rate. The soft band edge begins at 0.45 of it."""
+    """The waveform below 0.42 of the lower rate is that of 44.1 kHz but for the gain: catches
+    aliasing, synthesis whose
+    parameters are in samples, and random draws that depend on the rate. The soft band edge begins
+    at 0.45 of it."""
     spectra = []
     for rate in (sample_rate, 44100):
         wave = sounds.make(name, KEY, 2.0, rate).astype(np.float64)
@@ -114,7 +122,8 @@ def test_one_key_is_one_sound_at_every_rate(name, sample_rate):
 
 
 def test_long_term_spectra_agree_between_16_and_44_kilohertz():
-    """Third octaves below 3 kHz agree in shape within 0.5 dB, and in level within 6 dB: a click is taller at 44.1 kHz, where
+    """Third octaves below 3 kHz agree in shape within 0.5 dB, and in level within 6 dB: a click is
+    taller at 44.1 kHz, where
     the peak limit then leaves less room, but what lies above 8 kHz must not decide the loudness."""
     for name in NAMES:
         levels = []
@@ -145,7 +154,9 @@ def test_nothing_above_hearing_at_high_rates(name):
     "name", ["applause", "crickets", "engine", "rain", "stream", "waves", "wind"]
 )
 def test_starts_and_ends_in_full_swing(name):
-    """Catches a missing lead-in or tail: over ten keys the first and last 0.1 s are as loud as the rest, within 3 dB."""
+    """Catches a missing lead-in or tail: over ten keys the first and last 0.1 s are as loud as the
+    rest, within 3 dB.
+    """
     waves = np.stack([sounds.make(name, key, 2.0, 8000) for key in jax.random.split(KEY, 10)])
     power = np.mean(waves.astype(np.float64) ** 2, axis=0)
     for part in (power[:800], power[-800:]):
@@ -154,7 +165,9 @@ def test_starts_and_ends_in_full_swing(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_all_parameters_are_named_and_have_defaults(name):
-    """`make(name, key, seconds, sample_rate)` must do, and a sweep must be able to set any parameter by name."""
+    """`make(name, key, seconds, sample_rate)` must do, and a sweep must be able to set any
+    parameter by name.
+    """
     parameters = list(inspect.signature(sounds.SOUNDS[name]).parameters.values())
     assert [p.name for p in parameters[:3]] == ["key", "seconds", "sample_rate"]
     assert len(parameters) > 3 and all(
@@ -217,7 +230,9 @@ def test_bad_parameters(name, parameters, message):
 
 @pytest.mark.parametrize("ticks_per_second", [1.0, 2.0, 3.7])
 def test_clock_keeps_its_period(ticks_per_second):
-    """From tick to tick, over the tock between them: to 1 ms, as the jitter is 0.5 ms and several are averaged."""
+    """From tick to tick, over the tock between them: to 1 ms, as the jitter is 0.5 ms and several
+    are averaged.
+    """
     wave = sounds.clock(KEY, 6.0, 16000, ticks_per_second=ticks_per_second)
     period = _period(_envelope(wave, 16000), 16000, 1.6 / ticks_per_second, 2.4 / ticks_per_second)
     assert period == pytest.approx(2 / ticks_per_second, abs=0.001)
@@ -228,7 +243,9 @@ def test_clock_keeps_its_period(ticks_per_second):
 
 @pytest.mark.parametrize(("carrier_hz", "chirps_per_second"), [(2900.0, 2.8), (2000.0, 4.0)])
 def test_crickets_sing_at_their_carrier_and_chirp_rate(carrier_hz, chirps_per_second):
-    """Each insect's carrier is within 2 %, and a pulse is 1 % wide; the chirp rate is common to all."""
+    """Each insect's carrier is within 2 %, and a pulse is 1 % wide; the chirp rate is common to
+    all.
+    """
     wave = sounds.crickets(
         KEY, 6.0, 8000, carrier_hz=carrier_hz, chirps_per_second=chirps_per_second, pulses=5
     )
@@ -256,7 +273,9 @@ def test_bubbles_ring_at_three_over_radius(radius_mm):
 
 
 def test_bubbles_die_as_fast_as_van_den_doel_says():
-    """Energy of one bubble grain falls as exp(-2 d t), d = 0.13 / r + 0.0072 r^-1.5 = 87.2 / s at 3 mm."""
+    """Energy of one bubble grain falls as exp(-2 d t), d = 0.13 / r + 0.0072 r^-1.5 = 87.2 / s at 3
+    mm.
+    """
     (grain,) = sounds.grains.bubble_grains(np.random.default_rng(0), np.array([3.0]), rise=0.0)
     energy = np.cumsum(grain[::-1].astype(np.float64) ** 2)[::-1]
     step = 960  # 20 ms, twenty periods
@@ -280,12 +299,16 @@ def test_stream_is_denser_than_bubbles():
 
 
 def test_fire_crackles_and_wind_does_not():
-    """ESC-10's fires have a kurtosis of up to thousands, most above 10; wind's is near that of noise."""
+    """ESC-10's fires have a kurtosis of up to thousands, most above 10; wind's is near that of
+    noise.
+    """
     assert _kurtosis(sounds.fire(KEY, 10.0, 16000)) > 4 * _kurtosis(sounds.wind(KEY, 5.0, 16000))
 
 
 def test_fire_has_its_number_of_crackles():
-    """100 expected: three deviations of a Poisson count are 30; some of them fall together."""
+    """100 expected: three standard deviations of a Poisson count are 30; some of them fall
+    together.
+    """
     wave = sounds.fire(
         KEY, 10.0, 44100, crackles_per_second=10.0, spread=0.2, hiss=0.0, lapping=0.0
     )
@@ -303,7 +326,8 @@ def test_rain_is_more_impulsive_with_larger_or_fewer_drops():
             [_kurtosis(sounds.rain(k, 4.0, 16000, **parameters)) for k in jax.random.split(KEY, 3)]
         )
 
-    # Small drops drown in the distant rain, whose level is fixed; from 2 mm on it is they that are heard.
+    # Small drops drown in the distant rain, whose level is fixed; from 2 mm on it is they that are
+    # heard.
     assert kurtosis(drop_mm=0.8) < 3.5 and kurtosis(drop_mm=2.0) > 7.0
     assert kurtosis(distant=0.0, drops_per_second=30.0) > 2 * kurtosis(
         distant=0.0, drops_per_second=1000.0
@@ -329,7 +353,9 @@ def test_waves_of_no_depth_are_steady():
 
 
 def test_wind_whistles_at_strouhals_rate():
-    """0.2 * 9 m/s / 3.5 mm = 514 Hz, broadened by the little turbulence left and by the eddies' own unsteadiness."""
+    """0.2 * 9 m/s / 3.5 mm = 514 Hz, broadened by the little turbulence left and by the eddies' own
+    unsteadiness.
+    """
     wave = sounds.wind(
         KEY, 5.0, 8000, turbulence=0.01, whistle=5.0
     )  # the thicker wire is at 303 Hz
@@ -345,7 +371,7 @@ def test_wind_is_gustier_with_more_turbulence():
 
 
 def test_applause_of_one_claps_at_its_rate():
-    """40 claps expected in 10 s; one clapper's own rate may be 24 % off (two deviations)."""
+    """40 claps expected in 10 s; a clapper's rate may be 24 % off (two std)."""
     assert (
         30
         <= _count_onsets(

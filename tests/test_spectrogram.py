@@ -1,4 +1,6 @@
-"""spectrogram.py against librosa and float64 NumPy, its pairs by round trip, its gradients at silence."""
+"""spectrogram.py against librosa and float64 NumPy, its pairs by round trip, its gradients at
+silence.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -37,17 +39,19 @@ SHAPES = [
 @pytest.mark.parametrize("n_fft, hop_length, samples", SHAPES)
 @pytest.mark.parametrize("center", [True, False])
 def test_stft_is_its_definition(n_fft, hop_length, samples, center):
-    """Catches frames off by a sample, a symmetric window for a periodic one, and a lost or invented last frame."""
+    """Catches frames off by a sample, a symmetric window for a periodic one, and a lost or invented
+    last frame.
+    """
     if not center and samples < n_fft:
         pytest.skip("no whole frame fits.")
     wave = noise(samples)[0]
-    found = spectrogram.stft(wave, n_fft=n_fft, hop_length=hop_length, center=center)
+    actual = spectrogram.stft(wave, n_fft=n_fft, hop_length=hop_length, center=center)
     expected = reference_stft(wave, n_fft, hop_length, center)
-    assert found.dtype == jnp.complex64
-    assert len(found) == spectrogram.frame_count(
+    assert actual.dtype == jnp.complex64
+    assert len(actual) == spectrogram.frame_count(
         samples, n_fft=n_fft, hop_length=hop_length, center=center
     )
-    assert relative_error(found, expected) < 1e-5  # float32 transforms
+    assert relative_error(actual, expected) < 1e-5  # float32 transforms
 
 
 @pytest.mark.parametrize(
@@ -71,45 +75,52 @@ def test_stft_equals_librosa(n_fft, hop_length, samples):
     seed=st.integers(0, 99),
 )
 def test_istft_undoes_stft(n_fft, share, samples, window, seed):
-    """Catches a wrong overlap-add weight, a shift, and lost or invented samples at either end, for odd sizes above all."""
+    """Catches a wrong overlap-add weight, a shift, and lost or invented samples at either end, for
+    odd sizes above all.
+    """
     hop_length = max(1, (n_fft // 2) // share)
     wave = noise(samples, seed=seed)[0]
     sizes = {"n_fft": n_fft, "hop_length": hop_length, "window": window}
-    found = spectrogram.istft(spectrogram.stft(wave, **sizes), length=samples, **sizes)
-    # Beyond the last frame's middle the window's foot alone remains, and the division by it amplifies rounding.
+    actual = spectrogram.istft(spectrogram.stft(wave, **sizes), length=samples, **sizes)
+    # Beyond the last frame's middle the window's foot alone remains, and the division by it
+    # amplifies rounding.
     inside = samples // hop_length * hop_length + 1
-    assert found.shape == wave.shape
-    np.testing.assert_allclose(found[:inside], wave[:inside], atol=1e-5)
+    assert actual.shape == wave.shape
+    np.testing.assert_allclose(actual[:inside], wave[:inside], atol=1e-5)
 
 
 @pytest.mark.parametrize("samples", [1, 31, 99])
 @pytest.mark.parametrize("n_fft, hop_length", [(64, 16), (65, 32), (63, 31), (64, 13)])
 def test_istft_reaches_every_sample(n_fft, hop_length, samples):
-    """Catches a last stretch of silence: every length, odd ones too, comes back to its last sample."""
+    """Catches a silent last stretch: every length, also odd, comes back to its last sample."""
     wave = noise(samples, seed=samples)[0]
     sizes = {"n_fft": n_fft, "hop_length": hop_length}
-    found = spectrogram.istft(spectrogram.stft(wave, **sizes), length=samples, **sizes)
-    np.testing.assert_allclose(found, wave, atol=1e-5)
+    actual = spectrogram.istft(spectrogram.stft(wave, **sizes), length=samples, **sizes)
+    np.testing.assert_allclose(actual, wave, atol=1e-5)
 
 
 def test_istft_equals_librosa_on_spectra_of_no_wave():
-    """Catches any inverse that only undoes `stft` but is not the least-squares one Griffin-Lim rests on."""
+    """Catches any inverse that only undoes `stft` but is not the least-squares one Griffin-Lim
+    rests on.
+    """
     rng = np.random.default_rng(0)
     spectrum = (rng.standard_normal((20, 33)) + 1j * rng.standard_normal((20, 33))).astype(
         np.complex64
     )
     for length in (300, 304, 310, 330):
-        found = spectrogram.istft(spectrum, n_fft=64, hop_length=16, length=length)
+        actual = spectrogram.istft(spectrum, n_fft=64, hop_length=16, length=length)
         np.testing.assert_allclose(
-            found, librosa.istft(spectrum.T, n_fft=64, hop_length=16, length=length), atol=2e-5
+            actual, librosa.istft(spectrum.T, n_fft=64, hop_length=16, length=length), atol=2e-5
         )
 
 
 def test_istft_fills_what_no_frame_reaches_with_silence():
     spectrum = spectrogram.stft(noise(160)[0], n_fft=64, hop_length=16)
-    found = spectrogram.istft(spectrum, n_fft=64, hop_length=16, length=1000)
+    actual = spectrogram.istft(spectrum, n_fft=64, hop_length=16, length=1000)
     assert (
-        found.shape == (1000,) and np.all(np.isfinite(found)) and not np.any(found[160 + 32 + 16 :])
+        actual.shape == (1000,)
+        and np.all(np.isfinite(actual))
+        and not np.any(actual[160 + 32 + 16 :])
     )
 
 
@@ -124,8 +135,8 @@ def test_stft_moves_with_the_wave():
 
 def test_batches_by_vmap():
     waves = noise(300, 3)
-    found = jax.vmap(lambda wave: spectrogram.stft(wave, n_fft=32, hop_length=8))(waves)
-    for wave, one in zip(waves, found):
+    actual = jax.vmap(lambda wave: spectrogram.stft(wave, n_fft=32, hop_length=8))(waves)
+    for wave, one in zip(waves, actual, strict=True):
         np.testing.assert_allclose(one, spectrogram.stft(wave, n_fft=32, hop_length=8), atol=1e-6)
 
 
@@ -149,7 +160,9 @@ def test_waves_shorter_than_a_frame_are_refused():
 
 
 def test_gradient_at_silence_is_finite():
-    """Catches NaN from the root of a complex magnitude at zero, which one silent frame spreads over everything."""
+    """Catches NaN from the root of a complex magnitude at zero, which one silent frame spreads over
+    everything.
+    """
     wave = np.concatenate([noise(200)[0], np.zeros(200, np.float32)])
     for value in (wave, np.zeros(400, np.float32)):
         gradient = jax.grad(
@@ -161,10 +174,15 @@ def test_gradient_at_silence_is_finite():
 
 
 def test_gradient_of_the_stft_is_its_transpose():
-    """<stft(x), y> is linear in x: its gradient does not depend on x, and reproduces the inner product."""
+    """<stft(x), y> is linear in x: its gradient does not depend on x, and reproduces the inner
+    product.
+    """
     wave, other = noise(200, 2)
     target = spectrogram.stft(other, n_fft=32, hop_length=8)
-    inner = lambda w: jnp.real(jnp.vdot(target, spectrogram.stft(w, n_fft=32, hop_length=8)))
+
+    def inner(w):
+        return jnp.real(jnp.vdot(target, spectrogram.stft(w, n_fft=32, hop_length=8)))
+
     gradient = jax.grad(inner)(wave)
     assert float(inner(wave)) == pytest.approx(float(gradient @ wave), rel=1e-4, abs=1e-4)
 
@@ -216,12 +234,15 @@ def test_compress_and_expand():
 
 
 def test_compress_relative_takes_bins_alike():
-    """Gain of a bin in reference and candidate alike changes nothing; faint moments stay apart. Catches a scale over frames."""
+    """Gain of a bin in reference and candidate alike changes nothing; faint moments stay apart.
+    Catches a scale over frames.
+    """
     x = np.random.default_rng(0).gamma(0.3, size=(50, 6)).astype(np.float32)
     gain = np.geomspace(1e-3, 1e3, 6, dtype=np.float32)[None]
-    compressed = lambda x: spectrogram.compress_relative(
-        x, spectrogram.loudness_scale(x), sharpness=4.0
-    )
+
+    def compressed(x):
+        return spectrogram.compress_relative(x, spectrogram.loudness_scale(x), sharpness=4.0)
+
     np.testing.assert_allclose(
         compressed(x), np.log1p(4 * x / x.mean(axis=0, dtype=np.float64)[None]), rtol=1e-5
     )
@@ -235,7 +256,7 @@ def test_compress_relative_takes_bins_alike():
     assert np.max(compressed(x)[:, 0]) < 0.1
 
 
-def test_standardise_gives_mean_zero_and_deviation_one():
+def test_standardise_gives_mean_zero_and_std_one():
     x = (
         np.random.default_rng(0).gamma(1.0, size=(200, 30)).astype(np.float32)
         * np.geomspace(1, 10, 30, dtype=np.float32)[None]
@@ -246,7 +267,9 @@ def test_standardise_gives_mean_zero_and_deviation_one():
 
 
 def test_standardisation_does_not_blow_up_empty_bins():
-    """Catches rounding noise of bins above a recording's cut-off brought to the size of everything else."""
+    """Catches rounding noise of bins above a recording's cut-off brought to the size of everything
+    else.
+    """
     x = noise(100, 20).T.copy()
     x[:, 10:] *= 1e-6
     standard = spectrogram.standardise(x, *spectrogram.standardisation(x))
@@ -280,17 +303,19 @@ def test_bands_add_up_and_hold_their_tones():
 def test_complex_transforms(size):
     parts = np.random.default_rng(size).normal(size=(2, 3, size))
     signal = parts[0] + 1j * parts[1]
-    for found, exact in ((spectrogram.fft, np.fft.fft), (spectrogram.ifft, np.fft.ifft)):
+    for actual, exact in ((spectrogram.fft, np.fft.fft), (spectrogram.ifft, np.fft.ifft)):
         expected = exact(signal)
         np.testing.assert_allclose(
-            found(jnp.asarray(signal, jnp.complex64)),
+            actual(jnp.asarray(signal, jnp.complex64)),
             expected,
             atol=1e-6 * np.max(np.abs(expected)),
         )
 
 
-def test_complex_transforms_of_a_row_do_not_depend_on_its_neighbours():
-    """Catches results that change with the share of the rows a thread was given, as the library's own complex transform's do."""
+def test_complex_transforms_do_not_depend_on_other_rows():
+    """Catches results that change with the share of the rows a thread was given, as the library's
+    own complex transform's do.
+    """
     parts = np.random.default_rng(0).normal(size=(2, 13, 400)).astype(np.float32)
     signal = jnp.asarray(parts[0] + 1j * parts[1])
     together = jax.jit(spectrogram.ifft)(signal)

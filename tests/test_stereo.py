@@ -104,13 +104,13 @@ def test_a_faint_difference_stalls_nothing(mono, level_db):
     # far.
     assert float(texture.outcome.state.value) < 20 * float(mono.outcome.state.value)
     middle = np.mean(texture.wave, axis=0, keepdims=True)
-    found, best = (
+    actual, best = (
         metrics.evaluate(np.tile(wave, 2), MONO, sample_rate=RATE) for wave in (middle, mono.wave)
     )
     # At -10 dB the difference is a sound as loud as the ground of the other, for as few
     # evaluations.
     margin = 0.25 if level_db < -20 else 0.4
-    assert all(found[measure] < best[measure] + margin for measure in ("auditory", "patches"))
+    assert all(actual[measure] < best[measure] + margin for measure in ("auditory", "patches"))
     assert width_db(texture.wave) == pytest.approx(width_db(sides(level_db)), abs=3)
 
 
@@ -220,7 +220,10 @@ def test_kernels_that_slide_along_frequency_stay_in_a_stream(kind):
     )
     x = jax.random.uniform(jax.random.key(1), (30, 2, 8))
     y = jax.random.uniform(jax.random.key(2), (30, 2, 8))
-    grams = lambda x: jax.tree.leaves(one.fit(x)["taps"])
+
+    def grams(x):
+        return jax.tree.leaves(one.fit(x)["taps"])
+
     both, first, second = grams(x), grams(x[:, :1]), grams(x[:, 1:])
     for whole, a, b in zip(both, first, second, strict=True):
         if np.ndim(whole) == 2 and np.shape(whole) == np.shape(a):
@@ -304,7 +307,7 @@ def crest(wave: np.ndarray) -> float:
     return float(np.max(np.abs(wave)) / audio.rms(wave))
 
 
-def test_loud_loops_and_streams_are_lowered_instead_of_squared_off():
+def test_loud_loops_and_streams_are_lowered_not_clipped():
     """At +8 dB of full scale a loop came out nearly a square wave, without a word."""
     recipe = SMALL.replace(evaluations=5)
     soft, hard = (

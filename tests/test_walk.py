@@ -1,4 +1,4 @@
-"""walk.py: what is periodic stays so, every moment has its turn, and no walk is the recording."""
+"""walk.py: what is periodic stays so, every frame has its turn, and no walk is the recording."""
 
 import functools
 
@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from audio_texture import walk
 
 
-def ticks(moments, period, *, seed=0, features=4):
-    """Faint noise with a pattern of three moments every `period`: [moments, features]."""
+def ticks(frames, period, *, seed=0, features=4):
+    """Faint noise with a pattern of three frames every `period`: [frames, features]."""
     rng = np.random.default_rng(seed)
     pattern = 4 + rng.standard_normal((3, features))
-    found = 0.3 * rng.standard_normal((moments, features))
-    for start in range(5, moments - 3, period):
-        found[start : start + 3] += pattern
-    return found.astype(np.float32)
+    actual = 0.3 * rng.standard_normal((frames, features))
+    for start in range(5, frames - 3, period):
+        actual[start : start + 3] += pattern
+    return actual.astype(np.float32)
 
 
 def onsets_of(path, features):
@@ -28,16 +28,18 @@ def onsets_of(path, features):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_keeps_a_period_across_jumps(seed):
-    """Jumps lead to the same place of the period alone, so its beat goes on; jumping anywhere loses it."""
+    """Jumps lead to the same place of the period alone, so its beat goes on; jumping anywhere loses
+    it.
+    """
     features = ticks(400, 50)
-    where = walk.fit_transitions(features, context=40, apart=10)
-    path = walk.sample_path(jax.random.key(seed), where, 1000, piece=25)
+    model = walk.fit_transitions(features, context=40, apart=10)
+    path = walk.sample_path(jax.random.key(seed), model, 1000, piece=25)
     jumps = np.flatnonzero(np.diff(path) != 1)
     gaps = np.diff(onsets_of(path, features))
     assert len(jumps) > 10 and len(gaps) > 15
     # a jump may fall into a tick, which is then two
     assert np.mean(gaps == 50) > 0.8, gaps
-    shuffled = where._replace(costs=np.ones_like(where.costs))
+    shuffled = model._replace(costs=np.ones_like(model.costs))
     assert (
         np.mean(
             np.diff(
@@ -53,20 +55,22 @@ def test_keeps_a_period_across_jumps(seed):
 
 def test_begins_in_step_with_the_recording():
     features = ticks(400, 50)
-    where = walk.fit_transitions(features, context=40, apart=10)
+    model = walk.fit_transitions(features, context=40, apart=10)
     firsts = [
-        onsets_of(walk.sample_path(jax.random.key(seed), where, 300, piece=25), features)[0]
+        onsets_of(walk.sample_path(jax.random.key(seed), model, 300, piece=25), features)[0]
         for seed in range(5)
     ]
     assert all(abs(first - 5) <= 1 or abs(first - 55) <= 1 for first in firsts), firsts
     assert (
-        len({walk.sample_path(jax.random.key(seed), where, 1, piece=25)[0] for seed in range(20)})
+        len({walk.sample_path(jax.random.key(seed), model, 1, piece=25)[0] for seed in range(20)})
         > 2
-    ), "Every walk began at the same moment."
+    ), "Every walk began at the same frame."
 
 
-def test_every_moment_has_its_turn():
-    """Of a sound without a pattern, a walk three times as long passes nearly all moments, and none too often."""
+def test_every_frame_has_its_turn():
+    """Of a sound without a pattern, a walk three times as long passes nearly all frames, and none
+    too often.
+    """
     features = np.random.default_rng(0).standard_normal((200, 6)).astype(np.float32)
     path = walk.sample_path(
         jax.random.key(0), walk.fit_transitions(features, context=10, apart=10), 600, piece=20
@@ -76,34 +80,41 @@ def test_every_moment_has_its_turn():
 
 
 def test_the_same_key_walks_the_same_way():
-    where = walk.fit_transitions(ticks(200, 40), context=20, apart=10)
-    for walked in (walk.sample_path, functools.partial(walk.sample_best_of_n, stretch=100)):
+    model = walk.fit_transitions(ticks(200, 40), context=20, apart=10)
+    for sample in (walk.sample_path, functools.partial(walk.sample_best_of_n, stretch=100)):
         first, again, other = (
-            walked(jax.random.key(seed), where=where, length=300, piece=20) for seed in (1, 1, 2)
+            sample(jax.random.key(seed), model=model, length=300, piece=20) for seed in (1, 1, 2)
         )
         np.testing.assert_array_equal(first, again)
         assert not np.array_equal(first, other)
 
 
-def test_the_likest_of_several_walks_shares_out_what_is_loud_as_the_recording_does():
-    """A loud moment in each half of the recording, and other noise: in a single walk both may come in one half, or neither."""
+def test_the_best_walk_spreads_loud_parts_like_the_recording():
+    """A loud frame in each half of the recording, and other noise: in a single walk both may come
+    in one half, or neither.
+    """
     rng = np.random.default_rng(3)
     features = rng.standard_normal((200, 4)).astype(np.float32)
     features[40:60] += 3
     features[140:160] += 3
-    where = walk.fit_transitions(features, context=10, apart=10)
-    loud = lambda path: [
-        int(np.sum(features[half].mean(axis=1) > 1.5)) for half in np.split(path, 2)
-    ]
-    uneven = lambda paths: np.mean([abs(np.subtract(*loud(path))) for path in paths])
+    model = walk.fit_transitions(features, context=10, apart=10)
+
+    def loud(path):
+        return [int(np.sum(features[half].mean(axis=1) > 1.5)) for half in np.split(path, 2)]
+
+    def uneven(paths):
+        return np.mean([abs(np.subtract(*loud(path))) for path in paths])
+
     keys = jax.random.split(jax.random.key(0), 12)
-    single = uneven([walk.sample_path(key, where, 200, piece=20) for key in keys])
-    likest = uneven([walk.sample_best_of_n(key, where, 200, piece=20, stretch=100) for key in keys])
-    assert likest < 0.6 * single, (likest, single)
+    single = uneven([walk.sample_path(key, model, 200, piece=20) for key in keys])
+    best = uneven([walk.sample_best_of_n(key, model, 200, piece=20, stretch=100) for key in keys])
+    assert best < 0.6 * single, (best, single)
 
 
 def test_costs_are_those_of_neighbourhoods():
-    """Against every pair by hand, in float64; jumps that are too short or see one side of a neighbourhood at most lead nowhere."""
+    """Against every pair by hand, in float64; jumps that are too short or see one side of a
+    neighbourhood at most lead nowhere.
+    """
     features, context, apart = ticks(60, 20), 7, 4
     x = features.astype(np.float64)
     expected = np.full((60, 60), np.inf)
@@ -133,12 +144,14 @@ def test_level_and_scale_do_not_matter():
 
 
 def test_long_recordings_have_fewer_places(monkeypatch):
-    """An hour's distances would not fit into memory; the period still does, as far as places are dense enough."""
+    """An hour's distances would not fit into memory; the period still does, as far as places are
+    dense enough.
+    """
     monkeypatch.setattr(walk, "MOST_PLACES", 128)
     features = ticks(1000, 50)
-    where = walk.fit_transitions(features, context=40, apart=10)
-    assert where.costs.shape == (125, 125) and where.stride == 8
-    path = walk.sample_path(jax.random.key(0), where, 2000, piece=30)
+    model = walk.fit_transitions(features, context=40, apart=10)
+    assert model.costs.shape == (125, 125) and model.stride == 8
+    path = walk.sample_path(jax.random.key(0), model, 2000, piece=30)
     jumps = np.diff(path)[np.diff(path) != 1]
     assert path.max() < 1000 and np.all((jumps - 1) % 8 == 0), (
         "A jump changed the place between places."
@@ -154,18 +167,20 @@ def test_long_recordings_have_fewer_places(monkeypatch):
     st.floats(0.1, 50.0),
     st.integers(0, 10**6),
 )
-def test_any_recording_can_be_walked(moments, length, context, apart, piece, seed):
-    """Silence, one moment, a context longer than all of it: a walk has the length asked for, in pieces of the recording."""
+def test_any_recording_can_be_walked(frames, length, context, apart, piece, seed):
+    """Silence, one frame, a context longer than all of it: a walk has the length asked for, in
+    pieces of the recording.
+    """
     features = (
-        np.zeros((moments, 2), np.float32)
+        np.zeros((frames, 2), np.float32)
         if seed % 5 == 0
-        else np.random.default_rng(seed).standard_normal((moments, 2)).astype(np.float32)
+        else np.random.default_rng(seed).standard_normal((frames, 2)).astype(np.float32)
     )
-    where = walk.fit_transitions(features, context=context, apart=apart)
+    model = walk.fit_transitions(features, context=context, apart=apart)
     for path in (
-        walk.sample_path(jax.random.key(seed), where, length, piece=piece),
+        walk.sample_path(jax.random.key(seed), model, length, piece=piece),
         walk.sample_best_of_n(
-            jax.random.key(seed), where, length, piece=piece, stretch=1 + seed % 60
+            jax.random.key(seed), model, length, piece=piece, stretch=1 + seed % 60
         ),
     ):
-        assert path.shape == (length,) and path.min() >= 0 and path.max() < moments
+        assert path.shape == (length,) and path.min() >= 0 and path.max() < frames
