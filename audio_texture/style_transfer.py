@@ -101,14 +101,7 @@ def prepare(
     }
     optimizer = synthesis.optimizer_like(like, recipe, compiled)
     start = _starter(recipe, rate, plan, compiled, kept, plan.reflect_pad(started), style_wave)
-
-    def init(key):
-        noise, parameters = start(key)
-        own = dict(data)
-        if recipe.transfer.balanced:
-            own["weights"] = _balance(optimizer, noise, own)
-        return parameters, own
-
+    init = _initialiser(recipe, start, data, optimizer)
     level = audio.audible_rms(content, sample_rate=sample_rate)
 
     def render_output(key, parameters):
@@ -117,6 +110,19 @@ def prepare(
         return audio.match_level(wave[:, :samples], level, sample_rate=sample_rate)
 
     return Problem(asked, optimizer, single(init), single(render_output), compiled, sample_rate)
+
+
+def _initialiser(recipe, start, data, optimizer):
+    """key -> (parameters, data), with the distances balanced where the recipe asks for it."""
+
+    def init(key):
+        noise, parameters = start(key)
+        own = dict(data)
+        if recipe.transfer.balanced:
+            own["weights"] = _balance(optimizer, noise, own)
+        return parameters, own
+
+    return init
 
 
 def _balance(optimizer, noise, data):

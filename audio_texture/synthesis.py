@@ -379,22 +379,11 @@ def run(
     state, rows = problem.optimizer.init(parameters, data), []
     if resume:
         state, rows = checkpoint.load(checkpoint_path, state) or (state, rows)
-    saved_at = rows[-1].evaluations if rows else 0
-
-    def save(state, rows):
-        try:
-            checkpoint.save(checkpoint_path, state, rows)
-        except OSError as error:
-            if on_unsaved is None:
-                raise
-            on_unsaved(error)
+    keeper = _Keeper(checkpoint_path, checkpoint_every, on_unsaved, rows)
 
     def after_chunk(state, rows):
-        nonlocal saved_at
         on_chunk(rows)
-        if checkpoint_every and rows[-1].evaluations >= saved_at + checkpoint_every:
-            save(state, rows)
-            saved_at = rows[-1].evaluations
+        keeper.save_when_due(state, rows)
 
     # To the rendered wave: Ctrl-C in phase recovery must not lose what the optimiser came to.
     with optimize.Interrupts() as interrupts:
@@ -410,8 +399,29 @@ def run(
         )
         # Interrupted before its first chunk a run has nothing to go on from.
         if outcome.reason == "interrupted" and checkpoint_path and outcome.progress:
-            save(outcome.state, outcome.progress)
+            keeper.save(outcome.state, outcome.progress)
         wave, lowered_db = problem.render_output(phase_key, outcome.state.parameters)
     if interrupts.received:
         outcome = outcome._replace(reason="interrupted")
     return Texture(wave, lowered_db, outcome)
+
+
+class _Keeper:
+    """Writes checkpoints of a run, every so many evaluations; arguments as in `run`."""
+
+    def __init__(self, path, every, on_unsaved, rows):
+        self._path, self._every, self._on_unsaved = path, every, on_unsaved
+        self._saved_at = rows[-1].evaluations if rows else 0
+
+    def save(self, state, rows):
+        try:
+            checkpoint.save(self._path, state, rows)
+        except OSError as error:
+            if self._on_unsaved is None:
+                raise
+            self._on_unsaved(error)
+
+    def save_when_due(self, state, rows):
+        if self._every and rows[-1].evaluations >= self._saved_at + self._every:
+            self.save(state, rows)
+            self._saved_at = rows[-1].evaluations

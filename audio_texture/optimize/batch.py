@@ -61,16 +61,7 @@ def run_batch(
       An `Outcome` for each run; their seconds are those of the batch.
     """
     count = len(evaluations)
-    devices = mesh.size if mesh else 1
-    places = -(-max(count, size) // devices) * devices
-    if mesh:
-        sharding = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*mesh.axis_names))
-    else:
-        sharding = None
-    if places > count:
-        fill = np.minimum(np.arange(places), count - 1)
-        states, data = jax.tree.map(lambda leaf: jnp.asarray(leaf)[fill], (states, data))
-    states, data = jax.device_put((states, data), sharding)
+    states, data, places, sharding = _place(states, data, count, size, mesh)
     rows = [[] for _ in range(count)]
 
     def pack(counts):
@@ -88,6 +79,20 @@ def run_batch(
     )
     outcomes = zip(_split(states, count), reasons, rows, strict=True)
     return [Outcome(*outcome) for outcome in outcomes]
+
+
+def _place(states, data, count, size, mesh):
+    """Runs on their devices: (states, data, places, sharding), with copies in places left over."""
+    devices = mesh.size if mesh else 1
+    places = -(-max(count, size) // devices) * devices
+    sharding = None
+    if mesh:
+        sharding = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*mesh.axis_names))
+    if places > count:
+        fill = np.minimum(np.arange(places), count - 1)
+        states, data = jax.tree.map(lambda leaf: jnp.asarray(leaf)[fill], (states, data))
+    states, data = jax.device_put((states, data), sharding)
+    return states, data, places, sharding
 
 
 def _split(states: OptimizerState, count: int) -> list[OptimizerState]:
