@@ -17,8 +17,7 @@ import shutil
 import signal
 import sys
 
-from absl import flags
-from helpers import has_own_flags, program
+from helpers import program
 
 from launch import cli
 
@@ -70,26 +69,11 @@ def call(name: str, arguments: list[str], at: int, removed: str = "") -> tuple[i
         contextlib.redirect_stdout(io.StringIO()),
     ):
         try:
-            status = run(name, arguments)
+            status = cli.call(program(name), arguments)
         except BaseException as error:
             status = -1
             errors.write(f"{type(error).__name__}: {error}")
     return status, errors.getvalue().splitlines()
-
-
-def run(name: str, arguments: list[str]) -> int:
-    """Runs a program in this process; its exit status."""
-    module = program(name)
-    if has_own_flags(name):
-        return cli.call(module, arguments)
-    for flag in flags.FLAGS:
-        flags.FLAGS[flag].unparse()
-    flags.FLAGS.unparse_flags()
-    sys.argv[1:] = arguments
-    try:
-        cli.run_main(module.main)
-    except SystemExit as end:
-        return int(end.code or 0)
 
 
 def leave_out_pages(name: str) -> None:

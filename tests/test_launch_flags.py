@@ -14,8 +14,9 @@ import pytest
 import soundfile
 from helpers import ROOT, complaints, crackle, launched, run_process
 
-from audio_texture import effects, paths, recipes, style_transfer, views
+from audio_texture import effects, insights, paths, recipes, style_transfer, views
 from audio_texture.errors import ChoiceError
+from launch import insights_steps
 from launch.errors import UserError
 from launch.flag_set import FlagSet
 from launch.flags import define_recipe_flags, recipe_flags, recipe_from_values
@@ -213,18 +214,17 @@ def test_other_programs_refuse_what_does_nothing(tmp_path):
 
 
 def test_figures_without_recordings_are_known():
-    """The list of them stands in launch.insights, which imports no experiment: it must be what the
-    experiments say."""
+    """launch.insights_steps lists the experiments whose modules read no recordings."""
     sources = {
         path.stem.replace("_", "-"): path.read_text()
         for path in (ROOT / "audio_texture/insights").glob("*.py")
     }
     without = {
         name
-        for name in insights.NAMES
-        if not re.search(r"recorded\(settings|settings\.recordings", sources[name])
+        for name in insights.CLAIMS
+        if not re.search(r"read_recordings\(settings|settings\.recordings", sources[name])
     }
-    assert without == set(insights.PROCEDURAL)
+    assert without == set(insights_steps.PROCEDURAL)
 
 
 @pytest.mark.parametrize(
@@ -351,7 +351,7 @@ def test_what_stands_at_a_path(tmp_path):
             "/dev/null": "is a device, not a file",
             "/dev/zero": "is a device, not a file",
             f"{tmp_path}/{'x' * 300}": "File name too long",
-            f"{tmp_path}/circle": "cannot be looked at",
+            f"{tmp_path}/circle": "cannot be examined",
             "a\0b": "is no path",
             os.fsdecode(b"caf\xe9.wav"): "no name in UTF-8",
             str(tmp_path): "is a directory",
