@@ -34,37 +34,6 @@ def run(name: str, **options: Any) -> NoReturn:
         sys.exit(call(module, sys.argv[1:], prepare=_prepare_process, **options))
 
 
-def run_main(main: Callable[[], int | None]) -> NoReturn:
-    """`run` for a program whose flags are in absl's global set; see `parsed`."""
-    from absl import flags
-
-    from launch.errors import UserError, one_line
-    from launch.messages import say, show
-
-    interrupts.end_at_once()
-    if set(HELP) & set(sys.argv):
-        show(f"{sys.modules['__main__'].__doc__}\n{flags.FLAGS.main_module_help()}")
-        sys.exit(0)
-    try:
-        rest = flags.FLAGS(sys.argv)
-        if len(rest) > 1:
-            raise UserError(f"{rest[1]!r} belongs to no flag; write --flag=value.")
-        with _ending_when_interrupted():
-            _prepare_process({})
-            sys.exit(main())
-    except (UserError, flags.Error) as error:
-        say(f"error: {one_line(error)}")
-        sys.exit(2)
-
-
-def parsed() -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The values of absl's global flags, and the names of those that were given."""
-    from absl import flags
-
-    given = tuple(name for name in flags.FLAGS if flags.FLAGS[name].present)
-    return flags.FLAGS.flag_values_dict(), given
-
-
 @contextlib.contextmanager
 def _ending_when_interrupted() -> Iterator[None]:
     """Ends the process with one line where Ctrl-C breaks into the code."""

@@ -3,7 +3,6 @@ refused while flags are parsed.
 """
 
 import os
-from typing import Any
 
 from absl import flags
 
@@ -37,15 +36,3 @@ def expanded(path: str) -> str:
         raise ValueError(f"{path!r}: {reason}; write ./{path} for a name that begins so.")
     paths.check_regular(whole)
     return whole
-
-
-def define_path(
-    name: str, default: str | None, text: str, *, optional: bool = False
-) -> flags.FlagHolder[Any]:
-    """A flag that is a path. optional: whether it may be empty."""
-    return flags.DEFINE(PathParser(optional=optional), name, default, text)
-
-
-def define_paths(name: str, default: list[str] | None, text: str) -> flags.FlagHolder[Any]:
-    """A flag that is a path and may be repeated."""
-    return flags.DEFINE_multi(PathParser(), flags.ArgumentSerializer(), name, default, text)

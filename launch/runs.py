@@ -219,7 +219,8 @@ def _make_sound(
         bar.close()
         if path := output.write_sound(name, texture.wave, sample_rate):
             interrupts.kept(path)
-            say(f"{path}: {describe_outcome(texture)}")
+    if path:
+        say(f"{path}: {describe_outcome(texture)}")
     metrics.write(sample, texture.outcome.progress)
     if texture.outcome.reason == "interrupted":
         output.finish(kept)

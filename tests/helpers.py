@@ -1,17 +1,13 @@
 """What several test files share: small sounds, errors of arrays, and runs of the programs."""
 
-import atexit
 import contextlib
-import functools
 import importlib
 import io
-import json
 import os
 import pathlib
 import signal
 import subprocess
 import sys
-import tempfile
 import warnings
 
 import numpy as np
@@ -84,21 +80,12 @@ def program(name: str):
     return importlib.import_module(f"launch.{PACKAGES.get(name, name)}")
 
 
-def has_own_flags(name: str) -> bool:
-    """Whether launch.NAME can run in this process: its flags are in no global set."""
-    path = ROOT / "launch" / (PACKAGES.get(name, name).replace(".", "/") + ".py")
-    return "def define_flags(flag_set" in path.read_text()
-
-
 def launched(name: str, *arguments: object) -> subprocess.CompletedProcess:
     """launch.NAME with these arguments, in this process: its exit status, and what it wrote."""
     from launch import cli, compilation_cache
     from launch.sweep.__main__ import swept_program
 
-    texts = [str(argument) for argument in arguments]
-    if not has_own_flags(name):
-        return _forked(name, texts)
-    module = program(name)
+    module, texts = program(name), [str(argument) for argument in arguments]
     options = {"swept": swept_program(texts)} if name == "sweep" else {}
     stdout, stderr = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
@@ -149,50 +136,3 @@ def interrupted(arguments: list[str], at: str) -> tuple[int, str]:
                 break
         rest = process.stderr.read()
         return process.wait(timeout=120), rest
-
-
-# Imports a program once and forks a child for every run of it, before JAX has threads: so many
-# starts of Python and JAX would take minutes.
-_FORKS = """
-import importlib, json, os, signal, sys
-from launch import cli
-name = sys.argv[1]
-sys.argv = [f"launch.{name}"]
-program = importlib.import_module(f"launch.{name}")
-for line in iter(sys.stdin.readline, ""):
-    arguments, files = json.loads(line)
-    child = os.fork()
-    if child == 0:
-        for number, path in enumerate([os.devnull, *files]):
-            os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), number)
-        sys.argv = [f"launch.{name}", *arguments]
-        signal.alarm(400)
-        cli.run_main(program.main)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
-
-
-@functools.cache
-def _forking(name: str) -> subprocess.Popen:
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", _FORKS, name],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    atexit.register(process.kill)
-    return process
-
-
-def _forked(name: str, arguments: list[str]) -> subprocess.CompletedProcess:
-    """`launched` for a program whose flags are in absl's global set."""
-    process = _forking(name)
-    with tempfile.TemporaryDirectory() as folder:
-        files = [os.path.join(folder, stream) for stream in ("stdout", "stderr")]
-        process.stdin.write(json.dumps([arguments, files]) + "\n")
-        process.stdin.flush()
-        status = int(process.stdout.readline())
-        return subprocess.CompletedProcess(
-            arguments, status, *(pathlib.Path(path).read_text() for path in files)
-        )

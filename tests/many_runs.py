@@ -17,7 +17,6 @@ import shutil
 import signal
 import sys
 
-from absl import flags
 from helpers import program
 
 from launch import cli
@@ -28,7 +27,7 @@ CALLS = {
     "transfer": "launch.progress.ProgressBar.show",
     "train": "launch.train_run.TrainingRun.write_rows",
     "stream": "audio_texture.streaming.step",
-    "sweep": "audio_texture.synthesis.run_batch",
+    "sweep": "audio_texture.batch.run_batch",
 }
 
 
@@ -70,34 +69,24 @@ def call(name: str, arguments: list[str], at: int, removed: str = "") -> tuple[i
         contextlib.redirect_stdout(io.StringIO()),
     ):
         try:
-            status = run(name, arguments)
+            status = cli.call(program(name), arguments)
         except BaseException as error:
             status = -1
             errors.write(f"{type(error).__name__}: {error}")
     return status, errors.getvalue().splitlines()
 
 
-def run(name: str, arguments: list[str]) -> int:
-    """Runs a program in this process; its exit status."""
-    module = program(name)
-    if hasattr(module, "define_flags"):
-        return cli.call(module, arguments)
-    for flag in flags.FLAGS:
-        flags.FLAGS[flag].unparse()
-    flags.FLAGS.unparse_flags()
-    sys.argv[1:] = arguments
-    try:
-        cli.run_main(module.main)
-    except SystemExit as end:
-        return int(end.code or 0)
-
-
 def leave_out_pages(name: str) -> None:
     """Replaces pages, which take most of the time, and the figures of launch.insights."""
     report = importlib.import_module("audio_texture.report")
-    for page in ("texture_page", "transfer_page", "training_page", "page"):
+    for page in (
+        "render_texture_page",
+        "render_transfer_page",
+        "render_training_page",
+        "render_page",
+    ):
         setattr(report, page, lambda *_, **__: "page")
-    for part in ("spectrogram_figure", "image", "players"):
+    for part in ("draw_spectrograms", "embed_figure", "embed_players"):
         setattr(report, part, lambda *_, **__: "")
     if name != "insights":
         return

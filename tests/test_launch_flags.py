@@ -351,7 +351,7 @@ def test_what_stands_at_a_path(tmp_path):
             "/dev/null": "is a device, not a file",
             "/dev/zero": "is a device, not a file",
             f"{tmp_path}/{'x' * 300}": "File name too long",
-            f"{tmp_path}/circle": "cannot be looked at",
+            f"{tmp_path}/circle": "cannot be examined",
             "a\0b": "is no path",
             os.fsdecode(b"caf\xe9.wav"): "no name in UTF-8",
             str(tmp_path): "is a directory",
