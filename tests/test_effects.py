@@ -218,9 +218,7 @@ def other_recipes(recipe: Recipe, name: str) -> list[Recipe]:
     return others
 
 
-def find_changes(
-    recipe: Recipe, name: str, program: str, base: list[np.ndarray]
-) -> Iterator[bool]:
+def find_changes(recipe: Recipe, name: str, program: str, base: list[np.ndarray]) -> Iterator[bool]:
     """Whether a run's wave or loss changes, by each other value of a choice that can be run."""
     for other in other_recipes(recipe, name):
         with contextlib.suppress(ValueError):

@@ -184,7 +184,9 @@ def bursts(times, heights=None, frames=600, bins=5):
     """A compressed spectrogram [T, F] with decaying events."""
     x = np.zeros((frames + 80, bins), np.float32)
     decay = np.exp(-np.arange(80) / 6.0, dtype=np.float32)[:, None]
-    for time, height in zip(times, np.ones(len(times)) if heights is None else heights, strict=True):
+    for time, height in zip(
+        times, np.ones(len(times)) if heights is None else heights, strict=True
+    ):
         x[time : time + 80] += height * decay
     return x[:frames] + np.random.default_rng(0).uniform(0, 0.05, (frames, bins)).astype(np.float32)
 
@@ -264,7 +266,9 @@ def test_sliced_transport_sees_order_within_patches_alone():
     single = losses.sliced_transport(widths=(1,), directions=8)
     assert value_of(single, x[order], x) < 1e-10
     rising = np.cumsum(x, axis=0) / 10
-    assert value_of(losses.sliced_transport(widths=(8,), directions=8), rising[order], rising) > 0.05
+    assert (
+        value_of(losses.sliced_transport(widths=(8,), directions=8), rising[order], rising) > 0.05
+    )
 
 
 # ---------------------------------------------------------------- auditory statistics
