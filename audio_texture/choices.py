@@ -101,9 +101,9 @@ def _typed(field: dataclasses.Field, value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise ChoiceError(f"{name} must be a number, got {_brief(value)}.", field=name)
     if isinstance(default, int):
-        if not math.isfinite(value) or value != int(value):
+        if not float(value).is_integer():
             raise ChoiceError(f"{name} must be a whole number, got {value:g}.", field=name)
-        return int(value)
+        return int(float(value))
     return float(value)
 
 

@@ -14,6 +14,9 @@ import numpy as np
 from audio_texture import spectrogram
 from audio_texture.base import Objective, Terms
 
+# Of references; they may be traced.
+Weights = Sequence[float] | jax.Array
+
 
 def weighted_sum(parts: Mapping[str, tuple[float, Objective]]) -> Objective:
     """Sum of objectives, each times its weight. The terms are named after the parts."""
@@ -31,7 +34,7 @@ def weighted_sum(parts: Mapping[str, tuple[float, Objective]]) -> Objective:
     return Objective(fit, distance)
 
 
-def mixture(objective: Objective | Sequence[Objective], weights: Sequence[float]) -> Objective:
+def mixture(objective: Objective | Sequence[Objective], weights: Weights) -> Objective:
     """Mean of the distances to several references under weights; fit takes their list.
 
     For distances between Grams this is, but for a constant, the distance to the Grams' mean: their
@@ -134,7 +137,7 @@ def precompose(transform: Callable[[Any], Any], objective: Objective) -> Objecti
     )
 
 
-def standardised(objective: Objective, weights: Sequence[float] | None = None) -> Objective:
+def standardised(objective: Objective, weights: Weights | None = None) -> Objective:
     """The objective on spectrograms in units of each bin's std about its mean in the reference.
 
     Args:
@@ -155,7 +158,7 @@ def standardised(objective: Objective, weights: Sequence[float] | None = None) -
 
 
 def relatively_compressed(
-    objective: Objective, *, sharpness: float, weights: Sequence[float] | None = None
+    objective: Objective, *, sharpness: float, weights: Weights | None = None
 ) -> Objective:
     """The objective on magnitudes [T, F] compressed relative to each bin's mean in the reference.
 
@@ -174,7 +177,7 @@ def relatively_compressed(
     )
 
 
-def peak_compressed(objective: Objective, weights: Sequence[float] | None = None) -> Objective:
+def peak_compressed(objective: Objective, weights: Weights | None = None) -> Objective:
     """The objective on tanh(15 x / the reference's largest magnitude), for signed x.
 
     2 sigmoid(30 z) - 1 in Caracalla & Roebel 2020. weights: as in `relatively_compressed`.
@@ -283,9 +286,9 @@ def fit_to_style(objective: Objective) -> Objective:
 
 
 def morph(
-    mixed: Callable[[Sequence[float]], Objective],
-    weights: Sequence[float],
-    morph_to: Sequence[float],
+    mixed: Callable[[Weights], Objective],
+    weights: Weights,
+    morph_to: Weights,
     *,
     size: int,
     overlap: int,
@@ -381,7 +384,7 @@ def flatten_frames(x: jax.Array) -> jax.Array:
     return x.reshape(len(x), -1)
 
 
-def shares(weights: Sequence[float]) -> list[float]:
+def shares(weights: Weights) -> list[Any]:
     """Weights divided by their sum."""
     return [weight / sum(weights) for weight in weights]
 
@@ -402,7 +405,7 @@ def map_references(function: Callable, references: Any, *others: Any) -> Any:
 
 
 def _mean_distance(
-    distances: Sequence[tuple[jax.Array, Terms]], fractions: Sequence[float]
+    distances: Sequence[tuple[jax.Array, Terms]], fractions: Sequence[Any]
 ) -> tuple[jax.Array, Terms]:
     """Weighted mean of distances and of each of their terms."""
 
@@ -413,13 +416,13 @@ def _mean_distance(
     return total, {name: mean([terms[name] for _, terms in distances]) for name in distances[0][1]}
 
 
-def _weighted_mean(values: Sequence[jax.Array], weights: Sequence[float]) -> jax.Array:
+def _weighted_mean(values: Sequence[jax.Array], weights: Weights) -> jax.Array:
     return sum(weight * value for weight, value in zip(weights, values, strict=True)) / sum(weights)
 
 
-def _arithmetic_mean(units: Sequence[Any], weights: Sequence[float]) -> Any:
+def _arithmetic_mean(units: Sequence[Any], weights: Weights) -> Any:
     return jax.tree.map(lambda *values: _weighted_mean(values, weights), *units)
 
 
-def _geometric_mean(scales: Sequence[jax.Array], weights: Sequence[float]) -> jax.Array:
+def _geometric_mean(scales: Sequence[jax.Array], weights: Weights) -> jax.Array:
     return jnp.exp(_weighted_mean([jnp.log(scale) for scale in scales], weights))

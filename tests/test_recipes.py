@@ -16,7 +16,7 @@ from audio_texture.views import View
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipes_survive_the_disk(name):
-    """config.json alone makes a recipe again: catches a lost choice and a type JSON does not keep."""
+    """config.json alone makes a recipe again: catches a lost choice, and a type JSON has not."""
     recipe = recipes.named(name)
     again = Recipe.from_json(json.loads(json.dumps(recipe.to_json(), allow_nan=False)))
     assert again == recipe and again.name == name

@@ -222,7 +222,7 @@ def band_levels(wave):
 @pytest.mark.slow
 @pytest.mark.parametrize("axis", OTHER_AXES)
 def test_other_axes_of_frequency(axis):
-    """The loss falls, and the sound has the reference's spectrum: catches an axis undone wrongly."""
+    """The loss falls to a sound of the reference's spectrum: catches an axis undone wrongly."""
     name, choices = OTHER_AXES[axis]
     problem = prepare(small(name, **choices, evaluations=20))
     start, texture = start_loss(problem), synthesis.run(problem, jax.random.key(0))
