@@ -20,7 +20,8 @@ class Sound(NamedTuple):
       sample_rate: in Hz.
       recipe: the choices.
       progress: a row after each chunk of evaluations: evaluations, seconds, loss, terms.
-      reason: why the optimiser stopped: "evaluations", "converged", "seconds", "interrupted" or "not finite".
+      reason: why the optimiser stopped: "evaluations", "converged", "seconds", "interrupted" or
+        "not finite".
       lowered_db: how far the sound is below the reference's level, to keep it from clipping.
     """
 
