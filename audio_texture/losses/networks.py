@@ -35,12 +35,6 @@ def infinite_gram(
       weights: of the networks in the mean; equal by default.
       relative: divides each network's distance by the mean square of the target's Gram.
       circular: whether x's last frame is followed by its first; the reference is not circular.
-
-    Example:
-      >>> objective = infinite_gram([[Layer(3)]])
-      >>> x = jax.random.normal(jax.random.key(0), (20, 4))
-      >>> round(abs(float(objective.distance(objective.fit(x), x)[0])), 4)
-      0.0
     """
     reaches = [receptive_field(layers) - 1 if circular else 0 for layers in networks]
     fractions = shares(weights or [1.0] * len(networks))
