@@ -10,7 +10,6 @@ Importing the package takes milliseconds and sets nothing: JAX and the rest load
 """
 
 import importlib
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from audio_texture.errors import ChoiceError
     from audio_texture.views import View
 
-__version__ = metadata.version("audio-texture")
+__version__ = "0.1.0"
 
 _HOMES = {
     # Sounds in, sounds out.
