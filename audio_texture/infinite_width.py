@@ -85,7 +85,7 @@ def self_kernel(products: jax.Array, layers: Sequence[Layer]) -> Kernel:
     """Returns the kernel of a sound with itself. [T, T] of `frame_gram` -> `Kernel`.
 
     Example:
-      >>> layer = Layer(filters=1, width=1, dilation=1, pool=1)
+      >>> layer = Layer(1, filters=1)
       >>> self_kernel(jnp.array([[5.0]]), [layer]).values.tolist()
       [[5.0]]
     """
@@ -215,7 +215,7 @@ def content_distance(x: jax.Array, content: jax.Array, layers: Sequence[Layer]) 
       Scalar >= 0: the content loss of Gatys et al. 2016, Eq. 1, as a mean over frames and
       infinitely many filters.
     Example:
-      >>> layer = Layer(filters=1, width=1, dilation=1, pool=1)
+      >>> layer = Layer(1, filters=1)
       >>> float(content_distance(jnp.ones((3, 2)), jnp.zeros((3, 2)), [layer]))
       1.0
     """
