@@ -20,8 +20,8 @@ RATE = 8000
 SMALL = ("--views=mel8@16/4:2,4", "--evaluations=5", "--block_seconds=0.6")
 
 
-def run(*arguments: object) -> subprocess.CompletedProcess:
-    return launched("stream", *arguments)
+def run(*arguments: object, figures: bool = False) -> subprocess.CompletedProcess:
+    return launched("stream", *arguments, figures=figures)
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,7 @@ def straight(folder) -> Path:
         f"--output_dir={folder}/straight",
         f"--save_target={folder}/style",
         *SMALL,
+        figures=True,
     )
     assert done.returncode == 0, done.stderr
     assert "x real time" in done.stderr.splitlines()[-1]

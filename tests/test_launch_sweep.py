@@ -35,8 +35,8 @@ TWO_BY_TWO = ("--sweep=seed=0,7", "--sweep=sharpness=2,8")
 FILES = {"texture.wav", "config.json", "metrics.jsonl", "spectrogram.png", "run.json", "files.json"}
 
 
-def run(*arguments) -> subprocess.CompletedProcess:
-    return launched("sweep", *arguments)
+def run(*arguments, figures: bool = False) -> subprocess.CompletedProcess:
+    return launched("sweep", *arguments, figures=figures)
 
 
 def rows_of(folder: Path) -> list[dict[str, str]]:
@@ -58,7 +58,8 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def swept(folder) -> Path:
     """Two seeds by two values of a choice that enters the compiled program as a number."""
-    done = run(f"--input={folder}/crackle.wav", f"--output_dir={folder}/first", *TWO_BY_TWO, *SMALL)
+    flags = (f"--input={folder}/crackle.wav", f"--output_dir={folder}/first", *TWO_BY_TWO, *SMALL)
+    done = run(*flags, figures=True)
     assert done.returncode == 0, done.stderr
     assert "4 runs over 2 of seed, 2 of sharpness (grid); programs to compile: 1" in done.stderr
     assert re.search(r"4/4 runs, [\d.]+ a minute, 0 s left, 0 failed", done.stderr)

@@ -17,8 +17,8 @@ DEFAULT = ("--views=bins@32/16:1,2", "--evaluations=30", "--seconds=0.3")
 SMALL = ("--recipe=texture-fast", *DEFAULT)
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess:
-    return launched("texture", *arguments)
+def run(*arguments: str, figures: bool = False) -> subprocess.CompletedProcess:
+    return launched("texture", *arguments, figures=figures)
 
 
 def crackle(samples: int, channels: int = 1, seed: int = 0) -> np.ndarray:
@@ -45,7 +45,7 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def first_run(folder) -> Path:
-    done = run(f"--input={folder}/mono.wav", f"--output_dir={folder}/first", *DEFAULT)
+    done = run(f"--input={folder}/mono.wav", f"--output_dir={folder}/first", *DEFAULT, figures=True)
     assert done.returncode == 0, done.stderr
     return folder / "first"
 

@@ -30,8 +30,8 @@ SMALL = (
 )
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess:
-    return launched("train", *arguments)
+def run(*arguments: str, figures: bool = False) -> subprocess.CompletedProcess:
+    return launched("train", *arguments, figures=figures)
 
 
 @pytest.fixture(scope="module")

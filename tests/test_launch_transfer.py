@@ -15,8 +15,10 @@ from audio_texture import audio, metrics
 SMALL = ("--views=bins@32/16:1,2", "--auditory_weight=0", "--rhythm_weight=0", "--evaluations=30")
 
 
-def run(*arguments: str, program: str = "transfer") -> subprocess.CompletedProcess:
-    return launched(program, *arguments)
+def run(
+    *arguments: str, program: str = "transfer", figures: bool = False
+) -> subprocess.CompletedProcess:
+    return launched(program, *arguments, figures=figures)
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +42,7 @@ def strip(folder) -> Path:
         "--style_weight=0.01,1,100",
         f"--output_dir={folder}/strip",
         *SMALL,
+        figures=True,
     )
     assert done.returncode == 0, done.stderr
     assert "bins@32.0/16.0:2: relu_1 48 ms" in done.stderr
