@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from helpers import ROOT, crackle
+from helpers import ROOT, SMALLEST, crackle
 
-SMALL = ["--recipe=texture-fast", "--views=mel8@32/16:2", "--evaluations=50"]
+SMALL = [*SMALLEST, "--evaluations=50"]
 TRAIN = [
     "--seconds=0.3",
     "--sample_rate=8000",
@@ -71,7 +71,7 @@ def folder(tmp_path_factory) -> Path:
 # program: arguments, the call at which a run is interrupted, and what must come out the same.
 PROGRAMS = {
     "texture": (
-        ["--input={}/in.wav", "--seconds=0.3", "--samples=2", *SMALL],
+        ["--input={}/in.wav", "--samples=2", *SMALL],
         3,
         ("texture_0.wav", "texture_1.wav"),
     ),
@@ -82,7 +82,7 @@ PROGRAMS = {
             "--style={}/in.wav",
             "--auditory_weight=0",
             "--rhythm_weight=0",
-            "--views=mel8@32/16:2",
+            "--views=bins@32/16:1",
             "--evaluations=50",
         ],
         1,
@@ -102,10 +102,9 @@ PROGRAMS = {
     "sweep": (
         [
             "--input={}/in.wav",
-            "--seconds=0.3",
             "--noquality",
             "--sweep=seed=0:2",
-            *SMALL[:2],
+            *SMALLEST,
             "--evaluations=10",
         ],
         3,
@@ -209,7 +208,7 @@ def test_the_folder_is_removed_during_a_run(folder):
     """Of a texture the sound is there at the end, in the folder made again; of a sweep the other
     runs are. Status 1, and a line says so.
     """
-    arguments = [f"--input={folder}/in.wav", "--seconds=0.3", *SMALL]
+    arguments = [f"--input={folder}/in.wav", *SMALL]
     out = folder / "gone" / "texture"
     ((status, lines),) = many(
         "texture", [([*arguments, f"--output_dir={out}"], 1, str(folder / "gone"))]
@@ -246,7 +245,7 @@ def test_the_folder_is_removed_during_a_run(folder):
 def test_a_format_is_checked_run_by_run(folder):
     """Sixteen channels go into no FLAC: in a sweep that run alone fails, before any is made."""
     soundfile.write(folder / "sixteen.wav", np.tile(crackle(4000).T, (1, 16)), 8000)
-    arguments = ["--seconds=0.3", *SMALL, "--noquality", "--output_format=flac", "--sweep=seed=0;"]
+    arguments = [*SMALL, "--noquality", "--output_format=flac", "--sweep=seed=0;"]
     inputs = [f"--input={folder}/in.wav", f"--input={folder}/sixteen.wav"]
     ((status, lines),) = many(
         "sweep", [([*inputs, *arguments, f"--output_dir={folder}/formats"], 0)]

@@ -12,7 +12,7 @@ from pathlib import Path
 import jax
 import pytest
 import soundfile
-from helpers import ROOT, complaints, crackle, launched, run_process
+from helpers import ROOT, SMALLEST, complaints, crackle, launched, run_process
 
 from audio_texture import effects, insights, paths, recipes, style_transfer, views
 from audio_texture.errors import ChoiceError
@@ -22,7 +22,7 @@ from launch.flag_set import FlagSet
 from launch.flags import define_recipe_flags, recipe_flags, recipe_from_values
 from launch.paths import expanded
 
-SMALL = ("--recipe=texture-fast", "--views=bins@32/16:1", "--evaluations=2", "--seconds=0.3")
+SMALL = (*SMALLEST, "--evaluations=2")
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import pytest
 import soundfile
-from helpers import ROOT, command, complaints, crackle, launched, run_process
+from helpers import ROOT, SMALLEST, command, complaints, crackle, launched, run_process
 
 from audio_texture import batch
 from launch import messages
@@ -24,13 +24,7 @@ from launch.sweep.shares import Share, own_share
 from launch.sweep.sweep_flags import Sweep
 
 # Small enough that a sweep is mostly start-up.
-SMALL = (
-    "--recipe=texture-fast",
-    "--views=mel8@32/8:2",
-    "--evaluations=12",
-    "--seconds=0.3",
-    "--noquality",
-)
+SMALL = (*SMALLEST, "--evaluations=12", "--noquality")
 TWO_BY_TWO = ("--sweep=seed=0,7", "--sweep=sharpness=2,8")
 FILES = {"texture.wav", "config.json", "metrics.jsonl", "spectrogram.png", "run.json", "files.json"}
 
@@ -135,7 +129,7 @@ def test_transfers_are_swept(folder):
     """
     small = (
         "--recipe=transfer",
-        "--views=mel8@32/8:2",
+        "--views=bins@32/16:1",
         "--auditory_weight=0",
         "--rhythm_weight=0",
         "--evaluations=6",
@@ -238,7 +232,7 @@ def test_failing_runs_stop_no_other(folder):
         f"--input={sounds}/*.wav",
         f"--output_dir={folder}/failing",
         "--recipe=texture-fast",
-        "--views=mel8@32/8:2",
+        "--views=bins@32/16:1",
         "--sweep=evaluations=12;",
         "--sweep=seconds=1;",
     )
@@ -366,8 +360,7 @@ def test_batches_shrink_until_they_fit(monkeypatch):
     """Catches a run that is lost when its batch is halved, and a batch of one that is tried for
     ever. Memory is for two runs at a time, and no memory is enough for the last.
     """
-    small = ("--recipe=texture-fast", "--views=mel8@32/8:2", "--evaluations=2", "--seconds=0.3")
-    *_, groups, _, steps = planned(*small, "--sweep=seed=0:6")
+    *_, groups, _, steps = planned(*SMALLEST, "--evaluations=2", "--sweep=seed=0:6")
     sizes, made, lost, run_batch = [], [], [], batch.run_batch
 
     def short_of_memory(problems, keys, **options):
