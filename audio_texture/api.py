@@ -209,7 +209,8 @@ def texture(
 
     Example:
       >>> noise = np.random.default_rng(0).standard_normal(4000)
-      >>> texture(noise, 8000, seconds=0.25, recipe="texture-fast", evaluations=2).wave.shape
+      >>> small = {"recipe": "texture-fast", "views": "bins@32/16:1,2", "evaluations": 3}
+      >>> texture(noise, 8000, seconds=0.25, **small).wave.shape
       (1, 2000)
     """
     key = as_key(seed)

@@ -243,7 +243,8 @@ def statistics(
     Returns:
       Statistics with K = bands below Nyquist + 2.
     Example:
-      >>> statistics(jnp.zeros(800), sample_rate=8000).modulation.shape
+      >>> compiled = jax.jit(statistics, static_argnames="sample_rate")
+      >>> compiled(jnp.zeros(800), sample_rate=8000).modulation.shape
       (25, 20)
     """
     envelope = envelopes(
@@ -317,7 +318,8 @@ def distance(target, values):
     Returns:
       (scalar, {field: scalar}), with terms >= 0 that sum to the scalar.
     Example:
-      >>> silent = statistics(jnp.zeros(800), sample_rate=8000)
+      >>> compiled = jax.jit(statistics, static_argnames="sample_rate")
+      >>> silent = compiled(jnp.zeros(800), sample_rate=8000)
       >>> float(distance(silent, silent)[0])
       0.0
     """

@@ -142,7 +142,8 @@ def plan(
     bins_below = np.bincount(below, minlength=last + 1)
     least = int(np.max(bins_below[1:] + bins_below[:-1]))
     if frames is None:
-        frames = int(scipy.fft.next_fast_len(least, real=True))  # pyright: ignore[reportArgumentType]
+        fast = scipy.fft.next_fast_len(least, real=True)
+        frames = int(fast)  # pyright: ignore[reportArgumentType]
     if frames < least:
         raise ValueError(
             f"frames must be at least {least}, the number of bins in the widest row, got {frames}."

@@ -2,6 +2,8 @@
 
 import os
 import pathlib
+import shutil
+import tempfile
 
 import jax
 import pytest
@@ -31,16 +33,25 @@ LONGEST = (
 )
 
 
-@pytest.fixture(scope="session", autouse=True)
-def compilation_cache(tmp_path_factory):
-    """Compiles each program once a session, here and in the processes that tests start:
-    `synthesis.prepare` makes new closures of mostly the same programs.
+def pytest_configure(config):
+    """Keeps compiled programs in one folder for all processes of a session, those that tests start
+    included: each program is compiled once. A folder of the user's, in JAX_COMPILATION_CACHE_DIR,
+    is used and kept.
     """
-    folder = str(tmp_path_factory.mktemp("jax"))
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+    folder = os.environ.get("JAX_COMPILATION_CACHE_DIR")
+    if not folder:
+        # xdist's workers are started after this and inherit the environment.
+        folder = tempfile.mkdtemp(prefix="audio_texture_tests_")
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        config.add_cleanup(lambda: os.environ.pop("JAX_COMPILATION_CACHE_DIR", None))
     jax.config.update("jax_compilation_cache_dir", folder)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    # JAX does not write a program in one step: a process that reads a part of it compiles it.
+    config.addinivalue_line(
+        "filterwarnings", "ignore:Error reading persistent compilation cache entry"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -71,6 +71,9 @@ def relative_error(actual, expected) -> float:
 
 # ---------------------------------------------------------------- programs
 
+# The smallest run of a texture. All tests of programs use it on a second of sound at 8000 Hz where
+# they can: what one of them compiles serves the others.
+SMALLEST = ("--recipe=texture-fast", "--views=bins@32/16:1", "--seconds=0.3")
 # Programs that are packages: the module with `define_flags` and `main`.
 PACKAGES = {"stream": "stream.program", "sweep": "sweep.program"}
 
@@ -80,15 +83,33 @@ def program(name: str):
     return importlib.import_module(f"launch.{PACKAGES.get(name, name)}")
 
 
-def launched(name: str, *arguments: object) -> subprocess.CompletedProcess:
-    """launch.NAME with these arguments, in this process: its exit status, and what it wrote."""
+@contextlib.contextmanager
+def figures_left_out():
+    """Pages with a picture of nothing for each figure: matplotlib takes as long as the rest of a
+    small run.
+    """
+    from audio_texture.report import html_page
+
+    encode, html_page.encode_png = html_page.encode_png, lambda figure: b"no picture"
+    try:
+        yield
+    finally:
+        html_page.encode_png = encode
+
+
+def launched(name: str, *arguments: object, figures: bool = False) -> subprocess.CompletedProcess:
+    """launch.NAME with these arguments, in this process: its exit status, and what it wrote.
+
+    figures: whether the figures of its page are drawn.
+    """
     from launch import cli, compilation_cache
     from launch.sweep.__main__ import swept_program
 
     module, texts = program(name), [str(argument) for argument in arguments]
     options = {"swept": swept_program(texts)} if name == "sweep" else {}
     stdout, stderr = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+    pages = contextlib.nullcontext() if figures else figures_left_out()
+    with pages, contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             compilation_cache.show_warnings()

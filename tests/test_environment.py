@@ -7,12 +7,12 @@ import jax
 import numpy as np
 import pytest
 import soundfile
-from helpers import crackle, launched, run_process
+from helpers import SMALLEST, crackle, launched, run_process
 
 from audio_texture import recipes, synthesis, views
 from launch import environment
 
-SMALL = ("--recipe=texture-fast", "--views=bins@32/16:1", "--evaluations=2", "--seconds=0.3")
+SMALL = (*SMALLEST, "--evaluations=2")
 
 
 @pytest.fixture(scope="module")

@@ -5,20 +5,21 @@ import re
 import subprocess
 from pathlib import Path
 
+import many_runs
 import numpy as np
 import pytest
 import soundfile
-from helpers import command, complaints, interrupted, launched
+from helpers import SMALLEST, complaints, launched
 
 from audio_texture import audio, recipes
+from launch.flag_set import FlagSet
+from launch.flags import define_recipe_flags, recipe_from_values
 
-# Small enough that a run is mostly start-up; the default recipe compiles three times as long.
-DEFAULT = ("--views=bins@32/16:1,2", "--evaluations=30", "--seconds=0.3")
-SMALL = ("--recipe=texture-fast", *DEFAULT)
+SMALL = (*SMALLEST, "--evaluations=30")
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess:
-    return launched("texture", *arguments)
+def run(*arguments: str, figures: bool = False) -> subprocess.CompletedProcess:
+    return launched("texture", *arguments, figures=figures)
 
 
 def crackle(samples: int, channels: int = 1, seed: int = 0) -> np.ndarray:
@@ -45,7 +46,7 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def first_run(folder) -> Path:
-    done = run(f"--input={folder}/mono.wav", f"--output_dir={folder}/first", *DEFAULT)
+    done = run(f"--input={folder}/slow.wav", f"--output_dir={folder}/first", *SMALL, figures=True)
     assert done.returncode == 0, done.stderr
     return folder / "first"
 
@@ -60,15 +61,15 @@ def test_files_of_a_run(first_run, folder):
         "files.json",
     }
     wave, rate = audio.read(str(first_run / "texture.wav"))
-    reference, _ = audio.read(str(folder / "mono.wav"))
-    assert (wave.shape, rate) == ((1, 4800), 16000)
+    reference, _ = audio.read(str(folder / "slow.wav"))
+    assert (wave.shape, rate) == ((1, 2400), 8000)
     assert audio.audible_rms(wave, sample_rate=rate) == pytest.approx(
         audio.audible_rms(reference, sample_rate=rate), rel=0.01
     )
-    frames = wave[0].reshape(-1, 480)
+    frames = wave[0].reshape(-1, 240)
     assert np.sqrt(np.mean(frames**2, axis=1)).min() > 0.05 * audio.rms(reference)
     lags = np.correlate(reference[0], wave[0], "full")
-    assert np.abs(lags).max() < 0.7 * np.linalg.norm(wave) * np.linalg.norm(reference[0][:4800])
+    assert np.abs(lags).max() < 0.7 * np.linalg.norm(wave) * np.linalg.norm(reference[0][:2400])
     rows = [json.loads(line) for line in (first_run / "metrics.jsonl").read_text().splitlines()]
     assert [row["evaluations"] for row in rows] == [25, 30]
     assert rows[-1]["loss"] < 0.5 * 1 and rows[-1]["loss"] <= rows[0]["loss"]
@@ -92,15 +93,15 @@ def test_an_earlier_run_is_kept(first_run, folder):
     files stay.
     """
     before = (first_run / "texture.wav").read_bytes()
-    done = run(f"--input={folder}/mono.wav", f"--output_dir={first_run}", *DEFAULT)
+    done = run(f"--input={folder}/slow.wav", f"--output_dir={first_run}", *SMALL)
     assert done.returncode == 2 and "--overwrite" in done.stderr
     assert (first_run / "texture.wav").read_bytes() == before
     kept = folder / "overwritten"
-    few = (*DEFAULT, "--evaluations=2")
-    run(f"--input={folder}/mono.wav", f"--output_dir={kept}", "--samples=2", *few)
+    few = (*SMALLEST, "--evaluations=2")
+    run(f"--input={folder}/slow.wav", f"--output_dir={kept}", "--samples=2", *few)
     (kept / "notes.txt").write_text("mine")
     done = run(
-        f"--input={folder}/mono.wav",
+        f"--input={folder}/slow.wav",
         f"--output_dir={kept}",
         "--overwrite",
         "--output_format=flac",
@@ -119,13 +120,32 @@ def test_an_earlier_run_is_kept(first_run, folder):
 
 def test_samples_are_seeds(first_run, folder):
     """Sample i is what seed + i makes alone, so one of many can be made again; and they differ."""
-    done = run(f"--input={folder}/mono.wav", f"--output_dir={folder}/two", "--samples=2", *DEFAULT)
+    done = run(f"--input={folder}/slow.wav", f"--output_dir={folder}/two", "--samples=2", *SMALL)
     assert done.returncode == 0, done.stderr
     zero, one = ((folder / f"two/texture_{i}.wav").read_bytes() for i in (0, 1))
     assert zero == (first_run / "texture.wav").read_bytes() != one
 
 
-@pytest.mark.parametrize("name, channels, rate", [("stereo.flac", 2, 48000), ("slow.wav", 1, 8000)])
+@pytest.mark.long
+def test_the_default_recipe(folder):
+    """Without --recipe all terms of `texture` are in the loss."""
+    out = folder / "default"
+    done = run(f"--input={folder}/mono.wav", f"--output_dir={out}", *SMALLEST[1:])
+    assert done.returncode == 0, done.stderr
+    assert json.loads((out / "config.json").read_text())["recipe"]["name"] == "texture"
+    row = json.loads((out / "metrics.jsonl").read_text().splitlines()[-1])
+    assert {"auditory", "levels", "patches", "rhythm"} <= set(row["terms"])
+
+
+def test_the_default_recipe_is_texture():
+    flag_set = FlagSet()
+    define_recipe_flags(flag_set)
+    assert recipe_from_values(flag_set.parse([])[0]).name == "texture"
+
+
+@pytest.mark.parametrize(
+    "name, channels, rate", [("stereo.flac", 2, 48000), ("mono.wav", 1, 16000)]
+)
 def test_rate_and_channels_are_the_inputs(folder, name, channels, rate):
     """Peers turn everything into 22.05 kHz mono."""
     done = run(f"--input={folder}/{name}", f"--output_dir={folder}/{name}-out", *SMALL)
@@ -221,17 +241,16 @@ def test_bands_on_a_constant_q_axis(folder):
     ]
 
 
-@pytest.mark.slow
 def test_interrupted_and_resumed(folder):
     """Ctrl-C writes the sound so far; --resume ends at the samples of a run that was left alone."""
-    flags = (f"--input={folder}/slow.wav", *SMALL, "--evaluations=400")
+    flags = (f"--input={folder}/slow.wav", *SMALL, "--evaluations=200")
     out = folder / "interrupted"
-    status, rest = interrupted(command("texture", *flags, f"--output_dir={out}"), "75/400")
-    assert status == 130, rest
-    assert "interrupted" in rest
+    # In the third chunk.
+    status, lines = many_runs.call("texture", [*flags, f"--output_dir={out}"], at=3)
+    assert status == 130 and any("interrupted" in line for line in lines), lines
     assert audio.read(f"{out}/texture.wav")[0].shape == (1, 2400)
     spent = json.loads((out / "metrics.jsonl").read_text().splitlines()[-1])["evaluations"]
-    assert 75 <= spent < 400
+    assert 75 <= spent < 200
 
     other = run(*flags, "--seed=7", f"--output_dir={out}", "--resume")
     assert other.returncode == 2 and "--resume" in other.stderr and "seed" in other.stderr

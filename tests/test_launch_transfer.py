@@ -4,19 +4,22 @@ import json
 import subprocess
 from pathlib import Path
 
+import many_runs
 import numpy as np
 import pytest
 import soundfile
-from helpers import command, crackle, interrupted, launched, noise
+from helpers import crackle, launched, noise
 
 from audio_texture import audio, metrics
 
 # Small enough that a run is mostly start-up.
-SMALL = ("--views=bins@32/16:1,2", "--auditory_weight=0", "--rhythm_weight=0", "--evaluations=30")
+SMALL = ("--views=bins@32/16:2", "--auditory_weight=0", "--rhythm_weight=0", "--evaluations=30")
 
 
-def run(*arguments: str, program: str = "transfer") -> subprocess.CompletedProcess:
-    return launched(program, *arguments)
+def run(
+    *arguments: str, program: str = "transfer", figures: bool = False
+) -> subprocess.CompletedProcess:
+    return launched(program, *arguments, figures=figures)
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +43,7 @@ def strip(folder) -> Path:
         "--style_weight=0.01,1,100",
         f"--output_dir={folder}/strip",
         *SMALL,
+        figures=True,
     )
     assert done.returncode == 0, done.stderr
     assert "bins@32.0/16.0:2: relu_1 48 ms" in done.stderr
@@ -123,7 +127,7 @@ def test_sounds_too_short_to_be_judged(folder):
     assert "not judged" in (folder / "brief/report.html").read_text()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_interrupted_and_resumed(folder):
     """Ctrl-C in the second of two results writes both; --resume leaves the first alone and ends at
     the samples of a run that was left alone.
@@ -134,13 +138,12 @@ def test_interrupted_and_resumed(folder):
         f"--style={folder}/style.wav",
         "--style_weight=1,10",
         *SMALL[:3],
-        "--evaluations=300",
+        "--evaluations=100",
     )
     out = folder / "interrupted"
-    status, rest = interrupted(
-        command("transfer", *flags, f"--output_dir={out}"), "transfer_1.wav: 50/300"
-    )
-    assert status == 130 and "interrupted" in rest, rest
+    # In the second chunk of the second.
+    status, lines = many_runs.call("transfer", [*flags, f"--output_dir={out}"], at=7)
+    assert status == 130 and any("interrupted" in line for line in lines), lines
     first, second = ((out / f"transfer_{i}.wav") for i in (0, 1))
     before = first.stat().st_mtime_ns
     assert audio.read(str(second))[0].shape == (2, 6400)
