@@ -338,7 +338,7 @@ def keep_compiled_programs(folder: str | None = None) -> str:
     Returns:
       The folder.
     """
-    chosen = folder or jax.config.jax_compilation_cache_dir
+    chosen = folder or getattr(jax.config, "jax_compilation_cache_dir")  # noqa: B009
     if not chosen:
         home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
         chosen = os.path.join(home, "audio_texture", "jax")

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.ndimage
 
 from audio_texture import audio, spectrogram
+from audio_texture.base import Weights
 
 
 def band_weights(filters: np.ndarray) -> np.ndarray:
@@ -134,7 +135,7 @@ def spectral_density(
     return density
 
 
-def mix_densities(densities: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
+def mix_densities(densities: Sequence[np.ndarray] | np.ndarray, weights: Weights) -> np.ndarray:
     """Returns the density [F, C, C] between several: at every frequency the geometric mean of their
     powers, since spectra are compared by their logarithm.
 
@@ -158,7 +159,7 @@ def mix_densities(densities: Sequence[np.ndarray], weights: Sequence[float]) -> 
 
 
 def lost_level(
-    densities: Sequence[np.ndarray], weights: Sequence[float], *, sample_rate: float
+    densities: Sequence[np.ndarray] | np.ndarray, weights: Weights, *, sample_rate: float
 ) -> float:
     """Returns how far `mix_densities` lies below the references' mean power, as an amplitude factor
     up to 1: between two sounds of different bands little is left.

@@ -25,6 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from audio_texture import auditory, canvas, losses, metrics, statistics
+from audio_texture.base import Weights
 from audio_texture.terms import waves
 
 # Halves of fewer frames say nothing about a recording, nor do recordings of less than this many
@@ -43,7 +44,7 @@ Balance = dict[str, np.ndarray]
 Distances = Callable[[np.ndarray], np.ndarray]
 
 
-def balanced(weights: Sequence[float], balance: Mapping[str, Sequence[float]] | None) -> np.ndarray:
+def balanced(weights: Weights, balance: Mapping[str, Weights] | None) -> np.ndarray:
     """Returns weights that add up to one, times their spectrum's balance if there is one.
 
     In a morph the products still change linearly.
@@ -58,7 +59,7 @@ def balanced(weights: Sequence[float], balance: Mapping[str, Sequence[float]] | 
 
 
 def interpolate_weights(
-    weights: Sequence[float], morph_to: Sequence[float] | None, place: float
+    weights: Weights, morph_to: Sequence[float] | None, place: float
 ) -> np.ndarray:
     """Returns the weights at a place of a morph, as parts that add up to one. [R] float64
 

@@ -191,6 +191,7 @@ def _compile(recipe: Recipe, rate: int, key: Hashable, plan: layout.Layout) -> C
         noise = canvas.colour_noise(jax.random.normal(key, wave.shape), colour)
 
         def invert(wave):
+            assert plan.canvas.invert, "A transfer's canvas can be inverted."
             return plan.canvas.invert(plan.to_canvas_domain(wave), constants)
 
         return invert(noise), invert(shares[0] * wave + shares[1] * noise)

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.signal
+import scipy.signal.windows
 
 from audio_texture import auditory, statistics
-from audio_texture.base import Objective
+from audio_texture.base import Objective, Weights
 from audio_texture.combinators import (
     flatten_frames,
     mixture,
@@ -129,7 +129,7 @@ def onset_statistics(
     lags: int,
     widths: Sequence[int] = (1, 4, 16),
     directions: int = 16,
-    weights: Sequence[float] | None = None,
+    weights: Weights | None = None,
 ) -> Objective:
     """Distance of the onset strength of compressed spectrograms [T, F]: heights, shapes, rhythm.
 

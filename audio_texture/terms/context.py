@@ -1,15 +1,10 @@
 """What a term's objective is built for, and how objectives are laid over a mixture and a length."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import jax
-
-from audio_texture.base import Objective
+from audio_texture.base import Objective, Weights
 from audio_texture.combinators import mixture
 from audio_texture.views import View
-
-Weights = Sequence[float] | jax.Array | None
 
 
 class Context(NamedTuple):
@@ -27,8 +22,8 @@ class Context(NamedTuple):
 
     recipe: Any
     sample_rate: int
-    weights: Weights
-    auditory_weights: Weights
+    weights: Weights | None
+    auditory_weights: Weights | None
     hparams: dict[str, Any]
     circular: bool = False
 
