@@ -1,7 +1,7 @@
-"""What a notebook calls: sounds in, sounds out. Everything here is in `audio_texture` itself.
+"""The functions a notebook calls, all available as `audio_texture.NAME`.
 
 Sounds are arrays [N] or [C, N], NumPy or JAX, float (nominally in [-1, 1]) or integer PCM, which is
-scaled as soundfile does; rates are in Hz. Errors are ValueErrors of one sentence.
+scaled as soundfile does; sample rates are in Hz. Errors are ValueErrors of one sentence.
 """
 
 import math
@@ -27,16 +27,16 @@ from audio_texture.errors import ChoiceError
 from audio_texture.results import Sound, Sounds, save
 from audio_texture.sound_input import as_key, as_keys, as_rate, as_waves
 
-# Length of a texture where none is asked for.
+# Default length of a texture, in seconds.
 SECONDS = 5.0
 
 
 class Model:
-    """A recipe applied to sounds: compiled once, run with as many seeds as wanted.
+    """A recipe applied to sounds: compiled once, run with any number of seeds.
 
     Attributes:
-      problem: `synthesis.Problem`, for those who want the parts.
-      recipe: the choices, without kernels that are too long for the sounds.
+      problem: the `synthesis.Problem`, whose functions can be called one by one.
+      recipe: the choices.
       sample_rate: in Hz.
     """
 
@@ -58,9 +58,10 @@ class Model:
         Args:
           seed: an integer from 0, or a PRNG key; the same seed gives the same samples on the same
             machine.
-          evaluations: budget in place of the recipe's; 0 is the recipe's.
+          evaluations: budget in place of the recipe's; 0 keeps the recipe's.
           max_seconds: wall-clock budget of the optimisation.
-          on_progress: called after each chunk with a row: evaluations, seconds, loss, terms.
+          on_progress: called after each chunk of evaluations with a row that has evaluations,
+            seconds, loss and terms.
         """
 
         def on_chunk(rows):
@@ -91,8 +92,8 @@ class Model:
           max_seconds: wall-clock budget of the optimisation; on a CPU, of each run.
         """
         keys = as_keys(seeds)
-        made = batch.run_batch([self.problem] * len(keys), keys, max_seconds=max_seconds)
-        return Sounds(made.waves, self.sample_rate, self.recipe, made.losses, made.terms)
+        results = batch.run_batch([self.problem] * len(keys), keys, max_seconds=max_seconds)
+        return Sounds(results.waves, self.sample_rate, self.recipe, results.losses, results.terms)
 
     def __repr__(self) -> str:
         return f"Model({self.recipe!r}, sample_rate={self.sample_rate})"
@@ -102,13 +103,21 @@ def load(path: str, *, start: float = 0.0, seconds: float | None = None) -> tupl
     """Reads a sound file.
 
     Args:
-      path: of any file that libsndfile reads.
+      path: of a file in any format that libsndfile reads.
       start: where to begin, in seconds.
-      seconds: how much to read at most; None reads to the end.
+      seconds: longest length to read; None reads to the end.
     Returns:
       The wave [C, N] float32 and its sample rate in Hz.
     Raises:
       ValueError: no such file, or no sound that can be read; the message names file and rule.
+
+    Example:
+      >>> import tempfile
+      >>> path = os.path.join(tempfile.mkdtemp(), "silence.wav")
+      >>> save(path, np.zeros(800, np.float32), 8000)
+      >>> wave, sample_rate = load(path, seconds=0.05)
+      >>> wave.shape, sample_rate
+      ((1, 400), 8000)
     """
     return audio.read(os.fspath(path), start=start, seconds=seconds)
 
@@ -116,7 +125,7 @@ def load(path: str, *, start: float = 0.0, seconds: float | None = None) -> tupl
 def recipe(name: str | Recipe = "texture") -> Recipe:
     """A recipe by its name; `recipe(...).replace(evaluations=100)` changes its choices.
 
-    Raises ChoiceError, listing all names, for an unknown one.
+    For an unknown name it raises ChoiceError, which lists all names.
 
     Example:
       >>> recipe("texture-fast").replace(evaluations=100)
@@ -136,19 +145,19 @@ def prepare(
     bands: Sequence[tuple[float, float]] | None = None,
     **choices: Any,
 ) -> Model:
-    """Fits a recipe to one sound or several, to make textures of one length from it.
+    """Fits a recipe to one or several sounds: a model that makes textures of one length.
 
     Args:
       recipe: a recipe or its name.
       sounds: an array [N] or [C, N], or a sequence of several, which are mixed.
-      sample_rate: theirs and the result's, in Hz.
+      sample_rate: of the sounds and the result, in Hz.
       seconds: length of each result.
       weights: of the sounds in a mixture; equal by default.
-      morph_to: weights at the end, which `weights` pass to evenly.
-      bands: (from, to) in Hz for each sound, where each decides about a band of its own.
+      morph_to: weights at the end of the result; they change linearly from `weights`.
+      bands: (from, to) in Hz for each sound, the frequency band that is taken from it.
       **choices: of the recipe, by name, such as evaluations=100.
     Raises:
-      ValueError: a sound, length, weight or choice that will not do; one sentence says which.
+      ValueError: an invalid sound, length, weight or choice; the message says which and why.
     """
     chosen = _recipe(recipe, "texture", choices)
     rate = as_rate(sample_rate)
@@ -168,12 +177,12 @@ def prepare(
 def prepare_transfer(
     recipe: str | Recipe, content: Any, style: Any, sample_rate: int, **choices: Any
 ) -> Model:
-    """Fits a recipe to a content and a style, to make transfers from it.
+    """Fits a recipe to a content and a style: a model that makes transfers.
 
     Args:
-      recipe: a recipe or its name; a texture's recipe lends its distance to the style.
-      content: [N] or [C, N], whose course in time and length the results have.
-      style: [N] or [C, N].
+      recipe: a recipe or its name; of a texture's recipe the distance is used for the style.
+      content: [N] or [C, N], whose events and length the results have.
+      style: [N] or [C, N], whose texture the results have.
       sample_rate: of both and of the results, in Hz.
       **choices: of the recipe, by name, such as style_weight=3.
     Raises:
@@ -198,7 +207,7 @@ def texture(
 
     Args:
       sounds: an array [N] or [C, N], or a sequence of several.
-      sample_rate: theirs and the result's, in Hz.
+      sample_rate: of the sounds and the result, in Hz.
       seconds: length of the result.
       seed: an integer or a PRNG key; another seed makes another texture.
       recipe: a recipe or its name.
@@ -228,11 +237,11 @@ def transfer(
     on_progress: Callable[[optimize.ProgressRow], None] | None = None,
     **choices: Any,
 ) -> Sound:
-    """One sound's course in time with another's texture.
+    """A new sound with the events of a content and the texture of a style.
 
     Args:
       content: [N] or [C, N]; the result is as long.
-      style: [N] or [C, N].
+      style: [N] or [C, N], any length.
       sample_rate: of both and of the result, in Hz.
       seed: an integer or a PRNG key.
       recipe: a recipe or its name.
@@ -256,12 +265,12 @@ def stream(
     bands: Sequence[tuple[float, float]] | None = None,
     **choices: Any,
 ) -> Iterator[np.ndarray]:
-    """A texture without end, block by block.
+    """An endless texture, block by block.
 
-    Arguments are as in `texture`; everything is checked before the first block is asked for.
+    Arguments are as in `texture`; they are checked at the call, before the first block.
 
     Yields:
-      Blocks [C, n] float32 of some seconds, which follow each other without a seam.
+      Blocks [C, n] float32 of a few seconds, which join without a seam.
     """
     from audio_texture import streaming
 
@@ -273,12 +282,12 @@ def stream(
         weights=_floats(weights, "weights"),
         bands=bands,
     )
-    laid_out = streaming.prepare_stream(style)
+    prepared = streaming.prepare_stream(style)
 
     def blocks():
-        state = streaming.init_state(laid_out)
+        state = streaming.init_state(prepared)
         while True:
-            state, block = streaming.step(laid_out, key, state)
+            state, block = streaming.step(prepared, key, state)
             if block.outcome.reason in ("interrupted", "not finite"):
                 return
             yield np.asarray(block.wave)
@@ -297,7 +306,7 @@ def loop(
     bands: Sequence[tuple[float, float]] | None = None,
     **choices: Any,
 ) -> np.ndarray:
-    """A texture [C, N] whose end flows into its beginning. Arguments are as in `texture`."""
+    """A texture [C, N] float32 whose end flows into its beginning. Arguments as in `texture`."""
     from audio_texture import streaming
 
     key, chosen = as_key(seed), _recipe(recipe, "texture", choices)
@@ -321,6 +330,8 @@ def evaluate(candidate: Any, reference: Any, sample_rate: int) -> dict[str, Any]
       candidate: [N] or [C, N].
       reference: [N] or [C, N].
       sample_rate: of both, in Hz.
+    Raises:
+      ValueError: a sound that is silent or shorter than 1 s.
     """
     from audio_texture import metrics
 
@@ -329,12 +340,12 @@ def evaluate(candidate: Any, reference: Any, sample_rate: int) -> dict[str, Any]
 
 
 def keep_compiled_programs(folder: str | None = None) -> str:
-    """Keeps compiled programs on disk, so that only the first session of a kind waits for XLA.
+    """Turns on JAX's cache of compiled programs on disk, so that later sessions start faster.
 
-    The one function here that changes settings of JAX, and so of the session.
+    It is the only function here that changes JAX's global settings.
 
     Args:
-      folder: where to keep them; by default JAX's own setting, or a folder in the user's cache.
+      folder: of the cache; by default JAX's own setting, or ~/.cache/audio_texture/jax.
     Returns:
       The folder.
     """
@@ -349,11 +360,12 @@ def keep_compiled_programs(folder: str | None = None) -> str:
 
 
 def _recipe(chosen: str | Recipe, task: str, choices: dict[str, Any]) -> Recipe:
+    """The chosen recipe with other choices, for a task; ChoiceError where it has another task."""
     named = recipe(chosen)
     if named.task != task:
         if task != "transfer":
             raise ChoiceError(
-                f"recipe must be of a texture, got {named.name!r}, which is of a transfer.",
+                f"recipe must be for textures, got {named.name!r}, which is for transfers.",
                 field="recipe",
             )
         named = recipes.for_transfer(named)

@@ -1,8 +1,8 @@
-"""What is optimised: a compressed spectrogram, or white noise that is shaped into a waveform.
+"""Canvases, which are what is optimised: a compressed spectrogram, or noise shaped into a waveform.
 
 `init(key)` of a canvas draws the parameters to start from. `render(parameters, constants)` turns
-them into the signal that the objective compares. `invert(signal, constants)` returns parameters
-that render a signal, to start from a sound. Constants are arguments, not closed over, so that one
+them into the signal that the objective takes. `invert(signal, constants)` returns parameters that
+render a given signal, to start from a sound. Constants are arguments, not closed over, so that one
 compiled program serves every reference.
 
 C channels, N samples, T frames, F bins, B mel bands.
@@ -55,12 +55,12 @@ __all__ = [
     "whiten",
 ]
 
-# How many colours the noise has along a morph; it fades from each to the next.
+# Number of points along a morph at which the noise has a colour of its own; it fades in between.
 KNOTS = 5
 
 
 class Canvas(NamedTuple):
-    """What an optimiser changes, and how it becomes a signal.
+    """What is optimised, and how parameters become a signal.
 
     Attributes:
       init: key -> parameters.
@@ -76,8 +76,10 @@ class Canvas(NamedTuple):
 
 
 def spectrogram_canvas(shape: Sequence[int]) -> Canvas:
-    """Returns a canvas that is a compressed spectrogram [T, C, F]; it starts uniform over [0, 0.1],
-    as the authors' textures do.
+    """Returns a canvas that is a compressed spectrogram; its start is uniform over [0, 0.1], as in
+    the paper.
+
+    shape: [T, C, F].
 
     Example:
       >>> spectrogram_canvas((3, 1, 5)).init(jax.random.key(0)).shape
@@ -94,12 +96,12 @@ def spectrogram_canvas(shape: Sequence[int]) -> Canvas:
 def standard_spectrogram_canvas(frames: int, mean: jax.Array, std: jax.Array) -> Canvas:
     """Returns a canvas that is a standardised spectrogram [T, C, F]; its start is Gaussian noise.
 
-    It is a preconditioner, as in `waveform_canvas`: loud and faint bins converge alike.
+    The standardisation is a preconditioner: loud and faint bins converge equally fast.
 
     Args:
       frames: T.
-      mean: [C, F], of a reference's compressed spectrogram in each bin.
-      std: [C, F], of the same.
+      mean: [C, F], over time, of a reference's compressed spectrogram.
+      std: [C, F], over time, of the same.
     Example:
       >>> canvas = standard_spectrogram_canvas(2, jnp.full((1, 1), 3.0), jnp.full((1, 1), 2.0))
       >>> canvas.render(jnp.zeros((2, 1, 1)), canvas.constants).ravel().tolist()
@@ -127,7 +129,12 @@ class Equaliser(NamedTuple):
     bands: int
 
     def frame_count(self, samples: int) -> int:
-        """Returns the frames of the gains of so long a wave."""
+        """Returns the number of frames of the gains of a wave of `samples`.
+
+        Example:
+          >>> Equaliser(n_fft=512, hop_length=128, bands=24).frame_count(1024)
+          9
+        """
         return spectrogram.frame_count(samples, n_fft=self.n_fft, hop_length=self.hop_length)
 
 
@@ -141,26 +148,26 @@ def waveform_canvas(
     equaliser: Equaliser,
     morph_to: Weights | None = None,
 ) -> Canvas:
-    """Returns a canvas of white noise that the references' long-term spectrum, and then gains over
-    time and frequency, shape into a wave.
+    """Returns a canvas of white noise that is filtered to the references' long-term spectrum and
+    then multiplied by gains over time and frequency.
 
     Parameters: noise z [C, samples], and natural-log gains g [C, T, B] (factors e^g) over frames
     and mel bands, zero at first. The wave is istft(L e^g L^-1 stft(irfft(A rfft(z)))), with L the
     `coupling` of the channels. Both are preconditioners. Through A, gradients on z are those on the
-    wave weighted by the spectrum, so loud and faint bands converge alike. Through g, whole regions
-    grow loud or fall silent together, which takes hundreds of steps sample by sample. A also makes
-    a good start: noise with the references' spectrum and correlations between channels. The canvas
-    is circular in z and has edges in g.
+    wave weighted by the spectrum, so loud and faint bands converge equally fast. Through g, whole
+    regions grow loud or fall silent together, which takes hundreds of steps sample by sample. A
+    also makes a good start: noise with the references' spectrum and correlations between channels.
+    The canvas is circular in z and has edges in g.
 
     Args:
       references: waves [C, N_i].
-      weights: of their power spectra.
+      weights: of the references' power spectra.
       sample_rate: in Hz.
       samples: length of the canvas.
-      smoothing_hz: width over which a power spectrum is averaged; it must be narrow to keep tones.
+      smoothing_hz: width in Hz over which a power spectrum is averaged; keep it narrow for tones.
       equaliser: the grid of the gains.
-      morph_to: weights at the end, to which the noise's colour fades. The weights themselves, not
-        their shares of a sum, are averaged between.
+      morph_to: weights at the end, to which the noise's colour fades. Weights in between are means
+        of the weights as given, before they are divided by their sum.
     """
     sizes = {"sample_rate": sample_rate, "samples": samples, "smoothing_hz": smoothing_hz}
     densities = [spectral_density(wave, **sizes) for wave in references]
@@ -199,12 +206,13 @@ def _densities_at_knots(
     morph_to: Weights | None,
     knots: np.ndarray,
 ) -> list[np.ndarray]:
+    """Returns the mixed density [F, C, C] at each knot, a position from 0 to 1."""
     begin, end = np.asarray(weights), np.asarray(weights if morph_to is None else morph_to)
     return [mix_densities(densities, (1 - knot) * begin + knot * end) for knot in knots]
 
 
 def _knot_fades(samples: int, knots: np.ndarray) -> np.ndarray:
-    """Returns how much of each knot's colour each sample has, [knots, 1, samples] float32."""
+    """Returns the share of each knot's colour in each sample, [knots, 1, samples] float32."""
     places = np.linspace(0, 1, samples)
     rows = [np.interp(places, knots, row) for row in np.eye(len(knots))]
     return np.stack(rows).astype(np.float32)[:, None]
@@ -213,12 +221,12 @@ def _knot_fades(samples: int, knots: np.ndarray) -> np.ndarray:
 def loop_canvas(
     colour: np.ndarray, coupled: np.ndarray, *, sample_rate: int, samples: int, equaliser: Equaliser
 ) -> Canvas:
-    """Returns a `waveform_canvas` of a known colour that is circular in its gains too: its end
-    continues into its beginning.
+    """Returns a `waveform_canvas` of a known colour whose gains are circular too: its end continues
+    into its beginning.
 
-    The gains' frames stand around a circle; after the last the first follows. If the length is not
-    a multiple of the hop, the first follows up to half a hop off, so the continuation past the end
-    fades into the beginning over a window.
+    After the last frame of the gains the first one follows. If the length is not a multiple of the
+    hop, it follows up to half a hop too early or too late, so the continuation past the end fades
+    into the beginning over one window.
 
     Args:
       colour: [samples // 2 + 1, C, C], of `spectral_colour`.
@@ -229,13 +237,13 @@ def loop_canvas(
     """
     n_fft, hop = equaliser.n_fft, equaliser.hop_length
     channels, frames = colour.shape[-1], max(1, round(samples / hop))
-    # Whole hops, so that a frame is centred on the beginning.
+    # The margin is a whole number of hops, so that a frame is centred on the first sample.
     margin = -(-n_fft // hop) * hop
     padded = samples + margin + 2 * n_fft
     positions = (
         np.arange(spectrogram.frame_count(padded, n_fft=n_fft, hop_length=hop)) * hop - margin
     )
-    around = np.round((positions % samples) / hop).astype(int) % frames
+    frame_indices = np.round((positions % samples) / hop).astype(int) % frames
     fade = (np.cos(np.pi / 2 * (np.arange(n_fft) + 0.5) / n_fft) ** 2).astype(np.float32)[None]
 
     def init(key):
@@ -250,7 +258,7 @@ def loop_canvas(
         wave = jnp.concatenate([wave[:, samples - margin :], wave, wave[:, : 2 * n_fft]], axis=1)
         wave = apply_gains(
             wave,
-            parameters["gain"][:, around],
+            parameters["gain"][:, frame_indices],
             coupled=constants["coupling"],
             sample_rate=sample_rate,
             equaliser=equaliser,
@@ -262,27 +270,27 @@ def loop_canvas(
 
 
 def coupling(density: np.ndarray, *, sample_rate: int, equaliser: Equaliser) -> np.ndarray:
-    """Returns how each channel follows from those before it, at the frequencies of an equaliser's
-    transform.
+    """Returns the matrix that predicts each channel from those before it, at each frequency of an
+    equaliser's transform.
 
-    The parts that gains act on are the first channel, the part of the second that does not follow
-    from the first, and so on. Gains of the channels themselves would have to agree to 0.1 % for a
-    difference at -60 dB. And where two channels are equal, a change of one gain would make a
-    difference that the recording does not have.
+    Gains act on uncorrelated parts: the first channel, the part of the second that the first does
+    not predict, and so on. Gains on the channels themselves would have to agree to 0.1 % to keep a
+    difference between channels at -60 dB. And where two channels are equal, changing one gain would
+    make a difference that the recording does not have.
 
     Args:
       density: [F', C, C] cross-spectral density on any grid from 0 to Nyquist.
       sample_rate: in Hz.
       equaliser: the grid of the gains.
     Returns:
-      [n_fft // 2 + 1, C, C] complex64, lower triangular with a diagonal of ones: the parts times it
-      are the channels. The unit matrix for one channel, and without gains.
+      [n_fft // 2 + 1, C, C] complex64, lower triangular with a diagonal of ones: this matrix
+      times the parts gives the channels. The identity for one channel, and without gains.
     """
     bins, channels = equaliser.n_fft // 2 + 1, density.shape[-1]
     if channels == 1 or not equaliser.bands:
         return np.tile(np.eye(channels, dtype=np.complex64), (bins, 1, 1))
-    # In the gains' own bands: in a single bin, channels that have nothing in common seem to follow
-    # from each other by chance, differently in every bin.
+    # Averaged over the gains' bands: in a single bin even independent channels predict each other
+    # by chance, differently in every bin.
     filters = band_weights(spectrogram.mel_filters(sample_rate, equaliser.n_fft, equaliser.bands))
     grids = np.linspace(0, 1, len(density)), np.linspace(0, 1, bins)
     shares = np.stack([np.interp(*grids, column) for column in filters.T])
@@ -293,25 +301,26 @@ def coupling(density: np.ndarray, *, sample_rate: int, equaliser: Equaliser) -> 
 
 
 def part_levels(density: np.ndarray) -> np.ndarray:
-    """Returns the amplitude of each part that gains act on, in all channels together, as a share of
-    the loudest part. [F', C, C] density -> [C].
+    """Returns the amplitude of each part (see `coupling`), summed over channels and divided by that
+    of the loudest part: density [F', C, C] -> [C] float32.
     """
     powers = np.sum(np.abs(cholesky(density)) ** 2, axis=(0, 1))
     return np.sqrt(powers / np.max(powers)).astype(np.float32)
 
 
 def _split(spectra: Sequence[Any], coupled: Any) -> list[Any]:
-    """Returns the spectra of the parts (see `coupling`) of C channels, [T, F] each, in NumPy or JAX
-    alike, by forward substitution.
+    """Returns the spectra of the parts (see `coupling`) of C channels by forward substitution.
+
+    spectra: [T, F] each, NumPy or JAX; the results are of the same type.
     """
     parts = []
     for row, spectrum in enumerate(spectra):
-        follows = [coupled[:, row, column][None] * part for column, part in enumerate(parts)]
-        parts.append(spectrum - sum(follows) if follows else spectrum)
+        predicted = [coupled[:, row, column][None] * part for column, part in enumerate(parts)]
+        parts.append(spectrum - sum(predicted) if predicted else spectrum)
     return parts
 
 
-def _joined(parts: Sequence[jax.Array], coupled: jax.Array) -> list[jax.Array]:
+def _join(parts: Sequence[jax.Array], coupled: jax.Array) -> list[jax.Array]:
     """Inverse of `_split`."""
     return [
         sum([coupled[:, row, column][None] * parts[column] for column in range(row)], part)
@@ -346,7 +355,7 @@ def apply_gains(
             part * factor
             for part, factor in zip(_split(list(spectra), coupled), factors, strict=True)
         ]
-        spectra = jnp.stack(_joined(parts, coupled))
+        spectra = jnp.stack(_join(parts, coupled))
     return jax.vmap(lambda spectrum: spectrogram.istft(spectrum, **sizes, length=wave.shape[1]))(
         spectra
     )
@@ -355,8 +364,8 @@ def apply_gains(
 def measure_gains(
     wave: np.ndarray, *, coupled: np.ndarray, sample_rate: int, equaliser: Equaliser
 ) -> np.ndarray:
-    """Returns by how much the bands of a wave's parts exceed their mean in each frame, as
-    natural-log gains.
+    """Returns natural-log gains: the level of each band of a wave's parts in each frame, relative
+    to its mean over time.
 
     Args:
       wave: [C, N].

@@ -16,8 +16,9 @@ from audio_texture.base import Weights
 
 
 def band_weights(filters: np.ndarray) -> np.ndarray:
-    """Returns mel filters [F, B] as weights that add up to one for every bin, also for the bins
-    beyond the centres of the outermost bands.
+    """Returns mel filters [F, B] as weights that add up to one over the bands for every bin.
+
+    Bins beyond the centre of the lowest or highest band belong to that band alone.
     """
     filters = filters.copy()
     filters[: np.argmax(filters[:, 0]), 0] = 1
@@ -42,8 +43,9 @@ def colour_noise(noise: jax.Array, colour: jax.Array) -> jax.Array:
 
 
 def whiten(wave: jax.Array, colour: jax.Array) -> jax.Array:
-    """Inverse of `colour_noise`, except where the colour lies 80 dB under its mean: what little a
-    wave has there is not amplified.
+    """Inverse of `colour_noise`: wave [C, N] -> noise [C, N].
+
+    Where the colour lies 80 dB under its mean, the wave is not amplified further.
     """
     diagonal = jnp.abs(jnp.diagonal(colour, axis1=1, axis2=2))
     lifted = jnp.maximum(1e-4 * jnp.sqrt(jnp.mean(diagonal**2)) - diagonal, 0.0)
@@ -52,8 +54,8 @@ def whiten(wave: jax.Array, colour: jax.Array) -> jax.Array:
     # hung in a process forked from a process that used them.
     white = []
     for row, spectrum in enumerate(jnp.fft.rfft(wave, axis=-1)):
-        follows = [full[:, row, column] * part for column, part in enumerate(white)]
-        white.append((spectrum - sum(follows)) / full[:, row, row])
+        predicted = [full[:, row, column] * part for column, part in enumerate(white)]
+        white.append((spectrum - sum(predicted)) / full[:, row, row])
     return jnp.fft.irfft(jnp.stack(white), n=wave.shape[-1], axis=-1)
 
 
@@ -62,8 +64,8 @@ def match_band_levels(
 ) -> np.ndarray:
     """Filters a wave to another wave's long-term level in each mel band, without shifting phases.
 
-    Within a band the wave keeps its own spectrum, and with it its tones. Bands 50 dB under its mean
-    are not raised.
+    Within a band the wave keeps its own spectrum and so its tones. A band more than 50 dB under the
+    wave's mean is raised as if it lay 50 dB under it.
 
     Args:
       wave: [C, N].
@@ -87,8 +89,9 @@ def match_band_levels(
         power = np.trace(density, axis1=1, axis2=2).real
         return power @ filters / filters.sum(axis=0)
 
-    own, wanted = band_powers(wave), band_powers(other)
-    gains = np.sqrt(wanted / np.maximum(own, 1e-5 * np.mean(own) + np.finfo(np.float64).tiny))
+    powers, wanted = band_powers(wave), band_powers(other)
+    floor = 1e-5 * np.mean(powers) + np.finfo(np.float64).tiny
+    gains = np.sqrt(wanted / np.maximum(powers, floor))
     spectrum = np.fft.rfft(wave)
     # Interpolated as logarithms, since the gains of bands may differ widely.
     curve = np.exp(filters @ np.log(gains + 1e-6 * np.max(gains)))
@@ -100,10 +103,10 @@ def spectral_density(
     wave: np.ndarray, *, sample_rate: int, samples: int, smoothing_hz: float
 ) -> np.ndarray:
     """Returns the cross-spectral density of a wave's channels, at the frequencies of a canvas of
-    any length.
+    `samples`.
 
-    It is a Hann-windowed periodogram (no sinusoid leaks far) smoothed by a Gaussian. It holds no
-    phases of the wave, only those between channels.
+    It is a periodogram with a Hann window, which keeps sinusoids from leaking far, smoothed by a
+    Gaussian. Of phases it holds only those between channels.
 
     Args:
       wave: [C, N].
@@ -121,8 +124,8 @@ def spectral_density(
     window = np.hanning(length + 2)[1:-1]
     spectra = np.fft.rfft(wave * window, axis=1)
     periodogram = spectra[:, None] * np.conj(spectra[None]) / np.sum(window**2)
-    # At least as wide as the canvas's own bins: its frequencies would miss some sharper peaks and
-    # count others twice.
+    # At least as wide as the canvas's bins: with less smoothing the canvas's frequencies would miss
+    # some peaks and count others twice.
     width = max(smoothing_hz, 1.5 * sample_rate / samples)
     sigma = width / np.sqrt(4 * np.pi) / (sample_rate / length)
     # "mirror": the spectrum of a real wave is even about 0 and Nyquist.
@@ -139,8 +142,8 @@ def mix_densities(densities: Sequence[np.ndarray] | np.ndarray, weights: Weights
     """Returns the density [F, C, C] between several: at every frequency the geometric mean of their
     powers, since spectra are compared by their logarithm.
 
-    Powers have a floor 60 dB under their mean, so at equal weights a sound loses 30 dB where the
-    other is silent.
+    Powers have a floor 60 dB under their mean: at equal weights of two, a sound loses 30 dB where
+    the other is silent.
 
     Example:
       >>> quiet, loud = np.ones((1, 1, 1)), np.full((1, 1, 1), 16.0)
@@ -161,8 +164,8 @@ def mix_densities(densities: Sequence[np.ndarray] | np.ndarray, weights: Weights
 def lost_level(
     densities: Sequence[np.ndarray] | np.ndarray, weights: Weights, *, sample_rate: float
 ) -> float:
-    """Returns how far `mix_densities` lies below the references' mean power, as an amplitude factor
-    up to 1: between two sounds of different bands little is left.
+    """Returns the level of `mix_densities` over that of the references' mean power, as an amplitude
+    factor up to 1. It is small between two sounds of different bands.
 
     Only audible frequencies count (as in `audio.audible_rms`).
 
@@ -201,9 +204,8 @@ def spectral_colour(density: np.ndarray) -> np.ndarray:
 def cholesky(density: np.ndarray) -> np.ndarray:
     """Returns the Cholesky factor of densities [F, C, C], complex128, with a diagonal above 0."""
     channels = density.shape[-1]
-    # Channels that follow from each other make the density singular. A ridge of -120 dB keeps the
-    # factor real. A ridge of -80 dB made a difference between equal channels that the optimiser
-    # took for a sound.
+    # Linearly dependent channels make the density singular; a ridge of -120 dB keeps the factor
+    # finite. A ridge of -80 dB made equal channels differ so much that the optimiser used it.
     power = np.trace(density, axis1=1, axis2=2).real
     ridge = 1e-12 * power / channels + 1e-14 * np.mean(power) + np.finfo(np.float64).tiny
     return np.linalg.cholesky(density + ridge[:, None, None] * np.eye(channels))

@@ -1,6 +1,6 @@
-"""What is put around the terms of a loss: sums, mixtures, blocks, units, regions, morphs.
+"""Functions that combine or transform objectives: sums, mixtures, blocks, units, regions, morphs.
 
-Every function takes a `base.Objective`, or several, and returns one.
+Most take one `base.Objective` or several and return one. T frames, S streams, F bins, C channels.
 """
 
 import functools
@@ -18,7 +18,10 @@ from audio_texture.base import Objective, Terms, Weights
 
 
 def weighted_sum(parts: Mapping[str, tuple[float, Objective]]) -> Objective:
-    """Sum of objectives, each times its weight. The terms are named after the parts."""
+    """Sum of objectives times their weights.
+
+    parts: name of a term -> (weight, objective).
+    """
 
     def fit(reference):
         return {name: objective.fit(reference) for name, (_, objective) in parts.items()}
@@ -36,8 +39,8 @@ def weighted_sum(parts: Mapping[str, tuple[float, Objective]]) -> Objective:
 def mixture(objective: Objective | list[Objective], weights: Weights) -> Objective:
     """Mean of the distances to several references under weights; fit takes their list.
 
-    For distances between Grams this is, but for a constant, the distance to the Grams' mean: their
-    barycentre. `standardised` says in which units references are compared.
+    For squared distances between Grams this is, up to a constant, the distance to the mean of the
+    Grams, their barycentre. `standardised` says in which units references are compared.
 
     Args:
       objective: one for all references, or a list with one for each.
@@ -72,20 +75,20 @@ def in_blocks(
     circular: Objective | None = None,
     at_once: bool = False,
 ) -> Objective:
-    """Mean of the objective over blocks of x's frames, each against the whole target.
+    """Mean of the objective over blocks of x's frames, each compared with the whole target.
 
-    Time and memory then grow with the length of x rather than with its square, and every stretch of
-    a long texture has the reference's statistics by itself.
+    Time and memory then grow linearly with the length of x, not with its square, and every block of
+    a long texture gets the reference's statistics.
 
     Args:
       objective: on a block.
       frames: most frames of a block.
-      overlap: fewest frames that neighbours share: the receptive field less one, so that no patch
-        falls between two blocks.
-      circular: the objective on all of an x whose last frame is followed by its first, where x is
-        no longer than a block; a longer x is cut in blocks that go on past its end into its
-        beginning.
-      at_once: whether blocks are worked out side by side, which takes more memory, instead of one
+      overlap: fewest frames that neighbouring blocks share: the receptive field less one, so that
+        no patch falls between two blocks.
+      circular: given where x's last frame is followed by its first: the objective on a whole
+        circular x, for an x that fits in one block. A longer x is cut into blocks that continue
+        past its end into its beginning.
+      at_once: whether blocks are computed together (vmap), which takes more memory, instead of one
         after the other.
     """
 
@@ -100,7 +103,7 @@ def in_blocks(
         if at_once:
             totals, terms = jax.vmap(of_block)(cut)
         else:
-            # checkpoint: the gradient keeps the blocks alone, not every matrix of frames by frames.
+            # checkpoint: the gradient stores the blocks only, not each one's [T, T] matrices.
             totals, terms = jax.lax.map(jax.checkpoint(of_block), cut)
         return jnp.mean(totals), {name: jnp.mean(values) for name, values in terms.items()}
 
@@ -113,7 +116,9 @@ def blocks(total: int, *, frames: int, overlap: int) -> tuple[int, list[int]]:
     Args:
       total: frames to cover.
       frames: most frames of a block.
-      overlap: frames that neighbours share at least.
+      overlap: fewest frames that neighbouring blocks share.
+    Raises:
+      ValueError: frames is not above overlap.
 
     Example:
       >>> blocks(100, frames=40, overlap=10)
@@ -131,7 +136,15 @@ def blocks(total: int, *, frames: int, overlap: int) -> tuple[int, list[int]]:
 
 
 def precompose(transform: Callable[[Any], Any], objective: Objective) -> Objective:
-    """The objective on a fixed differentiable transform of every reference and of x."""
+    """The objective on a fixed differentiable transform of every reference and of x.
+
+    Example:
+      >>> from audio_texture import losses
+      >>> on_power = precompose(jnp.square, losses.content(relative=False))
+      >>> target = on_power.fit(jnp.array([[2.0]]))
+      >>> float(on_power.distance(target, jnp.array([[1.0]]))[0])
+      9.0
+    """
     return Objective(
         lambda references: objective.fit(map_references(transform, references)),
         lambda target, x: objective.distance(target, transform(x)),
@@ -143,10 +156,10 @@ def standardised(objective: Objective, weights: Weights | None = None) -> Object
 
     Args:
       objective: on standardised spectrograms.
-      weights: of several references. Each is standardised by itself and x by the weighted means of
-        their means and stds, so that a sound between two recordings has a spectrum and depth
-        between theirs. (In units that all share, the mean of Grams belongs to a sound that is now
-        the one and now the other, farther from both than they are from each other.)
+      weights: of several references. Each reference is standardised by its own mean and std, x by
+        the weighted averages of these, so that a sound between two recordings has a spectrum and a
+        depth of fluctuation between theirs. (With shared units, the mean of Grams would describe a
+        sound that alternates between the recordings, farther from both than they are apart.)
     """
     return _in_units(
         objective,
@@ -198,7 +211,7 @@ def peak_compressed(objective: Objective, weights: Weights | None = None) -> Obj
 
 
 def _in_units(objective, name, *, measure, convert, blend, weights):
-    """The objective on values in units of the reference, which the target holds under a name."""
+    """The objective on converted values; the target holds the reference's units under `name`."""
 
     def fit(references):
         units = map_references(measure, references)
@@ -215,17 +228,17 @@ def _in_units(objective, name, *, measure, convert, blend, weights):
 
 
 def guided(objective: Objective, *, levels: int, bands: int) -> Objective:
-    """Mean of the objective over regions; fit takes (content, style).
+    """Mean of the objective over regions; `fit` takes (content, style), both [T, ..., F].
 
-    Guided Grams G_r = (T_r F)(T_r F)^T of Gatys et al. 2017, Eq. 5: the style's loud moments give
-    their style to the content's loud moments, quiet ones to quiet ones, and each band to the same
+    Guided Grams G_r = (T_r F)(T_r F)^T of Gatys et al. 2017, Eq. 5: the style's loud frames give
+    their style to the content's loud frames, quiet ones to quiet ones, and each band to the same
     band. Masks T_r are 1 in a region and 0 elsewhere. They multiply the networks' input, so that a
     kernel at a border sees zeros beyond it; in the paper they multiply the output.
 
     Args:
       objective: on one region.
-      levels: regions in time, by the rank of each moment's level.
-      bands: regions in frequency, equal numbers of bins, the same in every stream.
+      levels: number of regions in time: equal shares of the frames, ranked by their mean value.
+      bands: number of regions in frequency: equal shares of the bins, the same in every stream.
     """
 
     def masks(x):
@@ -253,22 +266,24 @@ def guided(objective: Objective, *, levels: int, bands: int) -> Objective:
 
 
 def cross_normalised(analyse: Callable[[Objective], Objective], objective: Objective) -> Objective:
-    """The objective between two sounds, each in units of its own; fit takes (content, style).
+    """The objective between two sounds in their own units; `fit` takes (content, style).
 
-    x is in the style's units. What the content is in units of its own means and stds, x is to be in
-    those of the style: the one's pattern in time under the other's spectrum and depth.
+    The content is standardised by its own means and stds, x by those of the style. So x gets the
+    content's pattern in time with the style's spectrum and depth of fluctuation.
 
     Args:
       analyse: puts a view, compression and standardisation around an objective.
-      objective: its fit takes (content, style) too.
+      objective: its `fit` takes (content, style) too.
     """
-    # Around an objective that returns its input, all that is fitted are the units.
+    # Around an objective that returns its input, `fit` measures the units and `distance` converts.
     units = analyse(Objective(lambda _: (), lambda _, x: x))
 
     def fit(pair):
-        own_units = [units.fit(sound) for sound in pair]
-        converted = [units.distance(own, sound) for own, sound in zip(own_units, pair, strict=True)]
-        return {"units": own_units[1], "target": objective.fit(converted)}
+        pair_units = [units.fit(sound) for sound in pair]
+        converted = [
+            units.distance(fitted, sound) for fitted, sound in zip(pair_units, pair, strict=True)
+        ]
+        return {"units": pair_units[1], "target": objective.fit(converted)}
 
     def distance(target, x):
         return objective.distance(target["target"], units.distance(target["units"], x))
@@ -295,18 +310,17 @@ def morph(
     overlap: int,
     axis: int,
 ) -> Objective:
-    """A mixture whose weights pass evenly from one set to another over time, block by block.
+    """A mixture whose weights change linearly over time, block by block.
 
-    Each block of x is compared with the mixture that has the weights of its place: the first block
-    those of the beginning, the last those of the end. (Gatys et al. 2017 guide statistics over all
-    of x by masks; overlapping masks would each ask for one reference's statistics where half of the
-    sound is the other's.)
+    Each block of x is compared with the mixture at the weights of its position: `weights` in the
+    first block, `morph_to` in the last. (Overlapping masks over all of x, as in Gatys et al. 2017,
+    would ask for one reference's statistics where half of the sound is the other's.)
 
     Args:
       mixed: weights -> `mixture`.
       weights: of the references at the beginning.
       morph_to: at the end.
-      size: most samples or frames of a block.
+      size: most samples or frames of a block, along `axis`.
       overlap: of neighbouring blocks, see `blocks`.
       axis: of time in x.
     """
@@ -331,7 +345,7 @@ def morph(
 
 
 def scaled(objective: Objective, scale: jax.Array) -> Objective:
-    """The objective times a number. 1 / its value at the start makes every run begin at 1."""
+    """The objective times a number; 1 / its value at the start makes every run begin at 1."""
 
     def distance(target, x):
         total, terms = objective.distance(target, x)
@@ -350,8 +364,7 @@ def of_network(
 ) -> Objective:
     """A statistic of an explicit network's taps, averaged over the taps.
 
-    The network's weights are drawn when the target is fitted and are a part of it: a target goes
-    with its filters.
+    `fit` draws the network's weights and stores them in the target, so a target keeps its filters.
 
     Args:
       init: (key, x [T, F]) -> weights.
@@ -381,7 +394,12 @@ def of_network(
 
 
 def flatten_frames(x: jax.Array) -> jax.Array:
-    """Frames as rows, streams side by side: [T, ..., F] -> [T, ... * F]."""
+    """Frames as rows, with all other axes flattened: [T, S, F] -> [T, S * F].
+
+    Example:
+      >>> flatten_frames(jnp.zeros((5, 2, 3))).shape
+      (5, 6)
+    """
     return x.reshape(len(x), -1)
 
 
@@ -393,7 +411,7 @@ def shares(weights: Weights) -> list[Any]:
 def map_references(function: Callable, references: Any, *others: Any) -> Any:
     """A function's value for one reference, or a list of its values for a list of references.
 
-    References of one shape are worked out by one vmapped program, however many they are.
+    Several references of one shape are computed by one vmapped program.
     """
     if not isinstance(references, list):
         return function(references, *others)

@@ -1,16 +1,16 @@
 """Finds the weights at which a mixture of several sounds is equally far from all of them.
 
-Distances count in units of how much a recording differs from itself (metrics). In these units, a
-result half way between two spectra may be three times as far from steady rain as rain is from
-itself, and as near to waves, which come and go, as other waves are. The level matters too: between
-a sound of few bands and a sound of many, all bands of the mixture are raised, which brings it
-nearer to the sound of many.
+A distance from a recording is measured in units of the distance between that recording's halves
+(metrics). Steady rain has small units, waves, which come and go, have large ones: a result half way
+between their spectra is three units from the rain and one from the waves. Levels matter too: in a
+mixture of a sound of few bands with a sound of many, all bands are raised when the level is set,
+which brings it nearer to the sound of many.
 
-So the distance of a mixture from each reference is predicted from the references alone, in units of
-the distance between that reference's halves, and the weights are solved for at which all distances
-are equal. There are two kinds of distance. Distances of patches, in each band's standard
-deviations, place the spectrum. Distances of auditory statistics follow the spectrum in the means of
-the envelopes; in the other statistics they can have weights of their own.
+So the distance of a mixture from each reference is predicted from the references alone, in these
+units, and the weights at which all distances are equal are solved for. There are two kinds of
+distance. Distances of patches, in units of each band's std, decide the weights of the spectrum. In
+the auditory statistics, the means of the envelopes follow the spectrum; the other statistics have
+weights of their own.
 
 R references, B bands, T frames, S directions, Q quantiles.
 """
@@ -31,14 +31,15 @@ from audio_texture.terms import waves
 # Halves of fewer frames say nothing about a recording, nor do recordings of less than this many
 # seconds. Auditory statistics need twice as long.
 _FEWEST_FRAMES, _SHORTEST = 8, 0.5
-# Least distance between halves, as chance makes it in steady noise: of patches, in standard
-# deviations, and of 2 s, in all of `auditory.UNITS`.
+# Least distance between halves, which chance alone makes in steady noise: of patches, in units of
+# the std; and of auditory statistics of 2 s, in `auditory.UNITS`.
 _LEAST_PATCH_DISTANCE, _LEAST_AUDITORY_DISTANCE = 0.1, 4.8
-# Quantiles of patches along a direction, and most patches that they are taken of.
+# Number of quantiles of patches along a direction; most patches that quantiles are taken of.
 _QUANTILES, _MOST_PATCHES = 100, 4096
 # Largest logarithm of a weight's factor.
 _MOST_LOG_FACTOR = 4.0
 
+# Factors of the references' weights: "spectrum" and "heard" (auditory statistics) -> [R].
 Balance = dict[str, np.ndarray]
 # Parts [R] of a mixture, which add up to one -> its distance from each reference, [R].
 Distances = Callable[[np.ndarray], np.ndarray]
@@ -47,7 +48,7 @@ Distances = Callable[[np.ndarray], np.ndarray]
 def balanced(weights: Weights, balance: Mapping[str, Weights] | None) -> np.ndarray:
     """Returns weights that add up to one, times their spectrum's balance if there is one.
 
-    In a morph the products still change linearly.
+    Along a morph these products change linearly too.
 
     Returns:
       [R] float64.
@@ -61,7 +62,7 @@ def balanced(weights: Weights, balance: Mapping[str, Weights] | None) -> np.ndar
 def interpolate_weights(
     weights: Weights, morph_to: Sequence[float] | None, place: float
 ) -> np.ndarray:
-    """Returns the weights at a place of a morph, as parts that add up to one. [R] float64
+    """Returns the weights at a place of a morph, which add up to one: [R] float64.
 
     Args:
       weights: at the beginning, [R].
@@ -79,11 +80,10 @@ def interpolate_weights(
 
 
 def balance(references: Sequence[np.ndarray], *, sample_rate: int, heard: bool) -> Balance:
-    """Returns factors of weights that put a mixture of equal weights equally far from all
-    references.
+    """Returns factors that turn equal weights into a mixture equally far from all references.
 
-    With more than two references the factors come as near as possible to the balance of every pair.
-    Equal distances from all would leave nothing to a reference that lies between the others.
+    With more than two references, the factors balance every pair as well as possible. Equal
+    distances from all at once would leave no weight to a reference that lies between the others.
 
     Args:
       references: waves [C, N_i].
@@ -104,10 +104,12 @@ def balance(references: Sequence[np.ndarray], *, sample_rate: int, heard: bool) 
 
 def _balance_pair(references: Sequence[np.ndarray], sample_rate: int, heard: bool) -> Balance:
     """`balance` of two references."""
-    even: Balance = dict.fromkeys(("spectrum", "heard"), np.ones(len(references), np.float32))
+    equal_weights: Balance = dict.fromkeys(
+        ("spectrum", "heard"), np.ones(len(references), np.float32)
+    )
     shortest = min(wave.shape[1] for wave in references) / sample_rate
     if shortest < _SHORTEST:
-        return even
+        return equal_weights
     rate = min(sample_rate, metrics.WORKING_RATE)
     waves = [
         metrics.normalise(wave, sample_rate=sample_rate, rate=rate)[None] for wave in references
@@ -123,7 +125,7 @@ def _balance_pair(references: Sequence[np.ndarray], sample_rate: int, heard: boo
     views = [metrics.compute_views(wave[0], sample_rate=rate) for wave in waves]
     patch_distances = _patch_distances(views, raised_log_power)
     if patch_distances is None:
-        return even
+        return equal_weights
     spectrum = solve_equidistant_weights(patch_distances, len(waves))
     if not heard or shortest < 2 * _SHORTEST:
         return {"spectrum": spectrum, "heard": spectrum}
@@ -136,12 +138,12 @@ def _balance_pair(references: Sequence[np.ndarray], sample_rate: int, heard: boo
 
 
 class _PatchQuantiles(NamedTuple):
-    """Quantiles, along directions, of patches of a width, in the units of one reference.
+    """Quantiles of patches of one width along random directions, in units of one reference.
 
     Attributes:
       references: [R, Q, S], of all references.
-      halves: two of [Q, S], of the reference whose units they are in.
-      level_gain: [S], what one unit of log power adds along each direction.
+      halves: two of [Q, S], of the halves of the reference that defines the units.
+      level_gain: [S], what 1 of natural-log power in all bands adds along each direction.
     """
 
     references: np.ndarray
@@ -154,41 +156,41 @@ def _patch_distances(
 ) -> Distances | None:
     """Returns a predictor of distances by log-mel patches; None if halves are too short.
 
-    Quantiles of a mixture's patches are predicted to lie between those of the references. Patches
-    are also what mixtures are judged by: each band's mean and standard deviation alone predict
+    Quantiles of a mixture's patches are predicted as weighted means of the references' quantiles.
+    Patches are used because mixtures are judged by patches; each band's mean and std alone predict
     other weights.
 
     Args:
       views: of `metrics.compute_views`, for each of the R references.
-      raised_log_power: parts [R] -> what the level of their mixture is raised by, in log power.
+      raised_log_power: parts [R] -> how much the mixture's natural-log power is raised.
     """
     quantiles: list[list[_PatchQuantiles]] = [[] for _ in views]
     for logs in zip(*views, strict=True):
         for width in metrics.PATCH_WIDTHS:
             if max(2 * width, _FEWEST_FRAMES) <= min(map(len, logs)) // 2:
-                for of_reference, log in zip(quantiles, logs, strict=True):
-                    of_reference.append(_patch_quantiles(log, logs, width))
+                for own_quantiles, log in zip(quantiles, logs, strict=True):
+                    own_quantiles.append(_patch_quantiles(log, logs, width))
     if not quantiles[0]:
         return None
-    own = [
+    half_distances = [
         max(
-            np.mean([np.mean(np.abs(np.subtract(*view.halves))) for view in of_reference]),
+            np.mean([np.mean(np.abs(np.subtract(*view.halves))) for view in own_quantiles]),
             _LEAST_PATCH_DISTANCE,
         )
-        for of_reference in quantiles
+        for own_quantiles in quantiles
     ]
 
-    def mixture_distance(view, parts, louder):
-        predicted = np.tensordot(parts, view.references, 1) + louder * view.level_gain[None]
+    def mixture_distance(view, parts, raised):
+        predicted = np.tensordot(parts, view.references, 1) + raised * view.level_gain[None]
         return np.mean([np.mean(np.abs(predicted - half)) for half in view.halves])
 
     def distances(parts):
-        louder = raised_log_power(parts)
+        raised = raised_log_power(parts)
         means = [
-            np.mean([mixture_distance(view, parts, louder) for view in of_reference])
-            for of_reference in quantiles
+            np.mean([mixture_distance(view, parts, raised) for view in own_quantiles])
+            for own_quantiles in quantiles
         ]
-        return np.array(means) / np.array(own)
+        return np.array(means) / np.array(half_distances)
 
     return distances
 
@@ -196,10 +198,10 @@ def _patch_distances(
 def _patch_quantiles(
     reference: np.ndarray, logs: Sequence[np.ndarray], width: int
 ) -> _PatchQuantiles:
-    """Returns quantiles of patches of all log bands [T, B], in units of those of `reference`."""
+    """Returns patch quantiles of log-mel views `logs` [T, B], in units of the view `reference`."""
     mean, std = metrics.band_mean_std(reference)
     directions = np.random.default_rng(width).standard_normal(
-        (width * len(mean), waves.DIRECTIONS), np.float32
+        (width * len(mean), DIRECTIONS), np.float32
     )
     directions /= np.linalg.norm(directions, axis=0)
 
@@ -223,8 +225,8 @@ def _auditory_distances(
 ) -> Distances:
     """Returns a predictor of a mixture's distances by auditory statistics.
 
-    The spectrum, and with it the envelopes' means, is that of `spectrum_parts`, whatever the parts
-    of the other statistics are. The other arguments are as of `_patch_distances`.
+    The envelopes' means are fixed by the spectrum, whose parts are `spectrum_parts`; the predictor
+    takes the parts of the other statistics. raised_log_power: as in `_patch_distances`.
     """
     halves = [
         _auditory_groups(half, sample_rate)
@@ -232,15 +234,15 @@ def _auditory_distances(
         for half in (wave[:, : wave.shape[1] // 2], wave[:, -(wave.shape[1] // 2) :])
     ]
     groups = [np.stack(values).reshape(len(waves), 2, -1) for values in zip(*halves, strict=True)]
-    # A sum of norms, one a group, as in quality.py: in a sum of squares, as in the objective,
-    # levels would outweigh the rest.
+    # A sum of norms, one for each group of statistics, as in the metrics: in the objective's sum of
+    # squares, levels would outweigh the rest.
     seconds_factor = np.sqrt([4 * sample_rate / wave.shape[1] for wave in waves])
     by_chance = _LEAST_AUDITORY_DISTANCE * seconds_factor
-    own = np.maximum(
+    half_distances = np.maximum(
         sum(np.linalg.norm(group[:, 0] - group[:, 1], axis=1) for group in groups), by_chance
     )
     levels, *others = (np.mean(group, axis=1) for group in groups)
-    # Envelopes are amplitudes to the power of 0.3.
+    # Envelopes are amplitudes to the power of 0.3: their log is 0.15 of the log power.
     shift = 0.15 * raised_log_power(spectrum_parts)
     shift = shift / (auditory.UNITS.mean * np.sqrt(levels.shape[1]))
     level_distances = np.linalg.norm(spectrum_parts @ levels + shift - levels, axis=1)
@@ -248,16 +250,16 @@ def _auditory_distances(
     def distances(parts):
         others_sum = sum(np.linalg.norm(parts @ group - group, axis=1) for group in others)
         to_whole = level_distances + others_sum
-        # From the halves: a half lies half its distance to the other from the whole, and it has
-        # chance differences of its own, as a result has.
-        return np.sqrt(to_whole**2 + own**2 / 4 + 0.75 * by_chance**2) / own
+        # Distances are to the halves: a half is half the distance between the halves away from the
+        # whole. Chance adds differences to the half and to the result.
+        return np.sqrt(to_whole**2 + half_distances**2 / 4 + 0.75 * by_chance**2) / half_distances
 
     return distances
 
 
 @functools.partial(jax.jit, static_argnames="sample_rate")
 def _auditory_groups(wave: jax.Array, sample_rate: int) -> list[jax.Array]:
-    """Returns the groups of the auditory statistics of a wave [C, N] as vectors, whose squared
+    """Returns the groups of auditory statistics of a wave [C, N] as vectors, scaled so that squared
     differences add up to the objective's distance.
     """
     groups = auditory.comparable(losses.auditory_statistics(sample_rate).fit(wave.T))
@@ -270,7 +272,7 @@ def _auditory_groups(wave: jax.Array, sample_rate: int) -> list[jax.Array]:
 def solve_equidistant_weights(distances: Distances, count: int) -> np.ndarray:
     """Returns the weights of `count` references at which all their distances are equal.
 
-    A reference that is too far gets more weight, until all are equal.
+    A reference that is farther than the mean gets more weight, until all distances are equal.
 
     Returns:
       [count] float32, with a geometric mean of 1.

@@ -1,4 +1,4 @@
-"""New sounds as a notebook gets them: they save, and show themselves."""
+"""The results that the API returns: new sounds that can be saved and shown in a notebook."""
 
 import html
 import os
@@ -13,14 +13,15 @@ from audio_texture.sound_input import as_rate, as_wave
 
 
 class Sound(NamedTuple):
-    """A new sound, with how it came about.
+    """A new sound, with the course of its optimisation.
 
     Attributes:
       wave: [C, N] float32.
       sample_rate: in Hz.
       recipe: the choices.
-      progress: a row after each chunk of the optimisation: evaluations, seconds, loss, terms.
-      reason: why it ended: "evaluations", "converged", "seconds", "interrupted" or "not finite".
+      progress: a row after each chunk of evaluations: evaluations, seconds, loss, terms.
+      reason: why the optimiser stopped: "evaluations", "converged", "seconds", "interrupted" or
+        "not finite".
       lowered_db: how far the sound is below the reference's level, to keep it from clipping.
     """
 
@@ -43,7 +44,7 @@ class Sound(NamedTuple):
         return {name: np.array([row.terms[name] for row in self.progress]) for name in names}
 
     def save(self, path: str) -> None:
-        """Writes the sound to a file, see `save`."""
+        """Writes the sound to a .wav, .flac or .ogg file, see `save`."""
         save(path, self.wave, self.sample_rate)
 
     def __repr__(self) -> str:
@@ -74,8 +75,8 @@ class Sounds(NamedTuple):
       waves: [n, C, N] float32.
       sample_rate: in Hz.
       recipe: the choices.
-      losses: [n], at the end.
-      terms: name -> [n], at the end.
+      losses: [n], final values.
+      terms: name -> [n], final values.
     """
 
     waves: np.ndarray
@@ -85,7 +86,7 @@ class Sounds(NamedTuple):
     terms: dict[str, np.ndarray]
 
     def save(self, folder: str) -> None:
-        """Writes the sounds to 0.wav, 1.wav, ... in a folder, which is made."""
+        """Writes the sounds to 0.wav, 1.wav, ... in a folder, which is created where missing."""
         os.makedirs(folder, exist_ok=True)
         for number, wave in enumerate(self.waves):
             save(os.path.join(folder, f"{number}.wav"), wave, self.sample_rate)
@@ -96,14 +97,21 @@ class Sounds(NamedTuple):
 
 
 def save(path: str, wave: Any, sample_rate: int) -> None:
-    """Writes a sound to a file, whose ending decides about the format: .wav, .flac or .ogg.
+    """Writes a sound to a file, in the format of its ending: .wav, .flac or .ogg.
 
     Args:
-      path: of the file; one that exists is replaced.
+      path: of the file; an existing file is replaced.
       wave: [N] or [C, N].
       sample_rate: in Hz.
     Raises:
       ValueError: another ending, or a sound that the format cannot hold.
+
+    Example:
+      >>> import tempfile
+      >>> path = os.path.join(tempfile.mkdtemp(), "silence.wav")
+      >>> save(path, np.zeros((2, 800), np.float32), 8000)
+      >>> audio.read(path)[0].shape
+      (2, 800)
     """
     rate, wave, path = as_rate(sample_rate), as_wave(wave), os.fspath(path)
     ending = os.path.splitext(path)[1].lower()

@@ -1,4 +1,4 @@
-"""Sounds, rates and seeds as a notebook hands them over, brought to the library's own forms."""
+"""Converts the sounds, sample rates and seeds that users pass to the library's own types."""
 
 import operator
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import numpy as np
 from audio_texture import audio
 from audio_texture.errors import ChoiceError
 
-# More channels than this in an array [N, C] that is longer than wide are taken for samples.
+# An array longer than wide, of at most this many columns, is refused as [samples, channels].
 _MOST_CHANNELS = 64
 
 
@@ -23,7 +23,7 @@ def as_wave(sound: Any, name: str = "the sound") -> np.ndarray:
         [-1, 1) as soundfile does.
       name: of the sound, in messages.
     Raises:
-      ChoiceError: another type or shape, samples first, no samples, or samples that are not finite.
+      ChoiceError: another type or shape, [samples, channels], no samples, NaN or infinity.
 
     Example:
       >>> as_wave(np.array([0, 16384], np.int16))
@@ -32,15 +32,17 @@ def as_wave(sound: Any, name: str = "the sound") -> np.ndarray:
     try:
         array = np.asarray(sound)
     except (TypeError, ValueError) as error:
-        raise _bad(name, f"an array of samples, got {type(sound).__name__}") from error
+        raise _sound_error(name, f"an array of samples, got {type(sound).__name__}") from error
     if array.dtype.kind not in "fiu" and array.dtype != jnp.bfloat16:
-        raise _bad(name, f"floats or integer PCM, got {array.dtype}")
+        raise _sound_error(name, f"floats or integer PCM, got {array.dtype}")
     if array.ndim not in (1, 2):
-        raise _bad(name, f"an array [samples] or [channels, samples], got {_shape(array)}")
+        raise _sound_error(name, f"an array [samples] or [channels, samples], got {_shape(array)}")
     if not array.size:
-        raise _bad(name, f"an array with samples, got {_shape(array)}")
+        raise _sound_error(name, f"an array with samples, got {_shape(array)}")
     if array.ndim == 2 and array.shape[0] > array.shape[1] and array.shape[1] <= _MOST_CHANNELS:
-        raise _bad(name, f"[channels, samples], got {_shape(array)}: pass its transpose, .T")
+        raise _sound_error(
+            name, f"[channels, samples], got {_shape(array)}: pass its transpose, .T"
+        )
     wave = np.atleast_2d(array)
     if wave.dtype.kind == "u":
         middle = 2 ** (8 * wave.dtype.itemsize - 1)
@@ -49,20 +51,26 @@ def as_wave(sound: Any, name: str = "the sound") -> np.ndarray:
         wave = wave / float(2 ** (8 * wave.dtype.itemsize - 1))
     wave = wave.astype(np.float32)
     if not np.isfinite(wave).all():
-        raise _bad(name, "finite samples, got NaN or infinity")
+        raise _sound_error(name, "finite samples, got NaN or infinity")
     return wave
 
 
 def as_waves(sounds: Any, names: Sequence[str] = ()) -> list[np.ndarray]:
-    """One sound or a sequence of several as float32 [C, N_i], all of the first one's channels.
+    """One sound or several as a list of float32 [C, N_i], with as many channels as the first.
 
     Args:
       sounds: an array, which is one sound, or a list or tuple of arrays.
       names: of the sounds, in messages.
+    Raises:
+      ChoiceError: no sounds, or as `as_wave`.
+
+    Example:
+      >>> [wave.shape for wave in as_waves([np.zeros((2, 5)), np.zeros(3)])]
+      [(2, 5), (2, 3)]
     """
     several = isinstance(sounds, (list, tuple)) and any(np.ndim(sound) for sound in sounds)
     if isinstance(sounds, (list, tuple)) and not sounds:
-        raise _bad("sounds", "at least one sound, got none")
+        raise _sound_error("sounds", "at least one sound, got none")
     entries = sounds if several else [sounds]
     names = names or (
         [f"sound {number}" for number in range(1, len(entries) + 1)] if several else ["the sound"]
@@ -72,7 +80,12 @@ def as_waves(sounds: Any, names: Sequence[str] = ()) -> list[np.ndarray]:
 
 
 def as_rate(sample_rate: Any) -> int:
-    """A sample rate as an integer in Hz. Raises ChoiceError where it is none, or out of range."""
+    """A sample rate as an integer in Hz. Raises ChoiceError for another type or out of range.
+
+    Example:
+      >>> as_rate(44100.0)
+      44100
+    """
     try:
         rate = operator.index(sample_rate)
     except TypeError:
@@ -89,7 +102,12 @@ def as_rate(sample_rate: Any) -> int:
 
 
 def as_key(seed: Any) -> jax.Array:
-    """A PRNG key of a seed: an integer from 0 below 2^32, or a key, which is returned as it is."""
+    """A PRNG key from an integer in [0, 2**32), or the key given. Raises ChoiceError otherwise.
+
+    Example:
+      >>> bool(as_key(3) == jax.random.key(3))
+      True
+    """
     if isinstance(seed, jax.Array) and jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):
         if seed.ndim:
             raise ChoiceError(f"seed must be a single key, got {seed.shape} keys.", field="seed")
@@ -102,14 +120,19 @@ def as_key(seed: Any) -> jax.Array:
         number = -1
     if isinstance(seed, bool) or not 0 <= number < 2**32:
         raise ChoiceError(
-            f"seed must be an integer from 0 below 2**32 or a PRNG key, got {seed!r}.",
+            f"seed must be an integer from 0 to 2**32 - 1 or a PRNG key, got {seed!r}.",
             field="seed",
         )
     return jax.random.key(number)
 
 
 def as_keys(seeds: Any) -> jax.Array:
-    """PRNG keys [n] of integers or keys; ChoiceError where there is none."""
+    """PRNG keys [n] from integers or keys, at least one. Raises ChoiceError otherwise.
+
+    Example:
+      >>> as_keys(range(3)).shape
+      (3,)
+    """
     if isinstance(seeds, jax.Array) and jnp.issubdtype(seeds.dtype, jax.dtypes.prng_key):
         if seeds.ndim == 1 and len(seeds):
             return seeds
@@ -119,12 +142,12 @@ def as_keys(seeds: Any) -> jax.Array:
         entries = []
     if not entries:
         raise ChoiceError(
-            f"seeds must be integers or keys, one at least, got {seeds!r}.", field="seeds"
+            f"seeds must be integers or PRNG keys, one at least, got {seeds!r}.", field="seeds"
         )
     return jnp.stack([as_key(seed) for seed in entries])
 
 
-def _bad(name: str, rule: str) -> ChoiceError:
+def _sound_error(name: str, rule: str) -> ChoiceError:
     return ChoiceError(f"{name} must be {rule}.", field="sounds")
 
 

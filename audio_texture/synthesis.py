@@ -58,7 +58,7 @@ class Problem(NamedTuple):
     """A recipe applied to references: init, optimise, render_output.
 
     Attributes:
-      recipe: as given to `prepare`, with all kernels, those left out as too long too.
+      recipe: as given to `prepare`, before kernels too long for the references are left out.
       optimizer: over the canvas's parameters.
       init: key -> (starting parameters, the loss's other arguments: target, constants, hparams,
         weights, scale).

@@ -1,8 +1,8 @@
-"""Views: how networks see a sound. Their text form, and magnitudes of a wave or canvas in them.
+"""Views, the spectrograms that networks see: their text form, and views of a wave or canvas.
 
-T frames, S streams (channels, and of neighbouring channels their sum and difference), F bins, C
-channels. Streams have an axis of their own, [T, S, F]: what slides along frequency must not slide
-from one stream into the next.
+T frames, S streams (the channels, then sum and difference of neighbouring channels), F bins, C
+channels, N samples. Streams have an axis of their own, [T, S, F], so that kernels that slide along
+frequency never slide from one stream into the next.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ import numpy as np
 from audio_texture import constant_q, spectrogram
 from audio_texture.errors import ChoiceError
 
-# Spacings of a view's rows: equal, in mels, or logarithmic, from an STFT or a constant-Q transform.
+# Frequency scale of a view's rows: STFT bins, mel bands, STFT bins on a log axis, constant Q.
 SCALES = ("linear", "mel", "log", "cqt")
 _TEXT = re.compile(
     r"(bins|mel(?=\d)|log|cqt(?=\d))((?<!bins)\d+)?"
@@ -30,13 +30,13 @@ class View:
     """A spectrogram's settings and the kernel widths of the networks over it.
 
     Attributes:
-      bands: mel bands, or rows an octave of log and cqt; 0 keeps all bins of the transform, and of
-        log every row.
-      widths: frames the kernels span, a network each; (frames, bins) where kernels slide along bins
-        and are not square.
-      window_ms: window of the transform, in milliseconds; of cqt, whose windows grow towards low
-        frequencies, the longest one.
-      hop_ms: between frames, in milliseconds.
+      bands: number of mel bands; rows an octave of log and cqt. 0 keeps all bins of linear, and
+        every row of log.
+      widths: kernel widths in frames, one network each; (frames, bins) for kernels that slide along
+        bins and are not square.
+      window_ms: window of the transform, in milliseconds; for cqt, whose windows are longer at
+        lower frequencies, the longest one.
+      hop_ms: time between frames, in milliseconds.
       weight: of this view in the style distance.
       scale: one of SCALES; by default linear where bands is 0, else mel.
 
@@ -75,28 +75,29 @@ class View:
             )
 
     def sizes(self, sample_rate: int) -> dict[str, int]:
-        """n_fft and hop_length in samples.
-
-        n_fft is even, which phase recovery and fast transforms need.
-        """
+        """The STFT's n_fft (even, as phase recovery needs it) and hop_length, in samples."""
         n_fft = 2 * max(1, round(self.window_ms * sample_rate / 2000))
         hop_length = max(1, round(self.hop_ms * sample_rate / 1000))
         return {"n_fft": n_fft, "hop_length": min(hop_length, n_fft // 2)}
 
     def milliseconds(self, frames: int, sample_rate: int) -> float:
-        """The time that so many frames see, from the first window's start to the last one's end.
+        """Time that `frames` span, from the start of the first window to the end of the last.
 
-        Of cqt the hops alone, as most of its windows are shorter.
+        For cqt only the hops count, since most of its windows are shorter.
+
+        Example:
+          >>> View.parse("mel24@32/8:2").milliseconds(2, 16000)
+          40.0
         """
         sizes = self.sizes(sample_rate)
         window = sizes["hop_length" if self.scale == "cqt" else "n_fft"]
         return 1000 * ((frames - 1) * sizes["hop_length"] + window) / sample_rate
 
     def rows_in(self, amount: float, unit: str, sample_rate: int) -> float:
-        """How many rows make an amount of "hz" or "oct".
+        """Number of rows that span `amount` of `unit`, "hz" or "oct".
 
-        Mel bands count as hertz below 1 kHz and as octaves above. Raises ChoiceError where rows
-        have no fixed number of the unit.
+        For mel bands, hertz are taken below 1 kHz and octaves above it. Raises ChoiceError for
+        octaves on a linear scale and for hertz on a log or cqt scale.
         """
         if self.scale == "mel":
             if unit == "oct":
@@ -118,16 +119,16 @@ class View:
         return amount * (self.bands or np.log(2) * (n_fft // 2 + 1))
 
     def height(self, rows: int, sample_rate: int) -> str:
-        """What so many rows span, in Hz or octaves, for humans."""
+        """Frequency range that `rows` span, as text in Hz or octaves."""
         unit, name = ("hz", "Hz") if self.scale in ("linear", "mel") else ("oct", "octaves")
         return f"{rows / self.rows_in(1.0, unit, sample_rate):.3g} {name}"
 
     @classmethod
     def parse(cls, text: str) -> "View":
-        """Reads `bins@32/8:1,3` or `mel24@32/8:2,8,16*0.5`; ValueError where it is no view.
+        """Reads `bins@32/8:1,3` or `mel24@32/8:2,8,16*0.5`; ValueError where the text is no view.
 
-        bands @ window / hop in ms : widths in frames, or frames x bins, * weight. In the place of
-        bins: mel24 (bands in all), log or log90 (every row, or so many an octave), cqt24 (an
+        The form is rows@window/hop:widths*weight, window and hop in ms, widths in frames or
+        frames x bins. Rows are bins, mel24 (24 bands), log (every row), log90 or cqt24 (rows an
         octave).
         """
         match = _TEXT.fullmatch(text.strip())
@@ -163,23 +164,23 @@ def _parse_width(text: str) -> int | tuple[int, int]:
     return (int(frames), int(bins)) if times else int(frames)
 
 
-# Gain of constant-Q rows: a sinusoid then has the magnitude that it has in an STFT with n_fft 1024,
-# which the fixed compression is made for.
+# Gain of constant-Q rows: it gives a sinusoid the magnitude that it has in an STFT with n_fft 1024,
+# for which the fixed compression is designed.
 CONSTANT_Q_GAIN = 256
 
 
 def of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = False) -> jax.Array:
-    """Magnitudes [T, S, bands] of a wave [C, N] in a view's bands.
+    """Magnitudes [T, S, bands] of a wave in a view.
 
-    The streams S are the channels and, of neighbouring channels, their sum and difference:
-    magnitudes of the channels alone would leave open how they add up, and with it the width and
-    place of the stereo image.
+    The streams are the channels, then sum and difference of neighbouring channels: magnitudes of
+    the channels alone do not determine the width and position of the stereo image.
 
     Args:
       wave: [C, N].
       view: the view.
       rate: sample rate in Hz.
-      circular: gives a frame for every hop; the last ones reach over the end into the beginning.
+      circular: whether the wave's end is followed by its beginning; there is then a frame for
+        every hop.
 
     Example:
       >>> of_wave(jnp.ones((2, 800)), view=View.parse("mel8@32/16:1"), rate=8000).shape
@@ -189,7 +190,7 @@ def of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = False) -
     for left, right in zip(wave[:-1], wave[1:], strict=True):
         streams += [(left + right) / np.sqrt(2), (left - right) / np.sqrt(2)]
     if view.scale == "cqt":
-        # Without the frames whose window sees the end and the beginning.
+        # The transform is circular: frames whose window spans the end and the beginning are cut.
         edge = 0 if circular else _edge(view, rate)
         rows = [_pool_hops(_constant_q(stream, view, rate), view, rate) for stream in streams]
         return jnp.stack([values[edge : len(values) - edge] for values in rows], axis=1)
@@ -201,11 +202,11 @@ def of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = False) -
 
 
 def parts_of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = False) -> jax.Array:
-    """Real and imaginary parts [T, F, 2 C] of a wave's [C, N] transform, as channels.
+    """Real and imaginary parts [T, F, 2 C] of the STFT of a wave, channel by channel.
 
     Args:
       wave: [C, N].
-      view: a view of bins.
+      view: a view of linear scale.
       rate: sample rate in Hz.
       circular: as in `of_wave`.
     """
@@ -217,10 +218,10 @@ def parts_of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = Fa
 
 
 def of_spectrogram(compressed: jax.Array, *, view: View, rate: int) -> jax.Array:
-    """A view's bands [T, C, bands] of a spectrogram canvas [T, C, F]; a frame a hop.
+    """Compressed magnitudes [T, C, bands] of a spectrogram canvas in a view; one frame a hop.
 
     Args:
-      compressed: what the canvas holds.
+      compressed: [T, C, F], the canvas: compressed magnitudes.
       view: the view.
       rate: sample rate in Hz.
     """
@@ -232,7 +233,7 @@ def of_spectrogram(compressed: jax.Array, *, view: View, rate: int) -> jax.Array
 
 
 def compressed(wave: jax.Array, view: View, rate: int) -> jax.Array:
-    """What a spectrogram canvas of a view's scale holds of a wave [N]: [T, rows].
+    """A wave [N] as a spectrogram canvas of a view's scale: compressed magnitudes [T, rows].
 
     A cqt canvas has several frames a hop. rate: sample rate in Hz.
     """
@@ -245,9 +246,9 @@ def compressed(wave: jax.Array, view: View, rate: int) -> jax.Array:
 
 
 def log_map(view: View, rate: int) -> constant_q.LogMap:
-    """The authors' map (`constant_q.log_map`) of a log view at a rate in Hz.
+    """The paper's map from bins to log rows (`constant_q.log_map`) of a log view.
 
-    It has every row, so that nothing is lost, or as many an octave as the view has bands.
+    It has view.bands rows an octave; with 0 every row, which makes it invertible. rate: in Hz.
     """
     n_fft = view.sizes(rate)["n_fft"]
     if not view.bands:
@@ -259,11 +260,11 @@ def log_map(view: View, rate: int) -> constant_q.LogMap:
 
 @functools.lru_cache(maxsize=16)
 def constant_q_plan(view: View, rate: int, samples: int) -> constant_q.Plan:
-    """The transform of a cqt view for waves of so many samples.
+    """The constant-Q transform of a cqt view for waves of `samples`. rate: in Hz.
 
-    It has constant Q down to the frequency where a row's window is the view's, and is linear below.
-    A row's window is Hann over two spacings, f ln 2 / bands each, and so reaches in time as far as
-    a Hann window of 4 over its width.
+    It has constant Q down to the frequency where a row's window reaches the view's window, and is
+    linear below. In frequency, a row's window is Hann over two row spacings of f ln 2 / bands each;
+    in time it is about as long as a Hann window of 4 / (width in Hz).
     """
     per_hop = _frames_per_hop(view, rate)
     hops = max(1, round(samples / view.sizes(rate)["hop_length"]))
@@ -280,12 +281,13 @@ def _constant_q(wave: jax.Array, view: View, rate: int) -> jax.Array:
 
 
 def _edge(view: View, rate: int) -> int:
-    """Hops that half a window reaches over."""
+    """Number of hops in half a window, rounded up."""
     sizes = view.sizes(rate)
     return -(-sizes["n_fft"] // (2 * sizes["hop_length"]))
 
 
 def _constant_q_axis(view: View, rate: int) -> dict[str, Any]:
+    """Frequency arguments of `constant_q.plan`; ChoiceError where the window is too short."""
     f_min = 2 * view.bands * rate / (np.log(2) * view.sizes(rate)["n_fft"])
     if f_min > rate / 4:
         shortest = 8000 * view.bands / (np.log(2) * rate)
@@ -299,7 +301,7 @@ def _constant_q_axis(view: View, rate: int) -> dict[str, Any]:
 
 
 def _frames_per_hop(view: View, rate: int) -> int:
-    # A tenth more than the widest row needs: one number for sounds of all lengths.
+    # A tenth more than the widest row needs, so that the number is the same for all lengths.
     widest = constant_q.widest_row(**_constant_q_axis(view, rate))
     return 1 + int(1.1 * widest * view.sizes(rate)["hop_length"] / rate)
 
@@ -316,7 +318,7 @@ def _pool_bands(magnitude: jax.Array, view: View, rate: int) -> jax.Array:
     if view.scale == "linear":
         return magnitude
     if view.scale == "log":
-        # On compressed values, as the authors do; between bins the interpolation passes below 0.
+        # The map is applied to compressed values, as in the paper, and may give values below 0.
         return spectrogram.expand(spectrogram.compress(magnitude) @ log_map(view, rate).forward)
     return magnitude @ spectrogram.mel_filters(rate, view.sizes(rate)["n_fft"], view.bands)
 
@@ -329,7 +331,12 @@ def _append_start(wave: jax.Array, sizes: dict[str, int]) -> jax.Array:
 
 
 def parse_frequency(text: str) -> tuple[float, str]:
-    """Reads a frequency scale: 200hz -> (200.0, "hz"), 0.5oct -> (0.5, "oct")."""
+    """Reads a frequency scale: an amount and its unit, "hz" or "oct". ChoiceError for other text.
+
+    Example:
+      >>> parse_frequency("200hz"), parse_frequency("0.5oct")
+      ((200.0, 'hz'), (0.5, 'oct'))
+    """
     match = re.fullmatch(r"(\d+\.?\d*|\.\d+)(hz|oct)", text.strip().lower())
     if not match or not float(match[1]) > 0:
         raise ChoiceError(

@@ -1,11 +1,10 @@
 """The terms of a loss, one constructor each.
 
-Each constructor returns a `base.Objective`. A cited system is another constructor or another
-weight, never a loop. combinators.py puts transforms, blocks and mixtures around them; terms.py
-registers them under the names of their weights.
+Each constructor returns a `base.Objective`. combinators.py puts transforms, blocks and mixtures
+around them; terms/ registers them under the names of their weights.
 """
 
-# On networks' features, explicit or in closed form.
+# Losses on networks' features, explicit or in closed form.
 from audio_texture.losses.networks import (
     bin_grams,
     chained_gram,
@@ -18,10 +17,10 @@ from audio_texture.losses.networks import (
     infinite_gram,
 )
 
-# On a canvas alone.
+# Losses on a canvas alone, without a reference.
 from audio_texture.losses.regularisers import bounds, sixth_power, total_variation
 
-# On a sound.
+# Losses on a sound.
 from audio_texture.losses.sounds import (
     auditory_statistics,
     autocorrelation,

@@ -1,7 +1,7 @@
-"""Losses on what networks make of a sound: Grams, transport, content, in closed form or explicit.
+"""Losses on networks' features of a sound: Grams, transport, content; in closed form or explicit.
 
-T frames, F bins, C channels of a network. Explicit ones take features [..., C]; those in closed
-form take spectrograms [T, F] or [T, S, F], whose streams S count as more bins.
+T frames, F bins, C channels of a network. Losses on explicit features take [..., C]. Losses in
+closed form (`infinite_*`) take spectrograms [T, F] or [T, S, F]; S streams count as more bins.
 """
 
 import functools
@@ -31,10 +31,10 @@ def infinite_gram(
     Hoffman & Weiss 2019).
 
     Args:
-      networks: a sequence of layers for each; the Gram is that of the last layer's output.
+      networks: the layers of each network; the Gram is that of the last layer's output.
       weights: of the networks in the mean; equal by default.
       relative: divides each network's distance by the mean square of the target's Gram.
-      circular: whether x's last frame is followed by its first. A reference has ends.
+      circular: whether x's last frame is followed by its first; the reference is not circular.
     """
     reaches = [receptive_field(layers) - 1 if circular else 0 for layers in networks]
     fractions = shares(weights or [1.0] * len(networks))
@@ -60,14 +60,14 @@ def infinite_gram(
             networks, fractions, reaches, target["variances"], target["sizes"], strict=True
         ):
             n_frames = frames + reach
-            gap = infinite_width.gram_distance_x_terms(
+            x_terms = infinite_width.gram_distance_x_terms(
                 products[:n_frames, :n_frames],
                 powers[:n_frames],
                 cross_products[:n_frames],
                 variances,
                 layers,
             )
-            total += fraction * (gap + size) / (size if relative else 1.0)
+            total += fraction * (x_terms + size) / (size if relative else 1.0)
         return total, {"gram": total}
 
     return Objective(fit, distance)
@@ -79,7 +79,7 @@ def infinite_content(
     weights: Sequence[float] | None = None,
     relative: bool = True,
 ) -> Objective:
-    """Distance of activations from the content's at every moment, for infinitely many filters.
+    """Distance of activations from the content's, frame by frame, for infinitely many filters.
 
     The mean of `infinite_width.content_distance` over 1-D CNNs; x has as many frames as the
     content.
@@ -121,8 +121,15 @@ def gram(*, relative: bool = True, form: str = "auto", shift: float = 0.0) -> Ob
       relative: divides the distance by the mean square of the target's own Gram.
       form: "direct" compares Grams [C, C], "frames" works with frames x frames, "auto" takes
         whichever costs less at the target's length.
-      shift: added to the features. Novak & Nikulin 2016 take -1: ReLU's many zeros would make a
-        sparse Gram.
+      shift: added to the features. Novak & Nikulin 2016 use -1, because the many zeros after a
+        ReLU make the Gram sparse.
+
+    Example:
+      >>> objective = gram()
+      >>> y = jnp.eye(4)[:, :2]
+      >>> total, terms = objective.distance(objective.fit(y), y[::-1])
+      >>> float(total), list(terms)  # a Gram ignores the order of frames
+      (0.0, ['gram'])
     """
     if form not in ("auto", "direct", "frames"):
         raise ValueError(f"form must be auto, direct or frames, got {form!r}.")
@@ -158,9 +165,9 @@ def gram(*, relative: bool = True, form: str = "auto", shift: float = 0.0) -> Ob
 def chained_gram(*, relative: bool = True, shift: float = 0.0) -> Objective:
     """Distance between products of one layer's features with the next layer's.
 
-    Takes pairs of features [..., C] and [..., D] (Novak & Nikulin 2016). It compares which patterns
-    of the fine layer lie in which of the coarse one; a layer's own Gram compares which lie side by
-    side. Fine features are averaged over the positions that one coarse position covers.
+    Novak & Nikulin 2016. It takes pairs of features, fine [..., C] and coarse [..., D], and
+    compares which fine patterns occur together with which coarse ones. Fine features are averaged
+    over the positions that one coarse position covers.
 
     Args:
       relative: as in `gram`.
@@ -169,7 +176,7 @@ def chained_gram(*, relative: bool = True, shift: float = 0.0) -> Objective:
 
     def products(pair):
         fine, coarse = pair
-        # Positions at the ends, which a kernel without padding does not reach, have no partner.
+        # Fine positions at the ends, beyond the coarse layer's unpadded kernels, are cut.
         for axis, places in enumerate(coarse.shape[:-1]):
             pool = max(fine.shape[axis] // places, 1)
             begin = (fine.shape[axis] - pool * places) // 2
@@ -189,10 +196,10 @@ def chained_gram(*, relative: bool = True, shift: float = 0.0) -> Objective:
 
 
 def bin_grams() -> Objective:
-    """Distance of each bin's Gram, features [T, ..., F, C], relative to the target's size.
+    """Squared difference of each bin's Gram over time, divided by the target's sum of squares.
 
-    Caracalla & Roebel 2019, their H. A 2-D network's Gram over all positions forgets at which
-    frequency a pattern was; this one keeps it.
+    It takes features [T, ..., F, C] of 2-D networks (Caracalla & Roebel 2019, their H). A Gram over
+    all positions forgets at which frequency a pattern was; these Grams keep it.
     """
 
     def grams(y):
@@ -206,12 +213,12 @@ def bin_grams() -> Objective:
 
 
 def feature_autocorrelation(*, lags: tuple[int, int]) -> Objective:
-    """Relative squared difference of the autocorrelation of each feature [T, C]. Keeps rhythm.
+    """Relative squared difference of the autocorrelation of each feature [T, C], for rhythm.
 
     Antognini, Hoffman & Weiss 2019, whose autocorrelation is circular; this one is not.
 
     Args:
-      lags: shortest and longest, in frames; the longest is cut at half of the shorter sound.
+      lags: shortest and longest lag, in frames; at most half of the shorter sound is used.
     """
 
     def measure(y):
@@ -229,10 +236,10 @@ def feature_autocorrelation(*, lags: tuple[int, int]) -> Objective:
 
 
 def diversity() -> Objective:
-    """Likeness of features [T, C] to the reference's at any shift in time; it punishes copies.
+    """Similarity of features [T, C] to the reference's at the best time shift; it penalises copies.
 
     max_s sum y^2 / sum (x_t - y_{t+s})^2 (Antognini, Hoffman & Weiss 2019): large near a copy,
-    about 1/2 far from one. Shifts are circular, after the shorter sound is filled up with zeros.
+    about 1/2 far from one. Shifts are circular, after the shorter sound is padded with zeros.
     """
 
     def distance(target, x):
@@ -241,8 +248,8 @@ def diversity() -> Objective:
             jnp.conj(jnp.fft.rfft(x, size, axis=0)) * jnp.fft.rfft(target, size, axis=0), axis=1
         )
         energy = jnp.sum(target**2)
-        apart = jnp.sum(x**2) + energy - 2 * jnp.fft.irfft(products, size)
-        total = energy / jnp.maximum(jnp.min(apart), 1e-3 * energy)
+        squared_distances = jnp.sum(x**2) + energy - 2 * jnp.fft.irfft(products, size)
+        total = energy / jnp.maximum(jnp.min(squared_distances), 1e-3 * energy)
         return total, {"diversity": total}
 
     return Objective(lambda y: y, distance)
@@ -251,14 +258,14 @@ def diversity() -> Objective:
 def gaussian_transport() -> Objective:
     """Squared 2-Wasserstein distance of Gaussians fitted to features [T, ..., F, C], mean over C.
 
-    Each map's frames [T, F] count as draws of a Gaussian with one mean for all bins and a
-    covariance [F, F], as in the transport of features by Vacher et al. 2020:
+    The frames of each channel [T, F] count as samples of a Gaussian with one mean for all bins and
+    a covariance [F, F], as in Vacher et al. 2020:
 
         W^2 = (m_x - m_y)^2 + tr S_x + tr S_y - 2 |X S_y^(1/2)|_*
 
-    with X the centred frames over the root of T; its nuclear norm is that of
-    tr (S_y^(1/2) S_x S_y^(1/2))^(1/2). Features [T, C] count as one map. Differs: covariances are
-    divided by T, so that lengths may differ, and the result by the target's tr S_y.
+    with X the centred frames over sqrt(T); |.|_* is the nuclear norm, which equals
+    tr (S_y^(1/2) S_x S_y^(1/2))^(1/2). Features [T, C] count as one channel with C bins. Differs:
+    covariances are divided by T, so that lengths may differ, and the result by the target's tr S_y.
     """
 
     def moments(y):
@@ -276,14 +283,14 @@ def gaussian_transport() -> Objective:
 
     def distance(target, x):
         means, frames = moments(x)
-        shared = jax.lax.map(
+        cross = jax.lax.map(
             lambda pair: statistics.nuclear_norm(pair[0] @ pair[1]), (frames, target["root"])
         )
         gaps = (
             (means - target["means"]) ** 2
             + jnp.sum(frames**2, axis=(1, 2))
             + target["trace"]
-            - 2 * shared
+            - 2 * cross
         )
         total = jnp.mean(gaps) / jnp.mean(target["trace"])
         return total, {"transport": total}
@@ -292,9 +299,13 @@ def gaussian_transport() -> Objective:
 
 
 def content(*, relative: bool = True) -> Objective:
-    """Mean squared difference of features, position by position.
+    """Mean squared difference of features [...] of equal shapes, position by position.
 
     Gatys, Ecker & Bethge 2016, Eq. 1, as a mean. relative: divides by the content's mean square.
+
+    Example:
+      >>> float(content().distance(jnp.array([2.0, 0.0]), jnp.array([1.0, 0.0]))[0])
+      0.25
     """
 
     def distance(target, x):

@@ -1,4 +1,4 @@
-"""Losses on a canvas alone, which nothing is fitted to: its target is empty."""
+"""Losses on a canvas alone: they have no reference, and their target is empty."""
 
 import jax.numpy as jnp
 
@@ -6,9 +6,13 @@ from audio_texture.base import Objective
 
 
 def bounds(low: float = 0.0, high: float = 1.0) -> Objective:
-    """L2 norm, not squared, of what lies outside [low, high].
+    """L2 norm, not squared, of the excess of values beyond [low, high].
 
-    The regulariser of Huzaifah & Wyse 2019 in place of clamping.
+    Huzaifah & Wyse 2019 use it in place of clamping.
+
+    Example:
+      >>> float(bounds().distance((), jnp.array([0.5, 4.0, -4.0]))[0])
+      5.0
     """
 
     def distance(_, x):
@@ -25,6 +29,10 @@ def total_variation() -> Objective:
     """Mean squared difference of neighbours of x [T, ..., F] in time and in frequency.
 
     Mahendran & Vedaldi 2015, Eq. 4 with beta = 2.
+
+    Example:
+      >>> float(total_variation().distance((), jnp.array([[0.0, 1.0], [0.0, 1.0]]))[0])
+      1.0
     """
 
     def distance(_, x):
@@ -35,7 +43,12 @@ def total_variation() -> Objective:
 
 
 def sixth_power() -> Objective:
-    """Mean of x^6, which keeps values small (Mahendran & Vedaldi 2015: alpha-norm, alpha = 6)."""
+    """Mean of x^6, which keeps values small (Mahendran & Vedaldi 2015: alpha-norm, alpha = 6).
+
+    Example:
+      >>> float(sixth_power().distance((), jnp.array([2.0, 0.0]))[0])
+      32.0
+    """
 
     def distance(_, x):
         total = jnp.mean(x**6)

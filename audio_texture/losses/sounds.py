@@ -1,6 +1,7 @@
-"""Losses on a sound itself: the ear's statistics, patches, onsets, levels, envelopes.
+"""Losses on a sound itself: auditory statistics, patches, onsets, levels, envelopes.
 
-Spectrograms are [T, F], or [T, S, F] of S streams, which count as more bins.
+T frames, F bins, N samples, C channels. Spectrograms are [T, F], or [T, S, F]; S streams count as
+more bins.
 """
 
 import functools
@@ -23,16 +24,16 @@ from audio_texture.combinators import (
 
 
 def auditory_statistics(sample_rate: int, *, circular: bool = False) -> Objective:
-    """Distance of the ear's envelope statistics, McDermott & Simoncelli 2011, of waves [N, C].
+    """Distance of cochlear envelope statistics (McDermott & Simoncelli 2011) of waves [N, C].
 
-    The mean over channels. The highest band, above the ear's own bands, is left out: beyond a
-    codec's or resampler's cut-off it holds rounding errors, whose skewness no canvas reaches.
+    It is the mean over channels. The band above the highest cochlear band is left out: beyond the
+    cut-off of a codec or resampler it holds rounding errors, whose skewness no canvas can match.
 
     Args:
       sample_rate: in Hz.
-      circular: whether x's end is followed by its beginning. A reference has ends.
+      circular: whether x's end is followed by its beginning; the reference is not circular.
     """
-    measure = functools.partial(_of_envelopes, auditory.envelope_statistics, sample_rate)
+    measure = functools.partial(_measure_envelopes, auditory.envelope_statistics, sample_rate)
 
     def distance(target, x):
         totals, terms = jax.vmap(auditory.distance)(target, measure(x, circular))
@@ -41,11 +42,14 @@ def auditory_statistics(sample_rate: int, *, circular: bool = False) -> Objectiv
     return Objective(measure, distance)
 
 
-def _of_envelopes(statistics_of, sample_rate, wave, circular=False):
-    """Statistics of each channel's cochlear envelopes; statistics_of: (envelopes, weights) ->."""
+def _measure_envelopes(statistics_of, sample_rate, wave, circular=False):
+    """Statistics of each channel's cochlear envelopes.
+
+    statistics_of: (envelopes [bands, frames], weights [frames] or None) -> statistics.
+    """
     ramps = None
     if not circular:
-        # 50 ms ramps: the filters' circular time would see the step from the end to the start.
+        # 50 ms ramps hide the step from the end to the start, since the filters are circular.
         frames = round(len(wave) * auditory.ENVELOPE_RATE / sample_rate)
         ramp = min(1.0, 0.1 * sample_rate / len(wave))
         ramps = scipy.signal.windows.tukey(frames, ramp).astype(np.float32)
@@ -69,7 +73,7 @@ def texstat(sample_rate: int, *, circular: bool = False) -> Objective:
 
     Args:
       sample_rate: in Hz.
-      circular: whether x's end is followed by its beginning. A reference has ends.
+      circular: whether x's end is followed by its beginning; the reference is not circular.
     """
 
     def statistics_of(envelopes, weights):
@@ -88,7 +92,7 @@ def texstat(sample_rate: int, *, circular: bool = False) -> Objective:
             "within": values.within,
         }
 
-    measure = functools.partial(_of_envelopes, statistics_of, sample_rate)
+    measure = functools.partial(_measure_envelopes, statistics_of, sample_rate)
 
     def distance(target, x):
         squares = jax.tree.map(
@@ -104,13 +108,13 @@ def texstat(sample_rate: int, *, circular: bool = False) -> Objective:
 def sliced_transport(*, widths: Sequence[int], directions: int) -> Objective:
     """Squared sliced 2-Wasserstein distance between sets of patches of [T, F], mean over widths.
 
-    Rabin, Peyre, Delon & Bernot 2011; for features of textures, Heitz et al., CVPR 2021. The Gram
-    counts a patch by the fourth power of its size: where events stand 40 dB over a ground, it
-    hardly sees the ground. Quantiles count all patches alike.
+    Rabin, Peyre, Delon & Bernot 2011; for features of textures, Heitz et al., CVPR 2021. A Gram
+    distance weights a patch by the fourth power of its amplitude and hardly sees a background 40 dB
+    below the events. Quantiles weight all patches equally.
 
     Args:
-      widths: of the patches, in frames; those longer than half of the shorter sound are left out.
-      directions: number of random directions that patches are projected on; they are fixed.
+      widths: of the patches, in frames; widths over half of a sound are left out.
+      directions: number of fixed random directions that patches are projected on.
     """
 
     def measure(x):
@@ -135,9 +139,9 @@ def onset_statistics(
 
     Onset strength is the mean over bins of the rise within `step` frames (half-wave rectified
     spectral flux, Dixon, DAFx 2006), in units of the reference's std; each stream of [T, S, F] has
-    its own. Its patches are matched by sliced optimal transport, its rhythm by its autocorrelation
-    (Antognini, Hoffman & Weiss 2019 take that of every feature of a network: so many numbers that
-    they copy).
+    its own. Its patches are matched by sliced optimal transport, its rhythm by its autocorrelation.
+    (Antognini, Hoffman & Weiss 2019 match the autocorrelation of every feature of a network, which
+    fixes so many numbers that the result copies the reference.)
 
     Args:
       step: frames between a value and the one it is compared with.
@@ -148,7 +152,7 @@ def onset_statistics(
     """
 
     def strength(x):
-        # The constant keeps the floor of the std above zero for a sound without any rise.
+        # The constant keeps the floor of the std above zero for a sound that never rises.
         rises = jnp.mean(jnp.maximum(x[step:] - x[:-step], 0.0), axis=-1)
         return 0.1 + rises.reshape(len(rises), -1)
 
@@ -165,7 +169,7 @@ def onset_statistics(
 def autocorrelation(*, lags: int) -> Objective:
     """Mean squared difference of the autocorrelations of x [T, F] over lags from 1.
 
-    lags: the longest one, in frames; it is cut at half of the shorter sound.
+    lags: the longest lag, in frames; at most half of the shorter sound is used.
     """
 
     def measure(x):
@@ -175,11 +179,17 @@ def autocorrelation(*, lags: int) -> Objective:
 
 
 def band_levels() -> Objective:
-    """Mean squared difference of the log of each bin's mean power, magnitudes [T, F].
+    """Mean squared difference of the log of each bin's mean power, for magnitudes [T, F].
 
-    Networks see compressed magnitudes, in which a few loud moments have little of their power:
-    without this term a texture of ticks loses them, and its ground comes out louder when the result
-    is brought to the reference's level.
+    Networks see compressed magnitudes, in which a few loud frames count little. Without this term a
+    texture of ticks loses its ticks, and its background gets louder when the result is brought to
+    the reference's level.
+
+    Example:
+      >>> objective = band_levels()
+      >>> x = jnp.ones((3, 2))
+      >>> round(float(objective.distance(objective.fit(x), jnp.e * x)[0]), 3)
+      4.0
     """
 
     def level(x, floor):
@@ -200,11 +210,17 @@ def band_levels() -> Objective:
 def envelope(axis: str) -> Objective:
     """Relative squared difference of the envelopes of x [T, ..., F] (Verma & Smith 2018).
 
-    A Gram forgets how energy runs in time. Sounds of several lengths are compared over the length
-    of the shortest.
+    It matches the course of energy in time, which a Gram forgets. Sounds of different lengths are
+    compared over the shorter length.
 
     Args:
       axis: "time" or "frequency"; an envelope is the mean over the other axis.
+
+    Example:
+      >>> objective = envelope("time")
+      >>> x = jnp.array([[1.0], [2.0]])
+      >>> float(objective.distance(objective.fit(x), 2 * x)[0])
+      1.0
     """
 
     def envelope_of(x):
@@ -221,7 +237,7 @@ def envelope(axis: str) -> Objective:
 
 
 def _common_distance(measure, name, target, x):
-    """Mean squared difference over the rows that a longer and a shorter sound have in common."""
+    """Mean squared difference of measure(x) and target over the rows that both of them have."""
     values = measure(x)
     common = min(len(values), len(target))
     total = jnp.mean((values[:common] - target[:common]) ** 2)

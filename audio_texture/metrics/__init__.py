@@ -1,17 +1,17 @@
-"""Measures of a texture against its reference: is it alike, and is it more than a copy?
+"""Measures of a texture against its reference: how alike they are, and whether it is a copy.
 
 Waves are NumPy, float32 [samples] or [channels, samples], nominally in [-1, 1].
 
 | file | holds |
 |---|---|
 | measures.py | names, meanings and units of the measures |
-| preparation.py, streams.py | sounds brought to one form, channels taken apart |
+| preparation.py, streams.py | sounds in one common form; channels, sums and differences |
 | views.py, features.py | log-mel views and onsets; what likeness compares |
-| likeness.py | likeness ratios; over time; on a half kept back |
+| likeness.py | likeness ratios; over time; on a held-out half |
 | copying.py | repeats of the reference, or of itself |
 | contours.py, content.py | loudness, pitch and chroma; content preserved in a transfer |
 | levels.py, defects.py | third-octave levels, stereo image; silence, clicks, clipping |
-| judging.py | all of them together |
+| judging.py | all measures together |
 """
 
 from audio_texture.metrics.content import content_preservation

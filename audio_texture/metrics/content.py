@@ -10,7 +10,7 @@ from audio_texture.metrics.views import onset_strength
 
 _VOICED = 0.6  # least autocorrelation of a voiced frame
 _FEWEST_VOICED = 12  # frames, 0.2 s
-_LOUD_DB = 30  # frames this far under the loudest are ignored
+_LOUD_DB = 30  # frames more than this many dB under the loudest are ignored
 _LEAST_PITCH_STD = 1 / 24  # octaves, a quarter tone
 
 

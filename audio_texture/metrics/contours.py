@@ -9,12 +9,17 @@ import scipy.fft
 from audio_texture.metrics.preparation import CUTOFF, slice_frames
 from audio_texture.metrics.views import VIEWS
 
-_WINDOW_HOP = (0.064, 0.016)  # of pitch and loudness, seconds
+_WINDOW_HOP = (0.064, 0.016)  # window and hop of pitch and loudness, seconds
 _PITCH_RANGE = (70.0, 1600.0)  # Hz
 
 
 def loudness_contour(wave: np.ndarray, *, sample_rate: int) -> np.ndarray:
-    """Level in dB of 64 ms every 16 ms, at least 60 dB under the loudest: [N] -> [T]."""
+    """Level in dB of 64 ms every 16 ms, cut off 60 dB under the loudest frame: [N] -> [T].
+
+    Example:
+      >>> loudness_contour(np.ones(1600), sample_rate=8000).shape
+      (9,)
+    """
     window, hop = (round(seconds * sample_rate) for seconds in _WINDOW_HOP)
     level = 10 * np.log10(np.mean(slice_frames(wave, window, hop) ** 2, axis=1) + 1e-20)
     return np.maximum(level, np.max(level) - 60)
@@ -23,7 +28,12 @@ def loudness_contour(wave: np.ndarray, *, sample_rate: int) -> np.ndarray:
 def chroma(wave: np.ndarray, *, sample_rate: int) -> np.ndarray:
     """Magnitude of the twelve pitch classes every 32 ms: [N] -> [T, 12].
 
-    It covers 130 to 4200 Hz (C3 to C8) in spectra of 128 ms.
+    It covers 130 to 4200 Hz (C3 to C8) in spectra of 128 ms. Class 0 is A.
+
+    Example:
+      >>> tone = np.sin(2 * np.pi * 440 * np.arange(8000) / 8000)
+      >>> np.argmax(chroma(tone, sample_rate=8000), axis=1)[:2].tolist()
+      [0, 0]
     """
     frame, hop, _ = VIEWS["32ms"]
     n_fft = round(frame * sample_rate)
@@ -58,8 +68,8 @@ def track_pitch(wave: np.ndarray, *, sample_rate: int) -> tuple[np.ndarray, np.n
     taper = np.hanning(window + 2)[1:-1]
     frames = slice_frames(wave, window, hop)
     frames = (frames - np.mean(frames, axis=1, keepdims=True)) * taper
-    # Four lags a sample: peaks between samples would be lower than those of their multiples that
-    # meet a sample.
+    # Four lags a sample: otherwise a peak between two samples would be lower than a peak at a
+    # multiple of its lag that falls on a sample.
     lag_rate = 4 * sample_rate
     lags = np.arange(int(lag_rate / _PITCH_RANGE[1]), int(lag_rate / _PITCH_RANGE[0]) + 2)
     power = np.abs(scipy.fft.rfft(np.stack([*frames, taper]), 2 * window)) ** 2

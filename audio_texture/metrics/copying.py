@@ -1,7 +1,8 @@
 """Whether a candidate repeats its reference, or repeats itself.
 
-Windows of 1/4 s every 1/8 s are searched for everywhere, twice: as a flattened wave, which finds
-the same samples, and as log-mel detail, which finds the same sound under new phases.
+Each window of 1/4 s, every 1/8 s, is searched for in the whole reference, twice: as a flattened
+wave, which finds the same samples, and as log-mel detail, which finds the same sound with other
+phases.
 
 N samples, T frames, B bands, W windows.
 """
@@ -16,9 +17,10 @@ from audio_texture import audio
 from audio_texture.metrics.preparation import LEVEL, slice_frames
 from audio_texture.metrics.views import band_mean_std, log_mel
 
-# The reference is compared with its own parts at least `_AWAY` seconds off.
+# In seconds: length of a window, step between windows, and least distance in time at which a sound
+# is compared with itself.
 _WINDOW, _STEP, _AWAY = 0.25, 0.125, 0.5
-_MARGIN = 0.4  # of the way from the best own match to 1
+_MARGIN = 0.4  # share of the way from the reference's best match with itself to 1
 _MOST_WINDOWS = 120
 _DETAIL_VIEW = {"frame": 0.064, "hop": 0.008, "bands": 64}
 
@@ -28,9 +30,9 @@ def measure_copying(
 ) -> dict[str, float]:
     """Shares of the candidate's windows that repeat the reference, or another part of itself.
 
-    A window counts when its best match in either search lies above what the reference's own windows
-    reach in its other parts, with a margin (`copy_threshold`). Windows 40 dB below the level of the
-    sound are left out.
+    A window counts when its best match in either search is above `copy_threshold`: more than the
+    reference's own windows reach in its other parts, with a margin. Windows 40 dB below the level
+    of the sound are left out.
 
     Args:
       candidate: [N], preprocessed.
@@ -53,10 +55,10 @@ def measure_copying(
     loud = np.array([audio.rms(candidate[s : s + length]) > 0.01 * LEVEL for s in starts])
     copied, looped = np.zeros(len(starts), bool), np.zeros(len(starts), bool)
     for match, (a, b) in ((match_waves, flat), (match_details, details)):
-        least = copy_threshold(match(b, b, away=_AWAY))
-        # The frames may end one window before the samples do.
+        threshold = copy_threshold(match(b, b, away=_AWAY))
+        # Log-mel detail may have one window less than the wave.
         for flags, matches in ((copied, match(a, b)), (looped, match(a, a, away=_AWAY))):
-            flags[: len(matches)] |= matches[: len(flags)] > least
+            flags[: len(matches)] |= matches[: len(flags)] > threshold
 
     def share(flagged):
         return float(np.sum(flagged & loud) / max(np.sum(loud), 1))
@@ -65,7 +67,7 @@ def measure_copying(
 
 
 def flatten(wave: np.ndarray, reference: np.ndarray, *, sample_rate: int) -> np.ndarray:
-    """A wave with equal power in every band and at every time, so that only samples can match.
+    """A wave [N] with equal power in every band and at every time, so that only samples can match.
 
     The reference's spectrum is divided out, down to 40 dB below its peak. Then each sample is
     divided by the RMS of the 10 ms around it, down to 50 dB below the whole. Without this second
@@ -84,11 +86,11 @@ def flatten(wave: np.ndarray, reference: np.ndarray, *, sample_rate: int) -> np.
 
 
 def fine_detail(view: np.ndarray) -> np.ndarray:
-    """The fine grain of a log-mel view [T, B], with all frames alike in size.
+    """The fine detail of a log-mel view: [T, B] -> [T, B], frames of about equal norm.
 
     Means over 5 bands and over 31 frames (1/4 s) are removed, and frames are brought to one norm.
-    So events and spectrum, which two recordings of a texture share, leave little. A copy keeps its
-    detail even under new phases.
+    This removes most of what two recordings of a texture share, events and spectrum. A copy keeps
+    its detail even with other phases.
     """
     view = view - scipy.ndimage.uniform_filter1d(view, 5, axis=1)
     view = view - scipy.ndimage.uniform_filter1d(view, 31, axis=0)
@@ -115,9 +117,9 @@ def wave_matches(
     size = scipy.fft.next_fast_len(len(reference), real=True)  # the lags used do not wrap
     spectrum = scipy.fft.rfft(reference, size)
     sums = np.concatenate([[0.0], np.cumsum(reference.astype(np.float64) ** 2)])
-    # The floor keeps a quiet stretch from matching by a division by nearly 0.
-    least = 0.01 * length * np.mean(reference**2) + np.finfo(np.float32).tiny
-    norm = np.sqrt(np.maximum(sums[length:] - sums[:-length], least)).astype(np.float32)
+    # The floor keeps a quiet stretch from matching through a division by almost 0.
+    floor = 0.01 * length * np.mean(reference**2) + np.finfo(np.float32).tiny
+    norm = np.sqrt(np.maximum(sums[length:] - sums[:-length], floor)).astype(np.float32)
     best = []
     for start in _window_starts(len(candidate), length, _STEP * sample_rate):
         window = candidate[start : start + length]
@@ -165,13 +167,17 @@ def detail_matches(
 def copy_threshold(own: np.ndarray) -> float:
     """The least match that counts as a copy, from a reference's matches with its other parts [W].
 
-    It lies four tenths of the way from the best own match to 1. So a texture that resembles itself
-    (an engine, a clock) asks for more likeness than noise does, and one that repeats itself exactly
-    can never be copied.
+    It lies four tenths of the way from the best of these matches to 1. So a texture that resembles
+    itself (an engine, a clock) has a higher threshold than noise, and of one that repeats itself
+    exactly nothing counts as a copy.
 
     Between the halves of 144 clips of ESC-10 in six classes, both ways, only windows of four clips
     of clocks were flagged: three play the same samples again (correlation 0.9 to 1); of the fourth
     it was one window.
+
+    Example:
+      >>> round(copy_threshold(np.array([0.2, 0.5])), 3)
+      0.701
     """
     best = float(np.max(own))
     return best + _MARGIN * (1 - best) + 1e-3  # more than a rounding error

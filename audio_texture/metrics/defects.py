@@ -8,14 +8,15 @@ import scipy.ndimage
 
 from audio_texture.metrics.preparation import slice_frames
 
-_JUMP = 1.5  # times the reference's farthest jump
+_JUMP = 1.5  # times the largest relative jump of the reference
 _FULL_SCALE = 0.9999
 
 
 def silent_share(wave: np.ndarray, *, sample_rate: int) -> float:
     """Share of 50 ms windows 60 dB below the sound's RMS, without its offset: [N] or [C, N].
 
-    Take the wave as it was written: `preprocess` filters ring into short silences.
+    Use the written wave, not a preprocessed one: the filters of `preprocess` ring into short
+    silences.
 
     Example:
       >>> wave = np.sin(np.arange(8000.0))
@@ -33,12 +34,12 @@ def silent_share(wave: np.ndarray, *, sample_rate: int) -> float:
 def click_rate(candidate: np.ndarray, reference: np.ndarray, *, sample_rate: int) -> float:
     """Clicks a second: jumps unlike any in the reference, for preprocessed waves [N] and [M].
 
-    They stand out 1.5 times as far as any in the reference, and are at least as large as the
-    largest 0.1 % of its jumps.
+    Relative to the signal around them they are 1.5 times as large as any jump of the reference, and
+    in absolute size among the largest 0.1 % of its jumps.
     """
-    own, jumps = _relative_jumps(reference, sample_rate), _relative_jumps(candidate, sample_rate)
+    usual, jumps = _relative_jumps(reference, sample_rate), _relative_jumps(candidate, sample_rate)
     large = np.quantile(np.abs(np.diff(reference, 2)), 0.999)
-    far = (jumps > _JUMP * np.max(own)) & (np.abs(np.diff(candidate, 2)) > large)
+    far = (jumps > _JUMP * np.max(usual)) & (np.abs(np.diff(candidate, 2)) > large)
     places = np.flatnonzero(far)
     count = int(np.sum(np.diff(places) > 0.005 * sample_rate)) + 1 if len(places) else 0
     return count / (len(candidate) / sample_rate)

@@ -31,7 +31,7 @@ def compute_features(
       scales: of the whole reference, as of `views.view_scales`.
       sample_rate: Hz.
     """
-    statistics_heard = _auditory(wave, sample_rate=sample_rate)._asdict()
+    auditory_statistics = _auditory(wave, sample_rate=sample_rate)._asdict()
     standardised = [
         (view - mean) / std
         for view, (mean, std) in zip(
@@ -44,7 +44,7 @@ def compute_features(
     rhythm = _rhythm(wave, sample_rate=sample_rate)
     mean_band = np.mean(fine, axis=1, keepdims=True)
     return {
-        "auditory": {name: np.asarray(value) for name, value in statistics_heard.items()},
+        "auditory": {name: np.asarray(value) for name, value in auditory_statistics.items()},
         "patches": {
             f"{name} x {width}": project_patches(view, width)
             for name, view in zip(views.VIEWS, standardised, strict=True)
@@ -61,7 +61,7 @@ def compute_features(
 
 @functools.partial(jax.jit, static_argnames="sample_rate")
 def _auditory(wave, *, sample_rate):
-    """Comparable statistics of the cochlear bands below the cut; 50 ms ramps hide the seam."""
+    """Auditory statistics of cochlear bands below CUTOFF; 50 ms ramps hide the step at the ends."""
     bands = 1 + np.sum(auditory.cochlear_centers(sample_rate) < CUTOFF * sample_rate)
     envelope = auditory.envelopes(wave, sample_rate=sample_rate)[:bands]
     ramps = scipy.signal.windows.tukey(envelope.shape[1], 0.1 * sample_rate / len(wave))

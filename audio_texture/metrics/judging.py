@@ -1,9 +1,8 @@
 """All measures of a candidate against its reference, or of a transfer against style and content.
 
-The channels of a sound, and sum and difference of neighbours, are measured each by itself and
-averaged by power (`streams`); `image_db` tells whether they relate as in the reference. Every sound
-is brought to one rate, band and level first (`preparation`). No measure needs a gradient; only the
-auditory statistics run in JAX.
+The streams of a sound (channels, and sum and difference of neighbours) are measured separately and
+averaged by power (streams.py); `image_db` compares their relations. Every sound is first brought to
+one rate, band and level (preparation.py). Only the auditory statistics run in JAX.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Levels in third octaves, and the stereo image they tell of.
+"""Levels in third octaves, and the error of the stereo image.
 
 N samples, C channels, B bands.
 """
@@ -11,14 +11,19 @@ from audio_texture import audio
 from audio_texture.metrics.preparation import WORKING_RATE
 from audio_texture.metrics.streams import split_streams
 
-# Added to a channel's power, as a share of the power of both (-30 dB): fainter channels are
-# masked, so how faint they are does not count.
+# Added to a channel's power, as a share of the power of both channels (-30 dB): a fainter channel
+# is masked, so its exact level does not count.
 _IMAGE_FLOOR = 1e-3
 _TINY = np.finfo(np.float64).tiny
 
 
 def band_centers(sample_rate: int) -> np.ndarray:
-    """Centres of the third octaves from 50 Hz to Nyquist, Hz [B]."""
+    """Centres of the third octaves from 50 Hz to Nyquist, Hz [B].
+
+    Example:
+      >>> band_centers(8000)[-1].round().item()
+      3175.0
+    """
     centers = 1000 * 2 ** (np.arange(-13, 20) / 3)
     return centers[centers * 2 ** (1 / 6) <= sample_rate / 2]
 
@@ -55,11 +60,10 @@ def image_error(
 ) -> float:
     """The error of the stereo image, dB.
 
-    For every two neighbouring channels and every third octave two ratios are compared: that of the
-    two channels' levels, and that of the levels of their difference and sum, which tells how wide
-    and how much in phase they are. The result is the mean absolute error in dB, weighted by the
-    reference's power. Time differences between channels count only as far as they change sum and
-    difference.
+    For every pair of neighbouring channels and every third octave, two ratios of levels are
+    compared: left to right channel, and difference to sum, which measures width and phase. The
+    result is the mean absolute error in dB, weighted by the reference's power. Time differences
+    between channels count only as far as they change sum and difference.
 
     Args:
       candidate: [C, N].

@@ -1,4 +1,4 @@
-"""How alike two sounds are, in units of how alike the reference's halves are to each other.
+"""Likeness of two sounds, in units of the distance between the reference's halves.
 
 `measures` defines the ratios. Waves are preprocessed unless a docstring says otherwise.
 """
@@ -23,7 +23,7 @@ from audio_texture.metrics.views import view_scales
 
 
 def feature_distances(a: Features, b: Features) -> dict[str, float]:
-    """D of each measure between the features of two sounds: mean over terms of difference / unit.
+    """Distance D of each measure between two sounds: the mean over terms of difference / unit.
 
     The difference is the root mean square in the auditory groups and the mean absolute difference
     elsewhere. For sorted projections and quantiles the latter is the 1-Wasserstein distance.
@@ -76,7 +76,7 @@ def measure_likeness_over_time(
     seconds: float = 2.0,
     most: int = 24,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Likeness of each stretch of a sound to several references: the makeup of a mixture or morph.
+    """Likeness of each stretch of a sound to several references, to judge a mixture or morph.
 
     Args:
       candidate: [N] or [C, N], not preprocessed.
@@ -84,11 +84,11 @@ def measure_likeness_over_time(
       sample_rate: of all, Hz.
       bands: (from, to) in Hz for each reference; only this band of both sounds is compared.
       measures: the measures whose geometric mean is taken.
-      seconds: length of a stretch; a third of the sound where that is less, but at least 1 s.
+      seconds: length of a stretch; at most a third of the sound, but at least 1 s.
       most: largest number of stretches.
 
     Returns:
-      Middles of the stretches in seconds [P], and ratios [P, R] as of `measure_likeness`.
+      Middles of the P stretches in seconds [P], and ratios [P, R] as of `measure_likeness`.
 
     Raises:
       ValueError: see `check_sound`.
@@ -158,9 +158,9 @@ def evaluate_heldout(
         length = min(len(candidate), len(first), len(second))
         features_of = _features_by(first, rate)
         target = features_of(second[:length])
-        own = feature_distances(features_of(first[:length]), target)
+        unit = feature_distances(features_of(first[:length]), target)
         pieces = _spread_pieces(candidate, length)
-        return _divide([feature_distances(features_of(piece), target) for piece in pieces], own)
+        return _divide([feature_distances(features_of(piece), target) for piece in pieces], unit)
 
     return average_streams([ratios(*waves) for waves in streams], shares)
 
@@ -171,10 +171,10 @@ def _features_by(reference: np.ndarray, rate: int) -> Callable[[np.ndarray], Fea
     return functools.partial(compute_features, scales=scales, sample_rate=rate)
 
 
-def _divide(distances: Sequence[dict[str, float]], own: dict[str, float]) -> dict[str, float]:
-    """Mean distances over the reference's own, which counts at least FLOOR."""
+def _divide(distances: Sequence[dict[str, float]], unit: dict[str, float]) -> dict[str, float]:
+    """Mean distances divided by a unit distance, which counts at least FLOOR."""
     return {
-        measure: float(np.mean([row[measure] for row in distances])) / max(own[measure], FLOOR)
+        measure: float(np.mean([row[measure] for row in distances])) / max(unit[measure], FLOOR)
         for measure in MEASURES
     }
 

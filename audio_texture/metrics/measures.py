@@ -6,7 +6,7 @@
 
 All pieces have one duration, so averages over few seconds are equally uncertain on both sides.
 Another recording of the same texture scores about 1. A verbatim copy scores about 0.5, since one of
-its two distances is 0. Below 1 a result follows the accidents of this recording; `copied` and
+its two distances is 0. Below 1 a result follows details of this one recording; `copied` and
 `looped` say whether it repeats the recording or itself.
 
 D is a mean of terms, each divided by its median over recordings (`UNITS`). The distance between the
@@ -20,19 +20,19 @@ from typing import Any
 from audio_texture import auditory
 
 MEASURES = ("auditory", "patches", "structure", "rhythm")
-FLOOR = 0.3  # of the median distance between halves
+FLOOR = 0.3  # least distance between halves, as a share of the median one
 
 MEANINGS = {
     "auditory": "likeness to the ear: 1 = the reference's halves to each other, lower is nearer, "
     "a copy has 0.5",
-    "patches": "likeness of moments, 8 ms to 1 s of log-mel spectrum; read as auditory",
-    "structure": "likeness of half and whole seconds and of slow modulation; read as auditory",
+    "patches": "likeness of log-mel patches of 8 ms to 1 s; read as auditory",
+    "structure": "likeness of patches of 0.5 and 1 s and of slow modulation; read as auditory",
     "rhythm": "likeness of onsets: heights, gaps, rate, modulation; read as auditory",
     "copied": "share of quarter seconds taken from the reference; good is 0",
     "looped": "share of quarter seconds that repeat another part of the candidate; good is 0",
     "spectrum_db": "error of third-octave levels, dB RMS; good is under 2",
     "level_db": "candidate's level minus reference's, dB; good is near 0",
-    "silence": "share of silent moments beyond the reference's; good is 0",
+    "silence": "share of silent windows of 50 ms beyond the reference's; good is 0",
     "clicks": "jumps a second unlike any in the reference; good is 0",
     "clipping": "share of samples stuck at full scale; good is 0",
     "image_db": "error of the stereo image: levels of channels, and of difference to sum, by band, "
@@ -41,15 +41,15 @@ MEANINGS = {
 CONTENT_MEANINGS = {
     "onsets_kept": "correlation with the content's onset strength; 1 = the content's own, "
     "0 = none of it",
-    "chroma_kept": "correlation with the content's pitch classes, moment by moment; read as "
+    "chroma_kept": "correlation with the content's pitch classes, frame by frame; read as "
     "onsets_kept, but noise of its spectrum has some",
     "pitch_kept": "correlation with the content's pitch contour where it is voiced; read as "
     "onsets_kept",
     "loudness_kept": "correlation with the content's loudness contour; read as onsets_kept",
 }
 
-# The median of each term between the two halves of a recording: 128 clips of ESC-10 in nine classes
-# that are not mostly silence, halves of 2.5 s. The auditory groups have theirs in auditory.UNITS.
+# Median distance of each term between the halves of a recording: halves of 2.5 s of 128 clips of
+# ESC-10 in nine classes that are not mostly silence. For the auditory groups see auditory.UNITS.
 UNITS = {
     "auditory": auditory.UNITS._asdict(),
     "patches": {
@@ -83,7 +83,7 @@ def explain_measure(measure: str) -> str:
 
 
 def format_rows(rows: Sequence[Mapping[str, Any]]) -> str:
-    """A text table with one row a candidate, then one line a measure that explains it.
+    """A text table with one row for each candidate, then one line that explains each measure.
 
     rows: results of `evaluate`, each with a "candidate" added.
 

@@ -8,10 +8,10 @@ import scipy.fft
 
 from audio_texture import audio
 
-WORKING_RATE = 16_000  # Hz; the lowest of the rates given where that is less
+WORKING_RATE = 16_000  # Hz; the lowest rate of the compared sounds where that is less
 LEVEL = 0.05  # RMS of every preprocessed sound
 SHORTEST_SECONDS = 1.0
-# The band ends at 0.44 of the rate; its slope begins here. Shares of the rate.
+# Where the slope of the band limit begins, as a share of the sample rate; it ends at 0.44.
 CUTOFF = 0.42
 
 
@@ -100,5 +100,5 @@ def shape_noise(wave: np.ndarray, *, seed: int) -> np.ndarray:
 
 
 def slice_frames(wave: np.ndarray, length: int, hop: int) -> np.ndarray:
-    """Whole frames of a wave as a view: [N] -> [T, length]."""
+    """Whole frames of a wave, as a NumPy view without a copy: [N] -> [T, length]."""
     return np.lib.stride_tricks.sliding_window_view(wave, length)[::hop]

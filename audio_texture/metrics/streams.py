@@ -1,6 +1,6 @@
 """Streams of a sound with several channels: each channel, and sum and difference of neighbours.
 
-Each stream is measured by itself. The results are averaged by each stream's share of the
+Streams are measured separately. The results are averaged by each stream's share of the
 reference's power, so faint streams hardly count.
 """
 

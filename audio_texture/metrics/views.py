@@ -10,7 +10,7 @@ import scipy.signal
 from audio_texture import spectrogram
 from audio_texture.metrics.preparation import LEVEL, slice_frames
 
-# Views for likeness, named by their hop: frame and hop in seconds, bands.
+# Views for likeness, named by their hop: (frame in seconds, hop in seconds, mel bands).
 VIEWS = {"8ms": (0.032, 0.008, 32), "32ms": (0.128, 0.032, 48)}
 
 _LEAST_STD = 0.23  # 1 dB of power, as a natural logarithm
@@ -52,12 +52,12 @@ def compute_views(wave: np.ndarray, *, sample_rate: int) -> list[np.ndarray]:
 
 
 def band_mean_std(view: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and std of each band [B]; a std under 1 dB of power is taken as 1 dB, as mere noise."""
+    """Mean and std [B] of each band of a log view [T, B]; the std is at least 1 dB of power."""
     return np.mean(view, axis=0), np.maximum(np.std(view, axis=0), _LEAST_STD)
 
 
 def view_scales(reference: np.ndarray, *, sample_rate: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Mean and std by band of each view of the reference [N]; they standardise all its rivals."""
+    """`band_mean_std` of each view of a reference [N], which standardise all compared sounds."""
     return [band_mean_std(view) for view in compute_views(reference, sample_rate=sample_rate)]
 
 

@@ -42,7 +42,7 @@ __all__ = [
     "render_transfer_page",
     "render_training_page",
     "render_sweep_page",
-    # A page, and what stands in it.
+    # A page and its parts.
     "render_page",
     "format_table",
     "format_config",

@@ -1,5 +1,7 @@
-"""Figures of a report. Matplotlib is imported when the first one is drawn, and its global back end
-stays as it is."""
+"""Figures of a report.
+
+Matplotlib is imported when the first figure is drawn; its global back end is not changed.
+"""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def new_figure(size: tuple[float, float]) -> "Figure":
-    """An empty figure outside pyplot, so that nothing has to close it. size: in inches."""
+    """An empty Matplotlib figure outside pyplot, which needs no closing. size: in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -36,7 +38,7 @@ def encode_png(figure: "Figure") -> bytes:
 def draw_loss(rows: Sequence[Mapping[str, Any]]) -> "Figure":
     """Loss and its terms against evaluations, on a logarithmic scale.
 
-    rows: of metrics.jsonl, the samples one after the other.
+    rows: of metrics.jsonl, for one or several samples.
     """
     figure = new_figure((6, 3.2))
     axis = figure.subplots()
@@ -57,12 +59,12 @@ def draw_loss(rows: Sequence[Mapping[str, Any]]) -> "Figure":
 
 
 def draw_likeness(times: np.ndarray, ratios: np.ndarray, names: Sequence[str]) -> "Figure":
-    """Likeness of a sound to each ingredient over time.
+    """Likeness of a sound to each reference of its mixture over time.
 
     Args:
       times: [P], seconds.
       ratios: [P, R], as of `metrics.measure_likeness_over_time`.
-      names: of the R ingredients.
+      names: of the R references.
     """
     figure = new_figure((8, 3))
     axis = figure.subplots()
@@ -78,7 +80,7 @@ def draw_likeness(times: np.ndarray, ratios: np.ndarray, names: Sequence[str]) -
 def draw_levels(levels: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> "Figure":
     """Long-term levels of several sounds.
 
-    levels: title, centres in Hz and levels in dB of each, as of `metrics.band_levels`.
+    levels: (title, centres in Hz, levels in dB) of each sound, as of `metrics.band_levels`.
     """
     figure = new_figure((9, 3.6))
     axis = figure.subplots()
@@ -123,7 +125,7 @@ def draw_training(rows: Sequence[Mapping[str, Any]], chance: float, baseline: fl
 
 
 def draw_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> "Figure":
-    """Clips of each class (rows) by the class they are taken for (columns).
+    """Confusion matrix: clips of each class (rows) by predicted class (columns).
 
     Colours are shares of a row; numbers are clips.
     """

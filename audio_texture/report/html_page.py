@@ -1,4 +1,4 @@
-"""Self-contained HTML: a page with its style, and the tables, players and images inside it."""
+"""Self-contained HTML: a page with its style sheet, and the tables, players and images in it."""
 
 import base64
 import html
@@ -22,12 +22,12 @@ Section = tuple[str, str]  # heading as text, content as HTML
 
 
 def read_asset(name: str) -> str:
-    """The text of a style sheet or script of this package."""
+    """The text of a file of this package: a style sheet or script."""
     return pathlib.Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def render_page(title: str, summary: str, sections: Sequence[Section]) -> str:
-    """A whole HTML document: title and summary as text, then sections of (heading, HTML).
+    """An HTML document: title and summary (plain text), then sections of (heading, HTML).
 
     Example:
       >>> page = render_page("Rain", "5 s", [("Loss", "<p>0.1</p>")])
@@ -49,7 +49,7 @@ def render_page(title: str, summary: str, sections: Sequence[Section]) -> str:
 
 
 def format_table(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> str:
-    """An HTML table; fractions have four digits.
+    """An HTML table; floats have four digits.
 
     Example:
       >>> format_table([["a & b", 0.123456]], ["", "loss"])
@@ -68,7 +68,12 @@ def format_table(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> str:
 
 
 def format_config(config: Mapping[str, Any]) -> str:
-    """The configuration as in config.json, folded away."""
+    """The configuration as in config.json, in a collapsed HTML element.
+
+    Example:
+      >>> format_config({"seed": 1})[:32]
+      '<details><summary>config.json</s'
+    """
     text = html.escape(json.dumps(config, indent=2))
     return f"<details><summary>config.json</summary><pre>{text}</pre></details>"
 
@@ -83,7 +88,7 @@ def embed_players(sounds: Sequence[Sound]) -> str:
 
 
 def embed_player(wave: np.ndarray, sample_rate: int) -> str:
-    """An HTML player with the sound inside, as 16-bit FLAC.
+    """An HTML audio player with the sound embedded as 16-bit FLAC.
 
     More than two channels are mixed to one, and rates over 48 kHz are resampled to 48 kHz, because
     not every browser plays them.
@@ -107,11 +112,11 @@ def embed_player(wave: np.ndarray, sample_rate: int) -> str:
 
 
 def embed_figure(figure: "Figure", alternative: str) -> str:
-    """An HTML image with a figure inside. alternative: the text for screen readers."""
+    """An HTML image with an embedded figure. alternative: the text for screen readers."""
     return embed_png(encode_png(figure), alternative)
 
 
 def embed_png(picture: bytes, alternative: str) -> str:
-    """An HTML image with a PNG file inside. alternative: as of `embed_figure`."""
+    """An HTML image with an embedded PNG file. alternative: the text for screen readers."""
     data = base64.b64encode(picture).decode()
     return f'<img alt="{html.escape(alternative)}" src="data:image/png;base64,{data}">'

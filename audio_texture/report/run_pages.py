@@ -1,4 +1,4 @@
-"""The pages of the programs that make a sound or a network."""
+"""The HTML pages of launch.texture, launch.transfer and launch.train."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -32,7 +32,7 @@ def render_texture_page(
       results: the textures made.
       metrics: rows of metrics.jsonl with sample, evaluations, seconds, loss and terms.
       config: as in config.json.
-      more: further sections.
+      more: further sections, before the loss.
     """
     summary = (
         f"{config['seconds']:g} s by the recipe {config['recipe']['name']}, seed {config['seed']}; "
@@ -59,7 +59,7 @@ def render_transfer_page(
     config: Mapping[str, Any],
     explain: Callable[[str], str],
 ) -> str:
-    """The page of launch.transfer: a strip from the content over the results to the style.
+    """The page of launch.transfer: the content, the results and the style in this order.
 
     Args:
       content: the sound whose events are kept.

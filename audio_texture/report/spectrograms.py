@@ -1,4 +1,4 @@
-"""Pictures of mel spectrograms: large ones side by side with axes, and small ones without."""
+"""Images of mel spectrograms: figures side by side with axes, and small PNGs without axes."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -61,7 +61,7 @@ def draw_spectrograms(
 def write_picture(
     path: str, wave: np.ndarray, sample_rate: int, *, range_db: float = 80.0, bands: int = 64
 ) -> None:
-    """Writes a small mel spectrogram as a PNG without axes, for pages of many.
+    """Writes a small mel spectrogram as a PNG without axes, for pages with many of them.
 
     Args:
       path: the file to write.

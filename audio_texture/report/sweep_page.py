@@ -1,4 +1,4 @@
-"""The page of a sweep: a table to sort, a chart of any measure, players and spectrograms.
+"""The page of a sweep: a sortable table, a chart of any measure, players and spectrograms.
 
 The page holds numbers only. Sounds and pictures load on demand from the folder of each run, so a
 page of a thousand runs opens at once.
@@ -31,7 +31,7 @@ _PLAYER = (
 def render_sweep_page(
     rows: Sequence[Mapping[str, Any]], *, swept: Sequence[str], planned: int
 ) -> str:
-    """A whole HTML document that needs nothing but the folders beside it.
+    """An HTML document that loads sounds and images from the folders beside it.
 
     Args:
       rows: a run each: "run", the name of its folder; the swept values; measures; "sound", its

@@ -1,14 +1,14 @@
-"""Textures without end, and loops without a seam.
+"""Endless textures, and loops without a seam.
 
-A style is fitted once; blocks or loops are then made from it alone.
+A style is fitted once; blocks or loops are then made from it without the recordings.
 
 | file | holds |
 |---|---|
 | style.py | a style: the statistics of the references |
 | style_file.py | styles and states as files |
-| stream.py | block after block |
+| stream.py | an endless texture, block by block |
 | loop.py | a texture whose end flows into its beginning |
-| layout.py, peaks.py | what both share: a circular canvas, and full scale |
+| layout.py, peaks.py | shared by both: a circular canvas, and peaks below full scale |
 """
 
 from audio_texture.streaming.loop import Loop, make_loop, prepare_loop

@@ -1,4 +1,4 @@
-"""What blocks and loops share: a circular canvas of any length, and the starting gains."""
+"""Shared by blocks and loops: a circular canvas of any length, and the walk of the starting gains."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from audio_texture.streaming.style import Style
 
 
 def circular_canvas(style: Style, position: float, samples: int) -> Canvas:
-    """The canvas of a block or loop of `samples` at a position of a morph."""
+    """The canvas of a block or loop of `samples`. position: in a morph, from 0 (start) to 1."""
     equaliser = layout.equaliser_of(style.recipe, style.sample_rate)
     density = style.density_at(position)
     return canvas.loop_canvas(
@@ -22,12 +22,12 @@ def circular_canvas(style: Style, position: float, samples: int) -> Canvas:
 
 
 def resample_colour(density: np.ndarray, samples: int) -> np.ndarray:
-    """The noise filter of a canvas of `samples`; each frequency gets the mean density around it.
+    """The noise filter [samples // 2 + 1, C, C] of a canvas of `samples`.
 
-    density: [F, C, C], on any grid from 0 to Nyquist.
+    Each frequency gets the mean density around it. density: [F, C, C], from 0 to Nyquist.
     """
-    # Running sums are interpolated, not densities: so the power stays the same, however few
-    # frequencies the shorter canvas has.
+    # Running sums are interpolated rather than densities, which keeps the total power the same at any
+    # number of frequencies.
     grid, edges = np.linspace(0, 0.5, len(density)), (np.arange(samples // 2 + 2) - 0.5) / samples
     steps = np.cumsum((density[1:] + density[:-1]) / 2, axis=0)
     running = np.concatenate([0 * density[:1], steps]) * grid[1]
@@ -39,7 +39,7 @@ def resample_colour(density: np.ndarray, samples: int) -> np.ndarray:
 
 
 def field_samples(recipe: Recipe, rate: int) -> int:
-    """Samples covered by the longest kernel and its windows."""
+    """Samples spanned by the longest kernel, or by the longest window if that is more."""
     return max(scales.field_samples(recipe, rate), layout.longest_window(recipe, rate))
 
 

@@ -27,7 +27,7 @@ class Loop(NamedTuple):
 
 @single
 def prepare_loop(style: Style, *, seconds: float) -> Loop:
-    """Lays out a loop.
+    """A loop of a style, ready to be made.
 
     Args:
       style: as of `fit_style`, without a morph.
@@ -74,6 +74,9 @@ def make_loop(
       loop: as of `prepare_loop`.
       key: PRNG key.
       on_chunk: as of `optimize.run`.
+
+    Returns:
+      The wave [C, N] with how far it was lowered and the optimiser's outcome.
     """
     style = loop.style
     noise_key, gain_key = jax.random.split(key)
@@ -95,6 +98,6 @@ def make_loop(
     )
     rendered = loop.canvas.render(outcome.state.parameters, loop.canvas.constants)
     wave = style.factors @ np.asarray(rendered) * np.float32(style.gain_at(0.0))
-    # The whole loop is known, so it is lowered only as far as needed, and no peak is rounded off.
+    # The whole loop is known, so it is lowered just enough that no peak must be rounded off.
     lowered_db = lowering_db(np.max(np.abs(wave)), FULL_SCALE)
     return Block(wave * np.float32(10 ** (-lowered_db / 20)), lowered_db, outcome)

@@ -1,14 +1,14 @@
-"""Keeps a stream below full scale: one gain known beforehand, then a soft knee."""
+"""Keeps a stream below full scale: one gain, fixed by the first block, then a soft knee."""
 
 import math
 
 import numpy as np
 
-# Share of full scale above which peaks are rounded off: a block that was written cannot be lowered
-# when a louder one comes. A stream is lowered to it from the start where the peaks of the
-# references, or of the first block, pass full scale.
+# Share of full scale above which peaks are rounded off, because blocks already written cannot be
+# lowered when a louder one follows. Where the peaks of the references or of the first block pass
+# full scale, the whole stream is lowered so that they reach KNEE.
 KNEE = 0.9
-# Just under 1, so that rounding to integers cannot pass full scale.
+# Just under 1, so that rounding to integers cannot overflow.
 FULL_SCALE = 0.9999
 
 

@@ -1,4 +1,4 @@
-"""A texture without end: block after block, matched to a style that was fitted once.
+"""An endless texture, block by block, matched to a style that was fitted once.
 
 A block is a waveform canvas of fixed length, so all blocks share one compiled program. It is a
 circle, so every frame is matched alike:
@@ -7,13 +7,13 @@ circle, so every frame is matched alike:
     <------- frozen ---------->
                       <--------- emitted --------->
 
-Frozen is what the last block rendered beyond its emitted part. The context does not change and is
-as long as the longest kernel, so every patch across the border counts. Over the blends the frozen
-wave and the new one fade into each other. The rest, as long as the context, keeps the emitted part
-away from where the circle closes. The target is fixed and nothing is fed back, so nothing drifts.
+The frozen part is what the last block rendered after its emitted part. Its context is as long as
+the longest kernel, so every patch across the border is matched, but it does not change. Over the
+blends the frozen wave and the new one fade into each other. The rest, as long as the context, keeps
+the emitted part away from the point where the circle closes. The target is fixed and no statistic
+is measured on earlier blocks, so nothing drifts.
 
-On a canvas with ends, loud frames collect at the ends: kernels see less of them, and the part that
-is thrown away costs nothing.
+On a canvas with ends, loud frames would collect at the ends, where fewer kernels see them.
 
 C channels, N samples of a block, S emitted, H of context, B of a blend.
 """
@@ -41,9 +41,9 @@ class StreamState(NamedTuple):
     """What the next block needs.
 
     Attributes:
-      block: its number.
+      block: number of the next block, from 0.
       frozen: [C, B + H + B], the wave under the context and the blends around it.
-      frame: of the references' gains, from which the walk goes on.
+      frame: index in the references' gains from which the walk goes on.
       lowered_db: by how much all blocks are lowered against clipping; fixed by the first block.
     """
 
@@ -58,7 +58,7 @@ class Block(NamedTuple):
 
     Attributes:
       wave: [C, S] float32.
-      lowered_db: how far it is below the references' level, so that it does not clip.
+      lowered_db: how far the wave is below the references' level, so that it does not clip.
       outcome: of the optimiser.
     """
 
@@ -72,16 +72,16 @@ class Stream(NamedTuple):
 
     Attributes:
       style: the style.
-      samples: emitted by each block.
+      samples: number of samples that each block emits.
       length: of a block, in samples.
       context: see above, in samples.
       blend: see above, in samples.
-      total: samples of a morph; 0 without one.
+      total: length of a morph in samples; 0 without a morph.
       canvas: of a block, with the frozen wave blended in.
       optimizer: with a compiled init.
       start: (key, number of the block, gains [C, T, G]) -> starting parameters.
       transitions: of the walk through the references' gains, see `initialise.fit_walk`.
-      piece: of that walk.
+      piece: mean length of a piece of that walk, in frames.
     """
 
     style: Style
@@ -105,7 +105,7 @@ class Stream(NamedTuple):
 
 @single
 def prepare_stream(style: Style, *, seconds: float | None = None) -> Stream:
-    """Lays out and compiles blocks of `block_seconds`.
+    """A stream of a style, with compiled blocks of the recipe's `block_seconds`.
 
     Args:
       style: as of `fit_style`.
@@ -126,16 +126,16 @@ def prepare_stream(style: Style, *, seconds: float | None = None) -> Stream:
     def render(parameters, constants):
         wave = noise.render(parameters, constants["noise"])
         frozen, fade = constants["frozen"], constants["fade"][None]
-        held = frozen.shape[1]
-        blended = fade * frozen + (1 - fade) * wave[:, :held]
-        return jnp.concatenate([blended, wave[:, held:]], axis=1)
+        n_frozen = frozen.shape[1]
+        blended = fade * frozen + (1 - fade) * wave[:, :n_frozen]
+        return jnp.concatenate([blended, wave[:, n_frozen:]], axis=1)
 
     def loss(parameters, data):
         distance = style_objective(style, list(data["weights"]), circular=True).distance
         return distance(data["target"], render(parameters, data["constants"]))
 
-    # Everything is compiled: tracing it again for every block would take time, and memory that
-    # Python gives back late or never.
+    # Everything is compiled once: tracing for every block would take time, and memory that Python
+    # releases late or never.
     optimizer = synthesis.optimizer_of(recipe, loss)
     transitions, piece = fit_walk(style)
     return Stream(
@@ -156,7 +156,7 @@ def prepare_stream(style: Style, *, seconds: float | None = None) -> Stream:
 def _block_lengths(recipe: Recipe, rate: int, context: int, blend: int) -> tuple[int, int]:
     """Samples of a block and of its emitted part. ChoiceError where nothing is left to emit."""
     longest = round(recipe.matching.block_seconds * rate)
-    # The longest length with fast transforms, within what is matched in one piece.
+    # The longest length with a fast transform that is still matched in one piece.
     fast = (n for n in range(longest, 0, -1) if scipy.fft.next_fast_len(n, real=True) == n)
     length = next(fast, 1)
     emitted = length - 2 * context - 3 * blend
@@ -172,19 +172,19 @@ def _block_lengths(recipe: Recipe, rate: int, context: int, blend: int) -> tuple
 
 def init_state(stream: Stream) -> StreamState:
     """The state before the first block."""
-    channels, held = stream.style.factors.shape[1], stream.context + 2 * stream.blend
-    return StreamState(0, np.zeros((channels, held), np.float32), 0, 0.0)
+    channels, n_frozen = stream.style.factors.shape[1], stream.context + 2 * stream.blend
+    return StreamState(0, np.zeros((channels, n_frozen), np.float32), 0, 0.0)
 
 
 @single
 def step(stream: Stream, key: jax.Array, state: StreamState) -> tuple[StreamState, Block]:
-    """The next state and block: a function of style, key and state alone.
+    """The next state and block; they depend on style, key and state alone.
 
-    Where the block's outcome was interrupted or is not finite, use neither block nor state.
+    Where `block.outcome.reason` is "interrupted" or "not finite", use neither of them.
 
     Args:
       stream: as of `prepare_stream`.
-      key: PRNG key of the stream, the same for every step; a block folds in its number.
+      key: PRNG key of the stream, the same for every step; the block's number is folded in.
       state: of `init_state` or of the last step.
     """
     style = stream.style
@@ -205,11 +205,11 @@ def step(stream: Stream, key: jax.Array, state: StreamState) -> tuple[StreamStat
         tolerance=style.recipe.optimiser.tolerance,
     )
     wave = np.asarray(stream.canvas.render(outcome.state.parameters, constants))
-    first, held = stream.blend + stream.context, state.frozen.shape[1]
+    first, n_frozen = stream.blend + stream.context, state.frozen.shape[1]
     ends = style.gain_at(position), style.gain_at(next_position)
     gain = np.linspace(*ends, stream.samples, dtype=np.float32)
     emitted = style.factors @ wave[:, first : first + stream.samples] * gain[None]
-    frozen = wave[:, stream.samples :][:, :held].copy()
+    frozen = wave[:, stream.samples :][:, :n_frozen].copy()
     lowered_db = state.lowered_db if state.block else _first_lowering_db(style, emitted)
     lowered = emitted * np.float32(10 ** (-lowered_db / 20))
     block = Block(round_off_peaks(lowered), lowered_db, outcome)
@@ -239,9 +239,9 @@ def _block_constants(stream: Stream, state: StreamState, position: float) -> dic
 def _sample_path(stream: Stream, key: jax.Array, state: StreamState) -> tuple[np.ndarray, int]:
     """Frames of the references' gains that a block starts from, and the next block's first one.
 
-    Without gains all frames would be alike but for the border: next to a quiet context even plain
-    noise is an onset, and the loudest frames of most blocks grew there. One walk goes on from block
-    to block, and so does its rhythm.
+    A block that started from plain noise would have an onset at its border with a quiet context,
+    and in most blocks the loudest frames grew there. One walk continues from block to block, and so
+    does its rhythm.
     """
     hop = layout.equaliser_of(stream.style.recipe, stream.style.sample_rate).hop_length
     before, frames = round((stream.blend + stream.context) / hop), round(stream.length / hop)
@@ -258,9 +258,9 @@ def _sample_path(stream: Stream, key: jax.Array, state: StreamState) -> tuple[np
 def _draw_start(
     noise: Canvas, emitted: int, key: jax.Array, block: jax.Array, gains: jax.Array
 ) -> dict[str, jax.Array]:
-    """Starting parameters: the gains of a walk, and noise that runs on from block to block.
+    """Starting parameters: the gains of a walk, and noise that continues from block to block.
 
-    So tones are in phase where blocks meet.
+    The continuous noise keeps tones in phase where blocks meet.
     """
     channels, samples = noise.init(key)["noise"].shape
     pieces = [

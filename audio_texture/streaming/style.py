@@ -1,4 +1,4 @@
-"""A style: all that a stream or loop needs of its references, fitted once.
+"""A style: everything that a stream or loop needs to know of its references, fitted once.
 
 C channels, R references, F frequencies, T frames, G gain bands.
 """
@@ -21,8 +21,8 @@ class Style(NamedTuple):
     Attributes:
       recipe: the choices, without kernels too long for the references.
       sample_rate: of the model and of streams, Hz.
-      levels: of each reference over the modelled channels, as of `audio.audible_rms`.
-      weights: of each reference.
+      levels: `audio.audible_rms` of each reference over the modelled channels.
+      weights: of the references.
       balance: factors of the weights, or None; see `mixing.balance`.
       lengths: of the references, in samples.
       morph_to: weights at the end of a stream, or None.
@@ -32,8 +32,8 @@ class Style(NamedTuple):
       gains: [C, T, G] float32, gains that turn noise of that density into the references, one
         reference after the other.
       target: as of `matching.style_objective`.
-      factors: [C', C], written channels from modelled ones; see `audio.fold_channels`.
-      peaks: of the references.
+      factors: [C', C], turns modelled channels into written ones; see `audio.fold_channels`.
+      peaks: largest absolute sample of each reference.
     """
 
     recipe: Recipe
@@ -80,7 +80,7 @@ class Style(NamedTuple):
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """Raises ChoiceError where no stream can be made by a recipe."""
+    """Raises ChoiceError where a recipe cannot make streams and loops."""
     if recipe.canvas.kind != "waveform":
         raise ChoiceError(
             f"the recipe {recipe.name!r} has a {recipe.canvas.kind} canvas; "
@@ -178,12 +178,12 @@ def style_objective(
       weights: in place of the style's; may be traced.
       circular: whether the wave's end flows into its beginning.
     """
-    numbers = style.recipe.dynamic_hparams() | ({"balance": style.balance} if style.balance else {})
+    hparams = style.recipe.dynamic_hparams() | ({"balance": style.balance} if style.balance else {})
     return matching.style_objective(
         style.recipe,
         style.sample_rate,
         weights or style.weights,
-        hparams=numbers,
+        hparams=hparams,
         circular=circular,
         bands=style.bands,
     )

@@ -1,4 +1,4 @@
-"""Styles and states of streams as files of safetensors."""
+"""Styles and states of streams as safetensors files."""
 
 import json
 from typing import Any
@@ -14,12 +14,12 @@ from audio_texture.streaming.stream import StreamState
 from audio_texture.streaming.style import Style, style_objective
 
 FORMAT = "audio-texture style 4"
-# Fields of a style that JSON takes unchanged.
+# Fields of a style that are stored in JSON without conversion.
 _JSON_FIELDS = ("sample_rate", "levels", "peaks", "weights", "balance", "lengths", "morph_to")
 
 
 def save_style(path: str, style: Style) -> None:
-    """Writes a style as one file of safetensors: arrays, and the rest as JSON in its metadata.
+    """Writes a style as one safetensors file: arrays, and the rest as JSON in its metadata.
 
     Raises ValueError where the file cannot be written.
     """
@@ -30,8 +30,8 @@ def save_style(path: str, style: Style) -> None:
 def load_style(path: str) -> Style:
     """The style that `save_style` wrote.
 
-    Raises ValueError where the file is missing, of another format, or was made by another version's
-    recipe or networks.
+    Raises ValueError where the file is missing, has another format, or holds arrays that its recipe
+    does not make in this version.
     """
     arrays, metadata = files.read_arrays(path)
     if metadata.get("format") != FORMAT:
@@ -54,7 +54,7 @@ def load_style(path: str) -> Style:
 
 
 def _read_target(path: str, style: Style, arrays: dict[str, np.ndarray]) -> Any:
-    """The target made of named arrays, which must be those that the style's recipe makes."""
+    """The target from named arrays. ValueError unless they are those that the recipe makes."""
     channels = style.factors.shape[1]
     waves = [jax.ShapeDtypeStruct((channels, length), np.float32) for length in style.lengths]
     expected = jax.eval_shape(style_objective(style).fit, waves)
@@ -123,7 +123,8 @@ def save_state(path: str, state: StreamState) -> None:
 def load_state(path: str, like: StreamState) -> StreamState:
     """The state that `save_state` wrote, exact to the bit.
 
-    like: a state of the same stream. Raises ValueError where the file is damaged or of another one.
+    like: a state of the same stream. Raises ValueError where the file is damaged or of another
+    stream.
     """
     arrays, metadata = files.read_arrays(path)
     shapes = {name: array.shape for name, array in arrays.items()}

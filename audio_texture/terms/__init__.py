@@ -1,9 +1,9 @@
-"""The registry of a loss's terms: the one place where a new statistic is entered.
+"""The registry of the loss's terms, to which every new statistic is added.
 
 `TERMS` has an entry for every term: the dataclass of its choices, the function that builds its
-objective, what that objective takes and on which canvases it works. Flags, their help, validation,
-the names in metrics.jsonl and `--recipe=help` follow from the entry. A new statistic is a
-constructor in losses/, an entry in one of this folder's files and a test.
+objective, the input of that objective and the canvases on which it works. Flags, their help, their
+validation, the names in metrics.jsonl and `--recipe=help` follow from the entry. A new statistic
+needs a constructor in losses/, an entry in a file of this folder and a test.
 """
 
 from audio_texture.base import Term
@@ -16,7 +16,12 @@ TERMS: dict[str, Term] = {
 
 
 def of_inputs(*inputs: str) -> list[Term]:
-    """The terms whose objectives take one of these inputs, see `base.Term`."""
+    """The terms whose objectives take one of these inputs, see `base.Term`.
+
+    Example:
+      >>> [term.name for term in of_inputs("envelope")]
+      ['loudness', 'spectrum']
+    """
     return [term for term in TERMS.values() if term.inputs in inputs]
 
 

@@ -1,4 +1,4 @@
-"""What a term's objective is built for, and how objectives are laid over a mixture and a length."""
+"""The context in which a term's objective is built, and the length of its blocks."""
 
 from typing import Any, NamedTuple
 
@@ -8,14 +8,14 @@ from audio_texture.views import View
 
 
 class Context(NamedTuple):
-    """What a term's objective is built for.
+    """All that the `build` of a term may use.
 
     Attributes:
       recipe: all choices.
       sample_rate: of the modelled sound, in Hz.
-      weights: of the references whose list fit takes; None where fit takes a single reference. They
-        may be traced.
-      auditory_weights: the same for statistics of the ear, which balance references in another way.
+      weights: of the references whose list `fit` takes; None where `fit` takes a single reference.
+        They may be traced.
+      auditory_weights: the same for auditory statistics, see `mixing.balance`.
       hparams: of `Recipe.dynamic_hparams`; they may be traced.
       circular: whether the end of x is followed by its beginning.
     """
@@ -28,16 +28,21 @@ class Context(NamedTuple):
     circular: bool = False
 
     def mix(self, objective: Objective, *, auditory: bool = False) -> Objective:
-        """The objective on a single reference as one on the references that fit takes.
+        """Turns an objective on one reference into one on all references, if there are several.
 
         Args:
-          objective: on a reference.
-          auditory: whether it is balanced as statistics of the ear are.
+          objective: on one reference.
+          auditory: whether to use `auditory_weights`.
         """
         weights = self.auditory_weights if auditory else self.weights
         return objective if weights is None else mixture(objective, weights)
 
 
 def frames_in(seconds: float, view: View, overlap: int) -> int:
-    """Frames of a block of a length, which must be longer than the overlap of two blocks."""
+    """Number of frames in a block of `seconds`; at least enough for an overlap on both sides.
+
+    Example:
+      >>> frames_in(1.0, View.parse("mel24@32/8:2"), overlap=1)
+      125
+    """
     return max(round(1000 * seconds / view.hop_ms), 2 * overlap + 1)

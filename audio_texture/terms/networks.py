@@ -1,7 +1,7 @@
-"""Terms on what networks make of a view: style, content, and statistics of explicit features.
+"""Terms on networks over a view: style, content, statistics of explicit features; and envelopes.
 
-`build` takes a `Context` and a `View` and returns an objective on that view's spectrograms; of
-statistics of features, on features [..., C].
+`build` takes a `Context` and a `View` (and for style and content the view's index) and returns an
+objective on that view's spectrograms; for statistics of features, on features [..., C].
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from audio_texture.errors import ChoiceError
 from audio_texture.terms.context import Context
 from audio_texture.views import View
 
-# Seconds; Antognini, Hoffman & Weiss 2019.
+# Shortest and longest lag in seconds, as in Antognini, Hoffman & Weiss 2019.
 AUTOCORRELATION_LAGS = (0.2, 2.0)
 
 
@@ -26,7 +26,7 @@ class Style(TermChoices):
     weight: float = weight(term, "Weight of the style distance.", 1.0)
     layers: tuple[Tap, ...] = choice(
         (),
-        "Layers whose statistics are the style, between commas, each with its weight: "
+        "Layers whose statistics are the style, separated by commas, with weights if not 1: "
         "relu_1,relu_2*0.5. Empty is the last.",
         name="style_layers",
         parse=Tap.parse,
@@ -34,22 +34,21 @@ class Style(TermChoices):
     )
     statistic: str = choice(
         "gram",
-        "What is matched of the networks' features: their Gram, or that of each style layer with "
-        "the next; 2-D: that of every bin, or Gaussians' optimal transport.",
+        "Statistic of the networks' features that is matched: gram; chained-gram, of each style "
+        "layer with the next; for 2d bin-grams, of every bin, or transport between Gaussians.",
         options=["gram", "chained-gram", "bin-grams", "transport"],
     )
     gram_shift: float = choice(
-        0.0, "Explicit networks: what is added to features before their Gram."
+        0.0, "Explicit networks: number added to features before their Gram."
     )
     guide_levels: int = choice(
         1,
-        "Transfer: parts that moments are told apart in by how loud they are, each with a style of "
-        "its own.",
+        "Transfer: number of groups of frames, by loudness; each group has its own style.",
         at_least=1,
     )
     guide_bands: int = choice(
         1,
-        "Transfer: parts that bins are told apart in by frequency, each with a style of its own.",
+        "Transfer: number of groups of bins, by frequency; each group has its own style.",
         at_least=1,
     )
 
@@ -78,7 +77,7 @@ class Style(TermChoices):
             not recipe.network.filters or len(self.layers) < 2
         ):
             raise ChoiceError(
-                "style_layers must be at least two, of a network with filters, for "
+                "style_layers must be at least two, of a network with filters above 0, for "
                 "statistic=chained-gram.",
                 field="style_layers",
                 others=("statistic", "filters"),
@@ -87,17 +86,18 @@ class Style(TermChoices):
 
 
 def _check_closed(layers, recipe, name):
-    closed = [tap.name for tap in layers if not tap.name.startswith(("relu", "pool"))]
-    if closed and recipe.network.filters == 0:
+    """Raises ChoiceError for layers without a closed form in infinitely wide networks."""
+    refused = [tap.name for tap in layers if not tap.name.startswith(("relu", "pool"))]
+    if refused and recipe.network.filters == 0:
         raise ChoiceError(
-            f"layers must be relu_ or pool_ with infinitely many filters, got {closed[0]!r}.",
+            f"layers must be relu_ or pool_ with infinitely many filters, got {refused[0]!r}.",
             field=name,
             others=("filters",),
         )
 
 
-def _of_features(term, recipe):
-    """Refuses a statistic of explicit 1-D features with other networks."""
+def _check_features(term, recipe):
+    """Raises ChoiceError for a weight of explicit 1-D features with other networks."""
     if recipe.term(term).weight and (
         not recipe.network.filters or recipe.network.kind != "1d-frequency"
     ):
@@ -117,7 +117,7 @@ class Autocorrelation(TermChoices):
     weight: float = weight(term, "Explicit 1-D networks: weight of the features' autocorrelation.")
 
     def check(self, recipe):
-        _of_features(self.term, recipe)
+        _check_features(self.term, recipe)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,12 +130,12 @@ class Diversity(TermChoices):
     )
 
     def check(self, recipe):
-        _of_features(self.term, recipe)
+        _check_features(self.term, recipe)
 
 
 @dataclasses.dataclass(frozen=True)
 class Content(TermChoices):
-    """A transfer's content: the networks' activations at every moment."""
+    """A transfer's content: the networks' activations frame by frame."""
 
     term = "content"
     weight: float = weight(term, "Transfer: weight of the content distance.", 1.0)
@@ -148,7 +148,7 @@ class Content(TermChoices):
     )
     views: tuple[View, ...] = choice(
         (),
-        "Transfer: views the content is seen in. Empty is those of the style.",
+        "Transfer: views in which content is compared. Empty is those of the style.",
         name="content_views",
         parse=View.parse,
     )
@@ -182,9 +182,9 @@ class Spectrum(TermChoices):
 
 
 def _style(context: Context, view: View, number: int) -> Objective:
-    """The networks' statistics on a view, one for each kernel width; number: the view's place.
+    """The statistic of the networks on a view, one network for each kernel width.
 
-    Filters belong to the recipe: they are the same in every run of it, whatever its seed.
+    number: the view's index, which seeds its filters; they are the same for all seeds of a run.
     """
     recipe, choices = context.recipe, context.recipe.term("style")
     relative = recipe.matching.normalised_by == "target"
@@ -201,19 +201,20 @@ def _style(context: Context, view: View, number: int) -> Objective:
         statistic = losses.bin_grams()
     else:
         statistic = losses.gaussian_transport()
-    others = {
+    feature_terms = {
         term.name: (context.hparams[f"{term.name}_weight"], term.build(context, view))
         for term in TERMS
         if term.inputs == "features" and recipe.term(term.name).weight
     }
-    if others:
-        statistic = weighted_sum({"gram": (1.0, statistic), **others})
+    if feature_terms:
+        statistic = weighted_sum({"gram": (1.0, statistic), **feature_terms})
     return features.of_networks(
         recipe, view, number, statistic, "style", context.hparams, circular=context.circular
     )
 
 
 def _autocorrelation(context: Context, view: View) -> Objective:
+    """The autocorrelation over AUTOCORRELATION_LAGS, in frames of the view."""
     shortest, longest = (
         max(1, round(seconds * 1000 / view.hop_ms)) for seconds in AUTOCORRELATION_LAGS
     )
@@ -221,7 +222,7 @@ def _autocorrelation(context: Context, view: View) -> Objective:
 
 
 def _content(context: Context, view: View, number: int) -> Objective:
-    """How far the networks' activations are from the content's at every moment."""
+    """Distance of the networks' activations on a view from the content's, frame by frame."""
     recipe = context.recipe
     relative = recipe.matching.normalised_by == "target"
     if recipe.network.filters == 0:
@@ -245,7 +246,7 @@ TERMS = (
         "features",
         "distance from a copy, in an explicit network's features",
     ),
-    Term(Content, _content, "content", "activations at every moment"),
+    Term(Content, _content, "content", "activations frame by frame"),
     Term(
         Loudness,
         lambda context, view: losses.envelope("time"),

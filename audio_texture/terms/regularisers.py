@@ -1,4 +1,4 @@
-"""Terms on what a spectrogram canvas holds. `build` takes a `Context`; nothing is fitted."""
+"""Terms on the values of a spectrogram canvas. `build` ignores its argument; nothing is fitted."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ from audio_texture.choices import TermChoices, weight
 
 @dataclasses.dataclass(frozen=True)
 class Bounds(TermChoices):
-    """Values outside [0, 1]."""
+    """The penalty on values outside [0, 1]."""
 
     term = "bound"
     weight: float = weight(
@@ -19,7 +19,7 @@ class Bounds(TermChoices):
 
 @dataclasses.dataclass(frozen=True)
 class Variation(TermChoices):
-    """Differences of neighbours."""
+    """Squared differences of neighbouring values."""
 
     term = "variation"
     weight: float = weight(
@@ -29,7 +29,7 @@ class Variation(TermChoices):
 
 @dataclasses.dataclass(frozen=True)
 class Power(TermChoices):
-    """Sixth powers of values."""
+    """The sixth powers of values."""
 
     term = "power"
     weight: float = weight(term, "Spectrogram canvas: weight of the values' sixth powers.")

@@ -1,4 +1,4 @@
-"""Terms on the rendered wave: the ear's statistics, patches, onsets, levels.
+"""Terms on the rendered wave: auditory statistics, patches, onsets, levels.
 
 `build` takes a `Context` and returns an objective on waves [C, N].
 """
@@ -24,16 +24,17 @@ from audio_texture.errors import ChoiceError
 from audio_texture.terms.context import Context, frames_in
 from audio_texture.views import View
 
-# The view of onsets. Like patches they are compressed down to 30 dB below a band's mean, which
-# keeps the ground between events and their beginnings; an onset is a rise within 16 ms.
+# FINE is the view of onsets and levels. Onsets and patches are compressed with FINE_SHARPNESS, down
+# to 30 dB below a band's mean, which keeps the background between events. An onset is a rise within
+# ONSET_STEP frames, 16 ms.
 FINE, FINE_SHARPNESS, ONSET_STEP = View(24, (1, 8, 32), 32.0, 8.0), 30.0, 2
-# Random directions that patches are projected on.
+# Number of random directions that patches are projected on.
 DIRECTIONS = 64
 
 
 @dataclasses.dataclass(frozen=True)
 class Auditory(TermChoices):
-    """The ear's envelope statistics."""
+    """Cochlear envelope statistics (McDermott & Simoncelli 2011)."""
 
     term = "auditory"
     weight: float = weight(
@@ -52,7 +53,7 @@ class Patches(TermChoices):
     )
     views: tuple[View, ...] = choice(
         (FINE,),
-        "Waveform canvas: views whose patches, as wide as their widths, are transported.",
+        "Waveform canvas: views whose patches are matched, as wide as the views' widths.",
         name="patches_views",
         parse=View.parse,
     )
@@ -104,15 +105,15 @@ class TexStat(TermChoices):
     )
 
 
-def _of_ear(loss: Callable[..., Objective], context: Context) -> Objective:
-    """A loss on the ear's envelopes, block by block. loss: its constructor in losses."""
+def _auditory(loss: Callable[..., Objective], context: Context) -> Objective:
+    """A loss on cochlear envelopes, block by block. loss: its constructor in losses."""
     block = round(context.recipe.matching.block_seconds * context.sample_rate)
-    own, circular = (
-        context.mix(loss(context.sample_rate, circular=circular), auditory=True)
-        for circular in (False, True)
+    straight, circular = (
+        context.mix(loss(context.sample_rate, circular=is_circular), auditory=True)
+        for is_circular in (False, True)
     )
     blocked = in_blocks(
-        own,
+        straight,
         frames=block,
         overlap=block // 10,
         circular=circular if context.circular else None,
@@ -121,12 +122,13 @@ def _of_ear(loss: Callable[..., Objective], context: Context) -> Objective:
 
 
 def _patches(context: Context) -> Objective:
+    """Sliced transport of patches, averaged over the patches' views."""
     chosen = context.recipe.term("patches").views
     total = sum(view.weight for view in chosen)
 
     def transport(view):
-        own = losses.sliced_transport(widths=view.widths, directions=DIRECTIONS)
-        return standardised(context.mix(own), context.weights)
+        patches = losses.sliced_transport(widths=view.widths, directions=DIRECTIONS)
+        return standardised(context.mix(patches), context.weights)
 
     return weighted_sum(
         {
@@ -137,20 +139,23 @@ def _patches(context: Context) -> Objective:
 
 
 def _rhythm(context: Context) -> Objective:
+    """Onset statistics of the view FINE."""
     lags = round(1000 * context.recipe.term("rhythm").seconds / FINE.hop_ms)
     onsets = losses.onset_statistics(step=ONSET_STEP, lags=lags, weights=context.weights)
     return in_fine_stretches(context, FINE, onsets)
 
 
 def _levels(context: Context) -> Objective:
-    own = context.mix(losses.band_levels())
+    """Levels of the bands of the view FINE, block by block."""
+    levels = context.mix(losses.band_levels())
     frames = frames_in(context.recipe.matching.block_seconds, FINE, 0)
-    blocked = in_blocks(own, frames=frames, overlap=0, circular=own if context.circular else None)
+    circular = levels if context.circular else None
+    blocked = in_blocks(levels, frames=frames, overlap=0, circular=circular)
     return precompose(_analysis(context, FINE), blocked)
 
 
 def in_fine_stretches(context: Context, view: View, objective: Objective) -> Objective:
-    """The objective on a wave's magnitudes, compressed down to the ground between events.
+    """The objective on stretches of a wave's magnitudes in a view, compressed by FINE_SHARPNESS.
 
     Global statistics allow all the energy to collect in one half, so each stretch is matched too.
     """
@@ -167,19 +172,20 @@ def in_fine_stretches(context: Context, view: View, objective: Objective) -> Obj
             at_once=True,
         )
 
-    # Onsets look ONSET_STEP frames back: around a circle, into the end.
-    around = precompose(lambda x: jnp.concatenate([x, x[:ONSET_STEP]]), objective)
+    # Onsets compare frames ONSET_STEP apart: on a circle, the last ones with the first.
+    circular_objective = precompose(lambda x: jnp.concatenate([x, x[:ONSET_STEP]]), objective)
     blocked = in_blocks(
         stretches(),
         frames=frames_in(matching.block_seconds, view, overlap),
         overlap=overlap,
-        circular=stretches(around) if context.circular else None,
+        circular=stretches(circular_objective) if context.circular else None,
     )
     compressed = relatively_compressed(blocked, sharpness=FINE_SHARPNESS, weights=context.weights)
     return precompose(_analysis(context, view), compressed)
 
 
 def _analysis(context: Context, view: View):
+    """wave [C, N] -> magnitudes [T, S, bands] in a view."""
     return functools.partial(
         views.of_wave, view=view, rate=context.sample_rate, circular=context.circular
     )
@@ -188,13 +194,13 @@ def _analysis(context: Context, view: View):
 TERMS = (
     Term(
         Auditory,
-        functools.partial(_of_ear, losses.auditory_statistics),
+        functools.partial(_auditory, losses.auditory_statistics),
         "wave",
-        "the ear's envelope statistics",
+        "cochlear envelope statistics",
         ("waveform",),
     ),
     Term(Patches, _patches, "wave", "optimal transport of log-mel patches", ("waveform",)),
     Term(Rhythm, _rhythm, "wave", "statistics of the onset strength", ("waveform",)),
     Term(Levels, _levels, "wave", "mean power of mel bands", ("waveform",)),
-    Term(TexStat, functools.partial(_of_ear, losses.texstat), "wave", "TexStat", ("waveform",)),
+    Term(TexStat, functools.partial(_auditory, losses.texstat), "wave", "TexStat", ("waveform",)),
 )
