@@ -147,7 +147,7 @@ def envelope_statistics(envelope, weights=None, *, envelope_rate=ENVELOPE_RATE):
       weights: [M] >= 0, or None for equal weights.
       envelope_rate: in Hz.
     Example:
-      >>> envelope_statistics(jnp.ones((3, 40))).correlation.shape
+      >>> jax.eval_shape(envelope_statistics, jnp.ones((3, 40))).correlation.shape
       (3,)
     """
     bands, frames = envelope.shape
@@ -243,7 +243,8 @@ def statistics(
     Returns:
       Statistics with K = bands below Nyquist + 2.
     Example:
-      >>> statistics(jnp.zeros(800), sample_rate=8000).modulation.shape
+      >>> compute = functools.partial(statistics, sample_rate=8000)
+      >>> jax.eval_shape(compute, jnp.zeros(800)).modulation.shape
       (25, 20)
     """
     envelope = envelopes(

@@ -14,18 +14,18 @@ jax.config.update("jax_disable_most_optimizations", True)
 # The same for the processes that tests start.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 
-# The files that take longest, which begin: two processes then end at about the same time.
+# The files that take longest. They run first, so that two processes end at about the same time.
 LONGEST = (
     "synthesis",
     "launch_texture",
     "launch_transfer",
     "launch_sweep",
-    "transfer",
+    "style_transfer",
     "streaming_style",
     "streaming_stream",
     "streaming_loop",
     "launch_stream",
-    "objective",
+    "terms",
     "launch_benchmark",
     "launch_train",
 )
@@ -33,7 +33,7 @@ LONGEST = (
 
 @pytest.fixture(scope="session", autouse=True)
 def compilation_cache(tmp_path_factory):
-    """Compiles each program once a session, here and in the processes that tests start:
+    """Compiles every program once in a session, here and in the processes that tests start:
     `synthesis.prepare` makes new closures of mostly the same programs.
     """
     folder = str(tmp_path_factory.mktemp("jax"))
