@@ -16,18 +16,18 @@ jax.config.update("jax_disable_most_optimizations", True)
 # The same for the processes that tests start.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 
-# The files that take longest, which begin: two processes then end at about the same time.
+# The files that take longest. They run first, so that two processes end at about the same time.
 LONGEST = (
     "synthesis",
     "launch_texture",
     "launch_transfer",
     "launch_sweep",
-    "transfer",
+    "style_transfer",
     "streaming_style",
     "streaming_stream",
     "streaming_loop",
     "launch_stream",
-    "objective",
+    "terms",
     "launch_benchmark",
     "launch_train",
 )

@@ -40,7 +40,7 @@ def crackle(samples: int, channels: int = 1, *, seed: int = 0, level: float = 0.
 
 
 def correlated(samples: int, correlation: float, *, seed: int = 0, make=noise) -> np.ndarray:
-    """Two channels of that correlation, float32 [2, samples]."""
+    """Two channels with a given correlation, float32 [2, samples]. make: of the two sounds."""
     left, other = make(samples, 2, seed=seed)
     return np.stack([left, correlation * left + np.sqrt(1 - correlation**2) * other]).astype(
         np.float32
@@ -126,7 +126,7 @@ def complaints(name: str, cases: list[list[str]]) -> list[tuple[int, list[str]]]
 
 
 def command(name: str, *arguments: object) -> list[str]:
-    """The command that a user runs launch.NAME by."""
+    """The command line by which a user runs launch.NAME."""
     return [sys.executable, "-m", f"launch.{name}", *map(str, arguments)]
 
 
@@ -146,8 +146,8 @@ def run_process(
 
 
 def interrupted(arguments: list[str], at: str) -> tuple[int, str]:
-    """Runs a command and presses Ctrl-C at the line on standard error that holds `at`: its exit
-    status and the lines from there on.
+    """Runs a command and sends it Ctrl-C when a line on standard error contains `at`; returns its
+    exit status and the lines that follow.
     """
     with subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr

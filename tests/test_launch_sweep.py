@@ -271,7 +271,7 @@ BAD = {
     "value out of range": (["--sweep=seed=-1,2"], "--sweep: seed=-1"),
     "value the recipe rejects": (["--sweep=sharpness=4,-2"], "--sharpness.*above 0.*-2"),
     "view": (["--sweep=views=bins"], "--views.*'bins'"),
-    "range without count": (["--sweep=sharpness=2:4"], "--sweep.*'2:4' lacks how many"),
+    "range without count": (["--sweep=sharpness=2:4"], "--sweep.*'2:4' lacks the number of values"),
     "range downwards": (["--sweep=seed=4:2"], "--sweep.*'4:2'"),
     "range of equals": (["--sweep=seed=4:5:9"], "--sweep.*fewer than 9"),
     "ratios through zero": (["--sweep=sharpness=0:4:3:log"], "--sweep.*one sign"),
