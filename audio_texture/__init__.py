@@ -6,7 +6,8 @@
     texture = at.texture(wave, sample_rate, seconds=10, seed=0)
     texture.save("more_rain.wav")
 
-Importing the package takes milliseconds and sets nothing: JAX and the rest load on first use.
+Importing the package takes milliseconds and changes no global setting: JAX and the submodules load
+on first use.
 """
 
 import importlib
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {
+# Name -> the submodule that defines it, imported on first use.
+_SUBMODULES = {
     # Sounds in, sounds out.
     "load": "api",
     "save": "api",
@@ -46,21 +48,21 @@ _HOMES = {
     "transfer": "api",
     "stream": "api",
     "loop": "api",
-    # The same, compiled once and run many times.
+    # Models: compiled once, run many times.
     "prepare": "api",
     "prepare_transfer": "api",
     "Model": "api",
     "Sound": "api",
     "Sounds": "api",
     "keep_compiled_programs": "api",
-    # How good a sound is.
+    # Quality measures.
     "evaluate": "api",
-    # Choices.
+    # Choices of a run.
     "recipe": "api",
     "Recipe": "config",
     "View": "views",
     "ChoiceError": "errors",
-    # A statistic of one's own.
+    # A new term of the loss.
     "Objective": "base",
     "Term": "base",
     "TermChoices": "choices",
@@ -97,12 +99,12 @@ __all__ = [
 
 
 def __getattr__(name: str):
-    if name not in _HOMES:
+    if name not in _SUBMODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    value = getattr(importlib.import_module(f"{__name__}.{_SUBMODULES[name]}"), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted([*globals(), *_SUBMODULES])

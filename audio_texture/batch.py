@@ -1,4 +1,4 @@
-"""Many runs at once, by one compiled program."""
+"""Many runs at once with one compiled program."""
 
 import functools
 import math
@@ -16,15 +16,15 @@ from audio_texture.synthesis import Problem
 
 
 class Batch(NamedTuple):
-    """Sounds made at once.
+    """Results of n runs.
 
     Attributes:
       waves: [n, C, samples] float32.
       lowered_db: [n], see `synthesis.Texture`.
-      losses: [n], at the end.
-      terms: name -> [n], at the end.
-      outcomes: n; seconds in their progress are those of the whole batch where its runs were made
-        together.
+      losses: [n], final values.
+      terms: name -> [n], final values.
+      outcomes: of the optimiser, n. Where runs were made together, seconds in their progress are
+        those of the whole batch.
     """
 
     waves: np.ndarray
@@ -47,18 +47,18 @@ def prepare_batch(
     Args:
       recipes: n.
       sounds: n sequences of references [C, N_i].
-      sample_rate: theirs, in Hz.
+      sample_rate: of the sounds, in Hz.
       seconds: length of the results.
       weights: of the references of each run.
     Raises:
       ValueError: two runs differ in their compile_key, or `synthesis.prepare` refuses one.
     """
     problems: list[Problem] = []
-    shares = weights or [None] * len(recipes)
-    for recipe, waves, own in zip(recipes, sounds, shares, strict=True):
+    weights = weights or [None] * len(recipes)
+    for recipe, waves, run_weights in zip(recipes, sounds, weights, strict=True):
         like = problems[0] if problems else None
         problem = synthesis.prepare(
-            recipe, waves, sample_rate=sample_rate, seconds=seconds, weights=own, like=like
+            recipe, waves, sample_rate=sample_rate, seconds=seconds, weights=run_weights, like=like
         )
         problems.append(problem)
     return problems
@@ -75,26 +75,26 @@ def run_batch(
     max_seconds: float = math.inf,
     on_chunk: Callable[[list[list[optimize.ProgressRow]]], None] = lambda rows: None,
 ) -> Batch:
-    """Makes n sounds; each is, up to rounding, what `synthesis.run` makes of its problem and key.
+    """Makes n sounds; each equals, up to rounding, `synthesis.run` of its problem and key.
 
-    A run that converged, or whose loss is not finite, stands still and disturbs no other.
+    A run that has converged, or whose loss is not finite, stops without affecting the others.
 
     Args:
-      problems: of `prepare_batch`, n; the same one again where runs differ in their key alone.
+      problems: of `prepare_batch`, n; repeat one where runs differ in their key alone.
       keys: PRNG keys [n].
-      together: see `optimize.run_batch`; by default on every device but a CPU. There a batch is no
-        faster than one run after the other, which gives the very samples of `synthesis.run`.
+      together: see `optimize.run_batch`; True by default except on a CPU. There a batch is no
+        faster than run after run, which gives exactly the samples of `synthesis.run`.
       mesh: see `optimize.run_batch`.
       size: see `optimize.run_batch`.
-      max_seconds: wall-clock budget of the optimisation, of every run where they are made in turn.
+      max_seconds: wall-clock budget of the optimisation; of each run where they are made in turn.
       on_chunk: called after each chunk with the rows of every run so far.
     Raises:
-      ValueError: no runs; as many keys as problems are missing; problems not prepared alike.
+      ValueError: no runs; another number of keys than of problems; problems not prepared alike.
     """
     if not problems or len(problems) != len(keys):
         raise ValueError(
-            "a batch needs as many problems as keys, and one at least; got "
-            f"{len(problems)} and {len(keys)}."
+            "a batch needs as many problems as keys, and one at least, got "
+            f"{len(problems)} problems and {len(keys)} keys."
         )
     if any(problem.optimizer is not problems[0].optimizer for problem in problems):
         raise ValueError(
@@ -116,6 +116,7 @@ def run_batch(
 
 
 def _in_turn(problems, keys, max_seconds, on_chunk) -> Batch:
+    """`run_batch` as one run after the other."""
     textures, rows = [], [[] for _ in keys]
 
     def after_chunk(number, own_rows):
@@ -123,12 +124,12 @@ def _in_turn(problems, keys, max_seconds, on_chunk) -> Batch:
         on_chunk(rows)
 
     for number, (problem, key) in enumerate(zip(problems, keys, strict=True)):
-        # Ctrl-C is for the batch: what is left of it gets a chunk each.
-        cut = any(texture.outcome.reason == "interrupted" for texture in textures)
+        # Ctrl-C ends the whole batch: each remaining run makes a single chunk.
+        interrupted = any(texture.outcome.reason == "interrupted" for texture in textures)
         texture = synthesis.run(
             problem,
             key,
-            max_seconds=0.0 if cut else max_seconds,
+            max_seconds=0.0 if interrupted else max_seconds,
             on_chunk=functools.partial(after_chunk, number),
         )
         textures.append(texture)
@@ -137,6 +138,7 @@ def _in_turn(problems, keys, max_seconds, on_chunk) -> Batch:
 
 
 def _together(problems, keys, **options) -> Batch:
+    """`run_batch` with all runs in one program; options: of `optimize.run_batch`."""
     start_keys, phase_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
     started = [problem.init(key) for problem, key in zip(problems, start_keys, strict=True)]
     parameters, data = jax.tree.map(lambda *leaves: jnp.stack(leaves), *started)
@@ -157,6 +159,8 @@ def _together(problems, keys, **options) -> Batch:
 
 
 def _batch(waves, lowered_db, outcomes) -> Batch:
+    """A Batch of the results of n runs."""
+
     def gather(values: Any) -> np.ndarray:
         return np.array([float(value) for value in values], np.float32)
 
@@ -168,11 +172,11 @@ def _batch(waves, lowered_db, outcomes) -> Batch:
 
 @single
 def fitting_batch(problem: Problem, runs: int, *, memory: int) -> int:
-    """How many runs of a problem's programs a device holds together; at least 1.
+    """Number of runs of a problem that fit in a device's memory together, from 1 to `runs`.
 
     Args:
       problem: of `synthesis.prepare`.
-      runs: how many are wanted.
+      runs: number of runs wanted.
       memory: of the device, in bytes.
     """
     start = problem.init(jax.random.key(0))

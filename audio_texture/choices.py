@@ -1,9 +1,9 @@
 """How a choice is declared: its name, unit, range, and how it enters compiled programs.
 
-A field is declared by `choice`, which says under which name a user sets it (a flag of the programs,
-a keyword of `Recipe.replace`), what it means, in which range it may lie and how it enters compiled
-programs. `Stage` checks the ranges; what a stage demands of the other stages stands in its `check`.
-stages.py has the stages of a run; the choices of a loss's terms stand beside the terms (terms.py).
+`choice` declares a dataclass field: the name a user sets it by (a flag of the programs, a keyword
+of `Recipe.replace`), its meaning, its range and how it enters compiled programs. `Stage` checks the
+ranges; the `check` of a stage holds its rules about other stages. The stages of a run are in
+stages.py, the choices of each term of the loss beside the term in terms/.
 """
 
 import dataclasses
@@ -16,8 +16,8 @@ import numpy as np
 
 from audio_texture.errors import ChoiceError
 
-# How a choice enters compiled programs: as a part of them, as a number that changes no shape, or
-# not at all, because it is used outside of them.
+# How a choice enters compiled programs: STATIC is compiled in; DYNAMIC is a traced number, which
+# changes no shape; HOST is used outside of compiled programs.
 STATIC, DYNAMIC, HOST = "static", "dynamic", "host"
 
 
@@ -39,12 +39,20 @@ def choice(
       default: its value unless a recipe sets another.
       meaning: what it sets, with its unit; the help of its flag.
       name: of its flag and keyword; by default the field's own name.
-      options: all values it may have.
+      options: all allowed values; empty where any value in the range is allowed.
       kind: STATIC, DYNAMIC or HOST.
-      at_least: smallest value.
-      above: what a value must be above; it must then be finite too.
-      parse: text -> one value of a tuple.
-      separator: between the values of a tuple in text; None stands for blanks.
+      at_least: smallest allowed value.
+      above: exclusive lower bound; values must then be finite too.
+      parse: for tuples, text -> one entry.
+      separator: for tuples, the text between entries; None means whitespace.
+
+    Example:
+      >>> @dataclasses.dataclass(frozen=True)
+      ... class Reverb(Stage):
+      ...     seconds: float = choice(1.0, "Decay, in seconds.", name="reverb_seconds", above=0)
+      >>> Reverb(seconds=-1)
+      Traceback (most recent call last):
+      audio_texture.errors.ChoiceError: reverb_seconds must be above 0, got -1.
     """
     metadata = {
         "meaning": meaning,
@@ -60,12 +68,12 @@ def choice(
 
 
 def choice_name(field: dataclasses.Field) -> str:
-    """The name a choice is set by: of its flag, and in messages."""
+    """The name that flags, keywords and messages use for a choice."""
     return field.metadata["name"] or field.name
 
 
 def number(value: str | float) -> float:
-    """One of several numbers that a flag takes. ValueError where the text is no number."""
+    """One entry of a comma-separated list of numbers. ValueError where the text is no number."""
     try:
         return float(value)
     except ValueError as error:
@@ -74,32 +82,32 @@ def number(value: str | float) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """What all stages share: values are brought to the types of their defaults and checked."""
+    """Base of all stages: converts values to the types of the defaults and checks their ranges."""
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
-            value = _typed(field, getattr(self, field.name))
+            value = _convert(field, getattr(self, field.name))
             object.__setattr__(self, field.name, value)
             _check_range(field, value)
 
     def check(self, recipe: Any) -> None:
-        """Raises ChoiceError where the stage does not go with a recipe's other stages."""
+        """Raises ChoiceError where the stage contradicts another stage of the recipe."""
 
 
-def _typed(field: dataclasses.Field, value: Any) -> Any:
+def _convert(field: dataclasses.Field, value: Any) -> Any:
     name, default, rules = choice_name(field), field.default, field.metadata
     if rules["parse"]:
-        return _parsed(name, value, rules["parse"], rules["separator"])
+        return _parse_entries(name, value, rules["parse"], rules["separator"])
     if isinstance(default, bool):
         if isinstance(value, (bool, np.bool_)):
             return bool(value)
-        raise ChoiceError(f"{name} must be true or false, got {_brief(value)}.", field=name)
+        raise ChoiceError(f"{name} must be true or false, got {_shorten(value)}.", field=name)
     if isinstance(default, str):
         if isinstance(value, str):
             return value
-        raise ChoiceError(f"{name} must be text, got {_brief(value)}.", field=name)
+        raise ChoiceError(f"{name} must be text, got {_shorten(value)}.", field=name)
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise ChoiceError(f"{name} must be a number, got {_brief(value)}.", field=name)
+        raise ChoiceError(f"{name} must be a number, got {_shorten(value)}.", field=name)
     if isinstance(default, int):
         if not float(value).is_integer():
             raise ChoiceError(f"{name} must be a whole number, got {value:g}.", field=name)
@@ -107,29 +115,32 @@ def _typed(field: dataclasses.Field, value: Any) -> Any:
     return float(value)
 
 
-def _parsed(name: str, value: Any, parse: Callable[[Any], Any], separator: str | None) -> tuple:
-    """The entries of a tuple, each given as text or as what the text stands for."""
+def _parse_entries(
+    name: str, value: Any, parse: Callable[[Any], Any], separator: str | None
+) -> tuple:
+    """The entries of a tuple; an entry that is text is parsed."""
     if isinstance(value, str):
         value = value.split(separator) if value.strip() else ()
     if not isinstance(value, (list, tuple, np.ndarray)):
-        raise ChoiceError(f"{name} must be text or a sequence, got {_brief(value)}.", field=name)
-    # `parse` is a class's method that makes one of it, or `number`.
+        raise ChoiceError(f"{name} must be text or a sequence, got {_shorten(value)}.", field=name)
+    # `parse` is a classmethod such as View.parse, whose entries are instances of that class, or the
+    # function `number`.
     kind = getattr(parse, "__self__", numbers.Real)
 
-    def entry(each):
-        if isinstance(each, str):
+    def convert_entry(entry):
+        if isinstance(entry, str):
             try:
-                return parse(each)
+                return parse(entry)
             except ValueError as error:
                 raise ChoiceError(str(error), field=name) from error
-        if not isinstance(each, kind):
-            raise ChoiceError(f"{name} must not hold {_brief(each)}.", field=name)
-        return float(each) if kind is numbers.Real else each
+        if not isinstance(entry, kind):
+            raise ChoiceError(f"{name} must not hold {_shorten(entry)}.", field=name)
+        return float(entry) if kind is numbers.Real else entry
 
-    return tuple(map(entry, value))
+    return tuple(map(convert_entry, value))
 
 
-def _brief(value: Any) -> str:
+def _shorten(value: Any) -> str:
     text = repr(value)
     return f"{text[:40]}..." if len(text) > 40 else text
 
@@ -148,11 +159,15 @@ def _check_range(field: dataclasses.Field, value: Any) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Tap:
-    """A layer's output that is matched.
+    """A layer whose output is matched.
 
     Attributes:
       name: one of the names that `layer.receptive_fields` gives.
       weight: in the mean over all taps.
+
+    Example:
+      >>> Tap.parse("relu_1*0.5")
+      Tap(name='relu_1', weight=0.5)
     """
 
     name: str
@@ -181,10 +196,11 @@ class Tap:
 
 @dataclasses.dataclass(frozen=True)
 class TermChoices(Stage):
-    """Choices of one term of the loss; those of each term stand beside it in terms.py.
+    """Choices of one term of the loss. Each term in terms/ has a subclass.
 
     Attributes:
-      term: name of the term, in the loss's terms and in the names of its choices.
+      term: name of the term among the loss's terms; its weight is the choice `TERM_weight`.
+      weight: of the term; 0 leaves it out.
     """
 
     term: ClassVar[str]
@@ -192,5 +208,15 @@ class TermChoices(Stage):
 
 
 def weight(term: str, meaning: str, default: float = 0.0) -> Any:
-    """The field of a term's weight, set by the name `TERM_weight`. meaning: what it weighs."""
+    """The dataclass field of a term's weight, which a user sets as `TERM_weight`.
+
+    Args:
+      term: name of the term.
+      meaning: what it weighs; the help of its flag.
+      default: weight unless a recipe sets another.
+
+    Example:
+      >>> weight("crest", "Weight of the crest factor.").metadata["name"]
+      'crest_weight'
+    """
     return choice(default, meaning, name=f"{term}_weight", kind=DYNAMIC, at_least=0)

@@ -43,12 +43,12 @@ class Choice(NamedTuple):
 
     @property
     def options(self) -> tuple[str, ...]:
-        """All values it may have; empty where any value in its range will do."""
+        """All allowed values; empty where any value in its range is allowed."""
         return self.field.metadata["options"]
 
     @property
     def type(self) -> type:
-        """Of its values: bool, int, float, str, or tuple, which is given as text."""
+        """Type of its values: bool, int, float, str, or tuple, which a flag gives as text."""
         return tuple if self.field.metadata["parse"] else type(self.field.default)
 
 
@@ -64,7 +64,7 @@ STAGES: dict[str, type[Stage]] = {
 }
 
 
-def _declared() -> Iterator[Choice]:
+def _list_choices() -> Iterator[Choice]:
     for stage, kind in STAGES.items():
         for field in dataclasses.fields(kind):
             yield Choice(choice_name(field), stage, field)
@@ -73,16 +73,16 @@ def _declared() -> Iterator[Choice]:
             yield Choice(choice_name(field), name, field)
 
 
-# Named recipes, which recipes.py enters here: a repr shows what differs from them.
+# Named recipes, added by recipes.py: a repr shows how a recipe differs from the one of its name.
 NAMED: dict[str, "Recipe"] = {}
 # All choices by name, in the order of the stages.
-CHOICES: dict[str, Choice] = {choice.name: choice for choice in _declared()}
+CHOICES: dict[str, Choice] = {choice.name: choice for choice in _list_choices()}
 
 
 def register(term: Term) -> None:
     """Adds a term to the registry: its weight is then a choice of every recipe, and a flag.
 
-    Raises ValueError where the registry has the term's name, or a choice of that name, already.
+    Raises ValueError where the registry already has a term, or a choice, of one of its names.
     """
     declared = {choice_name(field): field for field in dataclasses.fields(term.choices)}
     taken = [name for name in declared if name in CHOICES]
@@ -96,13 +96,13 @@ def register(term: Term) -> None:
 class Recipe:
     """All choices of a run but its inputs, length and seed.
 
-    Written beside an output as JSON it is, with those, enough to make that output again. Choices
-    that cannot go together are refused by the stage or term they belong to.
+    Programs write it as JSON beside each output; with inputs, length and seed it makes that output
+    again. Stages and terms refuse choices that contradict each other.
 
     Attributes:
       name: of the recipe.
       summary: one line on what it does and where it comes from.
-      task: "texture", more of one sound, or "transfer", one sound's content in another's style.
+      task: "texture" (more of a sound) or "transfer" (a sound's content in another's style).
       signal, analysis, canvas, network, transfer, matching, optimiser, phase: see stages.py.
       terms: choices of the loss's terms (terms/) that differ from their defaults.
 
@@ -133,12 +133,12 @@ class Recipe:
             )
         given = {choices.term: choices for choices in self.terms}
         # Sorted and without defaults, so that equal recipes compare equal.
-        kept = [
+        changed = [
             given[name]
             for name, term in TERMS.items()
             if name in given and given[name] != term.choices()
         ]
-        object.__setattr__(self, "terms", tuple(kept))
+        object.__setattr__(self, "terms", tuple(changed))
         self._check_terms()
         for stage in STAGES:
             getattr(self, stage).check(self)
@@ -149,12 +149,12 @@ class Recipe:
                 self.description(width)
 
     def _check_terms(self):
-        heard = [f"{term.name}_weight" for term in of_inputs("wave")]
-        if not self.analysis.views and not any(map(self.choice, heard)):
+        wave_weights = [f"{term.name}_weight" for term in of_inputs("wave")]
+        if not self.analysis.views and not any(map(self.choice, wave_weights)):
             raise ChoiceError(
-                f"views must hold at least one view where {_listed(heard)} are 0.",
+                f"views must hold at least one view where {_join_names(wave_weights)} are 0.",
                 field="views",
-                others=tuple(heard),
+                others=tuple(wave_weights),
             )
         for term in TERMS.values():
             refused = term.elsewhere == "refused" and self.canvas.kind not in term.canvases
@@ -167,13 +167,15 @@ class Recipe:
                 )
 
     def __repr__(self) -> str:
-        """Short: the name, and what differs from the named recipe."""
+        """The name, and the choices that differ from the named recipe of that name."""
         base = NAMED.get(self.name)
         if base is None:
             return f"Recipe({self.name!r})"
-        own, usual = self.to_json(), base.to_json()
+        values, defaults = self.to_json(), base.to_json()
         changed = "".join(
-            f", {name}={_short(value)}" for name, value in own.items() if value != usual[name]
+            f", {name}={_format_value(value)}"
+            for name, value in values.items()
+            if value != defaults[name]
         )
         return f"Recipe({self.name!r}{changed})"
 
@@ -186,20 +188,20 @@ class Recipe:
 
     def choice(self, name: str) -> Any:
         """The value of a choice by its name, such as "evaluations". ChoiceError where unknown."""
-        choice = _known(name)
+        choice = _get_choice(name)
         holder = getattr(self, choice.stage) if choice.stage in STAGES else self.term(choice.stage)
         return getattr(holder, choice.field.name)
 
     def replace(self, **choices: Any) -> "Recipe":
-        """The recipe with other choices, by name; views and layers may be text.
+        """A copy of the recipe with some choices changed, by name; views and layers may be text.
 
         Raises:
-          ChoiceError: an unknown name, a value out of range, choices that do not go together.
+          ChoiceError: an unknown name, a value out of range, choices that contradict each other.
         """
         fixed = {name: choices.pop(name) for name in ("name", "summary", "task") if name in choices}
         changed: dict[str, dict[str, Any]] = {}
         for name, value in choices.items():
-            choice = _known(name)
+            choice = _get_choice(name)
             changed.setdefault(choice.stage, {})[choice.field.name] = value
         stages = {
             stage: dataclasses.replace(getattr(self, stage), **values)
@@ -213,7 +215,10 @@ class Recipe:
         return dataclasses.replace(self, **fixed, **stages, terms=tuple(terms.values()))
 
     def description(self, width: int | tuple[int, int]) -> NetworkConfig:
-        """The network of one kernel width, to its last layer that is matched."""
+        """The network of one kernel width, cut after the last layer that is matched.
+
+        width: frames, or (frames, bins), that a kernel spans.
+        """
         network = self.network
         frames, bins = width if isinstance(width, tuple) else (width, 0)
         if network.kind == "1d-time":
@@ -225,50 +230,51 @@ class Recipe:
             layers = tuple(
                 Layer(frames, network.dilation, network.pool, count, bins) for count in filters
             )
-        whole = NetworkConfig(
+        full = NetworkConfig(
             network.kind, layers, network.initialisation, network.padding, network.pooling
         )
-        asked = self._asked()
-        for which, taps in zip(("style", "content"), asked, strict=False):
+        given = self._given_taps()
+        for which, taps in zip(("style", "content"), given, strict=False):
             try:
                 if taps:
-                    cut_after(whole, [tap.name for tap in taps])
+                    cut_after(full, [tap.name for tap in taps])
             except ValueError as error:
                 raise ChoiceError(str(error), field=f"{which}_layers") from error
-        names = [tap.name for taps in asked for tap in taps]
-        return cut_after(whole, names) if all(asked) else whole
+        names = [tap.name for taps in given for tap in taps]
+        return cut_after(full, names) if all(given) else full
 
     def layers(self, width: int | tuple[int, int]) -> tuple[Layer, ...]:
-        """Layers of `description`."""
+        """The layers of `description(width)`."""
         return self.description(width).layers
 
-    def _asked(self) -> list[tuple[Tap, ...]]:
-        both = [self.term("style").layers, self.term("content").layers]
-        return both if self.task == "transfer" else both[:1]
+    def _given_taps(self) -> list[tuple[Tap, ...]]:
+        """The taps that the recipe names: of the style and, in a transfer, of the content."""
+        given = [self.term("style").layers, self.term("content").layers]
+        return given if self.task == "transfer" else given[:1]
 
     def taps(self, which: str) -> tuple[Tap, ...]:
-        """The layers that are matched of a network; which: "style" or "content"."""
+        """The matched layers: those named for which="style" or "content", or else the last."""
         last = list(receptive_fields(self.description(1)))[-1]
         return self.term(which).layers or (Tap(last),)
 
     def field(self, width: int | tuple[int, int]) -> int:
-        """Frames of the receptive field of the network of one kernel width."""
+        """Receptive field, in frames, of the network of one kernel width."""
         if self.network.kind == "1d-time":
             return int(np.ravel(width)[0])
         fields = receptive_fields(self.description(width))
-        which = ("style", "content")[: len(self._asked())]
+        which = ("style", "content")[: len(self._given_taps())]
         return max(int(fields[tap.name].frames) for name in which for tap in self.taps(name))
 
     def longest_field(self, view: View) -> int:
-        """Frames of the widest receptive field of a view's networks."""
+        """Widest receptive field, in frames, of a view's networks."""
         return max(map(self.field, view.widths))
 
     def content_views(self) -> tuple[View, ...]:
-        """The views a content is seen in."""
+        """The views in which a transfer compares content."""
         return self.term("content").views or self.analysis.views
 
     def dynamic_hparams(self) -> dict[str, np.ndarray]:
-        """The choices that enter compiled programs as data, as they change no shape: float32."""
+        """The dynamic choices by name, float32: compiled programs take them as arguments."""
         return {
             name: np.float32(self.choice(name))
             for name, choice in CHOICES.items()
@@ -276,9 +282,9 @@ class Recipe:
         }
 
     def static_config(self) -> "Recipe":
-        """The recipe without what does not decide which program is compiled.
+        """The recipe reduced to what decides which program is compiled.
 
-        Of dynamic choices it keeps whether they are 0; of those used outside of programs, nothing.
+        Dynamic choices become 1, or stay 0; host choices get their defaults; the name is empty.
         """
         erased: dict[str, Any] = {"name": "", "summary": ""}
         for name, choice in CHOICES.items():
@@ -289,8 +295,8 @@ class Recipe:
         return self.replace(**erased)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain types only, by the choices' names; views and layers in their text form."""
-        values = {name: _plain(self.choice(name)) for name in CHOICES}
+        """All choices by name in plain JSON types; views and layers in their text form."""
+        values = {name: _to_json_value(self.choice(name)) for name in CHOICES}
         return {"name": self.name, "summary": self.summary, "task": self.task, **values}
 
     @classmethod
@@ -306,11 +312,16 @@ class Recipe:
 
 
 def make(name: str, summary: str, **choices: Any) -> Recipe:
-    """A recipe from choices by name, and `task`. Raises ChoiceError as `Recipe.replace`."""
+    """A new recipe from choices by name, and `task`. Raises ChoiceError as `Recipe.replace`.
+
+    Example:
+      >>> make("mine", "Bins alone.", views="bins@32/8:1,3", evaluations=50).optimiser.evaluations
+      50
+    """
     task = choices.pop("task", "texture")
     by_stage: dict[str, dict[str, Any]] = {}
     for key, value in choices.items():
-        choice = _known(key)
+        choice = _get_choice(key)
         by_stage.setdefault(choice.stage, {})[choice.field.name] = value
     stages: dict[str, Any] = {
         stage: STAGES[stage](**values) for stage, values in by_stage.items() if stage in STAGES
@@ -321,21 +332,21 @@ def make(name: str, summary: str, **choices: Any) -> Recipe:
     return Recipe(name, summary, task, **stages, terms=terms)
 
 
-def _known(name: str) -> Choice:
+def _get_choice(name: str) -> Choice:
     if name not in CHOICES:
         raise ChoiceError(f"no recipe has a choice named {name!r}.", field=name)
     return CHOICES[name]
 
 
-def _plain(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     if not isinstance(value, tuple):
         return value
     return [entry if isinstance(entry, float) else str(entry) for entry in value]
 
 
-def _short(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return repr(" ".join(map(str, value)) if isinstance(value, list) else value)
 
 
-def _listed(names: list[str]) -> str:
+def _join_names(names: list[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"

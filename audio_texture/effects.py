@@ -1,7 +1,7 @@
 """Which of a recipe's choices have an effect, and why the others have none.
 
-A choice has an effect where another value of it, the rest unchanged, can change the start, the loss
-or the result. One table says under which condition each field has none: `RULES`.
+A choice has an effect where changing it alone can change the start, the loss or the result. The
+table `RULES` lists for each choice the conditions under which it has none.
 """
 
 import dataclasses
@@ -14,12 +14,13 @@ from audio_texture.config import Recipe
 from audio_texture.run_conditions import Run
 from audio_texture.terms import TERMS
 
-# What a recipe is run by: launch.texture, launch.transfer, launch.stream and launch.stream --loop.
+# Programs that run a recipe: launch.texture, launch.transfer, launch.stream, launch.stream --loop.
 PROGRAMS = ("texture", "transfer", "stream", "loop")
+# (condition under which a choice has no effect, the reason as users read it).
 Rule = tuple[Callable[[Run], bool], str]
 
-# Conditions under which a choice has no effect, and how that is said to users.
-_ALL_OF_STYLE: Rule = (lambda run: not run.style, "style_weight is 0")
+# Rules that several choices share.
+_STYLE_WEIGHT: Rule = (lambda run: not run.style, "style_weight is 0")
 _TRANSFER: Rule = (lambda run: not run.transfer, "it is for transfers (launch.transfer)")
 _WAVEFORM: Rule = (
     lambda run: not run.waveform,
@@ -46,7 +47,7 @@ _EXPLICIT: Rule = (
     "it is for explicit networks, and these have infinitely many filters, in closed form "
     "(filters=0)",
 )
-_OWN: Rule = (lambda run: run.given_network, "the network is that of weights_file")
+_FROM_FILE: Rule = (lambda run: run.given_network, "the network is that of weights_file")
 _NOT_VGG: Rule = (lambda run: run.vgg, "VGG-19 has layers of its own")
 _CONTENT: Rule = (
     lambda run: not run.content,
@@ -63,15 +64,16 @@ _NOISE: Rule = (
             run.transfer
             and (
                 run.recipe.transfer.balanced
-                or (run.recipe.transfer.start_content < 1 and not _uniform(run))
+                or (run.recipe.transfer.start_content < 1 and not _starts_uniform(run))
             )
         )
     ),
-    "it is the width of noise's spectrum, of which nothing is made here",
+    "it smooths the spectrum of noise, and this run makes no noise",
 )
 
 
-def _uniform(run: Run) -> bool:
+def _starts_uniform(run: Run) -> bool:
+    """Whether the canvas starts from uniform values, without any content."""
     return (
         run.recipe.canvas.start == "uniform"
         and not run.waveform
@@ -79,52 +81,52 @@ def _uniform(run: Run) -> bool:
     )
 
 
-def _networks_own(*rules: Rule) -> tuple[Rule, ...]:
-    """Of a field that describes networks which are drawn here."""
-    return (_NETWORKS, _OWN, *rules)
+def _network_rules(*rules: Rule) -> tuple[Rule, ...]:
+    """Rules of a choice about networks whose weights are drawn at random."""
+    return (_NETWORKS, _FROM_FILE, *rules)
 
 
-def _alone(name: str) -> Rule:
+def _sole_weight(name: str) -> Rule:
+    """The rule of a weight that balancing cancels, because it weighs the whole style."""
     return (
         lambda run: run.is_only_weight(name),
-        "nothing else of the style is matched, and balanced brings it to one scale "
-        "whatever its weight",
+        "its term is all that is matched of the style, and balanced divides its weight out",
     )
 
 
-# What the registry's entries say of a term's choices, by what its objective takes.
-_OF_INPUTS: dict[str, tuple[Rule, ...]] = {
+# Rules of a term's choices, by the inputs of its objective (`base.Term.inputs`).
+_INPUT_RULES: dict[str, tuple[Rule, ...]] = {
     "style": (_STYLE_VIEWS,),
     "features": (_STYLE_VIEWS, _EXPLICIT),
     "content": (_TRANSFER,),
     "envelope": (_TRANSFER,),
-    "wave": (_WAVEFORM, _ALL_OF_STYLE),
+    "wave": (_WAVEFORM, _STYLE_WEIGHT),
     "canvas": (_SPECTROGRAM,),
 }
 
 
-def _of_term(term: Term) -> tuple[Rule, ...]:
-    """Of a term's choices other than its weight."""
+def _term_rules(term: Term) -> tuple[Rule, ...]:
+    """Rules of a term's choices other than its weight."""
     return (
-        *_OF_INPUTS[term.inputs],
+        *_INPUT_RULES[term.inputs],
         (lambda run: not run.recipe.term(term.name).weight, f"{term.name}_weight is 0"),
     )
 
 
-def _of_terms() -> dict[str, tuple[Rule, ...]]:
+def _all_term_rules() -> dict[str, tuple[Rule, ...]]:
     rules = {}
     for term in TERMS.values():
         for field in dataclasses.fields(term.choices):
-            rules[choice_name(field)] = _of_term(term)
+            rules[choice_name(field)] = _term_rules(term)
         weight = f"{term.name}_weight"
-        alone = (_alone(weight),) if term.inputs == "wave" else ()
-        rules[weight] = (*_OF_INPUTS[term.inputs], *alone)
+        sole = (_sole_weight(weight),) if term.inputs == "wave" else ()
+        rules[weight] = (*_INPUT_RULES[term.inputs], *sole)
     return rules
 
 
 RULES: dict[str, tuple[Rule, ...]] = {
-    **_of_terms(),
-    # Always with an effect.
+    **_all_term_rules(),
+    # Choices that always have an effect.
     **dict.fromkeys(
         ("canvas", "sample_rate", "level", "views", "weights_file", "optimizer", "evaluations"), ()
     ),
@@ -132,7 +134,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "scale": (
         (
             lambda run: run.recipe.analysis.representation == "real-imaginary",
-            "real and imaginary parts are of bins alone",
+            "real and imaginary parts are taken of bins, on no other scale",
         ),
         (
             lambda run: not any(view.scale == "linear" for view in run.recipe.analysis.views),
@@ -155,10 +157,10 @@ RULES: dict[str, tuple[Rule, ...]] = {
                     or run.vgg
                 )
             ),
-            "it sets the width of kernels, and here there are none to set",
+            "it sets the width of kernels, and this run has none whose width can be set",
         ),
     ),
-    "frequency_scale": _networks_own(
+    "frequency_scale": _network_rules(
         _NOT_VGG,
         (
             lambda run: not run.recipe.analysis.views,
@@ -176,7 +178,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "standardised": (_VIEWS,),
     "smoothing_hz": (_NOISE,),
     "gain_bands": (_WAVEFORM,),
-    # Without gains too: the margin that is cut off the canvas's ends is this window's.
+    # It has an effect without gains too: the margin cut off the canvas's ends is one such window.
     "gain_window_ms": (_WAVEFORM,),
     "start": (
         (
@@ -194,7 +196,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         (lambda run: run.waveform and run.mixed, "a mixture always starts from noise"),
         (
             lambda run: run.waveform and not run.walkable,
-            "time_scale is shorter than what a walk goes by, so that all starts from noise",
+            "time_scale is shorter than the context of a walk, so the run starts from noise",
         ),
         (
             lambda run: run.waveform and not run.recipe.canvas.gain_bands,
@@ -207,11 +209,11 @@ RULES: dict[str, tuple[Rule, ...]] = {
         _NETWORKS,
         (lambda run: run.given_network and not run.vgg, "the network is that of weights_file"),
     ),
-    "filters": _networks_own(_NOT_VGG),
-    "growth": _networks_own(
+    "filters": _network_rules(_NOT_VGG),
+    "growth": _network_rules(
         _NOT_VGG, _EXPLICIT, (lambda run: run.n_layers() == 1, "the networks have one layer")
     ),
-    "depth": _networks_own(
+    "depth": _network_rules(
         _NOT_VGG,
         (
             lambda run: (
@@ -222,10 +224,10 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "no layer that deep is matched",
         ),
     ),
-    "dilation": _networks_own(
+    "dilation": _network_rules(
         _NOT_VGG, (lambda run: run.has_single_frames(), "all kernels span one frame")
     ),
-    "pool": _networks_own(
+    "pool": _network_rules(
         _NOT_VGG,
         (
             lambda run: (
@@ -236,7 +238,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "what is matched comes before the first pool",
         ),
     ),
-    "pooling": _networks_own(
+    "pooling": _network_rules(
         (
             lambda run: not run.vgg and run.recipe.network.pool == 1,
             "pool is 1, and so nothing is pooled",
@@ -246,8 +248,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "what is matched comes before the first pool",
         ),
     ),
-    "initialisation": _networks_own(_EXPLICIT),
-    "padding": _networks_own(
+    "initialisation": _network_rules(_EXPLICIT),
+    "padding": _network_rules(
         _EXPLICIT, _NOT_VGG, (lambda run: run.has_single_frames(), "all kernels span one frame")
     ),
     # The loss.
@@ -288,7 +290,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         ),
         (
             lambda run: run.transfer and run.recipe.matching.normalised_by == "start",
-            "a transfer is divided by what its start is by balanced, not by this",
+            "in a transfer, balanced divides distances by their value for noise, not this choice",
         ),
         (
             lambda run: (
@@ -302,7 +304,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "style_weight": (
         (
             lambda run: not run.transfer and not run.recipe.analysis.views,
-            "it is the weight of what is matched in views, and there are none",
+            "it weighs the statistics of networks over views, and there are none",
         ),
     ),
     "balanced": (_TRANSFER,),
@@ -310,14 +312,14 @@ RULES: dict[str, tuple[Rule, ...]] = {
         _TRANSFER,
         (
             lambda run: not run.style_views,
-            "what it tells apart is matched in views: there are none, or style_weight is 0",
+            "its regions are parts of views: there are none, or style_weight is 0",
         ),
     ),
     "guide_bands": (
         _TRANSFER,
         (
             lambda run: not run.style_views,
-            "what it tells apart is matched in views: there are none, or style_weight is 0",
+            "its regions are parts of views: there are none, or style_weight is 0",
         ),
     ),
     "envelope_of": (
@@ -325,10 +327,10 @@ RULES: dict[str, tuple[Rule, ...]] = {
         (lambda run: not run.envelopes, "loudness_weight and spectrum_weight are 0"),
     ),
     "rhythm_seconds": (
-        *_of_term(TERMS["rhythm"]),
+        *_term_rules(TERMS["rhythm"]),
         (lambda run: bool(run.recipe.analysis.time_scale), "time_scale sets it"),
     ),
-    "block_seconds": (_ALL_OF_STYLE,),
+    "block_seconds": (_STYLE_WEIGHT,),
     "stretch_seconds": (
         _WAVEFORM,
         (
@@ -339,7 +341,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "start_content": (_TRANSFER,),
     "start_recoloured": (
         _TRANSFER,
-        (_uniform, "nothing of the content is started from (start_content=0)"),
+        (_starts_uniform, "the start holds nothing of the content (start_content=0)"),
     ),
     "start_shape": (_TRANSFER, _WAVEFORM, _GAINS),
     # The optimiser.
@@ -365,7 +367,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         _SPECTROGRAM,
         (lambda run: not run.recipe.phase.iterations, "phase_iterations is 0"),
     ),
-    # No field, but a choice of every program.
+    # No choice of a recipe, but a flag of every program.
     "seed": (
         (
             lambda run: (
@@ -374,7 +376,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
                 and not run.recipe.transfer.balanced
                 and (run.waveform or run.recipe.phase.start != "random")
             ),
-            "nothing is drawn at random where all starts from the content "
+            "nothing is drawn at random where the run starts from the content alone "
             "(start_content=1) and weights are not balanced",
         ),
     ),
@@ -384,17 +386,22 @@ RULES: dict[str, tuple[Rule, ...]] = {
 def without_effect(
     recipe: Recipe, names: Iterable[str], *, program: str, mixed: bool = False
 ) -> dict[str, str]:
-    """Those of the named choices that have no effect in a run, each with the reason.
+    """The named choices that have no effect in a run: name -> reason.
 
     Args:
       recipe: all choices.
-      names: of fields, or "seed"; others are passed over.
+      names: of choices, or "seed"; unknown names are ignored.
       program: one of `PROGRAMS`.
-      mixed: whether several sounds are mixed or morphed; not those that have a band each.
+      mixed: whether several sounds are mixed or morphed; False where each has its own band.
+
+    Example:
+      >>> from audio_texture import recipes
+      >>> without_effect(recipes.named("texture"), ["phase_start", "depth"], program="texture")
+      {'phase_start': 'it is for a spectrogram canvas, and this recipe has a waveform canvas'}
     """
     run = Run(recipe, program, mixed)
     return {name: reason for name in names if (reason := _reason(run, RULES.get(name, ())))}
 
 
 def _reason(run: Run, rules: Collection[Rule]) -> str:
-    return next((reason for without, reason in rules if without(run)), "")
+    return next((reason for has_no_effect, reason in rules if has_no_effect(run)), "")

@@ -1,8 +1,8 @@
-"""Errors about a choice, which carry the name of the choice they are about."""
+"""The error about a choice, which carries the name of that choice."""
 
 
 class ChoiceError(ValueError):
-    """A choice that cannot be.
+    """A choice has a value that its rule forbids.
 
     The message is one sentence that names the choice, its value and the rule. Programs put the flag
     before it; a notebook sees a ValueError.
@@ -10,6 +10,10 @@ class ChoiceError(ValueError):
     Attributes:
       field: name of the choice (a keyword of the Python API, a flag of the programs).
       others: names of further choices that the rule is about.
+
+    Example:
+      >>> ChoiceError("depth must be at least 1, got 0.", field="depth").field
+      'depth'
     """
 
     def __init__(self, message: str, *, field: str, others: tuple[str, ...] = ()):
@@ -18,8 +22,8 @@ class ChoiceError(ValueError):
         self.others = others
 
     def __reduce__(self):
-        return _rebuilt, (type(self), str(self), self.field, self.others)
+        return _rebuild, (type(self), str(self), self.field, self.others)
 
 
-def _rebuilt(kind, message, field, others):
+def _rebuild(kind, message, field, others):
     return kind(message, field=field, others=others)

@@ -1,4 +1,4 @@
-"""The networks of a recipe over a view, and statistics of their features as objectives."""
+"""A recipe's networks over a view, and objectives on statistics of their features."""
 
 import functools
 import os
@@ -17,9 +17,9 @@ from audio_texture.views import View
 def closed_networks(
     recipe: Any, view: View, which: str
 ) -> tuple[list[tuple[Layer, ...]], list[float]]:
-    """The layers of each network in closed form whose last layer is a tap, and the taps' weights.
+    """The infinitely wide networks over a view: for each, its layers up to a tap, and the weight.
 
-    which: "style" or "content", whose taps are meant.
+    which: the term whose taps are used, "style" or "content".
     """
     taps = [(width, tap) for width in view.widths for tap in recipe.taps(which)]
     networks = [cut_to(recipe.layers(width), tap.name) for width, tap in taps]
@@ -36,43 +36,43 @@ def of_networks(
     *,
     circular: bool = False,
 ) -> Objective:
-    """A statistic of the taps of a view's explicit networks, one for each kernel width.
+    """The objective on a statistic of the taps of explicit networks, one network a kernel width.
 
     Args:
       recipe: all choices.
-      view: whose spectrograms are taken.
-      number: seed of the filters; they belong to the recipe, not to a run.
+      view: the view that the networks see.
+      number: seed of the filters, the view's index: all runs of a recipe share its filters.
       statistic: objective on features [..., C], or on pairs of them for chained Grams.
-      which: "style" or "content", whose taps are meant.
-      hparams: the variables of a network from a file stand in them as "network".
+      which: the term whose taps are used, "style" or "content".
+      hparams: may hold the variables of a network from a file as "network".
       circular: whether x's last frame is followed by its first.
     """
-    # Flax takes a second to import; runs in closed form need not wait for it.
+    # Imported here because Flax takes a second to import and the closed form does not use it.
     from audio_texture import networks
 
     taps = recipe.taps(which)
-    descriptions, given = [recipe.description(width) for width in view.widths], None
+    descriptions, file_variables = [recipe.description(width) for width in view.widths], None
     if recipe.network.weights_file:
-        kept, given = load_network(recipe)
-        given = hparams.get("network", given)
-        descriptions = [cut_after(kept, [tap.name for tap in taps])]
+        description, file_variables = load_network(recipe)
+        file_variables = hparams.get("network", file_variables)
+        descriptions = [cut_after(description, [tap.name for tap in taps])]
     nets = [networks.build(description) for description in descriptions]
     fields = [recipe.field(width) for width in view.widths]
     weights = {f"{i} {tap.name}": tap.weight for i in range(len(nets)) for tap in taps}
     chained = which == "style" and recipe.term("style").statistic == "chained-gram"
-    outputs_of = functools.partial(_outputs, recipe, circular)
+    compute_taps = functools.partial(_compute_taps, recipe, circular)
 
     def init(key, x):
-        if given:
-            return [given]
+        if file_variables:
+            return [file_variables]
         keys = jax.random.split(key, len(nets))
-        examples = [_example(recipe, circular, x, field) for field in fields]
+        examples = [_example_input(recipe, circular, x, field) for field in fields]
         return [net.init(key, x) for net, x, key in zip(nets, examples, keys, strict=True)]
 
     def features(variables, x):
         values = {}
         for i, (net, variable, field) in enumerate(zip(nets, variables, fields, strict=True)):
-            outputs = outputs_of(net, variable, x, field)
+            outputs = compute_taps(net, variable, x, field)
             if chained:
                 values |= {
                     f"{i} {tap.name}": (outputs[tap.name], outputs[following.name])
@@ -87,13 +87,13 @@ def of_networks(
     )
 
 
-def _slides(recipe: Any) -> bool:
-    """Whether kernels slide along frequency within a stream: each stream is then an input."""
+def _streams_are_inputs(recipe: Any) -> bool:
+    """Whether a network sees one stream at a time, because its kernels slide along frequency."""
     return recipe.network.kind != "1d-frequency" and recipe.analysis.representation == "magnitude"
 
 
-def _pieces(recipe: Any, circular: bool, x: jax.Array, field: int) -> jax.Array:
-    """What a network sees of x: all of it, or pieces of as many frames as its channels."""
+def _cut_frames(recipe: Any, circular: bool, x: jax.Array, field: int) -> jax.Array:
+    """A network's input from x [T, ...]: x; for 1d-time, overlapping pieces of `field` frames."""
     x = jnp.concatenate([x, x[: field - 1]]) if circular else x
     if recipe.network.kind != "1d-time":
         return x
@@ -102,50 +102,51 @@ def _pieces(recipe: Any, circular: bool, x: jax.Array, field: int) -> jax.Array:
     return jnp.stack([x[start : start + field] for start in starts])
 
 
-def _example(recipe: Any, circular: bool, x: jax.Array, field: int) -> jax.Array:
-    """An input that a network's weights are drawn for."""
-    if _slides(recipe):
+def _example_input(recipe: Any, circular: bool, x: jax.Array, field: int) -> jax.Array:
+    """An input of the shape that a network's weights are drawn for."""
+    if _streams_are_inputs(recipe):
         x = x[:, 0]
     elif recipe.network.kind != "2d":
         x = combinators.flatten_frames(x)
-    return _pieces(recipe, circular, x, field)[0] if recipe.network.kind == "1d-time" else x
+    return _cut_frames(recipe, circular, x, field)[0] if recipe.network.kind == "1d-time" else x
 
 
-def _outputs(
+def _compute_taps(
     recipe: Any, circular: bool, net: Any, variable: Any, x: jax.Array, field: int
 ) -> dict[str, jax.Array]:
-    """A network's taps; streams that are inputs of their own have their outputs side by side."""
+    """A network's taps by name; outputs for separate streams are stacked before the bins."""
 
     def of_stream(x):
         apply = net.apply
         if recipe.network.kind == "1d-time":
             apply = jax.vmap(net.apply, in_axes=(None, 0))
-        return apply(variable, _pieces(recipe, circular, x, field))
+        return apply(variable, _cut_frames(recipe, circular, x, field))
 
-    if not _slides(recipe):
+    if not _streams_are_inputs(recipe):
         return of_stream(x if recipe.network.kind == "2d" else combinators.flatten_frames(x))
     if x.shape[1] == 1:
         return of_stream(x[:, 0])
-    # Streams stand before the bins: frames stay first, and statistics of each bin are of each bin
-    # of each stream.
+    # Streams come before bins: frames stay first, and bin-grams has a Gram for each bin of each
+    # stream.
     return jax.vmap(of_stream, in_axes=1, out_axes=-3)(x)
 
 
 def load_network(recipe: Any) -> tuple[NetworkConfig, Any]:
-    """The network in a recipe's file of weights, and its variables. ValueError: `weights.load`."""
+    """The network in a recipe's weights file, and its variables. ValueError: see `weights.load`."""
     path, kind = recipe.network.weights_file, recipe.network.kind
-    changed = os.path.getmtime(path) if os.path.exists(path) else None
-    return _loaded(path, kind if kind.startswith("vgg19") else "vgg19-grey", changed)
+    modified = os.path.getmtime(path) if os.path.exists(path) else None
+    return _load_cached(path, kind if kind.startswith("vgg19") else "vgg19-grey", modified)
 
 
-# A preparation asks several times, a sweep for every run; VGG-19 takes a third of a second.
+# Cached because `prepare` loads several times and VGG-19 takes a third of a second; `modified`
+# makes a changed file load again.
 @functools.lru_cache(maxsize=2)
-def _loaded(path: str, kind: str, changed: float | None) -> tuple[NetworkConfig, Any]:
+def _load_cached(path: str, kind: str, modified: float | None) -> tuple[NetworkConfig, Any]:
     from audio_texture import weights
 
     return weights.load(path, kind=kind)
 
 
 def given_weights(recipe: Any) -> dict[str, Any]:
-    """The variables of a network from a file, as `of_networks` takes them from hparams."""
+    """{"network": variables of a network from a file}, for hparams; {} without a file."""
     return {"network": load_network(recipe)[1]} if recipe.network.weights_file else {}

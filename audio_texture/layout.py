@@ -1,4 +1,4 @@
-"""A recipe's canvas for waves of a length: its padding, and the way from it to a wave."""
+"""A recipe's canvas for a result of a given length: its padding, and how it becomes a wave."""
 
 import dataclasses
 import math
@@ -16,14 +16,14 @@ from audio_texture.views import View
 
 
 class Layout(NamedTuple):
-    """A canvas for waves of a length.
+    """A canvas for results [C, N] of a given length N.
 
     Attributes:
       canvas: what is optimised.
-      to_canvas_domain: wave [C, N] -> what a canvas of it would render.
-      reflect_pad: wave of the length -> the longer wave that the canvas holds, continued by its
-        mirror image.
-      to_wave: (key, parameters, constants) -> wave of the length.
+      to_canvas_domain: wave [C, M] -> the signal that a canvas renders for it: the wave itself, or
+        its compressed spectrogram.
+      reflect_pad: wave [C, N] -> wave of the canvas's length, with mirror images at both ends.
+      to_wave: (key, parameters, constants) -> wave [C, N].
     """
 
     canvas: canvas.Canvas
@@ -40,12 +40,12 @@ def lay_out(
     samples: int,
     morph_to: Sequence[float] | None = None,
 ) -> Layout:
-    """The recipe's canvas for waves of so many samples, preconditioned by the references.
+    """The recipe's canvas for results of `samples`, preconditioned by the references.
 
     Args:
       recipe: the choices.
-      references: waves [C, N_i] at the rate.
-      weights: theirs.
+      references: waves [C, N_i] at `rate`.
+      weights: of the references.
       rate: of the modelled sound, in Hz.
       samples: length of the result.
       morph_to: weights at the end, for a waveform canvas.
@@ -60,7 +60,7 @@ def combine_bands(
     weights: Sequence[float],
     bands: Sequence[tuple[float, float]] | None,
 ) -> tuple[Sequence[np.ndarray], Sequence[float]]:
-    """The references and weights that precondition a canvas: those with a band each are summed."""
+    """Waves and weights that precondition a canvas: where each wave has its own band, their sum."""
     if bands is None:
         return waves, weights
     length = min(wave.shape[1] for wave in waves)
@@ -68,14 +68,20 @@ def combine_bands(
 
 
 def equaliser_of(recipe: Recipe, rate: int) -> canvas.Equaliser:
-    """The grid of the waveform canvas's gains at a rate in Hz."""
+    """The grid of the waveform canvas's gains. rate: of the modelled sound, in Hz.
+
+    Example:
+      >>> from audio_texture import recipes
+      >>> equaliser_of(recipes.named("texture"), 16000)
+      Equaliser(n_fft=512, hop_length=128, bands=24)
+    """
     window_ms = recipe.canvas.gain_window_ms
     sizes = View(0, (1,), window_ms, window_ms / 4).sizes(rate)
     return canvas.Equaliser(**sizes, bands=recipe.canvas.gain_bands)
 
 
 def longest_window(recipe: Recipe, rate: int) -> int:
-    """Samples of the longest window of the views, the patches and the gains."""
+    """Longest window, in samples, of the views, the patches and the gains. rate: in Hz."""
     patches = recipe.term("patches")
     chosen = (*recipe.analysis.views, *(patches.views if patches.weight else ()))
     windows = [view.sizes(rate)["n_fft"] for view in chosen]
@@ -83,9 +89,9 @@ def longest_window(recipe: Recipe, rate: int) -> int:
 
 
 def _lay_out_waveform(recipe, references, weights, rate, samples, morph_to) -> Layout:
-    # A window's length is added at both ends and cut off again, so that whole windows reach every
-    # sample that stays. It is the gains' window, not the longest: what is cut off counts in every
-    # statistic, and loud moments gathered there.
+    # A margin of one window is added at both ends and cut off again, so that whole windows cover
+    # every sample of the result. It is the gains' window, not the longest one: the margin counts in
+    # every statistic, and with a longer margin loud frames collected there.
     equaliser = equaliser_of(recipe, rate)
     margin = equaliser.n_fft
     shortest = max(samples + 2 * margin, scales.field_samples(recipe, rate))
@@ -110,7 +116,7 @@ def _lay_out_waveform(recipe, references, weights, rate, samples, morph_to) -> L
 
 
 def _lay_out_spectrogram(recipe, references, weights, rate, samples) -> Layout:
-    """A canvas [T, C, F] of every channel's spectrogram."""
+    """A canvas [T, C, F] of the compressed spectrograms of all channels."""
     view = dataclasses.replace(recipe.analysis.views[0], widths=(1,))
     if view.scale == "mel":
         view = dataclasses.replace(view, scale="linear", bands=0)
@@ -119,7 +125,7 @@ def _lay_out_spectrogram(recipe, references, weights, rate, samples) -> Layout:
     longest = max(recipe.longest_field(view) for view in recipe.analysis.views)
     frames, plan = max(1 + math.ceil(samples / hop), longest), None
     if view.scale == "cqt":
-        # Circular: a window's length keeps the end away from the beginning.
+        # The transform is circular: one window more keeps the end away from the beginning.
         plan = views.constant_q_plan(view, rate, max(samples, frames * hop) + n_fft)
         frames = plan.frames
 
@@ -128,7 +134,7 @@ def _lay_out_spectrogram(recipe, references, weights, rate, samples) -> Layout:
 
     if recipe.canvas.start == "uniform":
         shape = jax.eval_shape(to_canvas_domain, references[0]).shape
-        sketch = canvas.spectrogram_canvas((frames, *shape[1:]))
+        target_canvas = canvas.spectrogram_canvas((frames, *shape[1:]))
     else:
         measure = jax.jit(lambda wave: spectrogram.standardisation(to_canvas_domain(wave)))
         shares = jnp.asarray(weights)
@@ -136,21 +142,21 @@ def _lay_out_spectrogram(recipe, references, weights, rate, samples) -> Layout:
             jnp.average(jnp.stack(values), axis=0, weights=shares)
             for values in zip(*map(measure, references), strict=True)
         )
-        sketch = canvas.standard_spectrogram_canvas(frames, mean, std)
+        target_canvas = canvas.standard_spectrogram_canvas(frames, mean, std)
     recover = _phase_recovery(recipe, view, rate, plan)
 
     def to_wave(key, parameters, constants):
-        rendered = sketch.render(parameters, constants)
+        rendered = target_canvas.render(parameters, constants)
         channels = [rendered[:, i] for i in range(len(references[0]))]
         return jnp.stack([recover(key, channel)[:samples] for channel in channels])
 
     def reflect_pad(wave):
-        # Frame t of a canvas is centred on sample t * hop_length, where those of
-        # `to_canvas_domain` begin.
+        # Frame t of the canvas is centred on sample t * hop_length; frame t of `to_canvas_domain`
+        # begins there.
         after = n_fft + (frames - 1) * hop - n_fft // 2 - samples
         return np.pad(wave, ((0, 0), (n_fft // 2, after)), "reflect")
 
-    return Layout(sketch, jax.jit(to_canvas_domain), reflect_pad, to_wave)
+    return Layout(target_canvas, jax.jit(to_canvas_domain), reflect_pad, to_wave)
 
 
 def _phase_recovery(recipe, view, rate, plan):
@@ -159,7 +165,7 @@ def _phase_recovery(recipe, view, rate, plan):
     hop = view.sizes(rate)["hop_length"]
 
     def initial_phase(key, magnitude, single_pass):
-        # The same start for all channels keeps them in phase where they are alike.
+        # The same key for all channels keeps them in phase where they are alike.
         if recipe.phase.start == "spsi":
             return single_pass()
         return phase.random_phase(key, magnitude)

@@ -1,7 +1,7 @@
-"""What a recipe matches: the terms of its loss put together, on what the canvas renders.
+"""The loss of a recipe: its terms put together into one objective on the rendered canvas.
 
-view -> compression -> standardisation -> networks -> statistics, and beside them the terms on the
-wave itself. terms/ has the terms, combinators.py what is put around them.
+Style: view -> compression -> standardisation -> networks -> statistics. Other terms take the wave
+itself. terms/ has the terms; combinators.py has what is put around them.
 """
 
 import functools
@@ -17,11 +17,11 @@ from audio_texture.terms import TERMS, Context, of_inputs
 from audio_texture.terms.context import Weights, frames_in
 from audio_texture.views import View
 
-# Blocks that a morph's weights change between, within `block_seconds`.
+# Steps of a morph's weights within `block_seconds`.
 MORPH_STEPS = 4
 
-# `Recipe.dynamic_hparams`, the variables of a network from a file as "network", and as "balance"
-# what the references' weights are multiplied by (`mixing.balance`). They may be traced.
+# `Recipe.dynamic_hparams`, and where needed "network" (the variables of a network from a file) and
+# "balance" (factors of the references' weights, `mixing.balance`). Values may be traced.
 HParams = dict[str, Any]
 
 
@@ -35,27 +35,27 @@ def style_objective(
     morph_to: Sequence[float] | None = None,
     bands: Sequence[tuple[float, float]] | None = None,
 ) -> Objective:
-    """The recipe's style distance of what the canvas renders to several references at once.
+    """The style distance and regularisers of a recipe, on the rendered canvas.
 
     Args:
       recipe: the choices.
       rate: of the modelled sound, in Hz.
-      weights: of the references, whose sequence fit takes. They may be traced.
-      hparams: in place of the recipe's own. Traced, they let one program serve all recipes that
-        differ in them alone.
-      circular: whether x's end is followed by its beginning; only `distance` is then of use.
+      weights: of the references; `fit` takes a list of as many references. May be traced.
+      hparams: in place of the recipe's own. Where they are traced, one program serves all recipes
+        that differ in them alone.
+      circular: whether x's end is followed by its beginning; then use `distance` only, not `fit`.
       morph_to: see `synthesis.prepare`.
-      bands: see `synthesis.prepare`; fit then takes what `references.preprocess` returns.
+      bands: see `synthesis.prepare`; `fit` then takes the waves of `references.preprocess`.
     """
     hparams = recipe.dynamic_hparams() if hparams is None else hparams
     if bands is not None:
-        own = _style(recipe, rate, [1.0], hparams, circular)
+        whole = _style(recipe, rate, [1.0], hparams, circular)
 
         def in_band(low, high):
             band = functools.partial(spectrogram.band, sample_rate=rate, low=low, high=high)
-            # The references hold nothing but their bands already.
-            distance = combinators.precompose(band, own).distance
-            return Objective(lambda reference: own.fit([reference]), distance)
+            # `references.preprocess` has filtered the references to their bands already.
+            distance = combinators.precompose(band, whole).distance
+            return Objective(lambda reference: whole.fit([reference]), distance)
 
         return combinators.mixture([in_band(*edges) for edges in bands], weights)
     if morph_to is None:
@@ -75,11 +75,11 @@ def style_objective(
 def _style(
     recipe: Recipe, rate: int, weights: Weights, hparams: HParams, circular: bool = False
 ) -> Objective:
-    """The style distance and the regularisers, on what the canvas renders.
+    """The style distance and the regularisers, on the rendered canvas.
 
-    weights: of the references whose list fit takes; None where fit takes a single reference.
+    weights: of the references whose list `fit` takes; None where `fit` takes a single reference.
     """
-    spectral, auditory = (_balanced(weights, hparams, of) for of in ("spectrum", "heard"))
+    spectral, auditory = (_balanced(weights, hparams, name) for name in ("spectrum", "heard"))
     context = Context(recipe, rate, spectral, auditory, hparams, circular)
     parts = {}
     for number, (view, share) in enumerate(_shares(recipe.analysis.views)):
@@ -92,22 +92,22 @@ def _style(
 
 
 def _in_view(context: Context, view: View, number: int) -> Objective:
-    """The networks' statistics on a view's spectrograms, block by block."""
+    """The style term on a view's spectrograms, block by block."""
     build = TERMS["style"].build
     overlap = context.recipe.longest_field(view) - 1
-    around = None
+    circular_objective = None
     if context.circular:
-        around = context.mix(build(context, view, number))
+        circular_objective = context.mix(build(context, view, number))
     return combinators.in_blocks(
         context.mix(build(context._replace(circular=False), view, number)),
         frames=frames_in(context.recipe.matching.block_seconds, view, overlap),
         overlap=overlap,
-        circular=around,
+        circular=circular_objective,
     )
 
 
 def analysed(context: Context, view: View, objective: Objective) -> Objective:
-    """The objective on what the canvas renders, seen in a view, compressed and standardised."""
+    """The objective on a view of the rendered canvas, compressed and standardised."""
     recipe, circular = context.recipe, context.circular
     analysis, canvas = recipe.analysis, recipe.canvas.kind
     if analysis.standardised:
@@ -131,14 +131,14 @@ def analysed(context: Context, view: View, objective: Objective) -> Objective:
 
 
 def transfer_objectives(recipe: Recipe, rate: int, hparams: HParams) -> dict[str, Objective]:
-    """A transfer's distances by name, those with a weight; fit takes the pair (content, style)."""
+    """A transfer's distances with a weight above 0, by name; `fit` takes (content, style)."""
     context = Context(recipe, rate, None, None, hparams)
     objectives = {"style": _guided_style, "content": _content, **_envelopes(recipe)}
     return {name: build(context) for name, build in objectives.items() if recipe.term(name).weight}
 
 
 def _guided_style(context: Context) -> Objective:
-    """A transfer's style distance, whose weight is that of the whole; the content guides it."""
+    """A transfer's style distance, unweighted; guided by regions of the content where asked for."""
     recipe = context.recipe.replace(bound_weight=0.0, variation_weight=0.0, power_weight=0.0)
     rate, hparams = context.sample_rate, {**context.hparams, "style_weight": 1.0}
     style = recipe.term("style")
@@ -159,6 +159,7 @@ def _guided_style(context: Context) -> Objective:
 
 
 def _content(context: Context) -> Objective:
+    """A transfer's content distance, over all content views."""
     parts = {}
     for number, (view, share) in enumerate(_shares(context.recipe.content_views())):
         objective = TERMS["content"].build(context, view, number)
@@ -168,7 +169,7 @@ def _content(context: Context) -> Objective:
 
 
 def _envelopes(recipe: Recipe) -> dict[str, Any]:
-    """What builds the distances of the envelopes, in the first view."""
+    """Name -> builder of each envelope distance, which takes the first content view."""
     chosen = recipe.content_views()
     if not chosen:
         return {}
@@ -188,7 +189,7 @@ def _cross_normalised(context: Context, view: View, objective: Objective) -> Obj
 
 
 def regularisers(recipe: Recipe, hparams: HParams) -> dict[str, tuple[float, Objective]]:
-    """The terms on the canvas alone, with their weights: no sound is fitted for them."""
+    """Name -> (weight, objective) of the terms on the canvas alone; they need no reference."""
     return {
         term.name: (hparams[f"{term.name}_weight"], term.build(None))
         for term in of_inputs("canvas")
@@ -197,12 +198,14 @@ def regularisers(recipe: Recipe, hparams: HParams) -> dict[str, tuple[float, Obj
 
 
 def _shares(chosen: Sequence[View]) -> list[tuple[View, float]]:
+    """Views with their weights, divided by the sum of the weights."""
     total = sum(view.weight for view in chosen)
     return [(view, view.weight / total) for view in chosen]
 
 
-def _balanced(weights: Weights, hparams: HParams, of: str) -> Weights:
+def _balanced(weights: Weights, hparams: HParams, name: str) -> Weights:
+    """The references' weights times their balance; name: a key of `mixing.Balance`."""
     if weights is None or "balance" not in hparams:
         return weights
-    factors = hparams["balance"][of]
+    factors = hparams["balance"][name]
     return [weight * factor for weight, factor in zip(weights, factors, strict=True)]

@@ -1,6 +1,6 @@
-"""Named recipes: the default's choices, the paper's, each cited system's. No mathematics.
+"""Named recipes: the default's choices, the paper's, and those of each cited system.
 
-synthesis.py runs them all. A recipe's choices stand by their names, which are those of the flags.
+synthesis.py runs them all. Choices have the names of the programs' flags.
 """
 
 import dataclasses
@@ -12,8 +12,8 @@ from audio_texture.terms.waves import FINE
 from audio_texture.views import View
 
 _PAPER_WINDOW, _PAPER_HOP = 1000 * 1024 / 22050, 1000 * 256 / 22050
-# The paper's transfers start from the content. Its style weight of 1e7 is for Grams that are means
-# over 4096^2 entries.
+# The paper's transfers start from the content. Its style weight of 1e7 belongs to Gram distances
+# that are means over 4096^2 entries.
 _PAPER_TRANSFER = {
     "task": "transfer",
     "canvas": "spectrogram",
@@ -93,10 +93,11 @@ RECIPES = {
             views=(View(0, (1, 3), 32.0, 8.0), View(24, (2, 8, 16), 32.0, 8.0)),
             auditory_weight=0.01,
             rhythm_weight=0.03,
-            # Where a content is silent, a style has no onsets: over all of it they are the style's.
+            # A silent part of the content has no onsets, so short stretches could not match the
+            # style's onsets there; long ones can.
             stretch_seconds=6.0,
-            # From all of the content, onsets stay that no statistic sees, and more style does not
-            # come nearer to the style's rhythm.
+            # At 1.0, onsets of the content stay that no statistic sees, and a larger style_weight
+            # does not bring the rhythm nearer to the style's.
             start_content=0.7,
             start_recoloured=True,
             evaluations=70,
@@ -122,7 +123,7 @@ RECIPES = {
             views=(View(0, (2, 4, 8, 16, 32, 64), 32.0, 8.0),),
             compression="fixed",
             standardised=False,
-            # From raw values, as theirs, it is far from converged in any budget here.
+            # The paper starts from raw values, which is far from converged within this budget.
             start="standard",
             filters=512,
             autocorrelation_weight=1e3,
@@ -155,8 +156,8 @@ RECIPES = {
         make(
             name="infinite-width",
             summary=(
-                "The quick one: the paper's road through a spectrogram, the closed form in place "
-                "of its filters."
+                "The quick one: the paper's spectrogram method with the closed form in place of "
+                "its filters."
             ),
             canvas="spectrogram",
             sample_rate=22050,
@@ -247,8 +248,8 @@ RECIPES = {
             style_layers=tuple(Tap(f"relu{block}_1") for block in range(1, 6)),
             content_layers=(Tap("relu4_2"),),
         ),
-        # Their sums, 1e-2 sum dF^2 + sum dG^2, as our means of features a seventh in size:
-        # 49 x 100 x 4096 filters / 420 frames.
+        # The style weight turns the paper's sums, 1e-2 sum (dF)^2 + sum (dG)^2 over features F and
+        # Gram G, into means over features a seventh as large: 49 x 100 x 4096 filters / 420 frames.
         make(
             name="ulyanov-lebedev",
             summary=(
@@ -276,7 +277,8 @@ RECIPES = {
         make(
             name="grinstein-auditory",
             summary=(
-                "The same by the ear's statistics (McDermott & Simoncelli 2011), on a waveform."
+                "Grinstein et al. 2018 with the ear's statistics (McDermott & Simoncelli 2011), on "
+                "a waveform."
             ),
             task="transfer",
             views=(),
@@ -364,12 +366,12 @@ NAMED.update(RECIPES)
 
 
 def names(task: str) -> list[str]:
-    """Names of the recipes for a task."""
+    """Names of the recipes for a task, "texture" or "transfer"."""
     return [recipe.name for recipe in RECIPES.values() if recipe.task == task]
 
 
 def named(name: str) -> Recipe:
-    """The recipe of that name. Raises ChoiceError, listing all names, for another.
+    """The recipe of that name. For an unknown name, ChoiceError lists all names.
 
     Example:
       >>> named("texture-fast").task
@@ -381,16 +383,16 @@ def named(name: str) -> Recipe:
 
 
 def for_transfer(recipe: Recipe) -> Recipe:
-    """A texture's recipe for a transfer: style_weight is 1, and noise is started from."""
+    """A texture's recipe turned into one for transfers: style_weight is 1, no start from a walk."""
     start = "standard" if recipe.canvas.start == "walk" else recipe.canvas.start
     return recipe.replace(task="transfer", style_weight=1.0, start=start)
 
 
 def from_weights(recipe: Recipe, path: str) -> Recipe:
-    """The recipe with the network of a file of weights.
+    """The recipe with the network of a weights file.
 
-    Where the network was trained here, views and rate are those it was trained on. ValueError: see
-    `weights.load`.
+    For a network of launch.train, the views and sample rate are those of its training. ValueError:
+    see `weights.load`.
     """
     from audio_texture import features, weights
 
@@ -411,7 +413,7 @@ def from_weights(recipe: Recipe, path: str) -> Recipe:
         window, hop = (
             1000 * front[name] / front["sample_rate"] for name in ("n_fft", "hop_length")
         )
-        # Channels that are frames: it sees pieces of as many as it was trained on.
+        # Its channels are frames: it takes pieces with as many frames as in training.
         width = layer.kernel_size
         if description.kind == "1d-time":
             width = (description.channels, layer.kernel_size)

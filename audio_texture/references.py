@@ -1,4 +1,4 @@
-"""References before anything is fitted to them: checked, resampled, levelled, and their mixture."""
+"""References before anything is fitted: checks, resampling, level, and checks of mixtures."""
 
 import dataclasses
 import math
@@ -12,25 +12,36 @@ from audio_texture.errors import ChoiceError
 from audio_texture.terms.waves import FINE, ONSET_STEP
 from audio_texture.views import View
 
-# Nothing above half of this is heard; faster recordings are modelled at this rate and the result is
-# resampled to theirs.
+# Highest rate in Hz that is modelled, since nobody hears above half of it; faster recordings are
+# resampled to it, and the result back to their rate.
 HIGHEST_MODELLED_RATE = 48_000
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.05, 600.0
-# A single patch has no statistics: a kernel must fit in so many places, hop by hop, and so many
-# times side by side.
+# A reference must hold at least FEWEST_PATCHES patches as wide as a kernel, one hop apart, and
+# FEWEST_APART of them side by side: fewer have no statistics.
 FEWEST_PATCHES, FEWEST_APART = 8, 3
-# Share of the shortest reference that makes a stretch whose patches and onsets are matched by
-# themselves. A little over half: a result as long as it, with its margins, makes two.
+# Default `stretch_seconds` as a share of the shortest reference. A little over half, so that a
+# result of the reference's length, with its margins, is cut into two stretches.
 STRETCH = 0.55
 
 
 def model_sample_rate(recipe: Recipe, sample_rate: int) -> int:
-    """The rate in Hz that a recipe models a sound of another rate at."""
+    """The rate in Hz at which a recipe models a sound of `sample_rate`.
+
+    Example:
+      >>> from audio_texture import recipes
+      >>> model_sample_rate(recipes.named("texture"), 96000)
+      48000
+    """
     return recipe.signal.sample_rate or min(sample_rate, HIGHEST_MODELLED_RATE)
 
 
 def check_seconds(seconds: float) -> float:
-    """The length given, in seconds. Raises ChoiceError where it is out of range."""
+    """Returns `seconds`, a length of a result; raises ChoiceError where it is out of range.
+
+    Example:
+      >>> check_seconds(5.0)
+      5.0
+    """
     if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
         raise ChoiceError(
             f"{seconds:g} s is out of range: from {SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g} s "
@@ -43,7 +54,7 @@ def check_seconds(seconds: float) -> float:
 def check_reference(
     recipe: Recipe, wave: np.ndarray, *, sample_rate: int, name: str = "the reference"
 ) -> None:
-    """Raises ValueError where a wave is silent, constant or too short for the shortest kernel.
+    """Raises ValueError where a reference is silent, constant or too short for every kernel.
 
     Args:
       recipe: the choices.
@@ -56,11 +67,11 @@ def check_reference(
     recipe, shortest = scales.at_scales(recipe, rate), SHORTEST_SECONDS
     if recipe.analysis.views:
         shortest = _shortest_seconds(recipe, rate)
-    fine = [FINE] if recipe.term("rhythm").weight else []
+    extra_views = [FINE] if recipe.term("rhythm").weight else []
     if recipe.term("patches").weight:
-        fine += recipe.term("patches").views[:1]
+        extra_views += recipe.term("patches").views[:1]
     frames = 1 + ONSET_STEP + FEWEST_PATCHES
-    shortest = max([shortest, *(view.milliseconds(frames, rate) / 1000 for view in fine)])
+    shortest = max([shortest, *(view.milliseconds(frames, rate) / 1000 for view in extra_views)])
     if wave.shape[1] / sample_rate < shortest:
         raise ValueError(_too_short(name, wave.shape[1] / sample_rate, shortest))
 
@@ -73,8 +84,8 @@ def check_content(recipe: Recipe, content: np.ndarray, *, sample_rate: int) -> N
         longest = scales.field_samples(recipe.replace(views=(view,)), rate) / rate
         if seconds < longest:
             raise ChoiceError(
-                f"the content lasts {seconds:.3g} s; the longest kernel of {str(view)!r} sees "
-                f"{longest:.3g} s of it.",
+                f"the content lasts {seconds:.3g} s; the longest kernel of {str(view)!r} needs "
+                f"{longest:.3g} s.",
                 field="content_views",
             )
 
@@ -87,10 +98,10 @@ def _too_short(name: str, seconds: float, shortest: float) -> str:
 
 
 def fit_kernels(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate: int) -> Recipe:
-    """The recipe at its scales, without kernels that are too long for the shortest reference.
+    """The recipe with `scales.at_scales` applied, without kernels too long for the references.
 
-    What a kernel sees once or twice is no texture: over a longer result it can only be repeated or
-    missed.
+    A pattern that a kernel sees only once or twice is no texture: a longer result could only repeat
+    it or leave it out.
 
     Args:
       recipe: the choices.
@@ -102,7 +113,7 @@ def fit_kernels(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate
     rate = model_sample_rate(recipe, sample_rate)
     recipe = scales.at_scales(recipe, rate)
     samples = min(wave.shape[1] for wave in references) / sample_rate * rate
-    kept = []
+    fitting_views = []
     for view in recipe.analysis.views:
         widths = tuple(
             width
@@ -110,14 +121,13 @@ def fit_kernels(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate
             if _shortest_samples(recipe, view, width, rate) <= samples
         )
         if widths:
-            kept.append(dataclasses.replace(view, widths=widths))
-    if recipe.analysis.views and not kept:
-        raise ValueError(
-            _too_short("the shortest reference", samples / rate, _shortest_seconds(recipe, rate))
-        )
-    # Patches must fit twice. The first view's own are left out by their loss, width by width.
+            fitting_views.append(dataclasses.replace(view, widths=widths))
+    if recipe.analysis.views and not fitting_views:
+        needed = _shortest_seconds(recipe, rate)
+        raise ValueError(_too_short("the shortest reference", samples / rate, needed))
+    # Patches must fit twice; for the first view `losses.sliced_transport` drops those that do not.
     first, *others = recipe.term("patches").views or (None,)
-    fitting = [
+    patches_views = [
         view
         for view in others
         if view.milliseconds(max(FEWEST_PATCHES, 2 * min(view.widths)), rate)
@@ -126,8 +136,8 @@ def fit_kernels(recipe: Recipe, references: Sequence[np.ndarray], *, sample_rate
     matching = recipe.matching
     stretch = matching.stretch_seconds or STRETCH * samples / rate
     return recipe.replace(
-        views=tuple(kept),
-        patches_views=(first, *fitting) if first else (),
+        views=tuple(fitting_views),
+        patches_views=(first, *patches_views) if first else (),
         stretch_seconds=min(stretch, matching.block_seconds),
     )
 
@@ -140,11 +150,11 @@ def preprocess(
     weights: Sequence[float] | None = None,
     bands: Sequence[tuple[float, float]] | None = None,
 ) -> tuple[Recipe, list[np.ndarray], list[float]]:
-    """References as they are modelled; arguments and errors as in `synthesis.prepare`.
+    """Brings references to the form that is modelled; arguments and errors: `synthesis.prepare`.
 
     Returns:
-      The recipe without kernels that do not fit; the waves at the modelled rate, without DC and at
-      the recipe's level; a weight for each.
+      The recipe of `fit_kernels`; the waves [C, N_i] at the modelled rate, without DC, at the
+      recipe's level and filtered to their bands; a weight for each.
     """
     weights = list(weights or [1.0] * len(references))
     check_weights(weights, len(references))
@@ -154,7 +164,7 @@ def preprocess(
     recipe = fit_kernels(recipe, references, sample_rate=sample_rate)
     level = recipe.signal.level
 
-    def model(wave, low, high):
+    def process(wave, low, high):
         wave = audio.resample(wave - np.mean(wave, axis=1, keepdims=True), sample_rate, rate)
         if level:
             wave = wave * np.float32(level / audio.audible_rms(wave, sample_rate=rate))
@@ -163,7 +173,7 @@ def preprocess(
         return wave
 
     edges = bands or [(0, math.inf)] * len(references)
-    waves = [model(wave, *pair) for wave, pair in zip(references, edges, strict=True)]
+    waves = [process(wave, *pair) for wave, pair in zip(references, edges, strict=True)]
     for wave in waves:
         audio.check_audible(wave, "a reference's band")
     return recipe, waves, weights
@@ -188,11 +198,11 @@ def check_mixture(
     morph_to: Sequence[float] | None = None,
     bands: Sequence[tuple[float, float]] | None = None,
 ) -> None:
-    """Raises ChoiceError where references cannot be mixed so.
+    """Raises ChoiceError where references cannot be mixed with these options.
 
     Args:
       recipe: the choices.
-      references: how many there are.
+      references: number of references.
       rate: of the modelled sound, in Hz.
       weights: as in `synthesis.prepare`.
       morph_to: as in `synthesis.prepare`.
@@ -216,6 +226,7 @@ def check_mixture(
 
 
 def _check_bands(bands, references, rate, weights):
+    """Raises ChoiceError unless bands of `references` sounds cover all frequencies exactly once."""
     if weights is not None and len(set(weights)) > 1:
         raise ChoiceError("references that have a band each need no weights.", field="weights")
     edges = sorted(bands)
@@ -237,7 +248,7 @@ def _check_bands(bands, references, rate, weights):
 def mixture_level(
     references: Sequence[np.ndarray], weights: Sequence[float], *, sample_rate: int
 ) -> float:
-    """Level (`audio.audible_rms`) of a mixture of waves [C, N_i]."""
+    """Level (`audio.audible_rms`) of a mixture of waves [C, N_i]: the RMS of their levels."""
     powers = [audio.audible_rms(wave, sample_rate=sample_rate) ** 2 for wave in references]
     return math.sqrt(np.average(powers, weights=weights))
 
@@ -248,9 +259,9 @@ def balance_of(
     rate: int,
     bands: Sequence[tuple[float, float]] | None,
 ) -> mixing.Balance | None:
-    """What the references' weights are multiplied by; None for a single one, or one for each band.
+    """`mixing.balance` of the references; None for a single one, and where each has its own band.
 
-    waves: as `preprocess` returns them, [C, N_i] at the rate.
+    waves: as `preprocess` returns them, [C, N_i] at `rate`.
     """
     if len(waves) == 1 or bands is not None:
         return None
@@ -258,7 +269,7 @@ def balance_of(
 
 
 def _shortest_seconds(recipe: Recipe, rate: int) -> float:
-    """Length of the shortest reference that any kernel is matched on."""
+    """Length in seconds of the shortest reference that at least one kernel fits."""
     return (
         min(
             _shortest_samples(recipe, view, width, rate)
@@ -270,7 +281,7 @@ def _shortest_seconds(recipe: Recipe, rate: int) -> float:
 
 
 def _shortest_samples(recipe: Recipe, view: View, width: int | tuple[int, int], rate: int) -> int:
-    """Length of the shortest reference that a kernel is matched on."""
+    """Length in samples of the shortest reference that a kernel fits."""
     single = recipe.replace(views=(dataclasses.replace(view, widths=(width,)),))
     return max(
         scales.field_samples(single, rate, places=FEWEST_PATCHES),

@@ -1,4 +1,4 @@
-"""The conditions under which choices have an effect, worked out of a recipe once."""
+"""Facts about a run that decide which of its choices have an effect (effects.py)."""
 
 import numpy as np
 
@@ -6,21 +6,23 @@ from audio_texture.config import Recipe
 from audio_texture.layer import receptive_fields
 from audio_texture.terms import of_inputs
 
-# Walks are only taken under time scales that hold their context: `initialise.WALK_CONTEXT` in ms.
+# Shortest time scale with which a run starts from a walk: `initialise.WALK_CONTEXT` in ms.
 SHORTEST_WALK_MS = 500.0
 
 
 class Run:
-    """A recipe as a program runs it: the conditions that rules are made of.
+    """A recipe as a program runs it, as the flags that the rules of effects.py test.
 
     Attributes:
       recipe: all choices.
       program: one of `effects.PROGRAMS`.
       mixed: whether several sounds are mixed or morphed.
-      transfer, waveform, explicit, vgg, given_network: what the recipe is: a transfer, with a
-        waveform canvas, explicit networks, VGG-19, a network from a file.
-      style, style_views, content, envelopes, patches, rhythm: what is matched.
-      networks, views: whether networks, or anything at all, are matched in views.
+      transfer: whether it is a transfer.
+      waveform: whether the canvas is a waveform.
+      explicit, vgg, given_network: whether networks are explicit, VGG-19, from a file.
+      style, content, envelopes, patches, rhythm: whether that is matched.
+      style_views: whether the style is matched in views.
+      networks: whether networks' features are matched; views: whether anything is, in views.
       walkable, walks: whether the run could start from a walk, and whether it does.
     """
 
@@ -53,17 +55,17 @@ class Run:
 
     def taps(self) -> list[str]:
         """Names of the layers that are matched."""
-        which = [
+        terms = [
             name for name, used in (("style", self.style_views), ("content", self.content)) if used
         ]
-        return [tap.name for name in which for tap in self.recipe.taps(name)]
+        return [tap.name for name in terms for tap in self.recipe.taps(name)]
 
     def n_layers(self) -> int:
-        """How many layers the networks have, to the last that is matched."""
+        """Number of layers up to the last matched one."""
         return max(map(_layer_number, self.taps()), default=0)
 
     def is_only_weight(self, name: str) -> bool:
-        """Whether a balanced style is matched by nothing but this weight's term."""
+        """Whether the term of this weight is all that a balanced style consists of."""
         weights = [self.recipe.term(term.name).weight for term in of_inputs("wave")]
         return (
             self.transfer
@@ -73,15 +75,15 @@ class Run:
         )
 
     def has_pools(self) -> bool:
-        """Whether a layer that is matched comes after a pool, where pool is above 1.
+        """Whether a matched layer is a pool or comes after one, provided that pool is above 1.
 
-        The last layer, which is matched unless others are named, is a pool.
+        Where no layers are named, the last layer is matched, which is a pool.
         """
-        named = [
+        given = [
             (self.style_views, self.recipe.term("style").layers),
             (self.content, self.recipe.term("content").layers),
         ]
-        return any(used and not taps for used, taps in named) or any(
+        return any(used and not taps for used, taps in given) or any(
             name.startswith("pool") or _layer_number(name) > 1 for name in self.taps()
         )
 
@@ -106,5 +108,5 @@ class Run:
 
 
 def _layer_number(tap: str) -> int:
-    """1 of relu_1."""
+    """The layer number in a tap's name: 1 for relu_1."""
     return int(tap.rpartition("_")[2])

@@ -1,4 +1,4 @@
-"""What kernels see of time and frequency: kernel sizes from milliseconds and hertz, and back."""
+"""Kernel sizes from receptive fields in milliseconds and hertz, and descriptions of them."""
 
 import dataclasses
 import math
@@ -10,33 +10,38 @@ from audio_texture.errors import ChoiceError
 from audio_texture.layer import Layer, receptive_field, receptive_fields
 from audio_texture.views import View, parse_frequency
 
-# Rows and window in ms that a view of bins has on another scale: the authors' 90 rows an octave;
-# and a constant Q from 139 Hz up.
+# Scale -> (bands, window in ms) of a view of bins that is put on that scale; None keeps its window.
+# log: 90 rows an octave, as in the paper. cqt: constant Q from 139 Hz up.
 ON_SCALE = {"linear": (0, None), "mel": (64, None), "log": (90, None), "cqt": (24, 500.0)}
-# Frames that an explicit kernel spans at most before it is dilated: as many as in Antognini,
-# Hoffman & Weiss 2019.
+# Widest explicit kernel in frames, as in Antognini, Hoffman & Weiss 2019; wider ones are dilated.
 WIDEST = 64
 
 
 def at_scales(recipe: Recipe, sample_rate: int) -> Recipe:
-    """The recipe with the views that its scale, time_scale and frequency_scale ask for.
+    """The recipe with its choices scale, time_scale and frequency_scale applied to its views.
 
-    Each view gets a network for every time scale that holds its window, and one kernel height in
-    place of several where a frequency scale is given. Kernel sizes are the nearest ones at the
-    recipe's depth and pools; explicit kernels wider than WIDEST are dilated instead. The onset
-    strength's autocorrelation reaches to the longest time scale.
+    Each view gets a network for every time scale that is at least as long as its window. A
+    frequency scale gives all kernels one height. Kernel sizes are those whose receptive field is
+    nearest at the recipe's depth and pools; explicit kernels wider than WIDEST are dilated instead.
+    The longest lag of the onset strength's autocorrelation becomes the longest time scale.
 
     Args:
       recipe: the choices.
       sample_rate: of the modelled sound, in Hz.
     Raises:
-      ChoiceError: a time scale that is shorter than every view's window, a frequency scale in units
-        that a view's rows do not have.
+      ChoiceError: a time scale shorter than every view's window; a frequency scale in hertz where a
+        view's rows are octaves apart, or the reverse.
+
+    Example:
+      >>> from audio_texture import recipes
+      >>> recipe = recipes.named("texture-fast").replace(views="mel24@32/8:2", time_scale="40,200")
+      >>> str(at_scales(recipe, 16000).analysis.views[0])
+      'mel24@32.0/8.0:2,22'
     """
     time_scale, network = recipe.analysis.time_scale, recipe.network
     views = tuple(_on_scale(view, recipe.analysis.scale) for view in recipe.analysis.views)
     frames = {
-        view: [_frames(view, milliseconds, sample_rate) for milliseconds in time_scale]
+        view: [_count_frames(view, milliseconds, sample_rate) for milliseconds in time_scale]
         for view in views
     }
     for number, milliseconds in enumerate(time_scale):
@@ -66,8 +71,11 @@ def at_scales(recipe: Recipe, sample_rate: int) -> Recipe:
 def _widths(
     recipe: Recipe, view: View, frames: list[int], sample_rate: int
 ) -> tuple[int | tuple[int, int], ...]:
-    """A view's kernel sizes; frames: receptive fields asked for in time, 0 where none fits."""
-    own = [(int(np.ravel(width)[0]), int(np.ravel(width)[-1])) for width in view.widths]
+    """A view's kernel sizes.
+
+    frames: wanted receptive field in frames for each time scale, 0 where it is too short.
+    """
+    own_sizes = [(int(np.ravel(width)[0]), int(np.ravel(width)[-1])) for width in view.widths]
     widths, heights = [None], [None]
     if frames:
         kind = recipe.network.kind
@@ -79,7 +87,7 @@ def _widths(
         heights = [_kernel_size(recipe, max(1, round(rows)))]
     pairs = [
         (width or own_width, height or own_height)
-        for own_width, own_height in own
+        for own_width, own_height in own_sizes
         for width in widths
         for height in heights
     ]
@@ -89,20 +97,26 @@ def _widths(
 
 
 def describe_scales(recipe: Recipe, sample_rate: int) -> str:
-    """What each view's kernels see, for humans: `mel24 40, 88 ms`.
+    """The receptive fields of each view's kernels as text: `mel24@32.0/8.0 40, 88 ms`.
 
-    Where kernels slide along frequency, the rows they span too. sample_rate: of the modelled sound.
+    Where kernels slide along frequency, their height too. sample_rate: of the modelled sound, Hz.
+
+    Example:
+      >>> from audio_texture import recipes
+      >>> recipe = recipes.named("texture-fast").replace(views="mel24@32/8:2,8")
+      >>> describe_scales(recipe, 16000)
+      'mel24@32.0/8.0 40, 88 ms'
     """
 
     def describe(view, width):
         text = f"{view.milliseconds(recipe.field(width), sample_rate):.4g}"
         if recipe.network.kind == "1d-frequency":
             return text
-        upright = [
+        height_layers = [
             dataclasses.replace(layer, kernel_size=layer.kernel_bins or layer.kernel_size)
             for layer in recipe.layers(width)
         ]
-        return f"{text} x {view.height(receptive_field(upright), sample_rate)}"
+        return f"{text} x {view.height(receptive_field(height_layers), sample_rate)}"
 
     return "; ".join(
         f"{str(view).split(':')[0]} {', '.join(describe(view, width) for width in view.widths)} ms"
@@ -111,18 +125,18 @@ def describe_scales(recipe: Recipe, sample_rate: int) -> str:
 
 
 def describe_receptive_fields(recipe: Recipe, sample_rate: int) -> list[str]:
-    """A line for each network on what one output of each of its layers sees.
+    """A line of text for each network: the receptive field of each of its layers.
 
-    In milliseconds, and in hertz where it does not see all bins. sample_rate: of the modelled
-    sound, in Hz.
+    In milliseconds, and in hertz where the field does not span all bins. sample_rate: of the
+    modelled sound, in Hz.
     """
-    whole = recipe.replace(style_layers=(), content_layers=())
+    without_taps = recipe.replace(style_layers=(), content_layers=())
     lines = []
     for view in dict.fromkeys([*recipe.analysis.views, *recipe.term("content").views]):
         sizes = view.sizes(sample_rate)
         for width in view.widths:
             parts = []
-            for name, field in receptive_fields(whole.description(width)).items():
+            for name, field in receptive_fields(without_taps.description(width)).items():
                 if not recipe.network.filters and not name.startswith(("relu", "pool")):
                     continue
                 text = f"{name} {field.milliseconds(sample_rate=sample_rate, **sizes):.0f} ms"
@@ -136,7 +150,7 @@ def describe_receptive_fields(recipe: Recipe, sample_rate: int) -> list[str]:
 
 
 def field_samples(recipe: Recipe, sample_rate: int, *, places: int = 1) -> int:
-    """Samples that the longest kernel's frames reach over in so many places; 0 without kernels."""
+    """Samples that the longest kernel spans at `places` successive frames; 0 without views."""
 
     def of_view(view):
         sizes = view.sizes(sample_rate)
@@ -154,17 +168,17 @@ def _on_scale(view: View, scale: str) -> View:
     )
 
 
-def _frames(view: View, milliseconds: float, sample_rate: int) -> int:
-    """Frames that see a stretch of time; 0 where it is shorter than a window."""
+def _count_frames(view: View, milliseconds: float, sample_rate: int) -> int:
+    """Frames that together span a length of time; 0 where it is shorter than a window."""
     hop = view.milliseconds(2, sample_rate) - view.milliseconds(1, sample_rate)
     return max(0, 1 + round((milliseconds - view.milliseconds(1, sample_rate)) / hop))
 
 
 def _kernel_size(recipe: Recipe, field: int) -> int:
-    """The kernel size whose network's receptive field comes nearest to so many frames, or rows."""
+    """The kernel size whose network's receptive field is nearest to `field` frames, or rows."""
     network = recipe.network
-    least, more = (
+    field_at_1, field_at_2 = (
         receptive_field((Layer(width, network.dilation, network.pool),) * network.depth)
         for width in (1, 2)
     )
-    return 1 + max(0, round((field - least) / (more - least)))
+    return 1 + max(0, round((field - field_at_1) / (field_at_2 - field_at_1)))

@@ -1,6 +1,6 @@
 """The stages of a run as small frozen dataclasses: each holds its choices, their units and rules.
 
-`recipe.Recipe` nests them, with the choices of the loss's terms (terms.py).
+`config.Recipe` nests them, with the choices of the loss's terms (terms/).
 """
 
 import dataclasses
@@ -15,11 +15,11 @@ from audio_texture.views import SCALES, View
 
 @dataclasses.dataclass(frozen=True)
 class Signal(Stage):
-    """The sound as it is modelled."""
+    """Sample rate and level at which the sound is modelled."""
 
     sample_rate: int = choice(
         0,
-        "Rate the sound is modelled at, in Hz; 0 is the input's own, up to 48000.",
+        "Sample rate the sound is modelled at, in Hz; 0 is the input's own, up to 48000.",
         at_least=0,
     )
     level: float = choice(
@@ -41,38 +41,38 @@ class Signal(Stage):
 
 @dataclasses.dataclass(frozen=True)
 class Analysis(Stage):
-    """What networks see of the sound: views, compressed and standardised."""
+    """The networks' input: views of the sound, compressed and standardised."""
 
     views: tuple[View, ...] = choice(
         (),
-        "Views, separated by blanks: bins@32/8:1,3 is all bins, a window of 32 ms every 8 ms, "
+        "Views, separated by spaces: bins@32/8:1,3 is all bins, a window of 32 ms every 8 ms, "
         "kernels of 1 and 3 frames; mel24@32/8:2,8*0.5 has 24 mel bands and half the weight; log90 "
-        "and cqt24 have so many rows an octave, log all.",
+        "and cqt24 have 90 and 24 rows an octave, log has every row.",
         parse=View.parse,
     )
     scale: str = choice(
         "views",
-        "Scale of frequency of the views of bins, in place of their own: log is the authors' map "
-        "of bins, cqt a constant-Q transform.",
+        "Frequency scale for the views of bins; views keeps their own. log is the paper's map of "
+        "bins, cqt a constant-Q transform.",
         options=["views", *SCALES],
     )
     time_scale: tuple[float, ...] = choice(
         (),
-        "What the kernels of each view see, in milliseconds, a network each, separated by commas, "
-        "in place of the views' widths. Events shorter than the longest are kept whole, rhythms "
-        "longer than it are lost.",
+        "Receptive fields of each view's kernels in milliseconds, separated by commas, in place of "
+        "the views' widths; each gets a network. Events shorter than the longest are kept whole, "
+        "rhythms longer than it are lost.",
         parse=number,
         separator=",",
     )
     frequency_scale: str = choice(
         "",
-        "What kernels that slide along frequency see of it, such as 200hz, or 0.5oct on a log, cqt "
-        "or mel scale, in place of the views' widths.",
+        "Height of kernels that slide along frequency, such as 200hz, or 0.5oct on a log, cqt or "
+        "mel scale, in place of the views' own.",
     )
     compression: str = choice(
         "relative",
-        "Logarithm of magnitudes: the authors' fixed log1p(x) / 7, or relative to each bin's mean "
-        "in the reference; real-imaginary: tanh relative to the peak.",
+        "Logarithm of magnitudes: fixed is the paper's log1p(x) / 7, relative is to each bin's "
+        "mean in the reference; peak, for real-imaginary, is tanh relative to the largest value.",
         options=["relative", "fixed", "peak"],
     )
     sharpness: float = choice(
@@ -83,11 +83,12 @@ class Analysis(Stage):
     )
     standardised: bool = choice(
         True,
-        "Whether every bin is brought to mean 0 and standard deviation 1 by the reference's.",
+        "Whether every bin is standardised by its mean and std in the reference.",
     )
     representation: str = choice(
         "magnitude",
-        "Waveform canvas: what networks see of the transform; real-imaginary is for 2-D networks.",
+        "Waveform canvas: part of the transform that networks see; real-imaginary is for 2-D "
+        "networks.",
         options=["magnitude", "real-imaginary"],
     )
 
@@ -125,8 +126,8 @@ class Analysis(Stage):
         linear = self.scale in ("views", "linear") and all(
             view.scale == "linear" for view in self.views
         )
-        rest = (recipe.canvas.kind, recipe.network.kind, self.compression, self.standardised)
-        if rest != ("waveform", "2d", "peak", False) or not linear:
+        setting = (recipe.canvas.kind, recipe.network.kind, self.compression, self.standardised)
+        if setting != ("waveform", "2d", "peak", False) or not linear:
             raise ChoiceError(
                 "representation=real-imaginary must go with a waveform canvas, network=2d, "
                 "compression=peak, no standardisation and views of bins.",
@@ -141,11 +142,11 @@ class Analysis(Stage):
                 field="views",
                 others=("canvas",),
             )
-        own = {
+        row_scales = {
             (view.scale, view.bands) if view.scale in ("log", "cqt") else None
             for view in self.views
         }
-        if len(own) > 1:
+        if len(row_scales) > 1:
             raise ChoiceError(
                 "views on a spectrogram canvas must share one scale where one is log or cqt, "
                 "which the canvas then has.",
@@ -177,28 +178,28 @@ class Network(Stage):
 
     kind: str = choice(
         "1d-frequency",
-        "What kernels slide along: frames, with bins as channels; bins, with frames as channels "
-        "(1d-time, widths are frames x bins); or both (2d, and VGG-19, whose layers are given).",
+        "Axis that kernels slide along. 1d-frequency: frames, with bins as channels; 1d-time: "
+        "bins, with frames as channels (widths are frames x bins); 2d and VGG-19: both.",
         name="network",
         options=KINDS,
     )
     weights_file: str = choice(
         "",
-        "File of an explicit network's weights, of launch.train or of VGG-19, whose network, views "
-        "and rate are then the recipe's. Empty draws them at random.",
+        "File of an explicit network's weights, from launch.train or of VGG-19; the recipe takes "
+        "network, views and sample rate from it. Empty draws weights at random.",
     )
     filters: int = choice(
-        0, "Random filters a layer; 0 is infinitely many, in closed form.", at_least=0
+        0, "Random filters per layer; 0 is infinitely many, in closed form.", at_least=0
     )
     growth: int = choice(
-        1, "Factor by which each layer has more filters than the one before.", at_least=1
+        1, "Number of filters of a layer over that of the layer before it.", at_least=1
     )
     depth: int = choice(1, "Layers of each network.", at_least=1)
     dilation: int = choice(1, "Frames between a kernel's taps.", at_least=1)
     pool: int = choice(1, "Frames pooled into one after each layer.", at_least=1)
     pooling: str = choice(
         "mean",
-        "How an explicit network pools; the closed form has the mean only.",
+        "How an explicit network pools; the closed form supports mean only.",
         options=["mean", "max"],
     )
     initialisation: str = choice(
@@ -206,7 +207,7 @@ class Network(Stage):
     )
     padding: str = choice(
         "valid",
-        "What an explicit network's kernels see beyond the ends.",
+        "Padding of an explicit network's convolutions, as in JAX.",
         options=["valid", "same"],
     )
 
@@ -248,10 +249,10 @@ class CanvasChoices(Stage):
     )
     start: str = choice(
         "standard",
-        "What is started from. Spectrogram canvas: normal in units of the reference's standard "
-        "deviation about its mean, or the authors' uniform over 0 to 0.1. Waveform canvas: noise "
-        "of the reference's spectrum, or the same in the gains of a random walk through the "
-        "reference, which keeps its events and their rhythm.",
+        "What the optimisation starts from. Spectrogram canvas: standard is Gaussian noise with "
+        "the reference's mean and std, uniform is the paper's, over 0 to 0.1. Waveform canvas: "
+        "standard is noise of the reference's spectrum; walk shapes it by the gains of a random "
+        "walk through the reference, which keeps its events and their rhythm.",
         options=["standard", "uniform", "walk"],
     )
     smoothing_hz: float = choice(
@@ -290,12 +291,12 @@ class CanvasChoices(Stage):
 
 @dataclasses.dataclass(frozen=True)
 class Transfer(Stage):
-    """What only a transfer chooses: how its distances are balanced, and what it starts from."""
+    """Choices of transfers alone: how distances are balanced, and what a transfer starts from."""
 
     balanced: bool = choice(
         True,
-        "Transfer: whether style and content distances are divided by what each is for noise of "
-        "the style's spectrum, so that equal weights are a compromise.",
+        "Transfer: whether each distance is divided by its value for noise of the style's "
+        "spectrum, so that equal weights are a compromise.",
         kind=HOST,
     )
     envelope_of: str = choice(
@@ -305,21 +306,21 @@ class Transfer(Stage):
     )
     start_content: float = choice(
         0.0,
-        "Transfer: share of the content in what is started from; the rest is noise. 1 is the "
-        "content, 0 noise of the style's spectrum.",
+        "Transfer: share of the content in the start; the rest is noise. 1 is the content, 0 is "
+        "noise of the style's spectrum.",
         kind=HOST,
         at_least=0,
     )
     start_recoloured: bool = choice(
         False,
-        "Transfer: whether the content is started from with the style's long-term level in each "
-        "band.",
+        "Transfer: whether the content in the start is filtered to the style's long-term level in "
+        "each band.",
         kind=HOST,
     )
     start_shape: float = choice(
         0.0,
-        "Transfer, waveform canvas: how far the content's gains over time shape what is started "
-        "from: 0 not, 1 as they are.",
+        "Transfer, waveform canvas: factor of the content's log gains over time that shape the "
+        "start: 0 leaves it unshaped, 1 applies them in full.",
         kind=HOST,
         at_least=0,
     )
@@ -335,23 +336,23 @@ class Transfer(Stage):
 
 @dataclasses.dataclass(frozen=True)
 class Matching(Stage):
-    """Over which stretches the terms of a loss match, and what brings them to one scale."""
+    """The lengths over which terms are matched, and how distances are normalised."""
 
     normalised_by: str = choice(
         "target",
-        "What each style distance is divided by: the target's own size, the distance at the start, "
-        "or nothing.",
+        "What each style distance is divided by: the mean square of the target, the distance at "
+        "the start, or nothing.",
         options=["target", "start", "nothing"],
     )
     block_seconds: float = choice(
         6.0,
-        "Longest stretch whose statistics are matched by itself, in seconds; longer canvases are "
-        "cut in such blocks.",
+        "Longest block whose statistics are matched as a whole, in seconds; longer canvases are "
+        "cut into blocks.",
         above=0,
     )
     stretch_seconds: float = choice(
         0.0,
-        "Waveform canvas: longest stretch whose patches and onsets are matched by themselves, in "
+        "Waveform canvas: longest stretch whose patches and onsets are matched as a whole, in "
         "seconds; 0 is about half of the shortest reference.",
         at_least=0,
     )
@@ -369,7 +370,8 @@ class Optimiser(Stage):
     )
     tolerance: float = choice(
         0.0,
-        "Stops when the loss fell by less than this share over the last 100 evaluations; 0 never.",
+        "Stops when the loss fell by less than this share over the last 100 evaluations; 0 never "
+        "stops early.",
         kind=HOST,
         at_least=0,
     )
@@ -377,7 +379,7 @@ class Optimiser(Stage):
 
 @dataclasses.dataclass(frozen=True)
 class Phase(Stage):
-    """Phase recovery, of the spectrogram canvas."""
+    """Phase recovery from a spectrogram canvas."""
 
     start: str = choice(
         "spsi",

@@ -1,4 +1,4 @@
-"""A content's sound in another's style: synthesis of a canvas that keeps the content's course."""
+"""Style transfer: a sound with the events of a content and the texture of a style."""
 
 import math
 from collections.abc import Hashable
@@ -25,16 +25,16 @@ from audio_texture.synthesis import CompiledFns, Problem
 def fold_channels(
     recipe: Recipe, content: np.ndarray, style: np.ndarray, *, sample_rate: int
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Content and style as a transfer models them: channels that repeat others are left out.
+    """Content and style without channels that repeat others.
 
-    A style of equal channels gets the content's image first: the width of a mono style is none, and
-    whatever lies between the channels of a stereo content would be infinitely far from it.
+    A style of equal channels first gets the content's stereo image. A mono style has no difference
+    between channels, so any difference in a stereo content would be infinitely far from it.
 
     Args:
       recipe: the choices.
       content: wave [C, N].
       style: wave [C, M].
-      sample_rate: theirs, in Hz.
+      sample_rate: of both, in Hz.
     Returns:
       As `audio.fold_channels`.
     """
@@ -45,7 +45,7 @@ def fold_channels(
 def compile_key(
     recipe: Recipe, content: np.ndarray, style: np.ndarray, *, sample_rate: int
 ) -> Hashable:
-    """`synthesis.compile_key` of a transfer."""
+    """`synthesis.compile_key` of a transfer; arguments as in `prepare`."""
     folded, _ = fold_channels(recipe, content, style, sample_rate=sample_rate)
     seconds = content.shape[1] / sample_rate
     return synthesis.compile_key(recipe, folded, sample_rate=sample_rate, seconds=seconds)
@@ -60,47 +60,48 @@ def prepare(
     sample_rate: int,
     like: Problem | None = None,
 ) -> Problem:
-    """Fits style and content and lays out a canvas of the content's length, at its level.
+    """Fits style and content; results have the content's length and level.
 
-    With the choice `balanced` the distances are divided by what they are for noise of the style's
-    spectrum, which has nothing of the content and of the style the spectrum alone: they then know
-    nothing of either sound's level or length.
+    With the choice `balanced`, each distance is divided by its value for noise of the style's
+    spectrum, which shares nothing with the content and only the spectrum with the style. Weights
+    then mean the same at any level and length of the two sounds.
 
     Args:
       recipe: the choices.
       content: wave [C, N].
       style: wave [C, M] of the same rate and number of channels; see `fold_channels`.
-      sample_rate: theirs and the result's, in Hz.
+      sample_rate: of both and of the result, in Hz.
       like: see `synthesis.prepare`.
     Raises:
       ValueError: as `synthesis.prepare`.
     """
     references.check_content(recipe, content, sample_rate=sample_rate)
     folded, factors = fold_channels(recipe, content, style, sample_rate=sample_rate)
-    asked = recipe
-    recipe, waves, even = references.preprocess(recipe, folded, sample_rate=sample_rate)
+    given_recipe = recipe
+    recipe, waves, equal_weights = references.preprocess(recipe, folded, sample_rate=sample_rate)
     content_wave, style_wave = waves
     rate, samples = references.model_sample_rate(recipe, sample_rate), content.shape[1]
     seconds = references.check_seconds(samples / sample_rate)
     key = synthesis.compile_key(recipe, folded, sample_rate=sample_rate, seconds=seconds)
     synthesis.check_like(like, key, f"a transfer of {seconds:g} s by the recipe {recipe.name}")
-    started = content_wave
+    start_wave = content_wave
     if recipe.transfer.start_recoloured:
-        started = canvas.match_band_levels(content_wave, style_wave, sample_rate=rate)
-    modelled = math.ceil(samples * rate / sample_rate)
-    plan = layout.lay_out(recipe, [started, style_wave], even, rate, modelled)
-    kept = plan.reflect_pad(content_wave)
+        start_wave = canvas.match_band_levels(content_wave, style_wave, sample_rate=rate)
+    model_samples = math.ceil(samples * rate / sample_rate)
+    plan = layout.lay_out(recipe, [start_wave, style_wave], equal_weights, rate, model_samples)
+    padded_content = plan.reflect_pad(content_wave)
     compiled = like.compiled if like else _compile(recipe, rate, key, plan)
     hparams = recipe.dynamic_hparams()
-    targets = compiled.fit((kept, style_wave), hparams | features.given_weights(recipe))
+    targets = compiled.fit((padded_content, style_wave), hparams | features.given_weights(recipe))
     data = {
         "targets": targets,
         "constants": plan.canvas.constants,
-        "numbers": hparams,
+        "hparams": hparams,
         "weights": {name: hparams[f"{name}_weight"] for name in targets},
     }
     optimizer = synthesis.optimizer_like(like, recipe, compiled)
-    start = _starter(recipe, rate, plan, compiled, kept, plan.reflect_pad(started), style_wave)
+    padded_start = plan.reflect_pad(start_wave)
+    start = _starter(recipe, rate, plan, compiled, padded_content, padded_start, style_wave)
     init = _initialiser(recipe, start, data, optimizer)
     level = audio.audible_rms(content, sample_rate=sample_rate)
 
@@ -109,39 +110,42 @@ def prepare(
         wave = audio.resample(factors @ np.asarray(wave), rate, sample_rate)
         return audio.match_level(wave[:, :samples], level, sample_rate=sample_rate)
 
-    return Problem(asked, optimizer, single(init), single(render_output), compiled, sample_rate)
+    return Problem(
+        given_recipe, optimizer, single(init), single(render_output), compiled, sample_rate
+    )
 
 
 def _initialiser(recipe, start, data, optimizer):
-    """key -> (parameters, data), with the distances balanced where the recipe asks for it."""
+    """key -> (parameters, data); with the choice `balanced` data holds balanced weights."""
 
     def init(key):
         noise, parameters = start(key)
-        own = dict(data)
+        own_data = dict(data)
         if recipe.transfer.balanced:
-            own["weights"] = _balance(optimizer, noise, own)
-        return parameters, own
+            own_data["weights"] = _balance(optimizer, noise, own_data)
+        return parameters, own_data
 
     return init
 
 
 def _balance(optimizer, noise, data):
-    """The distances' weights, each divided by what its distance is for noise."""
+    """The distances' weights, each divided by the value of its distance for noise."""
     ones = dict.fromkeys(data["weights"], np.float32(1))
     sizes = optimize.value_at(optimizer, noise, {**data, "weights": ones})[1]
     return {name: weight / sizes[name] for name, weight in data["weights"].items()}
 
 
-def _starter(recipe, rate, plan, compiled, kept, started, style):
-    """key -> (parameters that render noise of the style's spectrum, those to start from).
+def _starter(recipe, rate, plan, compiled, content, start_wave, style):
+    """key -> (parameters that render noise of the style's spectrum, starting parameters).
 
-    kept: the padded content; started: the same or its recoloured form; style: wave [C, M].
+    content: padded, [C, N]; start_wave: the content or its recoloured form, padded, [C, N]; style:
+    wave [C, M].
     """
-    choices, uniform = recipe.transfer, recipe.canvas.start == "uniform"
+    choices, is_uniform = recipe.transfer, recipe.canvas.start == "uniform"
     density = canvas.spectral_density(
         style,
         sample_rate=rate,
-        samples=kept.shape[1],
+        samples=content.shape[1],
         smoothing_hz=recipe.canvas.smoothing_hz,
     )
     colour = canvas.spectral_colour(density)
@@ -151,12 +155,12 @@ def _starter(recipe, rate, plan, compiled, kept, started, style):
 
     def start(key):
         noise_key, start_key = jax.random.split(key)
-        noise, parameters = compiled.start(noise_key, started, shares, colour, constants)
-        if uniform and recipe.canvas.kind == "spectrogram" and not share:
+        noise, parameters = compiled.start(noise_key, start_wave, shares, colour, constants)
+        if is_uniform and recipe.canvas.kind == "spectrogram" and not share:
             parameters = plan.canvas.init(start_key)
         if choices.start_shape:
             gains = canvas.measure_gains(
-                kept,
+                content,
                 coupled=constants["coupling"],
                 sample_rate=rate,
                 equaliser=layout.equaliser_of(recipe, rate),
@@ -174,7 +178,7 @@ def _compile(recipe: Recipe, rate: int, key: Hashable, plan: layout.Layout) -> C
         return {name: objective.fit(rendered) for name, objective in objectives.items()}
 
     def loss(parameters, data):
-        x, hparams = plan.canvas.render(parameters, data["constants"]), data["numbers"]
+        x, hparams = plan.canvas.render(parameters, data["constants"]), data["hparams"]
         terms = {
             name: data["weights"][name] * objective.distance(data["targets"][name], x)[0]
             for name, objective in matching.transfer_objectives(recipe, rate, hparams).items()
@@ -192,32 +196,31 @@ def _compile(recipe: Recipe, rate: int, key: Hashable, plan: layout.Layout) -> C
         return invert(noise), invert(shares[0] * wave + shares[1] * noise)
 
     terms = tuple(matching.transfer_objectives(recipe, rate, recipe.dynamic_hparams()))
-    compile_once = synthesis.jit_fast_compile
+    jit_fast = synthesis.jit_fast_compile
     return CompiledFns(
         key,
-        compile_once(fit),
+        jit_fast(fit),
         jax.jit(loss),
         jax.jit(plan.to_wave),
-        compile_once(start),
+        jit_fast(start),
         terms,
     )
 
 
 def reweighted(problem: Problem, **factors: float) -> Problem:
-    """A transfer with its distances' weights multiplied, by name; it shares what is compiled.
+    """A transfer with the weights of its distances multiplied; nothing is compiled again.
 
     Args:
       problem: of `prepare`.
-      **factors: of the weights, such as style=0.5.
+      **factors: by name of the distance, such as style=0.5.
     Raises:
-      ValueError: a name that none of its distances has.
+      ValueError: an unknown name of a distance.
     """
     known = problem.compiled.terms
     unknown = [name for name in factors if name not in known]
     if unknown:
         raise ValueError(
-            f"{unknown[0]!r} is no distance of this problem, which can be weighted anew; there are "
-            f"{', '.join(known) or 'none'}."
+            f"{unknown[0]!r} is no distance of this problem; it has {', '.join(known) or 'none'}."
         )
 
     def init(key):

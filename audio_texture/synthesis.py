@@ -1,8 +1,9 @@
-"""From references to a new sound: the algorithm that every recipe takes, from top to bottom.
+"""From references to a new sound: the one algorithm that all recipes share.
 
-reference waves -> what the canvas holds (waves, or a spectrogram) -> views -> networks -> target,
-fitted once; canvas parameters -> the same -> distance -> optimiser -> parameters -> wave, at the
-references' own rate and level. style_transfer.py prepares transfers, batch.py runs many at once.
+Once: reference waves -> the canvas's domain (waves or spectrograms) -> views -> networks -> target.
+Each step: canvas parameters -> rendered canvas -> views -> networks -> distance to the target ->
+optimiser -> parameters. At the end: parameters -> wave, at the references' rate and level.
+style_transfer.py prepares transfers, batch.py runs many at once.
 """
 
 import dataclasses
@@ -31,19 +32,18 @@ from audio_texture.precision import single
 
 
 class CompiledFns(NamedTuple):
-    """What is compiled for a recipe. It serves every problem of the same `compile_key`.
+    """The compiled functions of a recipe; all problems of one `compile_key` share them.
 
-    Numbers and samples are arguments of these functions.
+    Dynamic choices and samples are arguments of these functions, not compiled in.
 
     Attributes:
-      key: what decides about the programs, see `compile_key`.
+      key: the `compile_key`.
       fit: (waves, weights, hparams) -> target.
       loss: (parameters, data) -> (value, terms).
       to_wave: (key, parameters, constants) -> wave [C, N] at the modelled rate.
-      start: of transfers, (key, wave [C, N], (share, share of noise), colour, constants) ->
-        (parameters that render noise of the colour, parameters that render the shares of the wave
-        and of that noise).
-      terms: of transfers, the names of the distances that have a weight.
+      start: transfers only. (key, wave [C, N], (a, b), colour, constants) -> (parameters that
+        render noise of the colour, parameters that render a * wave + b * noise).
+      terms: transfers only. Names of the distances with a weight above 0.
     """
 
     key: Hashable
@@ -55,16 +55,16 @@ class CompiledFns(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """A recipe applied to references.
+    """A recipe applied to references: init, optimise, render_output.
 
     Attributes:
-      recipe: the one that it was prepared with; kernels that are too long are left out of its use.
+      recipe: as given to `prepare`, with all kernels, those left out as too long too.
       optimizer: over the canvas's parameters.
-      init: key -> (parameters to start from, data that the loss needs beside them: targets,
-        constants, the recipe's numbers).
+      init: key -> (starting parameters, the loss's other arguments: target, constants, hparams,
+        weights, scale).
       render_output: (key, parameters) -> (wave [C, samples] at the references' rate and level, dB
         that its level was lowered by to keep it from clipping).
-      compiled: what it shares with problems prepared like it.
+      compiled: functions that it shares with problems prepared by `prepare(..., like=it)`.
       sample_rate: of the result, in Hz.
     """
 
@@ -102,20 +102,28 @@ def compile_key(
     morph_to: Sequence[float] | None = None,
     bands: Sequence[tuple[float, float]] | None = None,
 ) -> Hashable:
-    """What decides which programs a run is compiled to. Runs of one key share them in a batch.
+    """All that decides which programs a run needs; runs with equal keys can share them in a batch.
 
     Args:
       recipe: the choices.
       sounds: references, waves [C, N_i].
-      sample_rate: theirs, in Hz.
+      sample_rate: of the sounds, in Hz.
       seconds: length of the result.
       morph_to: as in `prepare`.
       bands: as in `prepare`.
+
+    Example:
+      >>> from audio_texture import recipes
+      >>> recipe, noise = recipes.named("texture-fast"), np.ones((1, 8000), np.float32)
+      >>> shapes = {"sounds": [noise], "sample_rate": 8000, "seconds": 1.0}
+      >>> fewer = recipe.replace(evaluations=10)
+      >>> compile_key(recipe, **shapes) == compile_key(fewer, **shapes)
+      True
     """
     sounds, _ = audio.fold_channels(sounds)
     static = references.fit_kernels(recipe, sounds, sample_rate=sample_rate).static_config()
     if recipe.network.weights_file:
-        # Files of one network share programs, to which its weights are data.
+        # The weights are arguments of the programs: files of one architecture share a key.
         network = dataclasses.replace(
             static.network, weights_file=repr(features.load_network(recipe)[0])
         )
@@ -137,27 +145,26 @@ def prepare(
     bands: Sequence[tuple[float, float]] | None = None,
     like: Problem | None = None,
 ) -> Problem:
-    """Fits the targets and lays out the canvas. Kernels too long for the reference are left out.
+    """Fits the target and builds the canvas. Kernels too long for the reference are left out.
 
     Args:
       recipe: the choices.
       sounds: references, waves [C, N_i], all of one rate and number of channels; several are mixed.
       sample_rate: theirs and the result's, in Hz.
       seconds: length of the result.
-      weights: of the references; equal by default, which makes a sound about as like to one as to
-        another, see `mixing.balance`.
-      morph_to: weights at the end, which they pass to evenly over the length.
-      bands: (from, to) in Hz for each reference, of which it alone decides; together they make up
-        all frequencies.
-      like: a problem of the same `compile_key`, whose compiled programs serve this one too: nothing
-        is traced or compiled again.
+      weights: of the references; equal by default, which makes a sound about equally like all of
+        them, see `mixing.balance`.
+      morph_to: weights at the end; they change linearly over the length.
+      bands: (from, to) in Hz for each reference, the band that it alone shapes; together the bands
+        cover all frequencies.
+      like: a problem of the same `compile_key`, whose compiled functions are used again.
     Raises:
       ValueError: a reference that is silent, constant or shorter than every kernel; a length out of
         range; a view that does not fit the rate; weights that do not fit, a morph on a spectrogram
         canvas, bands that overlap or leave a gap; `like` of another key.
     """
     setup = _set_up(recipe, sounds, sample_rate, seconds, weights, morph_to, bands)
-    asked, recipe, plan = recipe, setup.recipe, setup.plan
+    given_recipe, recipe, plan = recipe, setup.recipe, setup.plan
     check_like(like, setup.key, f"a problem of {seconds:g} s by the recipe {recipe.name}")
     balance = {"balance": setup.balance} if setup.balance else {}
     hparams = recipe.dynamic_hparams() | balance
@@ -168,7 +175,7 @@ def prepare(
         "target": compiled.fit(setup.waves, shares, hparams | features.given_weights(recipe)),
         "constants": plan.canvas.constants,
         "weights": shares,
-        "numbers": hparams,
+        "hparams": hparams,
         "scale": np.float32(1),
     }
     optimizer = optimizer_like(like, recipe, compiled)
@@ -180,14 +187,22 @@ def prepare(
         wave = audio.resample(setup.factors @ np.asarray(wave), setup.rate, sample_rate)
         return set_level(wave[:, : round(seconds * sample_rate)])
 
-    return Problem(asked, optimizer, single(init), single(render_output), compiled, sample_rate)
+    return Problem(
+        given_recipe, optimizer, single(init), single(render_output), compiled, sample_rate
+    )
 
 
 class _Setup(NamedTuple):
-    """What a problem is made of before anything is compiled.
+    """The parts of a problem before anything is compiled.
 
-    recipe, waves, weights: of `references.preprocess`. factors: of `audio.fold_channels`.
-    start: key -> parameters. The others are what their types say.
+    Attributes:
+      recipe, waves, weights: of `references.preprocess`.
+      factors: of `audio.fold_channels`, which turn modelled channels into written ones.
+      rate: of the modelled sound, in Hz.
+      balance: of `references.balance_of`.
+      key: the `compile_key`.
+      plan: the canvas with its padding.
+      start: key -> starting parameters.
     """
 
     recipe: Recipe
@@ -202,7 +217,7 @@ class _Setup(NamedTuple):
 
 
 def _set_up(recipe, sounds, sample_rate, seconds, weights, morph_to, bands) -> _Setup:
-    """Checks and preprocesses references, and lays out the canvas; arguments as in `prepare`."""
+    """Checks and preprocesses references, and builds the canvas; arguments as in `prepare`."""
     rate = references.model_sample_rate(recipe, sample_rate)
     mixture = {"weights": weights, "morph_to": morph_to, "bands": bands}
     references.check_mixture(recipe, len(sounds), rate=rate, **mixture)
@@ -216,36 +231,35 @@ def _set_up(recipe, sounds, sample_rate, seconds, weights, morph_to, bands) -> _
     key = compile_key(recipe, sounds, **lengths, morph_to=morph_to, bands=bands)
     balance = references.balance_of(recipe, waves, rate, bands)
     begin, end = (ends and mixing.balanced(ends, balance) for ends in (weights, morph_to))
-    shaping, shares = layout.combine_bands(waves, begin, bands)
+    canvas_waves, shares = layout.combine_bands(waves, begin, bands)
     samples = math.ceil(round(seconds * sample_rate) * rate / sample_rate)
-    plan = layout.lay_out(recipe, shaping, shares, rate, samples, end)
-    # A mixture has no order of events: what one of its references did at a moment is not between
-    # them.
-    walked = [wave for wave, share in zip(shaping, shares, strict=True) if share > 0]
+    plan = layout.lay_out(recipe, canvas_waves, shares, rate, samples, end)
+    # Only a single reference has an order of events to walk through; a mixture starts from noise.
+    used = [wave for wave, share in zip(canvas_waves, shares, strict=True) if share > 0]
     start = plan.canvas.init
-    if initialise.starts_from_walk(recipe) and len(walked) == 1 and morph_to is None:
-        start = initialise.walk_init(recipe, plan.canvas, walked[0], rate)
+    if initialise.starts_from_walk(recipe) and len(used) == 1 and morph_to is None:
+        start = initialise.walk_init(recipe, plan.canvas, used[0], rate)
     return _Setup(recipe, waves, weights, factors, rate, balance, key, plan, start)
 
 
 def _initialiser(recipe, start, data, optimizer, unscaled):
-    """key -> (parameters, data), with the loss brought to 1 at the start where the recipe asks."""
+    """key -> (parameters, data); with normalised_by="start" data scales the starting loss to 1."""
 
     def init(key):
-        parameters, own = start(key), dict(data)
+        parameters, own_data = start(key), dict(data)
         if recipe.matching.normalised_by == "start":
-            _, terms = optimize.value_at(optimizer, parameters, own)
+            _, terms = optimize.value_at(optimizer, parameters, own_data)
             scaled = sum(term for name, term in terms.items() if name not in unscaled)
-            own["scale"] = np.float32(1 / scaled)
-        return parameters, own
+            own_data["scale"] = np.float32(1 / scaled)
+        return parameters, own_data
 
     return init
 
 
 def _level_setter(setup, sounds, morph_to, sample_rate):
-    """wave -> (wave at the references' level, dB it was lowered by); of a morph, along its length.
+    """wave -> (wave at the references' level, dB it was lowered by against clipping).
 
-    sounds: the references as they came.
+    A morph's level changes along its length. sounds: the references before preprocessing.
     """
     if morph_to is None:
         level = references.mixture_level(sounds, setup.weights, sample_rate=sample_rate)
@@ -265,11 +279,11 @@ def _level_setter(setup, sounds, morph_to, sample_rate):
 
     def set_level(wave):
         grid = np.linspace(0, 1, wave.shape[1]), places
-        along, faded = (np.interp(*grid, values).astype(np.float32) for values in (levels, lost))
-        # All references were modelled at one level.
+        level, factor = (np.interp(*grid, values).astype(np.float32) for values in (levels, lost))
+        # With signal.level above 0 all references were modelled at that one level.
         leveled = setup.recipe.signal.level > 0
-        wave = wave * (along / faded)[None] if leveled else wave / faded[None]
-        return audio.match_level(wave, audio.rms(along), sample_rate=sample_rate)
+        wave = wave * (level / factor)[None] if leveled else wave / factor[None]
+        return audio.match_level(wave, audio.rms(level), sample_rate=sample_rate)
 
     return set_level
 
@@ -280,7 +294,7 @@ def _compile(
     bands: Sequence[tuple[float, float]] | None,
     unscaled: Collection[str],
 ) -> CompiledFns:
-    """unscaled: terms that the loss's scale leaves as they are."""
+    """The compiled functions. unscaled: names of terms that the loss's scale does not multiply."""
     plan = setup.plan
     style = functools.partial(
         matching.style_objective, setup.recipe, setup.rate, morph_to=morph_to, bands=bands
@@ -292,10 +306,10 @@ def _compile(
 
     def loss(parameters, data):
         rendered = plan.canvas.render(parameters, data["constants"])
-        objective = style(data["weights"], hparams=data["numbers"])
+        objective = style(data["weights"], hparams=data["hparams"])
         _, terms = objective.distance(data["target"], rendered)
-        # Not the regularisers: beside a distance of 1e-9 that is brought to 1 they would be walls a
-        # million times as steep.
+        # Regularisers are not scaled: the factor that brings a tiny starting distance to 1 would
+        # make them walls a million times as steep.
         terms = {
             name: term if name in unscaled else term * data["scale"] for name, term in terms.items()
         }
@@ -305,14 +319,14 @@ def _compile(
 
 
 def jit_fast_compile(function: Callable[..., Any]) -> Callable[..., Any]:
-    """jit for programs that run once: on a CPU LLVM would spend seconds on milliseconds."""
+    """jit for programs that run once: on a CPU it optimises less, to compile seconds faster."""
     options = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
     on_cpu = jax.default_backend() == "cpu"
     return jax.jit(function, compiler_options=options if on_cpu else None)
 
 
 def check_like(like: Problem | None, key: Hashable, name: str) -> None:
-    """Raises ValueError where the problem to be like has another `compile_key`."""
+    """Raises ValueError where `like` has another `compile_key`; name: of the new problem."""
     if like and like.compiled.key != key:
         raise ValueError(f"{name} needs other programs than the problem it is to be like.")
 
@@ -320,11 +334,11 @@ def check_like(like: Problem | None, key: Hashable, name: str) -> None:
 def optimizer_like(
     like: Problem | None, recipe: Recipe, compiled: CompiledFns
 ) -> optimize.Optimizer:
-    """The optimiser of a problem, or of the one it is like."""
+    """The optimiser of `like` where it is given, or else a new one over the compiled loss."""
     if like:
         return like.optimizer
     return optimizer_of(
-        recipe, compiled.loss, learning_rate=lambda data: data["numbers"]["learning_rate"]
+        recipe, compiled.loss, learning_rate=lambda data: data["hparams"]["learning_rate"]
     )
 
 
@@ -334,7 +348,7 @@ def optimizer_of(
     *,
     learning_rate: Callable[[Any], jax.Array] | None = None,
 ) -> optimize.Optimizer:
-    """The recipe's optimiser of a loss.
+    """The recipe's optimiser, L-BFGS or Adam, for a loss.
 
     Args:
       recipe: the choices.
@@ -363,29 +377,29 @@ def run(
     """Makes one sound: the same key gives the same samples on the same machine.
 
     Args:
-      problem: of `prepare`; runs with several keys share what it compiles.
-      key: PRNG key of the start.
+      problem: of `prepare`; all its runs share its compiled functions.
+      key: PRNG key.
       evaluations: budget in place of the recipe's; 0 is the recipe's.
       max_seconds: wall-clock budget of the optimisation.
-      checkpoint_path: file that the state is kept in.
-      checkpoint_every: evaluations between states; with 0 one is kept on Ctrl-C alone.
-      resume: goes on from the state in the file, if it is there, as if never interrupted.
-      on_chunk: called with the rows so far, one a chunk.
-      on_unsaved: called, and the run goes on, where a state cannot be written; without it the run
-        ends with the OSError.
+      checkpoint_path: file for the optimiser's state.
+      checkpoint_every: evaluations between checkpoints; 0 writes one on Ctrl-C only.
+      resume: continues from the checkpoint, if the file exists, as if never interrupted.
+      on_chunk: called after each chunk with all progress rows so far.
+      on_unsaved: called where a checkpoint cannot be written, after which the run goes on; without
+        it the run ends with the OSError.
     """
     start_key, phase_key = jax.random.split(key)
     parameters, data = problem.init(start_key)
     state, rows = problem.optimizer.init(parameters, data), []
     if resume:
         state, rows = checkpoint.load(checkpoint_path, state) or (state, rows)
-    keeper = _Keeper(checkpoint_path, checkpoint_every, on_unsaved, rows)
+    checkpoints = _CheckpointWriter(checkpoint_path, checkpoint_every, on_unsaved, rows)
 
     def after_chunk(state, rows):
         on_chunk(rows)
-        keeper.save_when_due(state, rows)
+        checkpoints.save_when_due(state, rows)
 
-    # To the rendered wave: Ctrl-C in phase recovery must not lose what the optimiser came to.
+    # Rendering is inside too: Ctrl-C in phase recovery must not lose the optimiser's result.
     with optimize.Interrupts() as interrupts:
         outcome = optimize.run(
             problem.optimizer,
@@ -397,17 +411,17 @@ def run(
             progress=rows,
             on_chunk=after_chunk,
         )
-        # Interrupted before its first chunk a run has nothing to go on from.
+        # A run interrupted before its first chunk has no state worth a checkpoint.
         if outcome.reason == "interrupted" and checkpoint_path and outcome.progress:
-            keeper.save(outcome.state, outcome.progress)
+            checkpoints.save(outcome.state, outcome.progress)
         wave, lowered_db = problem.render_output(phase_key, outcome.state.parameters)
     if interrupts.received:
         outcome = outcome._replace(reason="interrupted")
     return Texture(wave, lowered_db, outcome)
 
 
-class _Keeper:
-    """Writes checkpoints of a run, every so many evaluations; arguments as in `run`."""
+class _CheckpointWriter:
+    """Writes checkpoints of a run; arguments as in `run`, rows: progress before it."""
 
     def __init__(self, path, every, on_unsaved, rows):
         self._path, self._every, self._on_unsaved = path, every, on_unsaved

@@ -1,5 +1,6 @@
 """Makes results independent of the environment, and refuses one that asks for what is missing."""
 
+import importlib.util
 import os
 
 import jax
@@ -20,6 +21,9 @@ SETTINGS = {
     "jax_transfer_guard_device_to_host": None,
     "jax_transfer_guard_device_to_device": None,
 }
+# Without it a GPU's compiler tries out kernels and takes the fastest, which may round otherwise the
+# next time. (H200: the same samples every time, and 10 s less of compiling.)
+DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 BACKENDS = ("jax_platforms", "jax_platform_name", "jax_default_device")
 
 
@@ -29,15 +33,23 @@ def settle() -> list[str]:
     """
     # Figures are drawn into files alone, and another backend may be missing here.
     os.environ["MPLBACKEND"] = "Agg"
+    flags = os.environ.get("XLA_FLAGS", "")
+    if _has_cuda() and "xla_gpu_deterministic_ops" not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {DETERMINISTIC}".strip()
     changed = [name for name, value in SETTINGS.items() if getattr(jax.config, name) != value]
     for name in changed:
         jax.config.update(name, SETTINGS[name])
     return [name.upper() for name in changed]
 
 
+def _has_cuda() -> bool:
+    """Whether JAX's plugin for NVIDIA GPUs is installed."""
+    return any(importlib.util.find_spec(f"jax_cuda{version}_plugin") for version in (12, 13))
+
+
 def check() -> None:
     """ValueError where XLA refuses the flags in the environment."""
-    flags = os.environ.get("XLA_FLAGS", "")
+    flags = os.environ.get("XLA_FLAGS", "").replace(DETERMINISTIC, "").strip()
     if flags and (message := _xla_error()):
         raise ValueError(f"XLA_FLAGS={flags!r}: {message}")
 

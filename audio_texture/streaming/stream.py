@@ -162,8 +162,8 @@ def _block_lengths(recipe: Recipe, rate: int, context: int, blend: int) -> tuple
     emitted = length - 2 * context - 3 * blend
     if emitted < context + blend:
         raise ChoiceError(
-            f"block_seconds={recipe.matching.block_seconds:g} is too short: a block must hold "
-            "the longest kernel thrice and a window four times, "
+            f"block_seconds={recipe.matching.block_seconds:g} is too short: a block must hold the "
+            "longest kernel three times and the longest window four times, "
             f"{(3 * context + 4 * blend) / rate:.3g} s.",
             field="block_seconds",
         )
