@@ -23,17 +23,45 @@ if QUICK_CODE not in os.environ.get("XLA_FLAGS", ""):
 # The files that take longest, which begin: two processes then end at about the same time.
 LONGEST = (
     "synthesis",
+    "style_transfer",
     "launch_texture",
     "launch_transfer",
     "launch_sweep",
-    "transfer",
+    "damage",
+    "launch_stream",
     "streaming_style",
     "streaming_stream",
     "streaming_loop",
-    "launch_stream",
-    "objective",
-    "launch_benchmark",
     "launch_train",
+    "interrupts",
+)
+# The files of `pytest -m quick`, which takes less than a minute: all of their tests but those
+# marked slow or long. test_docstrings.py reaches every module of the library. A file belongs here
+# when it takes less than two seconds and does not start programs.
+QUICK = (
+    "audio_levels",
+    "audio_reading",
+    "audio_resampling",
+    "audio_silence",
+    "audio_writing",
+    "config",
+    "datasets",
+    "docstrings",
+    "effects",
+    "files",
+    "habits",
+    "imports",
+    "layer",
+    "mixing",
+    "optimize_interrupts",
+    "recipes",
+    "report_figures",
+    "report_pages",
+    "run_io",
+    "scales",
+    "terms",
+    "training_examples",
+    "views",
 )
 
 
@@ -67,6 +95,11 @@ def esc10() -> pathlib.Path:
 
 
 def pytest_collection_modifyitems(items):
-    """Sorts the files by how long they take."""
+    """Sorts the files by how long they take, and marks the quick tests."""
     ranks = {f"test_{name}": rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(item.path.stem, len(LONGEST)))
+    for item in items:
+        if item.path.stem.removeprefix("test_") in QUICK and not (
+            item.get_closest_marker("slow") or item.get_closest_marker("long")
+        ):
+            item.add_marker("quick")
