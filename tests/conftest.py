@@ -15,10 +15,15 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_disable_most_optimizations", True)
 # The same for the processes that tests start.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+# XLA's older way to make code for fused operations compiles in half the time.
+QUICK_CODE = "--xla_cpu_use_fusion_emitters=false"
+if QUICK_CODE not in os.environ.get("XLA_FLAGS", ""):
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK_CODE}".strip()
 
 # The files that take longest. They run first, so that two processes end at about the same time.
 LONGEST = (
     "synthesis",
+    "style_transfer",
     "launch_texture",
     "launch_transfer",
     "launch_sweep",
@@ -30,6 +35,35 @@ LONGEST = (
     "terms",
     "launch_benchmark",
     "launch_train",
+    "interrupts",
+)
+# The files of `pytest -m quick`, which takes less than a minute: all of their tests but those
+# marked slow or long. test_docstrings.py reaches every module of the library. A file belongs here
+# when it takes less than two seconds and does not start programs.
+QUICK = (
+    "audio_levels",
+    "audio_reading",
+    "audio_resampling",
+    "audio_silence",
+    "audio_writing",
+    "config",
+    "datasets",
+    "docstrings",
+    "effects",
+    "files",
+    "habits",
+    "imports",
+    "layer",
+    "mixing",
+    "optimize_interrupts",
+    "recipes",
+    "report_figures",
+    "report_pages",
+    "run_io",
+    "scales",
+    "terms",
+    "training_examples",
+    "views",
 )
 
 
@@ -63,6 +97,11 @@ def esc10() -> pathlib.Path:
 
 
 def pytest_collection_modifyitems(items):
-    """Sorts the files by how long they take."""
+    """Sorts the files by how long they take, and marks the quick tests."""
     ranks = {f"test_{name}": rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(item.path.stem, len(LONGEST)))
+    for item in items:
+        if item.path.stem.removeprefix("test_") in QUICK and not (
+            item.get_closest_marker("slow") or item.get_closest_marker("long")
+        ):
+            item.add_marker("quick")
