@@ -26,7 +26,7 @@ import numpy as np
 
 from audio_texture import auditory, canvas, losses, metrics, statistics
 from audio_texture.base import Weights
-from audio_texture.terms import waves
+from audio_texture.terms.waves import DIRECTIONS
 
 # Halves of fewer frames say nothing about a recording, nor do recordings of less than this many
 # seconds. Auditory statistics need twice as long.
