@@ -7,7 +7,7 @@ Functions take one channel; use vmap for more. Constants are computed in float64
 
 import dataclasses
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -142,7 +142,9 @@ def plan(
     bins_below = np.bincount(below, minlength=last + 1)
     least = int(np.max(bins_below[1:] + bins_below[:-1]))
     if frames is None:
-        frames = int(scipy.fft.next_fast_len(least, real=True))  # pyright: ignore[reportArgumentType]
+        # SciPy's annotation leaves the result open.
+        fast_length: Any = scipy.fft.next_fast_len(least, real=True)
+        frames = int(fast_length)
     if frames < least:
         raise ValueError(
             f"frames must be at least {least}, the number of bins in the widest row, got {frames}."
