@@ -63,8 +63,7 @@ def prepare(
     """Fits style and content; results have the content's length and level.
 
     With the choice `balanced`, each distance is divided by its value for noise of the style's
-    spectrum, which shares nothing with the content and only the spectrum with the style. Weights
-    then mean the same at any level and length of the two sounds.
+    spectrum: weights then mean the same at any level and length of the two sounds.
 
     Args:
       recipe: the choices.
