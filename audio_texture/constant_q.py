@@ -7,7 +7,7 @@ Functions take one channel; use vmap for more. Constants are computed in float64
 
 import dataclasses
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
