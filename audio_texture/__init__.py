@@ -11,7 +11,6 @@ on first use.
 """
 
 import importlib
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from audio_texture.errors import ChoiceError
     from audio_texture.views import View
 
-__version__ = metadata.version("audio-texture")
+__version__ = "0.1.0"
 
 # Name -> the submodule that defines it, imported on first use.
 _SUBMODULES = {
@@ -99,7 +98,18 @@ __all__ = [
 ]
 
 
+# Modules of before, and where what they held is now.
+_RENAMED = {
+    "objective": "losses and combinators",
+    "quality": "metrics",
+    "gallery": "report",
+    "headers": "audio.headers",
+}
+
+
 def __getattr__(name: str):
+    if name in _RENAMED:
+        raise ImportError(f"audio_texture.{name} is audio_texture.{_RENAMED[name]} now.")
     if name not in _SUBMODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_SUBMODULES[name]}"), name)

@@ -226,7 +226,8 @@ def texture(
 
     Example:
       >>> noise = np.random.default_rng(0).standard_normal(4000)
-      >>> texture(noise, 8000, seconds=0.25, recipe="texture-fast", evaluations=2).wave.shape
+      >>> small = {"recipe": "texture-fast", "views": "bins@32/16:1,2", "evaluations": 3}
+      >>> texture(noise, 8000, seconds=0.25, **small).wave.shape
       (1, 2000)
     """
     key = as_key(seed)
@@ -371,7 +372,7 @@ def keep_compiled_programs(folder: str | None = None) -> str:
     Returns:
       The folder.
     """
-    chosen = folder or jax.config.jax_compilation_cache_dir
+    chosen = folder or getattr(jax.config, "jax_compilation_cache_dir")  # noqa: B009
     if not chosen:
         home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
         chosen = os.path.join(home, "audio_texture", "jax")

@@ -147,7 +147,7 @@ def envelope_statistics(envelope, weights=None, *, envelope_rate=ENVELOPE_RATE):
       weights: [M] >= 0, or None for equal weights.
       envelope_rate: in Hz.
     Example:
-      >>> envelope_statistics(jnp.ones((3, 40))).correlation.shape
+      >>> jax.eval_shape(envelope_statistics, jnp.ones((3, 40))).correlation.shape
       (3,)
     """
     bands, frames = envelope.shape
@@ -213,7 +213,7 @@ def _modulation_statistics(windowed_KxM, variance_K, envelope_rate):
     low, high = analytic_KxQxM[:, :-1], analytic_KxQxM[:, 1:]
     # The root of <|a|^2>; the window's weights are already inside.
     scale = jnp.sqrt(2 * octave_power_KxQ)
-    # |a|^2 relative to its own band: the phase of a silent band counts as nothing, not as 0 / 0.
+    # The floor under |a|^2 is relative to the band: a silent band contributes 0, not 0 / 0.
     size = jnp.sqrt(_real_product(low, low) + 1e-6 * scale[:, :-1, None] ** 2 / frames)
     doubled = low * low / size
     within_KxQ = jnp.sum(jnp.conj(doubled) * high, -1) / (scale[:, :-1] * scale[:, 1:])
@@ -243,7 +243,8 @@ def statistics(
     Returns:
       Statistics with K = bands below Nyquist + 2.
     Example:
-      >>> statistics(jnp.zeros(800), sample_rate=8000).modulation.shape
+      >>> compiled = jax.jit(statistics, static_argnames="sample_rate")
+      >>> compiled(jnp.zeros(800), sample_rate=8000).modulation.shape
       (25, 20)
     """
     envelope = envelopes(
@@ -260,14 +261,14 @@ def statistics(
             raise ValueError(
                 f"weights must have the wave's shape {wave.shape}, got {weights.shape}."
             )
-        at = jnp.arange(frames) * (wave.shape[0] / frames)
-        weights = jnp.interp(at, jnp.arange(wave.shape[0]), weights)
+        frame_samples = jnp.arange(frames) * (wave.shape[0] / frames)
+        weights = jnp.interp(frame_samples, jnp.arange(wave.shape[0]), weights)
     return envelope_statistics(envelope, weights)
 
 
-# A unit of each group: the median root-mean-square difference, after `comparable`, between the two
-# halves of a recording (128 clips of ESC-10 in nine classes that are not mostly silence, halves of
-# 2.5 s at 16 kHz).
+# The unit of every statistic in `distance`: the median root-mean-square difference, after
+# `comparable`, between the two halves of a recording (128 clips of ESC-10 in nine classes that are
+# not mostly silence, halves of 2.5 s at 16 kHz).
 UNITS = Statistics(
     **dict[str, Any](
         mean=0.101,
@@ -286,8 +287,12 @@ def comparable(values):
     """Returns Statistics on scales where equal differences matter about equally.
 
     Positive and heavy-tailed statistics go through a logarithm (mean, variance, kurtosis,
-    modulation) or asinh (skewness), each with a floor below which differences fade. Correlations
-    are not changed.
+    modulation), with a floor below which differences fade, and skewness goes through asinh.
+    Correlations are not changed.
+
+    Example:
+      >>> round(float(comparable(Statistics(*jnp.ones(8))).kurtosis), 3)
+      0.693
     """
     return values._replace(
         mean=jnp.log(values.mean + 1e-4),
@@ -301,18 +306,19 @@ def comparable(values):
 def distance(target, values):
     """Returns how far the statistics of a sound are from a target's.
 
-    distance = sum_g mean((c_g(values) - c_g(target))^2) / u_g^2 with c = `comparable` and
-    u = UNITS: between the halves of a typical recording each group contributes about 1. It is
-    squared and so smooth at the target, where it and its gradient are 0. The root of a term is a
-    distance in the metric sense.
+    distance = sum_g mean((c_g(values) - c_g(target))^2) / u_g^2 over the fields g of `Statistics`,
+    with c = `comparable` and u = UNITS: between the halves of a typical recording every field
+    contributes about 1. It is squared and so smooth at the target, where it and its gradient are 0.
+    The root of a term is a distance in the metric sense.
 
     Args:
       target: Statistics.
       values: Statistics of the same shapes.
     Returns:
-      (scalar, {group: scalar}), with terms >= 0 that sum to the scalar.
+      (scalar, {field: scalar}), with terms >= 0 that sum to the scalar.
     Example:
-      >>> silent = statistics(jnp.zeros(800), sample_rate=8000)
+      >>> compiled = jax.jit(statistics, static_argnames="sample_rate")
+      >>> silent = compiled(jnp.zeros(800), sample_rate=8000)
       >>> float(distance(silent, silent)[0])
       0.0
     """

@@ -1,14 +1,17 @@
 """The two interfaces of the losses: an objective, and an entry in the registry of terms."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 # What `fit` returns: a pytree of arrays.
 Target = Any
 # Name of a term -> its weighted value, a scalar.
-Terms = dict[str, jax.Array]
+# Numbers, maybe traced: of the terms of a distance, and weights of references.
+Terms = dict[str, Any]
+Weights = Sequence[float] | np.ndarray | jax.Array
 
 
 class Objective(NamedTuple):
@@ -33,7 +36,7 @@ class Objective(NamedTuple):
     """
 
     fit: Callable[[Any], Target]
-    distance: Callable[[Target, Any], tuple[jax.Array, Terms]]
+    distance: Callable[[Target, Any], tuple[Any, Terms]]
 
 
 class Term(NamedTuple):

@@ -18,6 +18,7 @@ import numpy as np
 import scipy.ndimage
 
 from audio_texture import spectrogram
+from audio_texture.base import Weights
 from audio_texture.colour import (
     band_weights,
     cholesky,
@@ -139,13 +140,13 @@ class Equaliser(NamedTuple):
 
 def waveform_canvas(
     references: Sequence[np.ndarray],
-    weights: Sequence[float],
+    weights: Weights,
     *,
     sample_rate: int,
     samples: int,
     smoothing_hz: float,
     equaliser: Equaliser,
-    morph_to: Sequence[float] | None = None,
+    morph_to: Weights | None = None,
 ) -> Canvas:
     """Returns a canvas of white noise that is filtered to the references' long-term spectrum and
     then multiplied by gains over time and frequency.
@@ -201,8 +202,8 @@ def waveform_canvas(
 
 def _densities_at_knots(
     densities: Sequence[np.ndarray],
-    weights: Sequence[float],
-    morph_to: Sequence[float] | None,
+    weights: Weights,
+    morph_to: Weights | None,
     knots: np.ndarray,
 ) -> list[np.ndarray]:
     """Returns the mixed density [F, C, C] at each knot, a position from 0 to 1."""

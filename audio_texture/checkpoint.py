@@ -1,5 +1,6 @@
-"""States of runs on disk: one file a state, whole or not at all and exact to the bit; damage to a
-file is detected.
+"""States of runs on disk, one file for each run, exact to the bit.
+
+A file is written whole or not at all, and damage to it is detected.
 """
 
 import contextlib
@@ -23,12 +24,15 @@ class DamagedError(ValueError):
 
 
 def save(path: str, state: OptimizerState, progress: Sequence[ProgressRow]) -> None:
-    """Writes a state over the last one, with the rows that early stopping compares."""
+    """Writes a state in place of an earlier one, with the rows that early stopping compares.
+
+    Raises OSError if it cannot be written.
+    """
     save_tree(path, state, [row._asdict() for row in progress])
 
 
 def load(path: str, like: OptimizerState) -> tuple[OptimizerState, list[ProgressRow]] | None:
-    """Returns a state and its rows; None if there is no file.
+    """Inverse of `save`: returns a state and its rows; None if there is no file.
 
     Args:
       path: of the checkpoint.
@@ -42,12 +46,13 @@ def load(path: str, like: OptimizerState) -> tuple[OptimizerState, list[Progress
 
 
 def save_tree(path: str, tree: Any, rows: Sequence[dict[str, Any]]) -> None:
-    """Writes a pytree of arrays and PRNG keys, and rows of plain types, over the last one.
+    """Writes a pytree of arrays and PRNG keys, and rows of plain types, in place of an older file.
 
     Raises OSError if it cannot be written.
     """
     arrays = {
-        str(number): np.asarray(_plain(leaf)) for number, leaf in enumerate(jax.tree.leaves(tree))
+        str(number): np.asarray(_key_to_array(leaf))
+        for number, leaf in enumerate(jax.tree.leaves(tree))
     }
     notes = {
         "format": FORMAT,
@@ -58,7 +63,14 @@ def save_tree(path: str, tree: Any, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def load_tree(path: str, like: Any) -> tuple[Any, list[dict[str, Any]]] | None:
-    """Inverse of `save_tree`: returns the pytree and its rows, or None, and raises, as `load`.
+    """Inverse of `save_tree`: returns the pytree and its rows; None if there is no file.
+
+    Args:
+      path: of the file.
+      like: a pytree of the same structure, shapes and types.
+    Raises:
+      ValueError: the file has other shapes or types.
+      DamagedError: it cannot be read.
 
     Example:
       >>> import tempfile
@@ -78,13 +90,14 @@ def load_tree(path: str, like: Any) -> tuple[Any, list[dict[str, Any]]] | None:
     leaves, structure = jax.tree.flatten(like)
     # Copied: arrays on the CPU may share memory with NumPy's, and states are donated.
     restored = [
-        _like(jnp.array(arrays[str(number)], copy=True), leaf) for number, leaf in enumerate(leaves)
+        _array_to_key(jnp.array(arrays[str(number)], copy=True), leaf)
+        for number, leaf in enumerate(leaves)
     ]
     return jax.tree.unflatten(structure, restored), rows
 
 
 def check(path: str) -> None:
-    """Raises DamagedError if there is a file that cannot be read as a checkpoint."""
+    """Raises DamagedError if a file is there but cannot be read as a checkpoint."""
     if os.path.lexists(path):
         _read(path)
 
@@ -112,12 +125,12 @@ def _is_key(leaf: Any) -> bool:
     return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
-def _plain(leaf: Any) -> Any:
+def _key_to_array(leaf: Any) -> Any:
     return jax.random.key_data(leaf) if _is_key(leaf) else leaf
 
 
-def _like(value: jax.Array, leaf: Any) -> jax.Array:
-    # The type of a key names its generator.
+def _array_to_key(value: jax.Array, leaf: Any) -> jax.Array:
+    # Other leaves stay as they are; the type of a key names its generator.
     return jax.random.wrap_key_data(value, impl=leaf.dtype) if _is_key(leaf) else value
 
 

@@ -77,11 +77,11 @@ def cochlear_filters(samples, sample_rate, *, bands=30, low=20.0, high=10000.0):
 def envelopes(wave, *, sample_rate, bands=30, compression=0.3, floor=1e-5, oversampling=2.0):
     """Returns cochlear envelopes s_k(t) = |subband_k + i H(subband_k)|^0.3 at 400 Hz, MS11.
 
-    Differs: shifting a subband to other frequencies does not change its envelope, so each envelope
-    is computed at the lowest of a few rates that holds the subband, not at the wave's rate. The
-    power 0.3 makes overtones, some of which fold back: at twice the subband's width 1 to 2 % of the
-    fluctuations, under 1e-3 of `auditory.distance`. It takes a fourth of the time at 16 kHz and a
-    twelfth at 44.1 kHz.
+    Differs from MS11: shifting a subband to other frequencies does not change its envelope, so each
+    envelope is computed at the lowest of a few rates that holds the subband, not at the wave's
+    rate. The power 0.3 makes overtones, some of which alias: at twice the subband's width 1 to 2 %
+    of the fluctuations, less than 1e-3 of `auditory.distance`. This takes a quarter of the time at
+    16 kHz and a twelfth at 44.1 kHz.
 
     Args:
       wave: [N] float32.
@@ -91,8 +91,8 @@ def envelopes(wave, *, sample_rate, bands=30, compression=0.3, floor=1e-5, overs
       floor: amplitude below which a subband counts as silent (1e-5 is 100 dB below full scale,
         which a 16-bit file cannot go below). It bounds the gradient, which the power 0.3 would make
         infinite at silence.
-      oversampling: least rate of a subband over its width; math.inf uses the wave's own rate
-        throughout.
+      oversampling: lowest sample rate of a subband, as a multiple of its bandwidth; math.inf keeps
+        the wave's own rate.
     Returns:
       [K, M] float32 with M = round(N * 400 / sample_rate), low-passed at 200 Hz by cutting the
       spectrum. (MS11 resample with a short filter; the cut may undershoot 0 by a little.)
@@ -114,8 +114,8 @@ def envelopes(wave, *, sample_rate, bands=30, compression=0.3, floor=1e-5, overs
         )
     filters_KxF = _analytic_filters(samples, sample_rate, bands)
     spectrum_F = jnp.fft.rfft(wave)
-    least = 4 * ENVELOPE_RATE / sample_rate
-    groups = _subband_lengths(filters_KxF, samples, least, oversampling)
+    least_share = 4 * ENVELOPE_RATE / sample_rate
+    groups = _subband_lengths(filters_KxF, samples, least_share, oversampling)
     spectra, order = [], []
     for length, group in groups.items():
         bins_GxF = np.zeros((len(group), min(length, filters_KxF.shape[1])), int)
@@ -136,8 +136,8 @@ def envelopes(wave, *, sample_rate, bands=30, compression=0.3, floor=1e-5, overs
 
 
 def _analytic_filters(samples, sample_rate, bands):
-    """Returns filters [K, F] that make a one-sided spectrum that of analytic subbands: doubled,
-    except at 0 and at Nyquist.
+    """Returns filters [K, F] that turn a wave's one-sided spectrum into the spectra of its analytic
+    subbands: they double every bin except 0 Hz and Nyquist.
     """
     filters_KxF = 2 * cochlear_filters(samples, sample_rate, bands=bands)
     filters_KxF[:, 0] /= 2
@@ -146,15 +146,17 @@ def _analytic_filters(samples, sample_rate, bands):
     return filters_KxF
 
 
-def _subband_lengths(filters_KxF, samples, lowest, oversampling):
+def _subband_lengths(filters_KxF, samples, least_share, oversampling):
     """Returns {samples of a subband: [(k, first bin, end of its bins)]}. There are few different
-    lengths, since each takes compilation time.
+    lengths, since every length takes compilation time.
+
+    least_share: of a subband's samples in the wave's.
     """
     groups = {}
     for k, response in enumerate(filters_KxF):
         bins = np.flatnonzero(response > 1e-6)
         start, stop = (bins[0], bins[-1] + 1) if len(bins) else (0, 0)
-        least = max(oversampling * (stop - start), lowest * samples)
+        least = max(oversampling * (stop - start), least_share * samples)
         shrink = max(
             [factor for factor in (4, 8, 16, 32) if samples / factor >= least], default=None
         )

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.ndimage
 
 from audio_texture import audio, spectrogram
+from audio_texture.base import Weights
 
 
 def band_weights(filters: np.ndarray) -> np.ndarray:
@@ -137,9 +138,9 @@ def spectral_density(
     return density
 
 
-def mix_densities(densities: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
-    """Returns the density [F, C, C] of a mixture: at every frequency the weighted geometric mean of
-    the powers, since spectra are compared by their logarithm.
+def mix_densities(densities: Sequence[np.ndarray] | np.ndarray, weights: Weights) -> np.ndarray:
+    """Returns the density [F, C, C] between several: at every frequency the geometric mean of their
+    powers, since spectra are compared by their logarithm.
 
     Powers have a floor 60 dB under their mean: at equal weights of two, a sound loses 30 dB where
     the other is silent.
@@ -161,7 +162,7 @@ def mix_densities(densities: Sequence[np.ndarray], weights: Sequence[float]) -> 
 
 
 def lost_level(
-    densities: Sequence[np.ndarray], weights: Sequence[float], *, sample_rate: float
+    densities: Sequence[np.ndarray] | np.ndarray, weights: Weights, *, sample_rate: float
 ) -> float:
     """Returns the level of `mix_densities` over that of the references' mean power, as an amplitude
     factor up to 1. It is small between two sounds of different bands.

@@ -12,10 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from audio_texture import spectrogram
-from audio_texture.base import Objective, Terms
+from audio_texture.base import Objective, Terms, Weights
 
-# Weights of references, at least 0, not all 0; they may be traced.
-Weights = Sequence[float] | jax.Array
+# Of references; they may be traced.
 
 
 def weighted_sum(parts: Mapping[str, tuple[float, Objective]]) -> Objective:
@@ -37,30 +36,32 @@ def weighted_sum(parts: Mapping[str, tuple[float, Objective]]) -> Objective:
     return Objective(fit, distance)
 
 
-def mixture(objective: Objective | Sequence[Objective], weights: Weights) -> Objective:
-    """Weighted mean of the distances to several references; `fit` takes a list of references.
+def mixture(objective: Objective | list[Objective], weights: Weights) -> Objective:
+    """Mean of the distances to several references under weights; fit takes their list.
 
     For squared distances between Grams this is, up to a constant, the distance to the mean of the
     Grams, their barycentre. `standardised` says in which units references are compared.
 
     Args:
-      objective: the same for all references, or a sequence of one for each.
+      objective: one for all references, or a list with one for each.
       weights: of the references; they may be traced.
     """
 
     def fit(references):
         if len(references) != len(weights):
             raise ValueError(f"{len(weights)} weights for {len(references)} references.")
-        if isinstance(objective, Objective):
-            return map_references(objective.fit, list(references))
-        return [part.fit(reference) for part, reference in zip(objective, references, strict=True)]
+        if isinstance(objective, list):
+            pairs = zip(objective, references, strict=True)
+            return [own.fit(reference) for own, reference in pairs]
+        return map_references(objective.fit, list(references))
 
     def distance(targets, x):
-        if isinstance(objective, Objective):
-            distances = map_references(lambda target: objective.distance(target, x), targets)
-        else:
+        if isinstance(objective, list):
             pairs = zip(objective, targets, strict=True)
-            distances = [part.distance(target, x) for part, target in pairs]
+            distances = [own.distance(target, x) for own, target in pairs]
+        else:
+            shared = objective.distance
+            distances = map_references(lambda target: shared(target, x), targets)
         return _mean_distance(distances, shares(weights))
 
     return Objective(fit, distance)
@@ -423,8 +424,8 @@ def map_references(function: Callable, references: Any, *others: Any) -> Any:
 
 
 def _mean_distance(
-    distances: Sequence[tuple[jax.Array, Terms]], fractions: Sequence[Any]
-) -> tuple[jax.Array, Terms]:
+    distances: Sequence[tuple[Any, Terms]], fractions: Sequence[Any]
+) -> tuple[Any, Terms]:
     """Weighted mean of distances and of each of their terms."""
 
     def mean(values):
@@ -434,7 +435,7 @@ def _mean_distance(
     return total, {name: mean([terms[name] for _, terms in distances]) for name in distances[0][1]}
 
 
-def _weighted_mean(values: Sequence[jax.Array], weights: Weights) -> jax.Array:
+def _weighted_mean(values: Sequence[jax.Array], weights: Weights) -> Any:
     return sum(weight * value for weight, value in zip(weights, values, strict=True)) / sum(weights)
 
 

@@ -273,7 +273,7 @@ class Recipe:
         """The views in which a transfer compares content."""
         return self.term("content").views or self.analysis.views
 
-    def dynamic_hparams(self) -> dict[str, np.ndarray]:
+    def dynamic_hparams(self) -> dict[str, np.float32]:
         """The dynamic choices by name, float32: compiled programs take them as arguments."""
         return {
             name: np.float32(self.choice(name))

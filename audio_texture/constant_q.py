@@ -1,8 +1,8 @@
 """Spectra on a logarithmic axis of frequency: an invertible constant-Q transform, and the authors'
 map of STFT bins.
 
-T frames, F rows of the transform or bins of an STFT, R rows of the map. Functions take one channel;
-use vmap for more. Constants are computed in float64 outside the trace.
+N samples, T frames, F rows of the transform (or, for the map, bins of an STFT), R rows of the map.
+Functions take one channel; use vmap for more. Constants are computed in float64 outside the trace.
 """
 
 import dataclasses
@@ -37,8 +37,8 @@ class Plan:
       bins_per_octave: rows in an octave.
       f_min: where constant Q begins, in Hz.
       frames: T; frame t stands at sample t * samples / frames, which may lie between samples.
-      place: [samples // 2 + 1] int32: for each bin of the wave's spectrum, the row below it * T +
-        the bin's column in that row.
+      place: [samples // 2 + 1] int32: for each bin of the wave's spectrum, its index in the
+        flattened [F, T]: T times the number of the row below the bin, plus a column.
       falling: [samples // 2 + 1] float32: each bin's weight in the row below.
       rising: [samples // 2 + 1] float32: each bin's weight in the row above.
     """
@@ -59,12 +59,12 @@ class Plan:
 
     @property
     def first_row(self) -> int:
-        """The row of f_min; from there to the last but two, all rows have the same Q."""
+        """The row of f_min; from it to the third row from the end, all rows have the same Q."""
         return _linear_rows(self.bins_per_octave)
 
 
 def _linear_rows(bins_per_octave: int) -> int:
-    # They continue the spacing that the logarithm has at f_min, f_min ln 2 / bins_per_octave.
+    # Rows below f_min are as far apart as the first rows above it: f_min ln 2 / bins_per_octave.
     return round(bins_per_octave / np.log(2))
 
 
@@ -91,6 +91,9 @@ def widest_row(*, sample_rate: int, bins_per_octave: int, f_min: float) -> float
       sample_rate: in Hz.
       bins_per_octave: at least 1.
       f_min: where constant Q begins, in Hz.
+    Example:
+      >>> round(widest_row(sample_rate=8000, bins_per_octave=12, f_min=100.0))
+      415
     """
     centres = _centres(sample_rate, bins_per_octave, f_min)
     return float(np.max(centres[2:] - centres[:-2]))
@@ -120,7 +123,7 @@ def plan(
       bins_per_octave: at least 1; 12 to 48 are usual.
       f_min: where constant Q begins, in Hz.
       frames: at least the number of bins of the wave's spectrum in the widest row, which an exact
-        inverse needs; by default the next product of 2, 3 and 5.
+        inverse needs; by default the next larger number with no prime factor above 5.
     Raises:
       ValueError: f_min out of range, rows nearer to each other than the wave's length resolves, or
         too few frames.
@@ -139,10 +142,11 @@ def plan(
     bins_below = np.bincount(below, minlength=last + 1)
     least = int(np.max(bins_below[1:] + bins_below[:-1]))
     if frames is None:
-        frames = int(scipy.fft.next_fast_len(least, real=True))  # pyright: ignore[reportArgumentType]
+        fast = scipy.fft.next_fast_len(least, real=True)
+        frames = int(fast)  # pyright: ignore[reportArgumentType]
     if frames < least:
         raise ValueError(
-            f"frames must be at least {least}, what the widest row holds, got {frames}."
+            f"frames must be at least {least}, the number of bins in the widest row, got {frames}."
         )
     return Plan(
         sample_rate=sample_rate,
@@ -176,8 +180,8 @@ def _check_plan(sample_rate: int, samples: int, bins_per_octave: int, f_min: flo
 def _row_numbers(
     frequency: np.ndarray, sample_rate: int, bins_per_octave: int, f_min: float
 ) -> np.ndarray:
-    """Returns the place of each frequency on the axis of row numbers, which is straight to f_min,
-    then logarithmic, and straight again from the last row to Nyquist.
+    """Returns the fractional row number of each frequency: linear in frequency up to f_min, then
+    logarithmic, and linear again from the last row to Nyquist.
     """
     linear = _linear_rows(bins_per_octave)
     centres = _centres(sample_rate, bins_per_octave, f_min)
@@ -249,12 +253,12 @@ def icqt(spectrum: jax.Array, plan: Plan) -> jax.Array:
 
 
 class LogMap(NamedTuple):
-    """Matrices to and from rows equally spaced in log frequency.
+    """Matrices that map the bins of an STFT to rows equally spaced in log frequency, and back.
 
     Attributes:
       forward: [F, R] float32, multiplied from the right: compressed [T, F] @ forward -> [T, R].
       inverse: [R, F] float32: [T, R] @ inverse -> [T, F].
-      position: [R] float64, of the rows, in bins of the STFT.
+      position: [R] float64, positions of the rows in bins of the STFT.
     """
 
     forward: np.ndarray
@@ -274,9 +278,9 @@ def log_map(
     G[r] = r / H. The bins keep their own bandwidth: low rows are interpolated, not finer. Ellis'
     positions and weights begin one lower.
 
-    The inverse loses the bins below `lowest`. Of the rest of a compressed spectrogram (n_fft 1024,
-    relative error) it loses 0.5 % of rain and 1.6 % of white noise with all rows, 16 and 17 % with
-    513.
+    The inverse loses the bins below `lowest`. The relative error of the other bins, for compressed
+    spectrograms with n_fft 1024, is 0.5 % for rain and 1.6 % for white noise with all rows, and
+    16 % and 17 % with 513 rows.
 
     Args:
       n_fft: of the STFT.
@@ -284,7 +288,7 @@ def log_map(
       rows: resamples the rows to this number by Fourier's method, as the authors do to
         n_fft // 2 + 1, at a loss; None keeps all.
       exact: puts the bins below `lowest` unchanged before the rows, and inverts by least squares:
-        only rounding (4e-7) is lost. It needs all rows.
+        only rounding (4e-7) is lost. It needs all rows (`rows` None).
     Raises:
       ValueError: lowest out of range, rows out of range, or rows with exact.
     Example:

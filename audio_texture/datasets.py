@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+# Endings of sound files.
 ENDINGS = (
     ".wav",
     ".flac",
@@ -22,14 +23,14 @@ ENDINGS = (
     ".aifc",
     ".oga",
 )
-# Names of a column: that of ESC-50 first, then those of UrbanSound8K and others.
+# Names that data sets give a table's columns: ESC-50's first, then UrbanSound8K's and others.
 COLUMNS = {
     "filename": ("filename", "file_name", "file", "slice_file_name", "fname", "path"),
     "fold": ("fold", "folds", "split"),
     "category": ("category", "class", "label", "class_name", "classname"),
 }
 TABLE_FOLDERS = ("meta", "metadata")
-# Files of operating systems and tools, besides names that begin with a dot.
+# Files that operating systems and tools leave behind, besides names that begin with a dot.
 _SYSTEM_FILES = ("__macosx", "thumbs.db", "desktop.ini")
 _FOLD = re.compile(r"fold[ _-]?(\d+)", re.IGNORECASE)
 _MOST_NAMED = 5
@@ -57,7 +58,7 @@ class Dataset(NamedTuple):
       classes: names, by label.
       skipped: files and folders (with a final /) that are no clips, as paths inside the folder.
       missing: sounds that the table names and the folder lacks; they are among the clips.
-      renamed: how many files have another case or ending than in the table.
+      renamed: number of files whose name has another case or ending than in the table.
     """
 
     clips: list[Clip]
@@ -119,7 +120,12 @@ def scan_dataset(folder: str) -> Dataset:
 
 
 def describe_exceptions(dataset: Dataset) -> list[str]:
-    """Returns lines on skipped, missing and renamed files; none where there are no such files."""
+    """Returns lines that report skipped, missing and renamed files, a line for each sort.
+
+    Example:
+      >>> describe_exceptions(Dataset([], [], ["notes.txt"], [], 0))
+      ['skipped 1 file or folders that are no clips: notes.txt']
+    """
     lines, total = [], len(dataset.clips)
     if dataset.skipped:
         count = len(dataset.skipped)
@@ -148,7 +154,9 @@ def _join_some(names: Sequence[str]) -> str:
 
 
 def _find_table(folder: str) -> str | None:
-    """Returns esc50.csv in meta/ or metadata/, in any case, or the only .csv there."""
+    """Returns the path of esc50.csv in meta/ or metadata/, or of the only .csv file there; upper
+    and lower case are the same. None if there is no such file.
+    """
     for entry in sorted(os.listdir(folder)):
         if entry.lower() not in TABLE_FOLDERS or not os.path.isdir(os.path.join(folder, entry)):
             continue
@@ -166,20 +174,29 @@ def _find_table(folder: str) -> str | None:
 
 
 def read_table(path: str) -> list[dict[str, str]]:
-    """Returns the rows of a table as spreadsheets save it, by column.
+    """Returns the rows of a table that a spreadsheet saved, each a dict by column.
 
     Columns are separated by any of , ; tab and |; the text is UTF-8 or UTF-16, with or without a
-    mark. Names of columns become lower case; spaces around names and values are removed. Empty rows
-    are left out.
+    byte order mark. Names of columns become lower case; spaces around names and values are removed.
+    Empty rows are left out.
+
+    Example:
+      >>> import pathlib, tempfile
+      >>> with tempfile.TemporaryDirectory() as folder:
+      ...     path = pathlib.Path(folder, "esc50.csv")
+      ...     _ = path.write_text("Filename;Fold\\na.wav; 1")
+      ...     read_table(str(path))
+      [{'filename': 'a.wav', 'fold': '1'}]
     """
     with open(path, "rb") as file:
         lines = _decode(file.read()).splitlines()
     while lines and not lines[0].strip(" ,;\t|"):
         lines.pop(0)
-    stated = re.fullmatch(r"sep=(.)", lines[0].strip(" ")) if lines else None
-    if stated:
+    # Excel may name the delimiter in a first line "sep=;".
+    sep_line = re.fullmatch(r"sep=(.)", lines[0].strip(" ")) if lines else None
+    if sep_line:
         lines.pop(0)
-    delimiter = stated[1] if stated else max(",;\t|", key=lines[0].count) if lines else ","
+    delimiter = sep_line[1] if sep_line else max(",;\t|", key=lines[0].count) if lines else ","
     rows = [
         [value.strip() for value in row]
         for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
@@ -199,12 +216,12 @@ def _decode(data: bytes) -> str:
     try:
         return data.decode(encoding)
     except UnicodeDecodeError:
-        # Windows; every byte is a letter in Latin-1.
+        # Older Windows programs write a one-byte encoding; in Latin-1 no byte is invalid.
         return data.decode("latin-1")
 
 
 def _list_table(table: str, folder: str) -> tuple[list[_Entry], list[str], list[str], int]:
-    """Returns the entries of a table, and the skipped, missing and number of renamed files."""
+    """Returns a table's entries, the skipped files, the missing sounds, and the number renamed."""
     rows = read_table(table)
     folders = (name for name in sorted(os.listdir(folder)) if name.lower() == "audio")
     audio = next((name for name in folders if os.path.isdir(os.path.join(folder, name))), "audio")
@@ -264,24 +281,26 @@ class _SoundFinder:
             self._by_stem[os.path.splitext(base)[0]].append(name)
 
     def find(self, name: str, fold: int) -> str | None:
-        """Returns the file of a name, also with another case or ending; None where none fits."""
+        """Returns the file of a row, whose case or ending may differ from the row's name; None
+        where no file or more than one fits.
+        """
         for spelling in (name, f"fold{fold}/{name}", name.removeprefix(f"{self._audio}/")):
             if spelling in self._exact:
                 return spelling
         base = os.path.basename(name).lower()
         candidates = self._by_name[base] or self._by_stem[os.path.splitext(base)[0]]
-        # Several folders may hold a file of that name: the row means that of its fold.
+        # Several folders may hold a file of this name: the row means the file of its fold.
         in_fold = [sound for sound in candidates if f"fold{fold}/" in sound.lower()]
         candidates = in_fold or candidates
         return candidates[0] if len(candidates) == 1 else None
 
 
 def _parse_fold(text: str) -> int:
-    """Returns 1 for 1, 1.0 or fold1. Raises ValueError for other text."""
+    """Returns 1 for "1", "1.0" or "fold1". Raises ValueError for other text."""
     match = _FOLD.fullmatch(text)
     number = float(match[1] if match else text.replace(",", "."))
     if not number.is_integer():
-        raise ValueError(f"{text!r} is no fold's number")
+        raise ValueError(f"{text!r} is not the number of a fold")
     return int(number)
 
 
@@ -289,7 +308,7 @@ def _parse_fold(text: str) -> int:
 
 
 def _list_class_folders(folder: str) -> tuple[list[_Entry], list[str], list[str], int]:
-    """Returns as `_list_table`, for a folder for each class."""
+    """Returns what `_list_table` does, for a folder that has a folder for each class."""
     sounds, skipped = _walk(folder)
     entries = []
     for name in sounds:
@@ -311,15 +330,15 @@ def _list_class_folders(folder: str) -> tuple[list[_Entry], list[str], list[str]
 
 
 def _walk(folder: str) -> tuple[list[str], list[str]]:
-    """Returns the sound files below a folder, and all else, as paths from there with /.
+    """Returns the sound files below a folder, and everything else, as paths relative to it with /.
 
-    Hidden, system and empty folders are skipped as a whole.
+    Hidden, system and empty folders are skipped as a whole and listed with a final /.
     """
     sounds, skipped = [], []
 
-    def list_files(inside: str, depth: int) -> Iterator[str]:
-        for entry in sorted(os.scandir(os.path.join(folder, inside)), key=lambda entry: entry.name):
-            name = f"{inside}{entry.name}"
+    def list_files(prefix: str, depth: int) -> Iterator[str]:
+        for entry in sorted(os.scandir(os.path.join(folder, prefix)), key=lambda entry: entry.name):
+            name = f"{prefix}{entry.name}"
             if not entry.is_dir():
                 yield name
                 continue

@@ -1,8 +1,8 @@
 """Files that appear whole or not at all, and files of arrays that detect damage.
 
-A file is first written under a hidden name beside its place, then flushed to the disk and renamed.
-So neither a kill nor a power cut nor a full disk leaves half a file under its name, and an older
-file stays until the new one is whole.
+A file is first written under a hidden name in the same folder, then flushed to the disk and
+renamed. So neither a kill nor a power cut nor a full disk leaves half a file under its name, and an
+older file stays until the new file is whole.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-# Key in the metadata of a file of arrays.
+# The metadata key under which a file of arrays holds its checksum.
 CHECKSUM = "audio_texture_sha256"
 
 
@@ -29,8 +29,10 @@ def partial_path(path: str) -> str:
 
 
 def partial_of(entry: str) -> str | None:
-    """Inverse of `partial_path`: returns the name of the file that a folder's entry is a part of;
-    None for other names.
+    """Inverse of `partial_path`: returns the final name of a partial file; None for other names.
+
+    Args:
+      entry: name of a file, without its folder.
 
     Example:
       >>> partial_of(os.path.basename(partial_path("out/rain.wav")))
@@ -104,7 +106,7 @@ def write_arrays(
 def encode_arrays(
     arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None
 ) -> bytes:
-    """Returns the bytes of a file of `write_arrays`."""
+    """Returns the bytes that `write_arrays` writes."""
     arrays = {name: np.array(array, order="C") for name, array in arrays.items()}
     notes = dict(metadata or {})
     encoded = safetensors.numpy.save(arrays, notes | {CHECKSUM: _checksum(arrays, notes)})

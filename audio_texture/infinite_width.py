@@ -13,7 +13,7 @@ one T x T matmul, summed along its diagonals. A further layer takes the last lay
 the frames' products (Daniely et al. 2016; Novak et al. 2019). Dilation spaces the summands, average
 pooling averages blocks of k. Max pooling has no closed form. There is no padding and no bias.
 
-T frames, F bins.
+T frames, F bins, T_l frames of layer l (convolution shortens, pooling divides).
 """
 
 import functools
@@ -35,7 +35,7 @@ class Kernel(NamedTuple):
     """A sound's kernel with itself.
 
     Attributes:
-      values: [T', T'], E[h_t h_t'] of the last layer's activations h.
+      values: [T', T'], E[h_t h_s] over filters of the last layer's activations h at frames t and s.
       variances: for each layer [T_l], the variances of its activations before the ReLU, which
         `cross_kernel` takes.
     """
@@ -85,7 +85,7 @@ def self_kernel(products: jax.Array, layers: Sequence[Layer]) -> Kernel:
     """Returns the kernel of a sound with itself. [T, T] of `frame_gram` -> `Kernel`.
 
     Example:
-      >>> layer = Layer(filters=1, width=1, dilation=1, pool=1)
+      >>> layer = Layer(kernel_size=1)
       >>> self_kernel(jnp.array([[5.0]]), [layer]).values.tolist()
       [[5.0]]
     """
@@ -112,7 +112,12 @@ def cross_kernel(
       y_variances: of the `Kernel` of y.
       layers: the network.
     Returns:
-      [Tx', Ty'].
+      [Tx', Ty'], the frames left of either sound after the last layer.
+    Example:
+      >>> layers, products = [Layer(kernel_size=1)], jnp.array([[5.0]])
+      >>> variances = self_kernel(products, layers).variances
+      >>> cross_kernel(products, variances, variances, layers).tolist()
+      [[5.0]]
     """
     values = products
     for layer, x_variance, y_variance in zip(layers, x_variances, y_variances, strict=True):
@@ -215,7 +220,7 @@ def content_distance(x: jax.Array, content: jax.Array, layers: Sequence[Layer]) 
       Scalar >= 0: the content loss of Gatys et al. 2016, Eq. 1, as a mean over frames and
       infinitely many filters.
     Example:
-      >>> layer = Layer(filters=1, width=1, dilation=1, pool=1)
+      >>> layer = Layer(kernel_size=1)
       >>> float(content_distance(jnp.ones((3, 2)), jnp.zeros((3, 2)), [layer]))
       1.0
     """
@@ -337,11 +342,11 @@ def _angle(cosine: jax.Array) -> jax.Array:
 
 
 def _mean_along_diagonals(values: jax.Array, layer: Layer) -> jax.Array:
-    """Returns mean_{i < width} values[t + i d, t' + i d]:
-    [Tx, Ty] -> [Tx - (width - 1) d, Ty - (width - 1) d].
+    """Returns mean_{i < K} values[t + i d, t' + i d] with the kernel size K and the dilation d:
+    [Tx, Ty] -> [Tx - (K - 1) d, Ty - (K - 1) d].
 
-    Sums over 1, 2, 4 ... taps come by doubling, and the binary digits of the width pick among them:
-    log2(width) additions. The gradient is the same function of the zero-padded cotangent.
+    Sums over 1, 2, 4 ... taps come by doubling, and the binary digits of K pick among them, so
+    there are log2(K) additions. The gradient is the same function of the zero-padded cotangent.
     """
     span = (layer.kernel_size - 1) * layer.dilation
     rows, columns = values.shape[0] - span, values.shape[1] - span
@@ -349,15 +354,15 @@ def _mean_along_diagonals(values: jax.Array, layer: Layer) -> jax.Array:
         raise ValueError(
             f"{min(values.shape)} frames are fewer than the {span + 1} that a kernel spans."
         )
-    total, start, run, taps, left = 0.0, 0, values, 1, layer.kernel_size
-    while left:
-        if left & 1:
-            total = total + run[start : start + rows, start : start + columns]
+    total, start, partial_sum, taps, digits = 0.0, 0, values, 1, layer.kernel_size
+    while digits:
+        if digits & 1:
+            total = total + partial_sum[start : start + rows, start : start + columns]
             start += taps * layer.dilation
-        left >>= 1
-        if left:
+        digits >>= 1
+        if digits:
             shift = taps * layer.dilation
-            run = run[:-shift, :-shift] + run[shift:, shift:]
+            partial_sum = partial_sum[:-shift, :-shift] + partial_sum[shift:, shift:]
             taps *= 2
     return jnp.asarray(total / layer.kernel_size)
 
@@ -378,7 +383,7 @@ _diagonal_mean.defvjp(_diagonal_mean_forward, _diagonal_mean_backward)
 
 
 def _running_mean(values: jax.Array, layer: Layer) -> jax.Array:
-    """Returns mean_{i < width} values[t + i d], [T] -> [T - (width - 1) d]: `_diagonal_mean` of the
+    """Returns mean_{i < K} values[t + i d], [T] -> [T - (K - 1) d]: `_diagonal_mean` of the
     diagonal alone.
     """
     span = (layer.kernel_size - 1) * layer.dilation
@@ -392,7 +397,7 @@ def _running_mean(values: jax.Array, layer: Layer) -> jax.Array:
 
 
 def _mean_pool(values: jax.Array, pool: int) -> jax.Array:
-    """Returns means of pool x pool blocks; the rest is left out, as in the explicit network."""
+    """Returns means of pool x pool blocks; the remainder is dropped, as in the explicit network."""
     if pool == 1:
         return values
     rows, columns = values.shape[0] // pool, values.shape[1] // pool

@@ -30,7 +30,7 @@ class Layer:
       dilation: frames between the taps of a kernel.
       pool: frames pooled into one after the ReLU; 1 means no pooling.
       filters: output channels; ignored by the closed form, which has infinitely many.
-      kernel_bins: bins that a 2-D kernel spans; 0 means kernel_size.
+      kernel_bins: bins that a 2-D kernel spans; 0 means as many as `kernel_size`.
     """
 
     kernel_size: int = 11
@@ -80,13 +80,19 @@ def receptive_field(layers: Sequence[Layer]) -> int:
 
 
 def cut_to(layers: Sequence[Layer], tap: str) -> tuple[Layer, ...]:
-    """Returns the layers up to a tap relu_i or pool_i, as the closed form needs them."""
+    """Returns the layers up to a tap relu_i or pool_i; the last loses its pooling for relu_i.
+
+    Example:
+      >>> [layer.pool for layer in cut_to([Layer(3, pool=2), Layer(3, pool=2)], "relu_2")]
+      [2, 1]
+    """
     stage, _, number = tap.partition("_")
     *before, last = layers[: int(number)]
     return (*before, dataclasses.replace(last, pool=last.pool if stage == "pool" else 1))
 
 
-# The axes that a network's kernels slide along: see networks.py.
+# In "1d-frequency" the bins are the channels and kernels slide over frames, in "1d-time" the other
+# way round; the modules are in networks.py.
 KINDS = ("1d-frequency", "1d-time", "2d", "vgg19-grey", "vgg19-random")
 _VGG_BLOCKS = (2, 2, 4, 4, 4)
 _VGG_LAYERS = tuple(
@@ -94,8 +100,8 @@ _VGG_LAYERS = tuple(
     for filters, convolutions in zip((64, 128, 256, 512, 512), _VGG_BLOCKS, strict=True)
     for number in range(1, convolutions + 1)
 )
-# The sizes of the paper's authors. The size of their network over bins is unknown; it gets the one
-# of the network over frames.
+# The sizes of the paper's authors. The sizes of their network over bins are unknown: here they are
+# those of the network over frames.
 AUTHORS_LAYERS = {
     "1d-frequency": (Layer(11, 1, 2, 4096),) * 3,
     "1d-time": (Layer(11, 1, 2, 4096),) * 3,
@@ -176,7 +182,13 @@ class ReceptiveField(NamedTuple):
     bins: float
 
     def milliseconds(self, *, sample_rate: int, n_fft: int, hop_length: int) -> float:
-        """Returns the time from the first sample of the first window to the last of the last."""
+        """Returns the time from the first sample of the first window to the last sample of the
+        last window.
+
+        Example:
+          >>> ReceptiveField(11, 513).milliseconds(sample_rate=16000, n_fft=1024, hop_length=256)
+          224.0
+        """
         return 1000 * ((self.frames - 1) * hop_length + n_fft) / sample_rate
 
     def hertz(self, *, sample_rate: int, n_fft: int) -> float:
@@ -196,19 +208,24 @@ def tap_names(kind: str, layer: int) -> dict[str, str]:
     """
     if not kind.startswith("vgg19"):
         return {stage: f"{stage}_{layer}" for stage in ("conv", "batchnorm", "relu", "pool")}
-    block, before = 1, 0
-    while layer - before > _VGG_BLOCKS[block - 1]:
-        before += _VGG_BLOCKS[block - 1]
+    block, number = 1, layer
+    while number > _VGG_BLOCKS[block - 1]:
+        number -= _VGG_BLOCKS[block - 1]
         block += 1
     return {
-        "conv": f"conv{block}_{layer - before}",
-        "relu": f"relu{block}_{layer - before}",
+        "conv": f"conv{block}_{number}",
+        "relu": f"relu{block}_{number}",
         "pool": f"pool{block}",
     }
 
 
 def receptive_fields(config: NetworkConfig) -> dict[str, ReceptiveField]:
-    """Returns the receptive field of every tap of a network, in order of the taps."""
+    """Returns the receptive field of every tap of a network, in order of the taps.
+
+    Example:
+      >>> receptive_fields(NetworkConfig("1d-frequency", (Layer(11, pool=2),)))["pool_1"]
+      ReceptiveField(frames=12, bins=inf)
+    """
     fields = {}
     has_batchnorm = config.initialisation == "uniform" and not config.kind.startswith("vgg19")
     for i, layer in enumerate(config.layers, start=1):
@@ -228,7 +245,7 @@ def receptive_fields(config: NetworkConfig) -> dict[str, ReceptiveField]:
 
 
 def along_bins(layers: Sequence[Layer]) -> list[Layer]:
-    """Returns the layers of a 2-D network with their sizes along bins in place of frames."""
+    """Returns the layers of a 2-D network with `kernel_size` counting bins instead of frames."""
     return [
         dataclasses.replace(layer, kernel_size=layer.kernel_bins or layer.kernel_size)
         for layer in layers
@@ -241,6 +258,9 @@ def cut_after(config: NetworkConfig, names: Sequence[str]) -> NetworkConfig:
     Raises:
       ValueError: `names` is empty or holds a tap that the network lacks; the message lists the
         taps of the network.
+    Example:
+      >>> len(cut_after(NetworkConfig("2d"), ["relu_1", "conv_2"]).layers)
+      2
     """
     known = list(receptive_fields(config))
     for name in names or [""]:

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.fft
 
 from audio_texture import canvas, phase, scales, spectrogram, views
+from audio_texture.base import Weights
 from audio_texture.config import Recipe
 from audio_texture.views import View
 
@@ -35,10 +36,10 @@ class Layout(NamedTuple):
 def lay_out(
     recipe: Recipe,
     references: Sequence[np.ndarray],
-    weights: Sequence[float],
+    weights: Weights,
     rate: int,
     samples: int,
-    morph_to: Sequence[float] | None = None,
+    morph_to: Weights | None = None,
 ) -> Layout:
     """The recipe's canvas for results of `samples`, preconditioned by the references.
 
@@ -57,14 +58,14 @@ def lay_out(
 
 def combine_bands(
     waves: Sequence[np.ndarray],
-    weights: Sequence[float],
+    weights: Weights,
     bands: Sequence[tuple[float, float]] | None,
-) -> tuple[Sequence[np.ndarray], Sequence[float]]:
+) -> tuple[Sequence[np.ndarray], Weights]:
     """Waves and weights that precondition a canvas: where each wave has its own band, their sum."""
     if bands is None:
         return waves, weights
     length = min(wave.shape[1] for wave in waves)
-    return [sum(wave[:, :length] for wave in waves)], [1.0]
+    return [np.sum([wave[:, :length] for wave in waves], axis=0)], [1.0]
 
 
 def equaliser_of(recipe: Recipe, rate: int) -> canvas.Equaliser:

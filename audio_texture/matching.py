@@ -11,10 +11,10 @@ from typing import Any
 import jax
 
 from audio_texture import combinators, scales, spectrogram, views
-from audio_texture.base import Objective
+from audio_texture.base import Objective, Weights
 from audio_texture.config import Recipe
 from audio_texture.terms import TERMS, Context, of_inputs
-from audio_texture.terms.context import Weights, frames_in
+from audio_texture.terms.context import frames_in
 from audio_texture.views import View
 
 # Steps of a morph's weights within `block_seconds`.
@@ -73,7 +73,7 @@ def style_objective(
 
 
 def _style(
-    recipe: Recipe, rate: int, weights: Weights, hparams: HParams, circular: bool = False
+    recipe: Recipe, rate: int, weights: Weights | None, hparams: HParams, circular: bool = False
 ) -> Objective:
     """The style distance and the regularisers, on the rendered canvas.
 
@@ -203,7 +203,7 @@ def _shares(chosen: Sequence[View]) -> list[tuple[View, float]]:
     return [(view, view.weight / total) for view in chosen]
 
 
-def _balanced(weights: Weights, hparams: HParams, name: str) -> Weights:
+def _balanced(weights: Weights | None, hparams: HParams, name: str) -> Weights | None:
     """The references' weights times their balance; name: a key of `mixing.Balance`."""
     if weights is None or "balance" not in hparams:
         return weights

@@ -25,6 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from audio_texture import auditory, canvas, losses, metrics, statistics
+from audio_texture.base import Weights
 from audio_texture.terms.waves import DIRECTIONS
 
 # Halves of fewer frames say nothing about a recording, nor do recordings of less than this many
@@ -44,8 +45,8 @@ Balance = dict[str, np.ndarray]
 Distances = Callable[[np.ndarray], np.ndarray]
 
 
-def balanced(weights: Sequence[float], balance: Mapping[str, Sequence[float]] | None) -> np.ndarray:
-    """Returns weights that add up to one, times the factors of balance["spectrum"] if given.
+def balanced(weights: Weights, balance: Mapping[str, Weights] | None) -> np.ndarray:
+    """Returns weights that add up to one, times their spectrum's balance if there is one.
 
     Along a morph these products change linearly too.
 
@@ -59,7 +60,7 @@ def balanced(weights: Sequence[float], balance: Mapping[str, Sequence[float]] | 
 
 
 def interpolate_weights(
-    weights: Sequence[float], morph_to: Sequence[float] | None, place: float
+    weights: Weights, morph_to: Sequence[float] | None, place: float
 ) -> np.ndarray:
     """Returns the weights at a place of a morph, which add up to one: [R] float64.
 
@@ -199,10 +200,9 @@ def _patch_quantiles(
 ) -> _PatchQuantiles:
     """Returns patch quantiles of log-mel views `logs` [T, B], in units of the view `reference`."""
     mean, std = metrics.band_mean_std(reference)
-    directions = np.random.default_rng(width).standard_normal(
-        (width * len(mean), DIRECTIONS), np.float32
+    directions = statistics.random_directions(
+        width * len(mean), DIRECTIONS, seed=width, dtype=np.float32
     )
-    directions /= np.linalg.norm(directions, axis=0)
 
     def project(log):
         step = -(-len(log) // _MOST_PATCHES)

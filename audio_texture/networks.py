@@ -24,7 +24,7 @@ from audio_texture.layer import INITIALISATIONS, PADDINGS, POOLINGS, Layer, Netw
 
 # The axis that training maps clips over, for the moments of batch normalisation.
 CLIPS = "clips"
-# PyTorch's epsilon, and the share of a new batch in the running moments.
+# PyTorch's epsilon, and its share of a new batch in the running moments (of mean and variance).
 EPSILON, MOMENTUM = 1e-5, 0.1
 # Mean and std of the channels that torchvision's VGG-19 was trained with.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -52,7 +52,7 @@ class _Stacks(nn.Module):
     pooling: str = "max"
     channels: int = 0
 
-    # The axes the kernels slide along, and what the input channels are.
+    # The axes that the kernels slide along, and the name of the input channels in messages.
     positions: ClassVar[tuple[str, ...]] = ("frames",)
     inputs: ClassVar[str] = "bins"
 
@@ -76,7 +76,7 @@ class _Stacks(nn.Module):
         x = self.to_channels_last(x)
         if self.channels and x.shape[-1] != self.channels:
             raise ValueError(
-                f"the network is one for {self.channels} {self.inputs}, "
+                f"the network takes {self.channels} {self.inputs}, "
                 f"the spectrogram has {x.shape[-1]}."
             )
         uniform = self.initialisation == "uniform"
@@ -133,7 +133,7 @@ class TimeAsChannels(_Stacks):
 class TwoDimensional(_Stacks):
     """Kernels slide over frames and bins, with square pools: [T, F] -> taps [T_i, F_i, C_i].
 
-    An input [T, F, channels] is taken too.
+    The input may also be [T, F, channels].
     """
 
     positions: ClassVar[tuple[str, ...]] = ("frames", "bins")
@@ -216,9 +216,15 @@ def build(config: NetworkConfig) -> nn.Module:
 def features(
     config: NetworkConfig, names: Sequence[str]
 ) -> Callable[[Any, jax.Array], dict[str, jax.Array]]:
-    """Returns the function (variables, x [T, F]) -> the taps in `names`.
+    """Returns the function (variables, x [T, F]) -> the taps in `names`, name -> [..., C].
 
-    `layer.cut_after` checks the names.
+    It raises KeyError for an unknown name; `layer.cut_after` checks names beforehand.
+
+    Example:
+      >>> extract = features(NetworkConfig("1d-frequency", (Layer(3, filters=8),)), ["relu_1"])
+      >>> variables = {"params": {"conv_1": {"kernel": jnp.ones((15, 8))}}}
+      >>> extract(variables, jnp.zeros((20, 5)))["relu_1"].shape
+      (20, 8)
     """
     net = build(config)
 
@@ -230,11 +236,14 @@ def features(
 
 
 class Convolution(nn.Module):
-    """Convolution over one or two axes, [..., C_in] -> [..., C]; the kernel is [size * C_in, C].
+    """Convolution over one or two axes, [..., C_in] -> [..., C].
+
+    The kernel is [size * C_in, C], where size is its number of taps.
+
 
     Patches are unfolded along the last axis and multiplied with the kernel. On a CPU, XLA's own
-    convolution is 4 to 30 times slower inside a loop, where canvases are optimised. A training step
-    is no loop, and XLA's convolution is twice as fast there in two dimensions.
+    convolution is 4 to 30 times slower inside a compiled loop, in which canvases are optimised. A
+    training step is not in a loop, and in two dimensions XLA's convolution is twice as fast there.
     """
 
     layer: Layer
@@ -341,7 +350,7 @@ def _pool(x: jax.Array, pool: int, pooling: str, positions: Sequence[str]) -> ja
         else:
             # Pairwise: the gradient of jnp.max divides by the number of values that equal the
             # maximum. That number is 0, and the gradient NaN, where the compiler computes the
-            # blocks a second time with another rounding (seen on a CPU).
+            # blocks a second time with another rounding (observed on a CPU).
             neighbours = (
                 jax.lax.index_in_dim(blocks, i, axis + 1, keepdims=False) for i in range(pool)
             )
@@ -349,10 +358,11 @@ def _pool(x: jax.Array, pool: int, pooling: str, positions: Sequence[str]) -> ja
     return x
 
 
-def _check_size(x: jax.Array, lowest: Sequence[int], positions: Sequence[str], why: str) -> None:
+def _check_size(x: jax.Array, lowest: Sequence[int], positions: Sequence[str], use: str) -> None:
+    """Raises ValueError for an axis shorter than `lowest`; `use` ends the message."""
     for size, least, axis_name in zip(x.shape, lowest, positions, strict=False):
         if size < least:
-            raise ValueError(f"{size} {axis_name} are fewer than the {least} {why}.")
+            raise ValueError(f"{size} {axis_name} are fewer than the {least} {use}.")
 
 
 def _uniform_within(limit: float):

@@ -1,4 +1,4 @@
-"""Checks that a path is a regular file, which can be read twice and from any place in it."""
+"""Checks that a path is a regular file, which can be read twice and from any position."""
 
 import os
 import stat
@@ -13,14 +13,14 @@ _KINDS = (
 
 
 def check_regular(path: str) -> None:
-    """Raises ValueError for a name that is no path, and for pipes, sockets and devices, which have
-    no end or cannot be read twice.
+    """Raises ValueError for a string that cannot be a path, and for pipes, sockets and devices,
+    which have no end or cannot be read twice.
 
-    A missing file and a folder pass: their user knows whether they are allowed.
+    A missing file and a folder pass: the caller decides whether they are allowed.
     """
     if not path.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in path):
         raise ValueError(
-            f"{path!r} is no name in {sys.getfilesystemencoding().upper()}; rename it."
+            f"{path!r} is not valid {sys.getfilesystemencoding().upper()}; rename the file."
         )
     try:
         mode = os.stat(path).st_mode
@@ -30,15 +30,15 @@ def check_regular(path: str) -> None:
         if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
             raise ValueError(f"{path!r} cannot be examined ({error.strerror}).") from error
         return
-    for is_kind, words in _KINDS:
+    for is_kind, description in _KINDS:
         if is_kind(mode):
             raise ValueError(
-                f"{path!r} is {words}, not a file; copy what it holds into a file first."
+                f"{path!r} is {description}, not a file; copy its content into a file first."
             )
 
 
 def check_file(path: str, wanted: str = "file") -> None:
-    """Raises ValueError, naming what is there instead, if a path is not a regular file.
+    """Raises ValueError, which says what the path is instead, if a path is not a regular file.
 
     Args:
       path: the path.

@@ -1,8 +1,8 @@
 """From magnitudes to a waveform: single-pass inversion, Griffin-Lim and its fast form.
 
-T frames, F bins. Functions take one channel; use vmap for more. Frames are centred
-(`spectrogram.stft` with center=True). `alternate` serves any transform; the functions named after
-constant_q serve that transform.
+T frames, F bins (of the constant-Q transform: rows). Functions take one channel; use vmap for more.
+Frames are centred (`spectrogram.stft` with center=True). `alternate` works with any transform;
+functions named constant_q_... work with the transform of constant_q.py.
 """
 
 import functools
@@ -14,11 +14,12 @@ import numpy as np
 
 from audio_texture import constant_q, spectrogram
 
+# A wave to its complex spectrum, or back.
 Transform = Callable[[jax.Array], jax.Array]
 
 
 def random_phase(key: jax.Array, magnitude: jax.Array) -> jax.Array:
-    """Returns phases uniform over the circle, [T, F] in radians: a classical start of Griffin-Lim.
+    """Returns phases uniform over the circle, [T, F] in radians: the usual start of Griffin-Lim.
 
     Example:
       >>> random_phase(jax.random.key(0), jnp.ones((3, 5))).shape
@@ -36,8 +37,8 @@ def spsi(magnitude: jax.Array, *, hop_length: int) -> jax.Array:
     sinusoid has on that side. Bins that belong to no peak keep the phase they had.
 
     The authors walk from each peak down to the troughs. Here every bin looks uphill for its peak,
-    which gives the same answer without a loop over bins: a trough goes to the peak above it, as in
-    the paper the last walk to reach it wins.
+    which gives the same answer without a loop over bins. A trough between two peaks takes the phase
+    of the higher-frequency peak, whose walk in the paper reaches it last.
 
     Args:
       magnitude: [T, F] >= 0, linear.
@@ -86,8 +87,8 @@ def _peak_to_lock_to(
     rises = magnitude[:, 1:] > magnitude[:, :-1]
     falls = magnitude[:, 1:] < magnitude[:, :-1]
     never = jnp.zeros((len(magnitude), 1), bool)
-    # Going uphill to the right (left) leads to the next (last) peak, unless a step on the way does
-    # not climb.
+    # Going uphill to higher (lower) bins leads to the next (last) peak, unless a step on the way
+    # does not climb.
     next_peak = jax.lax.cummin(jnp.where(is_peak, index[None], bins), axis=1, reverse=True)
     last_peak = jax.lax.cummax(jnp.where(is_peak, index[None], -1), axis=1)
     stops_right = jnp.concatenate([~rises, ~never], axis=1)
@@ -97,8 +98,11 @@ def _peak_to_lock_to(
     )
     last_not_falling = jax.lax.cummax(jnp.where(stops_left, index[None], -1), axis=1)
 
-    def locked(peak, reaches):
-        """Returns the peak, whether a bin is locked to it, and whether in opposite phase."""
+    def lock(peak, reaches):
+        """Returns the peak, whether a bin is locked to it, and whether in opposite phase.
+
+        peak: [T, F] bin of the peak on one side. reaches: [T, F] whether all steps to it climb.
+        """
         peak = jnp.clip(peak, 0, bins - 1)
         lean = jnp.take_along_axis(offset, peak, axis=1)
         away = index[None] - peak
@@ -109,10 +113,10 @@ def _peak_to_lock_to(
         allowed = (away > 0) | (index[None] > 1) | ((away == -1) & (lean < 0))
         return peak, reaches & (lean != 0) & allowed & ~is_peak, opposite
 
-    up_left, left_holds, left_opposite = locked(
+    up_left, left_holds, left_opposite = lock(
         last_peak, (last_peak >= 0) & (last_not_falling == last_peak)
     )
-    up_right, right_holds, right_opposite = locked(
+    up_right, right_holds, right_opposite = lock(
         next_peak, (next_peak < bins) & (first_not_rising == next_peak)
     )
     source = jnp.where(right_holds, up_right, jnp.where(left_holds, up_left, index[None]))
@@ -129,8 +133,8 @@ def alternate(
     iterations: int,
     momentum: float,
 ) -> jax.Array:
-    """Returns the wave of Griffin & Lim (1984) over any transform; with momentum, of its fast form
-    (Perraudin, Balazs & Sondergaard 2013).
+    """Returns the wave of Griffin & Lim's algorithm (1984) with any transform; with momentum, of
+    its fast form (Perraudin, Balazs & Sondergaard 2013).
 
     With P1 the projection on spectra that belong to a wave and P2 the projection on spectra with
     the given magnitude: c_n = P1(P2(t_{n-1})), t_n = c_n + momentum * (c_n - c_{n-1}).
@@ -141,15 +145,22 @@ def alternate(
       forward: wave -> complex [T, F].
       inverse: complex [T, F] -> the wave whose transform is nearest in least squares; `forward`
         after it is P1.
-      iterations: how many; 0 is the plain inverse transform.
+      iterations: number of projections; 0 is the plain inverse transform.
       momentum: 0 is Griffin-Lim; the fast form uses 0.99.
     Returns:
       A wave, as `inverse` returns it.
+    Example:
+      >>> magnitude = jnp.ones((1, 3))
+      >>> alternate(
+      ...     magnitude, 0 * magnitude, forward=lambda wave: jnp.fft.rfft(wave)[None],
+      ...     inverse=lambda spectrum: jnp.fft.irfft(spectrum[0]), iterations=2, momentum=0.0,
+      ... ).tolist()
+      [1.0, 0.0, 0.0, 0.0]
     """
 
     def with_magnitude(spectrum):
         size = jnp.abs(spectrum)
-        # Where the estimate is zero any phase is right; 0 keeps silence silent and values finite.
+        # Where the estimate is zero it has no phase: phase 0 keeps the values finite.
         return magnitude * jnp.where(size > 0, spectrum / jnp.where(size > 0, size, 1.0), 1.0)
 
     def iterate(_, state):
@@ -172,7 +183,7 @@ def griffin_lim(
     momentum: float = 0.0,
     length: int | None = None,
 ) -> jax.Array:
-    """Returns the wave of `alternate` over the STFT.
+    """Returns the wave of `alternate` with the STFT as the transform.
 
     Args:
       magnitude: [T, F] >= 0, linear.
@@ -184,7 +195,7 @@ def griffin_lim(
     Returns:
       The wave [length].
     Raises:
-      ValueError: a wave of that length has another number of frames.
+      ValueError: an STFT of `length` samples has more or fewer than T frames.
     Example:
       >>> magnitude = jnp.ones((5, 9))
       >>> griffin_lim(magnitude, 0 * magnitude, hop_length=8, iterations=2).shape
@@ -193,7 +204,7 @@ def griffin_lim(
     n_fft = 2 * (magnitude.shape[1] - 1)
     length = (len(magnitude) - 1) * hop_length if length is None else length
     if spectrogram.frame_count(length, n_fft=n_fft, hop_length=hop_length) != len(magnitude):
-        raise ValueError(f"{length} samples are not as long as {len(magnitude)} frames.")
+        raise ValueError(f"{length} samples do not make {len(magnitude)} frames.")
     inverse = functools.partial(
         spectrogram.istft, n_fft=n_fft, hop_length=hop_length, length=length
     )
@@ -218,13 +229,18 @@ def constant_q_phase(magnitude: jax.Array, plan: constant_q.Plan) -> jax.Array:
       plan: of `constant_q.plan`.
     Returns:
       Phases [T, F] in radians.
+    Example:
+      >>> layout = constant_q.plan(sample_rate=800, samples=800, bins_per_octave=12, f_min=100.0)
+      >>> magnitude = jnp.ones((layout.frames, len(layout.frequencies)))
+      >>> constant_q_phase(magnitude, layout).shape == magnitude.shape
+      True
     """
     rows = magnitude.shape[1]
     index = jnp.arange(rows)
     never = jnp.zeros((len(magnitude), 1), bool)
     rises = jnp.concatenate([magnitude[:, 1:] > magnitude[:, :-1], never], axis=1)
     falls = jnp.concatenate([never, magnitude[:, 1:] < magnitude[:, :-1]], axis=1)
-    # The row reached by going uphill, to the right where that climbs, else to the left; a peak
+    # The row reached by going uphill, to higher rows where that climbs, else to lower rows; a peak
     # reaches itself.
     right = jax.lax.cummin(jnp.where(rises, rows, index[None]), axis=1, reverse=True)
     left = jax.lax.cummax(jnp.where(falls, -1, index[None]), axis=1)
@@ -236,7 +252,7 @@ def constant_q_phase(magnitude: jax.Array, plan: constant_q.Plan) -> jax.Array:
     offset = 2 / np.pi * (to_right - to_left)
     cycles = plan.frequencies * plan.samples / (plan.frames * plan.sample_rate)
     up, down = (np.pad(np.diff(cycles), pad).astype(np.float32) for pad in ((0, 1), (1, 0)))
-    # Whole cycles a frame are left out: beside them float32 would lose the rest.
+    # Whole cycles in a frame are left out: float32 would round their fraction away.
     fraction = (cycles % 1).astype(np.float32)[None]
     advance = fraction + offset * jnp.where(offset > 0, up[None], down[None])
 
@@ -258,7 +274,7 @@ def constant_q_griffin_lim(
     iterations: int,
     momentum: float = 0.0,
 ) -> jax.Array:
-    """Returns the wave of `alternate` over the constant-Q transform of a plan.
+    """Returns the wave of `alternate` with the constant-Q transform of a plan.
 
     Args:
       magnitude: [T, F] >= 0, linear, of `constant_q.cqt`.
@@ -268,6 +284,11 @@ def constant_q_griffin_lim(
       momentum: as in `alternate`.
     Returns:
       The wave [plan.samples].
+    Example:
+      >>> layout = constant_q.plan(sample_rate=800, samples=800, bins_per_octave=12, f_min=100.0)
+      >>> magnitude = jnp.ones((layout.frames, len(layout.frequencies)))
+      >>> constant_q_griffin_lim(magnitude, 0 * magnitude, layout, iterations=2).shape
+      (800,)
     """
     forward = functools.partial(constant_q.cqt, plan=plan)
     inverse = functools.partial(constant_q.icqt, plan=plan)

@@ -20,7 +20,8 @@ def single(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def run(*arguments, **options):
-        # Not switched where it is off already: compiled programs depend on how it was switched.
+        # Not switched where it is off already: JAX caches programs compiled inside the context
+        # manager apart from those compiled outside it, and would compile them twice.
         # JAX defines the attribute at run time.
         if not jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
             return function(*arguments, **options)

@@ -4,9 +4,11 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
+import jax.numpy as jnp
 import numpy as np
 
 from audio_texture import audio, mixing, scales, spectrogram
+from audio_texture.base import Weights
 from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
 from audio_texture.terms.waves import FINE, ONSET_STEP
@@ -169,7 +171,9 @@ def preprocess(
         if level:
             wave = wave * np.float32(level / audio.audible_rms(wave, sample_rate=rate))
         if bands:
-            wave = np.asarray(spectrogram.band(wave, sample_rate=rate, low=low, high=high))
+            wave = np.asarray(
+                spectrogram.band(jnp.asarray(wave), sample_rate=rate, low=low, high=high)
+            )
         return wave
 
     edges = bands or [(0, math.inf)] * len(references)
@@ -245,9 +249,7 @@ def _check_bands(bands, references, rate, weights):
         )
 
 
-def mixture_level(
-    references: Sequence[np.ndarray], weights: Sequence[float], *, sample_rate: int
-) -> float:
+def mixture_level(references: Sequence[np.ndarray], weights: Weights, *, sample_rate: int) -> float:
     """Level (`audio.audible_rms`) of a mixture of waves [C, N_i]: the RMS of their levels."""
     powers = [audio.audible_rms(wave, sample_rate=sample_rate) ** 2 for wave in references]
     return math.sqrt(np.average(powers, weights=weights))

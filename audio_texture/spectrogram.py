@@ -1,7 +1,8 @@
 """Short-time spectra and their scales.
 
-T frames, F bins (n_fft // 2 + 1), B bands. Functions take one channel; use vmap for more. Constants
-(windows, filters) are computed in float64 outside the trace.
+T frames, F bins (n_fft // 2 + 1), B bands, S streams (channels, and sums and differences of
+neighbouring channels). Functions take one channel; use vmap for more. Constants (windows, filters)
+are computed in float64 outside the trace.
 """
 
 import functools
@@ -11,11 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.signal
 
-# A Hann window of 1024 sums to 512, so log1p of any magnitude of a wave in [-1, 1] stays under 7:
-# the authors' fixed scale.
+# The authors' fixed scale: a Hann window of 1024 samples sums to 512, so log1p of any magnitude of
+# a wave in [-1, 1] stays below 7.
 CEILING = 7.0
-# Shares of the loudest stream's magnitude in a bin: below -26 dB the weight of another stream
-# falls, and below -80 dB it is empty.
+# As shares of the magnitude of the loudest stream in the same bin: a stream below the first (-26
+# dB) loses weight, a stream below the second (-80 dB) counts as empty.
 FAINT_STREAM, EMPTY_STREAM = 0.05, 1e-4
 
 
@@ -57,20 +58,24 @@ def ifft(spectrum: jax.Array) -> jax.Array:
     """
     size = spectrum.shape[-1]
     half = size // 2 + 1
-    here = spectrum[..., :half]
+    positive = spectrum[..., :half]
     # The conjugate of bins 0, -1, -2, ...
     mirrored = jnp.conj(
         jnp.concatenate(
             [spectrum[..., :1], jnp.flip(spectrum[..., size - half + 1 :], -1)], axis=-1
         )
     )
-    parts = jnp.fft.irfft(jnp.stack([here + mirrored, -1j * (here - mirrored)]) / 2, n=size)
+    parts = jnp.fft.irfft(jnp.stack([positive + mirrored, -1j * (positive - mirrored)]) / 2, n=size)
     return jax.lax.complex(parts[0], parts[1])
 
 
 def fft(signal: jax.Array) -> jax.Array:
     """Returns the discrete Fourier transform of the last axis, [..., n] complex -> [..., n]
-    complex64. It exists for the reason given at `ifft`.
+    complex64. It goes through real transforms for the reason given at `ifft`.
+
+    Example:
+      >>> np.round(jnp.abs(fft(jnp.array([1.0, 0, 0, 0], jnp.complex64))), 3).tolist()
+      [1.0, 1.0, 1.0, 1.0]
     """
     return jnp.conj(ifft(jnp.conj(signal))) * signal.shape[-1]
 
@@ -105,8 +110,8 @@ def stft(
             f"a wave of {wave.shape[-1]} samples is shorter than one frame of {n_fft}."
         )
     frames = frame_count(wave.shape[-1], n_fft=n_fft, hop_length=hop_length, center=False)
-    # Frames are shifted stacks of blocks as long as the hop: the gradient of slices is slices, that
-    # of a gather is a slow scatter.
+    # A frame is put together from blocks as long as the hop, taken by slices: the gradient of
+    # slices is slices, that of a gather is a slow scatter.
     pieces = -(-n_fft // hop_length)
     needed = (frames + pieces - 1) * hop_length
     wave = jnp.pad(wave, (0, max(needed - wave.shape[-1], 0)))[:needed]
@@ -173,10 +178,10 @@ def _overlap_add_constant(shape: np.ndarray, frames: int, hop_length: int) -> np
 
 
 def band(wave: jax.Array, *, sample_rate: int, low: float, high: float) -> jax.Array:
-    """Returns the part of a wave between two frequencies.
+    """Returns the part of a wave between two frequencies, [..., N].
 
-    The edges are a 24th of an octave wide; the edges of two adjoining bands add up to one. No phase
-    is shifted, and time is circular.
+    The edges are a 24th of an octave wide, and the responses of two adjoining bands add up to one.
+    The filter has zero phase, and time is circular.
 
     Args:
       wave: [..., N].
@@ -272,8 +277,8 @@ def compress_relative(magnitude: jax.Array, scale: jax.Array, *, sharpness: floa
 
 
 def hz_to_mel(hertz: np.ndarray | float) -> np.ndarray:
-    """Returns frequencies in mel after Slaney's Auditory Toolbox (1998): linear below 1 kHz, 27 mel
-    to a factor of 6.4 above.
+    """Returns frequencies in mel after Slaney's Auditory Toolbox (1998): linear below 1 kHz, and
+    above it 27 mel for each factor of 6.4.
 
     Example:
       >>> hz_to_mel(1000.0).item(), hz_to_mel(6400.0).item()

@@ -1,7 +1,8 @@
 """Statistics of features over time, and distances between them.
 
-T frames, C features. Features [..., C] with several axes of positions (the frames and bins of a 2-D
-network) stand for [T, C] with every position a frame.
+T frames, C features, F bins, S directions, W widths of patches. Features [..., C] with several axes
+of positions (the frames and bins of a 2-D network) stand for [T, C]: every position counts as a
+frame.
 """
 
 import functools
@@ -124,17 +125,37 @@ def autocorrelation(x: jax.Array, lags: int) -> jax.Array:
     return products[1 : lags + 1] / counts.reshape((-1,) + (1,) * (x.ndim - 1))
 
 
+def random_directions(
+    size: int, count: int, *, seed: int, dtype: type = np.float64, unit_length: bool = True
+) -> np.ndarray:
+    """Returns fixed random directions that patches are projected on: [size, count].
+
+    Args:
+      size: numbers in a patch.
+      count: of directions.
+      seed: the same seed gives the same directions.
+      dtype: of the normal draws.
+      unit_length: divides each direction by its length; otherwise by the root of the size, its
+        expected length.
+    Example:
+      >>> np.linalg.norm(random_directions(6, 2, seed=0), axis=0).round(6).tolist()
+      [1.0, 1.0]
+    """
+    draws = np.random.default_rng(seed).standard_normal((size, count), dtype)
+    return draws / (np.linalg.norm(draws, axis=0) if unit_length else np.sqrt(size))
+
+
 def sorted_projections(
     x: jax.Array, directions: Sequence[np.ndarray], *, quantiles: int = 200
 ) -> jax.Array:
-    """Returns quantiles of patches along directions; their mean squared differences are a sliced
-    2-Wasserstein distance.
+    """Returns quantiles of patches projected on directions; the mean squared difference between
+    those of two sounds is a sliced 2-Wasserstein distance.
 
     Args:
       x: [T, F].
-      directions: for patches of each of W widths in frames [width * F, S], of unit length, frame
-        after frame.
-      quantiles: how many, so that sounds of different lengths can be compared.
+      directions: W arrays [width * F, S], one for each width of the patches in frames. A column is
+        a unit vector over a patch flattened frame after frame.
+      quantiles: their number, the same for sounds of different lengths.
     Returns:
       [W, S, quantiles].
     Example:
@@ -142,13 +163,13 @@ def sorted_projections(
       >>> sorted_projections(x, [np.ones((1, 1), np.float32)], quantiles=3).tolist()
       [[[1.0, 2.0, 3.0]]]
     """
-    counts = [len(x) - len(along) // x.shape[1] + 1 for along in directions]
+    counts = [len(x) - len(matrix) // x.shape[1] + 1 for matrix in directions]
     projections = [
-        along.T @ _patches(x, len(x) - count + 1).T
-        for along, count in zip(directions, counts, strict=True)
+        matrix.T @ _patches(x, len(x) - count + 1).T
+        for matrix, count in zip(directions, counts, strict=True)
     ]
-    # Padded to one length, for one sort: the padding sorts behind all patches, where no quantile
-    # looks.
+    # Padded to one length, for a single sort: the padding sorts behind all patches, where no
+    # quantile lies.
     padded = [
         jnp.pad(values, ((0, 0), (0, len(x) - count)), constant_values=_PAD_VALUE)
         for values, count in zip(projections, counts, strict=True)
@@ -169,7 +190,7 @@ def sorted_patches(
       x: [T, F].
       directions: [width * F, S], frame after frame.
       step: from patch to patch, in frames.
-      quantiles: how many; 0 returns the value of every patch.
+      quantiles: their number; 0 returns the value of every patch.
     Returns:
       [quantiles, S] or [1 + (T - width) // step, S], ascending.
     Example:
@@ -180,8 +201,8 @@ def sorted_patches(
     count = 1 + (len(x) - width) // step
     # Summed over the frames of a patch: patches side by side take `width` times as much memory.
     products = (
-        x[i : i + 1 + (count - 1) * step : step] @ of_frame
-        for i, of_frame in enumerate(directions.reshape(width, x.shape[1], -1))
+        x[i : i + 1 + (count - 1) * step : step] @ frame_directions
+        for i, frame_directions in enumerate(directions.reshape(width, x.shape[1], -1))
     )
     values = functools.reduce(np.add, products)
     values.sort(axis=0)
@@ -190,8 +211,8 @@ def sorted_patches(
     last = len(values) - 1
     places = np.clip((np.arange(quantiles) + 0.5) / quantiles * len(values) - 0.5, 0, last)
     below = places.astype(int)
-    share = (places - below)[:, None]
-    return (1 - share) * values[below] + share * values[np.minimum(below + 1, last)]
+    fraction = (places - below)[:, None]
+    return (1 - fraction) * values[below] + fraction * values[np.minimum(below + 1, last)]
 
 
 @jax.custom_vjp
@@ -199,8 +220,8 @@ def sort(x: jax.Array) -> jax.Array:
     """Returns float32 values in ascending order along the last axis.
 
     XLA on a CPU takes five times as long to sort floats as integers, and for a gradient it sorts
-    indices too. The gradient of equal values is the mean of those of the first and the last of
-    their places.
+    indices too. Values that are equal share a gradient: the mean of the cotangents at the first and
+    the last place that they take.
 
     Example:
       >>> sort(jnp.array([2.0, -1.0, 0.5])).tolist()
@@ -227,7 +248,7 @@ def _sort_backward(residuals, cotangent):
     def row_gradient(row, in_order, cotangent):
         first = jnp.searchsorted(in_order, row)
         last = jnp.searchsorted(in_order, row, side="right") - 1
-        # A NaN has no place; by then the loss is NaN too.
+        # A NaN has no place in the order; the loss is then NaN too.
         return (cotangent[first] + cotangent[jnp.maximum(last, 0)]) / 2
 
     rows = (leaf.reshape(-1, x.shape[-1]) for leaf in (x, in_order, cotangent))
@@ -238,9 +259,10 @@ sort.defvjp(_sort_forward, _sort_backward)
 
 
 def _patches(x: jax.Array, width: int) -> jax.Array:
-    """Returns each frame with those after it, side by side: [T, F] -> [T - width + 1, width * F].
+    """Returns every frame beside the width - 1 after it: [T, F] -> [T - width + 1, width * F].
 
-    Doubling takes fewer operations, also in the gradient.
+    Patches of twice the width are two patches side by side, which takes fewer operations, also in
+    the gradient.
     """
     if width == 1:
         return x
@@ -252,23 +274,24 @@ def _patches(x: jax.Array, width: int) -> jax.Array:
     return jnp.concatenate([doubled[: len(x) - width + 1], x[width - 1 :]], axis=1)
 
 
-# Larger than any feature, but finite, so that it is 0 times the weight 0.
+# Larger than any feature, but finite: a weight of 0 times it is 0.
 _PAD_VALUE = 1e30
 
 
 def _quantile_weights(counts: np.ndarray, rows: int, quantiles: int) -> jax.Array:
-    """Returns the matrix that interpolates quantiles linearly between the first counts [W] of the
-    sorted values. [W, rows, quantiles] float32
+    """Returns matrices [W, rows, quantiles] float32 that interpolate quantiles linearly between
+    sorted values, of which only the first counts[w] are not padding.
 
-    It is a matrix because the gradient of a gather would be a scatter. It is computed in the traced
-    program because as a constant it would be 60 MB for ten minutes of sound.
+    They are matrices because the gradient of a gather would be a scatter. They are computed in the
+    traced program because as a constant they would be 60 MB for ten minutes of sound.
     """
     counts = counts[:, None]
     places = np.clip((np.arange(quantiles) + 0.5) / quantiles * counts - 0.5, 0, counts - 1)
     places = places[:, None]
     below = np.floor(places).astype(np.int32)
-    share, index = (places - below).astype(np.float32), jnp.arange(rows)[None, :, None]
-    return jnp.where(index == below, 1 - share, 0.0) + jnp.where(index == below + 1, share, 0.0)
+    fraction, index = (places - below).astype(np.float32), jnp.arange(rows)[None, :, None]
+    at_below = jnp.where(index == below, 1 - fraction, 0.0)
+    return at_below + jnp.where(index == below + 1, fraction, 0.0)
 
 
 @jax.custom_vjp

@@ -63,7 +63,7 @@ def prepare(
     """Fits style and content; results have the content's length and level.
 
     With the choice `balanced`, each distance is divided by its value for noise of the style's
-    spectrum. Weights then mean the same at any level and length of the two sounds.
+    spectrum: weights then mean the same at any level and length of the two sounds.
 
     Args:
       recipe: the choices.
@@ -99,8 +99,8 @@ def prepare(
         "weights": {name: hparams[f"{name}_weight"] for name in targets},
     }
     optimizer = synthesis.optimizer_like(like, recipe, compiled)
-    starting = padded_content, plan.reflect_pad(start_wave), style_wave
-    start = _starter(recipe, rate, plan, compiled, *starting)
+    padded_start = plan.reflect_pad(start_wave)
+    start = _starter(recipe, rate, plan, compiled, padded_content, padded_start, style_wave)
     init = _initialiser(recipe, start, data, optimizer)
     level = audio.audible_rms(content, sample_rate=sample_rate)
 
@@ -128,10 +128,7 @@ def _initialiser(recipe, start, data, optimizer):
 
 
 def _balance(optimizer, noise, data):
-    """The distances' weights, each divided by the value of its distance for noise.
-
-    The noise shares nothing with the content, and only the spectrum with the style.
-    """
+    """The distances' weights, each divided by the value of its distance for noise."""
     ones = dict.fromkeys(data["weights"], np.float32(1))
     sizes = optimize.value_at(optimizer, noise, {**data, "weights": ones})[1]
     return {name: weight / sizes[name] for name, weight in data["weights"].items()}
@@ -193,6 +190,7 @@ def _compile(recipe: Recipe, rate: int, key: Hashable, plan: layout.Layout) -> C
         noise = canvas.colour_noise(jax.random.normal(key, wave.shape), colour)
 
         def invert(wave):
+            assert plan.canvas.invert, "A transfer's canvas can be inverted."
             return plan.canvas.invert(plan.to_canvas_domain(wave), constants)
 
         return invert(noise), invert(shares[0] * wave + shares[1] * noise)

@@ -391,7 +391,7 @@ def run(
     start_key, phase_key = jax.random.split(key)
     parameters, data = problem.init(start_key)
     state, rows = problem.optimizer.init(parameters, data), []
-    if resume:
+    if resume and checkpoint_path:
         state, rows = checkpoint.load(checkpoint_path, state) or (state, rows)
     checkpoints = _CheckpointWriter(checkpoint_path, checkpoint_every, on_unsaved, rows)
 

@@ -1,10 +1,10 @@
 """A random walk through a recording: a run of frames in order, then a jump to a similar frame.
 
-Textures start from such a walk. An optimiser changes levels, not events: ticks that begin at the
-wrong times stay there, and no statistic gives a start of plain noise the rhythm that it lacks. A
-walk keeps every event whole and the period of what is periodic, in an order of its own. The method
-follows the video textures of Schoedl, Szeliski, Salesin & Essa 2000, whose jumps also lead between
-frames with similar neighbourhoods.
+Textures start from such a walk. An optimiser changes levels but does not move events: ticks that
+begin at the wrong times stay there, and no statistic gives plain noise a rhythm. A walk plays the
+recording's events in a new order, keeps every event whole, and keeps the period of a periodic
+sound. The method follows the video textures of Schoedl, Szeliski, Salesin & Essa 2000, whose jumps
+also lead between frames with similar neighbourhoods.
 
 T frames, P places to jump between (every `stride`-th frame), D features.
 """
@@ -16,17 +16,17 @@ import numpy as np
 
 from audio_texture import statistics
 
-# Most places to jump between: the distances between all of them make a matrix.
+# Most places to jump between: their distances make a matrix [P, P].
 MOST_PLACES = 2048
-# A jump may be worse than the best one by about this share of the best jump's cost ...
+# A jump may cost more than the cheapest jump by about this share of the cheapest cost ...
 TOLERANCE = 0.1
-# ... and each earlier visit of a place adds this many such shares to the cost.
+# ... and every earlier visit of a place adds this many such shares to the cost.
 REVISIT_PENALTY = 12.0
-# How many walks are drawn to keep the best, and how many frames they have in all: of long walks,
-# which are like the recording anyway, fewer are drawn.
+# `sample_best_of_n` draws from FEWEST_DRAWS to DRAWS walks with at most MOST_WALKED frames in all:
+# long walks are like the recording anyway, so fewer of them are drawn.
 DRAWS, FEWEST_DRAWS, MOST_WALKED = 32, 4, 40_000
-# How walks are judged: by this many stretches, in patches of frames that are averaged by POOLED and
-# span this share of a stretch, along this many random directions.
+# It compares at most MOST_STRETCHES stretches of a walk. A patch is SPANNED of a stretch long, of
+# frames averaged in groups of POOLED, and is projected on DIRECTIONS random directions.
 MOST_STRETCHES, POOLED, SPANNED, DIRECTIONS = 8, 4, 0.5, 64
 
 
@@ -45,6 +45,7 @@ class TransitionModel(NamedTuple):
 
     @property
     def n_frames(self) -> int:
+        """T, the frames of the recording."""
         return len(self.features)
 
 
@@ -57,7 +58,8 @@ def fit_transitions(features: np.ndarray, *, context: int, apart: int) -> Transi
         it is one-sided.
       apart: length of the shortest jump, in frames.
     Returns:
-      The model; a cost is the mean squared difference of two neighbourhoods, in units of its mean.
+      The model; a cost is the mean squared difference of two neighbourhoods, divided by the mean of
+      all costs.
     Example:
       >>> model = fit_transitions(np.eye(8)[[0, 1, 2, 3] * 4], context=2, apart=3)
       >>> model.costs.shape, round(float(model.costs[4, 8]), 3)
@@ -75,7 +77,7 @@ def fit_transitions(features: np.ndarray, *, context: int, apart: int) -> Transi
         running = np.concatenate([[0.0], np.cumsum(along, dtype=np.float64)])
         here = np.arange(len(along))
         first, last = np.maximum(here - context, 0), np.minimum(here + context + 1, len(along))
-        # More than one side of both neighbourhoods must exist.
+        # Neighbourhoods that the recording's end cuts down to one side are left out.
         mean = np.where(
             last - first > context, (running[last] - running[first]) / (last - first), np.inf
         )
@@ -89,10 +91,10 @@ def fit_transitions(features: np.ndarray, *, context: int, apart: int) -> Transi
 def sample_path(
     key: jax.Array, model: TransitionModel, length: int, *, piece: float, first: int | None = None
 ) -> np.ndarray:
-    """Draws a walk: the recording's frames in the order in which they are played.
+    """Draws a walk and returns the numbers of the recording's frames in the order of the walk.
 
     The walk follows the recording for pieces of random lengths. After a piece, and at the
-    recording's end, it jumps to a place that fits nearly best and was seldom visited before.
+    recording's end, it jumps to a place whose cost is near the least and that was seldom visited.
 
     Args:
       key: random key.
@@ -139,10 +141,10 @@ def _sample_path(
 def sample_best_of_n(
     key: jax.Array, model: TransitionModel, length: int, *, piece: float, stretch: int
 ) -> np.ndarray:
-    """Draws several walks and returns the one whose every stretch is most like the recording's.
+    """Draws several walks and returns the walk whose stretches are most like the recording's.
 
-    In a single walk, chance decides where in a stretch a period begins and how loud frames are
-    distributed among the stretches, and a texture that starts from the walk keeps both. The measure
+    In a single walk, chance decides where in a stretch a period begins and how the loud frames are
+    distributed over the stretches, and a texture that starts from the walk keeps both. The measure
     is the sliced 1-Wasserstein distance between sets of long patches (Rabin, Peyre, Delon & Bernot
     2011), averaged over all pairs of a stretch of the walk and a stretch of the recording.
 
@@ -154,6 +156,10 @@ def sample_best_of_n(
       stretch: frames of a stretch; a shorter walk or recording is judged as a whole.
     Returns:
       [length] int, frame numbers.
+    Example:
+      >>> model = fit_transitions(np.eye(8)[[0, 1, 2, 3] * 4], context=2, apart=3)
+      >>> sample_best_of_n(jax.random.key(0), model, 12, piece=4.0, stretch=8).shape
+      (12,)
     """
     features = model.features
     stretch = min(stretch, length, len(features))
@@ -165,7 +171,7 @@ def sample_best_of_n(
         _sample_path(rng, model, length, piece=piece) for rng in _generator(key).spawn(n_draws)
     ]
     size = width * features.shape[1]
-    directions = np.random.default_rng(0).standard_normal((size, DIRECTIONS)) / np.sqrt(size)
+    directions = statistics.random_directions(size, DIRECTIONS, seed=0, unit_length=False)
 
     def project_stretches(frames):
         """Returns the sorted projections of the patches of each stretch."""
@@ -190,8 +196,8 @@ def _pool(features: np.ndarray) -> np.ndarray:
 
 
 def prepend_lead_in(path: np.ndarray, before: int) -> np.ndarray:
-    """Returns a walk with the recording's `before` frames that lead to it; its first frame repeats
-    where the recording has none.
+    """Returns a walk after the `before` frames that precede its first frame in the recording; frame
+    0 is repeated where the recording has no earlier frames.
 
     Example:
       >>> prepend_lead_in(np.array([2, 3]), 4).tolist()
@@ -203,11 +209,14 @@ def prepend_lead_in(path: np.ndarray, before: int) -> np.ndarray:
 def _jump(
     rng: np.random.Generator, model: TransitionModel, frame: int, visits: np.ndarray, ahead: int
 ) -> int:
-    """Draws a frame to continue from in place of this one."""
+    """Draws the frame to jump to from this frame.
+
+    visits: visits of every place so far. ahead: places that a piece covers on average.
+    """
     place, within = divmod(frame, model.stride)
     costs = model.costs[place].astype(np.float64)
-    # Only local minima: periods would otherwise shift a little with every jump. None is so near the
-    # end that the next jump is forced.
+    # Only local minima of the cost: periods would otherwise shift a little with every jump. Places
+    # near the recording's end, which would force the next jump, are left out.
     is_minimum = np.r_[True, costs[1:] <= costs[:-1]] & np.r_[costs[:-1] <= costs[1:], True]
     allowed = is_minimum & np.isfinite(costs) & (np.arange(len(costs)) < len(costs) - ahead)
     if not np.any(allowed):

@@ -73,7 +73,7 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
 
 
 def _measure_rows(cases: Sequence[str], source: str) -> list[dict[str, Any]]:
-    """All rows; each is shown when it is measured."""
+    """The rows of all cases; shows every row when it is measured."""
     rows: list[dict[str, Any]] = []
     with fresh_processes() as processes:
         for case in cases:

@@ -1,4 +1,4 @@
-"""The measurements of launch.benchmark, a function a case."""
+"""The measurements of launch.benchmark, a function for each case."""
 
 import concurrent.futures
 import contextlib
@@ -24,8 +24,10 @@ FRAMES, BINS, LAYERS = 431, 513, (Layer(kernel_size=11, filters=4096),)
 
 
 def _measure_times(function: Callable, *arguments) -> tuple[float, float]:
-    """Seconds to compile, which is what the first call takes longer, and milliseconds of a later
-    call: the median of at least five that take two seconds together.
+    """Seconds to compile and milliseconds of a call.
+
+    A call takes the median of at least five calls over at least two seconds; compilation is what
+    the first call takes longer than that.
     """
     times = []
     while len(times) < 6 or sum(times[1:]) < 2.0:
@@ -126,7 +128,7 @@ def texture(name: str, source: str) -> dict[str, Any]:
             start = time.perf_counter()
             subprocess.run(command, env=environment, check=True, capture_output=True)
             times.append(time.perf_counter() - start)
-    # In a warm row, compile_s is what the first run takes longer; a cold row has the sum.
+    # In a warm row, compile_s is what the first run takes longer; a cold row has it in run_ms.
     children_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
     return {
         "shape": f"{seconds} of sound",
@@ -182,7 +184,7 @@ def fresh_processes() -> Iterator[concurrent.futures.Executor]:
         max_workers=1,
         max_tasks_per_child=1,
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=_obey_the_parent,
+        initializer=_leave_signals_to_parent,
     ) as processes:
         try:
             yield processes
@@ -192,7 +194,9 @@ def fresh_processes() -> Iterator[concurrent.futures.Executor]:
             raise
 
 
-def _obey_the_parent() -> None:
-    """In a child: only the parent ends it, and then the programs that it has started end too."""
+def _leave_signals_to_parent() -> None:
+    """Makes a child process ignore Ctrl-C, and exit when the parent terminates it, so that the
+    programs it has started end too.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))

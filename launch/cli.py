@@ -88,7 +88,7 @@ def call(
 
 def _import_jax() -> None:
     """Imports JAX; an environment that it refuses ends the process with a line."""
-    # A missing accelerator is no news.
+    # The user need not be told that there is no accelerator.
     logging.getLogger("jax._src.xla_bridge").setLevel(logging.WARNING)
     try:
         import jax  # noqa: F401
@@ -98,7 +98,7 @@ def _import_jax() -> None:
 
 
 def _prepare_process(values: dict[str, Any]) -> None:
-    """Settings, signals, warnings and compilation cache of a process that runs a program.
+    """Sets up JAX, signals, warnings and the compilation cache for a process that runs a program.
 
     UserError, naming the variable, where the environment asks for devices that are not there.
     """

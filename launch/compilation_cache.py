@@ -13,7 +13,7 @@ from audio_texture import audio
 from launch.errors import one_line
 from launch.messages import say_once
 
-# JAX says this of its cache in warnings alone.
+# JAX reports faults of its cache only as warnings, known by their text.
 _DAMAGED = re.compile(r"Error reading persistent compilation cache entry for '([^']+)'")
 _NOT_WRITTEN = re.compile("Error writing persistent compilation cache entry")
 _NOT_KEPT_LINE = (
@@ -29,7 +29,7 @@ def enable() -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     folder = _folder()
-    # Buckets and the like are left to JAX.
+    # JAX itself checks remote folders, such as gs://BUCKET.
     if "://" in folder:
         return
     try:
@@ -43,7 +43,7 @@ def enable() -> None:
 
 def show_warnings() -> None:
     """Shows each warning about a file as one line, once, and replaces damaged compiled programs."""
-    before = warnings.showwarning
+    original_show = warnings.showwarning
 
     def show(message, category, filename, lineno, file=None, line=None):
         text = one_line(message)
@@ -57,10 +57,11 @@ def show_warnings() -> None:
         elif _NOT_WRITTEN.match(text):
             say_once(_NOT_KEPT_LINE.format(_folder()))
         else:
-            before(message, category, filename, lineno, file, line)
+            original_show(message, category, filename, lineno, file, line)
 
     warnings.showwarning = show
-    # Whatever -W says: the user must see the first, and the others are how damage is noticed.
+    # Whatever Python's -W says: the user must see warnings about files, and damage to the cache is
+    # noticed by the others.
     warnings.filterwarnings("always", category=audio.FileWarning)
     warnings.filterwarnings(
         "always", message="Error (reading|writing) persistent compilation cache"
@@ -73,8 +74,8 @@ def _folder() -> str:
 
 
 def remove_programs(name: str) -> None:
-    """Removes all kept programs of a name: JAX does not say which of them is damaged, and never
-    replaces one.
+    """Removes all cached programs of a name: JAX does not say which of them is damaged, and does
+    not replace it.
     """
     folder = glob.escape(_folder())
     for path in glob.glob(os.path.join(folder, f"{glob.escape(name)}-*")):

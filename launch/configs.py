@@ -1,4 +1,4 @@
-"""A run's configuration, config.json: all that decides about its samples."""
+"""A run's configuration, config.json: everything that its samples depend on."""
 
 import functools
 import json
@@ -27,7 +27,7 @@ _TEXTURE_TYPES = {
 
 @functools.cache
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide about samples."""
+    """Versions of Python and of the packages that samples depend on."""
     return {name: metadata.version(name) for name in PACKAGES} | {"python": sys.version.split()[0]}
 
 
@@ -69,9 +69,10 @@ def config_of_file(path: str, types: Mapping[str, Any], *, task: str = "texture"
         for name, kind in types.items():
             if not isinstance(config, dict) or not isinstance(config.get(name), kind):
                 raise ValueError(
-                    f"{path!r} is no run's configuration: {name!r} is missing or of another type."
+                    f"{path!r} is not a run's configuration: {name!r} is missing or of another "
+                    "type."
                 )
         recipe = recipes.Recipe.from_json(config["recipe"])
         if recipe.task != task:
-            raise ValueError(f"{path!r} is of a {recipe.task}, not of a {task}.")
+            raise ValueError(f"{path!r} is the configuration of a {recipe.task}, not of a {task}.")
         return {**config, "recipe": recipe.to_json(), "versions": versions()}

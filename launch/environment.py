@@ -1,5 +1,6 @@
-"""Makes results independent of the environment, and refuses one that asks for what is missing."""
+"""Makes results independent of the environment, and refuses requests for missing devices."""
 
+import importlib.util
 import os
 
 import jax
@@ -20,50 +21,63 @@ SETTINGS = {
     "jax_transfer_guard_device_to_host": None,
     "jax_transfer_guard_device_to_device": None,
 }
+# Without it a GPU's compiler tries out kernels and takes the fastest, which may round otherwise the
+# next time. (H200: the same samples every time, and 10 s less of compiling.)
+DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 BACKENDS = ("jax_platforms", "jax_platform_name", "jax_default_device")
 
 
 def settle() -> list[str]:
-    """Gives JAX the settings that results are made with; the environment variables of settings
-    that were others.
+    """Gives JAX the settings that results are made with; returns the environment variables whose
+    settings this changes.
     """
     # Figures are drawn into files alone, and another backend may be missing here.
     os.environ["MPLBACKEND"] = "Agg"
+    flags = os.environ.get("XLA_FLAGS", "")
+    if _has_cuda() and "xla_gpu_deterministic_ops" not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {DETERMINISTIC}".strip()
     changed = [name for name, value in SETTINGS.items() if getattr(jax.config, name) != value]
     for name in changed:
         jax.config.update(name, SETTINGS[name])
     return [name.upper() for name in changed]
 
 
+def _has_cuda() -> bool:
+    """Whether JAX's plugin for NVIDIA GPUs is installed."""
+    return any(importlib.util.find_spec(f"jax_cuda{version}_plugin") for version in (12, 13))
+
+
 def check() -> None:
     """ValueError where XLA refuses the flags in the environment."""
-    flags = os.environ.get("XLA_FLAGS", "")
+    flags = os.environ.get("XLA_FLAGS", "").replace(DETERMINISTIC, "").strip()
     if flags and (message := _xla_error()):
         raise ValueError(f"XLA_FLAGS={flags!r}: {message}")
 
 
 def check_backend() -> None:
-    """ValueError, naming the variable and the devices here, where the environment asks for
-    others.
+    """ValueError, naming the variable and the available devices, where the environment asks for
+    missing ones.
     """
-    asked = {
+    requested = {
         name: getattr(jax.config, name) for name in BACKENDS if getattr(jax.config, name, None)
     }
-    if not asked:
+    if not requested:
         return
     try:
         jnp.zeros(()).block_until_ready()
     except (RuntimeError, AssertionError, ValueError) as error:
-        for name in asked:
+        for name in requested:
             jax.config.update(name, None if name == "jax_default_device" else "")
-        settings = ", ".join(f"{name.upper()}={value}" for name, value in asked.items())
-        there = ", ".join(sorted({device.platform for device in jax.devices()}))
-        raise ValueError(f"{settings}: JAX has no such platform here; there is {there}.") from error
+        settings = ", ".join(f"{name.upper()}={value}" for name, value in requested.items())
+        available = ", ".join(sorted({device.platform for device in jax.devices()}))
+        raise ValueError(
+            f"{settings}: JAX has no such platform here; there is {available}."
+        ) from error
 
 
 def _xla_error() -> str:
-    """XLA's error for XLA_FLAGS, empty if there is none. A child process asks: for an unknown flag
-    XLA ends the process.
+    """XLA's error for XLA_FLAGS, empty if there is none. It is tried in a child process, since XLA
+    ends the process for an unknown flag.
     """
     from jaxlib import xla_client
 

@@ -1,4 +1,4 @@
-"""Errors that the user can put right, each a message of one line."""
+"""Errors that the user can correct, with messages of one line."""
 
 import contextlib
 from collections.abc import Iterator

@@ -7,9 +7,9 @@ Candidates against their recording:
 A candidate that was made from the first half of a recording, against both halves:
     python -m launch.evaluate --reference=first.wav --heldout=second.wav --candidate=a.wav
 
-Prints a table with one row a candidate, and one line a measure with what is good. Writes
-quality.json (a row a candidate), quality.html (players, spectrograms, levels by band), config.json
-and files.json, the record of them, into --output_dir.
+Prints a table with a row for each candidate, and a line for each measure that says which values are
+good. Writes quality.json (the same rows), quality.html (players, spectrograms, levels by band),
+config.json and files.json, the record of them, into --output_dir.
 """
 
 from launch import cli

@@ -25,10 +25,13 @@ class Sounds(NamedTuple):
 
 
 def read_sounds(values: Mapping[str, Any]) -> Sounds:
-    """The sounds that the flags name, or embedded ones. UserError where one cannot be measured."""
+    """The sounds that the flags name, or embedded ones. UserError where a sound cannot be measured.
+
+    values: of all flags.
+    """
     if not values["reference"]:
         return _make_embedded()
-    # Silence around a reference is no part of it; in a candidate it is a defect.
+    # Silence at the ends of a reference is padding; in a candidate it is a defect.
     reference = _read_sound("reference", values["reference"], trim=True)
     candidates = [_read_sound("candidate", path) for path in values["candidate"]]
     heldout = _read_sound("heldout", values["heldout"], trim=True) if values["heldout"] else None
@@ -67,7 +70,7 @@ def digest_sounds(sounds: Sounds) -> dict[str, str]:
 
 
 def measure(sounds: Sounds) -> list[dict[str, Any]]:
-    """Rows of quality.json, one a candidate."""
+    """The rows of quality.json, one for each candidate."""
     _, reference, sample_rate = sounds.reference
     rows = []
     for name, wave, candidate_rate in sounds.candidates:

@@ -1,7 +1,7 @@
 """Refuses flags that do nothing in a run, before it begins.
 
-Only flags that the user gave are judged, on the command line or by --sweep; choices of a recipe's
-own may have no effect. given: everywhere the names of the flags on the command line.
+Only flags that the user gave are judged, on the command line or by --sweep; a recipe's own choices
+may be without effect. In all functions, given: names of the flags on the command line.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -61,14 +61,14 @@ def useless_recipe_flags(
     program: str,
     mixed: bool = False,
 ) -> dict[str, str]:
-    """The flags that set a choice without effect, with the reason. A choice that the recipe is
-    refused without is needed, and so not among them.
+    """The flags that set a choice without effect, with the reason. Flags without which the recipe
+    would be refused are needed, and are left out.
 
     Args:
       values: of all flags.
       recipe: that the flags make.
       names: of the flags to judge.
-      program: which runs the recipe, as of `effects.without_effect`.
+      program: the program that runs the recipe, as `effects.without_effect` names it.
       mixed: whether several sounds share all frequencies.
     """
     reasons = effects.without_effect(recipe, names, program=program, mixed=mixed)

@@ -1,4 +1,4 @@
-"""The flags of one program, in a set of its own: all programs can be imported into one process."""
+"""A set of flags for a single program, so that all programs can be imported into one process."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -87,7 +87,7 @@ class FlagSet:
         self._flags.set_default(name, value)
 
     def names(self) -> Sequence[str]:
-        """The flags, by the alphabet."""
+        """The names of all flags, sorted."""
         return sorted(self._flags)
 
     def is_number(self, name: str) -> bool:
@@ -99,7 +99,7 @@ class FlagSet:
         return isinstance(self._flags[name].parser, flags.IntegerParser)
 
     def parse_value(self, name: str, text: str) -> Any:
-        """The value that a flag has for a text. ValueError where it takes no such text."""
+        """The value that a flag has for a text. ValueError where the flag does not take it."""
         return self._flags[name].parser.parse(text)
 
     def description(self, name: str) -> str:

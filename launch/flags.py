@@ -11,7 +11,7 @@ from launch.messages import show
 
 CROSSOVER_HZ = ("1000",)
 
-# Flags of the sounds in a mixture and of how they are mixed.
+# Flags for the sounds in a mixture and for how they are mixed.
 OF_MIXTURE = (
     "input",
     "input_start",
@@ -31,7 +31,7 @@ def recipe_flags() -> tuple[str, ...]:
 def define_recipe_flags(
     flag_set: FlagSet, default: str = "texture", *, several: Sequence[str] = ()
 ) -> None:
-    """A flag for each choice of a recipe; without the flag the recipe's own value holds.
+    """Defines a flag for each choice of a recipe; its default is the recipe's own value.
 
     Args:
       flag_set: where the flags are defined.
@@ -72,14 +72,15 @@ def recipe_from_values(values: Mapping[str, Any], *, task: str = "texture") -> r
     try:
         return recipe.replace(**chosen)
     except ValueError as error:
-        # The choice that the error is about may be the recipe's own: then a flag that clashes.
-        blamed = (getattr(error, "field", ""), *getattr(error, "others", ()))
-        flag = next((name for name in blamed if name in chosen), list(chosen)[-1])
+        # The choice that is wrong may be the recipe's own: then a flag that clashes with it is
+        # named.
+        involved = (getattr(error, "field", ""), *getattr(error, "others", ()))
+        flag = next((name for name in involved if name in chosen), list(chosen)[-1])
         raise UserError(f"--{flag}: {one_line(error)}") from error
 
 
 def base_recipe(values: Mapping[str, Any], *, task: str) -> recipes.Recipe:
-    """The recipe that --recipe and --weights_file alone make. `--recipe=help` shows the list and
+    """The recipe that --recipe and --weights_file alone make. `--recipe=help` lists all recipes and
     raises Finished.
     """
     if values["recipe"] == "help":
@@ -103,12 +104,12 @@ def base_recipe(values: Mapping[str, Any], *, task: str) -> recipes.Recipe:
 
 
 def define_seed_flag(flag_set: FlagSet, text: str) -> None:
-    """--seed."""
+    """Defines --seed."""
     flag_set.define_integer("seed", 0, text, lower_bound=0, upper_bound=2**31 - 1)
 
 
 def define_output_flags(flag_set: FlagSet, program: str, contents: str = "the results") -> None:
-    """--output_dir and --overwrite. contents: of the folder, in words."""
+    """Defines --output_dir and --overwrite. contents: of the folder, in words."""
     flag_set.define_path("output_dir", f"output/{program}", f"Folder for {contents}.")
     flag_set.define_boolean(
         "overwrite", False, "Whether an earlier run in --output_dir may be replaced."
@@ -116,7 +117,7 @@ def define_output_flags(flag_set: FlagSet, program: str, contents: str = "the re
 
 
 def define_run_flags(flag_set: FlagSet, program: str, seeds: str) -> None:
-    """Flags of every program that optimises. seeds: what another seed makes."""
+    """Defines the flags of every program that optimises. seeds: what another seed makes."""
     define_seed_flag(flag_set, f"Seed of the start; {seeds}.")
     flag_set.define_enum("output_format", "wav", ["wav", "flac", "ogg"], "Format of the results.")
     flag_set.define_path(
@@ -143,7 +144,7 @@ def define_run_flags(flag_set: FlagSet, program: str, seeds: str) -> None:
 
 
 def define_input_flags(flag_set: FlagSet) -> None:
-    """Flags for the sounds a program starts from."""
+    """Defines the flags for the sounds that a program starts from."""
     flag_set.define_paths(
         "input",
         [f"{EMBEDDED}fire"],
@@ -163,7 +164,7 @@ def define_input_flags(flag_set: FlagSet) -> None:
 
 
 def define_mixture_flags(flag_set: FlagSet) -> None:
-    """Flags for how several inputs make one sound."""
+    """Defines the flags for how several inputs make a single sound."""
     flag_set.define_list(
         "weights",
         None,

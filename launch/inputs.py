@@ -17,8 +17,8 @@ EMBEDDED = "sound:"
 
 @functools.cache
 def digest(source: str) -> str | None:
-    """SHA-256 of a sound file, None for an embedded sound. A run made again compares it with that
-    of its input.
+    """SHA-256 of a sound file, None for an embedded sound. A run that is repeated compares it with
+    that in its configuration. ValueError where the file cannot be read.
     """
     if source.startswith(EMBEDDED):
         return None
@@ -71,8 +71,8 @@ def read_inputs(
     *,
     input_flags: Sequence[str] = (),
 ) -> tuple[list[np.ndarray], int]:
-    """The waves of a configuration's inputs, and the sample rate and number of channels of the
-    first, which all of them are brought to.
+    """The waves [C, N] of a configuration's inputs and their sample rate in Hz. All are brought to
+    the rate and number of channels of the first.
 
     Args:
       inputs: of the configuration.
@@ -152,31 +152,35 @@ def describe_use(
     """
     channels, read = recording.wave.shape
     rate, length = recording.sample_rate, recording.length
-    lasts = "of unknown length" if length is None else _seconds(length, rate)
-    text = f"{source}: {lasts} at {rate} Hz, {channels} channel{'s' if channels > 1 else ''}; "
+    length_text = "of unknown length" if length is None else _format_seconds(length, rate)
+    text = (
+        f"{source}: {length_text} at {rate} Hz, {channels} channel{'s' if channels > 1 else ''}; "
+    )
     if begin > start:
         text += (
             f"the sound begins at {begin:.2f} s, silence before that is left out (--{flag}_start); "
         )
-    rest = length is None or read < length - int(begin * rate)
+    has_more = length is None or read < length - int(begin * rate)
     limit = f"--{flag}_seconds"
     if read >= references.LONGEST_SECONDS * rate - 1 and flag:
         limit += f"; {references.LONGEST_SECONDS:g} s is the longest that can be made"
     if used < read:
         silence = read - used
-        shown = "less than 0.01 s" if silence < 0.01 * rate else _seconds(silence, rate)
-        text += (
-            f"{_seconds(used, rate)} of {_seconds(read, rate)} used: silence at its ends is left "
-            f"out ({shown})"
+        silence_text = (
+            "less than 0.01 s" if silence < 0.01 * rate else _format_seconds(silence, rate)
         )
-        if rest and flag:
-            text += f"; {_seconds(read, rate)} were read from {begin:.4g} s on ({limit})"
+        text += (
+            f"{_format_seconds(used, rate)} of {_format_seconds(read, rate)} used: silence at its "
+            f"ends is left out ({silence_text})"
+        )
+        if has_more and flag:
+            text += f"; {_format_seconds(read, rate)} were read from {begin:.4g} s on ({limit})"
         return text
     if read == length:
         return text + "all of it is used"
-    limit = limit if rest else f"--{flag}_start"
-    return text + f"{_seconds(read, rate)} used from {begin:.4g} s on ({limit})"
+    limit = limit if has_more else f"--{flag}_start"
+    return text + f"{_format_seconds(read, rate)} used from {begin:.4g} s on ({limit})"
 
 
-def _seconds(samples: int, sample_rate: int) -> str:
+def _format_seconds(samples: int, sample_rate: int) -> str:
     return f"{samples / sample_rate:.2f}".removesuffix("0") + " s"

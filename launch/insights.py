@@ -1,8 +1,8 @@
 """Runs the paper's conclusions as experiments: a figure, numbers and a verdict for each.
 
-All of them small, on procedural sounds, in under ten minutes:
+All experiments at small sizes, on procedural sounds, in under ten minutes:
     python -m launch.insights --quick
-At length, on real recordings too; then two of them over ten seeds:
+At full size, on real recordings too; then two of them over ten seeds:
     python -m launch.insights --data=esc10 --output_dir=output/insights-full
     python -m launch.insights --figure=filters --figure=receptive-field --seeds=10
 With ImageNet weights, from a file of yours:
@@ -10,7 +10,7 @@ With ImageNet weights, from a file of yours:
 
 Writes NAME.png and NAME.json (numbers, intervals over seeds, verdict, settings) of each figure as
 soon as it is done, insights.html with all figures there, and files.json, the record of them, into
---output_dir. Ctrl-C loses the figure at hand alone: --resume goes on with the missing ones.
+--output_dir. Ctrl-C loses only the figure in progress: --resume makes the missing ones.
 """
 
 from launch import cli

@@ -30,14 +30,14 @@ def check_flags(names: Sequence[str], given: Collection[str]) -> None:
             ),
             "data": (
                 not set(names) - set(PROCEDURAL),
-                f"of {', '.join(names)} all is shown on procedural sounds",
+                f"{', '.join(names)} use procedural sounds only",
             ),
         },
     )
 
 
 def list_recordings(folder: str | None) -> tuple[str, ...]:
-    """Returns the recordings of --data, and holds lines on them."""
+    """Returns the paths of the recordings of --data, and holds lines on them for `say_held`."""
     if not folder:
         return ()
     with naming_flag("data"):

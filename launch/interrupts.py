@@ -2,9 +2,9 @@
 
 While modules are imported and flags are parsed, a signal ends the program at once. Later it raises
 KeyboardInterrupt, which `cli.run` turns into the line; within `optimize.Interrupts` it is noted,
-and the step at hand is finished first. A second signal ends the program at once: a thread waits for
-it, as the main one may be in the compiler for long. This module is imported before JAX, and imports
-nothing large.
+and the current step is finished first. A second signal ends the program at once: a thread of its
+own waits for it, as the main thread may be in the compiler for long. This module is imported before
+JAX, and imports nothing large.
 """
 
 import os
@@ -16,7 +16,8 @@ from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STATUS = 130
-# Wrappers and terminals send one Ctrl-C twice: signals this many seconds apart count as two.
+# Signals less than this many seconds apart count as one: some terminals and wrappers send a single
+# Ctrl-C twice.
 APART = 0.3
 
 _kept: list[str] = []
@@ -79,7 +80,7 @@ def _raise(*_) -> None:
 
 
 def _unraisable(unraisable) -> None:
-    # Where Python cannot raise, as in its own callbacks, it would print a traceback and go on.
+    # Where Python cannot raise, as in a destructor, it would print a traceback and go on.
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
         end()
     sys.__unraisablehook__(unraisable)

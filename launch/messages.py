@@ -45,15 +45,15 @@ def hold_notes(flag: str, source: str, notes: Sequence[str]) -> None:
 
 
 def say_held() -> None:
-    """Says the lines that wait, each once a run. Called when all is checked and work begins."""
+    """Says the lines that wait, none twice in a run. Called when all is checked and work begins."""
     for line in _held:
         say_once(line)
     _held.clear()
 
 
 def _print(text: str, stream: TextIO) -> None:
-    """Prints, and goes on where nobody reads any more, as behind `| head`: the results are worth
-    the same.
+    """Prints a text. Where the reader has closed the pipe, as `| head` does, the program goes on:
+    its files are still wanted.
     """
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:

@@ -11,8 +11,8 @@ from launch.paths import expanded
 
 
 def mixture_from_values(values: Mapping[str, Any], given: Collection[str] = ()) -> dict[str, Any]:
-    """The sounds, their weights and, in a morph, their weights at the end, as a configuration has
-    them. A band is part of its input.
+    """The inputs (with their bands), their weights and, in a morph, their weights at the end, as a
+    configuration has them.
 
     Args:
       values: of all flags.
@@ -25,7 +25,7 @@ def mixture_from_values(values: Mapping[str, Any], given: Collection[str] = ()) 
         for other in ("input", "weights", "morph_to"):
             if other in given:
                 raise UserError(f"--bands: each sound has a band of its own; leave --{other} out.")
-        sources, bands = _bands(values["bands"], values["crossover_hz"] or CROSSOVER_HZ)
+        sources, bands = _parse_bands(values["bands"], values["crossover_hz"] or CROSSOVER_HZ)
     part = {"start": values["input_start"], "seconds": values["input_seconds"]}
     with naming_flag("bands" if values["bands"] else "input"):
         inputs = [
@@ -33,17 +33,17 @@ def mixture_from_values(values: Mapping[str, Any], given: Collection[str] = ()) 
             for source, band in zip(sources, bands, strict=True)
         ]
     with naming_flag("weights"):
-        weights = _weights(values["weights"], len(inputs))
+        weights = _parse_weights(values["weights"], len(inputs))
     with naming_flag("morph_to"):
-        morph_to = values["morph_to"] and _weights(values["morph_to"], len(inputs))
+        morph_to = values["morph_to"] and _parse_weights(values["morph_to"], len(inputs))
     return {"inputs": inputs, "weights": weights, "morph_to": morph_to}
 
 
-def _bands(
+def _parse_bands(
     texts: Sequence[str], crossovers: Sequence[str]
 ) -> tuple[list[str], list[list[float | None]]]:
-    """The sounds from low to high, and the lowest and highest frequency of each in Hz; None is
-    without limit. texts: such as low:rain.wav.
+    """The sounds from low to high, and their lowest and highest frequencies in Hz; None means no
+    upper limit. texts: such as low:rain.wav.
     """
     pairs = [text.partition(":")[::2] for text in texts]
     names = [name for name, _ in pairs]
@@ -52,10 +52,10 @@ def _bands(
             if name not in ("low", "mid", "high") or not source:
                 raise ValueError(f"{text!r} must be low:FILE, mid:FILE or high:FILE.")
         if len(set(names)) < len(names):
-            raise ValueError(f"{','.join(names)} overlap: each band may stand once.")
+            raise ValueError(f"{','.join(names)} overlap: each band may be given once.")
         if not {"low", "high"} <= set(names):
             raise ValueError(
-                f"{','.join(names)} leave frequencies out: low and high must both stand."
+                f"{','.join(names)} leave frequencies out: low and high must both be given."
             )
     with naming_flag("crossover_hz"):
         edges = list(map(choices.number, crossovers))
@@ -72,7 +72,7 @@ def _bands(
     ]
 
 
-def _weights(texts: Sequence[str] | None, inputs: int) -> list[float]:
+def _parse_weights(texts: Sequence[str] | None, inputs: int) -> list[float]:
     if not texts:
         return [1.0] * inputs
     try:
@@ -100,7 +100,7 @@ def mixture_options(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_mixture(config: Mapping[str, Any], recipe: recipes.Recipe, sample_rate: int) -> None:
-    """UserError where the recipe cannot mix a configuration's inputs so.
+    """UserError where the recipe cannot mix the inputs in the way that a configuration asks for.
 
     sample_rate: of the inputs, in Hz.
     """

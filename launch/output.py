@@ -1,7 +1,7 @@
 """A run's folder while the run writes into it.
 
-A file's name enters the record, files.json, before the file is first written. What cannot be
-written in its place is put elsewhere, with a line.
+A file's name enters the record, files.json, before the file is first written. A result that cannot
+be written in its place is written elsewhere, with a warning.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ from launch import records
 from launch.errors import one_line
 from launch.messages import say
 
+# Writes a file to a path.
 Write = Callable[[str], None]
 
 
@@ -26,6 +27,7 @@ class Output:
 
     def __init__(self, folder: str, record: records.Record):
         self.folder, self.record, self.failed = folder, record, False
+        # Names under which the folder holds files that are not the run's.
         self._foreign: set[str] = set()
         self._first: dict[str, Any] = {}
         self._complained: set[str] = set()
@@ -39,7 +41,7 @@ class Output:
         return records.is_whole(self.folder, self.record, name)
 
     def begin(self, *names: str) -> None:
-        """Enters files that are about to be written."""
+        """Enters files that are about to be written into the record."""
         self._foreign |= {
             name
             for name in names
@@ -49,7 +51,7 @@ class Output:
         self._try_record()
 
     def finish(self, *names: str, drop: Sequence[str] = ()) -> None:
-        """Enters the sizes of files that are whole, and strikes out removed ones (`drop`)."""
+        """Enters the sizes of files that are whole, and takes removed ones (`drop`) out."""
         for name in set(names) - self._foreign:
             with contextlib.suppress(OSError):
                 self.record.files[name] = os.path.getsize(self.path(name))
@@ -78,7 +80,10 @@ class Output:
             self.complain(records.RECORD, error, "--resume may make finished files again")
 
     def complain(self, name: str, error: Exception, consequence: str) -> None:
-        """Says, once for each file, that it cannot be written."""
+        """Warns that a file cannot be written, once for each file.
+
+        consequence: for the run, in words.
+        """
         self.failed = True
         if name not in self._complained:
             path = self.path(name)
@@ -86,8 +91,8 @@ class Output:
         self._complained.add(name)
 
     def save(self, name: str, write: Write, instead: tuple[str, Write] | None = None) -> str | None:
-        """Writes a result in its place, or else, with a line, into the nearest folder that takes
-        it.
+        """Writes a result in its place, or else, with a warning, into the nearest folder that can
+        be written to.
 
         Args:
           name: of the file.
@@ -97,7 +102,7 @@ class Output:
             `write` fails.
 
         Returns:
-          The path of the file; None where no folder takes it.
+          The path of the file; None if no folder can be written to.
         """
         self.begin(name)
         try:
@@ -112,8 +117,8 @@ class Output:
     def rescue(
         self, name: str, write: Write, instead: tuple[str, Write] | None, error: Exception
     ) -> str | None:
-        """Writes a result that could not be written (error) elsewhere, over no other file; the
-        other arguments and the result are those of `save`.
+        """Writes a result elsewhere that could not be written in its place because of `error`;
+        replaces no file. The other arguments and the result are those of `save`.
         """
         self.failed = True
         stem, ending = os.path.splitext(name)
@@ -139,8 +144,8 @@ class Output:
         return None
 
     def _places(self) -> Iterator[str]:
-        """Folders from near to far: the run's own, made again if it is gone, the one around it,
-        the working folder, the user's home, the system's for temporary files.
+        """Folders for a rescued file, nearest first: the run's own (made again if it is gone), the
+        folder that holds it, the working folder, the user's home, the system's temporary folder.
         """
         if not os.path.isdir(self.folder):
             with contextlib.suppress(OSError):

@@ -38,8 +38,8 @@ def likeness_section(
 def copying_section(
     config: dict[str, Any], references: Sequence[np.ndarray], result: np.ndarray, sample_rate: int
 ) -> list[tuple[str, str]]:
-    """A section on how much of a result is copied, where the user chose what kernels span; says a
-    line where something is copied.
+    """A section on how much of a result is copied, if the user chose what kernels span
+    (--time_scale). Says a line for every input of which something is copied.
     """
     from audio_texture import report
 

@@ -1,4 +1,4 @@
-"""Flags whose values are paths: `~` is the user's home folder, and a value that is no path is
+"""Flags whose values are paths: `~` is the user's home folder, and a value that cannot be a path is
 refused while flags are parsed.
 """
 
@@ -26,7 +26,7 @@ class PathParser(flags.ArgumentParser):
 
 
 def expanded(path: str) -> str:
-    """The path with its leading `~` or `~user` expanded. ValueError where no program can use it."""
+    """The path with its leading `~` or `~user` expanded. ValueError where it cannot be used."""
     if not path:
         raise ValueError("must be a path, and is empty.")
     whole = os.path.expanduser(path)

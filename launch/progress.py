@@ -9,7 +9,7 @@ from launch.messages import say
 
 
 class ProgressBar:
-    """A bar on a terminal, a line a chunk elsewhere."""
+    """Shows progress: a bar on a terminal, a line for each chunk elsewhere."""
 
     def __init__(self, total: int, name: str):
         self._total, self._name = total, name

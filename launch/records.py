@@ -1,4 +1,4 @@
-"""Records of output folders, files.json: what a run wrote there, so that only that is removed.
+"""Records of output folders, files.json: what a run wrote there, so that nothing else is removed.
 
 A record has the program, each file with its size in bytes (null while it is being written, or
 grows), and the names of a sweep's run folders, which have records of their own.
@@ -31,8 +31,8 @@ class Record(NamedTuple):
 
 
 def read_record(folder: str) -> Record | None:
-    """The folder's record, None where it has none. UserError where the file is damaged, or no
-    record.
+    """The folder's record, None where it has none. UserError where files.json is damaged or is not
+    a record.
     """
     path = os.path.join(folder, RECORD)
     if not os.path.lexists(path):
@@ -60,7 +60,7 @@ def _is_record(record: Record) -> bool:
 
 
 def is_plain(name: Any) -> bool:
-    """Whether a name is that of a file right in a folder, and no path that leads elsewhere."""
+    """Whether a name is a plain file name, and not a path that leads out of the folder."""
     return (
         isinstance(name, str)
         and name not in ("", ".", "..")
@@ -106,8 +106,8 @@ def clear_folder(path: str) -> None:
 
 
 def move_folder(partial: str, path: str) -> None:
-    """Moves a run folder to its place: in one step, or file by file into a folder that holds files
-    of the user's.
+    """Moves a run folder to its place: in one step, or file by file into a folder in which the user
+    has files.
     """
     if not os.path.lexists(path):
         os.rename(partial, path)

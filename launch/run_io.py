@@ -1,8 +1,8 @@
-"""Output folders: what a run may write, and the folder of an earlier run to go on with.
+"""Output folders: what a run may write there, and how an earlier run is replaced or resumed.
 
 Every run's folder has a record, files.json: the program, each file with its size in bytes (null
 while it is being written, or grows), and the folders of a sweep's runs. Only files in a record are
-removed or replaced, and no file that the run reads; all of it is checked before any work.
+removed or replaced, and never a file that the run reads. This is checked before any work is done.
 """
 
 import contextlib
@@ -58,7 +58,7 @@ def check_output_folder(
       inputs: files that the run reads, none of which may be among those replaced or removed.
       folders: run folders of a sweep, with the names of the files in each.
       overwrite: whether an earlier run may be replaced.
-      resume: whether an earlier run is to be gone on with.
+      resume: whether an earlier run is to be resumed.
 
     Returns:
       The earlier run's record, if there is one.
@@ -130,15 +130,15 @@ def _check_inputs(
     """UserError where an input, by whatever path or link, is among the files that may be replaced
     or removed.
     """
-    known = {}
+    by_inode = {}
     for path in dict.fromkeys(inputs):
         with contextlib.suppress(OSError, ValueError):
             status = os.stat(path)
-            known.setdefault((status.st_dev, status.st_ino), path)
-    for path in _own_paths(folder, record, planned) if known else ():
+            by_inode.setdefault((status.st_dev, status.st_ino), path)
+    for path in _own_paths(folder, record, planned) if by_inode else ():
         with contextlib.suppress(OSError):
             status = os.stat(path)
-            if source := known.get((status.st_dev, status.st_ino)):
+            if source := by_inode.get((status.st_dev, status.st_ino)):
                 raise UserError(
                     f"--output_dir: {folder!r}: {os.path.relpath(path, folder)!r} there is "
                     f"{source!r}, which this run reads; name another folder."
@@ -146,6 +146,7 @@ def _check_inputs(
 
 
 def _own_paths(folder: str, record: records.Record | None, planned: _Planned) -> Iterator[str]:
+    """Yields the paths of all files that the run may replace or remove."""
     for name in {*planned.names, *(record.files if record else ())}:
         yield os.path.join(folder, name)
     for name in {*planned.folders, *(record.folders if record else ())}:
@@ -174,7 +175,7 @@ def check_resumable(
     with naming_flag("resume"):
         earlier = read_json(path)
         if not isinstance(earlier, dict):
-            raise ValueError(f"{path!r} is no run's configuration.")
+            raise ValueError(f"{path!r} is not a run's configuration.")
     differing = [
         name for name in config if name != "versions" and config[name] != earlier.get(name)
     ]
@@ -231,8 +232,8 @@ def claim(
     names: Sequence[str] = (),
     folders: Sequence[str] = (),
 ) -> Output:
-    """Makes the folder this run's, after `check_output_folder`. An earlier run is removed, unless
-    this one goes on with it.
+    """Returns the folder, made this run's own, after `check_output_folder`. Removes the files of an
+    earlier run, unless this run resumes it.
 
     Args:
       folder: the output folder.

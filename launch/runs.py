@@ -1,5 +1,5 @@
-"""Makes sounds one after the other into a folder, or goes on with them; shared by launch.texture
-and launch.transfer.
+"""Makes sounds one after the other into a folder, or resumes that; shared by launch.texture and
+launch.transfer.
 """
 
 import contextlib
@@ -68,7 +68,9 @@ def output_names(sounds: Sequence[str], results: Sequence[str]) -> list[str]:
 
 
 class Metrics:
-    """metrics.jsonl: a line a chunk, of all samples. The run goes on where it cannot be written."""
+    """metrics.jsonl: a line for each chunk of each sample. If it cannot be written, the run goes
+    on.
+    """
 
     def __init__(self, output: Output, rows: Sequence[dict[str, Any]] = ()):
         self.output, self.rows = output, list(rows)
@@ -198,24 +200,26 @@ def _make_sound(
     sample: the job's number. resume: whether to begin from its checkpoint. The other arguments are
     those of `make_sounds`.
     """
-    name, output, kept = job.name, metrics.output, checkpoint_name(sample)
-    output.begin(name, kept)
+    name, output, checkpoint_file = job.name, metrics.output, checkpoint_name(sample)
+    output.begin(name, checkpoint_file)
     bar = ProgressBar(recipe.choice("evaluations"), name)
     with naming_flag("resume") if resume else contextlib.nullcontext():
         texture = synthesis.run(
             job.problem,
             jax.random.key(job.seed),
             max_seconds=values["max_seconds"],
-            checkpoint_path=output.path(kept),
+            checkpoint_path=output.path(checkpoint_file),
             checkpoint_every=values["checkpoint_every"],
             resume=resume,
             on_chunk=lambda rows: (metrics.write(sample, rows), bar.show(rows[-1])),
             on_unsaved=lambda error: output.complain(
-                kept, error, "the run goes on, but a later --resume cannot go on from here"
+                checkpoint_file,
+                error,
+                "the run goes on, but a later --resume cannot go on from here",
             ),
         )
     # Ctrl-C waits until the result is written.
-    with optimize.Interrupts() as late:
+    with optimize.Interrupts() as interruption:
         bar.close()
         if path := output.write_sound(name, texture.wave, sample_rate):
             interrupts.kept(path)
@@ -223,11 +227,11 @@ def _make_sound(
         say(f"{path}: {describe_outcome(texture)}")
     metrics.write(sample, texture.outcome.progress)
     if texture.outcome.reason == "interrupted":
-        output.finish(kept)
+        output.finish(checkpoint_file)
     elif path == output.path(name):
-        checkpoint.remove(output.path(kept))
-        output.finish(drop=[kept])
-    if late.received and texture.outcome.reason != "interrupted":
+        checkpoint.remove(output.path(checkpoint_file))
+        output.finish(drop=[checkpoint_file])
+    if interruption.received and texture.outcome.reason != "interrupted":
         say(f"interrupted; kept: {path}")
         return path, "interrupted"
     return path, texture.outcome.reason
@@ -247,17 +251,18 @@ def _read_earlier(
             "made again are written anew"
         )
     for sample, name in enumerate(names):
-        path, kept = os.path.join(folder, name), checkpoint_name(sample)
-        if kept not in record.files and name in record.files:
+        path, checkpoint_file = os.path.join(folder, name), checkpoint_name(sample)
+        checkpoint_path = os.path.join(folder, checkpoint_file)
+        if checkpoint_file not in record.files and name in record.files:
             if records.is_whole(folder, record, name):
                 finished.add(sample)
             else:
                 say(f"{path}: missing or not whole; it is made again")
             continue
-        if record.files.get(kept) is not None and not os.path.lexists(os.path.join(folder, kept)):
-            say(f"{os.path.join(folder, kept)}: missing; {name} is begun again")
+        if record.files.get(checkpoint_file) is not None and not os.path.lexists(checkpoint_path):
+            say(f"{checkpoint_path}: missing; {name} is begun again")
         try:
-            checkpoint.check(os.path.join(folder, kept))
+            checkpoint.check(checkpoint_path)
         except checkpoint.DamagedError as error:
             damaged.add(sample)
             say(f"{error} {name} is begun again")
@@ -267,8 +272,8 @@ def _read_earlier(
 def write_report(
     output: Output, name: str, make_page: Callable[[], str], status: int, contents: str = ""
 ) -> int:
-    """Writes a page; the exit status, which is at least 1 where the page cannot be made or
-    written. The results stay all the same.
+    """Writes a page; the exit status, which is at least 1 if the page cannot be made or written.
+    The results of the run stay in any case.
 
     Args:
       output: the run's folder.

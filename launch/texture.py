@@ -18,7 +18,7 @@ The same samples again:
 
 Writes texture.wav (texture_0.wav ... for several samples), config.json, metrics.jsonl, report.html
 and files.json, the record of them, into --output_dir. Ctrl-C ends the optimisation after the
-evaluation at hand and writes the result so far (exit status 130).
+current evaluations and writes the result so far (exit status 130).
 """
 
 from launch import cli
@@ -39,7 +39,7 @@ from audio_texture.references import (
 from launch import flag_checks, flags, inputs, messages, pages, run_io, runs, texture_steps
 from launch.flag_set import FlagSet
 
-# Flags that decide about samples, besides those of a recipe.
+# Flags that samples depend on, besides those of a recipe.
 DECIDES = (*flags.OF_MIXTURE, "seconds", "seed", "samples", "output_format")
 REPORT = "report.html"
 

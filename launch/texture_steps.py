@@ -1,6 +1,6 @@
 """The steps of a run of launch.texture, which launch.sweep takes for many runs.
 
-config: everywhere a configuration as `configure` returns it and config.json holds it.
+In all functions, config: a configuration as `configure` returns it and config.json holds it.
 """
 
 from collections.abc import Collection, Hashable, Mapping, Sequence

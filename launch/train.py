@@ -8,9 +8,9 @@ A data set; then one with a 2-D network and one fold held out, as the authors do
 
 --data is laid out as ESC-50 (audio/ and meta/esc50.csv), or has a folder for each class, with files
 whose names begin with the number of their fold. Writes accuracy.json and report.html of all folds,
-weights.safetensors of the network that held out the last fold, metrics.jsonl (a line an epoch),
-config.json, and files.json, the record of them, into --output_dir. Ctrl-C keeps a checkpoint, from
-which --resume goes on.
+weights.safetensors of the network trained without the last fold, metrics.jsonl (a line for each
+epoch), config.json, and files.json, the record of them, into --output_dir. Ctrl-C keeps a
+checkpoint, from which --resume goes on.
 """
 
 from launch import cli
@@ -94,7 +94,7 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     output = run_io.claim(
         folder, record, program="train", first={run_io.CONFIG: config}, resume=resume
     )
-    # The run has no result before its end, whatever an earlier one left.
+    # The run has no results before its end, even if an earlier run left some.
     output.begin(run_io.METRICS, train_results.CHECKPOINT)
     messages.say_held()
     run = TrainingRun(output, data, trainer, state, rows, values["checkpoint_every"])

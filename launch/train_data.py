@@ -1,4 +1,4 @@
-"""The clips of launch.train and their spectrograms; what cannot be read is named and left out."""
+"""The clips of launch.train and their spectrograms; unreadable clips are reported and left out."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ from audio_texture.datasets import Clip
 from launch.errors import UserError, naming_flag, one_line
 from launch.messages import hold, say, say_once
 
-# Lines of one kind that are said; of further ones the number is.
+# Most lines of a kind; of further ones only the number is reported.
 _MOST_LINES = 10
 
 
@@ -24,7 +24,7 @@ class TrainingData(NamedTuple):
     Attributes:
       clips: in order.
       entries: the file of each clip's example.
-      skipped: how many clips cannot be read.
+      skipped: number of clips that cannot be read.
       front: the front end.
     """
 
@@ -102,7 +102,7 @@ def prepare(
 
 
 def progress_bar(iterable: Any, name: str, total: int) -> tqdm.tqdm:
-    """Returns a bar over clips on a terminal, and the plain iteration elsewhere."""
+    """Returns the iterable, with a bar over clips on a terminal."""
     return tqdm.tqdm(
         iterable, name, total, unit="clip", disable=not sys.stderr.isatty(), leave=False
     )
@@ -114,7 +114,7 @@ def _make_cache_folder(folder: str | None) -> str:
     try:
         os.makedirs(cache, exist_ok=True)
     except OSError as error:
-        # A folder of the user's choice is a mistake; the training can do without the default one.
+        # Only --cache_dir is refused; the training can do without the default folder.
         if folder:
             raise UserError(
                 f"--cache_dir: {cache!r} cannot be made or written to ({error.strerror})."
@@ -138,7 +138,7 @@ def _hold_warnings(caught: Sequence[warnings.WarningMessage]) -> None:
 
 
 def describe_lengths(lengths: Sequence[float | None], seconds: float) -> str:
-    """Returns a line on how many clips are cut or filled up.
+    """Returns a line on the number of clips that are cut or filled up.
 
     Args:
       lengths: in seconds; None where a file does not say.

@@ -51,8 +51,8 @@ class TrainingRun:
         self._trainer, self._checkpoint_every = trainer, checkpoint_every
         self._saved_rows = len(self.rows)
         examples = map(data.read_example, range(len(data.clips)))
-        known = [(example.centroid, example.profile) for example in examples]
-        self._centroids, self.profiles = (np.stack(values) for values in zip(*known, strict=True))
+        pairs = [(example.centroid, example.profile) for example in examples]
+        self._centroids, self.profiles = (np.stack(values) for values in zip(*pairs, strict=True))
 
     def train(
         self,
@@ -106,14 +106,14 @@ class TrainingRun:
         except FloatingPointError as error:
             raise UserError(f"--learning_rate: {error}") from error
         bar.close()
-        # Only memory holds what was learnt: Ctrl-C waits until it is written.
-        with optimize.Interrupts() as late:
+        # The trained weights are only in memory: Ctrl-C waits until they are written.
+        with optimize.Interrupts() as interruption:
             status = write_results()
-        return interrupts.STATUS if late.received else status
+        return interrupts.STATUS if interruption.received else status
 
     def _keep_epoch(self, bar: tqdm.tqdm) -> None:
         """Writes and shows the last epoch. KeyboardInterrupt where Ctrl-C came meanwhile."""
-        with optimize.Interrupts() as late:
+        with optimize.Interrupts() as interruption:
             self.write_rows(self.rows)
             last = self.rows[-1]
             bar.update()
@@ -126,7 +126,7 @@ class TrainingRun:
                 )
             if self._checkpoint_every and len(self.rows) % self._checkpoint_every == 0:
                 self._save_state()
-        if late.received:
+        if interruption.received:
             raise KeyboardInterrupt
 
     def write_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -161,8 +161,8 @@ def read_earlier(
 ) -> tuple[Any, list[dict[str, Any]]]:
     """Returns the state and rows to resume from.
 
-    They are those of the checkpoint, or else, without a state, those of the folds that
-    metrics.jsonl holds to their end. The network of the last fold is trained again where its
+    They are those of the checkpoint. Without one, the state is None and the rows are those of the
+    folds that metrics.jsonl holds completely. The network of the last fold is trained again if its
     weights are not whole. Says what is lost; writes nothing.
 
     Args:
@@ -185,7 +185,7 @@ def read_earlier(
     rows, complete = runs.read_rows(path, _is_row)
     if not complete:
         say(f"{path}: damaged or missing; folds that cannot be read are trained again")
-    kept = []
+    kept_rows = []
     for fold in folds:
         fold_rows = [row for row in rows if row["fold"] == fold]
         held_out = sum(clip.fold == fold for clip in clips)
@@ -194,10 +194,10 @@ def read_earlier(
         )
         weights_lost = fold == folds[-1] and not records.is_whole(folder, record, WEIGHTS)
         if is_whole and not weights_lost:
-            kept += fold_rows
+            kept_rows += fold_rows
         elif fold_rows:
             say(f"fold {fold} is trained again")
-    return None, kept
+    return None, kept_rows
 
 
 def _is_row(row: Any) -> bool:

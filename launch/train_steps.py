@@ -17,17 +17,17 @@ _HELP = {
     "sample_rate": "Rate that clips are brought to, in Hz.",
     "n_fft": "Window of the spectrogram, in samples.",
     "hop_length": "Samples between its frames.",
-    "bands": "Mel bands; 0 keeps all bins, as the authors.",
+    "bands": "Mel bands; 0 keeps all bins, as the authors do.",
     "seconds": "Length that clips are cut or padded with silence to.",
     "epochs": "Passes over the training clips.",
     "batch": "Clips in a step.",
     "learning_rate": "Adam's learning rate.",
     "secondary_classes": (
-        "Classes by spectral centroid that the network is to tell as well, a regulariser: "
-        "8 or 16 with the authors; 0 has none."
+        "Classes by spectral centroid that the network learns too, as a regulariser: "
+        "8 or 16 with the authors; 0 for none."
     ),
     "readout": (
-        "What is classified: the last layer's mean over frames, or all of it, as the authors."
+        "What is classified: the last layer's mean over frames, or all of it, as the authors do."
     ),
     "shift": "Augmentation: longest rotation in time, as a share of a clip's length.",
     "gain_db": "Augmentation: largest change of level, in dB.",
@@ -35,7 +35,7 @@ _HELP = {
 
 
 class Choices(NamedTuple):
-    """What is trained, on what, and how."""
+    """The network that is trained, the spectrogram that it takes, and how it is trained."""
 
     network: NetworkConfig
     front: training.FrontEnd
@@ -70,7 +70,7 @@ def define_choice_flags(flag_set: FlagSet) -> None:
 
 
 def read_choices(values: Mapping[str, Any]) -> Choices:
-    """Returns the choices of the flags' values. UserError where they do not go together."""
+    """Returns the choices that the flags make. UserError where they do not go together."""
     front = _from_flags(training.FrontEnd, values)
     settings = _from_flags(training.TrainingSettings, values)
     kind = values["network"]
@@ -94,7 +94,7 @@ def _from_flags(kind: type, values: Mapping[str, Any]) -> Any:
 
 
 def read_folds(values: Sequence[str] | None, clips: Sequence[datasets.Clip]) -> list[int]:
-    """Returns the folds to hold out: those of --folds, or all. UserError where one cannot be."""
+    """Returns the folds to hold out: those of --folds, or all. UserError for an unusable fold."""
     with naming_flag("folds"):
         folds = list(dict.fromkeys(_parse_integers(values or {clip.fold for clip in clips})))
         folds = folds if values else sorted(folds)

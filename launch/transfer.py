@@ -10,7 +10,7 @@ The paper's recipe:
 
 The result has the content's length, rate, channels and level. Writes transfer.wav (transfer_0.wav
 ... for several weights), quality.json, config.json, metrics.jsonl, report.html and files.json, the
-record of them, into --output_dir. Ctrl-C ends the optimisation after the evaluation at hand and
+record of them, into --output_dir. Ctrl-C ends the optimisation after the current evaluations and
 writes the result so far (exit status 130).
 """
 
@@ -29,7 +29,7 @@ from launch import flag_checks, flags, messages, run_io, runs, transfer_pages, t
 from launch.flag_set import FlagSet
 from launch.inputs import EMBEDDED
 
-# Flags that decide about samples, besides those of a recipe.
+# Flags that samples depend on, besides those of a recipe.
 DECIDES = (
     *(f"{name}{part}" for name in transfer_steps.SOURCES for part in ("", "_start", "_seconds")),
     "seed",
@@ -41,7 +41,7 @@ REPORT = "report.html"
 def define_flags(flag_set: FlagSet) -> None:
     """Defines the program's flags."""
     flags.define_recipe_flags(flag_set, "transfer", several=("style_weight",))
-    text = f"Sound whose course is kept. {EMBEDDED}NAME is an embedded procedural sound."
+    text = f"Sound whose course over time is kept. {EMBEDDED}NAME is an embedded procedural sound."
     flag_set.define_path("content", f"{EMBEDDED}clock", text)
     flag_set.define_path("style", f"{EMBEDDED}rain", "Sound whose texture it is given.")
     longest = references.LONGEST_SECONDS

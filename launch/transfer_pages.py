@@ -12,7 +12,7 @@ from launch.transfer_steps import SOURCES, measure
 
 
 def measure_originals(sounds: Sequence[np.ndarray], sample_rate: int) -> list[dict[str, Any]]:
-    """Rows of quality.json for the content and the style themselves; none where one is too short,
+    """Rows of quality.json for the content and the style themselves; none if either is too short
     or silent.
     """
     try:

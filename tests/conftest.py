@@ -2,6 +2,8 @@
 
 import os
 import pathlib
+import shutil
+import tempfile
 
 import jax
 import pytest
@@ -13,34 +15,77 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_disable_most_optimizations", True)
 # The same for the processes that tests start.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+# XLA's older way to make code for fused operations compiles in half the time.
+QUICK_CODE = "--xla_cpu_use_fusion_emitters=false"
+if QUICK_CODE not in os.environ.get("XLA_FLAGS", ""):
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK_CODE}".strip()
 
-# The files that take longest, which begin: two processes then end at about the same time.
+# The files that take longest. They run first, so that two processes end at about the same time.
 LONGEST = (
     "synthesis",
+    "style_transfer",
     "launch_texture",
     "launch_transfer",
     "launch_sweep",
-    "transfer",
+    "style_transfer",
     "streaming_style",
     "streaming_stream",
     "streaming_loop",
     "launch_stream",
-    "objective",
+    "terms",
     "launch_benchmark",
     "launch_train",
+    "interrupts",
+)
+# The files of `pytest -m quick`, which takes less than a minute: all of their tests but those
+# marked slow or long. test_docstrings.py reaches every module of the library. A file belongs here
+# when it takes less than two seconds and does not start programs.
+QUICK = (
+    "audio_levels",
+    "audio_reading",
+    "audio_resampling",
+    "audio_silence",
+    "audio_writing",
+    "config",
+    "datasets",
+    "docstrings",
+    "effects",
+    "files",
+    "habits",
+    "imports",
+    "layer",
+    "mixing",
+    "optimize_interrupts",
+    "recipes",
+    "report_figures",
+    "report_pages",
+    "run_io",
+    "scales",
+    "terms",
+    "training_examples",
+    "views",
 )
 
 
-@pytest.fixture(scope="session", autouse=True)
-def compilation_cache(tmp_path_factory):
-    """Compiles each program once a session, here and in the processes that tests start:
-    `synthesis.prepare` makes new closures of mostly the same programs.
+def pytest_configure(config):
+    """Keeps compiled programs in one folder for all processes of a session, those that tests start
+    included: each program is compiled once. A folder of the user's, in JAX_COMPILATION_CACHE_DIR,
+    is used and kept.
     """
-    folder = str(tmp_path_factory.mktemp("jax"))
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+    folder = os.environ.get("JAX_COMPILATION_CACHE_DIR")
+    if not folder:
+        # xdist's workers are started after this and inherit the environment.
+        folder = tempfile.mkdtemp(prefix="audio_texture_tests_")
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        config.add_cleanup(lambda: os.environ.pop("JAX_COMPILATION_CACHE_DIR", None))
     jax.config.update("jax_compilation_cache_dir", folder)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    # JAX does not write a program in one step: a process that reads a part of it compiles it.
+    config.addinivalue_line(
+        "filterwarnings", "ignore:Error reading persistent compilation cache entry"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +97,11 @@ def esc10() -> pathlib.Path:
 
 
 def pytest_collection_modifyitems(items):
-    """Sorts the files by how long they take."""
+    """Sorts the files by how long they take, and marks the quick tests."""
     ranks = {f"test_{name}": rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(item.path.stem, len(LONGEST)))
+    for item in items:
+        if item.path.stem.removeprefix("test_") in QUICK and not (
+            item.get_closest_marker("slow") or item.get_closest_marker("long")
+        ):
+            item.add_marker("quick")

@@ -40,7 +40,7 @@ def crackle(samples: int, channels: int = 1, *, seed: int = 0, level: float = 0.
 
 
 def correlated(samples: int, correlation: float, *, seed: int = 0, make=noise) -> np.ndarray:
-    """Two channels of that correlation, float32 [2, samples]."""
+    """Two channels with a given correlation, float32 [2, samples]. make: of the two sounds."""
     left, other = make(samples, 2, seed=seed)
     return np.stack([left, correlation * left + np.sqrt(1 - correlation**2) * other]).astype(
         np.float32
@@ -71,6 +71,9 @@ def relative_error(actual, expected) -> float:
 
 # ---------------------------------------------------------------- programs
 
+# The smallest run of a texture. All tests of programs use it on a second of sound at 8000 Hz where
+# they can: what one of them compiles serves the others.
+SMALLEST = ("--recipe=texture-fast", "--views=bins@32/16:1", "--seconds=0.3")
 # Programs that are packages: the module with `define_flags` and `main`.
 PACKAGES = {"stream": "stream.program", "sweep": "sweep.program"}
 
@@ -80,15 +83,33 @@ def program(name: str):
     return importlib.import_module(f"launch.{PACKAGES.get(name, name)}")
 
 
-def launched(name: str, *arguments: object) -> subprocess.CompletedProcess:
-    """launch.NAME with these arguments, in this process: its exit status, and what it wrote."""
+@contextlib.contextmanager
+def figures_left_out():
+    """Pages with a picture of nothing for each figure: matplotlib takes as long as the rest of a
+    small run.
+    """
+    from audio_texture.report import html_page
+
+    encode, html_page.encode_png = html_page.encode_png, lambda figure: b"no picture"
+    try:
+        yield
+    finally:
+        html_page.encode_png = encode
+
+
+def launched(name: str, *arguments: object, figures: bool = False) -> subprocess.CompletedProcess:
+    """launch.NAME with these arguments, in this process: its exit status, and what it wrote.
+
+    figures: whether the figures of its page are drawn.
+    """
     from launch import cli, compilation_cache
     from launch.sweep.__main__ import swept_program
 
     module, texts = program(name), [str(argument) for argument in arguments]
     options = {"swept": swept_program(texts)} if name == "sweep" else {}
     stdout, stderr = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+    pages = contextlib.nullcontext() if figures else figures_left_out()
+    with pages, contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             compilation_cache.show_warnings()
@@ -105,7 +126,7 @@ def complaints(name: str, cases: list[list[str]]) -> list[tuple[int, list[str]]]
 
 
 def command(name: str, *arguments: object) -> list[str]:
-    """The command that a user runs launch.NAME by."""
+    """The command line by which a user runs launch.NAME."""
     return [sys.executable, "-m", f"launch.{name}", *map(str, arguments)]
 
 
@@ -125,8 +146,8 @@ def run_process(
 
 
 def interrupted(arguments: list[str], at: str) -> tuple[int, str]:
-    """Runs a command and presses Ctrl-C at the line on standard error that holds `at`: its exit
-    status and the lines from there on.
+    """Runs a command and sends it Ctrl-C when a line on standard error contains `at`; returns its
+    exit status and the lines that follow.
     """
     with subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr

@@ -245,7 +245,10 @@ def test_jit_vmap_and_eager_agree():
             "4000 samples at 8000 Hz do not resolve 12 bins per octave at f_min = 30 Hz: f_min must"
             " be at least 34 Hz",
         ),
-        ({"frames": 100}, "frames must be at least [0-9]+, what the widest row holds, got 100"),
+        (
+            {"frames": 100},
+            "frames must be at least [0-9]+, the number of bins in the widest row, got 100",
+        ),
     ],
 )
 def test_plans_that_cannot_be_are_refused(changes, message):

@@ -7,11 +7,12 @@ import jax
 import numpy as np
 import pytest
 import soundfile
-from helpers import crackle, launched, run_process
+from helpers import SMALLEST, crackle, launched, run_process
 
 from audio_texture import recipes, synthesis, views
+from launch import environment
 
-SMALL = ("--recipe=texture-fast", "--views=bins@32/16:1", "--evaluations=2", "--seconds=0.3")
+SMALL = (*SMALLEST, "--evaluations=2")
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +103,20 @@ def test_from_python_in_double_precision(name):
         wave = made()
     assert wave.dtype == np.float32
     np.testing.assert_array_equal(wave, expected)
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ("", environment.DETERMINISTIC),
+        ("--xla_dump_to=/tmp/x", f"--xla_dump_to=/tmp/x {environment.DETERMINISTIC}"),
+        ("--xla_gpu_deterministic_ops=false", "--xla_gpu_deterministic_ops=false"),
+    ],
+)
+def test_gpu_kernels_are_the_same_every_time(flags, expected, monkeypatch):
+    """A GPU's autotuning gave other samples in every process; flags of one's own are kept."""
+    monkeypatch.setattr(environment, "_has_cuda", lambda: True)
+    monkeypatch.setenv("XLA_FLAGS", flags)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    environment.settle()
+    assert environment.os.environ["XLA_FLAGS"] == expected

@@ -37,6 +37,7 @@ def judged(folder):
         f"--candidate={folder}/copy.wav",
         f"--heldout={folder}/heldout.wav",
         f"--output_dir={folder}/out",
+        figures=True,
     )
     assert done.returncode == 0, done.stderr
     return done

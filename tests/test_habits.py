@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 
+import conftest
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -59,6 +60,12 @@ def test_programs_are_short(path):
     n_lines = len(text.splitlines())
     if is_program(ast.parse(text)):
         assert n_lines <= PROGRAM_LINES, f"{n_lines} lines; a program has at most {PROGRAM_LINES}."
+
+
+def test_files_named_by_conftest_exist():
+    """Catches a file that is renamed and drops out of the quick tests, or out of the order."""
+    names = {path.stem.removeprefix("test_") for path in TESTS}
+    assert names >= {*conftest.QUICK, *conftest.LONGEST}
 
 
 def test_build_notes_are_short():

@@ -140,7 +140,7 @@ NETWORKS = [
 of_networks = pytest.mark.parametrize(
     "layers",
     NETWORKS,
-    ids=lambda layers: "+".join(f"{x.width}x{x.dilation}p{x.pool}" for x in layers),
+    ids=lambda layers: "+".join(f"{x.kernel_size}x{x.dilation}p{x.pool}" for x in layers),
 )
 
 

@@ -9,11 +9,11 @@ import time
 
 import pytest
 import soundfile
-from helpers import ROOT, command, crackle
+from helpers import ROOT, SMALLEST, command, crackle
 
 from audio_texture import audio
 
-SMALL = ("--recipe=texture-fast", "--views=bins@32/16:1", "--evaluations=2000", "--seconds=0.3")
+SMALL = (*SMALLEST, "--evaluations=2000")
 
 
 @pytest.fixture(scope="module")

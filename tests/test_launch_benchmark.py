@@ -9,7 +9,9 @@ from helpers import launched, run_process
 
 def run(*arguments: str) -> subprocess.CompletedProcess:
     # These programs run for longer than they are compiled.
-    return run_process("benchmark", *arguments, timeout=600, JAX_DISABLE_MOST_OPTIMIZATIONS="0")
+    return run_process(
+        "benchmark", *arguments, timeout=600, JAX_DISABLE_MOST_OPTIMIZATIONS="0", XLA_FLAGS=""
+    )
 
 
 @pytest.mark.long

@@ -12,7 +12,7 @@ from pathlib import Path
 import jax
 import pytest
 import soundfile
-from helpers import ROOT, complaints, crackle, launched, run_process
+from helpers import ROOT, SMALLEST, complaints, crackle, launched, run_process
 
 from audio_texture import effects, insights, paths, recipes, style_transfer, views
 from audio_texture.errors import ChoiceError
@@ -22,7 +22,7 @@ from launch.flag_set import FlagSet
 from launch.flags import define_recipe_flags, recipe_flags, recipe_from_values
 from launch.paths import expanded
 
-SMALL = ("--recipe=texture-fast", "--views=bins@32/16:1", "--evaluations=2", "--seconds=0.3")
+SMALL = (*SMALLEST, "--evaluations=2")
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +45,10 @@ def refused(program: str, cases: list[tuple[list[str], str]], tmp_path: Path) ->
 # --- flags without effect
 
 
-def test_textures_refuse_what_does_nothing(folder, tmp_path):
-    """launch.texture took a dozen flags of transfers, and those of the other canvas, without a
-    word."""
+def cases_of_textures(folder) -> list[tuple[list[str], str]]:
+    """Flags of launch.texture that have no effect, and what is said of them."""
     sound, spectrogram = f"--input={folder}/mono.wav", "--recipe=infinite-width"
-    of_transfers = (
+    for_transfers = (
         "content_weight=2",
         "content_layers=relu_1",
         "start_content=0.5",
@@ -60,14 +59,14 @@ def test_textures_refuse_what_does_nothing(folder, tmp_path):
         "start_recoloured",
         "start_shape=0",
     )
-    cases = [
+    return [
         *(
             (
                 [sound, f"--{flag}"],
                 f"--{flag.removeprefix('no').split('=')[0]}: has no effect here: it is "
                 "for transfers",
             )
-            for flag in of_transfers
+            for flag in for_transfers
         ),
         *(
             (
@@ -108,7 +107,12 @@ def test_textures_refuse_what_does_nothing(folder, tmp_path):
         ([sound, sound.replace("mono", "other"), "--start=walk"], "--start: .*a mixture"),
         ([sound, "--overwrite", "--resume"], "--overwrite: has no effect here: --resume goes on"),
     ]
-    refused("texture", cases, tmp_path)
+
+
+def test_textures_refuse_what_does_nothing(folder, tmp_path):
+    """launch.texture took a dozen flags of transfers, and those of the other canvas, without a
+    word."""
+    refused("texture", cases_of_textures(folder), tmp_path)
 
 
 def test_transfers_refuse_what_does_nothing(tmp_path):

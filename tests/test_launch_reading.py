@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from helpers import ROOT, crackle, launched, noise
+from helpers import ROOT, SMALLEST, crackle, launched, noise
 
 from audio_texture import audio
 from launch import inputs
 
-SMALL = ("--recipe=texture-fast", "--views=bins@32/16:1,2", "--evaluations=5", "--seconds=0.3")
-TRANSFER = ("--views=bins@32/16:1,2", "--auditory_weight=0", "--rhythm_weight=0", "--evaluations=2")
+SMALL = (*SMALLEST, "--evaluations=5")
+TRANSFER = ("--views=bins@32/16:1", "--auditory_weight=0", "--rhythm_weight=0", "--evaluations=2")
 
 
 @pytest.fixture(scope="module")

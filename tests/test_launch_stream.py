@@ -20,8 +20,8 @@ RATE = 8000
 SMALL = ("--views=mel8@16/4:2,4", "--evaluations=5", "--block_seconds=0.6")
 
 
-def run(*arguments: object) -> subprocess.CompletedProcess:
-    return launched("stream", *arguments)
+def run(*arguments: object, figures: bool = False) -> subprocess.CompletedProcess:
+    return launched("stream", *arguments, figures=figures)
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,7 @@ def straight(folder) -> Path:
         f"--output_dir={folder}/straight",
         f"--save_target={folder}/style",
         *SMALL,
+        figures=True,
     )
     assert done.returncode == 0, done.stderr
     assert "x real time" in done.stderr.splitlines()[-1]
@@ -187,14 +188,10 @@ def test_a_morph(folder):
     )
 
 
-def test_bad_input(straight, folder, tmp_path):
-    """One line that names flag, value and rule; exit status 2; nothing written, not even the
-    folder.
-    """
+def bad_settings(folder) -> list[tuple[list[str], str]]:
+    """Settings of launch.stream that are refused, and what is said of them."""
     sound, style = f"--input={folder}/mono.wav", f"--target={folder}/style"
-    (folder / "own").mkdir()
-    (folder / "own/stream.wav").write_bytes((folder / "mono.wav").read_bytes())
-    cases = [
+    return [
         (
             [sound, *SMALL, "--loop", "--seconds=0.05", "--views=mel8@16/4:40"],
             "--seconds.*shorter than the longest kernel",
@@ -226,6 +223,13 @@ def test_bad_input(straight, folder, tmp_path):
         ([sound, "--output=-"], "--output_dir: has no effect here: --output=- writes no files"),
         (["--input_start=1"], "--input_start: has no effect here.*embedded"),
         ([sound, "--weights=1"], "--weights: has no effect here: there is one input"),
+    ]
+
+
+def bad_files(folder, straight) -> list[tuple[list[str], str]]:
+    """Files that launch.stream does not read or replace, and what is said of them."""
+    sound, style = f"--input={folder}/mono.wav", f"--target={folder}/style"
+    return [
         ([f"--target={folder}/mono.wav"], "--target.*mono.wav"),
         ([f"--target={straight}/state.safetensors"], "--target.*holds no style"),
         ([f"--target={folder}/no"], "--target.*'.*/no'"),
@@ -260,6 +264,15 @@ def test_bad_input(straight, folder, tmp_path):
         ([sound, "--resume", "--loop"], "--resume.*loop"),
         ([sound, "--output_dir", str(straight)], "--output_dir.*--overwrite"),
     ]
+
+
+def test_bad_input(straight, folder, tmp_path):
+    """One line that names flag, value and rule; exit status 2; nothing written, not even the
+    folder.
+    """
+    (folder / "own").mkdir()
+    (folder / "own/stream.wav").write_bytes((folder / "mono.wav").read_bytes())
+    cases = [*bad_settings(folder), *bad_files(folder, straight)]
     asked = [
         [
             *flags,

@@ -30,8 +30,8 @@ SMALL = (
 )
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess:
-    return launched("train", *arguments)
+def run(*arguments: str, figures: bool = False) -> subprocess.CompletedProcess:
+    return launched("train", *arguments, figures=figures)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +69,7 @@ def first_run(folder) -> subprocess.CompletedProcess:
         "--secondary_classes=2",
         "--shift=0.2",
         "--gain_db=3",
+        figures=True,
     )
     assert done.returncode == 0, done.stderr
     return done

@@ -104,5 +104,5 @@ def test_a_file_of_another_network_is_refused(trained):
     """Catches weights applied to spectrograms they were not trained on."""
     recipe = recipes.from_weights(small(), trained)
     recipe = recipe.replace(views=(View(0, (2, 5), 16.0, 4.0),))
-    with pytest.raises(ValueError, match="the network is one for 8 bins, the spectrogram has 65"):
+    with pytest.raises(ValueError, match="the network takes 8 bins, the spectrogram has 65"):
         prepare(recipe)

@@ -407,7 +407,7 @@ def test_grams_of_both_forms_agree_in_two_dimensions():
     ],
 )
 def test_a_spectrogram_of_another_size_is_refused(kind, sizes):
-    with pytest.raises(ValueError, match=f"the network is one for {sizes}"):
+    with pytest.raises(ValueError, match=f"the network takes {sizes}"):
         parameters(build(NetworkConfig(kind, SMALL, channels=5)), PICTURE)
 
 

@@ -186,7 +186,7 @@ def test_length_of_the_result():
         170,
     )
     for length in (159, 176):
-        with pytest.raises(ValueError, match=f"{length} samples are not as long as 11 frames"):
+        with pytest.raises(ValueError, match=f"{length} samples do not make 11 frames"):
             phase.griffin_lim(magnitude, start, hop_length=HOP, iterations=1, length=length)
 
 

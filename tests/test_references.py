@@ -54,8 +54,8 @@ def test_kernels_longer_than_the_reference_are_left_out():
 
 @pytest.mark.slow
 def test_a_short_reference_makes_a_texture():
-    """By the default with what is left of its kernels."""
-    recipe = recipes.named("texture").replace(evaluations=3)
+    """By the default's networks with what is left of their kernels."""
+    recipe = recipes.named("texture").replace(**ALONE, evaluations=3)
     texture = make_texture(recipe, [noise(2000)], seconds=0.25)
     assert texture.wave.shape == (1, 2000) and np.isfinite(last_loss(texture))
 

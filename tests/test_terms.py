@@ -101,7 +101,8 @@ def test_terms_of_the_loss_have_their_names():
     style = matching.style_objective(make_recipe(**SMALL | waves), RATE, [1.0])
     wave = crackle(2400)
     _, terms = jax.eval_shape(lambda x: style.distance(style.fit([x]), x), wave)
-    assert set(terms) == {str(SMALL["views"][0]), "auditory", "patches", "rhythm", "levels"}
+    names = {"auditory", "texstat", "patches", "rhythm", "levels"}
+    assert set(terms) == {str(SMALL["views"][0]), *names}
 
 
 def test_regularisers_of_a_spectrogram_have_names():

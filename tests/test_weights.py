@@ -64,7 +64,7 @@ def test_round_trip(tmp_path, kind):
             NetworkConfig("1d-frequency", (*LAYERS, LAYERS[0]), "uniform", channels=9),
             "batchnorm_3/mean is missing, and must be .6,.",
         ),
-        (NetworkConfig("1d-frequency", LAYERS, "uniform"), "channels must be said"),
+        (NetworkConfig("1d-frequency", LAYERS, "uniform"), "channels must be given"),
     ],
 )
 def test_weights_of_another_network_are_refused(tmp_path, other, message):

@@ -20,15 +20,15 @@ def mono_weights(wave: np.ndarray) -> np.ndarray:
       [0.5, 0.5]
     """
     channels = len(wave)
-    even = np.full(channels, 1 / channels)
+    equal = np.full(channels, 1 / channels)
     covariance = np.atleast_2d(np.cov(wave.astype(np.float64), bias=True))
-    if channels == 1 or even @ covariance @ even >= 0.01 * np.trace(covariance) / channels:
-        return even
+    if channels == 1 or equal @ covariance @ equal >= 0.01 * np.trace(covariance) / channels:
+        return equal
     return np.linalg.eigh(covariance)[1][:, -1] / np.sqrt(channels)
 
 
 def with_channels(wave: np.ndarray, channels: int) -> np.ndarray:
-    """Returns a wave with another number of channels: mixed down to one, and repeated if needed.
+    """Returns a wave with another number of channels: mixed down to mono, and repeated if needed.
 
     Args:
       wave: [C, samples].
@@ -42,8 +42,8 @@ def with_channels(wave: np.ndarray, channels: int) -> np.ndarray:
     if len(wave) == channels:
         return wave
     weights = mono_weights(wave)
-    even = np.all(weights == weights[0])
-    mono = np.mean(wave, axis=0) if even else (weights @ wave).astype(np.float32)
+    are_equal = np.all(weights == weights[0])
+    mono = np.mean(wave, axis=0) if are_equal else (weights @ wave).astype(np.float32)
     return np.repeat(mono[None], channels, axis=0)
 
 
@@ -52,8 +52,9 @@ def fold_channels(
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Leaves out channels that are silent or repeat another, such as mono recorded as stereo.
 
-    A channel is left out if it lies 100 dB under the loudest channel, or if all but -100 dB of it
-    is another channel times a factor. The factor may be negative and is the same in all waves.
+    A channel is left out if it lies 100 dB under the loudest channel, or if it is another channel
+    times a factor with an error of at most -100 dB. The factor may be negative and is the same in
+    all waves.
 
     Args:
       waves: [C, N_i] each; a constant in them is ignored.
@@ -77,42 +78,42 @@ def fold_channels(
         centred = wave.astype(np.float64) - np.mean(wave, axis=1, keepdims=True)
         products = centred @ centred.T
         covariance += products / max(np.trace(products), np.finfo(np.float64).tiny)
-    kept, factors = _independent_channels(covariance)
-    folded = [wave[kept] for wave in waves]
+    indices, factors = _independent_channels(covariance)
+    folded = [wave[indices] for wave in waves]
     if decorrelated and np.any(factors):
-        joined = np.linalg.cholesky(covariance[np.ix_(kept, kept)])
-        joined = joined / np.diagonal(joined)[None]
-        folded = [np.linalg.solve(joined, wave).astype(np.float32) for wave in folded]
-        factors = factors @ joined
+        mixing = np.linalg.cholesky(covariance[np.ix_(indices, indices)])
+        mixing = mixing / np.diagonal(mixing)[None]
+        folded = [np.linalg.solve(mixing, wave).astype(np.float32) for wave in folded]
+        factors = factors @ mixing
     return folded, factors.astype(np.float32)
 
 
 def _independent_channels(covariance: np.ndarray) -> tuple[list[int], np.ndarray]:
-    """Returns which channels to keep, and the factors [C, kept] that give all channels back."""
+    """Returns the indices of C' channels to keep, and the factors [C, C'] that give all back."""
     channels = len(covariance)
-    powers, kept, factors = np.diagonal(covariance), [], np.zeros((channels, channels))
+    powers, indices, factors = np.diagonal(covariance), [], np.zeros((channels, channels))
     for channel in range(channels):
         if powers[channel] <= INAUDIBLE * np.max(powers):
             continue
-        for other in kept:
+        for other in indices:
             factor = covariance[channel, other] / powers[other]
             if powers[channel] - factor * covariance[channel, other] <= INAUDIBLE * powers[channel]:
                 factors[channel, other] = factor
                 break
         else:
-            kept.append(channel)
+            indices.append(channel)
             factors[channel, channel] = 1.0
-    kept = kept or [0]
-    return kept, factors[:, kept]
+    indices = indices or [0]
+    return indices, factors[:, indices]
 
 
 def match_stereo_image(wave: np.ndarray, like: np.ndarray, *, sample_rate: int) -> np.ndarray:
-    """Spreads a sound whose channels are all equal as the channels of another sound are.
+    """Returns a sound with equal channels, spread over its channels in the way of another sound.
 
-    Where two channels of `like` are equal, so are those of the result. Where they have nothing in
-    common, the result's channels are parts of the wave that lie far apart in time, which for a
-    texture are as good as two recordings. The result also follows the levels of `like`. A wave
-    whose channels differ comes back unchanged.
+    Where two channels of `like` are equal, so are those of the result. Where they are uncorrelated,
+    the result's channels are the wave shifted by different times, which for a texture are as good
+    as two recordings. The channels also get the relative levels of `like`. A wave whose channels
+    differ comes back unchanged.
 
     Args:
       wave: [C, N].

@@ -3,8 +3,8 @@
 A recorder that crashes leaves a header that counts no samples, a program that writes to a pipe
 cannot know how many samples will follow, and other programs count wrongly. libsndfile believes most
 of these headers. `measure` returns how many bytes of samples are really present, and which bytes of
-the header must change for libsndfile to read the file. It examines only containers that libsndfile
-reads by such a length.
+the header must change for libsndfile to read the file. It examines only containers whose header
+tells libsndfile how many bytes to read.
 """
 
 import io
@@ -88,8 +88,8 @@ class OggEnd(NamedTuple):
 
     Attributes:
       state: "whole" (its last page is whole and marked as the last), "open" (whole but not marked)
-        or "cut" (within a page).
-      lost: share of the recording that stood on a last page that is cut; None if unknown.
+        or "cut" (the file ends within a page).
+      lost: share of the recording on a last page that is cut off; None if unknown.
     """
 
     state: str
@@ -125,7 +125,7 @@ def ogg_end(path: str) -> OggEnd | None:
 
 
 class RepairedFile(io.RawIOBase):
-    """A file's bytes, with those of `patches` in place of its own."""
+    """A binary file for reading, with some bytes replaced by `patches`: (offset, bytes) pairs."""
 
     def __init__(self, path: str, patches: tuple[tuple[int, bytes], ...]):
         self._file, self._patches = open(path, "rb"), patches
@@ -157,6 +157,7 @@ class RepairedFile(io.RawIOBase):
 
 
 def _measure_au(head: bytes, size: int) -> Lengths | None:
+    """Returns the lengths of an AU file of `size` bytes that begins with `head`."""
     order = "big" if head[:1] == b"." else "little"
     begin, declared = (int.from_bytes(head[at : at + 4], order) for at in (4, 8))
     present = size - begin
@@ -169,6 +170,10 @@ def _measure_au(head: bytes, size: int) -> Lengths | None:
 
 
 def _measure_chunks(file: BinaryIO, layout: _Layout, size: int, *, long: bool) -> Lengths | None:
+    """Returns the lengths of a file of chunks.
+
+    size: of the file in bytes. long: whether it is RF64, with its lengths in a chunk ds64.
+    """
     at, long_at = _find_samples(file, layout, size)
     header = layout.name + layout.length
     if at is None:
@@ -189,7 +194,8 @@ def _measure_chunks(file: BinaryIO, layout: _Layout, size: int, *, long: bool) -
         return None
     if 0 < declared <= present:
         end = begin + declared
-        # In containers of 64 bits libsndfile reads other numbers than this.
+        # With 64-bit lengths libsndfile does not read exactly this many bytes, so what follows the
+        # samples is not examined.
         if layout.length == 8:
             return Lengths(declared, declared)
         is_clean = any(_is_chunks(file, layout, at, size) for at in (end, _aligned(end, layout)))
@@ -205,8 +211,8 @@ def _measure_chunks(file: BinaryIO, layout: _Layout, size: int, *, long: bool) -
 
 
 def _find_samples(file: BinaryIO, layout: _Layout, size: int) -> tuple[int | None, int | None]:
-    """Returns where the chunk of samples begins, and the chunk of RF64's lengths; None for each
-    that is missing.
+    """Returns the offsets of the chunk of samples and of RF64's chunk of lengths; None for a
+    missing chunk.
     """
     at, long_at = layout.first, None
     for _ in range(_MOST_CHUNKS):

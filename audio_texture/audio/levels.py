@@ -29,7 +29,7 @@ def rms(wave: np.ndarray) -> float:
 def highpass_20hz(wave: np.ndarray, *, sample_rate: float) -> np.ndarray:
     """Returns a wave [..., N] without the frequencies below `LOWEST_AUDIBLE_HZ`, as float32.
 
-    The filter shifts no phases. The wave is mirrored at both ends, so that the ends do not ring.
+    The filter has zero phase. The wave is mirrored at both ends, so that the ends do not ring.
 
     Example:
       >>> bool(rms(highpass_20hz(np.ones((1, 4000)), sample_rate=8000)) < 1e-3)
@@ -44,8 +44,8 @@ def highpass_20hz(wave: np.ndarray, *, sample_rate: float) -> np.ndarray:
 def audible_rms(wave: np.ndarray, *, sample_rate: float) -> float:
     """Returns the RMS of the audible part of a wave [C, N], or of all of it if that is silent.
 
-    Wind of 5 Hz on a microphone can hold three quarters of the power. If two sounds differ in such
-    wind and have the same plain RMS, everything else in them differs in loudness.
+    Wind noise at 5 Hz can hold three quarters of a recording's power. If two sounds have the same
+    plain RMS but only one has such noise, their audible parts differ in loudness.
 
     Example:
       >>> wave = np.sin(2 * np.pi * 500 * np.arange(8000) / 8000)[None]
@@ -54,7 +54,7 @@ def audible_rms(wave: np.ndarray, *, sample_rate: float) -> float:
     """
     if not wave.size:
         return rms(wave)
-    # One channel at a time: ten minutes in double precision are large.
+    # One channel at a time: ten minutes in double precision take much memory.
     powers = [rms(highpass_20hz(channel, sample_rate=sample_rate)) ** 2 for channel in wave]
     audible = math.sqrt(np.mean(powers))
     return audible if audible >= SILENCE else rms(wave)
@@ -82,7 +82,7 @@ def match_level(wave: np.ndarray, wanted: float, *, sample_rate: float) -> tuple
 
     Args:
       wave: [C, N].
-      wanted: level, as of `audible_rms`.
+      wanted: level, as `audible_rms` measures it.
       sample_rate: in Hz.
     Returns:
       The wave, float32, with no sample over full scale, and how many dB it lies below the wanted
@@ -138,8 +138,13 @@ def near_silent(levels: np.ndarray) -> np.ndarray:
 
 
 def block_levels(wave: np.ndarray) -> np.ndarray:
-    """Returns the RMS of each whole block of a wave [C, N], in its loudest channel, without the
-    block's mean, since a constant is inaudible. -> [N // SILENCE_BLOCK].
+    """Returns the RMS [N // SILENCE_BLOCK] of the blocks of a wave [C, N], in the loudest channel.
+
+    The block's mean is left out, since a constant is inaudible.
+
+    Example:
+      >>> block_levels(np.ones((1, 600))).tolist()
+      [0.0, 0.0]
     """
     blocks = wave[:, : wave.shape[1] // SILENCE_BLOCK * SILENCE_BLOCK].reshape(
         len(wave), -1, SILENCE_BLOCK

@@ -1,7 +1,7 @@
 """Reads sound files of any format, rate and channel count that libsndfile reads.
 
-The lengths in headers are often wrong: no length that a header claims decides how much memory is
-taken, and a file that is cut short by a little is read as far as it goes.
+The lengths in headers are often wrong. So memory is never reserved by a header's length, and a file
+that lacks a little of its end is read as far as it goes.
 """
 
 import contextlib
@@ -22,8 +22,9 @@ LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
 _BLOCK_SAMPLES = 2**18
 # 8 GiB of float32, over all channels.
 _MOST_SAMPLES = 2**31
-# No format that libsndfile reads holds more: a FLAC frame of 65535 equal samples takes 12 bytes, an
-# Opus packet of 5760 samples takes 2. A header that claims more is wrong.
+# No format that libsndfile reads holds more samples of a channel in a byte: a FLAC frame of 65535
+# equal samples takes 12 bytes, an Opus packet of 5760 samples takes 2. A header that claims more is
+# wrong.
 _MOST_FRAMES_PER_BYTE = 6000
 _ERRORS = (soundfile.LibsndfileError, RuntimeError, OSError)
 
@@ -79,7 +80,7 @@ def read(path: str, *, start: float = 0.0, seconds: float | None = None) -> tupl
 
 
 def read_recording(path: str, *, start: float = 0.0, seconds: float | None = None) -> Recording:
-    """Reads as `read` does, but returns what is wrong with the file instead of warning of it."""
+    """Does what `read` does, but returns what is wrong with the file instead of warning."""
     _check_file(path)
     if seconds is not None and not seconds > 0:
         raise _too_short(path, seconds)
@@ -120,8 +121,9 @@ def _check_file(path: str) -> None:
 
 
 def _known_length(path: str, file: soundfile.SoundFile) -> int | None:
-    """Returns a file's length in samples by its header, None if that says nothing credible;
-    ValueError for a rate out of range and for no samples.
+    """Returns a file's length in samples by its header, None if the header is not credible.
+
+    Raises ValueError for a rate out of range and for a file without samples.
     """
     if not LOWEST_RATE <= file.samplerate <= HIGHEST_RATE:
         raise ValueError(
@@ -135,7 +137,7 @@ def _known_length(path: str, file: soundfile.SoundFile) -> int | None:
 
 def _too_short(path: str, seconds: float) -> ValueError:
     return ValueError(
-        f"{path!r} cannot be read for {seconds:g} s; it must be for a sample at least."
+        f"{path!r} cannot be read for {seconds:g} s; that must be one sample or more."
     )
 
 
@@ -175,15 +177,15 @@ def _open(path: str) -> Iterator[_SequentialFile]:
 
 
 def _most_frames(path: str) -> int:
-    """Returns a number of samples that no file of this size can hold more of in a channel."""
+    """Returns the most samples of a channel that a file of this size can hold."""
     return _MOST_FRAMES_PER_BYTE * os.path.getsize(path)
 
 
 def _read_from(
     path: str, file: _SequentialFile, first: int, limit: int | None
 ) -> tuple[np.ndarray, int, Exception | None]:
-    """Returns samples from `first` on, [channels, at most limit], the sample that was reached, and
-    the error that ended the reading.
+    """Returns samples from `first` on, [channels, at most limit], the number of the sample after
+    the last, and the error that ended the reading.
     """
     with contextlib.ExitStack() as stack:
         if first:
@@ -224,9 +226,7 @@ def _skip_blocks(path: str, file: _SequentialFile, limit: int) -> tuple[int, Exc
 def _blocks(
     path: str, file: _SequentialFile, limit: int | None
 ) -> Iterator[tuple[np.ndarray, Exception | None]]:
-    """Yields the next samples in blocks [samples, channels], each with the error that ended it: no
-    length that a header claims decides how much memory is taken.
-    """
+    """Yields the next samples in blocks [samples, channels], and the error that ended the block."""
     size = max(1, _BLOCK_SAMPLES // file.channels)
     most = min(_most_frames(path), _MOST_SAMPLES // file.channels)
     count, error = 0, None
@@ -254,9 +254,10 @@ def _blocks(
 def _notes(
     path: str, count: int, limit: int | None, known_length: int | None, rate: int
 ) -> tuple[str, ...]:
-    """Returns what a user should know of a file that was read; ValueError if too much is missing.
+    """Returns what a user should know of a file that was read. ValueError if too much is missing.
 
-    count: samples read of `limit`. known_length: of the file in samples, as libsndfile has it.
+    count: samples that were read, of `limit`. known_length: length of the file in samples that
+    libsndfile reports.
     """
     lengths = headers.measure(path)
     ogg = headers.ogg_end(path)
@@ -268,8 +269,8 @@ def _notes(
         missing += (lengths.promised - lengths.present) * per_byte
     if ogg and ogg.lost:
         missing += (known_length or 0) * ogg.lost / (1 - ogg.lost)
-    most = max(0.1 * rate, 0.01 * ((known_length or 0) + missing))
-    if (ogg and ogg.lost is None) or (missing > 0 and not count) or missing > most:
+    tolerated = max(0.1 * rate, 0.01 * ((known_length or 0) + missing))
+    if (ogg and ogg.lost is None) or (missing > 0 and not count) or missing > tolerated:
         raise ValueError(f"{path!r} is truncated: it ends before its last sample.")
     notes = []
     if is_open:
@@ -278,8 +279,8 @@ def _notes(
             " pipe. It is read in order, as far as it goes."
         )
     elif missing:
-        by = "less than 1 ms" if missing < 0.001 * rate else f"{missing / rate:.2g} s"
-        notes.append(f"ends {by} before its header says; what is there is read.")
+        missing_text = "less than 1 ms" if missing < 0.001 * rate else f"{missing / rate:.2g} s"
+        notes.append(f"ends {missing_text} before its header says; what is there is read.")
     if ogg and ogg.state == "open":
         notes.append(
             "lacks the mark of its end: it was cut short or never finished. What is there is read."
@@ -293,7 +294,7 @@ def _notes(
 
 
 def read_sounding(path: str, *, start: float, seconds: float) -> tuple[Recording, float]:
-    """Reads as `read_recording` does, but skips half a second or more of silence at `start`.
+    """Does what `read_recording` does, but skips half a second or more of silence at `start`.
 
     A recording that begins with 12 s of dither would otherwise give 10 s of dither, or be refused
     as silent.
@@ -313,9 +314,16 @@ def read_sounding(path: str, *, start: float, seconds: float) -> tuple[Recording
 
 
 def seconds_of(path: str) -> float | None:
-    """Returns how long a sound file is by its header; None if that does not say.
+    """Returns the length of a sound file in seconds by its header; None if the header has none.
 
     Raises ValueError as `read` does.
+
+    Example:
+      >>> import tempfile
+      >>> with tempfile.TemporaryDirectory() as folder:
+      ...     soundfile.write(f"{folder}/quiet.wav", np.zeros(2000), 8000)
+      ...     seconds_of(f"{folder}/quiet.wav")
+      0.25
     """
     _check_file(path)
     try:
@@ -326,10 +334,10 @@ def seconds_of(path: str) -> float | None:
 
 
 def start_of_sound(path: str, start: float) -> float:
-    """Returns where the sound begins in a file, in seconds: the first place at or after `start`
-    that is not `near_silent`.
+    """Returns the time in seconds at which the sound in a file begins: the first block at or after
+    `start` that is not `near_silent`.
 
-    Reads all that follows, a block at a time. Returns `start` if every block is silent. Raises
+    Reads the file to its end, a block at a time. Returns `start` if every block is silent. Raises
     ValueError as `read` does.
     """
     try:

@@ -8,6 +8,7 @@ import soundfile
 
 from audio_texture import files
 
+# Ending of a file -> its container and sample format, by the names of libsndfile.
 ENDINGS = {".wav": ("WAV", "PCM_24"), ".flac": ("FLAC", "PCM_24"), ".ogg": ("OGG", "VORBIS")}
 # Limits of libsndfile's Vorbis encoder, in Hz and channels, and of a wav file, in bytes.
 HIGHEST_VORBIS_RATE, MOST_VORBIS_CHANNELS, LARGEST_WAV = 200_000, 255, 2**32
@@ -18,13 +19,13 @@ _ERRORS = (soundfile.LibsndfileError, RuntimeError, OSError)
 def check_writable(ending: str, *, channels: int, sample_rate: int, samples: int) -> None:
     """Raises ValueError, with the rule, if `write` cannot write such a sound.
 
-    libsndfile itself is asked.
+    libsndfile decides: it is made to write such a sound to memory.
 
     Args:
       ending: of the file, with its dot.
-      channels: how many.
+      channels: number of channels.
       sample_rate: in Hz.
-      samples: of each channel.
+      samples: number of samples in a channel.
     Example:
       >>> check_writable(".wav", channels=2, sample_rate=44100, samples=1000)
       >>> check_writable(".mp3", channels=2, sample_rate=44100, samples=1000)
@@ -57,7 +58,7 @@ def check_writable(ending: str, *, channels: int, sample_rate: int, samples: int
 
 
 def _complaint(container: str, subtype: str, channels: int, sample_rate: int) -> str:
-    """Returns what libsndfile says against such a file; empty if it can be written."""
+    """Returns libsndfile's error for such a file; empty if it can be written."""
     try:
         with soundfile.SoundFile(
             io.BytesIO(), "w", sample_rate, channels, format=container, subtype=subtype
@@ -69,8 +70,8 @@ def _complaint(container: str, subtype: str, channels: int, sample_rate: int) ->
 
 
 def _check_vorbis(channels: int, sample_rate: int) -> None:
-    """Raises ValueError for sounds that crash libsndfile's Vorbis encoder, and the process with
-    it, where the encoder should refuse them.
+    """Raises ValueError for sounds that crash libsndfile's Vorbis encoder, and with it the process,
+    instead of being refused.
     """
     if sample_rate > HIGHEST_VORBIS_RATE:
         raise ValueError(f"Ogg Vorbis holds at most {HIGHEST_VORBIS_RATE} Hz, not {sample_rate}.")
@@ -128,7 +129,7 @@ def write(path: str, wave: np.ndarray, sample_rate: int, *, as_float: bool = Fal
 
 
 def frames_to_extend(path: str, *, channels: int, sample_rate: int, at_least: int) -> int:
-    """Returns how many samples a wav file has that `extend` can continue; reads only its header.
+    """Returns the number of samples in a wav file that `extend` can continue; reads the header.
 
     Args:
       path: of the wav file.
@@ -158,7 +159,7 @@ def frames_to_extend(path: str, *, channels: int, sample_rate: int, at_least: in
 
 
 def extend(path: str, wave: np.ndarray, sample_rate: int, *, start: int) -> None:
-    """Writes a wave into a 24-bit wav file from a sample on, and drops what stood behind it.
+    """Writes a wave into a 24-bit wav file at the sample `start`, and drops what followed there.
 
     The file can be read between calls, and after the program is killed within a call. A call that
     fails leaves the samples before `start`. When a call returns, its samples are on the disk.
@@ -170,6 +171,13 @@ def extend(path: str, wave: np.ndarray, sample_rate: int, *, start: int) -> None
       start: first sample to write, at most the length of the file; 0 makes a new file.
     Raises:
       ValueError: the file ends before `start`, or cannot be written, as on a full disk.
+    Example:
+      >>> import tempfile
+      >>> with tempfile.TemporaryDirectory() as folder:
+      ...     for start in (0, 100):
+      ...         extend(f"{folder}/a.wav", np.zeros((1, 100), np.float32), 8000, start=start)
+      ...     frames_to_extend(f"{folder}/a.wav", channels=1, sample_rate=8000, at_least=100)
+      200
     """
     new_file = (
         {"samplerate": sample_rate, "channels": len(wave), "format": "WAV", "subtype": "PCM_24"}

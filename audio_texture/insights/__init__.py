@@ -1,6 +1,6 @@
 """The paper's conclusions as experiments; experiment.py says what an experiment is.
 
-A module of experiments is imported only by `load_experiment`.
+The module of an experiment is imported only by `load_experiment`.
 """
 
 import importlib

@@ -34,8 +34,8 @@ RECIPE = recipes.make(
     bound_weight=1e-3,
     phase_momentum=0.99,
 )
-# Lowest and highest; pitch and rate are drawn by their logarithms. The shortest period is twice the
-# longest kernel.
+# Lowest and highest value of each property; pitch and rate are drawn by their logarithms. The
+# shortest period is twice the longest kernel.
 RANGES = {
     "pitch": (220.0, 700.0),
     "envelope": (0.0, 12.0),
@@ -204,8 +204,8 @@ def estimate_pitch(wave: np.ndarray) -> float:
     power = np.abs(np.asarray(scipy.fft.rfft(wave, 2 * len(wave)))) ** 2
     correlation = np.asarray(scipy.fft.irfft(power, 2 * upsampling * len(wave)))
     lags = np.arange(upsampling * RATE // 1000, upsampling * RATE // 150)
-    at_lags = correlation[lags]
-    is_peak = (at_lags >= correlation[lags - 1]) & (at_lags >= correlation[lags + 1])
+    values = correlation[lags]
+    is_peak = (values >= correlation[lags - 1]) & (values >= correlation[lags + 1])
     peaks = lags[is_peak]
     peaks = peaks if len(peaks) else lags
     heights = correlation[peaks]
@@ -223,14 +223,14 @@ def estimate_tilt(wave: np.ndarray) -> float:
 
 
 def estimate_onset_rate(wave: np.ndarray) -> float:
-    """Returns the log2 of the onsets in a second."""
+    """Returns the log2 of the number of onsets in a second."""
     return float(np.log2((len(_onset_times(wave)) + 0.5) / (len(wave) / RATE)))
 
 
 def estimate_irregularity(wave: np.ndarray) -> float:
     """Returns the std of the gaps between onsets over their mean.
 
-    It is 1, as of a Poisson process, where there are too few onsets.
+    It is 1, the value of a Poisson process, where there are too few onsets.
     """
     gaps = np.diff(_onset_times(wave))
     return float(np.std(gaps) / np.mean(gaps)) if len(gaps) > 1 else 1.0
@@ -239,7 +239,7 @@ def estimate_irregularity(wave: np.ndarray) -> float:
 def _onset_times(wave: np.ndarray) -> np.ndarray:
     """Returns the times of the onsets in s.
 
-    All notes are of one height; onsets below four tenths of the highest are noise between notes.
+    All notes have onsets of the same height; those below four tenths of the highest are noise.
     """
     times, heights = metrics.detect_onsets(wave, sample_rate=RATE)
     return times[heights > 0.4 * np.max(heights, initial=0.0)]

@@ -10,6 +10,7 @@ from audio_texture.insights.references import make_procedural
 # The procedural sounds that classifiers tell apart.
 CLASSES = ("bubbles", "clock", "crickets", "fire", "rain", "wind")
 
+# Clips, and their spectrograms [T, F] by path.
 Clips = tuple[list[datasets.Clip], dict[str, np.ndarray]]
 
 
@@ -18,7 +19,7 @@ def procedural_clips(seed: int, per_class: int, front: training.FrontEnd) -> Cli
 
     Args:
       seed: of the takes.
-      per_class: clips in each class.
+      per_class: number of clips in a class.
       front: the front end.
     """
     clips, waves = [], {}
@@ -87,7 +88,7 @@ def train_classifier(
     settings: training.TrainingSettings,
     seed: int,
 ) -> tuple[training.TrainState, float]:
-    """Returns a classifier of all folds but the first, and its accuracy on the first.
+    """Returns a classifier trained on all folds but the first, and its accuracy on the first.
 
     Args:
       trainer: of the classifier.

@@ -128,20 +128,20 @@ def judge(numbers: Numbers) -> Verdict:
         filters: mean_interval(seed_means(textures, "distance", filters=filters) - exact)
         for filters in finite
     }
-    enough = next((filters for filters in finite if gaps[filters].low <= 0), None)
+    sufficient = next((filters for filters in finite if gaps[filters].low <= 0), None)
     verdict = decide_verdict(
         supports=-0.65 < slope.low and slope.high < -0.35 and gaps[finite[0]].low > 0,
         contradicts=slope.high < -0.65 or slope.low > -0.35 or gaps[finite[0]].high < 0,
     )
-    enough_text = (
-        f"{enough} filters are the fewest that cannot be told from the closed form so"
-        if enough
+    sufficient_text = (
+        f"{sufficient} filters are the fewest that cannot be told from the closed form by that"
+        if sufficient
         else f"even {finite[-1]} filters can be told from it"
     )
     sentence = (
         f"The error of distances falls as filters to the power {slope}; textures by {finite[0]} "
         f"filters end 10^{gaps[finite[0]]} times as far from the reference as by the closed form, "
-        f"and {enough_text}."
+        f"and {sufficient_text}."
     )
     named = {f"log10 distance, {filters} filters": gap for filters, gap in gaps.items()}
     return Verdict(verdict, sentence, {"slope": slope, **named})
@@ -192,7 +192,7 @@ def _spectrum(wave: np.ndarray) -> jax.Array:
 
 
 def _compile_closed_form() -> tuple[Any, Any]:
-    """Returns fit and distance of the recipe by infinitely many filters, on waves [N]."""
+    """Returns the compiled fit and distance of the closed form, for waves [N]."""
     style = matching.style_objective(RECIPE, RATE, [1.0])
     return jax.jit(lambda wave: style.fit([wave[None]])), jax.jit(
         lambda target, wave: style.distance(target, wave[None])[0]

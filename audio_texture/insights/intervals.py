@@ -42,12 +42,17 @@ def mean_interval(values: Sequence[float] | np.ndarray) -> Interval:
 
 
 def select_rows(rows: Sequence[Mapping[str, Any]], **fields: Any) -> list[Mapping[str, Any]]:
-    """Returns the rows that have these values of the fields."""
+    """Returns the rows that have these values of the fields.
+
+    Example:
+      >>> select_rows([{"seed": 0, "sound": "rain"}, {"seed": 0, "sound": "wind"}], sound="wind")
+      [{'seed': 0, 'sound': 'wind'}]
+    """
     return [row for row in rows if all(row[field] == value for field, value in fields.items())]
 
 
 def seed_means(rows: Sequence[Mapping[str, Any]], name: str, **fields: Any) -> np.ndarray:
-    """Returns the mean of a number over the rows of each seed: [seeds], in order of the seeds.
+    """Returns the mean of a number over the rows of each seed: [seeds], ascending.
 
     Args:
       rows: of an experiment.
@@ -69,7 +74,12 @@ def seed_means(rows: Sequence[Mapping[str, Any]], name: str, **fields: Any) -> n
 
 
 def distinct_values(rows: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
-    """Returns the values of a field, in order of their first rows."""
+    """Returns the different values of a field, in the order in which they first occur.
+
+    Example:
+      >>> distinct_values([{"sound": "wind"}, {"sound": "rain"}, {"sound": "wind"}], "sound")
+      ['wind', 'rain']
+    """
     return list(dict.fromkeys(row[name] for row in rows))
 
 
@@ -78,7 +88,11 @@ def explained_variance(
 ) -> float:
     """Returns the share of the truth's variance that a line through the estimate explains.
 
-    It is adjusted: its mean is 0 for an estimate that knows nothing of the truth.
+    It is adjusted R^2: its mean is 0 for an estimate that is unrelated to the truth.
+
+    Example:
+      >>> explained_variance([1.0, 2.0, 3.0], [2.0, 4.0, 6.0])
+      1.0
     """
     truth, estimate = (
         np.asarray(values, np.float64) - np.mean(values) for values in (truth, estimate)

@@ -15,6 +15,7 @@ from audio_texture.insights.references import RATE, make_procedural
 from audio_texture.insights.runs import make_inversions
 
 LAYERS = ("relu_1", "relu_2", "relu_3")
+# Property -> its name in figures.
 KEPT = {"pitch": "pitch contour", "rhythm": "onset timing", "timbre": "spectral envelope"}
 # Three streams of notes make a melody; they are slow, so that notes seldom overlap.
 _PITCHES, _PER_SECOND = (260.0, 390.0, 585.0), 1.3
@@ -52,19 +53,20 @@ def measure(settings: ExperimentSettings) -> Numbers:
     for layer in LAYERS:
         recipe = recipes.named("mahendran-vedaldi").replace(content_layers=(Tap(layer),), **choices)
         made = make_inversions([recipe] * len(melodies), melodies, settings.seeds)
-        for seed, melody, wave, left in zip(
+        for seed, melody, wave, remaining in zip(
             settings.seeds, melodies, made.waves[:, 0], made.losses, strict=True
         ):
-            kept = metrics.content_preservation(wave, melody, sample_rate=RATE)
+            preserved = metrics.content_preservation(wave, melody, sample_rate=RATE)
             levels = [
                 metrics.band_levels(sound, sample_rate=RATE)[1][:_BANDS] for sound in (wave, melody)
             ]
             correlations = {
-                "pitch": kept["pitch_kept"] or 0.0,
-                "rhythm": kept["onsets_kept"] or 0.0,
+                "pitch": preserved["pitch_kept"] or 0.0,
+                "rhythm": preserved["onsets_kept"] or 0.0,
                 "timbre": float(np.corrcoef(levels)[0, 1]),
             }
-            rows.append({"seed": seed, "layer": layer, **correlations, "left": float(left)})
+            row = {"seed": seed, "layer": layer, **correlations, "left": float(remaining)}
+            rows.append(row)
     return {"rows": rows}
 
 

@@ -83,7 +83,7 @@ def measure(settings: ExperimentSettings) -> Numbers:
 
 
 def make_recipe(kind: str, filters: int, evaluations: int) -> Recipe:
-    """Returns the authors' way with a network of a kind.
+    """Returns the recipe of the authors' method with one layer of a kind of network.
 
     The distance is relative to the target, since the filters are not the authors' 4096.
     """
@@ -199,5 +199,5 @@ def harmonic_share(wave: np.ndarray) -> float:
     frequency = scipy.fft.rfftfreq(len(wave), 1 / RATE)
     inside = (frequency > 0.7 * PITCH) & (frequency < (_HARMONICS + 0.5) * PITCH)
     number = np.clip(np.round(frequency / PITCH), 1, _HARMONICS)
-    on = np.abs(np.log2(np.maximum(frequency, 1.0) / (number * PITCH))) < 0.05
-    return float(np.sum(power[inside & on]) / np.sum(power[inside]))
+    is_harmonic = np.abs(np.log2(np.maximum(frequency, 1.0) / (number * PITCH))) < 0.05
+    return float(np.sum(power[inside & is_harmonic]) / np.sum(power[inside]))

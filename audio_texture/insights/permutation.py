@@ -19,6 +19,7 @@ from audio_texture.layer import Layer
 _FFT, _HOP, _BANDS = 256, 64, 32  # 32 ms every 8 ms
 WIDTHS = (3, 11)  # the second is the paper's
 BLOCKS = (1, 2, 4, 8, 12, 24, 48)
+# The block length by which the claim is judged, in frames.
 JUDGED = 4 * WIDTHS[0]
 _LAGS = (JUDGED, 125)  # from the length of those blocks to 1 s
 # Sounds whose rhythm is slower than four of the shorter kernels. Recordings add noise-like sounds.
@@ -162,7 +163,7 @@ def _compile(term: base.Objective) -> tuple[Any, Any]:
 
 
 def _shuffle_blocks(frames: int, block: int, seed: int) -> np.ndarray:
-    """Returns the numbers of the frames, with blocks of them in random order."""
+    """Returns the numbers of the frames with blocks of `block` frames in random order."""
     blocks = np.array_split(np.arange(frames), max(2, round(frames / block)))
     order = np.random.default_rng([seed, block]).permutation(len(blocks))
     return np.concatenate([blocks[i] for i in order])

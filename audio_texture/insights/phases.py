@@ -15,7 +15,8 @@ from audio_texture.insights.plots import plot_bars
 from audio_texture.insights.references import RATE, make_procedural, read_recordings
 from audio_texture.insights.runs import make_textures, score_likeness
 
-# Changes to the recipe infinite-width: how its spectrogram becomes a wave, or a waveform canvas.
+# Ways to make a wave, as changes to the recipe infinite-width: how the spectrogram canvas becomes a
+# wave, or a waveform canvas instead.
 WAYS: dict[str, dict[str, Any]] = {
     "SPSI": {"phase_start": "spsi", "phase_iterations": 0},
     "Griffin-Lim": {"phase_start": "random", "phase_iterations": 50, "phase_momentum": 0.0},
@@ -141,7 +142,7 @@ def draw(numbers: Numbers) -> Figure:
 
 
 def _recovery_error(recipe: recipes.Recipe, wave: np.ndarray) -> float:
-    """Returns the spectral convergence in dB of a recipe's way on a sound's own magnitudes."""
+    """Returns the spectral convergence in dB of a recipe's phase recovery for a given sound."""
     sizes = recipe.analysis.views[0].sizes(RATE)
     hop = {"hop_length": sizes["hop_length"]}
     wave = wave[: (len(wave) - 1) // sizes["hop_length"] * sizes["hop_length"]]

@@ -64,15 +64,17 @@ def measure(settings: ExperimentSettings) -> Numbers:
             make_textures(recipe, references, [seed for seed, _, _ in cases]),
             strict=True,
         ):
-            own, kept = (measure_periodicity(wave, field / ratio) for wave in (reference, texture))
+            reference_regularity, regularity = (
+                measure_periodicity(wave, field / ratio) for wave in (reference, texture)
+            )
             rows.append(
                 {
                     "seed": seed,
                     "field_ms": round(1000 * field),
                     "ratio": ratio,
                     "sound": name,
-                    "own": own,
-                    "kept": kept / own,
+                    "own": reference_regularity,
+                    "kept": regularity / reference_regularity,
                 }
             )
     return {"rows": rows}
@@ -160,7 +162,7 @@ def measure_periodicity(wave: np.ndarray, period: float) -> float:
 def _find_knee(rows: list[dict[str, Any]], field: int) -> Interval:
     """Returns the ratio of field to period from which on half of the regularity is kept.
 
-    A knee beyond the ends of RATIOS is the end.
+    A knee beyond RATIOS is set to the nearest of its ends.
     """
     by_ratio = np.array([seed_means(rows, "kept", field_ms=field, ratio=ratio) for ratio in RATIOS])
     knees = []

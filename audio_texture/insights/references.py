@@ -19,10 +19,10 @@ _FFT, _HOP, _BANDS, _BINS_PER_OCTAVE, _LOWEST_HZ = 512, 128, 64, 24, 125.0
 def make_procedural(
     sound: Callable[..., np.ndarray], seed: int, seconds: float, **parameters: float
 ) -> np.ndarray:
-    """Returns a sound of sounds.py, [N] at RATE; another seed is another take of the same sound.
+    """Returns a procedural sound, [N] at RATE; another seed is another take of the same sound.
 
     Args:
-      sound: a function of sounds.py.
+      sound: a function of audio_texture.sounds.
       seed: of the take.
       seconds: length.
       **parameters: of the function.
@@ -41,7 +41,7 @@ def read_recordings(
     Args:
       settings: with the paths.
       seed: of the choice.
-      count: how many recordings at the most.
+      count: most recordings to return.
       seconds: length.
     """
     waves, samples = {}, round(seconds * RATE)
@@ -89,8 +89,9 @@ def _constant_q_spectrogram(wave: np.ndarray) -> jax.Array:
         "bins_per_octave": _BINS_PER_OCTAVE,
         "f_min": _LOWEST_HZ,
     }
-    averaged = -(-constant_q.plan(**axis).frames // frames)
-    plan = constant_q.plan(**axis, frames=averaged * frames)
-    # Constant Q gives a sinusoid its amplitude; the STFT gives it a quarter of the window times it.
+    group = -(-constant_q.plan(**axis).frames // frames)
+    plan = constant_q.plan(**axis, frames=group * frames)
+    # The magnitude of a sinusoid is its amplitude in the constant-Q transform, and n_fft / 4 times
+    # that in the STFT.
     magnitude = jnp.abs(constant_q.cqt(wave, plan))[:, plan.first_row : -1] * (_FFT / 4)
-    return spectrogram.compress(jnp.mean(magnitude.reshape(frames, averaged, -1), axis=1))
+    return spectrogram.compress(jnp.mean(magnitude.reshape(frames, group, -1), axis=1))

@@ -128,7 +128,7 @@ def _make_keys(seeds: Sequence[int] | np.ndarray) -> jax.Array:
 
 
 def _check_complete(batch: batch.Batch) -> batch.Batch:
-    """Returns the batch. KeyboardInterrupt where Ctrl-C cut runs short: they would mislead."""
+    """Returns the batch. KeyboardInterrupt if Ctrl-C cut it short: its numbers would mislead."""
     if any(outcome.reason == "interrupted" for outcome in batch.outcomes):
         raise KeyboardInterrupt
     return batch
@@ -151,5 +151,5 @@ def score_content(candidate: np.ndarray, content: np.ndarray) -> float:
 
     The waves are [N] at RATE; 1 means that all of the content is kept.
     """
-    kept: dict[str, Any] = metrics.content_preservation(candidate, content, sample_rate=RATE)
-    return float(np.mean([kept[measure] for measure in ("onsets_kept", "loudness_kept")]))
+    preserved: dict[str, Any] = metrics.content_preservation(candidate, content, sample_rate=RATE)
+    return float(np.mean([preserved[measure] for measure in ("onsets_kept", "loudness_kept")]))

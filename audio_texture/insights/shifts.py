@@ -23,8 +23,8 @@ from audio_texture.insights.references import RATE, SCALES, make_procedural, sca
 from audio_texture.insights.runs import compile_distance, random_gram
 from audio_texture.layer import Layer, NetworkConfig
 
-SHARES = (0.0, 0.0625, 0.125, 0.25, 0.5)  # of the axis
-JUDGED = 0.25
+SHARES = (0.0, 0.0625, 0.125, 0.25, 0.5)  # shifts, as shares of the axis
+JUDGED = 0.25  # the shift by which the claim is judged
 KINDS = {"1d-frequency": "1-D, over\nframes", "1d-time": "1-D, over\nbins", "2d": "2-D"}
 FRONT = training.FrontEnd(sample_rate=RATE, n_fft=256, hop_length=128, bands=32, seconds=1.0)
 # Kernels and pools are square and the head sees every position: the two axes are treated alike.
@@ -73,13 +73,13 @@ def judge(numbers: Numbers) -> Verdict:
     rows = numbers["rows"]
     gaps, parts = {}, []
     for name in distinct_values(rows, "sounds"):
-        time, frequency, still = (
+        time, frequency, unshifted = (
             seed_means(rows, "accuracy", sounds=name, axis=axis, share=share)
             for axis, share in (("time", JUDGED), ("frequency", JUDGED), ("time", 0.0))
         )
         gaps[name] = mean_interval(time - frequency)
         parts.append(
-            f"{name}: {np.mean(still):.2f} unshifted, {np.mean(time):.2f} in time, "
+            f"{name}: {np.mean(unshifted):.2f} unshifted, {np.mean(time):.2f} in time, "
             f"{np.mean(frequency):.2f} in frequency (difference {gaps[name]})"
         )
     word = decide_verdict(
@@ -141,12 +141,15 @@ def draw(numbers: Numbers) -> Figure:
 
 
 def shift_axis(x: np.ndarray, share: float, axis: int) -> np.ndarray:
-    """Returns x [T, F] shifted along an axis; zeros, which are silence, come in.
+    """Returns x [T, F] shifted along an axis and filled up with zeros, which are silence.
 
     Args:
       x: [T, F].
       share: of the axis' length; negative shifts go backwards.
       axis: 0 for time, 1 for frequency.
+    Example:
+      >>> shift_axis(np.array([[1.0], [2.0]]), 0.5, 0).tolist()
+      [[0.0], [1.0]]
     """
     offset = round(share * x.shape[axis])
     shifted = np.roll(x, offset, axis)
@@ -176,7 +179,7 @@ def _measure_accuracies(
     rows = []
     for number, axis in enumerate(("time", "frequency")):
         for share in SHARES:
-            predicted = np.stack([predict(way * share, number) for way in (1, -1)])
+            predicted = np.stack([predict(sign * share, number) for sign in (1, -1)])
             accuracy = float(np.mean(predicted == labels[None]))
             rows.append({"axis": axis, "share": share, "accuracy": accuracy, "chance": 1 / classes})
     return rows
@@ -220,9 +223,9 @@ def _shift_distances(
     values = {}
     for number, axis in enumerate(("time", "frequency")):
         shifted = [
-            measure_distance(x, shift_axis(x, way * 0.125, number))
+            measure_distance(x, shift_axis(x, sign * 0.125, number))
             for x in spectrograms
-            for way in (1, -1)
+            for sign in (1, -1)
         ]
         values[axis] = float(np.log2(np.mean(shifted) / unit))
     return values

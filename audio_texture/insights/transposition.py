@@ -16,7 +16,7 @@ from audio_texture.insights.runs import compile_distance, random_gram
 from audio_texture.layer import Layer
 
 KINDS = {"2d": "2-D", "1d-time": "1-D over bins", "1d-frequency": "1-D over frames"}
-SLIDING = ("2d", "1d-time")
+SLIDING = ("2d", "1d-time")  # whose kernels slide along frequency
 AXES = {"linear": "linear (STFT bins)", "log": "the authors' log map", "cqt": "constant Q"}
 _PITCH, _SEMITONES, _FRAMES = 220.0, (3, 7, 12), 11
 

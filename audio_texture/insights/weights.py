@@ -44,7 +44,7 @@ FILTERS = {"1-D": (64, 64, 64), "2-D": (18, 36, 72)}
 QUICK_FILTERS = {"1-D": (32, 32, 32), "2-D": (8, 16, 16)}
 _KERNEL = 5
 KINDS = {"1-D": "1d-frequency", "2-D": "2d", "VGG-19": "vgg19-grey"}
-# The first and the last layer that is matched.
+# The first and the last layer of each network that is matched.
 PLACES = {
     "1-D": {"early": "relu_1", "late": "relu_3"},
     "2-D": {"early": "relu_1", "late": "relu_3"},
@@ -112,6 +112,7 @@ def measure(settings: ExperimentSettings) -> Numbers:
     return numbers
 
 
+# A case, the name of a sound, and its wave [N] at RATE.
 Run = tuple[Case, str, np.ndarray]
 
 
@@ -127,8 +128,8 @@ def _make_recipes(evaluations: int) -> tuple[Recipe, Recipe]:
         "phase_iterations": 50,
         "phase_momentum": 0.99,
     }
-    # Distances of other weights have other sizes: they are in units of the start's, without a
-    # penalty on bounds, beside which distances by random weights did not fall.
+    # Distances by other weights have other sizes, so they are divided by the distance of the start.
+    # The penalty on bounds is left out: beside it, distances by random weights did not fall.
     texture = recipes.named("paper-1d").replace(normalised_by="start", style_weight=1.0, **authors)
     inversion = recipes.named("mahendran-vedaldi").replace(
         balanced=True,
@@ -299,7 +300,7 @@ def judge(numbers: Numbers) -> Verdict:
         for network in distinct_values(numbers["accuracies"], "network")
     )
     sentence = (
-        "Trained less random weights, of log2 likeness (below 0 is nearer): "
+        "Trained minus random weights, of log2 likeness (below 0 is nearer): "
         f"{_describe_gaps(likeness, 'further', 'nearer')}; of the content kept by the late layer: "
         f"{_describe_gaps(kept, 'more', 'less')}. The trained networks tell {accuracies} of clips "
         f"held out (chance {numbers['accuracies'][0]['chance']:.2f})."
@@ -326,7 +327,7 @@ def _trained_weights(network: str) -> str:
 def _training_gap(
     rows: list[dict[str, Any]], name: str, *, network: str, **fields: Any
 ) -> Interval:
-    """Returns the interval of a number by trained weights less that by random ones."""
+    """Returns the interval of a number by trained weights minus the number by random weights."""
     return mean_interval(
         seed_means(rows, name, network=network, weights=_trained_weights(network), **fields)
         - seed_means(rows, name, network=network, weights="random", **fields)

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.signal
+import scipy.signal.windows
 
 from audio_texture import auditory, statistics
-from audio_texture.base import Objective
+from audio_texture.base import Objective, Weights
 from audio_texture.combinators import (
     flatten_frames,
     mixture,
@@ -120,9 +120,8 @@ def sliced_transport(*, widths: Sequence[int], directions: int) -> Objective:
     def measure(x):
         x = flatten_frames(x)
         sizes = [width * x.shape[1] for width in sorted(widths) if 2 * width <= len(x)]
-        drawn = [np.random.default_rng(size).standard_normal((size, directions)) for size in sizes]
-        units = [(along / np.linalg.norm(along, axis=0)).astype(np.float32) for along in drawn]
-        return statistics.sorted_projections(x, units)
+        drawn = [statistics.random_directions(size, directions, seed=size) for size in sizes]
+        return statistics.sorted_projections(x, [along.astype(np.float32) for along in drawn])
 
     return Objective(measure, functools.partial(_common_distance, measure, "patches"))
 
@@ -133,7 +132,7 @@ def onset_statistics(
     lags: int,
     widths: Sequence[int] = (1, 4, 16),
     directions: int = 16,
-    weights: Sequence[float] | None = None,
+    weights: Weights | None = None,
 ) -> Objective:
     """Distance of the onset strength of compressed spectrograms [T, F]: heights, shapes, rhythm.
 

@@ -31,7 +31,7 @@ __all__ = [
     "run",
     "run_batch",
     "value_at",
-    # Ctrl-C.
+    # Ctrl-C and SIGTERM.
     "APART",
     "Interrupts",
 ]

@@ -17,8 +17,8 @@ def adam(loss: Loss, *, learning_rate: float | Callable[[Any], jax.Array] = 1e-2
 
     Args:
       loss: to be minimised.
-      learning_rate: a number, or a function of the loss's data, which gives each run of one
-        compiled program a rate of its own.
+      learning_rate: a number, or a function of the loss's data, so that runs of the same compiled
+        program may have different rates.
     Example:
       >>> optimizer = adam(lambda x, data: (x**2, {}), learning_rate=0.5)
       >>> state = optimizer.step(optimizer.init(jnp.array(2.0), ()), ())

@@ -38,9 +38,9 @@ def run_batch(
     chunk: int = CHUNK,
     on_chunk: Callable[[OptimizerState, list[list[ProgressRow]]], None] = _ignore_chunk,
 ) -> list[Outcome]:
-    """Does what `run` does for n runs of one optimiser at once.
+    """Does what `run` does for n runs of an optimiser at once, and returns an outcome for each.
 
-    A run that is done, stuck or not finite stands still and does not disturb the others.
+    A run that is done, stuck or not finite keeps its state and does not disturb the others.
 
     Args:
       optimizer: its step is compiled once for all runs.
@@ -48,11 +48,12 @@ def run_batch(
       data: every leaf [n, ...].
       evaluations: n budgets; see `run`.
       tolerance: n tolerances; see `run`.
-      together: runs one step of all runs at a time (vmap), which fills a GPU. Otherwise one run
-        follows another in the same program, which on a CPU is as fast and rounds as `run` does.
+      together: whether all runs take a step at the same time (vmap), which fills a GPU. Otherwise
+        the runs follow one another in the same program, which on a CPU is as fast and rounds as
+        `run` does.
       mesh: of one axis; its devices share the runs.
-      size: compiles for this many runs, for a later batch of that size. Places that are left over
-        here or on a device are filled with copies that stand still.
+      size: compiles for this many runs, for a later batch of that size. Slots that are left over
+        are filled with copies of the last run, which take no steps.
       seconds: see `run`; the clock is that of the batch.
       window: see `run`.
       chunk: see `run`.
@@ -61,11 +62,11 @@ def run_batch(
       An `Outcome` for each run; their seconds are those of the batch.
     """
     count = len(evaluations)
-    states, data, places, sharding = _place(states, data, count, size, mesh)
+    states, data, slots, sharding = _place_on_devices(states, data, count, size, mesh)
     rows = [[] for _ in range(count)]
 
     def pack(counts):
-        return jax.device_put(np.array([*counts, *[0] * (places - count)], np.int32), sharding)
+        return jax.device_put(np.array([*counts, *[0] * (slots - count)], np.int32), sharding)
 
     states, reasons = run_chunks(
         compile_chunk(optimizer.step, "together" if together else "in turn", mesh),
@@ -81,37 +82,39 @@ def run_batch(
     return [Outcome(*outcome) for outcome in outcomes]
 
 
-def _place(states, data, count, size, mesh):
-    """Runs on their devices: (states, data, places, sharding), with copies in places left over."""
+def _place_on_devices(states, data, count, size, mesh):
+    """Returns (states, data, slots, sharding): `count` runs on their devices, filled up with copies
+    of the last run to a number of slots that the devices share evenly.
+    """
     devices = mesh.size if mesh else 1
-    places = -(-max(count, size) // devices) * devices
+    slots = -(-max(count, size) // devices) * devices
     sharding = None
     if mesh:
         sharding = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*mesh.axis_names))
-    if places > count:
-        fill = np.minimum(np.arange(places), count - 1)
+    if slots > count:
+        fill = np.minimum(np.arange(slots), count - 1)
         states, data = jax.tree.map(lambda leaf: jnp.asarray(leaf)[fill], (states, data))
     states, data = jax.device_put((states, data), sharding)
-    return states, data, places, sharding
+    return states, data, slots, sharding
 
 
 def _split(states: OptimizerState, count: int) -> list[OptimizerState]:
-    """Returns the states of `count` runs, in NumPy: each slice of an array on the device would be a
-    program of its own.
+    """Returns the states of the first `count` runs, in NumPy: slicing an array on the device would
+    compile a program for every slice.
     """
     states = jax.device_get(states)
     return [jax.tree.map(lambda leaf, i=index: leaf[i], states) for index in range(count)]
 
 
 def batch_bytes(optimizer: Optimizer, parameters: Parameters, data: Any, *, runs: int) -> int:
-    """Returns the memory in bytes that `run_batch` takes of one device for runs together, as the
-    compiler counts it. It compiles and runs nothing.
+    """Returns the memory of one device in bytes that `run_batch` takes for runs together, by the
+    compiler's estimate. It compiles a program and runs nothing.
 
     Args:
       optimizer: of the runs.
       parameters: of a single run.
       data: of a single run.
-      runs: how many.
+      runs: number of runs.
     """
     single = (
         jax.eval_shape(optimizer.init, parameters, data),

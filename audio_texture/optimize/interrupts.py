@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during a run: the chunk at hand is finished first."""
+"""Ctrl-C and SIGTERM during a run: the current chunk is finished first."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import signal
 import threading
 import time
 
-# Some terminals and wrappers send one Ctrl-C twice; seconds between two signals that count as two.
+# Signals less than this many seconds apart count as one: some terminals and wrappers send a single
+# Ctrl-C twice.
 APART = 0.3
 
 
@@ -14,18 +15,24 @@ class Interrupts:
     """Notes the first Ctrl-C or SIGTERM instead of ending the program; a second one has its usual
     effect.
 
-    Outside the main thread it does nothing. One within another shares its notes: a signal ends
-    both, the inner one first.
+    Outside the main thread it does nothing. Inside another `Interrupts`, it reports the signals
+    that the outermost has noted, so that all of them end.
+
+    Example:
+      >>> with Interrupts() as interrupts:
+      ...     signal.raise_signal(signal.SIGINT)
+      ...     interrupts.received
+      True
     """
 
-    _outer: Interrupts | None = None
+    _active: Interrupts | None = None
 
     def __enter__(self) -> Interrupts:
         self._received_at: float | None = None
-        self._noting = Interrupts._outer or self
+        self._outermost = Interrupts._active or self
         self._previous = {}
-        if self._noting is self and threading.current_thread() is threading.main_thread():
-            Interrupts._outer = self
+        if self._outermost is self and threading.current_thread() is threading.main_thread():
+            Interrupts._active = self
             for signum in (signal.SIGINT, signal.SIGTERM):
                 # A signal that the program ignores, as under nohup, stays ignored.
                 if signal.getsignal(signum) not in (signal.SIG_IGN, None):
@@ -35,7 +42,7 @@ class Interrupts:
     @property
     def received(self) -> bool:
         """Whether a signal was noted."""
-        return self._noting._received_at is not None
+        return self._outermost._received_at is not None
 
     def _note(self, signum, frame):
         now = time.monotonic()
@@ -50,6 +57,6 @@ class Interrupts:
             signal.signal(signum, handler)
 
     def __exit__(self, *_):
-        if self._noting is self and Interrupts._outer is self:
-            Interrupts._outer = None
+        if self._outermost is self and Interrupts._active is self:
+            Interrupts._active = None
             self._restore()

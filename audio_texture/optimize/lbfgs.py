@@ -16,15 +16,17 @@ from audio_texture.optimize.state import (
     initial_state,
 )
 
+# Share of the decrease that the slope promises which a step must reach (Armijo's condition), and
+# how often a step is shortened before the search restarts.
 SUFFICIENT_DECREASE = 1e-4
 LONGEST_BACKTRACK = 8
 
 
 class _Search(NamedTuple):
-    """A line search.
+    """A line search; P is the number of all parameters.
 
     Attributes:
-      history: optax's state.
+      history: state of `optax.scale_by_lbfgs`.
       direction: [P], along which the next trial lies.
       slope: of the loss along the direction.
       length: of the next step, in units of the direction.
@@ -61,12 +63,12 @@ def lbfgs(loss: Loss, *, history: int = 10) -> Optimizer:
 
     Args:
       loss: to be minimised.
-      history: pairs of steps and gradients that are kept.
+      history: number of latest steps and gradient changes that the direction is computed from.
     Example:
       >>> optimizer = lbfgs(lambda x, data: (jnp.sum((x - 1) ** 2), {}))
-      >>> state = optimizer.init(jnp.zeros(2), ())
+      >>> state, step = optimizer.init(jnp.zeros(2), ()), jax.jit(optimizer.step)
       >>> for _ in range(6):
-      ...     state = optimizer.step(state, ())
+      ...     state = step(state, ())
       >>> bool(state.value < 1e-8)
       True
     """
@@ -91,9 +93,9 @@ def lbfgs(loss: Loss, *, history: int = 10) -> Optimizer:
         # that is not finite came from too long a step, such as a gain whose exponential overflows,
         # and the step is shortened like any other.
         started = state.evaluations > 0
-        enough = state.value + SUFFICIENT_DECREASE * search.length * search.slope
+        highest = state.value + SUFFICIENT_DECREASE * search.length * search.slope
         accepted = jax.lax.cond(
-            finite & ((value < enough) | ~started),
+            finite & ((value < highest) | ~started),
             lambda: _accept(method, state, trial, started),
             lambda: _shorten(method, state, trial),
         )
@@ -168,7 +170,7 @@ def _shorten(method: Any, state: OptimizerState, trial: _Trial) -> OptimizerStat
 def _restart(method: Any, flat_params: jax.Array, gradient: jax.Array) -> _Search:
     """Returns a search along the negative gradient with an empty history."""
     square = jnp.vdot(gradient, gradient)
-    # A hundredth of the parameters' own size, or where they are zero as optax begins.
+    # A hundredth of the parameters' norm; where they are zero, the first step of optax's L-BFGS.
     size = jnp.linalg.norm(flat_params)
     norm = jnp.sqrt(jnp.maximum(square, jnp.finfo(square.dtype).tiny))
     length = jnp.where(size > 0, 0.01 * size / norm, jnp.minimum(1.0, 1 / norm))

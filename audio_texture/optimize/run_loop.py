@@ -1,4 +1,4 @@
-"""Runs of an optimiser in chunks: budgets, progress, early stop and Ctrl-C lie between chunks."""
+"""Runs of an optimiser in chunks; between chunks come budgets, progress, early stop and Ctrl-C."""
 
 import functools
 import time
@@ -17,7 +17,14 @@ WINDOW, CHUNK = 100, 25
 
 
 class ProgressRow(NamedTuple):
-    """What the user sees of a chunk, never fed back."""
+    """The state of a run after a chunk, as a user sees it.
+
+    Attributes:
+      evaluations: spent since the start of the run.
+      seconds: wall-clock time since the start of the run.
+      loss: at the last accepted parameters.
+      terms: terms of that loss by name.
+    """
 
     evaluations: int
     seconds: float
@@ -62,8 +69,8 @@ def value_at(
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Returns the loss at parameters and its terms; NaN if they are not finite.
 
-    It runs the program of `run`, whose first evaluation is that of the start. The loss alone would
-    have to be compiled for a single number.
+    It takes the first step of `run`'s program, which evaluates the start, since the loss alone
+    would be another program to compile.
 
     Example:
       >>> from audio_texture import optimize
@@ -96,20 +103,20 @@ def run(
 ) -> Outcome:
     """Steps until a budget is spent, the loss stops falling, or the loss is not finite.
 
-    Ctrl-C ends the run after the chunk at hand; a second one ends the program.
+    Ctrl-C ends the run after the current chunk; a second one ends the program.
 
     Args:
       optimizer: its step is compiled once and kept for later runs of the same optimiser.
       state: where to start or go on.
-      data: handed to the loss.
-      evaluations: budget, counted from the state's own beginning.
+      data: second argument of the loss.
+      evaluations: budget, including those that the state has spent.
       seconds: budget of wall-clock time from now on; results under it depend on the machine's
         speed.
       tolerance: stops if the loss fell by less than this share over the last `window` evaluations.
         It is relative, since single-precision losses stall long before any absolute bound.
       window: see `tolerance`.
       chunk: evaluations between two calls of `on_chunk`.
-      progress: rows of an interrupted run that goes on.
+      progress: rows of an interrupted run that is resumed.
       on_chunk: called after each chunk with the state and the rows so far, for logging and
         checkpoints.
     Example:
@@ -171,10 +178,10 @@ def run_chunks(
                     summaries, rows, budget.evaluations, budget.tolerance, strict=True
                 )
             ]
-            # Not before the first chunk: until then, the parameters of a start have no value.
+            # Not before the first chunk: until then, the loss of the start is not known.
             if any(rows):
-                late = time.monotonic() > deadline
-                common = "interrupted" if interrupts.received else "seconds" if late else None
+                overdue = time.monotonic() > deadline
+                common = "interrupted" if interrupts.received else "seconds" if overdue else None
                 reasons = [reason or common for reason in reasons]
             stopped = [reason for reason in reasons if reason is not None]
             if len(stopped) == len(reasons):
@@ -194,8 +201,8 @@ def run_chunks(
 
 
 def _next_count(spent: int, most: int, chunk: int) -> int:
-    """Returns the evaluations of the next chunk. Chunks end at multiples of their length wherever a
-    run begins, so a run that goes on has the same ends.
+    """Returns the evaluations of the next chunk. Chunks end at multiples of `chunk` wherever a run
+    begins, so a resumed run has the same chunks.
     """
     return min(chunk - spent % chunk, most - spent)
 
@@ -220,6 +227,7 @@ def _reason_to_stop(
     *,
     window: int,
 ) -> str | None:
+    """Returns why a run must stop, as in `Outcome`; None if it goes on."""
     if int(state.failed_at):
         return "not finite"
     if bool(state.stuck):

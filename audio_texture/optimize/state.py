@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+# Any pytree of arrays.
 Parameters = Any
 Loss = Callable[[Parameters, Any], tuple[jax.Array, dict[str, jax.Array]]]
 
@@ -16,11 +17,11 @@ class OptimizerState(NamedTuple):
 
     Attributes:
       parameters: the last accepted ones; always finite.
-      value: loss of these parameters.
+      value: loss of these parameters; infinite before the first evaluation.
       terms: terms of that loss.
-      evaluations: how many were spent.
-      failed_at: number of the evaluation that came out NaN or infinite when no shorter step was
-        left to try; 0 as long as none did.
+      evaluations: number spent so far.
+      failed_at: number, from 1, of the evaluation that came out NaN or infinite when no shorter
+        step was left to try; 0 if there was none.
       stuck: whether no step along the gradient lowers the loss any more.
       internal: the method's own state: search direction, step, history.
     """

@@ -16,8 +16,8 @@ above half the sample rate are lost, as in a recording: at 4 kHz an insect that 
 leaves only the night behind it.
 
 Random numbers are NumPy's, seeded by the key: nothing is compiled, so a program's demo starts at
-once. A texture is noise (Gaussian, of a given spectrum) and events (short grains added at random or
-regular times).
+once. A texture is Gaussian noise of a given spectrum, with events: short grains added at random or
+regular times.
 """
 
 from collections.abc import Callable

@@ -52,7 +52,7 @@ def applause(
         room_s=room_s,
     )
     wave = np.zeros(duration * RATE, np.float32)
-    for near in distance_gain(rng, int(clappers), 1.5, 10.0):
+    for gain in distance_gain(rng, int(clappers), 1.5, 10.0):
         centre = np.exp(rng.uniform(np.log(600.0), np.log(2600.0)))
         period = np.exp(0.12 * np.clip(rng.standard_normal(), -2, 2)) / claps_per_second
         onsets = regular_times(rng, duration, period, jitter=0.0, walk=0.06 * period)
@@ -60,7 +60,7 @@ def applause(
             burst(rng, 0.004 * rng.uniform(0.7, 1.5), lambda f, c=centre: _clap_shape(f, c))
             for _ in range(6)
         ]
-        strength = near * np.exp(0.2 * rng.standard_normal(len(onsets)))
+        strength = gain * np.exp(0.2 * rng.standard_normal(len(onsets)))
         wave += scatter(duration, onsets, strength, claps, rng.integers(0, 6, len(onsets)))
     echo = noise(rng, len(wave), band(200.0, 3500.0)) * np.exp(
         -6.9 * np.arange(len(wave)) / (room_s * RATE)
@@ -121,12 +121,12 @@ def clock(
         [[0.1, 0.23], np.geomspace(1.0, 4.0, 14) * np.exp(0.06 * rng.standard_normal(14))]
     )
     # Random signs, so that the modes have no common peak.
-    loud = np.concatenate([[0.3, 0.5], ratio[2:] ** -0.7 * rng.standard_normal(14)])
+    amplitude = np.concatenate([[0.3, 0.5], ratio[2:] ** -0.7 * rng.standard_normal(14)])
     decay = decay_s * np.concatenate([[2.5, 2.0], ratio[2:] ** -0.5])
     scrape_shape = band(0.4 * pitch_hz, 2.5 * pitch_hz, 1.5)
     grains = []
     for detune in (1.0, 0.92):
-        blow = ring(detune * pitch_hz * ratio, decay, loud)
+        blow = ring(detune * pitch_hz * ratio, decay, amplitude)
         scrape = burst(rng, 0.5 * decay_s, scrape_shape, 0.0005)
         blow[: len(scrape)] += 0.5 * scrape
         grains.append(_three_blows(rng, blow))
@@ -140,7 +140,7 @@ def clock(
 
 
 def _three_blows(rng: np.random.Generator, blow: np.ndarray) -> np.ndarray:
-    """Returns a tick: the escapement unlocks, drives and drops."""
+    """Returns a tick of three blows: the escapement unlocks, drives and drops."""
     tick = np.zeros(len(blow) + int(0.03 * RATE), np.float32)
     for at, strength in (
         (0.0, 0.5),

@@ -23,8 +23,8 @@ Shape = Callable[[np.ndarray], np.ndarray]  # frequencies in Hz -> amplitude >= 
 def begin(
     key: jax.Array, seconds: float, sample_rate: int, **positive: float
 ) -> tuple[np.random.Generator, int]:
-    """Checks the arguments; returns the random generator and the whole number of seconds to
-    synthesise.
+    """Checks the arguments; returns the random generator and the duration to synthesise, in whole
+    seconds with lead-in and tail.
     """
     for name, value in (("seconds", seconds), *positive.items()):
         if not (value > 0 and np.isfinite(value)):
@@ -64,8 +64,8 @@ def finish(wave: np.ndarray, seconds: float, sample_rate: int) -> np.ndarray:
 
 
 def band(low: float, high: float, order: float = 1.0) -> Shape:
-    """Returns a band-pass amplitude, -3 dB at low and high (Hz), that falls by 6 dB * order an
-    octave outside.
+    """Returns the amplitude response of a band-pass: -3 dB at low and high (Hz), and 6 dB * order
+    less for every octave outside.
     """
 
     def amplitude(f):
@@ -76,8 +76,8 @@ def band(low: float, high: float, order: float = 1.0) -> Shape:
 
 
 def noise(rng: np.random.Generator, samples: int, shape: Shape, rate: int = RATE) -> np.ndarray:
-    """Returns Gaussian noise [samples] of amplitude spectrum `shape` and RMS 1; it is periodic, so
-    it has no edge.
+    """Returns Gaussian noise [samples] of amplitude spectrum `shape` and RMS 1; its end runs on
+    into its beginning.
     """
     bins = samples // 2 + 1
     spectrum = rng.standard_normal(2 * bins, dtype=np.float32).view(np.complex64)
@@ -130,7 +130,7 @@ def scatter(
     grains: Sequence[np.ndarray],
     choice: np.ndarray,
 ):
-    """Adds grains[choice[i]] * amplitudes[i] at onsets[i] s. -> [duration * RATE]"""
+    """Returns the sum [duration * RATE] of grains[choice[i]] * amplitudes[i] at onsets[i] s."""
     wave = np.zeros(duration * RATE, np.float32)
     starts = np.round(onsets * RATE).astype(int)
     for start, amplitude, index in zip(

@@ -68,11 +68,16 @@ def rain(
     wave = scatter(
         duration, onsets, amplitude, hits, np.searchsorted(classes, diameter).clip(0, 63)
     )
-    wet = rng.uniform(size=len(onsets)) < splash
+    has_bubble = rng.uniform(size=len(onsets)) < splash
     bubbles = bubble_grains(rng, np.exp(rng.uniform(np.log(0.4), np.log(2.0), 64)), rise=0.1)
-    delay = rng.uniform(0.005, 0.03, wet.sum())
+    count = has_bubble.sum()
+    delay = rng.uniform(0.005, 0.03, count)
     wave += scatter(
-        duration, onsets[wet] + delay, 0.5 * amplitude[wet], bubbles, rng.integers(0, 64, wet.sum())
+        duration,
+        onsets[has_bubble] + delay,
+        0.5 * amplitude[has_bubble],
+        bubbles,
+        rng.integers(0, 64, count),
     )
     hiss = noise(rng, len(wave), band(700.0, 7000.0, 1.5)) + 0.5 * noise(
         rng, len(wave), band(50.0, 400.0)
@@ -178,7 +183,7 @@ def wind(
 def waves(
     key: jax.Array, seconds: float, sample_rate: int, *, period_s=5.0, irregularity=0.08, depth=0.6
 ) -> np.ndarray:
-    """Waves breaking on a beach: each swells, breaks with a roar and runs out in the hiss of foam.
+    """Waves on a beach, which swell, break with a roar and run out in the hiss of foam.
 
     period_s: mean time between waves, s.
     irregularity: standard deviation of that time / period_s, in (0, 0.3].
@@ -256,13 +261,13 @@ def crickets(
     slot = (t * pulses_per_second) % 1.0 / 0.75
     loudness = np.minimum(0.5 + 0.25 * np.floor(t * pulses_per_second), 1)
     envelope = np.sin(np.pi * np.minimum(slot, 1.0) ** 0.7) ** 2 * loudness
-    for near in distance_gain(rng, int(insects), 1.0, 5.0):
+    for gain in distance_gain(rng, int(insects), 1.0, 5.0):
         onsets = regular_times(
             rng, duration, 1 / chirps_per_second, jitter=0.01 / chirps_per_second
         )
         pitch = carrier_hz * (1 + 0.02 * np.clip(rng.standard_normal(), -1, 1))
         song = (envelope * np.sin(2 * np.pi * pitch * t)).astype(np.float32) * (pitch < 0.45 * RATE)
-        strength = near * (1 + 0.1 * rng.standard_normal(len(onsets)))
+        strength = gain * (1 + 0.1 * rng.standard_normal(len(onsets)))
         wave += scatter(duration, onsets, strength, [song], np.zeros(len(onsets), int))
     night = noise(rng, len(wave), band(60.0, 500.0)) + 0.5 * noise(
         rng, len(wave), band(2000.0, 8000.0)

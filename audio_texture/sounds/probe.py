@@ -1,4 +1,4 @@
-"""A procedural sound for experiments, whose every property is a number.
+"""A procedural sound for experiments, whose properties are all set by parameters.
 
 The contract of all sounds is in the package's docstring.
 """
@@ -29,8 +29,9 @@ def notes(
     decay_s=0.05,
     harmonics=30,
 ) -> np.ndarray:
-    """Struck notes of a single pitch over a faint noise. It is a probe and not a texture, so it is
-    not in SOUNDS.
+    """Struck notes of a single pitch over a faint noise.
+
+    It is a probe and not a texture, so it is not in SOUNDS.
 
     pitch_hz: fundamental.
     tilt_db: by how many dB a harmonic is fainter than the harmonic an octave below, >= 0.

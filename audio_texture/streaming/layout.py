@@ -1,4 +1,4 @@
-"""Shared by blocks and loops: a circular canvas of any length, and the walk of the gains."""
+"""What blocks and loops share: a circular canvas of any length, and the walk of its gains."""
 
 import numpy as np
 
@@ -26,8 +26,8 @@ def resample_colour(density: np.ndarray, samples: int) -> np.ndarray:
 
     Each frequency gets the mean density around it. density: [F, C, C], from 0 to Nyquist.
     """
-    # Running sums are interpolated rather than densities, which keeps the total power the same at
-    # any number of frequencies.
+    # Interpolating running sums rather than densities keeps the total power the same at any number
+    # of frequencies.
     grid, edges = np.linspace(0, 0.5, len(density)), (np.arange(samples // 2 + 2) - 0.5) / samples
     steps = np.cumsum((density[1:] + density[:-1]) / 2, axis=0)
     running = np.concatenate([0 * density[:1], steps]) * grid[1]

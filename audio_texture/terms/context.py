@@ -1,16 +1,10 @@
 """The context in which a term's objective is built, and the length of its blocks."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import jax
-
-from audio_texture.base import Objective
+from audio_texture.base import Objective, Weights
 from audio_texture.combinators import mixture
 from audio_texture.views import View
-
-# Of the references in a mixture; None for a single reference.
-Weights = Sequence[float] | jax.Array | None
 
 
 class Context(NamedTuple):
@@ -28,8 +22,8 @@ class Context(NamedTuple):
 
     recipe: Any
     sample_rate: int
-    weights: Weights
-    auditory_weights: Weights
+    weights: Weights | None
+    auditory_weights: Weights | None
     hparams: dict[str, Any]
     circular: bool = False
 

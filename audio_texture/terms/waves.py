@@ -8,6 +8,7 @@ import functools
 from collections.abc import Callable
 
 import jax.numpy as jnp
+import numpy as np
 
 from audio_texture import losses, views
 from audio_texture.base import Objective, Term
@@ -159,7 +160,7 @@ def in_fine_stretches(context: Context, view: View, objective: Objective) -> Obj
     Global statistics allow all the energy to collect in one half, so each stretch is matched too.
     """
     matching = context.recipe.matching
-    overlap = max(view.widths) - 1
+    overlap = max(int(np.max(width)) for width in view.widths) - 1
 
     def stretches(circular=None):
         seconds = matching.stretch_seconds or matching.block_seconds

@@ -1,7 +1,7 @@
 """Training a network as a classifier of sounds, and judging it by cross-validation.
 
-folder -> clips (class and fold) -> log spectrograms, cached on disk -> one classifier for each fold
--> predictions.
+folder -> clips (with class and fold) -> log spectrograms, cached on disk -> a classifier for every
+fold held out -> predictions.
 
 B clips in a batch, T frames, F bins or mel bands.
 """

@@ -12,7 +12,7 @@ from audio_texture import files
 from audio_texture.training.config import BASELINE_BANDS, FrontEnd
 from audio_texture.training.examples import PROCEDURAL, Example, make_example, read_clip
 
-# A part of every file's name: raise it when `make_example` returns something else.
+# A part of every file's name: raise it when `make_example` changes what it returns.
 _VERSION = 1
 
 
@@ -23,7 +23,7 @@ def _ignore(reason: str) -> None:
 def cache_example(
     path: str, front: FrontEnd, folder: str, *, on_unsaved: Callable[[str], None] = _ignore
 ) -> str:
-    """Returns the file of a clip's example, after making it where it is missing or damaged.
+    """Returns the path of a clip's example on disk; makes the file if it is missing or damaged.
 
     Args:
       path: the clip.
@@ -51,7 +51,7 @@ def cache_example(
 def read_or_make_example(
     entry: str, path: str, front: FrontEnd, *, on_unsaved: Callable[[str], None] = _ignore
 ) -> Example:
-    """Returns a clip's example from its file; makes and writes it where the file is damaged.
+    """Returns a clip's example from its file; makes and writes it if that is missing or damaged.
 
     Args:
       entry: the file, of `cache_example`.

@@ -15,7 +15,13 @@ from audio_texture.training.config import FrontEnd, TrainingSettings
 
 
 class Classifier(nn.Module):
-    """A network with linear heads for classes and secondary classes on its last tap."""
+    """A network with linear heads for classes and secondary classes on its last tap.
+
+    Attributes:
+      network: of `networks.build`.
+      classes: their number.
+      settings: of the training.
+    """
 
     network: nn.Module
     classes: int
@@ -28,13 +34,14 @@ class Classifier(nn.Module):
         They are {"class": [classes]}, and "secondary": [secondary classes] where there are any.
         """
         network: Any = self.network
-        last = list(network(x, training).values())[-1]
+        last_tap = list(network(x, training).values())[-1]
         # The last tap of the network over bins has no axis of frames to average over.
         if self.settings.readout == "mean" and "frames" in network.positions:
-            last = jnp.mean(last, axis=0)
-        logits = {"class": nn.Dense(self.classes)(last.reshape(-1))}
+            last_tap = jnp.mean(last_tap, axis=0)
+        features = last_tap.reshape(-1)
+        logits = {"class": nn.Dense(self.classes)(features)}
         if self.settings.secondary_classes:
-            logits["secondary"] = nn.Dense(self.settings.secondary_classes)(last.reshape(-1))
+            logits["secondary"] = nn.Dense(self.settings.secondary_classes)(features)
         return logits
 
 
@@ -75,6 +82,9 @@ def augment(key: jax.Array, x: jax.Array, *, shift: float, gain_db: float) -> ja
       x: [T, F] compressed spectrogram.
       shift: longest rotation, as a share of the length.
       gain_db: largest change of level, in dB.
+    Example:
+      >>> augment(jax.random.key(0), jnp.ones((4, 3)), shift=0.5, gain_db=0.0).shape
+      (4, 3)
     """
     shift_key, gain_key = jax.random.split(key)
     if shift:

@@ -1,4 +1,4 @@
-"""Cross-validation: one classifier for each fold held out, compared with a baseline and chance."""
+"""Cross-validation: a classifier for every fold held out, compared with a baseline and chance."""
 
 import math
 import time
@@ -13,6 +13,7 @@ from audio_texture.training.classifier import Trainer, TrainState
 from audio_texture.training.config import TrainingSettings
 from audio_texture.training.prefetch import prefetch
 
+# The numbers of an epoch, as `cross_validate` describes them.
 Row = dict[str, Any]
 
 
@@ -58,21 +59,25 @@ def predict_nearest_mean(
     Bins are in units of their std over the training clips.
 
     Args:
-      profiles: [N, F].
-      labels: [N].
-      training: [N] bool.
+      profiles: [N, F] mean log spectra of clips.
+      labels: [N] class of each clip.
+      training: [N] bool; False for a clip held out.
+    Example:
+      >>> profiles = np.array([[0.0], [1.0], [0.9]])
+      >>> predict_nearest_mean(profiles, np.array([0, 1, 1]), np.array([True, True, False]))
+      array([1])
     """
-    standard = (profiles - profiles[training].mean(axis=0)) / (
+    standardised = (profiles - profiles[training].mean(axis=0)) / (
         profiles[training].std(axis=0) + 1e-6
     )
-    present = np.unique(labels[training])
-    means = np.stack([standard[training & (labels == label)].mean(axis=0) for label in present])
-    distances = ((standard[~training][:, None] - means[None]) ** 2).sum(axis=2)
-    return present[np.argmin(distances, axis=1)]
+    classes = np.unique(labels[training])
+    means = np.stack([standardised[training & (labels == label)].mean(axis=0) for label in classes])
+    distances = ((standardised[~training][:, None] - means[None]) ** 2).sum(axis=2)
+    return classes[np.argmin(distances, axis=1)]
 
 
 def make_batches(order: np.ndarray, size: int) -> list[np.ndarray]:
-    """Returns the order cut into batches of one size; the last is filled up from the front.
+    """Returns indices cut into batches of one size; the last is filled up with the first indices.
 
     Example:
       >>> [batch.tolist() for batch in make_batches(np.arange(5), 2)]
@@ -94,7 +99,7 @@ def cross_validate(
     state: TrainState | None = None,
     rows: Sequence[Row] = (),
 ) -> Iterator[tuple[TrainState, list[Row]]]:
-    """Trains a classifier for each fold held out, one after the other.
+    """Trains a classifier for every fold held out, one after the other.
 
     Args:
       clips: all clips.
@@ -103,7 +108,7 @@ def cross_validate(
       trainer: of the classifier.
       settings: of the training.
       folds: folds to hold out.
-      seed: of weights, order of clips and augmentation; a fold depends on the seed alone.
+      seed: of weights, order of clips and augmentation; folds do not affect one another.
       state: state to resume from, with the `rows` so far.
       rows: rows to resume from.
 
@@ -125,7 +130,7 @@ def cross_validate(
         if not done or state is None:
             state = trainer.init(key)
         secondary = secondary_labels(centroids, fold_of != fold, settings.secondary_classes)
-        data = _Data(clips, read, secondary, settings.batch)
+        data = _FoldData(clips, read, secondary, settings.batch)
         held_out = np.flatnonzero(fold_of == fold)
         for epoch in range(done + 1, settings.epochs + 1):
             started, rng = time.monotonic(), np.random.default_rng([seed, fold, epoch])
@@ -144,7 +149,7 @@ def cross_validate(
             yield state, rows
 
 
-class _Data:
+class _FoldData:
     """The clips of a fold's training, read in batches ahead of their use."""
 
     def __init__(self, clips, read, secondary: np.ndarray, batch: int):
@@ -162,7 +167,7 @@ class _Data:
 
 
 def _train_epoch(
-    trainer: Trainer, state: TrainState, key: jax.Array, data: _Data, order: np.ndarray
+    trainer: Trainer, state: TrainState, key: jax.Array, data: _FoldData, order: np.ndarray
 ) -> tuple[TrainState, Row]:
     """Returns the state after an epoch, and its mean loss and training accuracy."""
     losses, correct = [], []
@@ -176,7 +181,9 @@ def _train_epoch(
     return state, {"loss": float(np.mean(losses)), "fitted": float(np.mean(correct))}
 
 
-def _predict(trainer: Trainer, state: TrainState, data: _Data, indices: np.ndarray) -> np.ndarray:
+def _predict(
+    trainer: Trainer, state: TrainState, data: _FoldData, indices: np.ndarray
+) -> np.ndarray:
     """Returns the labels predicted for the clips of these indices."""
     logits = [trainer.predict(state, x) for _, x in data.batches(indices)]
     return np.argmax(np.concatenate(logits)[: len(indices)], axis=1)

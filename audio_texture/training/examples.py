@@ -1,4 +1,4 @@
-"""Clips and their examples: the spectrogram that a network sees and what the baseline sees."""
+"""Clips and their examples: the spectrogram for a network and the profile for the baseline."""
 
 import functools
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from audio_texture import audio, sounds, spectrogram
 from audio_texture.datasets import Clip
 from audio_texture.training.config import BASELINE_BANDS, BASELINE_FFT, BASELINE_HOP, FrontEnd
 
+# How the path of a procedural clip begins.
 PROCEDURAL = "sound:"
 
 
@@ -63,7 +64,13 @@ def read_clip(path: str, front: FrontEnd) -> np.ndarray:
 
 
 def make_example(wave: np.ndarray, front: FrontEnd) -> Example:
-    """Returns the example of a mono wave [samples] at the front end's rate and length."""
+    """Returns the example of a mono wave [samples] at the front end's rate and length.
+
+    Example:
+      >>> front = FrontEnd(sample_rate=8000, seconds=0.2)
+      >>> make_example(np.zeros(1600, np.float32), front).profile.shape
+      (40,)
+    """
     arrays = _compute_example(
         wave,
         sample_rate=front.sample_rate,
@@ -81,7 +88,7 @@ def _compute_example(wave, *, sample_rate, n_fft, hop_length, bands):
         magnitude @ spectrogram.mel_filters(sample_rate, n_fft, bands) if bands else magnitude
     )
     frequencies = np.linspace(0, sample_rate / 2, n_fft // 2 + 1, dtype=np.float32)
-    # Sum over frames of centroid times level, over the levels; 1e-12 gives silence a centroid of 0.
+    # The mean centroid weighted by the frames' levels; 1e-12 gives silence a centroid of 0.
     level = jnp.sqrt(jnp.mean(magnitude**2, axis=1))
     centroid = magnitude @ frequencies / (jnp.sum(magnitude, axis=1) + 1e-12)
     return (

@@ -1,4 +1,4 @@
-"""Work in a thread, ahead of its use."""
+"""Computing items in a thread before they are used."""
 
 import collections
 from collections.abc import Callable, Iterable, Iterator

@@ -1,7 +1,7 @@
 """Saves and loads a network with its weights.
 
-The files of this project are .safetensors with the network's config in the metadata, which tells
-them from the files of others.
+The files of this project are .safetensors with the network's config in the metadata, by which they
+are told from files of other origin.
 """
 
 import json
@@ -19,6 +19,7 @@ from audio_texture import files, networks
 from audio_texture.layer import NetworkConfig, receptive_fields
 from audio_texture.weights import readers, vgg19
 
+# Flax variables: {collection: {module: {name: array}}}.
 Variables = dict[str, Any]
 _METADATA = "audio_texture"
 
@@ -96,7 +97,7 @@ def load(
 
 
 def read_notes(path: str) -> dict[str, Any]:
-    """Returns the notes that `save` wrote."""
+    """Returns the notes that `save` wrote into a file of this project."""
     with safetensors.safe_open(path, "np") as file:
         return json.loads(file.metadata()[_METADATA])["notes"]
 
@@ -104,7 +105,7 @@ def read_notes(path: str) -> dict[str, Any]:
 def _check_shapes(name: str, arrays: Mapping[str, np.ndarray], config: NetworkConfig) -> None:
     """Raises ValueError, naming the first difference, where arrays belong to another network."""
     if config.kind.startswith("1d") and not config.channels:
-        raise ValueError("the network's channels must be said: its weights fit one number only.")
+        raise ValueError("the network's channels must be given: its weights fit one number only.")
     shapes = _variable_shapes(config)
     for entry in sorted(shapes.keys() | arrays.keys()):
         actual = arrays[entry].shape if entry in arrays else "missing"

@@ -42,7 +42,7 @@ def _read_h5(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
 
 
 def _read_pth(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Reads a state dict of `torch.save`: a zip archive since 2020, a row of pickles before."""
+    """Reads a state dict of `torch.save`: a zip archive since 2020, pickles in a row before."""
     with open(path, "rb") as file:
         tensors = _read_pth_archive(file) if zipfile.is_zipfile(path) else _read_pth_pickles(file)
     if not isinstance(tensors, Mapping) or not all(
@@ -129,7 +129,7 @@ class _Unpickler(pickle.Unpickler):
         self._storage = storage
 
     def find_class(self, module: str, name: str) -> Any:
-        """Returns the class of a part of a state dict. Raises UnpicklingError for another."""
+        """Returns the class for a part of a state dict. Raises UnpicklingError for any other."""
         if module == "torch" and name in self._STORAGES:
             return np.dtype(self._STORAGES[name])
         known = {
@@ -149,10 +149,12 @@ class _Unpickler(pickle.Unpickler):
         return self._storage(dtype, key, size)
 
 
+# Errors of the readers for files that are damaged or of another format.
 UNREADABLE = (
     AttributeError, EOFError, IndexError, KeyError, OSError, StopIteration, TypeError, ValueError,
     pickle.UnpicklingError, safetensors.SafetensorError, struct.error, zipfile.BadZipFile,
 )  # fmt: skip
+# Ending of a file -> its reader.
 READERS = {
     ".safetensors": _read_safetensors,
     ".npz": _read_npz,

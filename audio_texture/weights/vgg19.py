@@ -11,11 +11,11 @@ import numpy as np
 from audio_texture import networks
 from audio_texture.layer import AUTHORS_LAYERS, Layer, NetworkConfig, tap_names
 
-# Mean of the training images of the original VGG-19, blue to red, in units of 1 / 255 of the scale.
+# Mean of the training images of the original VGG-19: blue, green, red, in [0, 1].
 _CAFFE_MEAN = np.array([103.939, 116.779, 123.68], np.float32) / 255
 # Position of each convolution in torchvision's list of layers, which counts ReLUs and pools.
 _TORCH_POSITIONS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
-_ANOTHER = "weights of another network than VGG-19"
+_WRONG_NETWORK = "weights of another network than VGG-19"
 
 
 def to_variables(
@@ -37,7 +37,7 @@ def to_variables(
         conv = tap_names(config.kind, number + 1)["conv"]
         origin, kernel, bias = _find_layer(name, arrays, conv, _TORCH_POSITIONS[number])
         params[conv] = _convert_layer(
-            f"{name}: {_ANOTHER}: {conv}", origin, kernel, bias, inputs, layer
+            f"{name}: {_WRONG_NETWORK}: {conv}", origin, kernel, bias, inputs, layer
         )
         inputs = layer.filters
     if config.kind == "vgg19-random":
@@ -50,11 +50,14 @@ def to_variables(
 def _find_layer(
     name: str, arrays: Mapping[str, np.ndarray], conv: str, torch_position: int
 ) -> tuple[str, np.ndarray, np.ndarray]:
-    """Returns the origin of the names, the kernel and the bias of the layer convBLOCK_PLACE."""
-    block, place = conv.removeprefix("conv").split("_")
+    """Returns the origin ("torch", "keras" or "caffe"), the kernel and the bias of a layer.
+
+    conv: name of the layer, convBLOCK_NUMBER. torch_position: its number in torchvision's list.
+    """
+    block, number = conv.removeprefix("conv").split("_")
     spellings = {
         "torch": rf"(features\.)?{torch_position}\.(weight|bias)",
-        "keras": rf"(.*/)?block{block}_conv{place}([_/:].*)?",
+        "keras": rf"(.*/)?block{block}_conv{number}([_/:].*)?",
         "caffe": rf"(.*/)?{conv}([_/:].*)?",
     }
     for origin, pattern in spellings.items():
@@ -63,12 +66,13 @@ def _find_layer(
         }
         if 4 in by_rank and 1 in by_rank:
             return origin, by_rank[4], by_rank[1]
-    raise ValueError(f"{name}: {_ANOTHER}: it has no {conv}.")
+    raise ValueError(f"{name}: {_WRONG_NETWORK}: it has no {conv}.")
 
 
 def _convert_layer(
     label: str, origin: str, kernel: np.ndarray, bias: np.ndarray, inputs: int, layer: Layer
 ) -> dict[str, np.ndarray]:
+    """Returns a layer's kernel and bias in the shapes of `networks.Convolution`."""
     # Kernels here are [frames, bins, in, out], with the image's height for bins.
     converted = kernel.transpose((3, 2, 1, 0) if origin == "torch" else (1, 0, 2, 3))
     if converted.shape != (3, 3, inputs, layer.filters) or bias.shape != (layer.filters,):

@@ -12,7 +12,7 @@ STATE, REPORT = "state.safetensors", "report.html"
 
 
 def check_flags(values: Mapping[str, Any], given: Collection[str]) -> None:
-    """UserError for flags that cannot be, or do not go together."""
+    """UserError for flags that have invalid values or do not go together."""
     seconds, output, save_target = values["seconds"], values["output"], values["save_target"]
     shortest = references.SHORTEST_SECONDS
     if not (seconds == 0 or shortest <= seconds < float("inf")):
@@ -27,7 +27,7 @@ def check_flags(values: Mapping[str, Any], given: Collection[str]) -> None:
     piped = output == "-"
     if values["resume"] and (piped or values["loop"]):
         raise UserError(
-            "--resume: only a stream in a file can be gone on with, no loop and no pipe."
+            "--resume: only a stream in a file can be resumed, not a loop and not a pipe."
         )
     if not piped and os.path.splitext(output)[1] != ".wav" or os.path.dirname(output):
         raise UserError(
@@ -42,9 +42,7 @@ def check_flags(values: Mapping[str, Any], given: Collection[str]) -> None:
 
 
 def check_folder(values: Mapping[str, Any], config: dict[str, Any]) -> records.Record | None:
-    """The record in --output_dir, where this run may be written or gone on with; UserError
-    otherwise.
-    """
+    """The record in --output_dir. UserError where this run may not be written or resumed there."""
     folder, output = values["output_dir"], values["output"]
     names = [run_io.CONFIG, run_io.METRICS, STATE, REPORT]
     inputs = run_io.input_files(config)
@@ -73,8 +71,8 @@ def check_folder(values: Mapping[str, Any], config: dict[str, Any]) -> records.R
 def _check_save_target(
     values: Mapping[str, Any], inputs: Sequence[str], written: Sequence[str]
 ) -> None:
-    """UserError where --save_target would replace an input, another file of this run, or anything
-    else than an earlier style.
+    """UserError where --save_target would replace an input, another file of this run, or any file
+    that is not a style.
     """
     path = values["save_target"]
     if not path:
@@ -89,13 +87,13 @@ def _check_save_target(
     ):
         raise UserError(f"--save_target: {path!r} is a file that this run reads.")
     if not streaming.is_style_file(path):
-        raise UserError(f"--save_target: {path!r} is there and is no style; name another file.")
+        raise UserError(f"--save_target: {path!r} exists and is no style; name another file.")
     if not (values["overwrite"] or values["resume"]):
-        raise UserError(f"--save_target: {path!r} is there; name another file or give --overwrite.")
+        raise UserError(f"--save_target: {path!r} exists; name another file or give --overwrite.")
 
 
 def wanted_samples(style: streaming.Style, seconds: float, piped: bool) -> int:
-    """How many samples to write; of a stream without end, as many as the format can hold.
+    """The number of samples to write; for a stream without end, as many as the format can hold.
 
     ValueError where the format cannot hold that many.
     """

@@ -10,8 +10,9 @@ from audio_texture import audio
 from launch.pages import likeness_section
 from launch.stream.sinks import File, Pipe
 
+# Length of the beginning and the end that the page plays, in seconds.
 SHOWN_SECONDS = 10
-# The page tells the likeness of a longer mixture's beginning: all of that is read at once.
+# Longest beginning of a mixture whose likeness is measured, in seconds: it is read at once.
 LONGEST_JUDGED = 900
 
 

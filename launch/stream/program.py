@@ -16,10 +16,10 @@ A style kept as a file, and a stream from it without the recording:
     python -m launch.stream --input=rain.wav --save_target=rain.safetensors --output_dir=output/rain
     python -m launch.stream --target=rain.safetensors --seconds=600 --output_dir=output/more
 
-Writes stream.wav, config.json, metrics.jsonl (a line a block), state.safetensors, report.html and
-files.json, the record of them, into --output_dir. The file can be played while it grows. Ctrl-C
-ends the stream after the evaluation at hand, with exit status 130; a full disk or a player that
-closes its pipe ends it with exit status 1. What was written so far stays valid.
+Writes stream.wav, config.json, metrics.jsonl (a line for each block), state.safetensors,
+report.html and files.json, the record of them, into --output_dir. The file can be played while it
+grows. Ctrl-C ends the stream after the current evaluations, with exit status 130; a full disk or a
+player that closes its pipe ends it with exit status 1. What was written so far stays valid.
 """
 
 from collections.abc import Collection, Mapping

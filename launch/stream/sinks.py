@@ -18,12 +18,12 @@ from launch.stream.checks import STATE
 
 
 class Earlier(NamedTuple):
-    """A stream to go on with.
+    """A stream to resume.
 
     Attributes:
-      state: the last one in its folder.
-      samples: up to that state.
-      frames: in the file, which may be more.
+      state: the last saved state.
+      samples: number of samples made up to that state.
+      frames: number of samples in the file, which may be more.
       rows: of metrics.jsonl, by block.
     """
 
@@ -43,7 +43,7 @@ def read_earlier(
       folder: the output folder.
       name: of the wav file.
       record: of the run there.
-      stream: to go on with.
+      stream: the stream to resume.
     """
     path, start = os.path.join(folder, STATE), streaming.init_state(stream)
     if record.files.get(STATE) is None and not os.path.lexists(path):
@@ -176,21 +176,21 @@ class Pipe:
         )
 
     def first_state(self, start: streaming.StreamState) -> streaming.StreamState:
-        """The start: no stream in a pipe can be gone on with."""
+        """Returns `start`: a stream in a pipe cannot be resumed."""
         return start
 
     def write(self, wave: np.ndarray, row: dict[str, Any]) -> None:
         """Writes a block [C, N]."""
-        left = memoryview(np.round(wave.T * 32767).astype("<i2").tobytes())
+        remaining = memoryview(np.round(wave.T * 32767).astype("<i2").tobytes())
         # Unbuffered: what a closed pipe did not take must not be tried again when the program ends.
-        while left:
-            left = left[os.write(sys.stdout.fileno(), left) :]
+        while remaining:
+            remaining = remaining[os.write(sys.stdout.fileno(), remaining) :]
         self.samples += wave.shape[1]
 
     write_whole = write
 
     def keep(self, state: streaming.StreamState) -> None:
-        """Does nothing."""
+        """Does nothing: a pipe keeps no state."""
 
     def describe_rest(self) -> str:
         """What remains after an error, in words."""

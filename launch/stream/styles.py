@@ -14,7 +14,7 @@ from launch.flags import recipe_flags, recipe_from_values
 from launch.inputs import digest, read_inputs, reference_check
 from launch.stream.checks import check_folder
 
-# Choices that a fitted style leaves open.
+# Choices that may still be changed for a fitted style.
 FREE = ("evaluations", "optimizer", "history", "learning_rate", "tolerance", "block_seconds")
 
 
@@ -61,7 +61,7 @@ def fit_or_load(
 def _load(
     values: Mapping[str, Any], given: Collection[str]
 ) -> tuple[streaming.Style, dict[str, Any]]:
-    """The style of --target, with the choices that are open, and its part of the configuration."""
+    """The style of --target with the choices that flags change, and its part of the config."""
     path = values["target"]
     with naming_flag("target"):
         style = streaming.load_style(path)

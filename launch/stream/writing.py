@@ -20,19 +20,19 @@ def write_stream(stream: streaming.Stream, sink: File | Pipe, seed: int, wanted:
     clock, reason = _Clock(sink), "done"
     while sink.samples < wanted:
         # Ctrl-C waits: a block is written with its state, or not at all.
-        with optimize.Interrupts() as late:
-            following, block = streaming.step(stream, key, state)
+        with optimize.Interrupts() as interruption:
+            next_state, block = streaming.step(stream, key, state)
             reason = block.outcome.reason
             if reason in ("interrupted", "not finite"):
                 break
             wave = block.wave[:, : wanted - sink.samples]
             sink.write(wave, _metrics_row(state.block, block))
             if wave.shape == block.wave.shape:
-                sink.keep(following)
+                sink.keep(next_state)
             interrupts.kept(sink.path)
-            state, reason = following, "done"
+            state, reason = next_state, "done"
             clock.say_block(block)
-        if late.received:
+        if interruption.received:
             reason = "interrupted"
             break
     clock.say_end(reason)
@@ -64,30 +64,32 @@ class _Clock:
     def say_end(self, reason: str) -> None:
         """Says why the stream ended, and how fast it was made."""
         sink, (first, start) = self._sink, self._start
-        made = (sink.samples - first) / sink.sample_rate
-        text = f"{made:.1f} s made in {time.monotonic() - start:.1f} s: {self._speed(self._start)}"
+        seconds = (sink.samples - first) / sink.sample_rate
+        text = (
+            f"{seconds:.1f} s made in {time.monotonic() - start:.1f} s: {self._speed(self._start)}"
+        )
         if self._after_first and sink.samples > self._after_first[0]:
             text += f", {self._speed(self._after_first)} after the first block"
         say(f"{sink.path}: {reason}; {text}")
 
     def _speed(self, since: tuple[int, float]) -> str:
         samples, start = since
-        made = (self._sink.samples - samples) / self._sink.sample_rate
-        return f"{made / max(time.monotonic() - start, 1e-9):.2f}x real time"
+        seconds = (self._sink.samples - samples) / self._sink.sample_rate
+        return f"{seconds / max(time.monotonic() - start, 1e-9):.2f}x real time"
 
 
 def write_loop(loop: streaming.Loop, sink: File | Pipe, seed: int, seconds: float) -> int:
-    """Makes and writes a loop of that many seconds; the exit status."""
+    """Makes and writes a loop, `seconds` long; the exit status."""
     bar = ProgressBar(loop.style.recipe.choice("evaluations"), os.path.basename(sink.path))
     # Ctrl-C waits until the result is written.
-    with optimize.Interrupts() as late:
+    with optimize.Interrupts() as interruption:
         block = streaming.make_loop(
             loop, jax.random.key(seed), on_chunk=lambda _, rows: bar.show(rows[-1])
         )
         bar.close()
         sink.write_whole(block.wave, _metrics_row(0, block))
     interrupts.kept(sink.path)
-    reason = "interrupted" if late.received else block.outcome.reason
+    reason = "interrupted" if interruption.received else block.outcome.reason
     say(
         f"{sink.path}: a loop of {seconds:g} s; {reason}, loss "
         f"{float(block.outcome.state.value):.4g}{describe_lowering(block.lowered_db)}"

@@ -22,14 +22,14 @@ RUN, PICTURE = "run.json", "spectrogram.png"
 def claim_folder(
     sweep: Sweep, planned: Sequence[Run], axes: Axes, *, goes_on: bool
 ) -> Output | None:
-    """Makes the output folder this sweep's; None in a dry run. UserError where the folder is
-    another sweep's, or this one's and may not be gone on with.
+    """Returns the output folder, made this sweep's own; None in a dry run. UserError where the
+    folder is another sweep's, or this sweep's and may not be resumed.
 
     Args:
       sweep: what the user asked for.
       planned: all runs.
       axes: what is swept.
-      goes_on: whether a folder that holds this sweep is gone on with.
+      goes_on: whether to resume this sweep if the folder holds it.
     """
     folder = sweep.values["output_dir"]
     names = [run.name for run in planned]
@@ -93,15 +93,15 @@ def run_files(run: Run) -> list[str]:
 def write_run(
     sweep: Sweep, output: Output, run: Run, texture: synthesis.Texture, seconds: float
 ) -> bool:
-    """Writes the folder of a finished run; whether its loss was finite and the folder could be
-    written.
+    """Writes the folder of a finished run; False if its loss was not finite or the folder could not
+    be written.
 
     Args:
       sweep: what the user asked for.
       output: the sweep's folder.
-      run: that is finished.
+      run: the finished run.
       texture: its result.
-      seconds: it took.
+      seconds: wall-clock time of the run.
     """
     # Matplotlib takes a second to import, which bad input need not wait for.
     from audio_texture import report
@@ -181,7 +181,7 @@ def _write_folder(
 
 
 def read_rows(folder: str, planned: Sequence[Run]) -> dict[str, dict[str, Any]]:
-    """The rows of run.json by the names of the runs whose folders are whole, of failed ones too."""
+    """The rows of run.json by run name, of all runs (failed ones too) whose folders are whole."""
     rows = {}
     for run in planned:
         path = os.path.join(folder, run.name)

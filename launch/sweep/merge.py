@@ -22,7 +22,7 @@ def write_tables(output: Output, planned: Sequence[Run], axes: Axes) -> None:
     from audio_texture import report
 
     rows = None
-    # Again where another process has finished a run meanwhile.
+    # Written again if another process has finished a run meanwhile.
     while rows is None or len(rows) < len(read_rows(output.folder, planned)):
         rows = read_rows(output.folder, planned)
         table = [

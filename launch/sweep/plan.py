@@ -1,4 +1,4 @@
-"""The plan of a sweep: which flags take which values, all runs, and the programs they need."""
+"""The plan of a sweep: the values of the swept flags, all runs, and the programs to compile."""
 
 import hashlib
 import itertools
@@ -12,7 +12,7 @@ from launch.errors import UserError, naming_flag
 from launch.sweep.ranges import match_sounds, parse_sweep
 from launch.sweep.sweep_flags import Sweep
 
-# Flags of the programs that decide where and how, not what: they cannot be swept.
+# Flags that decide where and how a run works, not what it makes: they cannot be swept.
 FIXED = (
     "config",
     "output_dir",
@@ -55,8 +55,8 @@ def find_sounds(sweep: Sweep) -> dict[str, list[str]]:
 
 
 def find_axes(sweep: Sweep) -> Axes:
-    """What is swept, in order: sounds first, so that each recording is read once. UserError for a
-    --sweep that cannot be.
+    """The swept flags and their values: sounds first, so that each recording is read once.
+    UserError for an invalid --sweep.
     """
     allowed = [name for name in sweep.flag_set.names() if name not in FIXED]
     axes = {
@@ -95,7 +95,7 @@ def check_axes(sweep: Sweep, axes: Axes) -> None:
 
 
 def plan_runs(sweep: Sweep, axes: Axes) -> list[Run]:
-    """All runs. UserError, naming flag and value, where a value or a combination cannot be."""
+    """All runs. UserError, naming flag and value, where a value or a combination is invalid."""
     if sweep.values["sweep_mode"] == "zip":
         if len({len(texts) for texts in axes.values()}) > 1:
             counts = ", ".join(f"{len(texts)} of {name}" for name, texts in axes.items())
@@ -157,8 +157,8 @@ def _refuse_useless_flags(
 
 
 def group_runs(runs: Sequence[Run], steps: Any) -> tuple[dict[Hashable, list[Run]], dict[str, str]]:
-    """Runs by the compiled programs they need, and the errors of runs that cannot be made by their
-    names. steps: of the program that is swept.
+    """Returns the runs by the compiled programs they need, and the errors of runs that cannot be
+    made, by run name. steps: module of the steps of the program that is swept.
     """
     groups: dict[Hashable, list[Run]] = {}
     failures = {}

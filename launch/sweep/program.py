@@ -15,16 +15,16 @@ One of eight jobs; then transfers:
     python -m launch.sweep --program=transfer --content='dogs/*.ogg' --style=rain.ogg
         --sweep=style_weight=0.1:10:5:log
 
---sweep=NAME=VALUES, repeated: any flag that decides about a run's samples. VALUES: v1,v2,...
-(v1;v2;... where values have commas of their own, and a; for one such value), whole numbers from:to,
-numbers from:to:count evenly spaced, from:to:count:log in equal ratios. Several --input, and
-patterns with * ? [ ], are swept too, unless --mixture.
+--sweep=NAME=VALUES, repeated: any flag that a run's samples depend on. VALUES: v1,v2,... (v1;v2;...
+where values contain commas, and v1; for a single such value), whole numbers from:to, numbers
+from:to:count evenly spaced, from:to:count:log in equal ratios. Several --input, and patterns with
+* ? [ ], are swept too, unless --mixture.
 
-Writes into --output_dir a folder a run, whole or not at all (texture.wav, config.json,
+Writes into --output_dir a folder for each run, whole or not at all (texture.wav, config.json,
 metrics.jsonl, spectrogram.png, run.json), sweep.csv, sweep.html and sweep.json, and records of them
 (files.json). --resume goes on where a sweep was stopped and tries failed runs again. The exit
-status is how many runs failed (120 at most), 130 after Ctrl-C, and 2, with nothing written, for bad
-input.
+status is the number of failed runs (120 at most), 130 after Ctrl-C, and 2, with nothing written,
+for bad input.
 """
 
 import os
@@ -41,7 +41,7 @@ from launch.sweep.sweep_flags import PROGRAMS, Sweep, check_flags, define_sweep_
 def define_flags(flag_set: FlagSet, swept: str = "") -> None:
     """Defines the flags of a sweep and of the program that it runs (swept).
 
-    For the name of no program, the flag itself refuses the value.
+    If there is no such program, --program itself refuses its value later.
     """
     program = PROGRAMS.get(swept, PROGRAMS["texture"])
     program.define_flags(flag_set)
@@ -58,7 +58,7 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     """
     sweep = Sweep.from_values(values, given)
     check_flags(sweep)
-    # JAX asks that processes meet before it computes anything.
+    # JAX requires that processes meet before it computes anything.
     share = shares.share_from_values(values)
     axes = plan.find_axes(sweep)
     plan.check_axes(sweep, axes)

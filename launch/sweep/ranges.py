@@ -19,7 +19,7 @@ _MOST_VALUES = 1_000_000
 def parse_range(text: str, whole: bool) -> list[str] | None:
     """The values of a range from:to, from:to:count or from:to:count:log; None for another text.
 
-    whole: whether the values are whole numbers. ValueError for a range that cannot be.
+    whole: whether the values are whole numbers. ValueError for an invalid range.
     """
     match = _RANGE.fullmatch(text)
     if not match:
@@ -27,14 +27,14 @@ def parse_range(text: str, whole: bool) -> list[str] | None:
     first, last, log = float(match[1]), float(match[2]), bool(match[4])
     if match[3] is None:
         if not whole:
-            raise ValueError(f"{text!r} lacks how many values there are: from:to:count.")
+            raise ValueError(f"{text!r} lacks the number of values: from:to:count.")
         rising = first <= last <= first + _MOST_VALUES
         if not (first.is_integer() and last.is_integer() and rising):
             raise ValueError(f"{text!r} must go up from one whole number to another.")
         return [str(value) for value in range(int(first), int(last) + 1)]
     count = int(match[3])
     if not 2 <= count <= _MOST_VALUES:
-        raise ValueError(f"{text!r} must have 2 values at the least.")
+        raise ValueError(f"{text!r} must have from 2 to {_MOST_VALUES} values.")
     if log and not first * last > 0:
         raise ValueError(f"{text!r}: equal ratios need numbers of one sign.")
     numbers = np.geomspace(first, last, count) if log else np.linspace(first, last, count)
@@ -45,7 +45,7 @@ def parse_range(text: str, whole: bool) -> list[str] | None:
 
 
 def parse_sweep(text: str, flag_set: FlagSet, allowed: Sequence[str]) -> tuple[str, list[str]]:
-    """The flag and the values, as text, of one --sweep. ValueError where it cannot be.
+    """The flag and the values, as text, of a --sweep. ValueError where it is invalid.
 
     Args:
       text: the value of --sweep.

@@ -27,7 +27,9 @@ MEMORY_SHARE = 0.8
 
 
 class SweepProgress:
-    """Runs done, their rate and the time left: a bar on a terminal, a line a run elsewhere."""
+    """Shows the runs done, their rate and the time left: a bar on a terminal, elsewhere a line for
+    each run.
+    """
 
     def __init__(self, total: int):
         self._total, self._done, self._failed, self._start = total, 0, 0, time.monotonic()
@@ -67,8 +69,8 @@ class SweepProgress:
 
 
 class Problems:
-    """Prepares a group's problems: all on the compiled programs of the first, and the last again
-    where only the seed differs.
+    """Prepares a group's problems: all share the compiled programs of the first, and a run that
+    differs from the one before only in its seed gets the same problem.
     """
 
     def __init__(self, steps: Any):
@@ -91,9 +93,9 @@ class Callbacks(NamedTuple):
     """What `make_group` calls.
 
     Attributes:
-      done: with each run that was made, its result, and its seconds.
-      failed: with each run that was not made, and the reason.
-      on_chunk: as of `batch.run_batch`.
+      done: for every run that was made, with its result and its seconds.
+      failed: for every run that was not made, with the reason.
+      on_chunk: after every chunk, as `batch.run_batch` calls it.
     """
 
     done: Callable[[Run, synthesis.Texture, float], None]
@@ -110,40 +112,40 @@ def make_group(
     most: int = 0,
     max_seconds: float = math.inf,
 ) -> bool:
-    """Makes the runs of a group in batches; False where Ctrl-C ended it. A batch that does not fit
+    """Makes the runs of a group in batches; False if Ctrl-C ended it. A batch that does not fit
     into memory is halved.
 
     Args:
       group: runs on the same compiled programs.
       steps: of the program that is swept.
       mesh: the devices; None for one.
-      callbacks: called with each run.
+      callbacks: called for every run.
       most: runs at once; 0 for as many as fit.
       max_seconds: budget of a batch.
     """
-    problems, left, size = Problems(steps), list(group), 0
-    while left:
+    problems, waiting, size = Problems(steps), list(group), 0
+    while waiting:
         prepared = []
         # A run that cannot be prepared leaves its place to the next.
-        while left and len(prepared) < max(size, 1):
-            run = left.pop(0)
+        while waiting and len(prepared) < max(size, 1):
+            run = waiting.pop(0)
             try:
                 prepared.append((run, problems.prepare(run)))
             except (UserError, ValueError) as error:
                 callbacks.failed(run, str(error))
                 continue
-            size = size or batch_size(len(left) + 1, prepared[0][1], mesh, most)
+            size = size or batch_size(len(waiting) + 1, prepared[0][1], mesh, most)
         if not prepared:
             break
         runs = [run for run, _ in prepared]
         start = time.monotonic()
         # Ctrl-C waits until finished results are written.
-        with optimize.Interrupts() as noted:
+        with optimize.Interrupts() as interruption:
             try:
                 made = _run_batch(prepared, mesh, size, max_seconds, callbacks.on_chunk)
             except (jax.errors.JaxRuntimeError, MemoryError) as error:
                 if is_out_of_memory(error) and len(runs) > 1:
-                    size, left = math.ceil(len(runs) / 2), [*runs, *left]
+                    size, waiting = math.ceil(len(runs) / 2), [*runs, *waiting]
                     say(f"{len(runs)} runs at once do not fit into memory: on with {size}")
                 else:
                     for run in runs:
@@ -155,7 +157,7 @@ def make_group(
             results = map(synthesis.Texture, made.waves, made.lowered_db, made.outcomes)
             for run, texture in zip(runs, results, strict=True):
                 callbacks.done(run, texture, seconds)
-        if noted.received:
+        if interruption.received:
             return False
     return True
 
@@ -167,7 +169,7 @@ def _run_batch(
     max_seconds: float,
     on_chunk: Callable[[list[list[optimize.ProgressRow]]], None],
 ) -> batch.Batch:
-    """The results of runs that are made at once."""
+    """The results of prepared runs, made as one batch of `size`."""
     runs = [run for run, _ in prepared]
     return batch.run_batch(
         [problem for _, problem in prepared],
@@ -187,20 +189,20 @@ def is_out_of_memory(error: Exception) -> bool:
 def batch_size(
     runs: int, problem: synthesis.Problem, mesh: jax.sharding.Mesh | None, most: int = 0
 ) -> int:
-    """How many runs to make at once, in batches of nearly one size.
+    """The number of runs to make at once, so that batches have nearly equal sizes.
 
     Args:
-      runs: that are left.
+      runs: number of runs to make.
       problem: of one of them.
       mesh: the devices; None for one.
-      most: runs at once; 0 for as many as fit into the devices, on a CPU one a device.
+      most: runs at once; 0 for as many as fit into the devices' memory, on a CPU one per device.
     """
     devices = mesh.size if mesh else 1
     limit = most or devices
     if not most and jax.default_backend() != "cpu":
         runs_a_device = math.ceil(runs / devices)
         memory = jax.local_devices()[0].memory_stats()
-        # Where a device does not tell its memory, all runs are tried at once, and then fewer.
+        # If a device does not report its memory, all runs are tried at once, and then fewer.
         free = memory["bytes_limit"] - memory["bytes_in_use"] if memory else sys.maxsize
         limit = devices * batch.fitting_batch(
             problem, runs_a_device, memory=int(MEMORY_SHARE * free)
@@ -214,8 +216,8 @@ def make_all(sweep: Sweep, output: Output, parts: Sequence[Sequence[Run]], *, fa
     Args:
       sweep: what the user asked for.
       output: the sweep's folder.
-      parts: the runs, by the compiled programs they need.
-      failed: how many runs failed before.
+      parts: the runs, in groups on the same compiled programs.
+      failed: number of runs that failed before.
     """
     progress = SweepProgress(sum(map(len, parts)))
     devices = jax.local_devices()

@@ -18,8 +18,8 @@ class Share(NamedTuple):
 
     Attributes:
       number: of this process, from 0.
-      total: of the processes.
-      together: whether the processes know of one another, and wait at the end.
+      total: number of processes.
+      together: whether the processes are connected (--distributed) and wait for one another.
     """
 
     number: int
@@ -50,8 +50,8 @@ def share_from_values(values: Mapping[str, Any]) -> Share:
 
 
 def own_share(groups: dict[Hashable, list[Run]], share: Share) -> list[list[Run]]:
-    """This process's runs of each group. A share is a stretch of neighbours, so that few processes
-    compile the same program.
+    """This process's runs of each group. A share consists of consecutive runs, so that few
+    processes compile the same program.
     """
     numbered = [(number, run) for number, group in enumerate(groups.values()) for run in group]
     first, last = (

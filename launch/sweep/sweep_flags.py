@@ -67,7 +67,7 @@ def define_sweep_flags(flag_set: FlagSet) -> None:
     flag_set.define_integer(
         "batch",
         0,
-        "Runs made at once; 0 is as many as fit into an accelerator's memory, on a CPU one a "
+        "Runs made at once; 0 is as many as fit into an accelerator's memory, on a CPU one per "
         "device.",
         lower_bound=0,
     )
@@ -91,20 +91,20 @@ def _define_share_flags(flag_set: FlagSet) -> None:
         "distributed",
         False,
         "Whether this is one of several processes that share the runs (jax.distributed; SLURM, "
-        "Open MPI, Kubernetes and TPU pods are found).",
+        "Open MPI, Kubernetes and TPU pods are detected).",
     )
     flag_set.define_string(
         "coordinator",
         None,
-        "Distributed: HOST:PORT of the first process, where it is not found.",
+        "Distributed: HOST:PORT of the first process, if it is not detected.",
     )
     flag_set.define_integer(
-        "processes", None, "Distributed: how many there are, where it is not found.", lower_bound=1
+        "processes", None, "Distributed: number of processes, if not detected.", lower_bound=1
     )
     flag_set.define_integer(
         "process",
         None,
-        "Distributed: which of them this is, from 0, where it is not found.",
+        "Distributed: number of this process, from 0, if not detected.",
         lower_bound=0,
     )
 
