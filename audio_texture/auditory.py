@@ -243,8 +243,8 @@ def statistics(
     Returns:
       Statistics with K = bands below Nyquist + 2.
     Example:
-      >>> compute = functools.partial(statistics, sample_rate=8000)
-      >>> jax.eval_shape(compute, jnp.zeros(800)).modulation.shape
+      >>> wave = jnp.zeros(800)
+      >>> jax.eval_shape(lambda x: statistics(x, sample_rate=8000), wave).modulation.shape
       (25, 20)
     """
     envelope = envelopes(
