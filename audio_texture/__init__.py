@@ -98,7 +98,18 @@ __all__ = [
 ]
 
 
+# Modules of before, and where what they held is now.
+_RENAMED = {
+    "objective": "losses and combinators",
+    "quality": "metrics",
+    "gallery": "report",
+    "headers": "audio.headers",
+}
+
+
 def __getattr__(name: str):
+    if name in _RENAMED:
+        raise ImportError(f"audio_texture.{name} is audio_texture.{_RENAMED[name]} now.")
     if name not in _SUBMODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_SUBMODULES[name]}"), name)

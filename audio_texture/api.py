@@ -53,7 +53,7 @@ class Model:
         max_seconds: float = math.inf,
         on_progress: Callable[[optimize.ProgressRow], None] | None = None,
     ) -> Sound:
-        """Makes one sound.
+        """Makes one sound; calls with other seeds compile nothing again.
 
         Args:
           seed: an integer from 0, or a PRNG key; the same seed gives the same samples on the same
@@ -158,6 +158,10 @@ def prepare(
       **choices: of the recipe, by name, such as evaluations=100.
     Raises:
       ValueError: an invalid sound, length, weight or choice; the message says which and why.
+
+    Example:
+      >>> model = prepare("texture", wave, 44100, seconds=4)  # doctest: +SKIP
+      >>> model.run(seed=1).save("out.wav")  # doctest: +SKIP
     """
     chosen = _recipe(recipe, "texture", choices)
     rate = as_rate(sample_rate)
@@ -187,6 +191,10 @@ def prepare_transfer(
       **choices: of the recipe, by name, such as style_weight=3.
     Raises:
       ValueError: as `prepare`.
+
+    Example:
+      >>> model = prepare_transfer("transfer", dog, rain, 44100)  # doctest: +SKIP
+      >>> model.run_batch(range(4)).save("folder")  # doctest: +SKIP
     """
     chosen = _recipe(recipe, "transfer", choices)
     pair = as_waves([content, style], names=("content", "style"))
@@ -249,6 +257,9 @@ def transfer(
       **choices: of the recipe, by name, such as style_weight=3.
     Raises:
       ValueError: as `prepare`.
+
+    Example:
+      >>> transfer(dog, rain, 44100, style_weight=3).save("out.wav")  # doctest: +SKIP
     """
     key = as_key(seed)
     model = prepare_transfer(recipe, content, style, sample_rate, **choices)
@@ -271,6 +282,10 @@ def stream(
 
     Yields:
       Blocks [C, n] float32 of a few seconds, which join without a seam.
+
+    Example:
+      >>> blocks = stream(rain, 44100)  # doctest: +SKIP
+      >>> next(blocks).shape  # doctest: +SKIP
     """
     from audio_texture import streaming
 
@@ -306,7 +321,11 @@ def loop(
     bands: Sequence[tuple[float, float]] | None = None,
     **choices: Any,
 ) -> np.ndarray:
-    """A texture [C, N] float32 whose end flows into its beginning. Arguments as in `texture`."""
+    """A texture [C, N] float32 whose end flows into its beginning. Arguments as in `texture`.
+
+    Example:
+      >>> save("loop.wav", loop(rain, 44100, seconds=8), 44100)  # doctest: +SKIP
+    """
     from audio_texture import streaming
 
     key, chosen = as_key(seed), _recipe(recipe, "texture", choices)
@@ -332,6 +351,10 @@ def evaluate(candidate: Any, reference: Any, sample_rate: int) -> dict[str, Any]
       sample_rate: of both, in Hz.
     Raises:
       ValueError: a sound that is silent or shorter than 1 s.
+
+    Example:
+      >>> evaluate(new_rain, rain, 44100)["copied"]  # doctest: +SKIP
+      0.0
     """
     from audio_texture import metrics
 

@@ -200,10 +200,9 @@ def _patch_quantiles(
 ) -> _PatchQuantiles:
     """Returns patch quantiles of log-mel views `logs` [T, B], in units of the view `reference`."""
     mean, std = metrics.band_mean_std(reference)
-    directions = np.random.default_rng(width).standard_normal(
-        (width * len(mean), DIRECTIONS), np.float32
+    directions = statistics.random_directions(
+        width * len(mean), DIRECTIONS, seed=width, dtype=np.float32
     )
-    directions /= np.linalg.norm(directions, axis=0)
 
     def project(log):
         step = -(-len(log) // _MOST_PATCHES)

@@ -125,6 +125,26 @@ def autocorrelation(x: jax.Array, lags: int) -> jax.Array:
     return products[1 : lags + 1] / counts.reshape((-1,) + (1,) * (x.ndim - 1))
 
 
+def random_directions(
+    size: int, count: int, *, seed: int, dtype: type = np.float64, unit_length: bool = True
+) -> np.ndarray:
+    """Returns fixed random directions that patches are projected on: [size, count].
+
+    Args:
+      size: numbers in a patch.
+      count: of directions.
+      seed: the same seed gives the same directions.
+      dtype: of the normal draws.
+      unit_length: divides each direction by its length; otherwise by the root of the size, its
+        expected length.
+    Example:
+      >>> np.linalg.norm(random_directions(6, 2, seed=0), axis=0).round(6).tolist()
+      [1.0, 1.0]
+    """
+    draws = np.random.default_rng(seed).standard_normal((size, count), dtype)
+    return draws / (np.linalg.norm(draws, axis=0) if unit_length else np.sqrt(size))
+
+
 def sorted_projections(
     x: jax.Array, directions: Sequence[np.ndarray], *, quantiles: int = 200
 ) -> jax.Array:

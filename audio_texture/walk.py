@@ -171,7 +171,7 @@ def sample_best_of_n(
         _sample_path(rng, model, length, piece=piece) for rng in _generator(key).spawn(n_draws)
     ]
     size = width * features.shape[1]
-    directions = np.random.default_rng(0).standard_normal((size, DIRECTIONS)) / np.sqrt(size)
+    directions = statistics.random_directions(size, DIRECTIONS, seed=0, unit_length=False)
 
     def project_stretches(frames):
         """Returns the sorted projections of the patches of each stretch."""

@@ -36,7 +36,7 @@ def test_import_is_quick_and_sets_nothing():
 
 
 def test_table_of_contents_is_complete():
-    assert sorted(at.__all__) == at.__all__ == sorted(at._HOMES)
+    assert sorted(at.__all__) == at.__all__ == sorted(at._SUBMODULES)
     assert all(hasattr(at, name) and getattr(at, name).__doc__ for name in at.__all__)
     assert set(at.__all__) <= set(dir(at))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

@@ -120,9 +120,8 @@ def sliced_transport(*, widths: Sequence[int], directions: int) -> Objective:
     def measure(x):
         x = flatten_frames(x)
         sizes = [width * x.shape[1] for width in sorted(widths) if 2 * width <= len(x)]
-        drawn = [np.random.default_rng(size).standard_normal((size, directions)) for size in sizes]
-        units = [(along / np.linalg.norm(along, axis=0)).astype(np.float32) for along in drawn]
-        return statistics.sorted_projections(x, units)
+        drawn = [statistics.random_directions(size, directions, seed=size) for size in sizes]
+        return statistics.sorted_projections(x, [along.astype(np.float32) for along in drawn])
 
     return Objective(measure, functools.partial(_common_distance, measure, "patches"))
 

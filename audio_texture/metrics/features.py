@@ -72,8 +72,7 @@ def _auditory(wave, *, sample_rate):
 @functools.lru_cache(maxsize=32)
 def _directions(size: int) -> np.ndarray:
     """Fixed random directions [size, S] of unit length, the same for every sound."""
-    directions = np.random.default_rng(size).standard_normal((size, _DIRECTIONS))
-    return (directions / np.linalg.norm(directions, axis=0)).astype(np.float32)
+    return statistics.random_directions(size, _DIRECTIONS, seed=size).astype(np.float32)
 
 
 def project_patches(view: np.ndarray, width: int) -> np.ndarray:
