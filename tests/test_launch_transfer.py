@@ -13,7 +13,7 @@ from helpers import crackle, launched, noise
 from audio_texture import audio, metrics
 
 # Small enough that a run is mostly start-up.
-SMALL = ("--views=bins@32/16:2", "--auditory_weight=0", "--rhythm_weight=0", "--evaluations=20")
+SMALL = ("--views=bins@32/16:1,2", "--auditory_weight=0", "--rhythm_weight=0", "--evaluations=30")
 
 
 def run(
@@ -24,10 +24,10 @@ def run(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A content of loud and quiet, stereo at 16 kHz, 0.8 s; a style, mono at 8 kHz, 1.5 s."""
+    """A content of loud and quiet, stereo at 16 kHz, 1.2 s; a style, mono at 8 kHz, 1.5 s."""
     path = tmp_path_factory.mktemp("transfer")
-    envelope = np.repeat([0.02, 1.0, 0.1, 1.0, 0.02, 0.1, 1.0, 0.02], 1600)
-    soundfile.write(path / "content.flac", (envelope * noise(12800, 2, seed=4, level=0.1)).T, 16000)
+    envelope = np.repeat([0.02, 1.0, 0.1, 1.0, 0.02, 0.1, 1.0, 0.02], 2400)
+    soundfile.write(path / "content.flac", (envelope * noise(19200, 2, seed=4, level=0.1)).T, 16000)
     soundfile.write(path / "style.wav", crackle(12000).T, 8000)
     soundfile.write(path / "short.wav", crackle(300).T, 8000)
     (path / "own").mkdir()
@@ -64,7 +64,7 @@ def test_a_strip_from_content_to_style(strip):
     }
     for i in range(3):
         wave, rate = audio.read(str(strip / f"transfer_{i}.wav"))
-        assert (wave.shape, rate) == ((2, 12800), 16000)
+        assert (wave.shape, rate) == ((2, 19200), 16000)
     rows = json.loads((strip / "quality.json").read_text())
     assert [row["candidate"] for row in rows] == [
         "content",
