@@ -1,6 +1,7 @@
 """A recipe: all choices of a run but its inputs, length and seed."""
 
 import dataclasses
+import difflib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -334,7 +335,9 @@ def make(name: str, summary: str, **choices: Any) -> Recipe:
 
 def _get_choice(name: str) -> Choice:
     if name not in CHOICES:
-        raise ChoiceError(f"no recipe has a choice named {name!r}.", field=name)
+        near = difflib.get_close_matches(name, CHOICES, n=1)
+        hint = f"; did you mean {near[0]}?" if near else "."
+        raise ChoiceError(f"no recipe has a choice named {name!r}{hint}", field=name)
     return CHOICES[name]
 
 
