@@ -86,7 +86,7 @@ def check_content(recipe: Recipe, content: np.ndarray, *, sample_rate: int) -> N
         longest = scales.field_samples(recipe.replace(views=(view,)), rate) / rate
         if seconds < longest:
             raise ChoiceError(
-                f"the content lasts {seconds:.3g} s; the longest kernel of {str(view)!r} needs "
+                f"the content lasts {seconds:.3g} s; the longest kernel of {str(view)!r} spans "
                 f"{longest:.3g} s.",
                 field="content_views",
             )

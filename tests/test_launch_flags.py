@@ -334,7 +334,7 @@ def test_what_cannot_be_a_path(tmp_path):
         ("--output_dir=~no-such-user/x", "there is no user 'no-such-user'"),
         (f"--bands=low:{tmp_path}/pipe,high:sound:rain", "--bands: .*is a pipe"),
         ("--input=/dev/zero", "--input=.*is a device"),
-        (os.fsdecode(b"--input=caf\xe9.wav"), "no name in UTF-8"),
+        (os.fsdecode(b"--input=caf\xe9.wav"), "is not valid UTF-8"),
         (f"--input={tmp_path}/{'x' * 300}", "File name too long"),
     ]
     for (flag, said), (status, lines) in zip(
@@ -357,7 +357,7 @@ def test_what_stands_at_a_path(tmp_path):
             f"{tmp_path}/{'x' * 300}": "File name too long",
             f"{tmp_path}/circle": "cannot be examined",
             "a\0b": "is no path",
-            os.fsdecode(b"caf\xe9.wav"): "no name in UTF-8",
+            os.fsdecode(b"caf\xe9.wav"): "is not valid UTF-8",
             str(tmp_path): "is a directory",
             f"{tmp_path}/link": "is a link to 'nowhere', which does not exist",
             f"{tmp_path}/none": "does not exist",

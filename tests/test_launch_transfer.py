@@ -206,7 +206,7 @@ def test_interrupted_and_resumed(folder):
                 "--content_views=mel8@32/16:40",
             ],
             "--content_views: the content lasts 0.3 s; the longest kernel of 'mel8@32.0/16.0:40' "
-            "needs 0.656 s",
+            "spans 0.656 s",
         ),
     ],
 )
