@@ -272,16 +272,18 @@ def stream(
     *,
     seed: Any = 0,
     recipe: str | Recipe = "texture",
-    weights: Sequence[float] | None = None,
-    bands: Sequence[tuple[float, float]] | None = None,
-    **choices: Any,
+    **options: Any,
 ) -> Iterator[np.ndarray]:
     """An endless texture, block by block.
 
-    Arguments are as in `texture`; they are checked at the call, before the first block.
+    Arguments are as in `texture`, but for `morph_to`; they are checked at the call, before the
+    first block. Ctrl-C ends the stream.
 
     Yields:
       Blocks [C, n] float32 of a few seconds, which join without a seam.
+    Raises:
+      ValueError: as `prepare`.
+      FloatingPointError: a block whose loss is not finite.
 
     Example:
       >>> blocks = stream(rain, 44100)  # doctest: +SKIP
@@ -289,22 +291,17 @@ def stream(
     """
     from audio_texture import streaming
 
-    key, chosen = as_key(seed), _recipe(recipe, "texture", choices)
-    style = streaming.fit_style(
-        chosen,
-        as_waves(sounds),
-        sample_rate=as_rate(sample_rate),
-        weights=_floats(weights, "weights"),
-        bands=bands,
-    )
+    key, style = as_key(seed), _fit_style(sounds, sample_rate, recipe, **options)
     prepared = streaming.prepare_stream(style)
 
     def blocks():
         state = streaming.init_state(prepared)
         while True:
             state, block = streaming.step(prepared, key, state)
-            if block.outcome.reason in ("interrupted", "not finite"):
+            if block.outcome.reason == "interrupted":
                 return
+            if block.outcome.reason == "not finite":
+                raise FloatingPointError("the loss of a block is not finite.")
             yield np.asarray(block.wave)
 
     return blocks()
@@ -317,9 +314,7 @@ def loop(
     seconds: float = SECONDS,
     seed: Any = 0,
     recipe: str | Recipe = "texture",
-    weights: Sequence[float] | None = None,
-    bands: Sequence[tuple[float, float]] | None = None,
-    **choices: Any,
+    **options: Any,
 ) -> np.ndarray:
     """A texture [C, N] float32 whose end flows into its beginning. Arguments as in `texture`.
 
@@ -328,14 +323,7 @@ def loop(
     """
     from audio_texture import streaming
 
-    key, chosen = as_key(seed), _recipe(recipe, "texture", choices)
-    style = streaming.fit_style(
-        chosen,
-        as_waves(sounds),
-        sample_rate=as_rate(sample_rate),
-        weights=_floats(weights, "weights"),
-        bands=bands,
-    )
+    key, style = as_key(seed), _fit_style(sounds, sample_rate, recipe, **options)
     prepared = streaming.prepare_loop(
         style, seconds=references.check_seconds(_number(seconds, "seconds"))
     )
@@ -380,6 +368,27 @@ def keep_compiled_programs(folder: str | None = None) -> str:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     return chosen
+
+
+def _fit_style(
+    sounds: Any,
+    sample_rate: Any,
+    recipe: str | Recipe,
+    *,
+    weights: Sequence[float] | None = None,
+    bands: Sequence[tuple[float, float]] | None = None,
+    **choices: Any,
+) -> Any:
+    """A fitted style of `streaming`, for streams and loops."""
+    from audio_texture import streaming
+
+    return streaming.fit_style(
+        _recipe(recipe, "texture", choices),
+        as_waves(sounds),
+        sample_rate=as_rate(sample_rate),
+        weights=_floats(weights, "weights"),
+        bands=bands,
+    )
 
 
 def _recipe(chosen: str | Recipe, task: str, choices: dict[str, Any]) -> Recipe:

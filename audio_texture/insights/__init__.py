@@ -21,7 +21,7 @@ CLAIMS = {
     "transposition": 7,
     "filters": 8,
     "starts": 9,
-    "phases": 9,
+    "phases": 10,
 }
 
 
