@@ -24,18 +24,18 @@ if QUICK_CODE not in os.environ.get("XLA_FLAGS", ""):
 LONGEST = (
     "synthesis",
     "style_transfer",
-    "launch_texture",
     "launch_transfer",
+    "launch_texture",
+    "insights",
+    "stereo",
+    "launch_stream",
+    "damage",
     "launch_sweep",
-    "style_transfer",
+    "interrupts",
     "streaming_style",
     "streaming_stream",
     "streaming_loop",
-    "launch_stream",
-    "terms",
-    "launch_benchmark",
     "launch_train",
-    "interrupts",
 )
 # The files of `pytest -m quick`, which takes less than a minute: all of their tests but those
 # marked slow or long. test_docstrings.py reaches every module of the library. A file belongs here

@@ -167,7 +167,7 @@ WRONG = {
     "unknown view": (lambda: at.texture(WAVE, RATE, views="mel"), "must look like"),
     "a view that is none": (lambda: at.texture(WAVE, RATE, views=[3]), "must not hold 3"),
     "unknown recipe": (lambda: at.texture(WAVE, RATE, recipe="nope"), "is no recipe"),
-    "transfer's recipe": (lambda: at.texture(WAVE, RATE, recipe="transfer"), "of a transfer"),
+    "transfer's recipe": (lambda: at.texture(WAVE, RATE, recipe="transfer"), "for transfers"),
     "a weight too few": (lambda: at.texture([WAVE, WAVE], RATE, weights=[1]), "one for each"),
     "weights as text": (lambda: at.texture([WAVE], RATE, weights="ab"), "must be numbers"),
     "format": (lambda: at.save("x.mp3", WAVE, RATE), r"path must end in \.wav"),

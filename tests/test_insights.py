@@ -229,7 +229,7 @@ def test_textures_of_a_batch(monkeypatch):
     np.testing.assert_array_equal(made[0], made[2])
     assert np.max(np.abs(made[0] - made[1])) > 0.01
 
-    finish = runs.synthesis.run_batch
+    finish = runs.batch.run_batch
     once = iter([True])
 
     def interrupt(rows):
@@ -238,7 +238,7 @@ def test_textures_of_a_batch(monkeypatch):
 
     long = recipe.replace(evaluations=10_000)
     monkeypatch.setattr(
-        runs.synthesis, "run_batch", lambda *arguments: finish(*arguments, on_chunk=interrupt)
+        runs.batch, "run_batch", lambda *arguments: finish(*arguments, on_chunk=interrupt)
     )
     with pytest.raises(KeyboardInterrupt):
         runs.make_textures(long, [reference] * 3, [0, 1, 2])

@@ -97,7 +97,7 @@ def test_a_second_one_ends_at_once(sound, tmp_path):
     ("program", "arguments", "at"),
     [
         ("transfer", ("--evaluations=2", "--views=bins@32/16:1"), "relu_1"),
-        ("train", ("--filters=4",), ""),
+        ("train", ("--filters=4", "--epochs=5000"), ""),
         ("sweep", SMALL, "program 1"),
         ("insights", ("--quick", "--figure=shifts"), "shifts"),
     ],

@@ -120,18 +120,20 @@ def test_bad_input_after_a_warning_is_one_line(folder, tmp_path):
     ), done.stderr
 
 
-def test_a_transfer_is_as_long_as_its_content(folder, tmp_path):
+def test_a_transfer_is_as_long_as_its_content(tmp_path):
     """Catches ten seconds of a content of twelve."""
+    # At the lowest rate, as three sounds of this length are judged.
+    soundfile.write(tmp_path / "low.wav", crackle(4000 * 12).T, 4000)
     done = launched(
         "transfer",
-        f"--content={folder}/long.wav",
-        f"--style={folder}/long.wav",
+        f"--content={tmp_path}/low.wav",
+        f"--style={tmp_path}/low.wav",
         *TRANSFER,
         f"--output_dir={tmp_path}/out",
     )
     assert done.returncode == 0, done.stderr
-    assert soundfile.info(tmp_path / "out/transfer.wav").frames == 8000 * 12
-    assert f"{folder}/long.wav: 12.0 s at 8000 Hz, 2 channels; all of it is used" in done.stderr
+    assert soundfile.info(tmp_path / "out/transfer.wav").frames == 4000 * 12
+    assert f"{tmp_path}/low.wav: 12.0 s at 4000 Hz, 1 channel; all of it is used" in done.stderr
     assert "10.0 s used from 0 s on (--style_seconds)" in done.stderr
 
 

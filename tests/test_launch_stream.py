@@ -254,7 +254,7 @@ def bad_files(folder, straight) -> list[tuple[list[str], str]]:
             [sound, f"--save_target={folder}/own/stream.wav", "--overwrite"],
             "--save_target.*is no style",
         ),
-        ([sound, f"--save_target={folder}/style"], "--save_target.*style' is there; .*--overwrite"),
+        ([sound, f"--save_target={folder}/style"], "--save_target.*style' exists; .*--overwrite"),
         (
             [style, f"--save_target={folder}/style", "--overwrite"],
             "--save_target.*style' is a file that this run reads",

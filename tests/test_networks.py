@@ -386,7 +386,7 @@ def test_gram_of_every_network(kind):
 def test_grams_of_both_forms_agree_in_two_dimensions():
     """Both forms divide by the number of positions, frames times bins."""
     config = NetworkConfig("2d", (Layer(3, 1, 2, 6),))
-    losses = []
+    values = []
     for form in ("direct", "frames"):
         style = combinators.of_network(
             build(config).init,
@@ -395,8 +395,8 @@ def test_grams_of_both_forms_agree_in_two_dimensions():
             losses.gram(form=form),
         )
         distance = jax.jit(lambda x, y, style=style: style.distance(style.fit(x), y)[0])
-        losses.append(float(distance(PICTURE, PICTURE[::-1] ** 2)))
-    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+        values.append(float(distance(PICTURE, PICTURE[::-1] ** 2)))
+    assert values[0] == pytest.approx(values[1], rel=1e-4)
 
 
 @pytest.mark.parametrize(

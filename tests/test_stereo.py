@@ -15,8 +15,8 @@ from audio_texture import (
     base,
     canvas,
     combinators,
+    features,
     losses,
-    matching,
     metrics,
     recipes,
     spectrogram,
@@ -215,8 +215,8 @@ def test_kernels_that_slide_along_frequency_stay_in_a_stream(kind):
         standardised=False,
         compression="fixed",
     )
-    one = matching._networks(
-        recipe, recipe.analysis.views[0], jax.random.key(0), recipe.dynamic_hparams()
+    one = features.of_networks(
+        recipe, recipe.analysis.views[0], 0, losses.gram(), "style", recipe.dynamic_hparams()
     )
     x = jax.random.uniform(jax.random.key(1), (30, 2, 8))
     y = jax.random.uniform(jax.random.key(2), (30, 2, 8))
