@@ -162,7 +162,10 @@ WRONG = {
     "seed below 0": (lambda: at.texture(WAVE, RATE, seed=-1), "seed must be an integer"),
     "seed as text": (lambda: at.texture(WAVE, RATE, seed="a"), "seed must be an integer"),
     "no seeds": (lambda: at.api.as_keys([]), "one at least"),
-    "unknown choice": (lambda: at.texture(WAVE, RATE, evalutions=3), "'evalutions'; did you mean evaluations"),
+    "unknown choice": (
+        lambda: at.texture(WAVE, RATE, evalutions=3),
+        "'evalutions'; did you mean evaluations",
+    ),
     "choice as text": (lambda: at.texture(WAVE, RATE, evaluations="x"), "must be a number"),
     "unknown view": (lambda: at.texture(WAVE, RATE, views="mel"), "must look like"),
     "a view that is none": (lambda: at.texture(WAVE, RATE, views=[3]), "must not hold 3"),
