@@ -50,7 +50,7 @@ def _has_cuda() -> bool:
 def check() -> None:
     """ValueError where XLA refuses the flags in the environment."""
     flags = os.environ.get("XLA_FLAGS", "").replace(DETERMINISTIC, "").strip()
-    if flags and (message := _xla_error()):
+    if flags and (message := xla_error()):
         raise ValueError(f"XLA_FLAGS={flags!r}: {message}")
 
 
@@ -75,7 +75,7 @@ def check_backend() -> None:
         ) from error
 
 
-def _xla_error() -> str:
+def xla_error() -> str:
     """XLA's error for XLA_FLAGS, empty if there is none. It is tried in a child process, since XLA
     ends the process for an unknown flag.
     """
