@@ -1,4 +1,7 @@
-"""The two interfaces of the losses: an objective, and an entry in the registry of terms."""
+"""The four interfaces that carry everything: objective, canvas, optimiser, and a term of the loss.
+
+A recipe is choices between them (config.py).
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -9,9 +12,13 @@ import numpy as np
 # What `fit` returns: a pytree of arrays.
 Target = Any
 # Name of a term -> its weighted value, a scalar.
-# Numbers, maybe traced: of the terms of a distance, and weights of references.
 Terms = dict[str, Any]
+# Of references; they may be traced.
 Weights = Sequence[float] | np.ndarray | jax.Array
+
+# Any pytree of arrays.
+Parameters = Any
+Loss = Callable[[Parameters, Any], tuple[jax.Array, dict[str, jax.Array]]]
 
 
 class Objective(NamedTuple):
@@ -37,6 +44,57 @@ class Objective(NamedTuple):
 
     fit: Callable[[Any], Target]
     distance: Callable[[Target, Any], tuple[Any, Terms]]
+
+
+class Canvas(NamedTuple):
+    """What is optimised, and how parameters become a signal.
+
+    Attributes:
+      init: key -> parameters.
+      render: (parameters, constants) -> signal.
+      constants: pytree of arrays.
+      invert: (signal, constants) -> parameters, the inverse of `render`; None if there is none.
+    """
+
+    init: Callable[[jax.Array], Any]
+    render: Callable[[Any, Any], jax.Array]
+    constants: Any
+    invert: Callable[[jax.Array, Any], Any] | None = None
+
+
+class OptimizerState(NamedTuple):
+    """What the next evaluation needs.
+
+    Attributes:
+      parameters: the last accepted ones; always finite.
+      value: loss of these parameters; infinite before the first evaluation.
+      terms: terms of that loss.
+      evaluations: number spent so far.
+      failed_at: number, from 1, of the evaluation that came out NaN or infinite when no shorter
+        step was left to try; 0 if there was none.
+      stuck: whether no step along the gradient lowers the loss any more.
+      internal: the method's own state: search direction, step, history.
+    """
+
+    parameters: Parameters
+    value: jax.Array
+    terms: dict[str, jax.Array]
+    evaluations: jax.Array
+    failed_at: jax.Array
+    stuck: jax.Array
+    internal: Any
+
+
+class Optimizer(NamedTuple):
+    """A method of minimisation.
+
+    Attributes:
+      init: (parameters, data) -> OptimizerState.
+      step: (state, data) -> OptimizerState, at one evaluation of the loss.
+    """
+
+    init: Callable[[Parameters, Any], OptimizerState]
+    step: Callable[[OptimizerState, Any], OptimizerState]
 
 
 class Term(NamedTuple):

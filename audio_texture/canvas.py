@@ -9,7 +9,7 @@ C channels, N samples, T frames, F bins, B mel bands.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +18,7 @@ import numpy as np
 import scipy.ndimage
 
 from audio_texture import spectrogram
-from audio_texture.base import Weights
+from audio_texture.base import Canvas, Weights
 from audio_texture.colour import (
     band_weights,
     cholesky,
@@ -57,22 +57,6 @@ __all__ = [
 
 # Number of points along a morph at which the noise has a colour of its own; it fades in between.
 KNOTS = 5
-
-
-class Canvas(NamedTuple):
-    """What is optimised, and how parameters become a signal.
-
-    Attributes:
-      init: key -> parameters.
-      render: (parameters, constants) -> signal.
-      constants: pytree of arrays.
-      invert: (signal, constants) -> parameters, the inverse of `render`; None if there is none.
-    """
-
-    init: Callable[[jax.Array], Any]
-    render: Callable[[Any, Any], jax.Array]
-    constants: Any
-    invert: Callable[[jax.Array, Any], Any] | None = None
 
 
 def spectrogram_canvas(shape: Sequence[int]) -> Canvas:

@@ -6,12 +6,12 @@ search does, and the compiled program holds the loss once (optax's line search n
 search and again where a step begins).
 """
 
+from audio_texture.base import Loss, Optimizer, OptimizerState, Parameters
 from audio_texture.optimize.adam import adam
 from audio_texture.optimize.batch import batch_bytes, run_batch
 from audio_texture.optimize.interrupts import APART, Interrupts
 from audio_texture.optimize.lbfgs import lbfgs
 from audio_texture.optimize.run_loop import CHUNK, WINDOW, Outcome, ProgressRow, run, value_at
-from audio_texture.optimize.state import Loss, Optimizer, OptimizerState, Parameters
 
 __all__ = [
     # Interfaces.

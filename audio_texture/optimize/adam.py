@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from audio_texture.optimize.state import Loss, Optimizer, all_finite, initial_state
+from audio_texture.base import Loss, Optimizer
+from audio_texture.optimize.state import all_finite, initial_state
 
 
 def adam(loss: Loss, *, learning_rate: float | Callable[[Any], jax.Array] = 1e-2) -> Optimizer:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from audio_texture.base import Optimizer, OptimizerState, Parameters
 from audio_texture.optimize.run_loop import (
     CHUNK,
     WINDOW,
@@ -16,7 +17,6 @@ from audio_texture.optimize.run_loop import (
     compile_chunk,
     run_chunks,
 )
-from audio_texture.optimize.state import Optimizer, OptimizerState, Parameters
 
 
 def _ignore_chunk(states: OptimizerState, rows: list[list[ProgressRow]]) -> None:

@@ -7,14 +7,8 @@ import jax.flatten_util
 import jax.numpy as jnp
 import optax
 
-from audio_texture.optimize.state import (
-    Loss,
-    Optimizer,
-    OptimizerState,
-    Parameters,
-    all_finite,
-    initial_state,
-)
+from audio_texture.base import Loss, Optimizer, OptimizerState, Parameters
+from audio_texture.optimize.state import all_finite, initial_state
 
 # Share of the decrease that the slope promises which a step must reach (Armijo's condition), and
 # how often a step is shortened before the search restarts.

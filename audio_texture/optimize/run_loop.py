@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from audio_texture.base import Optimizer, OptimizerState, Parameters
 from audio_texture.optimize.interrupts import Interrupts
-from audio_texture.optimize.state import Optimizer, OptimizerState, Parameters
 
 # Evaluations over which the tolerance compares losses, and evaluations of a chunk.
 WINDOW, CHUNK = 100, 25

@@ -1,50 +1,12 @@
-"""The interface of optimisers, and the state that they pass from step to step."""
+"""The state that an optimiser starts from, and checks of what it steps to."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-# Any pytree of arrays.
-Parameters = Any
-Loss = Callable[[Parameters, Any], tuple[jax.Array, dict[str, jax.Array]]]
-
-
-class OptimizerState(NamedTuple):
-    """What the next evaluation needs.
-
-    Attributes:
-      parameters: the last accepted ones; always finite.
-      value: loss of these parameters; infinite before the first evaluation.
-      terms: terms of that loss.
-      evaluations: number spent so far.
-      failed_at: number, from 1, of the evaluation that came out NaN or infinite when no shorter
-        step was left to try; 0 if there was none.
-      stuck: whether no step along the gradient lowers the loss any more.
-      internal: the method's own state: search direction, step, history.
-    """
-
-    parameters: Parameters
-    value: jax.Array
-    terms: dict[str, jax.Array]
-    evaluations: jax.Array
-    failed_at: jax.Array
-    stuck: jax.Array
-    internal: Any
-
-
-class Optimizer(NamedTuple):
-    """A method of minimisation.
-
-    Attributes:
-      init: (parameters, data) -> OptimizerState.
-      step: (state, data) -> OptimizerState, at one evaluation of the loss.
-    """
-
-    init: Callable[[Parameters, Any], OptimizerState]
-    step: Callable[[OptimizerState, Any], OptimizerState]
+from audio_texture.base import Loss, OptimizerState, Parameters
 
 
 def initial_state(loss: Loss, parameters: Parameters, data: Any, internal: Any) -> OptimizerState:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from audio_texture import canvas, initialise, layout, scales, walk
-from audio_texture.canvas import Canvas
+from audio_texture.base import Canvas
 from audio_texture.config import Recipe
 from audio_texture.streaming.style import Style
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from audio_texture import layout, optimize, references, synthesis, walk
-from audio_texture.canvas import Canvas
+from audio_texture.base import Canvas
 from audio_texture.errors import ChoiceError
 from audio_texture.precision import single
 from audio_texture.streaming.layout import circular_canvas, field_samples, fit_walk

@@ -28,7 +28,7 @@ import numpy as np
 import scipy.fft
 
 from audio_texture import layout, optimize, synthesis, walk
-from audio_texture.canvas import Canvas
+from audio_texture.base import Canvas
 from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
 from audio_texture.precision import single
