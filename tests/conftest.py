@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import signal
 import tempfile
 
 import jax
@@ -24,6 +25,10 @@ if QUICK_CODE not in (before := os.environ.get("XLA_FLAGS", "")):
     # Another release of jaxlib may not know the flag, and would end the process.
     if environment.xla_error():
         os.environ["XLA_FLAGS"] = before
+
+# A shell that starts the suite in the background has it ignore Ctrl-C, and so the programs that the
+# tests of Ctrl-C start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The files that take longest. They run first, so that two processes end at about the same time.
 LONGEST = (
