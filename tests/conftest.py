@@ -18,8 +18,12 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_disable_most_optimizations", True)
 # The same for the processes that tests start.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
-# XLA's older way to make code for fused operations compiles in half the time.
-QUICK_CODE = "--xla_cpu_use_fusion_emitters=false"
+# XLA's older way to make code for fused operations, in one piece and for one thread, compiles in
+# less than half the time, and two processes do not contend for two cores.
+QUICK_CODE = (
+    "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1 "
+    "--xla_cpu_multi_thread_eigen=false"
+)
 if QUICK_CODE not in (before := os.environ.get("XLA_FLAGS", "")):
     os.environ["XLA_FLAGS"] = f"{before} {QUICK_CODE}".strip()
     # Another release of jaxlib may not know the flag, and would end the process.
