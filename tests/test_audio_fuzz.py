@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FILES = 6_000
+FILES = 10_000
 
 # Reads mutants first, first + 1, ... and says which one is at hand, so that a crash or a hang can
 # be told and made again.

@@ -94,7 +94,6 @@ def test_a_strip_from_content_to_style(strip):
     assert page.count("<audio") == 5 and "onsets_kept" in page
 
 
-@pytest.mark.long
 def test_config_makes_it_again(strip, folder):
     done = run(f"--config={strip}/config.json", f"--output_dir={folder}/again")
     assert done.returncode == 0, done.stderr
@@ -128,7 +127,6 @@ def test_sounds_too_short_to_be_judged(folder):
     assert "not judged" in (folder / "brief/report.html").read_text()
 
 
-@pytest.mark.long
 @pytest.mark.slow
 def test_interrupted_and_resumed(folder):
     """Ctrl-C in the second of two results writes both; --resume leaves the first alone and ends at

@@ -180,7 +180,7 @@ def test_either_precision_with_double_precision_on(method, dtype):
 @pytest.mark.parametrize("method", [optimize.lbfgs, optimize.adam])
 def test_value_at_is_the_loss(method):
     """At the parameters themselves, not after a step from them; NaN, not infinity, where there is
-    none, lest a weight divided by it be 0.
+    none, because a weight divided by it would be 0.
     """
 
     def loss(x, data):

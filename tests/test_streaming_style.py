@@ -23,7 +23,6 @@ def save_and_load(folder, style):
     return streaming.load_style(f"{folder}/style")
 
 
-@pytest.mark.long
 @pytest.mark.slow
 def test_a_stream_is_flat_over_ten_minutes():
     """Level and spectrum of every half minute are the reference's and have no slope.
