@@ -72,10 +72,10 @@ def make_call(seed=0, semitones=0.0, seconds=SECONDS):
 
 
 def ratios(row):
-    """The four likeness ratios of a row of measures."""
-    return np.array([row[measure] for measure in metrics.MEASURES])
+    """The likeness ratios of a row of measures; those of judges come last."""
+    return np.array([row[measure] for measure in (*metrics.MEASURES, *metrics.JUDGES)])
 
 
 def mean_log(row):
-    """Mean logarithm of the four ratios."""
-    return np.mean(np.log(ratios(row)))
+    """Mean logarithm of the ratios of `MEASURES`."""
+    return np.mean(np.log([row[measure] for measure in metrics.MEASURES]))

@@ -46,7 +46,7 @@ def judged(folder):
 def test_rows_come_in_the_order_of_the_candidates(judged, folder):
     rows = json.loads((folder / "out" / "quality.json").read_text())
     assert [row["candidate"] for row in rows] == [f"{folder}/other.wav", f"{folder}/copy.wav"]
-    heldout = [f"heldout_{measure}" for measure in metrics.MEASURES]
+    heldout = [f"heldout_{name}" for name in (*metrics.MEASURES, *metrics.JUDGES)]
     assert all(list(row) == ["candidate", *metrics.MEANINGS, *heldout] for row in rows)
     assert rows[0]["copied"] == 0 and rows[1]["copied"] == 1
     assert rows[1]["auditory"] == pytest.approx(0.5, abs=0.05)

@@ -12,7 +12,7 @@ import scipy.stats
 
 import audio_texture.networks
 import audio_texture.weights
-from audio_texture import batch, datasets, sounds, synthesis
+from audio_texture import batch, datasets, metrics, sounds, synthesis
 from audio_texture.insights import (
     ExperimentSettings,
     carried,
@@ -191,6 +191,19 @@ def test_shifted_brings_in_silence():
         shifts.shift_axis(x, -0.5, 1), np.concatenate([x[:, 3:], np.zeros((4, 3))], axis=1)
     )
     np.testing.assert_array_equal(shifts.shift_axis(x, 0.0, 1), x)
+
+
+def test_judges_do_not_enter_the_likeness_of_experiments():
+    """Figures stay comparable with those measured before a judge was added."""
+    one, other = np.random.default_rng(0).standard_normal((2, 2 * runs.RATE))
+    other[::50] *= 20
+    waves = [
+        metrics.preprocess(wave, sample_rate=runs.RATE, rate=runs.RATE) for wave in (one, other)
+    ]
+    measured = metrics.measure_likeness(*waves, sample_rate=runs.RATE)
+    mean = np.mean([measured[name] for name in ("auditory", "patches", "structure", "rhythm")])
+    assert runs.score_likeness(one, other) == pytest.approx(mean)
+    assert measured["subbands"] != pytest.approx(mean, rel=0.01)
 
 
 def test_recordings_differ_by_seed_and_are_sound(esc10):

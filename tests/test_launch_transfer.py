@@ -81,6 +81,7 @@ def test_a_strip_from_content_to_style(strip):
         "candidate",
         "style_weight",
         *metrics.MEASURES,
+        *metrics.JUDGES,
         "copied",
         "spectrum_db",
         "clicks",

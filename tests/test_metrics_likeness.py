@@ -77,6 +77,44 @@ def test_inaudible_lows_do_not_matter():
         np.testing.assert_allclose(ratios(row), expected, atol=0.02)
 
 
+def test_the_judge_hears_a_sound_played_backwards():
+    """Sharp attacks and slow decays; the ear's statistics hardly tell them from their reverse."""
+    first, second = make_impulses(0), make_impulses(1)
+    row = metrics.evaluate_heldout(first[::-1].copy(), first, second, sample_rate=RATE)
+    assert row["subbands"] > 2 > 1.5 > row["auditory"]
+    moved = metrics.evaluate_heldout(np.roll(first, 5000), first, second, sample_rate=RATE)
+    assert moved["subbands"] == pytest.approx(1, abs=0.05)
+
+
+def test_subband_statistics_describe_envelopes():
+    """Dips and bursts are told apart, a rhythm has its period, and a delay its sign."""
+    noise = metrics.normalise(make_noise(0), sample_rate=RATE, rate=RATE)
+    times = np.arange(len(noise)) / RATE
+    in_burst = times % 0.19 < 0.03
+
+    def statistics(gains):
+        return metrics.subband_statistics((noise * gains).astype(np.float32), sample_rate=RATE)
+
+    bursts, dips = statistics(0.1 + 0.9 * in_burst), statistics(1 - 0.9 * in_burst)
+    low, middle, high = (bursts["distribution"][row].mean() for row in (0, 9, -1))
+    assert high - middle > middle - low
+    low, middle, high = (dips["distribution"][row].mean() for row in (0, 9, -1))
+    assert high - middle < middle - low
+    at = dict(zip((12, 30, 75, 190, 480), bursts["repetition"].mean(axis=1), strict=True))
+    assert at[190] > 0.6 and max(at[75], at[480]) < 0.1
+
+    halves = [
+        np.asarray(spectrogram.band(noise[None], sample_rate=RATE, low=low, high=high))[0]
+        for low, high in ((0.0, 800.0), (800.0, 7000.0))
+    ]
+    later = np.roll(in_burst, RATE // 40)  # 25 ms
+    lows_first, highs_first = (
+        metrics.subband_statistics(halves[0] * a + halves[1] * b, sample_rate=RATE)["order"]
+        for a, b in ((in_burst, later), (later, in_burst))
+    )
+    assert np.max(np.abs(lows_first - highs_first)) > 0.8
+
+
 @pytest.mark.parametrize(
     "samples, others, sample_rate",
     [(4000, 8100, 4000), (30_000, 8001, 8000), (44_101, 48_000, 44_100)],

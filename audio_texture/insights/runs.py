@@ -135,7 +135,7 @@ def _check_complete(batch: batch.Batch) -> batch.Batch:
 
 
 def score_likeness(candidate: np.ndarray, reference: np.ndarray) -> float:
-    """Returns the mean of the four likeness measures of waves [N] at RATE.
+    """Returns the mean of the likeness `MEASURES` of waves [N] at RATE.
 
     At 1 the candidate is as near to the reference as the reference's halves are to each other;
     above 1 it is further away.
@@ -143,7 +143,8 @@ def score_likeness(candidate: np.ndarray, reference: np.ndarray) -> float:
     prepared = (
         metrics.preprocess(wave, sample_rate=RATE, rate=RATE) for wave in (candidate, reference)
     )
-    return float(np.mean(list(metrics.measure_likeness(*prepared, sample_rate=RATE).values())))
+    likeness = metrics.measure_likeness(*prepared, sample_rate=RATE)
+    return float(np.mean([likeness[measure] for measure in metrics.MEASURES]))
 
 
 def score_content(candidate: np.ndarray, content: np.ndarray) -> float:

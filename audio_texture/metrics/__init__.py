@@ -7,6 +7,7 @@ Waves are NumPy, float32 [samples] or [channels, samples], nominally in [-1, 1].
 | measures.py | names, meanings and units of the measures |
 | preparation.py, streams.py | sounds in one common form; channels, sums and differences |
 | views.py, features.py | log-mel views and onsets; what likeness compares |
+| subbands.py | an independent judge: third-octave envelopes |
 | likeness.py | likeness ratios; over time; on a held-out half |
 | copying.py | repeats of the reference, or of itself |
 | contours.py, content.py | loudness, pitch and chroma; content preserved in a transfer |
@@ -37,6 +38,7 @@ from audio_texture.metrics.likeness import (
 from audio_texture.metrics.measures import (
     CONTENT_MEANINGS,
     FLOOR,
+    JUDGES,
     MEANINGS,
     MEASURES,
     UNITS,
@@ -53,6 +55,7 @@ from audio_texture.metrics.preparation import (
     shape_noise,
 )
 from audio_texture.metrics.streams import split_streams
+from audio_texture.metrics.subbands import log_envelopes, subband_statistics
 from audio_texture.metrics.views import (
     VIEWS,
     band_mean_std,
@@ -73,6 +76,8 @@ __all__ = [
     "measure_likeness_over_time",
     "PATCH_WIDTHS",
     "compute_features",
+    "log_envelopes",
+    "subband_statistics",
     # Repeats of the reference.
     "copy_threshold",
     "measure_copying",
@@ -95,6 +100,7 @@ __all__ = [
     # Names of the measures and their meaning.
     "CONTENT_MEANINGS",
     "FLOOR",
+    "JUDGES",
     "MEANINGS",
     "MEASURES",
     "UNITS",

@@ -1,4 +1,4 @@
-"""The features that the four likeness measures compare.
+"""The features that the likeness measures compare.
 
 N samples, T frames, B bands, Q modulation bands, S random directions.
 """
@@ -12,6 +12,7 @@ import scipy.signal
 from audio_texture import auditory, statistics
 from audio_texture.metrics import views
 from audio_texture.metrics.preparation import CUTOFF
+from audio_texture.metrics.subbands import subband_statistics
 
 PATCH_WIDTHS = (1, 8, 32)  # frames
 _DIRECTIONS = 64
@@ -56,6 +57,7 @@ def compute_features(
             "modulation": _modulation(broad, frame_rate),
         },
         "rhythm": {**rhythm, "modulation": _modulation(mean_band, frame_rate)},
+        "subbands": subband_statistics(wave, sample_rate=sample_rate),
     }
 
 

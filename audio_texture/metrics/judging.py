@@ -13,7 +13,7 @@ from audio_texture.metrics.copying import measure_copying
 from audio_texture.metrics.defects import click_rate, clipped_share, silent_share
 from audio_texture.metrics.levels import band_levels, image_error
 from audio_texture.metrics.likeness import measure_likeness
-from audio_texture.metrics.measures import MEASURES
+from audio_texture.metrics.measures import JUDGES, MEASURES
 from audio_texture.metrics.streams import average_streams, match_streams
 
 
@@ -89,7 +89,7 @@ def evaluate_transfer(
       {measure: value}, some of `evaluate` against the style, then those of `content_preservation`.
     """
     measures = evaluate(candidate, style, sample_rate=sample_rate)
-    names = (*MEASURES, "copied", "spectrum_db", "clicks", "clipping")
+    names = (*MEASURES, *JUDGES, "copied", "spectrum_db", "clicks", "clipping")
     return {
         **{name: measures[name] for name in names},
         **content_preservation(candidate, content, sample_rate=sample_rate),

@@ -11,7 +11,7 @@ import numpy as np
 
 from audio_texture import spectrogram
 from audio_texture.metrics.features import Features, compute_features
-from audio_texture.metrics.measures import FLOOR, MEASURES, UNITS
+from audio_texture.metrics.measures import FLOOR, UNITS
 from audio_texture.metrics.preparation import (
     SHORTEST_SECONDS,
     WORKING_RATE,
@@ -37,14 +37,14 @@ def feature_distances(a: Features, b: Features) -> dict[str, float]:
         measure: float(
             np.mean([difference(measure, term) / UNITS[measure][term] for term in a[measure]])
         )
-        for measure in MEASURES
+        for measure in a
     }
 
 
 def measure_likeness(
     candidate: np.ndarray, reference: np.ndarray, *, sample_rate: int
 ) -> dict[str, float]:
-    """The four likeness ratios; 1 = as near as the reference's halves are to each other.
+    """The likeness ratios; 1 = as near as the reference's halves are to each other.
 
     Args:
       candidate: [N], preprocessed.
@@ -175,7 +175,7 @@ def _divide(distances: Sequence[dict[str, float]], unit: dict[str, float]) -> di
     """Mean distances divided by a unit distance, which counts at least FLOOR."""
     return {
         measure: float(np.mean([row[measure] for row in distances])) / max(unit[measure], FLOOR)
-        for measure in MEASURES
+        for measure in unit
     }
 
 

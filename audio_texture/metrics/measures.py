@@ -20,6 +20,8 @@ from typing import Any
 from audio_texture import auditory
 
 MEASURES = ("auditory", "patches", "structure", "rhythm")
+# Likeness ratios too, of statistics that no recipe optimises; a mean of `MEASURES` leaves them out.
+JUDGES = ("subbands",)
 FLOOR = 0.3  # least distance between halves, as a share of the median one
 
 MEANINGS = {
@@ -28,6 +30,8 @@ MEANINGS = {
     "patches": "likeness of log-mel patches of 8 ms to 1 s; read as auditory",
     "structure": "likeness of patches of 0.5 and 1 s and of slow modulation; read as auditory",
     "rhythm": "likeness of onsets: heights, gaps, rate, modulation; read as auditory",
+    "subbands": "likeness by statistics that no recipe optimises: third-octave envelopes; "
+    "read as auditory",
     "copied": "share of quarter seconds taken from the reference; good is 0",
     "looped": "share of quarter seconds that repeat another part of the candidate; good is 0",
     "spectrum_db": "error of third-octave levels, dB RMS; good is under 2",
@@ -62,6 +66,15 @@ UNITS = {
     },
     "structure": {"0.5s": 0.38, "1s": 0.44, "modulation": 0.90},
     "rhythm": {"heights": 0.15, "gaps": 0.14, "rate": 0.09, "modulation": 0.85},
+    "subbands": {
+        "levels": 0.64,
+        "distribution": 0.50,
+        "changes": 0.14,
+        "slow changes": 0.24,
+        "repetition": 0.115,
+        "coupling": 0.11,
+        "order": 0.11,
+    },
 }
 
 
