@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -57,6 +57,32 @@ def read_sound(
     hold_notes(flag, source, recording.notes)
     hold(describe_use(source, recording, wave.shape[1], flag=flag, start=start, begin=begin))
     return wave, recording.sample_rate
+
+
+def read_following(entry: Mapping[str, Any]) -> tuple[np.ndarray, int]:
+    """What follows in the file after the stretch that a run uses: a wave [C, N], at most as long as
+    that stretch, and its sample rate in Hz.
+
+    Args:
+      entry: of the inputs of the run's configuration.
+
+    Raises:
+      ValueError: nothing follows, or it cannot be read.
+    """
+    source, seconds = entry["source"], entry["seconds"]
+    if source.startswith(EMBEDDED):
+        raise ValueError(f"{source!r} is used whole: nothing of it is left to judge by.")
+    recording, begin = audio.read_sounding(source, start=entry["start"], seconds=seconds)
+    if (
+        recording.length is not None
+        and recording.length <= (begin + seconds) * recording.sample_rate
+    ):
+        raise ValueError(
+            f"{source!r} has nothing after the {seconds:g} s of it that are used "
+            "(--input_seconds) to judge by."
+        )
+    following = audio.read_recording(source, start=begin + seconds, seconds=seconds)
+    return following.wave, following.sample_rate
 
 
 def forget() -> None:

@@ -12,7 +12,7 @@ from audio_texture import audio, metrics, recipes, synthesis
 from audio_texture.references import check_seconds
 from launch import configs, flag_checks, mixtures
 from launch.errors import naming_flag
-from launch.inputs import read_inputs, reference_check
+from launch.inputs import read_following, read_inputs, reference_check
 
 # The stem of the result's name, and the flags that name sounds.
 STEM, SOURCES = "texture", ("input",)
@@ -108,10 +108,41 @@ def prepare(
         )
 
 
-def measure(wave: np.ndarray, references: Sequence[np.ndarray], sample_rate: int) -> dict[str, Any]:
+def read_heldout(config: dict[str, Any]) -> np.ndarray:
+    """What follows the stretch of the recording that the run uses: [C, N], at the recording's rate.
+    UserError where that, or the result, is too short to be judged.
+    """
+    with naming_flag("heldout"):
+        if config["seconds"] < metrics.SHORTEST_SECONDS:
+            raise ValueError(
+                f"a result of --seconds={config['seconds']:g} is too short; to be judged it must "
+                f"last at least {metrics.SHORTEST_SECONDS:g} s."
+            )
+        wave, sample_rate = read_following(config["inputs"][0])
+        name = f"what follows the stretch used of {config['inputs'][0]['source']!r}"
+        metrics.check_sound(wave, sample_rate=sample_rate, name=name)
+    return wave
+
+
+def measure(
+    wave: np.ndarray,
+    references: Sequence[np.ndarray],
+    sample_rate: int,
+    heldout: np.ndarray | None = None,
+) -> dict[str, Any]:
     """The measures of launch.evaluate; none for a mixture, which should not be like any of its
     inputs. ValueError where a sound is too short.
+
+    Args:
+      wave: the result, [C, N].
+      references: what it was made from, [C, N] each.
+      sample_rate: of all, Hz.
+      heldout: of `read_heldout`, for heldout_* measures too.
     """
     if len(references) > 1:
         return {}
-    return metrics.evaluate(wave, references[0], sample_rate=sample_rate)
+    measures = metrics.evaluate(wave, references[0], sample_rate=sample_rate)
+    if heldout is None:
+        return measures
+    more = metrics.evaluate_heldout(wave, references[0], heldout, sample_rate=sample_rate)
+    return measures | {f"heldout_{name}": value for name, value in more.items()}

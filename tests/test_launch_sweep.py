@@ -220,16 +220,19 @@ def test_killed_and_resumed(folder):
 
 @pytest.mark.slow
 def test_failing_runs_stop_no_other(folder):
-    """One file of three is no sound: its message is recorded, the others are made and judged, and
-    the status says that one failed.
+    """One file of four is no sound, one has nothing to hold out: their messages are recorded, the
+    others are made and judged, by what follows in the recording too, and the status counts two.
     """
     sounds = folder / "sounds"
     sounds.mkdir()
     for seed in (1, 2):
-        soundfile.write(sounds / f"{seed}.wav", crackle(9000, seed=seed).T, 8000)
+        soundfile.write(sounds / f"{seed}.wav", crackle(18_000, seed=seed).T, 8000)
+    soundfile.write(sounds / "short.wav", crackle(8800, seed=3).T, 8000)
     (sounds / "broken.wav").write_text("no sound\n")
     flags = (
         f"--input={sounds}/*.wav",
+        "--input_seconds=1.1",
+        "--heldout",
         f"--output_dir={folder}/failing",
         "--recipe=texture-fast",
         "--views=bins@32/16:1",
@@ -237,8 +240,9 @@ def test_failing_runs_stop_no_other(folder):
         "--sweep=seconds=1;",
     )
     done = run(*flags)
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 2, done.stderr
     rows = {Path(row["input"]).name: row for row in rows_of(folder / "failing")}
+    assert "nothing after the 1.1 s" in rows["short.wav"]["error"]
     assert "not a sound file" in rows["broken.wav"]["error"] and not rows["broken.wav"]["loss"]
     for name in ("1.wav", "2.wav"):
         assert (
@@ -249,11 +253,12 @@ def test_failing_runs_stop_no_other(folder):
         assert (
             0 < float(rows[name]["auditory"]) < 10
             and float(rows[name]["copied"]) < 0.5
+            and 0 < float(rows[name]["heldout_subbands"]) < 10
             and not rows[name]["error"]
         )
     kept = {path: path.stat().st_mtime_ns for path in (folder / "failing").glob("*/texture.wav")}
     again = run(*flags, "--resume")
-    assert again.returncode == 1 and len(rows_of(folder / "failing")) == 3
+    assert again.returncode == 2 and len(rows_of(folder / "failing")) == 4
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
 
@@ -287,6 +292,9 @@ BAD = {
     "shard and distributed": (["--shard=0/2", "--distributed"], "--shard.*not both"),
     "overwrite and resume": (["--overwrite", "--resume"], "--overwrite"),
     "samples": (["--samples=3"], "--samples"),
+    "held out of nothing": (["--heldout", "--seconds=1"], "--heldout: 'sound:fire' is used whole"),
+    "held out, too short": (["--heldout"], "--heldout.*--seconds=0.3 .*at least 1 s"),
+    "held out unjudged": (["--heldout", "--noquality"], "--heldout: has no effect"),
     "program": (["--program=stream"], "program"),
 }
 

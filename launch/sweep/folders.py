@@ -118,7 +118,8 @@ def write_run(
     if sweep.values["quality"]:
         # Sounds may be too short to be measured.
         with contextlib.suppress(ValueError):
-            row |= sweep.steps.measure(texture.wave, references, sample_rate)
+            heldout = [sweep.steps.read_heldout(run.config)] if sweep.values["heldout"] else []
+            row |= sweep.steps.measure(texture.wave, references, sample_rate, *heldout)
     row["lowered_db"] = round(texture.lowered_db, 3)
     if texture.outcome.reason == "not finite":
         evaluation = int(texture.outcome.state.failed_at)

@@ -77,6 +77,7 @@ def find_axes(sweep: Sweep) -> Axes:
 
 def check_axes(sweep: Sweep, axes: Axes) -> None:
     """UserError for flags of a sweep that do nothing beside the swept ones."""
+    transferred = sweep.values["program"] == "transfer"
     mixed = len(find_sounds(sweep).get("input", [])) > 1
     flag_checks.refuse_if(
         sweep.given,
@@ -85,6 +86,10 @@ def check_axes(sweep: Sweep, axes: Axes) -> None:
             "quality": (
                 sweep.values["mixture"] and mixed,
                 "mixtures are not judged: a mixture should not be like any of its inputs",
+            ),
+            "heldout": (
+                transferred or mixed and sweep.values["mixture"] or not sweep.values["quality"],
+                "it judges textures of one recording each, with --quality",
             ),
             "sweep_mode": (len(axes) < 2, f"one flag is swept, {next(iter(axes), '')}"),
         },
@@ -156,9 +161,16 @@ def _refuse_useless_flags(
         raise UserError(f"--{flag}: {name} has no effect here: {reason}.")
 
 
-def group_runs(runs: Sequence[Run], steps: Any) -> tuple[dict[Hashable, list[Run]], dict[str, str]]:
+def group_runs(
+    runs: Sequence[Run], steps: Any, *, heldout: bool = False
+) -> tuple[dict[Hashable, list[Run]], dict[str, str]]:
     """Returns the runs by the compiled programs they need, and the errors of runs that cannot be
-    made, by run name. steps: module of the steps of the program that is swept.
+    made, by run name.
+
+    Args:
+      runs: all runs.
+      steps: module of the steps of the program that is swept.
+      heldout: whether results will be judged by `steps.read_heldout`.
     """
     groups: dict[Hashable, list[Run]] = {}
     failures = {}
@@ -173,6 +185,8 @@ def group_runs(runs: Sequence[Run], steps: Any) -> tuple[dict[Hashable, list[Run
         if request not in known:
             try:
                 known[request] = steps.compile_key(run.config, *steps.read(run.config)), ""
+                if heldout:
+                    steps.read_heldout(run.config)
             except UserError as error:
                 known[request] = None, str(error)
         key, message = known[request]

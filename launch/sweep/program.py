@@ -6,6 +6,8 @@ Four textures of an embedded fire, some minutes:
 Every recording of a folder, by four seeds and three values of a choice; then the plan alone:
     python -m launch.sweep --input='rain/*.ogg' --sweep=seed=0:3 --sweep=sharpness=2,4,8
     python -m launch.sweep --sweep=auditory_weight=0.001:0.1:3:log --dry_run
+Textures of the first 2 s of many recordings, judged by the next 2 s too:
+    python -m launch.sweep --input='rain/*.ogg' --input_seconds=2 --seconds=2 --heldout
 Two sets of views, the first with seed 1, the second with seed 2:
     python -m launch.sweep --sweep='views=bins@32/8:1,3;mel24@32/8:2,8' --sweep=seed=1,2
         --sweep_mode=zip
@@ -63,7 +65,7 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     axes = plan.find_axes(sweep)
     plan.check_axes(sweep, axes)
     runs = plan.plan_runs(sweep, axes)
-    groups, failures = plan.group_runs(runs, sweep.steps)
+    groups, failures = plan.group_runs(runs, sweep.steps, heldout=values["heldout"])
     if not groups:
         raise UserError(next(iter(failures.values())))
     output = folders.claim_folder(sweep, runs, axes, goes_on=values["resume"] or share.total > 1)

@@ -77,6 +77,12 @@ def define_sweep_flags(flag_set: FlagSet) -> None:
         "Whether to judge each result against its input, as launch.evaluate does; at least 1 s of "
         "each, and no mixtures.",
     )
+    flag_set.define_boolean(
+        "heldout",
+        False,
+        "Whether to judge each texture also by what follows in its recording after the "
+        "--input_seconds it was made from, as long as those: heldout_* measures.",
+    )
     _define_share_flags(flag_set)
 
 
