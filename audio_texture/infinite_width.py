@@ -92,7 +92,7 @@ def self_kernel(products: jax.Array, layers: Sequence[Layer]) -> Kernel:
     variances = []
     values = products
     for layer in layers:
-        covariance = 2 * _diagonal_mean(values, layer)
+        covariance = 2 * diagonal_mean(values, layer)
         variances.append(jnp.diagonal(covariance))
         values = _mean_pool(relu_covariance(covariance, variances[-1], variances[-1]), layer.pool)
     return Kernel(values, tuple(variances))
@@ -121,7 +121,7 @@ def cross_kernel(
     """
     values = products
     for layer, x_variance, y_variance in zip(layers, x_variances, y_variances, strict=True):
-        covariance = 2 * _diagonal_mean(values, layer)
+        covariance = 2 * diagonal_mean(values, layer)
         values = _mean_pool(relu_covariance(covariance, x_variance, y_variance), layer.pool)
     return values
 
@@ -147,8 +147,8 @@ def gram_distance_x_terms(
     """
     if len(layers) == 1 and layers[0].pool == 1:
         layer = layers[0]
-        own, cross = (2 * _diagonal_mean(values, layer) for values in (products, cross_products))
-        return _relu_x_terms(own, 2 * _running_mean(powers, layer), cross, y_variances[0])
+        own, cross = (2 * diagonal_mean(values, layer) for values in (products, cross_products))
+        return _relu_x_terms(own, 2 * running_mean(powers, layer), cross, y_variances[0])
     kernel = self_kernel(products, layers)
     return jnp.mean(kernel.values**2) - 2 * jnp.mean(
         cross_kernel(cross_products, kernel.variances, y_variances, layers) ** 2
@@ -251,7 +251,7 @@ def _content_distance_on_diagonal(
     pairs = (x * x, x * content, content * content)
     own, cross, other = (jnp.mean(product, axis=1) for product in pairs)
     for layer in layers:
-        own, cross, other = (2 * _running_mean(values, layer) for values in (own, cross, other))
+        own, cross, other = (2 * running_mean(values, layer) for values in (own, cross, other))
         size = jnp.sqrt(jnp.maximum(own, SILENT)) * jnp.sqrt(jnp.maximum(other, SILENT))
         # J(1) = pi: k of a frame with itself is half the variance.
         own, cross, other = own / 2, relu_product(cross, size), other / 2
@@ -367,23 +367,23 @@ def _mean_along_diagonals(values: jax.Array, layer: Layer) -> jax.Array:
     return jnp.asarray(total / layer.kernel_size)
 
 
-_diagonal_mean = jax.custom_vjp(_mean_along_diagonals, nondiff_argnums=(1,))
+diagonal_mean = jax.custom_vjp(_mean_along_diagonals, nondiff_argnums=(1,))
 
 
 def _diagonal_mean_forward(values, layer):
-    return _diagonal_mean(values, layer), None
+    return diagonal_mean(values, layer), None
 
 
 def _diagonal_mean_backward(layer, _, cotangent):
     span = (layer.kernel_size - 1) * layer.dilation
-    return (_diagonal_mean(jnp.pad(cotangent, span), layer),)
+    return (diagonal_mean(jnp.pad(cotangent, span), layer),)
 
 
-_diagonal_mean.defvjp(_diagonal_mean_forward, _diagonal_mean_backward)
+diagonal_mean.defvjp(_diagonal_mean_forward, _diagonal_mean_backward)
 
 
-def _running_mean(values: jax.Array, layer: Layer) -> jax.Array:
-    """Returns mean_{i < K} values[t + i d], [T] -> [T - (K - 1) d]: `_diagonal_mean` of the
+def running_mean(values: jax.Array, layer: Layer) -> jax.Array:
+    """Returns mean_{i < K} values[t + i d], [T] -> [T - (K - 1) d]: `diagonal_mean` of the
     diagonal alone.
     """
     span = (layer.kernel_size - 1) * layer.dilation

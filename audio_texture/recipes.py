@@ -73,6 +73,7 @@ RECIPES = {
             patches_weight=0.1,
             patches_views=(View(24, (1, 8, 32), 32.0, 8.0), View(48, (1, 8), 128.0, 32.0)),
             rhythm_weight=0.03,
+            novelty_weight=1.0,
             evaluations=200,
         ),
         make(
@@ -81,6 +82,7 @@ RECIPES = {
             views=(View(0, (1, 3), 32.0, 8.0), View(24, (2, 8, 16), 32.0, 8.0)),
             start="walk",
             levels_weight=0.01,
+            novelty_weight=1.0,
             evaluations=60,
         ),
         make(

@@ -66,6 +66,8 @@ TRIED = {
     "patches_views": [(View(8, (2,), 16.0, 4.0),)],
     "rhythm_weight": [0.0, 0.5],
     "levels_weight": [0.0, 0.5],
+    "novelty_weight": [0.0, 0.5],
+    "novelty": [0.5],
     "rhythm_seconds": [0.02],
     "bound_weight": [0.0, 0.5],
     "variation_weight": [0.0, 0.5],

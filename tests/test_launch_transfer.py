@@ -83,6 +83,7 @@ def test_a_strip_from_content_to_style(strip):
         *metrics.MEASURES,
         *metrics.JUDGES,
         "copied",
+        "followed",
         "spectrum_db",
         "clicks",
         "clipping",

@@ -200,7 +200,7 @@ def test_band_levels_count_power_whenever_it_comes():
     loss = losses.band_levels()
     x_power, y_power = (np.mean(z.astype(np.float64) ** 2, axis=0) for z in (X, Y))
     expected = np.mean((np.log(x_power) - np.log(y_power)) ** 2)
-    assert value_of(loss, X) == pytest.approx(expected, rel=1e-3)
+    assert value_of(loss, candidate) == pytest.approx(expected, rel=1e-3)
     assert value_of(loss, 10 * X, 10 * Y) == pytest.approx(expected, rel=1e-3)
     assert value_of(loss, 2 * Y) == pytest.approx(np.log(4) ** 2, rel=1e-3)
     assert value_of(loss, Y[::-1].copy()) < 1e-10
@@ -239,6 +239,77 @@ def test_onsets_of_a_sound_without_any():
     for x in (steady, bursts([50], frames=200)):
         value, gradient = value_and_gradient(ONSETS, x, steady)
         assert np.isfinite(value) and np.all(np.isfinite(gradient))
+
+
+# ---------------------------------------------------------------- novelty
+
+
+def test_novelty_is_its_definition():
+    """Against correlations window by window in float64."""
+    width, strictness = 5, 0.6
+    candidate = np.concatenate([X[:12], Y[20:32] + 0.3 * X[12:24], X[24:]])
+    x, y = (without_mean(view.astype(np.float64), width) for view in (candidate, Y))
+    floor = 0.01 * np.mean(y**2) * x.shape[1] * width
+
+    def windows(view):
+        return [view[i : i + width].ravel() for i in range(len(view) - width + 1)]
+
+    def correlation(a, b):
+        return a @ b / np.sqrt((a @ a + floor) * (b @ b + floor))
+
+    own = max(
+        correlation(a, b)
+        for i, a in enumerate(windows(y))
+        for j, b in enumerate(windows(y))
+        if abs(i - j) >= width
+    )
+    limit = 1 - 0.9 * strictness * (1 - max(own, 0.3))
+    matches = np.array([[correlation(a, b) for b in windows(y)] for a in windows(x)])
+    expected = np.mean(np.sum(np.maximum(matches - limit, 0) ** 2, axis=1))
+    loss = losses.novelty(width=width, strictness=strictness)
+    assert expected > 0
+    assert value_of(loss, candidate) == pytest.approx(expected, rel=1e-3)
+
+
+def without_mean(view, width):
+    """Frames without their mean over `width` frames; fewer at the ends."""
+    reach = width // 2
+    return view - [
+        np.mean(view[max(0, t - reach) : t + reach + 1], axis=0) for t in range(len(view))
+    ]
+
+
+def test_novelty_hears_stretches_in_order_alone():
+    """What was there costs wherever it comes, however loud; other or shuffled frames do not."""
+    reference, other = np.random.default_rng(3).gamma(1.0, size=(2, 120, 8)).astype(np.float32)
+    loss = losses.novelty(width=20, strictness=1.0)
+    excerpt = np.concatenate([other[:40], 3 * reference[50:90], other[80:]])
+    shuffled = np.random.default_rng(0).permutation(reference)
+    assert value_of(loss, excerpt, reference) > 0.1
+    assert value_of(loss, other, reference) == value_of(loss, shuffled, reference) == 0
+    free = losses.novelty(width=20, strictness=0.0)
+    assert value_of(free, reference, reference) < 1e-9
+
+
+def test_a_period_may_go_on():
+    """A clock's ticks match each other: its own repeats set the limit."""
+    ticks = np.tile(np.random.default_rng(3).gamma(1.0, size=(10, 8)), (12, 1)).astype(np.float32)
+    assert value_of(losses.novelty(width=20, strictness=1.0), np.roll(ticks, 3, 0), ticks) < 1e-3
+
+
+def test_novelty_on_a_circle_has_no_beginning():
+    """A stretch across the seam is found, and turning the circle changes nothing."""
+    reference = np.random.default_rng(3).gamma(1.0, size=(120, 8)).astype(np.float32)
+    other = np.random.default_rng(4).gamma(1.0, size=(60, 8)).astype(np.float32)
+    seam = np.concatenate([reference[60:75], other, reference[45:60]])
+    circular, straight = (
+        losses.novelty(width=20, strictness=1.0, circular=is_circular)
+        for is_circular in (True, False)
+    )
+    values = [value_of(circular, np.roll(seam, turn, 0), reference) for turn in (0, 15, 33)]
+    assert values[0] > 0.05
+    np.testing.assert_allclose(values, values[0], rtol=1e-3)
+    assert value_of(straight, seam, reference) < 0.5 * values[0]
 
 
 # ---------------------------------------------------------------- sliced transport

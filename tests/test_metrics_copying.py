@@ -1,7 +1,12 @@
 """metrics.copying: copies in every disguise are flagged, and likeness alone is not."""
 
+import functools
+
+import jax
 import numpy as np
 import pytest
+import scipy.ndimage
+import scipy.signal
 from metric_sounds import (
     RATE,
     RECORDINGS,
@@ -12,7 +17,7 @@ from metric_sounds import (
     shuffle_grains,
 )
 
-from audio_texture import audio, metrics
+from audio_texture import audio, metrics, sounds
 
 
 @pytest.mark.parametrize("make", [make_noise, make_impulses])
@@ -99,6 +104,56 @@ def test_wave_matches_equal_a_direct_search():
     assert np.all(own < 0.5)  # the window itself, at lag 0, is out of reach
 
 
+@pytest.mark.parametrize("disguise", ["new phases", "grains", "gains on new noise"])
+def test_events_in_order_are_followed(disguise):
+    """Other samples, the same course of events: `copied` alone sees only the first two."""
+    reference = make_impulses(0)
+    candidate = {
+        "new phases": redraw_phases,
+        "grains": functools.partial(shuffle_grains, length=RATE // 2),
+        "gains on new noise": gains_on_noise,
+    }[disguise](reference)
+    shares = measure_following(candidate, reference)
+    # A window across the cuts of grains matches with less than half of it.
+    assert shares["followed"] > (0.25 if disguise == "grains" else 0.9)
+    assert shares["self_followed"] < 0.05
+
+
+def test_new_events_are_not_followed():
+    """Impulses at other times, a steady noise, and a slow swell that both sounds have."""
+    swell = np.linspace(0.2, 1.0, len(make_noise(0)))
+    for make in (make_impulses, make_noise, lambda seed: swell * make_noise(seed)):
+        shares = measure_following(make(1), make(0))
+        assert shares["followed"] == shares["self_followed"] == 0
+
+
+def test_a_sound_that_goes_round_follows_itself():
+    shares = measure_following(np.tile(make_impulses(1)[: 3 * RATE // 2], 3), make_impulses(0))
+    assert shares["self_followed"] > 0.9 and shares["followed"] < 0.05
+
+
+def test_a_clock_goes_on_ticking():
+    """The recording's own repeats set the threshold."""
+    clock = sounds.make("clock", jax.random.key(0), 4.0, RATE)
+    assert measure_following(clock[2 * RATE :], clock[: 2 * RATE])["followed"] < 0.1
+
+
+def measure_following(candidate, reference):
+    """Shares of windows that follow, of waves that are not preprocessed."""
+    waves = (metrics.preprocess(x, sample_rate=RATE, rate=RATE) for x in (candidate, reference))
+    return metrics.measure_following(*waves, sample_rate=RATE)
+
+
+def gains_on_noise(reference):
+    """Noise with the reference's magnitudes, smoothed over 4 neighbouring bins: a walk's start."""
+    _, _, own = scipy.signal.stft(reference, RATE, nperseg=512)
+    noise = np.random.default_rng(1).standard_normal(len(reference))
+    _, _, other = scipy.signal.stft(noise, RATE, nperseg=512)
+    gains = scipy.ndimage.uniform_filter1d(np.abs(own), 9, axis=0)
+    _, wave = scipy.signal.istft(other * gains, RATE, nperseg=512)
+    return wave[: len(reference)].astype(np.float32)
+
+
 @pytest.mark.parametrize("name", RECORDINGS)
 def test_halves_of_a_recording_are_no_copies(esc10, name):
     wave = read_recording(esc10 / f"{RECORDINGS[name]}.ogg")
@@ -107,3 +162,5 @@ def test_halves_of_a_recording_are_no_copies(esc10, name):
         shares = metrics.measure_copying(candidate, reference, sample_rate=RATE)
         assert shares["copied"] < 0.05
         assert shares["looped"] < 0.05
+        followed = metrics.measure_following(candidate, reference, sample_rate=RATE)
+        assert max(followed.values()) < 0.05

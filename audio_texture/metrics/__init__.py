@@ -9,7 +9,7 @@ Waves are NumPy, float32 [samples] or [channels, samples], nominally in [-1, 1].
 | views.py, features.py | log-mel views and onsets; what likeness compares |
 | subbands.py | an independent judge: third-octave envelopes |
 | likeness.py | likeness ratios; over time; on a held-out half |
-| copying.py | repeats of the reference, or of itself |
+| copying.py | repeats of the reference or of itself; the course of events |
 | contours.py, content.py | loudness, pitch and chroma; content preserved in a transfer |
 | levels.py, defects.py | third-octave levels, stereo image; silence, clicks, clipping |
 | judging.py | all measures together |
@@ -22,7 +22,9 @@ from audio_texture.metrics.copying import (
     detail_matches,
     fine_detail,
     flatten,
+    follow_threshold,
     measure_copying,
+    measure_following,
     wave_matches,
 )
 from audio_texture.metrics.defects import click_rate, clipped_share, silent_share
@@ -80,7 +82,9 @@ __all__ = [
     "subband_statistics",
     # Repeats of the reference.
     "copy_threshold",
+    "follow_threshold",
     "measure_copying",
+    "measure_following",
     "detail_matches",
     "fine_detail",
     "flatten",

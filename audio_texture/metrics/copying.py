@@ -1,8 +1,9 @@
-"""Whether a candidate repeats its reference, or repeats itself.
+"""Whether a candidate repeats its reference, or follows its course of events; or its own.
 
-Each window of 1/4 s, every 1/8 s, is searched for in the whole reference, twice: as a flattened
-wave, which finds the same samples, and as log-mel detail, which finds the same sound with other
-phases.
+Copying: each window of 1/4 s, every 1/8 s, is searched for in the whole reference, twice: as a
+flattened wave, which finds the same samples, and as log-mel detail, which finds the same sound with
+other phases. Following: each window of 1/2 s is searched for as a log-mel pattern, which finds the
+same events in the same order with other samples.
 
 N samples, T frames, B bands, W windows.
 """
@@ -23,6 +24,10 @@ _WINDOW, _STEP, _AWAY = 0.25, 0.125, 0.5
 _MARGIN = 0.4  # share of the way from the reference's best match with itself to 1
 _MOST_WINDOWS = 120
 _DETAIL_VIEW = {"frame": 0.064, "hop": 0.008, "bands": 64}
+# Following: length of a window in seconds; the margin as above; a reference's best match with
+# itself counts at least as this, since a short one has few other parts.
+_LONG_WINDOW, _HALF_WAY, _LEAST_BEST = 0.5, 0.5, 0.2
+_PATTERN_VIEW = {"frame": 0.064, "hop": 0.016, "bands": 40}
 
 
 def measure_copying(
@@ -50,20 +55,80 @@ def measure_copying(
     flat = [flatten(wave, reference, sample_rate=sample_rate) for wave in waves]
     details = [fine_detail((mel(wave) - mean) / std) for wave in waves]
 
-    length = round(_WINDOW * sample_rate)
-    starts = _window_starts(len(candidate), length, _STEP * sample_rate)
-    loud = np.array([audio.rms(candidate[s : s + length]) > 0.01 * LEVEL for s in starts])
-    copied, looped = np.zeros(len(starts), bool), np.zeros(len(starts), bool)
+    loud = _loud_windows(candidate, _WINDOW, sample_rate)
+    copied, looped = np.zeros(len(loud), bool), np.zeros(len(loud), bool)
     for match, (a, b) in ((match_waves, flat), (match_details, details)):
         threshold = copy_threshold(match(b, b, away=_AWAY))
         # Log-mel detail may have one window less than the wave.
         for flags, matches in ((copied, match(a, b)), (looped, match(a, a, away=_AWAY))):
             flags[: len(matches)] |= matches[: len(flags)] > threshold
+    return {"copied": _share(copied, loud), "looped": _share(looped, loud)}
 
-    def share(flagged):
-        return float(np.sum(flagged & loud) / max(np.sum(loud), 1))
 
-    return {"copied": share(copied), "looped": share(looped)}
+def measure_following(
+    candidate: np.ndarray, reference: np.ndarray, *, sample_rate: int
+) -> dict[str, float]:
+    """Shares of the candidate's windows that follow the reference, or another part of itself.
+
+    The pattern of a window of 1/2 s is its log-mel frames without their mean over 1/2 s in every
+    band, brought to one norm. A window follows when its best match is above `follow_threshold`.
+
+    Args:
+      candidate: [N], preprocessed.
+      reference: [M], preprocessed.
+      sample_rate: Hz.
+
+    Returns:
+      {"followed": share, "self_followed": share}, in [0, 1].
+
+    Example:
+      >>> wave = np.random.default_rng(0).standard_normal(16000).astype(np.float32)
+      >>> measure_following(LEVEL * wave, LEVEL * wave, sample_rate=8000)
+      {'followed': 1.0, 'self_followed': 0.0}
+    """
+    mel = functools.partial(log_mel, sample_rate=sample_rate, **_PATTERN_VIEW)
+    mean, _ = band_mean_std(mel(reference))
+    window = round(_LONG_WINDOW / _PATTERN_VIEW["hop"])
+    a, b = (
+        fine_detail(mel(wave) - mean, bands=1, frames=window | 1) for wave in (candidate, reference)
+    )
+    match = functools.partial(
+        detail_matches, frame_rate=1 / _PATTERN_VIEW["hop"], window=_LONG_WINDOW
+    )
+    threshold = follow_threshold(match(b, b, away=_AWAY))
+    loud = _loud_windows(candidate, _LONG_WINDOW, sample_rate)
+
+    def share_of(matches):
+        count = min(len(matches), len(loud))  # the view may have one window less than the wave
+        return _share(matches[:count] > threshold, loud[:count])
+
+    return {"followed": share_of(match(a, b)), "self_followed": share_of(match(a, a, away=_AWAY))}
+
+
+def follow_threshold(own: np.ndarray) -> float:
+    """The least match that counts as following, from a reference's matches with itself [W].
+
+    It lies half-way from the best of these matches to 1, see `copy_threshold`. Between the halves
+    of 142 clips of ESC-10 in six classes, both ways, windows of four clips were flagged: three of
+    clocks, which play the same samples again, and a fire with a single loud crack in each half.
+
+    Example:
+      >>> round(follow_threshold(np.array([0.2, 0.5])), 3)
+      0.751
+    """
+    best = max(float(np.max(own)), _LEAST_BEST)
+    return best + _HALF_WAY * (1 - best) + 1e-3  # more than a rounding error
+
+
+def _loud_windows(wave: np.ndarray, seconds: float, sample_rate: int) -> np.ndarray:
+    """Which windows of a wave are less than 40 dB below LEVEL: [W] bool."""
+    length = round(seconds * sample_rate)
+    starts = _window_starts(len(wave), length, _STEP * sample_rate)
+    return np.array([audio.rms(wave[s : s + length]) > 0.01 * LEVEL for s in starts])
+
+
+def _share(flagged: np.ndarray, counted: np.ndarray) -> float:
+    return float(np.sum(flagged & counted) / max(np.sum(counted), 1))
 
 
 def flatten(wave: np.ndarray, reference: np.ndarray, *, sample_rate: int) -> np.ndarray:
@@ -85,15 +150,21 @@ def flatten(wave: np.ndarray, reference: np.ndarray, *, sample_rate: int) -> np.
     return (white / np.sqrt(local + 1e-5 * np.mean(local) + 1e-30)).astype(np.float32)
 
 
-def fine_detail(view: np.ndarray) -> np.ndarray:
+def fine_detail(view: np.ndarray, *, bands: int = 5, frames: int = 31) -> np.ndarray:
     """The fine detail of a log-mel view: [T, B] -> [T, B], frames of about equal norm.
 
     Means over 5 bands and over 31 frames (1/4 s) are removed, and frames are brought to one norm.
     This removes most of what two recordings of a texture share, events and spectrum. A copy keeps
     its detail even with other phases.
+
+    Args:
+      view: [T, B].
+      bands: over which means are removed; 1 removes none.
+      frames: over which means are removed then.
     """
-    view = view - scipy.ndimage.uniform_filter1d(view, 5, axis=1)
-    view = view - scipy.ndimage.uniform_filter1d(view, 31, axis=0)
+    if bands > 1:
+        view = view - scipy.ndimage.uniform_filter1d(view, bands, axis=1)
+    view = view - scipy.ndimage.uniform_filter1d(view, frames, axis=0)
     length = np.linalg.norm(view, axis=1, keepdims=True)
     return view / np.maximum(length, 0.3 * np.median(length) + 1e-6)
 
@@ -132,7 +203,12 @@ def wave_matches(
 
 
 def detail_matches(
-    candidate: np.ndarray, reference: np.ndarray, *, frame_rate: float, away: float | None = None
+    candidate: np.ndarray,
+    reference: np.ndarray,
+    *,
+    frame_rate: float,
+    window: float = _WINDOW,
+    away: float | None = None,
 ) -> np.ndarray:
     """The best match in the reference of each window of the candidate, as fine detail.
 
@@ -140,12 +216,13 @@ def detail_matches(
       candidate: [T, B], as of `fine_detail`.
       reference: [U, B], as of `fine_detail`.
       frame_rate: frames a second; lags are whole frames.
+      window: length of a window in seconds.
       away: as of `wave_matches`.
 
     Returns:
       [W], normalised correlation in [-1, 1].
     """
-    length = round(_WINDOW * frame_rate)
+    length = round(window * frame_rate)
     starts = _window_starts(len(candidate), length, _STEP * frame_rate)
 
     def patches(view):

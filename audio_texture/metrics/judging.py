@@ -9,7 +9,7 @@ import numpy as np
 
 from audio_texture import audio
 from audio_texture.metrics.content import content_preservation
-from audio_texture.metrics.copying import measure_copying
+from audio_texture.metrics.copying import measure_copying, measure_following
 from audio_texture.metrics.defects import click_rate, clipped_share, silent_share
 from audio_texture.metrics.levels import band_levels, image_error
 from audio_texture.metrics.likeness import measure_likeness
@@ -47,7 +47,10 @@ def evaluate(
     candidate_rate = candidate_rate or sample_rate
     waves = {"the candidate": candidate, "the reference": reference}
     streams, shares, rate = match_streams(waves, [candidate_rate, sample_rate])
-    repeats = [measure_copying(a, b, sample_rate=rate) for a, b in streams]
+    repeats = [
+        measure_copying(a, b, sample_rate=rate) | measure_following(a, b, sample_rate=rate)
+        for a, b in streams
+    ]
     levels = [[band_levels(wave, sample_rate=rate)[1] for wave in pair] for pair in streams]
     level_errors = [np.mean((a - b) ** 2) for a, b in levels]
     candidate, reference = np.atleast_2d(candidate), np.atleast_2d(reference)
@@ -89,7 +92,7 @@ def evaluate_transfer(
       {measure: value}, some of `evaluate` against the style, then those of `content_preservation`.
     """
     measures = evaluate(candidate, style, sample_rate=sample_rate)
-    names = (*MEASURES, *JUDGES, "copied", "spectrum_db", "clicks", "clipping")
+    names = (*MEASURES, *JUDGES, "copied", "followed", "spectrum_db", "clicks", "clipping")
     return {
         **{name: measures[name] for name in names},
         **content_preservation(candidate, content, sample_rate=sample_rate),

@@ -7,7 +7,8 @@
 All pieces have one duration, so averages over few seconds are equally uncertain on both sides.
 Another recording of the same texture scores about 1. A verbatim copy scores about 0.5, since one of
 its two distances is 0. Below 1 a result follows details of this one recording; `copied` and
-`looped` say whether it repeats the recording or itself.
+`followed` say whether it repeats the recording's samples or its course of events, `looped` and
+`self_followed` whether it repeats its own.
 
 D is a mean of terms, each divided by its median over recordings (`UNITS`). The distance between the
 halves counts at least `FLOOR` of that median: two halves can be alike by chance, and the reference
@@ -34,6 +35,8 @@ MEANINGS = {
     "read as auditory",
     "copied": "share of quarter seconds taken from the reference; good is 0",
     "looped": "share of quarter seconds that repeat another part of the candidate; good is 0",
+    "followed": "share of half seconds that follow the reference's course of events; good is 0",
+    "self_followed": "share of half seconds that follow another part of the candidate; good is 0",
     "spectrum_db": "error of third-octave levels, dB RMS; good is under 2",
     "level_db": "candidate's level minus reference's, dB; good is near 0",
     "silence": "share of silent windows of 50 ms beyond the reference's; good is 0",

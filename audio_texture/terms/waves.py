@@ -1,10 +1,11 @@
-"""Terms on the rendered wave: auditory statistics, patches, onsets, levels.
+"""Terms on the rendered wave: auditory statistics, patches, onsets, novelty, levels.
 
 `build` takes a `Context` and returns an objective on waves [C, N].
 """
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable
 
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ import numpy as np
 
 from audio_texture import losses, views
 from audio_texture.base import Objective, Term
-from audio_texture.choices import TermChoices, choice, weight
+from audio_texture.choices import DYNAMIC, TermChoices, choice, weight
 from audio_texture.combinators import (
     in_blocks,
     precompose,
@@ -28,6 +29,8 @@ from audio_texture.views import View
 # to 30 dB below a band's mean, which keeps the background between events. An onset is a rise within
 # ONSET_STEP frames, 16 ms.
 FINE, FINE_SHARPNESS, ONSET_STEP = View(24, (1, 8, 32), 32.0, 8.0), 30.0, 2
+# NEW is the view of novelty, with windows of half a second.
+NEW = View(40, (31,), 64.0, 16.0)
 # Number of random directions that patches are projected on.
 DIRECTIONS = 64
 
@@ -105,6 +108,31 @@ class TexStat(TermChoices):
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class Novelty(TermChoices):
+    """A penalty on half seconds that follow the recording's own course of events."""
+
+    term = "novelty"
+    weight: float = weight(
+        term, "Waveform canvas: weight of the penalty on following the recording's own course."
+    )
+    strictness: float = choice(
+        1.0,
+        "Waveform canvas: how new the course of events is: 0 may follow the recording; at 1 no "
+        "half second resembles one of it more than its own parts resemble each other.",
+        name="novelty",
+        kind=DYNAMIC,
+        at_least=0,
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.strictness > 1:
+            raise ChoiceError(
+                f"novelty must be from 0 to 1, got {self.strictness:g}.", field="novelty"
+            )
+
+
 def _auditory(loss: Callable[..., Objective], context: Context) -> Objective:
     """A loss on cochlear envelopes, block by block. loss: its constructor in losses."""
     block = round(context.recipe.matching.block_seconds * context.sample_rate)
@@ -154,6 +182,31 @@ def _levels(context: Context) -> Objective:
     return precompose(_analysis(context, FINE), blocked)
 
 
+def _novelty(context: Context) -> Objective:
+    """The penalty on following a reference, block by block, in the view NEW.
+
+    Events that a time scale is to keep whole are no longer than a window.
+    """
+    (shortest,) = NEW.widths
+    width = max(
+        shortest, math.ceil(max(context.recipe.analysis.time_scale, default=0) / NEW.hop_ms)
+    )
+    straight, circular = (
+        context.mix(
+            losses.novelty(width=width, strictness=context.hparams["novelty"], circular=is_circular)
+        )
+        for is_circular in (False, True)
+    )
+    blocked = in_blocks(
+        straight,
+        frames=frames_in(context.recipe.matching.block_seconds, NEW, width - 1),
+        overlap=width - 1,
+        circular=circular if context.circular else None,
+    )
+    compressed = relatively_compressed(blocked, sharpness=FINE_SHARPNESS, weights=context.weights)
+    return precompose(_analysis(context, NEW), compressed)
+
+
 def in_fine_stretches(context: Context, view: View, objective: Objective) -> Objective:
     """The objective on stretches of a wave's magnitudes in a view, compressed by FINE_SHARPNESS.
 
@@ -201,6 +254,7 @@ TERMS = (
     ),
     Term(Patches, _patches, "wave", "optimal transport of log-mel patches", ("waveform",)),
     Term(Rhythm, _rhythm, "wave", "statistics of the onset strength", ("waveform",)),
+    Term(Novelty, _novelty, "wave", "half seconds that follow the recording", ("waveform",)),
     Term(Levels, _levels, "wave", "mean power of mel bands", ("waveform",)),
     Term(TexStat, functools.partial(_auditory, losses.texstat), "wave", "TexStat", ("waveform",)),
 )
