@@ -138,6 +138,7 @@ def test_flags_that_are_needed_are_not_refused(folder):
         "--auditory_weight=0",
         "--patches_weight=0",
         "--rhythm_weight=0",
+        "--novelty_weight=0",
         "--views=bins@32/16:1",
         "--evaluations=2",
         "--seconds=0.3",

@@ -171,16 +171,16 @@ def onset_statistics(
 
 
 def novelty(*, width: int, strictness: float | jax.Array, circular: bool = False) -> Objective:
-    """Penalty on windows of x that follow a stretch of the reference; spectrograms [T, F].
+    """Penalty on windows of x that follow a stretch of the reference, or of x; for [T, F].
 
-        mean_t sum_u max(0, c(x_t, y_u) - limit)^2
+        mean_t (sum_u max(0, c(x_t, y_u) - limit)^2 + sum_s max(0, c(x_t, x_s) - limit)^2)
 
-    c is the correlation of the windows of `width` frames that begin at frames t and u, each bin
-    without its mean over as many frames: a common level or slow swell is no match. For
-    strictness=1 the limit lies a tenth of the way from the reference's best match with its own
-    other parts to 1, so a sound that repeats itself, such as a clock, may go on to do so; for
-    strictness=0 it is 1, which no window exceeds. All correlations come from one matrix of products
-    of frames, summed along its diagonals.
+    c is the correlation of the windows of `width` frames that begin at two frames, each bin without
+    its mean over as many frames: a common level or slow swell is no match. Windows s are those that
+    do not overlap window t. For strictness=1 the limit lies a tenth of the way from the reference's
+    best match with its own other parts to 1, so a sound that repeats itself, such as a clock, may
+    go on to do so; for strictness=0 it is 1, which no window exceeds. All correlations come from
+    matrices of products of frames, summed along their diagonals.
 
     Args:
       width: of a window, in frames; shorter sounds have no window, and the penalty is 0.
@@ -189,12 +189,12 @@ def novelty(*, width: int, strictness: float | jax.Array, circular: bool = False
     """
     layer = Layer(width)
 
+    def frames_apart(count, is_circular=False):
+        apart = jnp.abs(jnp.arange(count)[:, None] - jnp.arange(count)[None])
+        return jnp.minimum(apart, count - apart) if is_circular else apart
+
     def without_mean(x, is_circular=False):
-        ahead = jnp.arange(len(x))
-        apart = jnp.abs(ahead[:, None] - ahead[None])
-        if is_circular:
-            apart = jnp.minimum(apart, len(x) - apart)
-        near = (apart <= width // 2).astype(x.dtype)
+        near = (frames_apart(len(x), is_circular) <= width // 2).astype(x.dtype)
         x = x - (near / jnp.sum(near, axis=1, keepdims=True)) @ x
         return jnp.concatenate([x, x[: width - 1]]) if is_circular else x
 
@@ -213,18 +213,22 @@ def novelty(*, width: int, strictness: float | jax.Array, circular: bool = False
             return {"frames": frames}
         floor = 0.01 * jnp.mean(frames**2) + jnp.finfo(jnp.float32).tiny
         own = correlations(frames, frames, power(frames), floor)
-        places = jnp.arange(len(own))
-        is_other = jnp.abs(places[:, None] - places[None]) >= width
-        best = jnp.max(jnp.where(is_other, own, LEAST_OWN_MATCH), initial=LEAST_OWN_MATCH)
+        own = jnp.where(frames_apart(len(own)) >= width, own, LEAST_OWN_MATCH)
+        best = jnp.max(own, initial=LEAST_OWN_MATCH)
         return {"frames": frames, "power": power(frames), "floor": floor, "best": best}
 
     def distance(target, x):
         x = without_mean(flatten_frames(x), circular)
         if min(len(x), len(target["frames"])) < width:
             return jnp.zeros(()), {"novelty": jnp.zeros(())}
-        matches = correlations(x, target["frames"], target["power"], target["floor"])
         limit = 1 - 0.9 * strictness * (1 - target["best"])
-        total = jnp.mean(jnp.sum(jnp.maximum(matches - limit, 0.0) ** 2, axis=1))
+        matches = correlations(x, target["frames"], target["power"], target["floor"])
+        own = correlations(x, x, power(x), target["floor"])
+        own = jnp.where(frames_apart(len(own), circular) >= width, own, limit)
+        total = sum(
+            jnp.mean(jnp.sum(jnp.maximum(values - limit, 0.0) ** 2, axis=1))
+            for values in (matches, own)
+        )
         return total, {"novelty": total}
 
     return Objective(fit, distance)

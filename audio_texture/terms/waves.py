@@ -29,8 +29,8 @@ from audio_texture.views import View
 # to 30 dB below a band's mean, which keeps the background between events. An onset is a rise within
 # ONSET_STEP frames, 16 ms.
 FINE, FINE_SHARPNESS, ONSET_STEP = View(24, (1, 8, 32), 32.0, 8.0), 30.0, 2
-# NEW is the view of novelty, with windows of half a second.
-NEW = View(40, (31,), 64.0, 16.0)
+# NEW is the view of novelty, whose windows last NOVEL_MS.
+NEW, NOVEL_MS = View(40, (1,), 64.0, 16.0), 500
 # Number of random directions that patches are projected on.
 DIRECTIONS = 64
 
