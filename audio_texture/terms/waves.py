@@ -187,10 +187,8 @@ def _novelty(context: Context) -> Objective:
 
     Events that a time scale is to keep whole are no longer than a window.
     """
-    (shortest,) = NEW.widths
-    width = max(
-        shortest, math.ceil(max(context.recipe.analysis.time_scale, default=0) / NEW.hop_ms)
-    )
+    longest = max(context.recipe.analysis.time_scale, default=0)
+    width = math.ceil(max(NOVEL_MS, longest) / NEW.hop_ms)
     straight, circular = (
         context.mix(
             losses.novelty(width=width, strictness=context.hparams["novelty"], circular=is_circular)
