@@ -164,7 +164,7 @@ def envelope_statistics(envelope, weights=None, *, envelope_rate=ENVELOPE_RATE):
     variance_K = second_K + (_RIPPLE * mean_K) ** 2
     sigma_K = jnp.sqrt(variance_K)
     j, k = band_pairs(bands, CORRELATION_OFFSETS)
-    covariance_P = jnp.sum(weights_1xM * centred_KxM[j] * centred_KxM[k], 1)
+    covariance_P = ((weights_1xM * centred_KxM) @ centred_KxM.T)[j, k]
     windowed_KxM = centred_KxM * jnp.sqrt(weights_1xM)
     modulation_KxQ, across_PxQ, within_KxQ = _modulation_statistics(
         windowed_KxM, variance_K, envelope_rate

@@ -16,7 +16,6 @@ pooling averages blocks of k. Max pooling has no closed form. There is no paddin
 T frames, F bins, T_l frames of layer l (convolution shortens, pooling divides).
 """
 
-import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -148,7 +147,7 @@ def gram_distance_x_terms(
     if len(layers) == 1 and layers[0].pool == 1:
         layer = layers[0]
         own, cross = (2 * diagonal_mean(values, layer) for values in (products, cross_products))
-        return _relu_x_terms(own, 2 * running_mean(powers, layer), cross, y_variances[0])
+        return _relu_x_terms(own, 2 * diagonal_mean(powers, layer), cross, y_variances[0])
     kernel = self_kernel(products, layers)
     return jnp.mean(kernel.values**2) - 2 * jnp.mean(
         cross_kernel(cross_products, kernel.variances, y_variances, layers) ** 2
@@ -251,7 +250,7 @@ def _content_distance_on_diagonal(
     pairs = (x * x, x * content, content * content)
     own, cross, other = (jnp.mean(product, axis=1) for product in pairs)
     for layer in layers:
-        own, cross, other = (2 * running_mean(values, layer) for values in (own, cross, other))
+        own, cross, other = (2 * diagonal_mean(values, layer) for values in (own, cross, other))
         size = jnp.sqrt(jnp.maximum(own, SILENT)) * jnp.sqrt(jnp.maximum(other, SILENT))
         # J(1) = pi: k of a frame with itself is half the variance.
         own, cross, other = own / 2, relu_product(cross, size), other / 2
@@ -343,26 +342,27 @@ def _angle(cosine: jax.Array) -> jax.Array:
 
 def _mean_along_diagonals(values: jax.Array, layer: Layer) -> jax.Array:
     """Returns mean_{i < K} values[t + i d, t' + i d] with the kernel size K and the dilation d:
-    [Tx, Ty] -> [Tx - (K - 1) d, Ty - (K - 1) d].
+    [Tx, Ty] -> [Tx - (K - 1) d, Ty - (K - 1) d]; or mean_{i < K} values[t + i d] of values [T].
 
     Sums over 1, 2, 4 ... taps come by doubling, and the binary digits of K pick among them, so
     there are log2(K) additions. The gradient is the same function of the zero-padded cotangent.
     """
     span = (layer.kernel_size - 1) * layer.dilation
-    rows, columns = values.shape[0] - span, values.shape[1] - span
-    if min(rows, columns) < 1:
+    sizes = [size - span for size in values.shape]
+    if min(sizes) < 1:
         raise ValueError(
             f"{min(values.shape)} frames are fewer than the {span + 1} that a kernel spans."
         )
     total, start, partial_sum, taps, digits = 0.0, 0, values, 1, layer.kernel_size
     while digits:
         if digits & 1:
-            total = total + partial_sum[start : start + rows, start : start + columns]
+            total = total + partial_sum[tuple(slice(start, start + size) for size in sizes)]
             start += taps * layer.dilation
         digits >>= 1
         if digits:
-            shift = taps * layer.dilation
-            partial_sum = partial_sum[:-shift, :-shift] + partial_sum[shift:, shift:]
+            shift, axes = taps * layer.dilation, values.ndim
+            first, last = (slice(-shift),) * axes, (slice(shift, None),) * axes
+            partial_sum = partial_sum[first] + partial_sum[last]
             taps *= 2
     return jnp.asarray(total / layer.kernel_size)
 
@@ -380,20 +380,6 @@ def _diagonal_mean_backward(layer, _, cotangent):
 
 
 diagonal_mean.defvjp(_diagonal_mean_forward, _diagonal_mean_backward)
-
-
-def running_mean(values: jax.Array, layer: Layer) -> jax.Array:
-    """Returns mean_{i < K} values[t + i d], [T] -> [T - (K - 1) d]: `diagonal_mean` of the
-    diagonal alone.
-    """
-    span = (layer.kernel_size - 1) * layer.dilation
-    places = len(values) - span
-    if places < 1:
-        raise ValueError(f"{len(values)} frames are fewer than the {span + 1} that a kernel spans.")
-    shifts = [
-        values[i * layer.dilation : i * layer.dilation + places] for i in range(layer.kernel_size)
-    ]
-    return functools.reduce(jnp.add, shifts) / layer.kernel_size
 
 
 def _mean_pool(values: jax.Array, pool: int) -> jax.Array:

@@ -64,8 +64,8 @@ RECIPES = {
                 "optimises the waveform."
             ),
             views=(
-                View(0, (1, 3), 32.0, 8.0),
-                View(24, (2, 8, 16), 32.0, 8.0),
+                View(0, (1, 2), 32.0, 16.0),
+                View(24, (1, 4, 8), 32.0, 16.0),
                 View(8, (4, 16, 32), 64.0, 32.0),
             ),
             start="walk",
@@ -74,12 +74,12 @@ RECIPES = {
             patches_views=(View(24, (1, 8, 32), 32.0, 8.0), View(48, (1, 8), 128.0, 32.0)),
             rhythm_weight=0.03,
             novelty_weight=1.0,
-            evaluations=200,
+            evaluations=100,
         ),
         make(
             name="texture-fast",
             summary="The default's networks and the bands' levels alone, in fewer steps.",
-            views=(View(0, (1, 3), 32.0, 8.0), View(24, (2, 8, 16), 32.0, 8.0)),
+            views=(View(0, (1, 2), 32.0, 16.0), View(24, (1, 4, 8), 32.0, 16.0)),
             start="walk",
             levels_weight=0.01,
             novelty_weight=1.0,

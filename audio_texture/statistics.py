@@ -227,8 +227,13 @@ def sort(x: jax.Array) -> jax.Array:
       >>> sort(jnp.array([2.0, -1.0, 0.5])).tolist()
       [-1.0, 0.5, 2.0]
     """
-    bits = jax.lax.sort(_flip_negative(jax.lax.bitcast_convert_type(x, jnp.int32)))
+    bits = jax.lax.sort(_as_ordered_bits(x))
     return jax.lax.bitcast_convert_type(_flip_negative(bits), jnp.float32)
+
+
+def _as_ordered_bits(x: jax.Array) -> jax.Array:
+    """Integers in the order of float32 values."""
+    return _flip_negative(jax.lax.bitcast_convert_type(x, jnp.int32))
 
 
 def _flip_negative(bits: jax.Array) -> jax.Array:
@@ -246,12 +251,15 @@ def _sort_backward(residuals, cotangent):
     x, in_order = residuals
 
     def row_gradient(row, in_order, cotangent):
-        first = jnp.searchsorted(in_order, row)
-        last = jnp.searchsorted(in_order, row, side="right") - 1
+        # One search for both ends of a run of equal values: the last is where the next integer is
+        # first, less one.
+        both = jnp.searchsorted(in_order, jnp.concatenate([row, row + 1]))
+        first, last = both[: len(row)], both[len(row) :] - 1
         # A NaN has no place in the order; the loss is then NaN too.
         return (cotangent[first] + cotangent[jnp.maximum(last, 0)]) / 2
 
-    rows = (leaf.reshape(-1, x.shape[-1]) for leaf in (x, in_order, cotangent))
+    leaves = (_as_ordered_bits(x), _as_ordered_bits(in_order), cotangent)
+    rows = (leaf.reshape(-1, x.shape[-1]) for leaf in leaves)
     return (jax.vmap(row_gradient)(*rows).reshape(x.shape),)
 
 

@@ -1,5 +1,6 @@
 """Style transfer: a sound with the events of a content and the texture of a style."""
 
+import functools
 import math
 from collections.abc import Hashable
 
@@ -59,6 +60,7 @@ def prepare(
     *,
     sample_rate: int,
     like: Problem | None = None,
+    single_runs: bool = False,
 ) -> Problem:
     """Fits style and content; results have the content's length and level.
 
@@ -71,6 +73,7 @@ def prepare(
       style: wave [C, M] of the same rate and number of channels; see `fold_channels`.
       sample_rate: of both and of the result, in Hz.
       like: see `synthesis.prepare`.
+      single_runs: see `synthesis.prepare`.
     Raises:
       ValueError: as `synthesis.prepare`.
     """
@@ -91,14 +94,20 @@ def prepare(
     padded_content = plan.reflect_pad(content_wave)
     compiled = like.compiled if like else _compile(recipe, rate, key, plan)
     hparams = recipe.dynamic_hparams()
-    targets = compiled.fit((padded_content, style_wave), hparams | features.given_weights(recipe))
+    fit = functools.partial(
+        compiled.fit, (padded_content, style_wave), hparams | features.given_weights(recipe)
+    )
+    shapes = jax.eval_shape(fit)
     data = {
-        "targets": targets,
+        "targets": shapes,
         "constants": plan.canvas.constants,
         "hparams": hparams,
-        "weights": {name: hparams[f"{name}_weight"] for name in targets},
+        "weights": {name: hparams[f"{name}_weight"] for name in shapes},
     }
     optimizer = synthesis.optimizer_like(like, recipe, compiled)
+    if single_runs and not like:
+        synthesis.compile_ahead(optimizer, plan.canvas, data)
+    data = data | {"targets": fit()}
     padded_start = plan.reflect_pad(start_wave)
     start = _starter(recipe, rate, plan, compiled, padded_content, padded_start, style_wave)
     init = _initialiser(recipe, start, data, optimizer)

@@ -144,6 +144,7 @@ def prepare(
     morph_to: Sequence[float] | None = None,
     bands: Sequence[tuple[float, float]] | None = None,
     like: Problem | None = None,
+    single_runs: bool = False,
 ) -> Problem:
     """Fits the target and builds the canvas. Kernels too long for the reference are left out.
 
@@ -158,6 +159,8 @@ def prepare(
       bands: (from, to) in Hz for each reference, the band that it alone shapes; together the bands
         cover all frequencies.
       like: a problem of the same `compile_key`, whose compiled functions are used again.
+      single_runs: whether `run` comes next, whose program is then compiled while the target is
+        fitted; not for batches, which have another.
     Raises:
       ValueError: a reference that is silent, constant or shorter than every kernel; a length out of
         range; a view that does not fit the rate; weights that do not fit, a morph on a spectrogram
@@ -171,14 +174,19 @@ def prepare(
     unscaled = matching.regularisers(recipe, hparams)
     compiled = like.compiled if like else _compile(setup, morph_to, bands, unscaled)
     shares = np.asarray(setup.weights, np.float32)
+    fit = functools.partial(
+        compiled.fit, setup.waves, shares, hparams | features.given_weights(recipe)
+    )
     data = {
-        "target": compiled.fit(setup.waves, shares, hparams | features.given_weights(recipe)),
         "constants": plan.canvas.constants,
         "weights": shares,
         "hparams": hparams,
         "scale": np.float32(1),
     }
     optimizer = optimizer_like(like, recipe, compiled)
+    if single_runs and not like:
+        compile_ahead(optimizer, plan.canvas, data | {"target": jax.eval_shape(fit)})
+    data["target"] = fit()
     init = _initialiser(recipe, setup.start, data, optimizer, unscaled)
     set_level = _level_setter(setup, sounds, morph_to, sample_rate)
 
@@ -340,6 +348,14 @@ def optimizer_like(
     return optimizer_of(
         recipe, compiled.loss, learning_rate=lambda data: data["hparams"]["learning_rate"]
     )
+
+
+def compile_ahead(
+    optimizer: optimize.Optimizer, waveform: canvas.Canvas, data: dict[str, Any]
+) -> None:
+    """Begins to compile the program of `run`; data may hold shapes in place of arrays."""
+    parameters = jax.eval_shape(waveform.init, jax.random.key(0))
+    optimize.compile_ahead(optimizer, parameters, data)
 
 
 def optimizer_of(

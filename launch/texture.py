@@ -82,7 +82,7 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
         values, config, program="texture", names=runs.output_names(names, [REPORT])
     )
     recipe, references, sample_rate = texture_steps.read(config)
-    problem = texture_steps.prepare(config, recipe, references, sample_rate)
+    problem = texture_steps.prepare(config, recipe, references, sample_rate, single_runs=True)
 
     messages.say_held()
     inputs.say_scales(

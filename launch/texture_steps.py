@@ -91,10 +91,12 @@ def prepare(
     references: Sequence[np.ndarray],
     sample_rate: int,
     like: synthesis.Problem | None = None,
+    single_runs: bool = False,
 ) -> synthesis.Problem:
     """The run's problem. UserError where a view does not fit the sample rate.
 
     like: a problem whose compiled programs are used, as of `synthesis.prepare`.
+    single_runs: see `synthesis.prepare`.
     """
     mixtures.check_mixture(config, recipe, sample_rate)
     with naming_flag("views"):
@@ -105,6 +107,7 @@ def prepare(
             seconds=config["seconds"],
             **mixtures.mixture_options(config),
             like=like,
+            single_runs=single_runs,
         )
 
 

@@ -81,7 +81,9 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     )
     recipe, sounds, rate = transfer_steps.read(config)
     # One problem, whose compiled programs serve every weight.
-    problem = transfer_steps.prepare({**config, "style_weights": [1.0]}, recipe, sounds, rate)
+    problem = transfer_steps.prepare(
+        {**config, "style_weights": [1.0]}, recipe, sounds, rate, single_runs=True
+    )
     messages.say_held()
     model_rate = references.model_sample_rate(recipe, rate)
     for line in scales.describe_receptive_fields(recipe, model_rate):

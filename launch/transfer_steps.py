@@ -125,16 +125,20 @@ def prepare(
     sounds: Sequence[np.ndarray],
     sample_rate: int,
     like: synthesis.Problem | None = None,
+    single_runs: bool = False,
 ) -> synthesis.Problem:
     """The run's problem at its first style weight. UserError where a view does not fit the sample
     rate.
 
     like: a problem whose compiled programs are used, as of `synthesis.prepare`.
+    single_runs: see `synthesis.prepare`.
     """
     content, style = sounds
     recipe = recipe.replace(style_weight=1.0)
     with naming_flag("views"):
-        problem = style_transfer.prepare(recipe, content, style, sample_rate=sample_rate, like=like)
+        problem = style_transfer.prepare(
+            recipe, content, style, sample_rate=sample_rate, like=like, single_runs=single_runs
+        )
     return style_transfer.reweighted(problem, style=config["style_weights"][0])
 
 

@@ -199,7 +199,7 @@ def novelty(*, width: int, strictness: float | jax.Array, circular: bool = False
         return jnp.concatenate([x, x[: width - 1]]) if is_circular else x
 
     def power(x):
-        return infinite_width.running_mean(jnp.mean(x**2, axis=1), layer)
+        return infinite_width.diagonal_mean(jnp.mean(x**2, axis=1), layer)
 
     def correlations(x, y, y_power, floor):
         products = infinite_width.diagonal_mean(infinite_width.frame_products(x, y), layer)

@@ -11,7 +11,15 @@ from audio_texture.optimize.adam import adam
 from audio_texture.optimize.batch import batch_bytes, run_batch
 from audio_texture.optimize.interrupts import APART, Interrupts
 from audio_texture.optimize.lbfgs import lbfgs
-from audio_texture.optimize.run_loop import CHUNK, WINDOW, Outcome, ProgressRow, run, value_at
+from audio_texture.optimize.run_loop import (
+    CHUNK,
+    WINDOW,
+    Outcome,
+    ProgressRow,
+    compile_ahead,
+    run,
+    value_at,
+)
 
 __all__ = [
     # Interfaces.
@@ -28,6 +36,7 @@ __all__ = [
     "ProgressRow",
     "WINDOW",
     "batch_bytes",
+    "compile_ahead",
     "run",
     "run_batch",
     "value_at",

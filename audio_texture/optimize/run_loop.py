@@ -1,7 +1,9 @@
 """Runs of an optimiser in chunks; between chunks come budgets, progress, early stop and Ctrl-C."""
 
 import functools
+import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -79,6 +81,7 @@ def value_at(
       >>> float(value), float(terms["square"])
       (9.0, 9.0)
     """
+    _wait_for_program(optimizer)
     state = compile_chunk(optimizer.step)(optimizer.init(parameters, data), data, jnp.int32(1))
     value, terms, failed_at = jax.device_get((state.value, state.terms, state.failed_at))
     return jax.tree.map(lambda leaf: np.float32(np.nan) if failed_at else leaf, (value, terms))
@@ -128,6 +131,7 @@ def run(
       1.5
     """
     rows = list(progress or [])
+    _wait_for_program(optimizer)
     state, [reason] = run_chunks(
         compile_chunk(optimizer.step),
         state,
@@ -276,3 +280,32 @@ def compile_chunk(
         spec = jax.sharding.PartitionSpec(*mesh.axis_names)
         variant = jax.shard_map(variant, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
     return jax.jit(variant, donate_argnums=0)
+
+
+# Programs of `compile_ahead`, by the step that they repeat.
+_AHEAD: weakref.WeakKeyDictionary[Callable, threading.Thread] = weakref.WeakKeyDictionary()
+
+
+def compile_ahead(optimizer: Optimizer, parameters: Any, data: Any) -> None:
+    """Compiles the program of `run` in another thread, while this one prepares its arguments.
+
+    Args:
+      optimizer: of the run.
+      parameters: the shapes and types of its parameters (jax.ShapeDtypeStruct).
+      data: the shapes and types of its data.
+    """
+
+    def compile_program():
+        state = jax.eval_shape(optimizer.init, parameters, data)
+        count = jax.ShapeDtypeStruct((), jnp.int32)
+        compile_chunk(optimizer.step).lower(state, data, count).compile()
+
+    _AHEAD[optimizer.step] = threading.Thread(target=compile_program)
+    _AHEAD[optimizer.step].start()
+
+
+def _wait_for_program(optimizer: Optimizer) -> None:
+    """Waits for a program of `compile_ahead`, which would otherwise be compiled twice."""
+    thread = _AHEAD.pop(optimizer.step, None)
+    if thread:
+        thread.join()
