@@ -141,7 +141,7 @@ def morph(
         length, starts = blocks(x.shape[1], frames=max(most, 2 * overlap), overlap=overlap)
 
         def weights_at(positions):
-            seconds = start + positions % samples / sample_rate
+            seconds = start + (positions % samples if circular else positions) / sample_rate
             return course.weights_at(place_at(seconds, total))
 
         @jax.checkpoint

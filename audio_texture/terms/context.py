@@ -42,11 +42,9 @@ class Context(NamedTuple):
         """
         if self.along is None:
             return None
-        weights = self.along(edge)
+        weights, kind = self.along(edge), "heard" if auditory else "spectrum"
         if "balance" in self.hparams:
-            weights = weights * jnp.asarray(
-                self.hparams["balance"]["heard" if auditory else "spectrum"]
-            )
+            weights = weights * jnp.asarray(self.hparams["balance"][kind])[None]
         return weights / jnp.sum(weights, axis=1, keepdims=True)
 
     def unit_weights(self, view: View) -> Any:
