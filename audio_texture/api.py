@@ -153,7 +153,8 @@ def prepare(
       sample_rate: of the sounds and the result, in Hz.
       seconds: length of each result.
       weights: of the sounds in a mixture; equal by default.
-      morph_to: weights at the end of the result; they change linearly from `weights`.
+      morph_to: weights at the end of the result. They stand still at both ends, for a fifth of the
+        length but at most 2 s, and change evenly in between.
       bands: (from, to) in Hz for each sound, the frequency band that is taken from it.
       **choices: of the recipe, by name, such as evaluations=100.
     Raises:

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.ndimage
 
-from audio_texture import spectrogram
+from audio_texture import morphing, spectrogram
 from audio_texture.base import Canvas, Weights
 from audio_texture.colour import (
     band_weights,
@@ -35,6 +35,8 @@ __all__ = [
     # Canvases.
     "Canvas",
     "KNOTS",
+    "fading_colours",
+    "fades_between",
     "loop_canvas",
     "spectrogram_canvas",
     "standard_spectrogram_canvas",
@@ -56,7 +58,7 @@ __all__ = [
 ]
 
 # Number of points along a morph at which the noise has a colour of its own; it fades in between.
-KNOTS = 5
+KNOTS = 9
 
 
 def spectrogram_canvas(shape: Sequence[int]) -> Canvas:
@@ -130,7 +132,7 @@ def waveform_canvas(
     samples: int,
     smoothing_hz: float,
     equaliser: Equaliser,
-    morph_to: Weights | None = None,
+    course: morphing.Course | None = None,
 ) -> Canvas:
     """Returns a canvas of white noise that is filtered to the references' long-term spectrum and
     then multiplied by gains over time and frequency.
@@ -150,16 +152,18 @@ def waveform_canvas(
       samples: length of the canvas.
       smoothing_hz: width in Hz over which a power spectrum is averaged; keep it narrow for tones.
       equaliser: the grid of the gains.
-      morph_to: weights at the end, to which the noise's colour fades. Weights in between are means
-        of the weights as given, before they are divided by their sum.
+      course: of a morph, in place of the weights; the noise's colour fades along it.
     """
     sizes = {"sample_rate": sample_rate, "samples": samples, "smoothing_hz": smoothing_hz}
     densities = [spectral_density(wave, **sizes) for wave in references]
-    knots = np.linspace(0, 1, 1 if morph_to is None else KNOTS)
-    mixed = _densities_at_knots(densities, weights, morph_to, knots)
-    colours = [jnp.asarray(spectral_colour(density)) for density in mixed]
+    shares, fades = [weights], ()
+    if course is not None:
+        total = samples / sample_rate
+        places = morphing.place_at(np.arange(samples) / sample_rate, total)
+        knots, fades = fades_between(np.asarray(places), KNOTS)
+        shares = np.asarray(course.shares_at(knots))
+    mixed = [mix_densities(densities, knot) for knot in shares]
     coupled = coupling(np.mean(mixed, axis=0), sample_rate=sample_rate, equaliser=equaliser)
-    fades = _knot_fades(samples, knots)
     channels = len(references[0])
     gains = (channels, equaliser.frame_count(samples), equaliser.bands)
 
@@ -167,10 +171,8 @@ def waveform_canvas(
         return {"noise": jax.random.normal(key, (channels, samples)), "gain": jnp.zeros(gains)}
 
     def render(parameters, constants):
-        faded = zip(fades, constants["colours"], strict=True)
-        layers = [fade * colour_noise(parameters["noise"], colour) for fade, colour in faded]
         return apply_gains(
-            functools.reduce(jnp.add, layers),
+            _fading_noise(parameters["noise"], constants["colours"]),
             parameters["gain"],
             coupled=constants["coupling"],
             sample_rate=sample_rate,
@@ -178,34 +180,54 @@ def waveform_canvas(
         )
 
     def invert(wave, constants):
-        return {"noise": whiten(wave, constants["colours"][0]), "gain": jnp.zeros(gains)}
+        return {"noise": whiten(wave, constants["colours"][0][0]), "gain": jnp.zeros(gains)}
 
-    constants = {"colours": colours, "coupling": jnp.asarray(coupled)}
-    return Canvas(init, render, constants, invert if morph_to is None else None)
-
-
-def _densities_at_knots(
-    densities: Sequence[np.ndarray],
-    weights: Weights,
-    morph_to: Weights | None,
-    knots: np.ndarray,
-) -> list[np.ndarray]:
-    """Returns the mixed density [F, C, C] at each knot, a position from 0 to 1."""
-    begin, end = np.asarray(weights), np.asarray(weights if morph_to is None else morph_to)
-    return [mix_densities(densities, (1 - knot) * begin + knot * end) for knot in knots]
+    constants = {"colours": fading_colours(mixed, fades), "coupling": jnp.asarray(coupled)}
+    return Canvas(init, render, constants, invert if course is None else None)
 
 
-def _knot_fades(samples: int, knots: np.ndarray) -> np.ndarray:
-    """Returns the share of each knot's colour in each sample, [knots, 1, samples] float32."""
-    places = np.linspace(0, 1, samples)
-    rows = [np.interp(places, knots, row) for row in np.eye(len(knots))]
-    return np.stack(rows).astype(np.float32)[:, None]
+def fades_between(places: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns evenly spread points of the part of a morph that a canvas is, and each one's part in
+    each sample.
+
+    Args:
+      places: of the canvas's samples, of `morphing.place_at`, [N].
+      count: number of points, K.
+    Returns:
+      Points, from the least to the greatest place, [K]; parts [K, N] float32, which add up to one.
+    Example:
+      >>> fades_between(np.array([0.0, 0.25, 0.5]), 2)[1].tolist()
+      [[1.0, 0.5, 0.0], [0.0, 0.5, 1.0]]
+    """
+    knots = np.linspace(np.min(places), np.max(places), count)
+    fades = np.stack([np.interp(places, knots, row) for row in np.eye(count)])
+    return knots, fades.astype(np.float32)
+
+
+def fading_colours(densities: Sequence[np.ndarray], fades: Any) -> tuple[Any, ...]:
+    """Returns the filters of densities [F, C, C] with their fades, as canvases take them."""
+    colours = [jnp.asarray(spectral_colour(density)) for density in densities]
+    return (colours, jnp.asarray(fades)) if len(fades) else (colours,)
+
+
+def _fading_noise(noise: jax.Array, colours: tuple[Any, ...]) -> jax.Array:
+    """Returns noise [C, N] of one colour, or of several that fade into each other."""
+    if len(colours) == 1:
+        return colour_noise(noise, colours[0][0])
+    pairs = zip(*colours, strict=True)
+    layers = [fade[None] * colour_noise(noise, colour) for colour, fade in pairs]
+    return functools.reduce(jnp.add, layers)
 
 
 def loop_canvas(
-    colour: np.ndarray, coupled: np.ndarray, *, sample_rate: int, samples: int, equaliser: Equaliser
+    colours: tuple[Any, ...],
+    coupled: np.ndarray,
+    *,
+    sample_rate: int,
+    samples: int,
+    equaliser: Equaliser,
 ) -> Canvas:
-    """Returns a `waveform_canvas` of a known colour whose gains are circular too: its end continues
+    """Returns a `waveform_canvas` of known colours whose gains are circular too: its end continues
     into its beginning.
 
     After the last frame of the gains the first one follows. If the length is not a multiple of the
@@ -213,14 +235,14 @@ def loop_canvas(
     into the beginning over one window.
 
     Args:
-      colour: [samples // 2 + 1, C, C], of `spectral_colour`.
+      colours: of `fading_colours`, [samples // 2 + 1, C, C] each.
       coupled: of `coupling`.
       sample_rate: in Hz.
       samples: at least two windows.
       equaliser: the grid of the gains.
     """
     n_fft, hop = equaliser.n_fft, equaliser.hop_length
-    channels, frames = colour.shape[-1], max(1, round(samples / hop))
+    channels, frames = coupled.shape[-1], max(1, round(samples / hop))
     # The margin is a whole number of hops, so that a frame is centred on the first sample.
     margin = -(-n_fft // hop) * hop
     padded = samples + margin + 2 * n_fft
@@ -237,7 +259,7 @@ def loop_canvas(
         }
 
     def render(parameters, constants):
-        wave = colour_noise(parameters["noise"], constants["colour"])
+        wave = _fading_noise(parameters["noise"], constants["colours"])
         # Slices: their gradient is slices too.
         wave = jnp.concatenate([wave[:, samples - margin :], wave, wave[:, : 2 * n_fft]], axis=1)
         wave = apply_gains(
@@ -250,7 +272,7 @@ def loop_canvas(
         beginning = fade * wave[:, samples : samples + n_fft] + (1 - fade) * wave[:, :n_fft]
         return jnp.concatenate([beginning, wave[:, n_fft:samples]], axis=1)
 
-    return Canvas(init, render, {"colour": jnp.asarray(colour), "coupling": jnp.asarray(coupled)})
+    return Canvas(init, render, {"colours": colours, "coupling": jnp.asarray(coupled)})
 
 
 def coupling(density: np.ndarray, *, sample_rate: int, equaliser: Equaliser) -> np.ndarray:

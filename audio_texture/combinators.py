@@ -1,4 +1,4 @@
-"""Functions that combine or transform objectives: sums, mixtures, blocks, units, regions, morphs.
+"""Functions that combine or transform objectives: sums, mixtures, blocks, units, regions.
 
 Most take one `base.Objective` or several and return one. T frames, S streams, F bins, C channels.
 """
@@ -160,6 +160,8 @@ def standardised(objective: Objective, weights: Weights | None = None) -> Object
         the weighted averages of these, so that a sound between two recordings has a spectrum and a
         depth of fluctuation between theirs. (With shared units, the mean of Grams would describe a
         sound that alternates between the recordings, farther from both than they are apart.)
+        [P, R] are weights at P times evenly spread over x, whose frames then have units each of
+        their own: x may pass from one reference's spectrum to another's.
     """
     return _in_units(
         objective,
@@ -221,10 +223,29 @@ def _in_units(objective, name, *, measure, convert, blend, weights):
         }
 
     def distance(target, x):
+        if getattr(weights, "ndim", 1) == 2:
+            of_frames = weights_of_frames(weights, len(x))
+            units = jax.vmap(lambda own: blend(target[name], list(own)))(of_frames)
+            x = jax.vmap(lambda frame, own: convert(frame[None], own)[0])(x, units)
+            return objective.distance(target["target"], x)
         units = target[name] if weights is None else blend(target[name], weights)
         return objective.distance(target["target"], convert(x, units))
 
     return Objective(fit, distance)
+
+
+def weights_of_frames(along: jax.Array, frames: int) -> jax.Array:
+    """Weights [frames, R], interpolated between those at P evenly spread times, `along` [P, R].
+
+    Example:
+      >>> weights_of_frames(jnp.array([[1.0, 0.0], [0.0, 1.0]]), 3)[1].tolist()
+      [0.5, 0.5]
+    """
+    places, knots = np.linspace(0, 1, frames), np.linspace(0, 1, len(along))
+    rows = [np.interp(places, knots, row) for row in np.eye(len(along))]
+    return jnp.matmul(
+        np.stack(rows, axis=1).astype(np.float32), along, precision=jax.lax.Precision.HIGHEST
+    )
 
 
 def guided(objective: Objective, *, levels: int, bands: int) -> Objective:
@@ -299,49 +320,6 @@ def fit_to_content(objective: Objective) -> Objective:
 def fit_to_style(objective: Objective) -> Objective:
     """The objective fitted to the last of a pair of sounds, the style."""
     return objective._replace(fit=lambda sounds: objective.fit(sounds[-1]))
-
-
-def morph(
-    mixed: Callable[[Weights], Objective],
-    weights: Weights,
-    morph_to: Weights,
-    *,
-    size: int,
-    overlap: int,
-    axis: int,
-) -> Objective:
-    """A mixture whose weights change linearly over time, block by block.
-
-    Each block of x is compared with the mixture at the weights of its position: `weights` in the
-    first block, `morph_to` in the last. (Overlapping masks over all of x, as in Gatys et al. 2017,
-    would ask for one reference's statistics where half of the sound is the other's.)
-
-    Args:
-      mixed: weights -> `mixture`.
-      weights: of the references at the beginning.
-      morph_to: at the end.
-      size: most samples or frames of a block, along `axis`.
-      overlap: of neighbouring blocks, see `blocks`.
-      axis: of time in x.
-    """
-    ends = [jnp.asarray(values, jnp.float32) / sum(values) for values in (weights, morph_to)]
-
-    def distance(target, x):
-        length, starts = blocks(x.shape[axis], frames=size, overlap=overlap)
-        places = np.linspace(0, 1, len(starts), dtype=np.float32)[:, None]
-        cut = jnp.stack(
-            [jax.lax.slice_in_dim(x, start, start + length, axis=axis) for start in starts]
-        )
-
-        @jax.checkpoint
-        def of_block(block):
-            return mixed(list(block[0])).distance(target, block[1])
-
-        along = (1 - places) * ends[0][None] + places * ends[1][None]
-        totals, terms = jax.lax.map(of_block, (along, cut))
-        return jnp.mean(totals), {name: jnp.mean(values) for name, values in terms.items()}
-
-    return Objective(mixed(weights).fit, distance)
 
 
 def scaled(objective: Objective, scale: jax.Array) -> Objective:

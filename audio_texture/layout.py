@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.fft
 
-from audio_texture import canvas, phase, scales, spectrogram, views
+from audio_texture import canvas, morphing, phase, scales, spectrogram, views
 from audio_texture.base import Weights
 from audio_texture.config import Recipe
 from audio_texture.views import View
@@ -39,7 +39,7 @@ def lay_out(
     weights: Weights,
     rate: int,
     samples: int,
-    morph_to: Weights | None = None,
+    course: morphing.Course | None = None,
 ) -> Layout:
     """The recipe's canvas for results of `samples`, preconditioned by the references.
 
@@ -49,10 +49,10 @@ def lay_out(
       weights: of the references.
       rate: of the modelled sound, in Hz.
       samples: length of the result.
-      morph_to: weights at the end, for a waveform canvas.
+      course: of a morph, for a waveform canvas.
     """
     if recipe.canvas.kind == "waveform":
-        return _lay_out_waveform(recipe, references, weights, rate, samples, morph_to)
+        return _lay_out_waveform(recipe, references, weights, rate, samples, course)
     return _lay_out_spectrogram(recipe, references, weights, rate, samples)
 
 
@@ -89,7 +89,7 @@ def longest_window(recipe: Recipe, rate: int) -> int:
     return max(equaliser_of(recipe, rate).n_fft, *windows, 0)
 
 
-def _lay_out_waveform(recipe, references, weights, rate, samples, morph_to) -> Layout:
+def _lay_out_waveform(recipe, references, weights, rate, samples, course) -> Layout:
     # A margin of one window is added at both ends and cut off again, so that whole windows cover
     # every sample of the result. It is the gains' window, not the longest one: the margin counts in
     # every statistic, and with a longer margin loud frames collected there.
@@ -104,7 +104,7 @@ def _lay_out_waveform(recipe, references, weights, rate, samples, morph_to) -> L
         samples=length,
         smoothing_hz=recipe.canvas.smoothing_hz,
         equaliser=equaliser,
-        morph_to=morph_to,
+        course=course,
     )
 
     def to_wave(_, parameters, constants):

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from audio_texture import combinators, scales, spectrogram, views
+from audio_texture import combinators, morphing, scales, spectrogram, views
 from audio_texture.base import Objective, Weights
 from audio_texture.config import Recipe
 from audio_texture.terms import TERMS, Context, of_inputs
@@ -33,6 +33,7 @@ def style_objective(
     hparams: HParams | None = None,
     circular: bool = False,
     morph_to: Sequence[float] | None = None,
+    stretch: tuple[Any, float] | None = None,
     bands: Sequence[tuple[float, float]] | None = None,
 ) -> Objective:
     """The style distance and regularisers of a recipe, on the rendered canvas.
@@ -45,6 +46,7 @@ def style_objective(
         that differ in them alone.
       circular: whether x's end is followed by its beginning; then use `distance` only, not `fit`.
       morph_to: see `synthesis.prepare`.
+      stretch: the part of a morph that x is, see `morphing.morph`.
       bands: see `synthesis.prepare`; `fit` then takes the waves of `references.preprocess`.
     """
     hparams = recipe.dynamic_hparams() if hparams is None else hparams
@@ -60,27 +62,31 @@ def style_objective(
         return combinators.mixture([in_band(*edges) for edges in bands], weights)
     if morph_to is None:
         return _style(recipe, rate, weights, hparams, circular)
-    overlap = scales.field_samples(recipe, rate)
-    steps = round(recipe.matching.block_seconds * rate / MORPH_STEPS)
-    return combinators.morph(
-        lambda weights: _style(recipe, rate, weights, hparams),
-        weights,
-        morph_to,
-        size=max(steps, 2 * overlap),
-        overlap=overlap,
-        axis=1,
+    return morphing.morph(
+        lambda weights, along: _style(recipe, rate, weights, hparams, along=along),
+        morphing.course_of(weights, morph_to, hparams.get("balance")),
+        sample_rate=rate,
+        size=round(recipe.matching.block_seconds * rate / MORPH_STEPS),
+        overlap=scales.field_samples(recipe, rate),
+        stretch=stretch,
+        circular=circular,
     )
 
 
 def _style(
-    recipe: Recipe, rate: int, weights: Weights | None, hparams: HParams, circular: bool = False
+    recipe: Recipe,
+    rate: int,
+    weights: Weights | None,
+    hparams: HParams,
+    circular: bool = False,
+    along: morphing.Along | None = None,
 ) -> Objective:
     """The style distance and the regularisers, on the rendered canvas.
 
     weights: of the references whose list `fit` takes; None where `fit` takes a single reference.
     """
     spectral, auditory = (_balanced(weights, hparams, name) for name in ("spectrum", "heard"))
-    context = Context(recipe, rate, spectral, auditory, hparams, circular)
+    context = Context(recipe, rate, spectral, auditory, hparams, circular, along)
     parts = {}
     for number, (view, share) in enumerate(_shares(recipe.analysis.views)):
         objective = analysed(context, view, _in_view(context, view, number))
@@ -111,12 +117,12 @@ def analysed(context: Context, view: View, objective: Objective) -> Objective:
     recipe, circular = context.recipe, context.circular
     analysis, canvas = recipe.analysis, recipe.canvas.kind
     if analysis.standardised:
-        objective = combinators.standardised(objective, context.weights)
+        objective = combinators.standardised(objective, context.unit_weights(view))
     if analysis.compression == "peak":
-        objective = combinators.peak_compressed(objective, context.weights)
+        objective = combinators.peak_compressed(objective, context.unit_weights(view))
     elif analysis.compression == "relative":
         objective = combinators.relatively_compressed(
-            objective, sharpness=context.hparams["sharpness"], weights=context.weights
+            objective, sharpness=context.hparams["sharpness"], weights=context.unit_weights(view)
         )
     elif canvas == "waveform":
         objective = combinators.precompose(spectrogram.compress, objective)

@@ -48,8 +48,6 @@ Distances = Callable[[np.ndarray], np.ndarray]
 def balanced(weights: Weights, balance: Mapping[str, Weights] | None) -> np.ndarray:
     """Returns weights that add up to one, times their spectrum's balance if there is one.
 
-    Along a morph these products change linearly too.
-
     Returns:
       [R] float64.
     Example:
@@ -57,26 +55,6 @@ def balanced(weights: Weights, balance: Mapping[str, Weights] | None) -> np.ndar
       [1.0, 0.25]
     """
     return np.divide(weights, np.sum(weights)) * (balance["spectrum"] if balance else 1.0)
-
-
-def interpolate_weights(
-    weights: Weights, morph_to: Sequence[float] | None, place: float
-) -> np.ndarray:
-    """Returns the weights at a place of a morph, which add up to one: [R] float64.
-
-    Args:
-      weights: at the beginning, [R].
-      morph_to: weights at the end, [R]; None where there is no morph.
-      place: from 0 (the beginning) to 1 (the end).
-    Example:
-      >>> interpolate_weights([1.0, 0.0], [0.0, 2.0], 0.25).tolist()
-      [0.75, 0.25]
-    """
-    begin, end = (
-        np.divide(values, np.sum(values))
-        for values in (weights, weights if morph_to is None else morph_to)
-    )
-    return (1 - place) * begin + place * end
 
 
 def balance(references: Sequence[np.ndarray], *, sample_rate: int, heard: bool) -> Balance:

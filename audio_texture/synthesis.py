@@ -24,6 +24,7 @@ from audio_texture import (
     layout,
     matching,
     mixing,
+    morphing,
     optimize,
     references,
 )
@@ -155,7 +156,7 @@ def prepare(
       seconds: length of the result.
       weights: of the references; equal by default, which makes a sound about equally like all of
         them, see `mixing.balance`.
-      morph_to: weights at the end; they change linearly over the length.
+      morph_to: weights at the end; they change evenly but for both ends, see `morphing`.
       bands: (from, to) in Hz for each reference, the band that it alone shapes; together the bands
         cover all frequencies.
       like: a problem of the same `compile_key`, whose compiled functions are used again.
@@ -188,7 +189,7 @@ def prepare(
         compile_ahead(optimizer, plan.canvas, data | {"target": jax.eval_shape(fit)})
     data["target"] = fit()
     init = _initialiser(recipe, setup.start, data, optimizer, unscaled)
-    set_level = _level_setter(setup, sounds, morph_to, sample_rate)
+    set_level = _level_setter(setup, sounds, sample_rate)
 
     def render_output(key, parameters):
         wave = compiled.to_wave(key, parameters, plan.canvas.constants)
@@ -208,6 +209,7 @@ class _Setup(NamedTuple):
       factors: of `audio.fold_channels`, which turn modelled channels into written ones.
       rate: of the modelled sound, in Hz.
       balance: of `references.balance_of`.
+      course: of a morph, or None.
       key: the `compile_key`.
       plan: the canvas with its padding.
       start: key -> starting parameters.
@@ -219,6 +221,7 @@ class _Setup(NamedTuple):
     factors: np.ndarray
     rate: int
     balance: mixing.Balance | None
+    course: morphing.Course | None
     key: Hashable
     plan: layout.Layout
     start: Callable[[jax.Array], Any]
@@ -238,16 +241,17 @@ def _set_up(recipe, sounds, sample_rate, seconds, weights, morph_to, bands) -> _
     lengths = {"sample_rate": sample_rate, "seconds": seconds}
     key = compile_key(recipe, sounds, **lengths, morph_to=morph_to, bands=bands)
     balance = references.balance_of(recipe, waves, rate, bands)
-    begin, end = (ends and mixing.balanced(ends, balance) for ends in (weights, morph_to))
+    course = morphing.course_of(weights, morph_to, balance) if morph_to else None
+    begin = mixing.balanced(weights, balance)
     canvas_waves, shares = layout.combine_bands(waves, begin, bands)
     samples = math.ceil(round(seconds * sample_rate) * rate / sample_rate)
-    plan = layout.lay_out(recipe, canvas_waves, shares, rate, samples, end)
+    plan = layout.lay_out(recipe, canvas_waves, shares, rate, samples, course)
     # Only a single reference has an order of events to walk through; a mixture starts from noise.
     used = [wave for wave, share in zip(canvas_waves, shares, strict=True) if share > 0]
     start = plan.canvas.init
     if initialise.starts_from_walk(recipe) and len(used) == 1 and morph_to is None:
         start = initialise.walk_init(recipe, plan.canvas, used[0], rate)
-    return _Setup(recipe, waves, weights, factors, rate, balance, key, plan, start)
+    return _Setup(recipe, waves, weights, factors, rate, balance, course, key, plan, start)
 
 
 def _initialiser(recipe, start, data, optimizer, unscaled):
@@ -264,29 +268,28 @@ def _initialiser(recipe, start, data, optimizer, unscaled):
     return init
 
 
-def _level_setter(setup, sounds, morph_to, sample_rate):
+def _level_setter(setup, sounds, sample_rate):
     """wave -> (wave at the references' level, dB it was lowered by against clipping).
 
     A morph's level changes along its length. sounds: the references before preprocessing.
     """
-    if morph_to is None:
+    if setup.course is None:
         level = references.mixture_level(sounds, setup.weights, sample_rate=sample_rate)
         return lambda wave: audio.match_level(wave, level, sample_rate=sample_rate)
-    rate = setup.rate
+    rate, course = setup.rate, setup.course
     densities = [
         canvas.spectral_density(wave, sample_rate=rate, samples=4096, smoothing_hz=rate / 1024)
         for wave in setup.waves
     ]
     places = np.linspace(0, 1, canvas.KNOTS)
-    knots = [mixing.interpolate_weights(setup.weights, morph_to, place) for place in places]
-    levels = [references.mixture_level(sounds, knot, sample_rate=sample_rate) for knot in knots]
-    lost = [
-        canvas.lost_level(densities, mixing.balanced(knot, setup.balance), sample_rate=rate)
-        for knot in knots
-    ]
+    weights, shares = (np.asarray(of(places)) for of in (course.weights_at, course.shares_at))
+    levels = [references.mixture_level(sounds, knot, sample_rate=sample_rate) for knot in weights]
+    lost = [canvas.lost_level(densities, knot, sample_rate=rate) for knot in shares]
 
     def set_level(wave):
-        grid = np.linspace(0, 1, wave.shape[1]), places
+        seconds = np.arange(wave.shape[1]) / sample_rate
+        own = morphing.place_at(seconds, wave.shape[1] / sample_rate)
+        grid = np.asarray(own), places
         level, factor = (np.interp(*grid, values).astype(np.float32) for values in (levels, lost))
         # With signal.level above 0 all references were modelled at that one level.
         leveled = setup.recipe.signal.level > 0

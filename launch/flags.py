@@ -174,7 +174,8 @@ def define_mixture_flags(flag_set: FlagSet) -> None:
     flag_set.define_list(
         "morph_to",
         None,
-        "Shares of the inputs at the end, which --weights pass to evenly; not morphed if left out.",
+        "Shares of the inputs at the end. --weights pass to them evenly, but for a fifth of the "
+        "length, 2 s at most, at either end. Not morphed if left out.",
     )
     flag_set.define_list(
         "bands",

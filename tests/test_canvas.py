@@ -9,7 +9,7 @@ import pytest
 import scipy.signal
 from helpers import correlated, correlation_of, highest_correlation, noise, relative_error
 
-from audio_texture import canvas
+from audio_texture import canvas, morphing
 
 RATE = 8000
 # An autoregression with a resonance at 1.5 kHz, and its true spectrum.
@@ -207,7 +207,7 @@ def test_a_morph_begins_as_one_and_ends_as_the_other():
         samples=16000,
         smoothing_hz=100.0,
         equaliser=canvas.Equaliser(256, 64, 0),
-        morph_to=[0, 1],
+        course=morphing.course_of([1, 0], [0, 1], None),
     )
     wave = np.asarray(sketch.render(sketch.init(jax.random.key(0)), sketch.constants))[0]
     slopes = [

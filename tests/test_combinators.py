@@ -18,7 +18,6 @@ from objective_cases import (
     Y,
     check_promises,
     compile_fit,
-    compile_gradient,
     explicit_gram,
     value_and_gradient,
     value_and_terms,
@@ -240,27 +239,6 @@ def test_units_of_a_mixture(name):
     # The mean of means and stds is arithmetic, that of a logarithm's scales geometric.
     between = 2.5 if name == "standardised" else 2.0
     assert distance(between) < 1e-6 < 1e-3 < min(distance(1.0), distance(4.0))
-
-
-def test_a_morph_judges_each_block_by_its_own_weights():
-    """Small where x turns from one reference to the other in time, large the other way round."""
-    low, high = np.zeros((40, 6), np.float32), np.ones((40, 6), np.float32)
-    objective = combinators.morph(
-        lambda weights: combinators.mixture(MEAN, weights),
-        [3.0, 0.0],
-        [0.0, 5.0],
-        size=10,
-        overlap=2,
-        axis=0,
-    )
-    rising = np.linspace(0, 1, 42, dtype=np.float32)[:, None] * np.ones((1, 6), np.float32)
-    sounds = (rising, rising[::-1].copy(), 0 * rising + np.float32(0.5))
-    forth, back, even = (value_of(objective, x, [low, high]) for x in sounds)
-    # The rest is the blocks' own length: a mixture is no nearer than its references to each other.
-    assert forth < 0.2 < even < back
-    # The ends have the weights given: the first block sees the first reference alone.
-    gradient = compile_gradient(objective)(objective.fit([low, high]), rising)[1]
-    assert np.all(np.asarray(gradient)[:5] > 0) and np.all(np.asarray(gradient)[-5:] < 0)
 
 
 def test_scaled_scales_all():

@@ -15,7 +15,17 @@ ORDER = (
     *("audio", "sounds", "spectrogram", "constant_q", "cochlea", "auditory", "statistics"),
     *("infinite_width", "phase", "walk", "networks", "weights", "views"),
     # Optimisation, objectives, judges.
-    *("base", "optimize", "checkpoint", "combinators", "losses", "metrics", "report", "training"),
+    *(
+        "base",
+        "optimize",
+        "checkpoint",
+        "combinators",
+        "morphing",
+        "losses",
+        "metrics",
+        "report",
+        "training",
+    ),
     # Choices.
     *("choices", "stages", "features", "terms", "config", "scales", "recipes", "run_conditions"),
     "effects",

@@ -58,7 +58,7 @@ def test_loops_have_the_references_level():
 def test_the_loop_canvas_is_a_circle():
     """Turned parameters make the turned wave."""
     loop_canvas = canvas.loop_canvas(
-        np.ones((321, 1, 1), np.float32),
+        canvas.fading_colours([np.ones((321, 1, 1))], ()),
         np.ones((33, 1, 1), np.complex64),
         sample_rate=RATE,
         samples=640,
@@ -97,7 +97,6 @@ def test_colours_of_other_lengths_keep_their_power(samples):
     tone = 0.1 * np.sin(2 * np.pi * 0.1037 * np.arange(16000))[None].astype(np.float32)
     tone = tone + 0.01 * REFERENCE
     density = canvas.spectral_density(tone, sample_rate=RATE, samples=4800, smoothing_hz=2.0)
-    colour = layout.resample_colour(density, samples)
-    mirrored = colour[(samples - 1) // 2 : 0 : -1, 0, 0]
-    power = np.concatenate([colour[:, 0, 0] ** 2, mirrored**2])
+    half = layout.resample_density(density, samples)[:, 0, 0].real
+    power = np.concatenate([half, half[(samples - 1) // 2 : 0 : -1]])
     assert len(power) == samples and np.mean(power) == pytest.approx(np.mean(tone**2), rel=0.03)

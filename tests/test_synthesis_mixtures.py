@@ -20,17 +20,21 @@ from audio_texture.views import View
 
 INF = float("inf")
 MIXED = {"views": MEL, "evaluations": 30}
-MORPH = {"weights": [1.0, 0.0], "morph_to": [0.0, 2.0], "seconds": 1.5}
+MORPH = {"weights": [1.0, 0.0], "morph_to": [0.0, 2.0], "seconds": 3.0}
 
 
-def filtered(kind, seed):
-    """Noise below or above 500 Hz."""
-    wave = scipy.signal.lfilter(*scipy.signal.butter(1, 500, kind, fs=RATE), noise(8000, seed=seed))
-    return np.ascontiguousarray(wave).astype(np.float32)
+def filtered(kind, seed, *, order=1, edge=500):
+    """Noise below or above an edge in Hz."""
+    sections = scipy.signal.butter(order, edge, kind, fs=RATE, output="sos")
+    return scipy.signal.sosfilt(sections, noise(8000, seed=seed)).astype(np.float32)
 
 
-# Two sounds told apart by their spectrum alone.
+# Two sounds told apart by their spectrum alone; two whose bands are 20 dB apart and more.
 DULL, SHARP = filtered("low", 0), filtered("high", 1)
+LOW, HIGH = (
+    filtered(kind, seed, order=3, edge=1000) + noise(8000, seed=seed + 9, level=3e-4)
+    for kind, seed in (("low", 0), ("high", 1))
+)
 
 
 def slope(wave):
@@ -49,7 +53,7 @@ def even():
 @pytest.fixture(scope="module")
 def morph():
     """A morph from the dull sound to the sharp one, four times as quiet."""
-    return prepare(small(**MIXED, block_seconds=1.0), [DULL, 0.25 * SHARP], **MORPH)
+    return prepare(small(**MIXED, block_seconds=4.0), [DULL, 0.25 * SHARP], **MORPH)
 
 
 @pytest.mark.slow
@@ -83,6 +87,33 @@ def test_a_morph_passes_from_one_to_the_other(morph):
     assert slopes[0] == pytest.approx(slope(DULL), abs=5)
     assert slopes[-1] == pytest.approx(slope(SHARP), abs=5)
     assert np.all(np.diff([audio.rms(part) for part in parts]) < 0)
+
+
+def measure_bands(wave):
+    """Levels in dB of a low and a high band, in every tenth of a second: [2, tenths]."""
+    frequencies, _, spectra = scipy.signal.stft(wave[0], RATE, nperseg=400, noverlap=200)
+    power = np.abs(spectra[:, : spectra.shape[1] // 4 * 4]) ** 2
+    bands = [(frequencies > low) & (frequencies < high) for low, high in ((100, 700), (1500, 3900))]
+    tenths = [np.sum(power[band], axis=0).reshape(-1, 4).mean(axis=1) for band in bands]
+    return 10 * np.log10(tenths)
+
+
+def test_a_morphs_bands_pass_without_steps(morph):
+    """Bands 20 dB apart and more: no block ends with a jump, and both ends are their reference's.
+
+    Matched at constant weights in each block, they jump by 7 dB.
+    """
+    problem = prepare(morph.recipe, [LOW, HIGH], **MORPH, like=morph)
+    levels = measure_bands(synthesis.run(problem, jax.random.key(0)).wave)
+    own = [
+        measure_bands(sound * 0.1 / audio.audible_rms(sound, sample_rate=RATE))
+        for sound in (LOW, HIGH)
+    ]
+    largest = max(np.max(np.abs(np.diff(sound))) for sound in own)
+    assert np.max(np.abs(np.diff(levels))) < 1.8 * largest
+    for part, sound in zip((levels[:, :6], levels[:, -6:]), own, strict=True):
+        difference = np.mean(part, axis=1) - np.mean(sound, axis=1)
+        assert abs(difference[0] - difference[1]) < 2.5
 
 
 def test_a_morphs_levels_ignore_what_is_not_heard(morph):

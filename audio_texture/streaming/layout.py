@@ -1,28 +1,44 @@
 """What blocks and loops share: a circular canvas of any length, and the walk of its gains."""
 
+import math
+
 import numpy as np
 
-from audio_texture import canvas, initialise, layout, scales, walk
+from audio_texture import canvas, initialise, layout, morphing, scales, walk
 from audio_texture.base import Canvas
 from audio_texture.config import Recipe
 from audio_texture.streaming.style import Style
 
 
-def circular_canvas(style: Style, position: float, samples: int) -> Canvas:
-    """The canvas of a block or loop of `samples`. position: in a morph, from 0 (start) to 1."""
-    equaliser = layout.equaliser_of(style.recipe, style.sample_rate)
-    density = style.density_at(position)
+def circular_canvas(
+    style: Style, samples: int, *, stretch: tuple[float, float] | None = None
+) -> Canvas:
+    """The canvas of a block or loop of `samples`.
+
+    stretch: of a morph, the time at which the block begins and the whole length, both in seconds.
+    """
+    rate = style.sample_rate
+    equaliser = layout.equaliser_of(style.recipe, rate)
+    densities, fades = [style.density_at(0.0)], ()
+    if stretch is not None:
+        seconds = stretch[0] + np.arange(samples) / rate
+        places = np.asarray(morphing.place_at(seconds, stretch[1]))
+        # The same number for all blocks: they share one program.
+        count = 2 + math.ceil((canvas.KNOTS - 2) * min(1.0, 2 * seconds.size / rate / stretch[1]))
+        knots, fades = canvas.fades_between(places, count)
+        densities = [style.density_at(knot) for knot in knots]
+    coupled = np.mean(densities, axis=0)
     return canvas.loop_canvas(
-        resample_colour(density, samples),
-        canvas.coupling(density, sample_rate=style.sample_rate, equaliser=equaliser),
-        sample_rate=style.sample_rate,
+        canvas.fading_colours([resample_density(own, samples) for own in densities], fades),
+        canvas.coupling(coupled, sample_rate=rate, equaliser=equaliser),
+        sample_rate=rate,
         samples=samples,
         equaliser=equaliser,
     )
 
 
-def resample_colour(density: np.ndarray, samples: int) -> np.ndarray:
-    """The noise filter [samples // 2 + 1, C, C] of a canvas of `samples`.
+def resample_density(density: np.ndarray, samples: int) -> np.ndarray:
+    """The density [samples // 2 + 1, C, C] of a canvas of `samples`.
 
     Each frequency gets the mean density around it. density: [F, C, C], from 0 to Nyquist.
     """
@@ -35,7 +51,7 @@ def resample_colour(density: np.ndarray, samples: int) -> np.ndarray:
     flat = running.reshape(len(grid), -1)
     at_edges = np.stack([np.interp(clipped, grid, column) for column in flat.T], axis=1)
     mean = np.diff(at_edges, axis=0) / np.diff(clipped)[:, None]
-    return canvas.spectral_colour(mean.reshape(-1, *density.shape[1:]))
+    return mean.reshape(-1, *density.shape[1:])
 
 
 def field_samples(recipe: Recipe, rate: int) -> int:

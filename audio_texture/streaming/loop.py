@@ -47,7 +47,7 @@ def prepare_loop(style: Style, *, seconds: float) -> Loop:
             f"{least / rate:.3g} s.",
             field="seconds",
         )
-    circle = circular_canvas(style, 0.0, samples)
+    circle = circular_canvas(style, samples)
     distance = style_objective(style, circular=True).distance
 
     def loss(parameters, data):

@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.fft
 
-from audio_texture import layout, optimize, synthesis, walk
+from audio_texture import canvas, layout, morphing, optimize, synthesis, walk
 from audio_texture.base import Canvas
 from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
@@ -96,11 +96,16 @@ class Stream(NamedTuple):
     transitions: walk.TransitionModel
     piece: float
 
-    def position(self, block: int) -> float:
-        """The position of a block in a morph: 0 for the first one, 1 for the last."""
+    def seconds_at(self, block: int) -> float:
+        """The time in the stream at which the emitted part of a block begins."""
+        return block * self.samples / self.style.sample_rate
+
+    def stretch(self, block: int) -> tuple[float, float] | None:
+        """Of a morph, the time at which a block begins and the whole length, in seconds."""
         if not self.total:
-            return 0.0
-        return min(1.0, block * self.samples / max(1, self.total - self.samples))
+            return None
+        before, rate = self.blend + self.context, self.style.sample_rate
+        return self.seconds_at(block) - before / rate, self.total / rate
 
 
 @single
@@ -121,7 +126,9 @@ def prepare_stream(style: Style, *, seconds: float | None = None) -> Stream:
     recipe, rate = style.recipe, style.sample_rate
     context, blend = field_samples(recipe, rate), layout.longest_window(recipe, rate)
     length, emitted = _block_lengths(recipe, rate, context, blend)
-    noise = circular_canvas(style, 0.0, length)
+    total = round(seconds * rate) if style.morph_to and seconds else 0
+    stretch = (0.0, total / rate) if total else None
+    noise = circular_canvas(style, length, stretch=stretch)
 
     def render(parameters, constants):
         wave = noise.render(parameters, constants["noise"])
@@ -131,7 +138,9 @@ def prepare_stream(style: Style, *, seconds: float | None = None) -> Stream:
         return jnp.concatenate([blended, wave[:, n_frozen:]], axis=1)
 
     def loss(parameters, data):
-        distance = style_objective(style, list(data["weights"]), circular=True).distance
+        options = {"stretch": (data["start"], total / rate)} if total else {}
+        weights = list(data["weights"])
+        distance = style_objective(style, weights, circular=True, **options).distance
         return distance(data["target"], render(parameters, data["constants"]))
 
     # Everything is compiled once: tracing for every block would take time, and memory that Python
@@ -144,7 +153,7 @@ def prepare_stream(style: Style, *, seconds: float | None = None) -> Stream:
         length=length,
         context=context,
         blend=blend,
-        total=round(seconds * rate) if style.morph_to and seconds else 0,
+        total=total,
         canvas=Canvas(noise.init, jax.jit(render), {"noise": noise.constants}),
         optimizer=optimizer._replace(init=jax.jit(optimizer.init)),
         start=jax.jit(functools.partial(_draw_start, noise, emitted)),
@@ -188,13 +197,14 @@ def step(stream: Stream, key: jax.Array, state: StreamState) -> tuple[StreamStat
       state: of `init_state` or of the last step.
     """
     style = stream.style
-    position, next_position = stream.position(state.block), stream.position(state.block + 1)
-    constants = _block_constants(stream, state, position)
+    constants, stretch = _block_constants(stream, state), stream.stretch(state.block)
     data = {
         "target": style.target,
         "constants": constants,
-        "weights": jnp.asarray(style.weights_at(position)),
+        "weights": jnp.asarray(style.weights_at(0.0)),
     }
+    if stretch:
+        data["start"] = np.float32(stretch[0])
     path, next_frame = _sample_path(stream, key, state)
     start = stream.start(key, state.block, style.gains[:, path])
     outcome = optimize.run(
@@ -206,14 +216,24 @@ def step(stream: Stream, key: jax.Array, state: StreamState) -> tuple[StreamStat
     )
     wave = np.asarray(stream.canvas.render(outcome.state.parameters, constants))
     first, n_frozen = stream.blend + stream.context, state.frozen.shape[1]
-    ends = style.gain_at(position), style.gain_at(next_position)
-    gain = np.linspace(*ends, stream.samples, dtype=np.float32)
-    emitted = style.factors @ wave[:, first : first + stream.samples] * gain[None]
+    emitted = style.factors @ wave[:, first : first + stream.samples] * _gains(stream, state.block)
     frozen = wave[:, stream.samples :][:, :n_frozen].copy()
     lowered_db = state.lowered_db if state.block else _first_lowering_db(style, emitted)
     lowered = emitted * np.float32(10 ** (-lowered_db / 20))
     block = Block(round_off_peaks(lowered), lowered_db, outcome)
     return StreamState(state.block + 1, frozen, next_frame, lowered_db), block
+
+
+def _gains(stream: Stream, block: int) -> np.ndarray:
+    """The factor from a block's modelled wave to the references' level, [1, 1] or [1, S]."""
+    if not stream.total:
+        return np.full((1, 1), stream.style.gain_at(0.0), np.float32)
+    rate = stream.style.sample_rate
+    seconds = stream.seconds_at(block) + np.arange(stream.samples) / rate
+    places = np.asarray(morphing.place_at(seconds, stream.total / rate))
+    knots = np.linspace(places[0], places[-1], canvas.KNOTS)
+    gains = [stream.style.gain_at(knot) for knot in knots]
+    return np.interp(places, knots, gains).astype(np.float32)[None]
 
 
 def _first_lowering_db(style: Style, emitted: np.ndarray) -> float:
@@ -222,17 +242,16 @@ def _first_lowering_db(style: Style, emitted: np.ndarray) -> float:
     return lowering_db(peak, KNEE) if peak > 1 else 0.0
 
 
-def _block_constants(stream: Stream, state: StreamState, position: float) -> dict[str, Any]:
+def _block_constants(stream: Stream, state: StreamState) -> dict[str, Any]:
     """The canvas's constants for one block; a morph changes the noise's colour."""
-    style = stream.style
     fall = np.cos(np.pi / 2 * (np.arange(stream.blend) + 0.5) / stream.blend) ** 2
     fade = np.concatenate([fall[::-1], np.ones(stream.context), fall]).astype(np.float32)
     constants = stream.canvas.constants | {
         "frozen": jnp.asarray(state.frozen),
         "fade": jnp.asarray(fade if state.block else 0 * fade),
     }
-    if style.morph_to:
-        constants["noise"] = circular_canvas(style, position, stream.length).constants
+    if stretch := stream.stretch(state.block):
+        constants["noise"] = circular_canvas(stream.style, stream.length, stretch=stretch).constants
     return constants
 
 

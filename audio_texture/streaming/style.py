@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from audio_texture import audio, base, canvas, layout, matching, mixing, references
+from audio_texture import audio, base, canvas, layout, matching, mixing, morphing, references
 from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
 from audio_texture.precision import single
@@ -55,13 +55,16 @@ class Style(NamedTuple):
         """Number of written channels."""
         return len(self.factors)
 
-    def weights_at(self, position: float) -> np.ndarray:
-        """Weights, with sum 1, at a position of a morph from 0 (start) to 1: [R] float32."""
-        return mixing.interpolate_weights(self.weights, self.morph_to, position).astype(np.float32)
+    def weights_at(self, place: float) -> np.ndarray:
+        """Weights, with sum 1, at a place of a morph from 0 (start) to 1: [R] float32."""
+        if self.morph_to is None:
+            return np.divide(self.weights, np.sum(self.weights)).astype(np.float32)
+        course = morphing.course_of(self.weights, self.morph_to, self.balance)
+        return np.asarray(course.weights_at(np.array([place])))[0]
 
-    def gain_at(self, position: float) -> float:
-        """The factor from the modelled wave to the references' level at a position of a morph."""
-        weights = self.weights_at(position)
+    def gain_at(self, place: float) -> float:
+        """The factor from the modelled wave to the references' level at a place of a morph."""
+        weights = self.weights_at(place)
         lost = 1.0
         if not self.bands:
             shares = mixing.balanced(weights, self.balance)
@@ -71,11 +74,11 @@ class Style(NamedTuple):
         level = float(np.sqrt(np.average(np.square(self.levels), weights=weights)))
         return level / (lost * self.recipe.signal.level)
 
-    def density_at(self, position: float) -> np.ndarray:
-        """Cross-spectral density [F, C, C] at a position of a morph."""
-        shares = [1.0]
-        if not self.bands:
-            shares = mixing.balanced(self.weights_at(position), self.balance).tolist()
+    def density_at(self, place: float) -> np.ndarray:
+        """Cross-spectral density [F, C, C] at a place of a morph."""
+        if self.bands:
+            return canvas.mix_densities(self.densities, [1.0])
+        shares = mixing.balanced(self.weights_at(place), self.balance).tolist()
         return canvas.mix_densities(self.densities, shares)
 
 
@@ -169,7 +172,11 @@ def _fit_gains(
 
 
 def style_objective(
-    style: Style, weights: list[Any] | None = None, *, circular: bool = False
+    style: Style,
+    weights: list[Any] | None = None,
+    *,
+    circular: bool = False,
+    stretch: tuple[Any, float] | None = None,
 ) -> base.Objective:
     """The distance to a style.
 
@@ -177,6 +184,7 @@ def style_objective(
       style: the style; its target is not needed.
       weights: in place of the style's; may be traced.
       circular: whether the wave's end flows into its beginning.
+      stretch: the part of a morph that the wave is, see `morphing.morph`.
     """
     hparams = style.recipe.dynamic_hparams() | ({"balance": style.balance} if style.balance else {})
     return matching.style_objective(
@@ -185,5 +193,7 @@ def style_objective(
         weights or style.weights,
         hparams=hparams,
         circular=circular,
+        morph_to=style.morph_to,
+        stretch=stretch,
         bands=style.bands,
     )

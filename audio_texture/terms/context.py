@@ -2,8 +2,12 @@
 
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
+
 from audio_texture.base import Objective, Weights
 from audio_texture.combinators import mixture
+from audio_texture.morphing import Along
 from audio_texture.views import View
 
 
@@ -18,6 +22,7 @@ class Context(NamedTuple):
       auditory_weights: the same for auditory statistics, see `mixing.balance`.
       hparams: of `Recipe.dynamic_hparams`; they may be traced.
       circular: whether the end of x is followed by its beginning.
+      along: in a block of a morph, the weights along it before they are balanced; else None.
     """
 
     recipe: Any
@@ -26,6 +31,27 @@ class Context(NamedTuple):
     auditory_weights: Weights | None
     hparams: dict[str, Any]
     circular: bool = False
+    along: Along | None = None
+
+    def along_frames(self, edge: float, *, auditory: bool = False) -> jax.Array | None:
+        """In a morph, balanced weights evenly spread over a block but for its edges, [P, R].
+
+        Args:
+          edge: length of either edge, in seconds.
+          auditory: whether to use the balance of `auditory_weights`.
+        """
+        if self.along is None:
+            return None
+        weights, kind = self.along(edge), "heard" if auditory else "spectrum"
+        if "balance" in self.hparams:
+            weights = weights * jnp.asarray(self.hparams["balance"][kind])[None]
+        return weights / jnp.sum(weights, axis=1, keepdims=True)
+
+    def unit_weights(self, view: View) -> Any:
+        """Weights of the units of a view's magnitudes: in a morph, one for each frame."""
+        # A frame's time is the middle of its window; no window reaches beyond the block.
+        along = self.along_frames(view.window_ms / 2000)
+        return self.weights if along is None else along
 
     def mix(self, objective: Objective, *, auditory: bool = False) -> Objective:
         """Turns an objective on one reference into one on all references, if there are several.

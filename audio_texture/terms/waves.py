@@ -11,7 +11,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 import numpy as np
 
-from audio_texture import losses, views
+from audio_texture import losses, morphing, views
 from audio_texture.base import Objective, Term
 from audio_texture.choices import DYNAMIC, TermChoices, choice, weight
 from audio_texture.combinators import (
@@ -146,7 +146,13 @@ def _auditory(loss: Callable[..., Objective], context: Context) -> Objective:
         overlap=block // 10,
         circular=circular if context.circular else None,
     )
-    return precompose(jnp.transpose, blocked)
+    even = morphing.levelled_waves(
+        blocked,
+        context.auditory_weights,
+        context.along_frames(0.0, auditory=True),
+        sample_rate=context.sample_rate,
+    )
+    return precompose(jnp.transpose, even)
 
 
 def _patches(context: Context) -> Objective:
@@ -179,7 +185,8 @@ def _levels(context: Context) -> Objective:
     frames = frames_in(context.recipe.matching.block_seconds, FINE, 0)
     circular = levels if context.circular else None
     blocked = in_blocks(levels, frames=frames, overlap=0, circular=circular)
-    return precompose(_analysis(context, FINE), blocked)
+    even = morphing.levelled(blocked, context.weights, context.along_frames(FINE.window_ms / 2000))
+    return precompose(_analysis(context, FINE), even)
 
 
 def _novelty(context: Context) -> Objective:
@@ -231,7 +238,9 @@ def in_fine_stretches(context: Context, view: View, objective: Objective) -> Obj
         overlap=overlap,
         circular=stretches(circular_objective) if context.circular else None,
     )
-    compressed = relatively_compressed(blocked, sharpness=FINE_SHARPNESS, weights=context.weights)
+    compressed = relatively_compressed(
+        blocked, sharpness=FINE_SHARPNESS, weights=context.unit_weights(view)
+    )
     return precompose(_analysis(context, view), compressed)
 
 
