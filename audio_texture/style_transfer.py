@@ -1,6 +1,5 @@
 """Style transfer: a sound with the events of a content and the texture of a style."""
 
-import functools
 import math
 from collections.abc import Hashable
 
@@ -94,10 +93,8 @@ def prepare(
     padded_content = plan.reflect_pad(content_wave)
     compiled = like.compiled if like else _compile(recipe, rate, key, plan)
     hparams = recipe.dynamic_hparams()
-    fit = functools.partial(
-        compiled.fit, (padded_content, style_wave), hparams | features.given_weights(recipe)
-    )
-    shapes = jax.eval_shape(fit)
+    fitted_to = (padded_content, style_wave), hparams | features.given_weights(recipe)
+    shapes = compiled.fit.eval_shape(*fitted_to)
     data = {
         "targets": shapes,
         "constants": plan.canvas.constants,
@@ -107,7 +104,7 @@ def prepare(
     optimizer = synthesis.optimizer_like(like, recipe, compiled)
     if single_runs and not like:
         synthesis.compile_ahead(optimizer, plan.canvas, data)
-    data = data | {"targets": fit()}
+    data = data | {"targets": compiled.fit(*fitted_to)}
     padded_start = plan.reflect_pad(start_wave)
     start = _starter(recipe, rate, plan, compiled, padded_content, padded_start, style_wave)
     init = _initialiser(recipe, start, data, optimizer)

@@ -48,7 +48,7 @@ class CompiledFns(NamedTuple):
     """
 
     key: Hashable
-    fit: Callable[..., Any]
+    fit: Any
     loss: optimize.Loss
     to_wave: Callable[[jax.Array, Any, Any], jax.Array]
     start: Callable[..., tuple[Any, Any]] | None = None
@@ -175,9 +175,7 @@ def prepare(
     unscaled = matching.regularisers(recipe, hparams)
     compiled = like.compiled if like else _compile(setup, morph_to, bands, unscaled)
     shares = np.asarray(setup.weights, np.float32)
-    fit = functools.partial(
-        compiled.fit, setup.waves, shares, hparams | features.given_weights(recipe)
-    )
+    fitted_to = setup.waves, shares, hparams | features.given_weights(recipe)
     data = {
         "constants": plan.canvas.constants,
         "weights": shares,
@@ -186,8 +184,10 @@ def prepare(
     }
     optimizer = optimizer_like(like, recipe, compiled)
     if single_runs and not like:
-        compile_ahead(optimizer, plan.canvas, data | {"target": jax.eval_shape(fit)})
-    data["target"] = fit()
+        compile_ahead(
+            optimizer, plan.canvas, data | {"target": compiled.fit.eval_shape(*fitted_to)}
+        )
+    data["target"] = compiled.fit(*fitted_to)
     init = _initialiser(recipe, setup.start, data, optimizer, unscaled)
     set_level = _level_setter(setup, sounds, sample_rate)
 
