@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from audio_texture import audio, metrics
+from audio_texture.report.verdicts import Judged
 from launch.messages import say
 from launch.mixtures import mixture_options
 
@@ -38,12 +39,13 @@ def likeness_section(
 def copying_section(
     config: dict[str, Any], references: Sequence[np.ndarray], result: np.ndarray, sample_rate: int
 ) -> list[tuple[str, str]]:
-    """A section on how much of a result is copied, if the user chose what kernels span
-    (--time_scale). Says a line for every input of which something is copied.
+    """A section on how much of a mixture is copied, if the user chose what kernels span
+    (--time_scale). Says a line for every input of which something is copied. The verdict has that
+    of a single input.
     """
     from audio_texture import report
 
-    if not config["recipe"]["time_scale"]:
+    if not config["recipe"]["time_scale"] or len(references) < 2:
         return []
     rows, rate = [], min(sample_rate, metrics.WORKING_RATE)
     for entry, reference in zip(config["inputs"], references, strict=True):
@@ -72,8 +74,9 @@ def texture_page(
     sample_rate: int,
     paths: Sequence[str],
     rows: Sequence[dict[str, Any]],
+    judged: Sequence[Judged],
 ) -> str:
-    """The page of launch.texture: inputs beside results.
+    """The page of launch.texture: the verdict, then inputs beside results.
 
     Args:
       config: of the run.
@@ -81,6 +84,7 @@ def texture_page(
       sample_rate: of the inputs, in Hz.
       paths: of the results.
       rows: of metrics.jsonl.
+      judged: verdicts on the first results.
     """
     from audio_texture import report
 
@@ -93,4 +97,4 @@ def texture_page(
         *likeness_section(config, references, results[0][1], sample_rate),
         *copying_section(config, references, results[0][1], sample_rate),
     ]
-    return report.render_texture_page(originals, results, rows, config, sections)
+    return report.render_texture_page(originals, results, rows, config, sections, judged=judged)

@@ -12,6 +12,7 @@ Waves are NumPy, float32 [samples] or [channels, samples], nominally in [-1, 1].
 | contours.py, content.py | loudness, pitch and chroma; content preserved in a transfer |
 | levels.py, defects.py | third-octave levels, stereo image; silence, clicks, clipping |
 | judging.py | all measures together |
+| verdict.py | what they say, in words, and what to try |
 """
 
 from audio_texture.metrics.content import content_preservation
@@ -53,6 +54,7 @@ from audio_texture.metrics.preparation import (
     shape_noise,
 )
 from audio_texture.metrics.streams import split_streams
+from audio_texture.metrics.verdict import Finding, Verdict, give_verdict, withhold_verdict
 from audio_texture.metrics.views import (
     VIEWS,
     band_mean_std,
@@ -66,6 +68,11 @@ __all__ = [
     # All measures together.
     "evaluate",
     "evaluate_transfer",
+    # What they say in words.
+    "Finding",
+    "Verdict",
+    "give_verdict",
+    "withhold_verdict",
     # Likeness ratios; 1 = as near as the reference's halves to each other.
     "evaluate_heldout",
     "feature_distances",

@@ -4,6 +4,7 @@
 |---|---|
 | html_page.py, page.css | a page, its tables, players and images |
 | figures.py, spectrograms.py | the figures |
+| verdicts.py | the section of verdicts |
 | run_pages.py | pages of launch.texture, launch.transfer and launch.train |
 | sweep_page.py, sweep.js, sweep.css | the page of launch.sweep |
 """
@@ -35,6 +36,7 @@ from audio_texture.report.run_pages import (
 )
 from audio_texture.report.spectrograms import draw_spectrograms, write_picture
 from audio_texture.report.sweep_page import render_sweep_page
+from audio_texture.report.verdicts import Judged, verdict_section
 
 __all__ = [
     # Pages of the programs.
@@ -50,6 +52,8 @@ __all__ = [
     "embed_players",
     "embed_figure",
     "embed_png",
+    "verdict_section",
+    "Judged",
     "Section",
     "Sound",
     # Figures; Matplotlib is imported when the first one is drawn.

@@ -14,6 +14,7 @@ from audio_texture.report.html_page import (
     render_page,
 )
 from audio_texture.report.spectrograms import draw_spectrograms
+from audio_texture.report.verdicts import Judged, verdict_section
 
 _MOST_SPECTROGRAMS = 8
 
@@ -24,6 +25,8 @@ def render_texture_page(
     metrics: Sequence[Mapping[str, Any]],
     config: Mapping[str, Any],
     more: Sequence[Section] = (),
+    *,
+    judged: Sequence[Judged] = (),
 ) -> str:
     """The page of launch.texture: inputs and results side by side, the loss, the configuration.
 
@@ -33,6 +36,7 @@ def render_texture_page(
       metrics: rows of metrics.jsonl with sample, evaluations, seconds, loss and terms.
       config: as in config.json.
       more: further sections, before the loss.
+      judged: verdicts on results, which stand first.
     """
     summary = (
         f"{config['seconds']:g} s by the recipe {config['recipe']['name']}, seed {config['seed']}; "
@@ -41,6 +45,7 @@ def render_texture_page(
     names = " and ".join(title.removeprefix("input: ") for title, _, _ in originals)
     groups = [[*originals[:2], result] for result in results[:_MOST_SPECTROGRAMS]]
     sections = [
+        *([verdict_section(judged)] if judged else []),
         ("Listen", embed_players([*originals, *results])),
         _spectrogram_section(groups, results),
         *more,
