@@ -107,7 +107,8 @@ def prepare(
     def render_output(key, parameters):
         wave = compiled.to_wave(key, parameters, plan.canvas.constants)
         wave = audio.resample(factors @ np.asarray(wave), rate, sample_rate)
-        return audio.match_level(wave[:, :samples], level, sample_rate=sample_rate)
+        wave = audio.fade_ends(wave[:, :samples], recipe.signal.fade_samples(sample_rate))
+        return audio.match_level(wave, level, sample_rate=sample_rate)
 
     return Problem(
         given_recipe, optimizer, single(init), single(render_output), compiled, sample_rate
