@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from audio_texture import audio, metrics
+from audio_texture import audio, metrics, recipes, scales
+from audio_texture.references import fit_kernels, model_sample_rate
 from audio_texture.report.verdicts import Judged
 from launch.messages import say
 from launch.mixtures import mixture_options
@@ -68,6 +69,29 @@ def copying_section(
     return [("Copying", f"<p>{meaning}.</p>{report.format_table(rows, ('input', 'copied'))}")]
 
 
+def name_terms(
+    config: dict[str, Any],
+    sounds: Sequence[np.ndarray],
+    sample_rate: int,
+    rows: Sequence[dict[str, Any]],
+) -> dict[str, str]:
+    """The terms of a run's loss in words, by their names in metrics.jsonl.
+
+    Args:
+      config: of the run.
+      sounds: what it was made from.
+      sample_rate: of the sounds, in Hz.
+      rows: of metrics.jsonl.
+    """
+    recipe = fit_kernels(
+        recipes.Recipe.from_json(config["recipe"]), sounds, sample_rate=sample_rate
+    )
+    rate = model_sample_rate(recipe, sample_rate)
+    return {
+        name: scales.describe_term(name, recipe, rate) for row in rows[:1] for name in row["terms"]
+    }
+
+
 def texture_page(
     config: dict[str, Any],
     references: Sequence[np.ndarray],
@@ -97,4 +121,12 @@ def texture_page(
         *likeness_section(config, references, results[0][1], sample_rate),
         *copying_section(config, references, results[0][1], sample_rate),
     ]
-    return report.render_texture_page(originals, results, rows, config, sections, judged=judged)
+    return report.render_texture_page(
+        originals,
+        results,
+        rows,
+        config,
+        sections,
+        judged=judged,
+        names=name_terms(config, references, sample_rate, rows),
+    )

@@ -1,6 +1,7 @@
 """The section of a page that says in words how good its results are."""
 
 import html
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -47,14 +48,19 @@ def verdict_section(results: Sequence[Judged]) -> Section:
     return "Verdict", "\n".join(parts)
 
 
+def _mark_flags(text: str) -> str:
+    """A text as HTML with its flags as code, which a narrow page does not break at a hyphen."""
+    return re.sub(r"--\w+(=\w+)?", r"<code>\g<0></code>", html.escape(text))
+
+
 def _format_verdict(result: Judged, *, named: bool) -> str:
     """A list of the findings, then the advice. named: whether the result's name stands above."""
     lines = []
     for finding in result.verdict.findings:
         state = "off" if finding.advice else "good"
-        lines.append(f'<li class="{state}">{html.escape(finding.text)}</li>')
+        lines.append(f'<li class="{state}">{_mark_flags(finding.text)}</li>')
     title = f"<p><b>{html.escape(result.name)}</b></p>" if named else ""
-    advice = "".join(f"<li>{html.escape(entry)}</li>" for entry in result.verdict.advice)
+    advice = "".join(f"<li>{_mark_flags(entry)}</li>" for entry in result.verdict.advice)
     if advice:
         advice = f"<p>What to try:</p><ul>{advice}</ul>"
     return f'<div class="verdict">{title}<ul>{"".join(lines)}</ul>{advice}</div>'

@@ -55,11 +55,11 @@ def stream_page(
     if len(references) > 1:
         beginning, _ = audio.read(sink.path, start=0.0, seconds=min(length, LONGEST_JUDGED))
         likeness = likeness_section(config, references, beginning, sink.sample_rate)
-    spectrograms = report.embed_figure(report.draw_spectrograms(shown), "spectrograms")
     sections = [
         report.verdict_section([judged]),
         ("Listen", report.embed_players(shown)),
-        ("Spectrograms, on one scale", spectrograms),
+        ("Spectrograms, on one scale", report.embed_spectrograms(shown)),
+        *report.comparison_section(shown[: len(references) + 1]),
         *likeness,
         ("Configuration", report.format_config(config)),
     ]
