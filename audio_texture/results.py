@@ -67,7 +67,7 @@ class Sound(NamedTuple):
             rate = references.model_sample_rate(self.recipe, self.sample_rate)
             names = {name: scales.describe_term(name, self.recipe, rate) for name in self.terms}
             figure = report.draw_loss(rows, names)
-            parts.append(report.embed_figure(figure, "loss after each chunk"))
+            parts.append(report.embed_figures([(figure, "loss after each chunk")]))
         return f"<p>{html.escape(repr(self))}</p>{''.join(parts)}"
 
 

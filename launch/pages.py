@@ -34,7 +34,8 @@ def likeness_section(
         return [("Likeness over time", f"<p>Not measured: {html.escape(str(error))}</p>")]
     names = [os.path.basename(entry["source"]) for entry in config["inputs"]]
     figure = report.draw_likeness(times, ratios, names)
-    return [("Likeness over time", report.embed_figure(figure, "likeness to each input over time"))]
+    pictures = report.embed_figures([(figure, "likeness to each input over time")])
+    return [("Likeness over time", pictures)]
 
 
 def copying_section(

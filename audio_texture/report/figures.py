@@ -62,11 +62,15 @@ def draw_loss(
         evaluations = [row["evaluations"] for row in sample_rows]
         terms = sample_rows[0]["terms"] if len(sample_rows[0]["terms"]) > 1 else ()
         losses = [row["loss"] for row in sample_rows]
-        axis.plot(evaluations, losses, color="black", label="loss" if sample == 0 else None)
+        # A run of one chunk is a point, which has no line.
+        marker = "o" if len(sample_rows) == 1 else ""
+        label = "loss" if sample == 0 else None
+        axis.plot(evaluations, losses, marker=marker, color="black", label=label)
         for number, name in enumerate(terms):
             values = [row["terms"][name] or np.nan for row in sample_rows]
             label = names.get(name, name) if sample == 0 else None
-            axis.plot(evaluations, values, color=f"C{number}", linewidth=1, label=label)
+            style = {"marker": marker, "color": f"C{number}", "linewidth": 1}
+            axis.plot(evaluations, values, label=label, **style)
     axis.set(xlabel="evaluations", ylabel="loss", yscale="log")
     axis.grid(alpha=0.3)
     add_legend(figure)

@@ -10,6 +10,7 @@ from audio_texture.report.html_page import (
     Section,
     Sound,
     embed_figure,
+    embed_figures,
     embed_players,
     format_config,
     format_table,
@@ -137,7 +138,7 @@ def render_training_page(
             format_table(folds, ["fold", "accuracy", "training accuracy", "loss", "seconds"]),
         ),
         ("What is taken for what", embed_figure(confusion, "confusion matrix")),
-        ("Settings", f'<div class="words">{settings_table}</div>'),
+        ("Settings", f'<div class="words scroll">{settings_table}</div>'),
         ("Configuration", format_config(config)),
     ]
     kind, count = config["network"]["kind"], len(results["classes"])
@@ -151,7 +152,7 @@ def _most_seconds(metrics: Sequence[Mapping[str, Any]]) -> float:
 def _loss_section(metrics: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Section:
     if not metrics:
         return "Loss", "<p>The file of metrics was lost.</p>"
-    return "Loss", embed_figure(draw_loss(metrics, names), "loss against evaluations")
+    return "Loss", embed_figures([(draw_loss(metrics, names), "loss against evaluations")])
 
 
 def _transfer_measures(measures: Sequence[Mapping[str, Any]], explain: Callable[[str], str]) -> str:

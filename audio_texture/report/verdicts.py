@@ -62,5 +62,5 @@ def _format_verdict(result: Judged, *, named: bool) -> str:
     title = f"<p><b>{html.escape(result.name)}</b></p>" if named else ""
     advice = "".join(f"<li>{_mark_flags(entry)}</li>" for entry in result.verdict.advice)
     if advice:
-        advice = f"<p>What to try:</p><ul>{advice}</ul>"
+        advice = f'<p>What to try:</p><ul class="advice">{advice}</ul>'
     return f'<div class="verdict">{title}<ul>{"".join(lines)}</ul>{advice}</div>'
