@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from audio_texture.choices import TermChoices, choice, weight
     from audio_texture.config import Recipe, register
     from audio_texture.errors import ChoiceError
+    from audio_texture.metrics import give_verdict
     from audio_texture.views import View
 
 __version__ = "0.1.0"
@@ -57,6 +58,7 @@ _SUBMODULES = {
     "keep_compiled_programs": "api",
     # Quality measures.
     "evaluate": "api",
+    "give_verdict": "metrics",
     # Choices of a run.
     "recipe": "api",
     "Recipe": "config",
@@ -83,6 +85,7 @@ __all__ = [
     "View",
     "choice",
     "evaluate",
+    "give_verdict",
     "keep_compiled_programs",
     "load",
     "loop",

@@ -130,6 +130,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
     **dict.fromkeys(
         ("canvas", "sample_rate", "level", "views", "weights_file", "optimizer", "evaluations"), ()
     ),
+    # A loop has no ends.
+    "fade_ms": ((lambda run: run.program == "loop", "a loop has no beginning and no end"),),
     # The sound as it is modelled.
     "scale": (
         (

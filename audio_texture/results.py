@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from audio_texture import audio, optimize
+from audio_texture import audio, optimize, references, scales
 from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
 from audio_texture.sound_input import as_rate, as_wave
@@ -61,10 +61,13 @@ class Sound(NamedTuple):
 
         sounds = [("", self.wave, self.sample_rate)]
         parts = [report.embed_player(self.wave, self.sample_rate)]
-        parts.append(report.embed_figure(report.draw_spectrograms(sounds), "spectrogram"))
+        parts.append(report.embed_spectrograms(sounds))
         if len(self.progress) > 1:
             rows = [row._asdict() for row in self.progress]
-            parts.append(report.embed_figure(report.draw_loss(rows), "loss after each chunk"))
+            rate = references.model_sample_rate(self.recipe, self.sample_rate)
+            names = {name: scales.describe_term(name, self.recipe, rate) for name in self.terms}
+            figure = report.draw_loss(rows, names)
+            parts.append(report.embed_figures([(figure, "loss after each chunk")]))
         return f"<p>{html.escape(repr(self))}</p>{''.join(parts)}"
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
 from audio_texture.layer import Layer, receptive_field, receptive_fields
+from audio_texture.terms import TERMS
 from audio_texture.views import View, parse_frequency
 
 # Scale -> (bands, window in ms) of a view of bins that is put on that scale; None keeps its window.
@@ -122,6 +123,39 @@ def describe_scales(recipe: Recipe, sample_rate: int) -> str:
         f"{str(view).split(':')[0]} {', '.join(describe(view, width) for width in view.widths)} ms"
         for view in recipe.analysis.views
     )
+
+
+def describe_term(name: str, recipe: Recipe, sample_rate: int) -> str:
+    """A term of the loss in words, for people: of a view's networks, what they see.
+
+    Args:
+      name: as in metrics.jsonl: of a view, or of a term of the registry; any other stays as it is.
+      recipe: of the run, whose networks see `name` if it is a view.
+      sample_rate: of the modelled sound, in Hz.
+
+    Example:
+      >>> from audio_texture import recipes
+      >>> recipe = recipes.named("texture")
+      >>> describe_term("mel24@32/8:2,8,16", recipe, 16000)
+      'networks, 24 mel bands, 40 to 152 ms'
+      >>> describe_term("rhythm", recipe, 16000)
+      'rhythm: statistics of the onset strength'
+    """
+    if name in TERMS:
+        return f"{name}: {TERMS[name].summary}"
+    try:
+        view = View.parse(name)
+    except ValueError:
+        return name
+    rows = {
+        "linear": "all bins",
+        "mel": f"{view.bands} mel bands",
+        "log": f"{view.bands} rows an octave" if view.bands else "log frequency",
+        "cqt": f"constant Q, {view.bands} rows an octave",
+    }[view.scale]
+    spans = sorted(view.milliseconds(recipe.field(width), sample_rate) for width in view.widths)
+    span = " to ".join(f"{span:.0f}" for span in dict.fromkeys((spans[0], spans[-1])))
+    return f"networks, {rows}, {span} ms"
 
 
 def describe_receptive_fields(recipe: Recipe, sample_rate: int) -> list[str]:

@@ -15,7 +15,7 @@ from audio_texture.views import SCALES, View
 
 @dataclasses.dataclass(frozen=True)
 class Signal(Stage):
-    """Sample rate and level at which the sound is modelled."""
+    """Sample rate and level at which the sound is modelled, and how the result begins and ends."""
 
     sample_rate: int = choice(
         0,
@@ -28,15 +28,30 @@ class Signal(Stage):
         kind=HOST,
         at_least=0,
     )
+    fade_ms: float = choice(
+        5.0,
+        "Fades at the beginning and the end of the result, in ms, at most 1000 and half of it; 0 "
+        "leaves full sound there.",
+        kind=HOST,
+        at_least=0,
+    )
 
     def __post_init__(self):
         super().__post_init__()
+        if self.fade_ms > 1000:
+            raise ChoiceError(
+                f"fade_ms must be from 0 to 1000, got {self.fade_ms:g}.", field="fade_ms"
+            )
         if self.sample_rate and not audio.LOWEST_RATE <= self.sample_rate <= audio.HIGHEST_RATE:
             raise ChoiceError(
                 f"sample_rate must be 0 or from {audio.LOWEST_RATE} to {audio.HIGHEST_RATE} Hz, "
                 f"got {self.sample_rate}.",
                 field="sample_rate",
             )
+
+    def fade_samples(self, sample_rate: int) -> int:
+        """Length of a fade in samples. sample_rate: of the result, in Hz."""
+        return round(self.fade_ms / 1000 * sample_rate)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -85,9 +85,7 @@ def prepare(
     seconds = references.check_seconds(samples / sample_rate)
     key = synthesis.compile_key(recipe, folded, sample_rate=sample_rate, seconds=seconds)
     synthesis.check_like(like, key, f"a transfer of {seconds:g} s by the recipe {recipe.name}")
-    start_wave = content_wave
-    if recipe.transfer.start_recoloured:
-        start_wave = canvas.match_band_levels(content_wave, style_wave, sample_rate=rate)
+    start_wave = _recolour_start(recipe, content_wave, style_wave, rate)
     model_samples = math.ceil(samples * rate / sample_rate)
     plan = layout.lay_out(recipe, [start_wave, style_wave], equal_weights, rate, model_samples)
     padded_content = plan.reflect_pad(content_wave)
@@ -109,15 +107,24 @@ def prepare(
     start = _starter(recipe, rate, plan, compiled, padded_content, padded_start, style_wave)
     init = _initialiser(recipe, start, data, optimizer)
     level = audio.audible_rms(content, sample_rate=sample_rate)
+    fade = recipe.signal.fade_samples(sample_rate)
 
     def render_output(key, parameters):
         wave = compiled.to_wave(key, parameters, plan.canvas.constants)
         wave = audio.resample(factors @ np.asarray(wave), rate, sample_rate)
-        return audio.match_level(wave[:, :samples], level, sample_rate=sample_rate)
+        faded = audio.fade_ends(wave[:, :samples], fade)
+        return audio.match_level(faded, level, sample_rate=sample_rate)
 
     return Problem(
         given_recipe, optimizer, single(init), single(render_output), compiled, sample_rate
     )
+
+
+def _recolour_start(recipe, content_wave, style_wave, rate):
+    """The content as the start has it: at the style's long-term levels where the recipe says so."""
+    if not recipe.transfer.start_recoloured:
+        return content_wave
+    return canvas.match_band_levels(content_wave, style_wave, sample_rate=rate)
 
 
 def _initialiser(recipe, start, data, optimizer):

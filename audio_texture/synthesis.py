@@ -194,7 +194,8 @@ def prepare(
     def render_output(key, parameters):
         wave = compiled.to_wave(key, parameters, plan.canvas.constants)
         wave = audio.resample(setup.factors @ np.asarray(wave), setup.rate, sample_rate)
-        return set_level(wave[:, : round(seconds * sample_rate)])
+        wave = wave[:, : round(seconds * sample_rate)]
+        return set_level(audio.fade_ends(wave, recipe.signal.fade_samples(sample_rate)))
 
     return Problem(
         given_recipe, optimizer, single(init), single(render_output), compiled, sample_rate

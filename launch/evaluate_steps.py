@@ -94,26 +94,10 @@ def render_page(sounds: Sounds, rows: Sequence[Mapping[str, Any]]) -> str:
     names = [measure for measure in rows[0] if measure != "candidate"]
     table = [[name, *(row[name] for row in rows), metrics.explain_measure(name)] for name in names]
     header = ["", *(name for name, _, _ in named[1:]), "what is good"]
-    spectrograms = report.embed_figure(
-        report.draw_spectrograms(named), "spectrograms of the reference and the candidates"
-    )
-    levels = report.embed_figure(
-        report.draw_levels(_compute_levels(named)), "long-term levels in third octaves"
-    )
     sections = [
         ("Sounds", report.embed_players(named)),
-        ("Measures", report.format_table(table, header)),
-        ("Spectrograms", spectrograms),
-        ("Levels by band", levels),
+        ("Measures", f'<div class="words scroll">{report.format_table(table, header)}</div>'),
+        ("Spectrograms, on one scale", report.embed_spectrograms(named)),
+        *report.comparison_section(named),
     ]
     return report.render_page("Quality", f"{len(rows)} judged against {named[0][0]}", sections)
-
-
-def _compute_levels(named: Sequence[Sound]) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """Title, centres and levels in third octaves of each sound, at a common rate."""
-    rate = min([metrics.WORKING_RATE, *(sample_rate for _, _, sample_rate in named)])
-    levels = []
-    for title, wave, sample_rate in named:
-        prepared = metrics.preprocess(wave, sample_rate=sample_rate, rate=rate)
-        levels.append((title, *metrics.band_levels(prepared, sample_rate=rate)))
-    return levels

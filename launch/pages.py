@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from audio_texture import audio, metrics
+from audio_texture import audio, metrics, recipes, scales
+from audio_texture.references import fit_kernels, model_sample_rate
+from audio_texture.report.verdicts import Judged
 from launch.messages import say
 from launch.mixtures import mixture_options
 
@@ -32,18 +34,20 @@ def likeness_section(
         return [("Likeness over time", f"<p>Not measured: {html.escape(str(error))}</p>")]
     names = [os.path.basename(entry["source"]) for entry in config["inputs"]]
     figure = report.draw_likeness(times, ratios, names)
-    return [("Likeness over time", report.embed_figure(figure, "likeness to each input over time"))]
+    pictures = report.embed_figures([(figure, "likeness to each input over time")])
+    return [("Likeness over time", pictures)]
 
 
 def copying_section(
     config: dict[str, Any], references: Sequence[np.ndarray], result: np.ndarray, sample_rate: int
 ) -> list[tuple[str, str]]:
-    """A section on how much of a result is copied, if the user chose what kernels span
-    (--time_scale). Says a line for every input of which something is copied.
+    """A section on how much of a mixture is copied, if the user chose what kernels span
+    (--time_scale). Says a line for every input of which something is copied. The verdict has that
+    of a single input.
     """
     from audio_texture import report
 
-    if not config["recipe"]["time_scale"]:
+    if not config["recipe"]["time_scale"] or len(references) < 2:
         return []
     rows, rate = [], min(sample_rate, metrics.WORKING_RATE)
     for entry, reference in zip(config["inputs"], references, strict=True):
@@ -66,14 +70,38 @@ def copying_section(
     return [("Copying", f"<p>{meaning}.</p>{report.format_table(rows, ('input', 'copied'))}")]
 
 
+def name_terms(
+    config: dict[str, Any],
+    sounds: Sequence[np.ndarray],
+    sample_rate: int,
+    rows: Sequence[dict[str, Any]],
+) -> dict[str, str]:
+    """The terms of a run's loss in words, by their names in metrics.jsonl.
+
+    Args:
+      config: of the run.
+      sounds: what it was made from.
+      sample_rate: of the sounds, in Hz.
+      rows: of metrics.jsonl.
+    """
+    recipe = fit_kernels(
+        recipes.Recipe.from_json(config["recipe"]), sounds, sample_rate=sample_rate
+    )
+    rate = model_sample_rate(recipe, sample_rate)
+    return {
+        name: scales.describe_term(name, recipe, rate) for row in rows[:1] for name in row["terms"]
+    }
+
+
 def texture_page(
     config: dict[str, Any],
     references: Sequence[np.ndarray],
     sample_rate: int,
     paths: Sequence[str],
     rows: Sequence[dict[str, Any]],
+    judged: Sequence[Judged],
 ) -> str:
-    """The page of launch.texture: inputs beside results.
+    """The page of launch.texture: the verdict, then inputs beside results.
 
     Args:
       config: of the run.
@@ -81,6 +109,7 @@ def texture_page(
       sample_rate: of the inputs, in Hz.
       paths: of the results.
       rows: of metrics.jsonl.
+      judged: verdicts on the first results.
     """
     from audio_texture import report
 
@@ -93,4 +122,12 @@ def texture_page(
         *likeness_section(config, references, results[0][1], sample_rate),
         *copying_section(config, references, results[0][1], sample_rate),
     ]
-    return report.render_texture_page(originals, results, rows, config, sections)
+    return report.render_texture_page(
+        originals,
+        results,
+        rows,
+        config,
+        sections,
+        judged=judged,
+        names=name_terms(config, references, sample_rate, rows),
+    )

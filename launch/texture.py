@@ -16,6 +16,7 @@ Kernels of 40 and 700 ms, for ticks and their beat; then an axis of constant Q:
 The same samples again:
     python -m launch.texture --config=output/rain/config.json --output_dir=output/again
 
+Says at the end how like the recording the result is, how new, and what to try if something is off.
 Writes texture.wav (texture_0.wav ... for several samples), config.json, metrics.jsonl, report.html
 and files.json, the record of them, into --output_dir. Ctrl-C ends the optimisation after the
 current evaluations and writes the result so far (exit status 130).
@@ -36,7 +37,17 @@ from audio_texture.references import (
     fit_kernels,
     model_sample_rate,
 )
-from launch import flag_checks, flags, inputs, messages, pages, run_io, runs, texture_steps
+from launch import (
+    flag_checks,
+    flags,
+    inputs,
+    messages,
+    pages,
+    run_io,
+    runs,
+    texture_steps,
+    verdicts,
+)
 from launch.flag_set import FlagSet
 
 # Flags that samples depend on, besides those of a recipe.
@@ -96,10 +107,13 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     )
     if not made.paths:
         return made.status
-    return runs.write_report(
+    judged = verdicts.judge_files(made.paths, config, references, sample_rate)
+    status = runs.write_report(
         made.output,
         REPORT,
-        lambda: pages.texture_page(config, references, sample_rate, made.paths, made.rows),
+        lambda: pages.texture_page(config, references, sample_rate, made.paths, made.rows, judged),
         made.status,
-        "players, spectrograms and the loss",
+        "the verdict, players, spectrograms and the loss",
     )
+    verdicts.say_verdicts(judged)
+    return status

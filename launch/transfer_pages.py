@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from audio_texture import audio, metrics
+from launch.pages import name_terms
 from launch.runs import Made
 from launch.transfer_steps import SOURCES, measure
 
@@ -57,5 +58,12 @@ def transfer_page(
     rows = [*original_rows[:1], *result_rows, *original_rows[1:]]
     made.output.write_json("quality.json", rows)
     return report.render_transfer_page(
-        content, style, results, rows, made.rows, config, metrics.explain_measure
+        content,
+        style,
+        results,
+        rows,
+        made.rows,
+        config,
+        metrics.explain_measure,
+        name_terms(config, sounds, sample_rate, made.rows),
     )

@@ -85,22 +85,31 @@ def program(name: str):
 
 @contextlib.contextmanager
 def figures_left_out():
-    """Pages with a picture of nothing for each figure: matplotlib takes as long as the rest of a
-    small run.
+    """Pages with a picture of nothing for each figure, and no verdict: matplotlib and the judge
+    each take as long as the rest of a small run.
     """
     from audio_texture.report import html_page
+    from launch import verdicts
 
     encode, html_page.encode_png = html_page.encode_png, lambda figure: b"no picture"
+    judge, verdicts.judge_file = verdicts.judge_file, _leave_unjudged
     try:
         yield
     finally:
-        html_page.encode_png = encode
+        html_page.encode_png, verdicts.judge_file = encode, judge
+
+
+def _leave_unjudged(path, *_, **__):
+    from audio_texture import metrics, report
+
+    verdict = metrics.withhold_verdict("left out of this test")
+    return report.Judged(os.path.basename(path), verdict, {})
 
 
 def launched(name: str, *arguments: object, figures: bool = False) -> subprocess.CompletedProcess:
     """launch.NAME with these arguments, in this process: its exit status, and what it wrote.
 
-    figures: whether the figures of its page are drawn.
+    figures: whether the figures of its page are drawn, and its results judged.
     """
     from launch import cli, compilation_cache
     from launch.sweep.__main__ import swept_program

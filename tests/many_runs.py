@@ -86,7 +86,7 @@ def leave_out_pages(name: str) -> None:
         "render_page",
     ):
         setattr(report, page, lambda *_, **__: "page")
-    for part in ("draw_spectrograms", "embed_figure", "embed_players"):
+    for part in ("embed_spectrograms", "embed_figures", "embed_players", "comparison_section"):
         setattr(report, part, lambda *_, **__: "")
     if name != "insights":
         return

@@ -16,6 +16,20 @@ def test_match_level_reaches_the_level():
     )
 
 
+def test_fades_are_at_the_ends_alone():
+    """A finished sound and pieces of it fade alike; between the fades no sample changes."""
+    wave = noise(1000, 2)
+    faded = audio.fade_ends(wave, 40)
+    assert np.max(np.abs(faded[:, [0, -1]])) < 1e-2 * audio.rms(wave)
+    np.testing.assert_array_equal(faded[:, 40:-40], wave[:, 40:-40])
+    gains = faded[0] / wave[0]
+    assert np.all(np.diff(gains[:40]) > 0) and np.all(np.diff(gains[-40:]) < 0)
+    whole = audio.fade_out(wave, 40)
+    pieces = [audio.fade_out(wave[:, a:b], 40, left=1000 - b) for a, b in [(0, 975), (975, 1000)]]
+    np.testing.assert_array_equal(np.concatenate(pieces, axis=1), whole)
+    np.testing.assert_array_equal(audio.fade_ends(wave, 0), wave)
+
+
 @pytest.mark.parametrize("level", [0.5, 1.0, 100.0])
 def test_match_level_never_clips_and_says_so(level):
     """Catches clipped output, and a level that is lower than asked for without a word."""

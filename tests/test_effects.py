@@ -21,6 +21,7 @@ TRIED = {
     "canvas": ["waveform", "spectrogram"],
     "sample_rate": [0, 4410],
     "level": [0.0, 0.05],
+    "fade_ms": [0.0],
     "views": [(OTHER_VIEW,)],
     "scale": ["views", "linear", "mel", "log"],
     "time_scale": [(), (24.0,), (28.0, 600.0)],

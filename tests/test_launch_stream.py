@@ -13,7 +13,7 @@ import pytest
 import soundfile
 from helpers import ROOT, command, complaints, crackle, interrupted, launched, run_process
 
-from audio_texture import audio
+from audio_texture import audio, streaming
 
 RATE = 8000
 # Small enough that a run is mostly start-up: blocks emit 0.42 s.
@@ -43,7 +43,9 @@ def straight(folder) -> Path:
         figures=True,
     )
     assert done.returncode == 0, done.stderr
-    assert "x real time" in done.stderr.splitlines()[-1]
+    speed, verdict = done.stderr.splitlines()[-2:]
+    assert "x real time" in speed
+    assert re.match(r"stream\.wav: (very )?\w+ (to )?the recording \(\d", verdict), verdict
     return folder / "straight"
 
 
@@ -97,6 +99,23 @@ def test_killed_and_resumed(straight, folder):
     assert rows == sorted(set(rows))
 
 
+def test_made_longer(straight, folder):
+    """A finished stream fades at its end; made longer, nothing of that fade is left in it."""
+    style = streaming.load_style(f"{folder}/style")
+    block = streaming.prepare_stream(style).samples
+    arguments = (f"--target={folder}/style", f"--output_dir={folder}/longer")
+    done = run(f"--seconds={2 * block / RATE}", *arguments)
+    assert done.returncode == 0, done.stderr
+    made, expected = (audio.read(f"{path}/stream.wav")[0] for path in (folder / "longer", straight))
+    assert made.shape == (1, 2 * block)
+    faded = audio.fade_out(expected[:, : 2 * block], RATE // 200)
+    np.testing.assert_allclose(made, faded, atol=1e-6)
+    assert np.max(np.abs(made[:, [0, -1]])) < 0.01 * audio.rms(made)
+    done = run("--seconds=3", "--resume", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "longer/stream.wav").read_bytes() == (straight / "stream.wav").read_bytes()
+
+
 def test_interrupted(folder):
     """Ctrl-C: status 130 and a file that ends with a block."""
     arguments = (f"--target={folder}/style", f"--output_dir={folder}/interrupted")
@@ -117,7 +136,8 @@ def test_a_pipe(straight, folder):
     done = run_process("stream", style, "--seconds=1", "--output=-", text=False)
     assert done.returncode == 0 and b"16-bit little-endian" in done.stderr
     wave = np.frombuffer(done.stdout, "<i2") / 32767
-    np.testing.assert_allclose(wave, audio.read(f"{straight}/stream.wav")[0][0, :RATE], atol=2e-5)
+    expected = audio.fade_out(audio.read(f"{straight}/stream.wav")[0][:, :RATE], RATE // 200)
+    np.testing.assert_allclose(wave, expected[0], atol=2e-5)
     assert {path.name for path in folder.iterdir()} == before
 
     process = subprocess.Popen(

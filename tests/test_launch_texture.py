@@ -76,6 +76,9 @@ def test_files_of_a_run(first_run, folder):
     assert sum(rows[-1]["terms"].values()) == pytest.approx(rows[-1]["loss"], rel=1e-4)
     page = (first_run / "report.html").read_text()
     assert page.count("<audio") == 2 and "http" not in re.sub(r"base64,[^\"]*", "", page)
+    # The verdict stands first; a third of a second has none.
+    heading, first = re.findall(r"<section><h2>(.*?)</h2>(.*?)</section>", page, re.DOTALL)[0]
+    assert heading == "Verdict" and "not judged: the result lasts 0.3 s" in first
 
 
 def test_config_makes_it_again(first_run, folder):

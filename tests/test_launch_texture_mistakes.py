@@ -87,6 +87,8 @@ def bad_values(fine: list[str]) -> dict[str, tuple[list[str], str]]:
         "absurd seconds": ([*fine, "--seconds=1e9"], "--seconds.*1e\\+09"),
         "no number": ([*fine, "--seconds=long"], "seconds.*long"),
         "nan seconds": ([*fine, "--seconds=nan"], "--seconds.*nan"),
+        "a negative fade": ([*fine, "--fade_ms=-1"], "--fade_ms.*-1"),
+        "a long fade": ([*fine, "--fade_ms=2000"], "--fade_ms.*1000.*2000"),
         "no evaluations": ([*fine, "--evaluations=0"], "--evaluations.*0"),
         "views": ([*fine, "--views=bins"], "--views.*'bins'.*must look like"),
         "too many bands": ([*fine, "--views=mel500@32/8:1"], "--views.*500"),

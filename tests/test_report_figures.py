@@ -39,9 +39,10 @@ def test_drawing_keeps_the_global_back_end():
 )
 def test_spectrograms_of_any_sounds_are_drawn(sounds):
     """0.05 s, all rates, channels, silence: catches a report that fails after the work is done."""
-    figure = report.draw_spectrograms(sounds)
-    figure.canvas.draw()
-    axes = [axis for axis in figure.axes if axis.images][: len(sounds)]
+    figures = report.draw_spectrograms(sounds)
+    for figure in figures:
+        figure.canvas.draw()
+    axes = [figure.axes[0] for figure in figures]
     assert [axis.get_title() for axis in axes] == [title for title, _, _ in sounds]
     for axis in axes:
         assert np.all(np.isfinite(axis.images[0].get_array()))
@@ -53,17 +54,18 @@ def test_spectrograms_of_any_sounds_are_drawn(sounds):
 def test_a_spectrogram_shows_a_tone_at_its_frequency():
     """Catches axes upside down, and frequencies of another rate."""
     tone = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(16000) / 16000)[None]
-    figure = report.draw_spectrograms([("tone", tone, 16000), ("slower", tone[:, ::2], 8000)])
-    for axis in figure.axes[:2]:
+    figures = report.draw_spectrograms([("tone", tone, 16000), ("slower", tone[:, ::2], 8000)])
+    first, second = (figure.axes[0] for figure in figures)
+    for axis in (first, second):
         picture = axis.images[0].get_array()
         low, high = axis.images[0].get_extent()[2:]
         band = np.argmax(np.mean(picture, axis=1)) + 0.5
         mel = low + (high - low) * band / len(picture)
         assert mel == pytest.approx(15, abs=0.3)  # 1 kHz is 15 mel
-    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    labels = [label.get_text() for label in first.get_yticklabels()]
     assert labels == ["0.2", "0.5", "1", "2"]
-    np.testing.assert_allclose(figure.axes[0].get_yticks()[2], 15)
-    assert figure.axes[1].images[0].get_extent()[1] == pytest.approx(0.5 * 2)
+    np.testing.assert_allclose(first.get_yticks()[2], 15)
+    assert second.images[0].get_extent()[1] == pytest.approx(0.5 * 2)
 
 
 def test_likeness_has_a_line_for_each_ingredient():
@@ -75,12 +77,34 @@ def test_likeness_has_a_line_for_each_ingredient():
 
 def test_a_loss_of_zero_is_left_out():
     """A logarithmic axis has no place for it; samples lie over one another."""
-    figure = report.draw_loss(ROWS)
+    figure = report.draw_loss(ROWS, {"gram": "networks"})
     figure.canvas.draw()
     axis = figure.axes[0]
     assert axis.get_yscale() == "log" and len(axis.lines) == 6
     np.testing.assert_allclose(axis.lines[0].get_xydata(), [[10, 1], [20, 1 / 2], [30, 1 / 3]])
-    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["loss", "gram", "bounds"]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["loss", "networks", "bounds"]
+    # Below the axes, where it covers no curve.
+    assert legend.get_window_extent().y1 <= axis.get_window_extent().y0
+
+
+def test_levels_and_onsets_are_those_of_the_sounds():
+    """Catches curves under another's title, at another frequency or another time."""
+    rate = 16000
+    tone = np.sin(2 * np.pi * 500 * np.arange(rate) / rate)[None]
+    burst = 1e-3 * noise(rate)
+    burst[0, rate // 2 : rate // 2 + 400] = noise(400)[0]
+    sounds = [("tone", tone, rate), ("burst", burst, rate)]
+    figure = report.draw_levels(report.compute_levels(sounds))
+    lines = {line.get_label(): line.get_xydata() for line in figure.axes[0].lines}
+    peaks = {title: points[np.argmax(points[:, 1]), 0] for title, points in lines.items()}
+    assert peaks["tone"] == pytest.approx(0.5, rel=0.12) and peaks["burst"] > 1
+    figure = report.draw_onsets(report.compute_onsets(sounds))
+    figure.canvas.draw()
+    (line,) = figure.axes[0].lines
+    assert line.get_label() == "burst"
+    assert line.get_xdata()[np.argmax(line.get_ydata())] == pytest.approx(0.5, abs=0.04)
+    assert not report.comparison_section([("too short", noise(400), 8000), *sounds])
 
 
 def test_training_shows_accuracies_by_fold_and_epoch():

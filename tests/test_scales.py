@@ -3,9 +3,10 @@
 import pytest
 from small_recipes import VIEW, make_recipe
 
-from audio_texture import scales
+from audio_texture import recipes, scales
 from audio_texture.choices import Tap
 from audio_texture.errors import ChoiceError
+from audio_texture.terms import TERMS
 from audio_texture.views import View
 
 FINITE = {"filters": 8}
@@ -126,3 +127,16 @@ def test_receptive_fields_are_those_of_the_layers():
     (line,) = scales.describe_receptive_fields(recipe, 8000)
     fields = "conv_1 32 ms x 312 Hz, batchnorm_1 32 ms x 312 Hz, relu_1 32 ms x 312 Hz"
     assert line.startswith(f"bins@16.0/4.0:5: {fields}, pool_1 36 ms x 375 Hz, conv_2 68 ms")
+
+
+@pytest.mark.parametrize("name", recipes.names("texture"))
+def test_terms_have_names_that_people_read(name):
+    """Catches a view or a term of a recipe whose name is only a code."""
+    recipe = recipes.named(name)
+    for view in recipe.analysis.views:
+        text = scales.describe_term(str(view), recipe, 22050)
+        assert text.startswith("networks, ") and text.endswith(" ms") and "@" not in text
+    for term in TERMS:
+        text = scales.describe_term(term, recipe, 22050)
+        assert text.startswith(f"{term}: ") and len(text.split()) > 1
+    assert scales.describe_term("of another registry", recipe, 22050) == "of another registry"

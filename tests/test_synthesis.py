@@ -47,6 +47,18 @@ def test_a_texture_has_length_level_and_rate(name):
     assert (outcome.reason, outcome.progress[-1].evaluations) == ("evaluations", 40)
 
 
+def test_a_texture_fades_at_its_ends():
+    """By 5 ms, of which fade_ms=0 makes nothing; all else is the same up to the level."""
+    faded = shared_texture().wave
+    plain = make_texture(small().replace(fade_ms=0), like=shared_problem("texture-fast")).wave
+    count = RATE // 200
+    middle = slice(count, -count)
+    scale = audio.rms(faded[:, middle]) / audio.rms(plain[:, middle])
+    np.testing.assert_allclose(faded[:, middle], scale * plain[:, middle], atol=1e-6)
+    assert scale == pytest.approx(1, abs=0.02)
+    np.testing.assert_allclose(faded, scale * audio.fade_ends(plain, count), atol=1e-6)
+
+
 @of_every
 def test_the_loss_falls_far(name):
     """Within 40 evaluations to a fifth of the start at the least; the terms add up."""

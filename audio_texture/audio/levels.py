@@ -100,6 +100,53 @@ def match_level(wave: np.ndarray, wanted: float, *, sample_rate: float) -> tuple
     return (wave / excess).astype(np.float32), 20 * math.log10(excess)
 
 
+def fade_in(wave: np.ndarray, samples: int) -> np.ndarray:
+    """Returns a wave [C, N] with a raised-cosine fade over its first samples, as float32.
+
+    A file that begins in full sound begins with a click. The rest of the wave stays as it is.
+
+    Args:
+      wave: [C, N].
+      samples: length of the fade; a longer one than the wave is cut to its length.
+    Example:
+      >>> fade_in(np.ones((1, 5)), 2)
+      array([[0.1464, 0.8536, 1.    , 1.    , 1.    ]], dtype=float32)
+    """
+    length = min(samples, wave.shape[1])
+    faded = np.array(wave, np.float32)
+    faded[:, :length] *= np.sin(np.pi / 2 * (np.arange(length) + 0.5) / max(length, 1)) ** 2
+    return faded
+
+
+def fade_out(wave: np.ndarray, samples: int, *, left: int = 0) -> np.ndarray:
+    """Returns a wave [C, N] with a raised-cosine fade to the end of its sound, as float32.
+
+    Args:
+      wave: [C, N]; a whole sound, or a piece of it.
+      samples: length of the fade.
+      left: samples of the sound that follow the piece.
+    Example:
+      >>> fade_out(np.ones((1, 5)), 2)
+      array([[1.    , 1.    , 1.    , 0.8536, 0.1464]], dtype=float32)
+      >>> fade_out(np.ones((1, 5)), 2, left=1)
+      array([[1.    , 1.    , 1.    , 1.    , 0.8536]], dtype=float32)
+    """
+    before_end = left + np.arange(wave.shape[1])[::-1]
+    places = np.minimum((before_end + 0.5) / max(samples, 0.5), 1)
+    return (wave * np.sin(np.pi / 2 * places) ** 2).astype(np.float32)
+
+
+def fade_ends(wave: np.ndarray, samples: int) -> np.ndarray:
+    """Returns a wave [C, N] with `fade_in` and `fade_out`, each over at most half of it.
+
+    Example:
+      >>> fade_ends(np.ones((1, 4)), 9)
+      array([[0.1464, 0.8536, 0.8536, 0.1464]], dtype=float32)
+    """
+    samples = min(samples, wave.shape[1] // 2)
+    return fade_out(fade_in(wave, samples), samples)
+
+
 def trim_silence(wave: np.ndarray) -> np.ndarray:
     """Cuts silence off both ends: padding is no part of a texture. [C, N] -> [C, N or fewer].
 

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+# Of a figure in inches: on a phone 400 points wide its text is as large as the page's small print.
+WIDTH = 4.8
+_KILOHERTZ = (0.1, 0.2, 0.5, 1, 2, 5, 10)
+
+
 def new_figure(size: tuple[float, float]) -> "Figure":
     """An empty Matplotlib figure outside pyplot, which needs no closing. size: in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -31,30 +36,44 @@ def encode_png(figure: "Figure") -> bytes:
       b'PNG'
     """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
+    figure.savefig(buffer, format="png", dpi=150, bbox_inches="tight")
     return buffer.getvalue()
 
 
-def draw_loss(rows: Sequence[Mapping[str, Any]]) -> "Figure":
+def add_legend(figure: "Figure") -> None:
+    """Adds a legend below the axes of a figure, where it covers no curve."""
+    figure.legend(loc="outside lower left", frameon=False)
+
+
+def draw_loss(
+    rows: Sequence[Mapping[str, Any]], names: Mapping[str, str] | None = None
+) -> "Figure":
     """Loss and its terms against evaluations, on a logarithmic scale.
 
-    rows: of metrics.jsonl, for one or several samples.
+    Args:
+      rows: of metrics.jsonl, for one or several samples.
+      names: what the legend calls the terms; by default their names in the rows.
     """
-    figure = new_figure((6, 3.2))
+    names, n_terms = names or {}, len(rows[0]["terms"])
+    figure = new_figure((WIDTH, 3.2 + 0.2 * n_terms))
     axis = figure.subplots()
     for sample in sorted({row["sample"] for row in rows}):
         sample_rows = [row for row in rows if row["sample"] == sample]
         evaluations = [row["evaluations"] for row in sample_rows]
         terms = sample_rows[0]["terms"] if len(sample_rows[0]["terms"]) > 1 else ()
         losses = [row["loss"] for row in sample_rows]
-        axis.plot(evaluations, losses, color="black", label="loss" if sample == 0 else None)
+        # A run of one chunk is a point, which has no line.
+        marker = "o" if len(sample_rows) == 1 else ""
+        label = "loss" if sample == 0 else None
+        axis.plot(evaluations, losses, marker=marker, color="black", label=label)
         for number, name in enumerate(terms):
             values = [row["terms"][name] or np.nan for row in sample_rows]
-            label = name if sample == 0 else None
-            axis.plot(evaluations, values, color=f"C{number}", linewidth=1, label=label)
+            label = names.get(name, name) if sample == 0 else None
+            style = {"marker": marker, "color": f"C{number}", "linewidth": 1}
+            axis.plot(evaluations, values, label=label, **style)
     axis.set(xlabel="evaluations", ylabel="loss", yscale="log")
     axis.grid(alpha=0.3)
-    axis.legend(fontsize="small")
+    add_legend(figure)
     return figure
 
 
@@ -66,14 +85,14 @@ def draw_likeness(times: np.ndarray, ratios: np.ndarray, names: Sequence[str]) -
       ratios: [P, R], as of `metrics.measure_likeness_over_time`.
       names: of the R references.
     """
-    figure = new_figure((8, 3))
+    figure = new_figure((WIDTH, 3.2))
     axis = figure.subplots()
     for name, values in zip(names, ratios.T, strict=True):
         axis.plot(times, values, marker="o", markersize=3, label=name)
     axis.axhline(1, color="black", linewidth=0.8, linestyle=":")
-    axis.set(xlabel="time (s)", ylabel="distance; 1 = the recording's own halves", yscale="log")
+    axis.set(xlabel="time (s)", ylabel="distance / that of its halves", yscale="log")
     axis.grid(alpha=0.3)
-    axis.legend(fontsize="small")
+    add_legend(figure)
     return figure
 
 
@@ -82,12 +101,36 @@ def draw_levels(levels: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> "Figure
 
     levels: (title, centres in Hz, levels in dB) of each sound, as of `metrics.band_levels`.
     """
-    figure = new_figure((9, 3.6))
+    figure = new_figure((WIDTH, 3.2))
     axis = figure.subplots()
     for title, centers, decibels in levels:
-        axis.semilogx(centers, decibels, label=title)
-    axis.set(xlabel="third octave (Hz)", ylabel="share of the power (dB)")
-    axis.legend(fontsize="small")
+        axis.plot(centers / 1000, decibels, label=title, linewidth=1.4)
+    axis.set(xlabel="third octave (kHz)", ylabel="share of the power (dB)", xscale="log")
+    axis.set_xticks(_KILOHERTZ, [f"{kilohertz:g}" for kilohertz in _KILOHERTZ])
+    axis.set_xlim(0.045, 1.1 * max(centers[-1] for _, centers, _ in levels) / 1000)
+    axis.minorticks_off()
+    axis.grid(alpha=0.3)
+    add_legend(figure)
+    return figure
+
+
+def draw_onsets(onsets: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> "Figure":
+    """Onset strength of several sounds over time.
+
+    onsets: (title, times in s, strength in dB) of each sound; the first is drawn as an area.
+    """
+    figure = new_figure((WIDTH, 3.2))
+    axis = figure.subplots()
+    for number, (title, times, strength) in enumerate(onsets):
+        if number == 0:
+            axis.fill_between(times, strength, label=title, color="C0", alpha=0.35, linewidth=0)
+        else:
+            axis.plot(times, strength, label=title, color=f"C{number}", linewidth=0.9)
+    longest = max(times[-1] for _, times, _ in onsets)
+    axis.set(xlabel="time (s)", ylabel="onset strength (dB)", xlim=(0, longest))
+    axis.set_ylim(bottom=0)
+    axis.grid(alpha=0.3)
+    add_legend(figure)
     return figure
 
 

@@ -116,6 +116,14 @@ def embed_figure(figure: "Figure", alternative: str) -> str:
     return embed_png(encode_png(figure), alternative)
 
 
+def embed_figures(figures: Sequence[tuple["Figure", str]]) -> str:
+    """HTML images side by side, or below each other where the page is narrow.
+
+    figures: each with its text for screen readers.
+    """
+    return f'<div class="pictures">{"".join(embed_figure(*pair) for pair in figures)}</div>'
+
+
 def embed_png(picture: bytes, alternative: str) -> str:
     """An HTML image with an embedded PNG file. alternative: the text for screen readers."""
     data = base64.b64encode(picture).decode()

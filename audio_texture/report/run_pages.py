@@ -1,21 +1,26 @@
 """The HTML pages of launch.texture, launch.transfer and launch.train."""
 
+import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from audio_texture.report.comparison import comparison_section
 from audio_texture.report.figures import draw_confusion, draw_loss, draw_training
 from audio_texture.report.html_page import (
     Section,
     Sound,
     embed_figure,
+    embed_figures,
     embed_players,
     format_config,
     format_table,
     render_page,
 )
-from audio_texture.report.spectrograms import draw_spectrograms
+from audio_texture.report.spectrograms import embed_spectrograms
+from audio_texture.report.verdicts import Judged, verdict_section
 
 _MOST_SPECTROGRAMS = 8
+_SPECTROGRAMS = "Spectrograms, on one scale"
 
 
 def render_texture_page(
@@ -24,6 +29,9 @@ def render_texture_page(
     metrics: Sequence[Mapping[str, Any]],
     config: Mapping[str, Any],
     more: Sequence[Section] = (),
+    *,
+    judged: Sequence[Judged] = (),
+    names: Mapping[str, str] = types.MappingProxyType({}),
 ) -> str:
     """The page of launch.texture: inputs and results side by side, the loss, the configuration.
 
@@ -33,21 +41,25 @@ def render_texture_page(
       metrics: rows of metrics.jsonl with sample, evaluations, seconds, loss and terms.
       config: as in config.json.
       more: further sections, before the loss.
+      judged: verdicts on results, which stand first.
+      names: what the legend calls the terms of the loss, see `draw_loss`.
     """
     summary = (
         f"{config['seconds']:g} s by the recipe {config['recipe']['name']}, seed {config['seed']}; "
         f"the optimiser took {_most_seconds(metrics):.1f} s a sample."
     )
-    names = " and ".join(title.removeprefix("input: ") for title, _, _ in originals)
-    groups = [[*originals[:2], result] for result in results[:_MOST_SPECTROGRAMS]]
+    title = " and ".join(title.removeprefix("input: ") for title, _, _ in originals)
+    shown = [*originals[:_MOST_SPECTROGRAMS], *results[:_MOST_SPECTROGRAMS]]
     sections = [
+        *([verdict_section(judged)] if judged else []),
         ("Listen", embed_players([*originals, *results])),
-        _spectrogram_section(groups, results),
+        (_SPECTROGRAMS, embed_spectrograms(shown)),
+        *comparison_section([*originals, *results[:1]]),
         *more,
-        _loss_section(metrics),
+        _loss_section(metrics, names),
         ("Configuration", format_config(config)),
     ]
-    return render_page(f"Texture of {names}", summary, sections)
+    return render_page(f"Texture of {title}", summary, sections)
 
 
 def render_transfer_page(
@@ -58,6 +70,7 @@ def render_transfer_page(
     metrics: Sequence[Mapping[str, Any]],
     config: Mapping[str, Any],
     explain: Callable[[str], str],
+    names: Mapping[str, str] = types.MappingProxyType({}),
 ) -> str:
     """The page of launch.transfer: the content, the results and the style in this order.
 
@@ -69,21 +82,23 @@ def render_transfer_page(
       metrics: rows of metrics.jsonl.
       config: as in config.json.
       explain: a measure's name -> its meaning in words.
+      names: what the legend calls the terms of the loss, see `draw_loss`.
     """
     summary = (
         f"By the recipe {config['recipe']['name']}, seed {config['seed']}; "
         f"the optimiser took {_most_seconds(metrics):.1f} s a result."
     )
-    groups = [[content, result, style] for result in results[:_MOST_SPECTROGRAMS]]
+    shown = [content, *results[:_MOST_SPECTROGRAMS], style]
     sections = [
         ("Listen, from the content to the style", embed_players([content, *results, style])),
-        _spectrogram_section(groups, results),
+        (_SPECTROGRAMS, embed_spectrograms(shown)),
+        *comparison_section([content, *results[:1], style]),
         ("Measures", _transfer_measures(measures, explain)),
-        _loss_section(metrics),
+        _loss_section(metrics, names),
         ("Configuration", format_config(config)),
     ]
-    names = content[0].removeprefix("content: "), style[0].removeprefix("style: ")
-    return render_page(f"{names[0]} in the style of {names[1]}", summary, sections)
+    of_content, of_style = content[0].removeprefix("content: "), style[0].removeprefix("style: ")
+    return render_page(f"{of_content} in the style of {of_style}", summary, sections)
 
 
 def render_training_page(
@@ -123,7 +138,7 @@ def render_training_page(
             format_table(folds, ["fold", "accuracy", "training accuracy", "loss", "seconds"]),
         ),
         ("What is taken for what", embed_figure(confusion, "confusion matrix")),
-        ("Settings", f'<div class="words">{settings_table}</div>'),
+        ("Settings", f'<div class="words scroll">{settings_table}</div>'),
         ("Configuration", format_config(config)),
     ]
     kind, count = config["network"]["kind"], len(results["classes"])
@@ -134,19 +149,10 @@ def _most_seconds(metrics: Sequence[Mapping[str, Any]]) -> float:
     return max((row["seconds"] for row in metrics), default=0.0)
 
 
-def _spectrogram_section(groups: Sequence[Sequence[Sound]], results: Sequence[Sound]) -> Section:
-    """Spectrograms of each group, which belongs to a result, in one row."""
-    images = [
-        embed_figure(draw_spectrograms(group), result[0])
-        for group, result in zip(groups, results, strict=False)
-    ]
-    return "Spectrograms, on one scale", "".join(images)
-
-
-def _loss_section(metrics: Sequence[Mapping[str, Any]]) -> Section:
+def _loss_section(metrics: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Section:
     if not metrics:
         return "Loss", "<p>The file of metrics was lost.</p>"
-    return "Loss", embed_figure(draw_loss(metrics), "loss against evaluations")
+    return "Loss", embed_figures([(draw_loss(metrics, names), "loss against evaluations")])
 
 
 def _transfer_measures(measures: Sequence[Mapping[str, Any]], explain: Callable[[str], str]) -> str:
@@ -158,4 +164,5 @@ def _transfer_measures(measures: Sequence[Mapping[str, Any]], explain: Callable[
     for name in names:
         values = ["none" if row[name] is None else row[name] for row in measures]
         rows.append([name, *values, explain(name)])
-    return format_table(rows, ["", *(row["candidate"] for row in measures), "what is good"])
+    table = format_table(rows, ["", *(row["candidate"] for row in measures), "what is good"])
+    return f'<div class="words scroll">{table}</div>'

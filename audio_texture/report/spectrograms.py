@@ -1,4 +1,4 @@
-"""Images of mel spectrograms: figures side by side with axes, and small PNGs without axes."""
+"""Images of mel spectrograms: figures with axes, and small PNGs without axes."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -7,8 +7,8 @@ import numpy as np
 import scipy.signal
 
 from audio_texture import audio, spectrogram
-from audio_texture.report.figures import new_figure
-from audio_texture.report.html_page import Sound
+from audio_texture.report.figures import WIDTH, new_figure
+from audio_texture.report.html_page import Sound, embed_figures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,8 +18,10 @@ _TICKS = (200, 500, 1000, 2000, 5000, 10000, 20000)  # Hz
 
 def draw_spectrograms(
     sounds: Sequence[Sound], *, range_db: float = 80.0, bands: int = 128
-) -> "Figure":
-    """Mel spectrograms side by side, on the same scales of time, frequency and level.
+) -> list["Figure"]:
+    """A mel spectrogram of each sound, on the same scales of time, frequency and level.
+
+    They are figures of their own, so that a page can set them side by side or below each other.
 
     Args:
       sounds: of any rates, channels and lengths.
@@ -32,30 +34,42 @@ def draw_spectrograms(
         for _, wave, sample_rate in sounds
     ]
     pictures = [_compute_picture(wave, rate, bands) for wave in waves]
-    lengths = [len(wave) / rate for wave in waves]
+    longest = max(len(wave) / rate for wave in waves)
     top = max(picture.max() for picture in pictures)
-    figure = new_figure((6 * len(sounds), 3.6))
-    axes = figure.subplots(1, len(sounds), sharey=True, squeeze=False)[0]
     ticks = [hertz for hertz in _TICKS if hertz < rate / 2]
     top_mel = float(spectrogram.hz_to_mel(np.array(rate / 2)))
-    titles = [title for title, _, _ in sounds]
-    for axis, title, picture, length in zip(axes, titles, pictures, lengths, strict=True):
-        axis.imshow(
+    figures = []
+    for (title, _, _), wave, picture in zip(sounds, waves, pictures, strict=True):
+        figure = new_figure((WIDTH, 3.0))
+        axis = figure.subplots()
+        image = axis.imshow(
             picture,
             origin="lower",
             aspect="auto",
             cmap="magma",
             vmin=top - range_db,
             vmax=top,
-            extent=(0, length, 0, top_mel),
+            extent=(0, len(wave) / rate, 0, top_mel),
             interpolation="nearest",
         )
-        axis.set(title=title, xlabel="time (s)", xlim=(0, max(lengths)))
-        axis.set(yticks=spectrogram.hz_to_mel(np.array(ticks)))
+        axis.set(title=title, xlabel="time (s)", xlim=(0, longest))
+        axis.set(yticks=spectrogram.hz_to_mel(np.array(ticks)), ylabel="frequency (kHz)")
         axis.set_yticklabels([f"{hertz / 1000:g}" for hertz in ticks])
-    axes[0].set_ylabel("frequency (kHz, mel scale)")
-    figure.colorbar(axes[-1].images[0], ax=axes.tolist(), label="dB", pad=0.01)
-    return figure
+        figure.colorbar(image, label="dB", pad=0.01)
+        figures.append(figure)
+    return figures
+
+
+def embed_spectrograms(sounds: Sequence[Sound]) -> str:
+    """The spectrograms of `draw_spectrograms` as HTML: side by side, or below each other where the
+    page is narrow.
+    """
+    return embed_figures(
+        [
+            (figure, f"spectrogram of {title}")
+            for figure, (title, _, _) in zip(draw_spectrograms(sounds), sounds, strict=True)
+        ]
+    )
 
 
 def write_picture(

@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.fft
 
-from audio_texture import canvas, layout, morphing, optimize, synthesis, walk
+from audio_texture import audio, canvas, layout, morphing, optimize, synthesis, walk
 from audio_texture.base import Canvas
 from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
@@ -219,8 +219,10 @@ def step(stream: Stream, key: jax.Array, state: StreamState) -> tuple[StreamStat
     emitted = style.factors @ wave[:, first : first + stream.samples] * _gains(stream, state.block)
     frozen = wave[:, stream.samples :][:, :n_frozen].copy()
     lowered_db = state.lowered_db if state.block else _first_lowering_db(style, emitted)
-    lowered = emitted * np.float32(10 ** (-lowered_db / 20))
-    block = Block(round_off_peaks(lowered), lowered_db, outcome)
+    emitted = round_off_peaks(emitted * np.float32(10 ** (-lowered_db / 20)))
+    if not state.block:
+        emitted = audio.fade_in(emitted, style.recipe.signal.fade_samples(style.sample_rate))
+    block = Block(emitted, lowered_db, outcome)
     return StreamState(state.block + 1, frozen, next_frame, lowered_db), block
 
 

@@ -7,22 +7,38 @@ from typing import Any
 import numpy as np
 
 from audio_texture import audio
+from audio_texture.report.verdicts import Judged
+from launch import verdicts
 from launch.pages import likeness_section
 from launch.stream.sinks import File, Pipe
 
 # Length of the beginning and the end that the page plays, in seconds.
 SHOWN_SECONDS = 10
+# Length of the beginning that the verdict is on, in seconds.
+JUDGED_SECONDS = 60
 # Longest beginning of a mixture whose likeness is measured, in seconds: it is read at once.
 LONGEST_JUDGED = 900
 
 
-def stream_page(config: dict[str, Any], references: Sequence[np.ndarray], sink: File | Pipe) -> str:
-    """The page: the inputs beside the beginning and the end of the stream.
+def judge_stream(
+    config: dict[str, Any], references: Sequence[np.ndarray], sink: File | Pipe
+) -> Judged:
+    """The verdict on the first `JUDGED_SECONDS` of a stream; arguments as of `stream_page`."""
+    return verdicts.judge_file(
+        sink.path, config, references, sink.sample_rate, seconds=JUDGED_SECONDS
+    )
+
+
+def stream_page(
+    config: dict[str, Any], references: Sequence[np.ndarray], sink: File | Pipe, judged: Judged
+) -> str:
+    """The page: the verdict, then the inputs beside the beginning and the end of the stream.
 
     Args:
       config: of the run.
       references: at the stream's rate; none for a loaded style.
       sink: the file that is written.
+      judged: the verdict.
     """
     # Matplotlib takes a second to import, which bad input need not wait for.
     from audio_texture import report
@@ -37,12 +53,13 @@ def stream_page(config: dict[str, Any], references: Sequence[np.ndarray], sink: 
         shown.append((f"from {start:.1f} s on", wave, sample_rate))
     likeness = []
     if len(references) > 1:
-        judged, _ = audio.read(sink.path, start=0.0, seconds=min(length, LONGEST_JUDGED))
-        likeness = likeness_section(config, references, judged, sink.sample_rate)
-    spectrograms = report.embed_figure(report.draw_spectrograms(shown), "spectrograms")
+        beginning, _ = audio.read(sink.path, start=0.0, seconds=min(length, LONGEST_JUDGED))
+        likeness = likeness_section(config, references, beginning, sink.sample_rate)
     sections = [
+        report.verdict_section([judged]),
         ("Listen", report.embed_players(shown)),
-        ("Spectrograms, on one scale", spectrograms),
+        ("Spectrograms, on one scale", report.embed_spectrograms(shown)),
+        *report.comparison_section(shown[: len(references) + 1]),
         *likeness,
         ("Configuration", report.format_config(config)),
     ]

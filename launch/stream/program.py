@@ -26,7 +26,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from audio_texture import recipes, streaming
-from launch import flags, inputs, run_io, runs
+from launch import flags, inputs, run_io, runs, verdicts
 from launch.errors import naming_flag, one_line
 from launch.flag_set import FlagSet
 from launch.messages import say, say_held
@@ -112,6 +112,9 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     output.finish(run_io.METRICS, *sink.grown)
     if not sink.samples:
         return status or int(output.failed)
-    return runs.write_report(
-        output, checks.REPORT, lambda: pages.stream_page(config, references, sink), status
+    judged = pages.judge_stream(config, references, sink)
+    status = runs.write_report(
+        output, checks.REPORT, lambda: pages.stream_page(config, references, sink, judged), status
     )
+    verdicts.say_verdicts([judged])
+    return status

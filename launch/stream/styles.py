@@ -15,7 +15,15 @@ from launch.inputs import digest, read_inputs, reference_check
 from launch.stream.checks import check_folder
 
 # Choices that may still be changed for a fitted style.
-FREE = ("evaluations", "optimizer", "history", "learning_rate", "tolerance", "block_seconds")
+FREE = (
+    "evaluations",
+    "optimizer",
+    "history",
+    "learning_rate",
+    "tolerance",
+    "block_seconds",
+    "fade_ms",
+)
 
 
 def fit_or_load(

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from audio_texture import optimize, streaming
+from audio_texture import audio, optimize, streaming
 from launch import interrupts
 from launch.messages import say
 from launch.progress import ProgressBar, describe_lowering
@@ -18,23 +18,25 @@ def write_stream(stream: streaming.Stream, sink: File | Pipe, seed: int, wanted:
     key = jax.random.key(seed)
     state = sink.first_state(streaming.init_state(stream))
     clock, reason = _Clock(sink), "done"
-    while sink.samples < wanted:
-        # Ctrl-C waits: a block is written with its state, or not at all.
-        with optimize.Interrupts() as interruption:
+    fade = stream.style.recipe.signal.fade_samples(sink.sample_rate)
+    # Ctrl-C waits: a block is written with its state, or not at all.
+    with optimize.Interrupts() as interruption:
+        while sink.samples < wanted and not interruption.received:
             next_state, block = streaming.step(stream, key, state)
-            reason = block.outcome.reason
-            if reason in ("interrupted", "not finite"):
+            if block.outcome.reason in ("interrupted", "not finite"):
+                reason = block.outcome.reason
                 break
             wave = block.wave[:, : wanted - sink.samples]
-            sink.write(wave, _metrics_row(state.block, block))
-            if wave.shape == block.wave.shape:
+            left = wanted - sink.samples - wave.shape[1]
+            sink.write(audio.fade_out(wave, fade, left=left), _metrics_row(state.block, block))
+            # A longer stream must not go on behind the fade.
+            if wave.shape == block.wave.shape and left >= fade:
                 sink.keep(next_state)
             interrupts.kept(sink.path)
-            state, reason = next_state, "done"
+            state = next_state
             clock.say_block(block)
         if interruption.received:
             reason = "interrupted"
-            break
     clock.say_end(reason)
     return _status(reason)
 
