@@ -303,6 +303,7 @@ class Recipe:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Recipe":
         """Inverse of `to_json`. ValueError for an unknown field, or a missing one."""
+        values = {"fade_ms": 0.0} | values  # recipes of before had no fades
         unknown = set(values) - {"name", "summary", "task", *CHOICES}
         if unknown:
             raise ValueError(f"no recipe has the field {sorted(unknown)[0]!r}.")

@@ -2,12 +2,12 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
 import numpy as np
 
-from audio_texture import audio, mixing, scales, spectrogram
+from audio_texture import audio, canvas, mixing, morphing, scales, spectrogram
 from audio_texture.base import Weights
 from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
@@ -289,3 +289,50 @@ def _shortest_samples(recipe: Recipe, view: View, width: int | tuple[int, int], 
         scales.field_samples(single, rate, places=FEWEST_PATCHES),
         FEWEST_APART * scales.field_samples(single, rate),
     )
+
+
+def level_setter(
+    recipe: Recipe,
+    sounds: Sequence[np.ndarray],
+    waves: Sequence[np.ndarray],
+    weights: Sequence[float],
+    course: morphing.Course | None,
+    *,
+    rates: tuple[int, int],
+) -> Callable[[np.ndarray], tuple[np.ndarray, float]]:
+    """wave -> (wave at the references' level, dB it was lowered by against clipping).
+
+    A morph's level changes along its length.
+
+    Args:
+      recipe: the choices.
+      sounds: the references before preprocessing.
+      waves: of `preprocess`.
+      weights: of the references, as of `preprocess`.
+      course: of a morph.
+      rates: of the modelled sound and of the references, in Hz.
+    """
+    rate, sample_rate = rates
+    if course is None:
+        level = mixture_level(sounds, weights, sample_rate=sample_rate)
+        return lambda wave: audio.match_level(wave, level, sample_rate=sample_rate)
+    densities = [
+        canvas.spectral_density(wave, sample_rate=rate, samples=4096, smoothing_hz=rate / 1024)
+        for wave in waves
+    ]
+    places = np.linspace(0, 1, canvas.KNOTS)
+    knots, shares = (np.asarray(of(places)) for of in (course.weights_at, course.shares_at))
+    levels = [mixture_level(sounds, knot, sample_rate=sample_rate) for knot in knots]
+    lost = [canvas.lost_level(densities, knot, sample_rate=rate) for knot in shares]
+
+    def set_level(wave):
+        seconds = np.arange(wave.shape[1]) / sample_rate
+        own = morphing.place_at(seconds, wave.shape[1] / sample_rate)
+        grid = np.asarray(own), places
+        level, factor = (np.interp(*grid, values).astype(np.float32) for values in (levels, lost))
+        # With signal.level above 0 all references were modelled at that one level.
+        leveled = recipe.signal.level > 0
+        wave = wave * (level / factor)[None] if leveled else wave / factor[None]
+        return audio.match_level(wave, audio.rms(level), sample_rate=sample_rate)
+
+    return set_level

@@ -91,18 +91,12 @@ def prepare(
     padded_content = plan.reflect_pad(content_wave)
     compiled = like.compiled if like else _compile(recipe, rate, key, plan)
     hparams = recipe.dynamic_hparams()
-    fitted_to = (padded_content, style_wave), hparams | features.given_weights(recipe)
-    shapes = compiled.fit.eval_shape(*fitted_to)
-    data = {
-        "targets": shapes,
-        "constants": plan.canvas.constants,
-        "hparams": hparams,
-        "weights": {name: hparams[f"{name}_weight"] for name in shapes},
-    }
     optimizer = synthesis.optimizer_like(like, recipe, compiled)
-    if single_runs and not like:
-        synthesis.compile_ahead(optimizer, plan.canvas, data)
-    data = data | {"targets": compiled.fit(*fitted_to)}
+    weights = {name: hparams[f"{name}_weight"] for name in compiled.terms}
+    data = {"constants": plan.canvas.constants, "hparams": hparams, "weights": weights}
+    fitted_to = (padded_content, style_wave), hparams | features.given_weights(recipe)
+    beside = (optimizer, plan.canvas) if single_runs and not like else None
+    data = synthesis.with_target(compiled, "targets", fitted_to, data, beside)
     padded_start = plan.reflect_pad(start_wave)
     start = _starter(recipe, rate, plan, compiled, padded_content, padded_start, style_wave)
     init = _initialiser(recipe, start, data, optimizer)

@@ -175,21 +175,15 @@ def prepare(
     unscaled = matching.regularisers(recipe, hparams)
     compiled = like.compiled if like else _compile(setup, morph_to, bands, unscaled)
     shares = np.asarray(setup.weights, np.float32)
+    fixed = {"constants": plan.canvas.constants, "weights": shares, "hparams": hparams}
     fitted_to = setup.waves, shares, hparams | features.given_weights(recipe)
-    data = {
-        "constants": plan.canvas.constants,
-        "weights": shares,
-        "hparams": hparams,
-        "scale": np.float32(1),
-    }
     optimizer = optimizer_like(like, recipe, compiled)
-    if single_runs and not like:
-        compile_ahead(
-            optimizer, plan.canvas, data | {"target": compiled.fit.eval_shape(*fitted_to)}
-        )
-    data["target"] = compiled.fit(*fitted_to)
+    beside = (optimizer, plan.canvas) if single_runs and not like else None
+    data = with_target(compiled, "target", fitted_to, fixed | {"scale": np.float32(1)}, beside)
     init = _initialiser(recipe, setup.start, data, optimizer, unscaled)
-    set_level = _level_setter(setup, sounds, sample_rate)
+    set_level = references.level_setter(
+        recipe, sounds, setup.waves, setup.weights, setup.course, rates=(setup.rate, sample_rate)
+    )
 
     def render_output(key, parameters):
         wave = compiled.to_wave(key, parameters, plan.canvas.constants)
@@ -269,37 +263,6 @@ def _initialiser(recipe, start, data, optimizer, unscaled):
     return init
 
 
-def _level_setter(setup, sounds, sample_rate):
-    """wave -> (wave at the references' level, dB it was lowered by against clipping).
-
-    A morph's level changes along its length. sounds: the references before preprocessing.
-    """
-    if setup.course is None:
-        level = references.mixture_level(sounds, setup.weights, sample_rate=sample_rate)
-        return lambda wave: audio.match_level(wave, level, sample_rate=sample_rate)
-    rate, course = setup.rate, setup.course
-    densities = [
-        canvas.spectral_density(wave, sample_rate=rate, samples=4096, smoothing_hz=rate / 1024)
-        for wave in setup.waves
-    ]
-    places = np.linspace(0, 1, canvas.KNOTS)
-    weights, shares = (np.asarray(of(places)) for of in (course.weights_at, course.shares_at))
-    levels = [references.mixture_level(sounds, knot, sample_rate=sample_rate) for knot in weights]
-    lost = [canvas.lost_level(densities, knot, sample_rate=rate) for knot in shares]
-
-    def set_level(wave):
-        seconds = np.arange(wave.shape[1]) / sample_rate
-        own = morphing.place_at(seconds, wave.shape[1] / sample_rate)
-        grid = np.asarray(own), places
-        level, factor = (np.interp(*grid, values).astype(np.float32) for values in (levels, lost))
-        # With signal.level above 0 all references were modelled at that one level.
-        leveled = setup.recipe.signal.level > 0
-        wave = wave * (level / factor)[None] if leveled else wave / factor[None]
-        return audio.match_level(wave, audio.rms(level), sample_rate=sample_rate)
-
-    return set_level
-
-
 def _compile(
     setup: _Setup,
     morph_to: Sequence[float] | None,
@@ -354,12 +317,28 @@ def optimizer_like(
     )
 
 
-def compile_ahead(
-    optimizer: optimize.Optimizer, waveform: canvas.Canvas, data: dict[str, Any]
-) -> None:
-    """Begins to compile the program of `run`; data may hold shapes in place of arrays."""
-    parameters = jax.eval_shape(waveform.init, jax.random.key(0))
-    optimize.compile_ahead(optimizer, parameters, data)
+def with_target(
+    compiled: CompiledFns,
+    name: str,
+    references: tuple,
+    data: dict[str, Any],
+    beside: tuple[optimize.Optimizer, canvas.Canvas] | None,
+) -> dict[str, Any]:
+    """The loss's data with the fitted target.
+
+    Args:
+      compiled: the functions.
+      name: of the target in the data.
+      references: arguments of the fit.
+      data: all else.
+      beside: the optimiser and canvas whose program is compiled meanwhile; None compiles none.
+    """
+    if beside:
+        optimizer, waveform = beside
+        shapes = {name: compiled.fit.eval_shape(*references)}
+        parameters = jax.eval_shape(waveform.init, jax.random.key(0))
+        optimize.compile_ahead(optimizer, parameters, data | shapes)
+    return data | {name: compiled.fit(*references)}
 
 
 def optimizer_of(

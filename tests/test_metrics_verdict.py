@@ -10,7 +10,7 @@ from audio_texture import metrics
 from launch.flag_set import FlagSet
 
 GOOD = {
-    **dict.fromkeys(metrics.MEASURES, 0.9),
+    **dict.fromkeys((*metrics.MEASURES, *metrics.JUDGES), 0.9),
     **{"copied": 0.0, "looped": 0.02, "followed": 0.03, "self_followed": 0.0},
     **{"level_db": -0.1, "spectrum_db": 0.8},
     **{"silence": 0.0, "clicks": 0.0, "clipping": 0.0, "image_db": 0.5},
@@ -21,6 +21,7 @@ BAD = {
     "patches": (1.6, "farthest in single events, 1.60", "--time_scale"),
     "structure": (1.6, "farthest in slow structure, 1.60", "--time_scale"),
     "rhythm": (1.6, "farthest in rhythm, 1.60", "--stretch_seconds"),
+    "subbands": (1.6, "farthest in the course of its bands, 1.60", "--evaluations"),
     "copied": (0.4, "not new (40% copied)", "longer recording"),
     "looped": (0.2, "not new (20% repeated)", "longer recording"),
     "followed": (0.3, "not new (30% in the recording's order)", "--novelty=1"),
@@ -83,7 +84,7 @@ def test_sounds_of_known_quality():
         for wave in (make_impulses(1), reference, metrics.shape_noise(reference, seed=0))
     )
     assert re.match("(very )?like", other) and "; new (0% copied" in other
-    assert "not new (100% copied)" in copy
+    assert "not new (100% copied" in copy
     assert noise.startswith("unlike") and "no defects" in noise
 
 

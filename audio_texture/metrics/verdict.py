@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from audio_texture.metrics.measures import MEASURES
+from audio_texture.metrics.measures import JUDGES, MEASURES
 
 # (highest mean of the likeness ratios, the word for it).
 LIKENESS = (
@@ -23,6 +23,7 @@ FARTHEST = {
     "patches": "single events",
     "structure": "slow structure",
     "rhythm": "rhythm",
+    "subbands": "the course of its bands",
 }
 
 
@@ -97,6 +98,7 @@ ADVICE = {
     "patches": "a longer --time_scale, or more --evaluations",
     "structure": "a longer --time_scale, or more --evaluations",
     "rhythm": "a longer recording, or --stretch_seconds",
+    "subbands": "more --evaluations, or a longer recording",
     "copied": "a longer recording, or a shorter --time_scale",
     "looped": "a longer recording, or a shorter result",
     "followed": "--novelty=1, or a longer recording",
@@ -157,7 +159,7 @@ def give_verdict(row: Mapping[str, float]) -> Verdict:
       >>> print(give_verdict({"copied": 0.0, "level_db": -0.2, "clicks": 0.0}))
       new (0% copied); level and spectrum kept (level -0.2 dB); no defects
     """
-    ratios = {measure: row[measure] for measure in MEASURES if measure in row}
+    ratios = {measure: row[measure] for measure in (*MEASURES, *JUDGES) if measure in row}
     findings = [_judge_likeness(ratios)] if ratios else []
     for topic in TOPICS:
         values = {rule.measure: row[rule.measure] for rule in topic.rules if rule.measure in row}
