@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from audio_texture import spectrogram
-from audio_texture.cochlea import ENVELOPE_RATE, envelopes
+from audio_texture.cochlea import ENVELOPE_RATE, envelopes, take
 from audio_texture.cochlea import cochlear_centers as cochlear_centers
 
 CORRELATION_OFFSETS = (1, 2, 3, 5, 8, 11, 16, 21)  # bands apart, MS11: envelope correlations
@@ -204,7 +204,7 @@ def _modulation_statistics(windowed_KxM, variance_K, envelope_rate):
     octave_weights_FxQ = power_weights(octaves_QxF)
     octave_power_KxQ = total_KxF @ octave_weights_FxQ + 1e-4 * variance_K[:, None]
     j, k = band_pairs(bands, MODULATION_OFFSETS)
-    across_PxQ = _real_product(spectrum_KxF[j], spectrum_KxF[k]) @ octave_weights_FxQ
+    across_PxQ = _real_product(take(spectrum_KxF, j), take(spectrum_KxF, k)) @ octave_weights_FxQ
     across_PxQ = across_PxQ / jnp.sqrt(octave_power_KxQ[j] * octave_power_KxQ[k])
 
     octave_KxQxF = spectrum_KxF[:, None] * (octaves_QxF * count).astype(np.float32)[None]

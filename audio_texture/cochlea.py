@@ -4,6 +4,9 @@ The first stage of the model of McDermott & Simoncelli 2011 (MS11), whose statis
 computes. Shapes: N samples, K cochlear bands, F bins, M envelope frames, G subbands of one length.
 """
 
+import math
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.fft
@@ -124,15 +127,52 @@ def envelopes(wave, *, sample_rate, bands=30, compression=0.3, floor=1e-5, overs
             bins_GxF[row, : stop - start] = np.arange(start, stop)
             gains_GxF[row, : stop - start] = filters_KxF[k, start:stop]
             order.append(k)
-        subband = spectrum_F[bins_GxF] * gains_GxF
+        subband = take(spectrum_F, bins_GxF, used=gains_GxF > 0) * gains_GxF
         # Zeros beyond: the negative frequencies of an analytic signal.
         padded = jnp.pad(subband, ((0, 0), (0, length - subband.shape[1])))
         analytic = spectrogram.ifft(padded) * (length / samples)
         power = jnp.real(analytic) ** 2 + jnp.imag(analytic) ** 2
-        envelope = (power + floor**2) ** (compression / 2)
+        # A power on a CPU takes five times as long.
+        envelope = jnp.exp(compression / 2 * jnp.log(power + floor**2))
         # Strictly below 200 Hz: half of what lies at 200 Hz would have no phase left.
         spectra.append(jnp.fft.rfft(envelope)[:, : (frames + 1) // 2] / length)
-    return jnp.fft.irfft(jnp.concatenate(spectra)[np.argsort(order)], n=frames) * frames
+    return jnp.fft.irfft(take(jnp.concatenate(spectra), np.argsort(order)), n=frames) * frames
+
+
+def take(x: jax.Array, index: np.ndarray, *, used: np.ndarray | None = None) -> jax.Array:
+    """Returns x[index] for a constant index, with a gradient that is fast on a CPU.
+
+    The gradient of an index is a scatter, which takes 0.1 us an element; here every element of x
+    fetches the cotangents of the few places that it went to.
+
+    Args:
+      x: [F, ...].
+      index: int array of any shape; the fewer repeats of an entry, the better.
+      used: of index's shape; where it is False, the cotangent is 0.
+    Example:
+      >>> jax.grad(lambda x: jnp.sum(take(x, np.array([0, 2, 2])) * 3))(jnp.ones(3)).tolist()
+      [3.0, 0.0, 6.0]
+    """
+    flat = index.ravel()
+    places = np.flatnonzero(np.ones(flat.shape, bool) if used is None else used.ravel())
+    places = places[np.argsort(flat[places], kind="stable")]
+    entries = flat[places]
+    turn = np.arange(len(entries)) - np.searchsorted(entries, entries)
+    # Row r: where each entry of x went to for the r-th time; nowhere is the zero after the last.
+    went_to = np.full((np.max(turn, initial=-1) + 1, x.shape[0]), len(flat))
+    went_to[turn, entries] = places
+
+    @jax.custom_vjp
+    def take_constant(x):
+        return x[index]
+
+    def backward(_, cotangent):
+        cotangent = cotangent.reshape(len(flat), *x.shape[1:])
+        cotangent = jnp.concatenate([cotangent, jnp.zeros((1, *x.shape[1:]), cotangent.dtype)])
+        return (sum((cotangent[row] for row in went_to), jnp.zeros_like(x)),)
+
+    take_constant.defvjp(lambda x: (x[index], None), backward)
+    return take_constant(x)
 
 
 def _analytic_filters(samples, sample_rate, bands):
@@ -156,10 +196,8 @@ def _subband_lengths(filters_KxF, samples, least_share, oversampling):
     for k, response in enumerate(filters_KxF):
         bins = np.flatnonzero(response > 1e-6)
         start, stop = (bins[0], bins[-1] + 1) if len(bins) else (0, 0)
-        least = max(oversampling * (stop - start), least_share * samples)
-        shrink = max(
-            [factor for factor in (4, 8, 16, 32) if samples / factor >= least], default=None
-        )
-        length = scipy.fft.next_fast_len(-(-samples // shrink)) if shrink else samples
+        least = oversampling * (stop - start) / samples
+        share = min([share for share in (least_share, 1 / 4) if share >= least], default=1.0)
+        length = scipy.fft.next_fast_len(math.ceil(share * samples)) if share < 1 else samples
         groups.setdefault(length, []).append((k, start, stop))
     return groups

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.fft
 
 from audio_texture import constant_q, spectrogram
 from audio_texture.errors import ChoiceError
@@ -75,9 +76,17 @@ class View:
             )
 
     def sizes(self, sample_rate: int) -> dict[str, int]:
-        """The STFT's n_fft (even, as phase recovery needs it) and hop_length, in samples."""
-        n_fft = 2 * max(1, round(self.window_ms * sample_rate / 2000))
-        hop_length = max(1, round(self.hop_ms * sample_rate / 1000))
+        """The STFT's n_fft and hop_length, in samples.
+
+        n_fft is even, as phase recovery needs it, and a product of small primes: an FFT of 720
+        samples takes a third of the time of one of 706. The hop is the same share of it as in ms.
+
+        Example:
+          >>> View.parse("bins@32/8:1").sizes(22050)
+          {'n_fft': 720, 'hop_length': 180}
+        """
+        n_fft = 2 * scipy.fft.next_fast_len(max(1, round(self.window_ms * sample_rate / 2000)))
+        hop_length = max(1, round(n_fft * self.hop_ms / self.window_ms))
         return {"n_fft": n_fft, "hop_length": min(hop_length, n_fft // 2)}
 
     def milliseconds(self, frames: int, sample_rate: int) -> float:

@@ -120,7 +120,7 @@ def test_the_weight_moves_from_content_to_style():
 
 
 def test_a_weight_of_the_recipe_is_one_of_the_problem():
-    """A strip of results is what single runs are; by a power of 2, so that no product is rounded."""
+    """A strip of results is what single runs are; a power of 2, so that nothing is rounded."""
     wave = transfer(small(style_weight=64.0), like=shared_problem())
     np.testing.assert_array_equal(wave, shared_result(style=64.0).wave)
 
