@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, NoReturn
 
-from launch import interrupts
+from launch import interrupts, messages
 
 HELP = ("--help", "-help", "-h", "--helpfull", "--helpshort")
 
@@ -28,6 +28,7 @@ def run(name: str, **options: Any) -> NoReturn:
       **options: keyword arguments of its `define_flags`.
     """
     interrupts.end_at_once()
+    messages.doing("starting")
     _import_jax()
     with _ending_when_interrupted():
         module = importlib.import_module(f"launch.{name}")
@@ -63,7 +64,7 @@ def call(
       prepare: called with the values of all flags before the program begins.
       **options: keyword arguments of its `define_flags`.
     """
-    from launch import inputs, messages
+    from launch import inputs
     from launch.errors import Finished, UserError, one_line
     from launch.flag_set import FlagSet
 
@@ -93,7 +94,7 @@ def _import_jax() -> None:
     try:
         import jax  # noqa: F401
     except (ValueError, RuntimeError) as error:
-        print(f"error: the environment: {' '.join(str(error).split())}", file=sys.stderr)
+        messages.say(f"error: the environment: {' '.join(str(error).split())}")
         sys.exit(2)
 
 
@@ -102,7 +103,7 @@ def _prepare_process(values: dict[str, Any]) -> None:
 
     UserError, naming the variable, where the environment asks for devices that are not there.
     """
-    from launch import compilation_cache, environment, messages
+    from launch import compilation_cache, environment
     from launch.errors import UserError
 
     changed = environment.settle()

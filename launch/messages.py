@@ -8,12 +8,31 @@ from typing import TextIO
 # Lines that wait for `say_held`, and lines that this run has said.
 _held: dict[str, None] = {}
 _said: set[str] = set()
+# The line on a terminal that says what is being done; the next text takes its place.
+_doing: list[str] = []
+# What takes long before the first evaluation.
+FITTING = "fitting and compiling: about 20 s the first time for these lengths, 5 s later"
 
 
 def begin() -> None:
     """Forgets the lines of an earlier run in this process."""
     _held.clear()
     _said.clear()
+
+
+def doing(text: str) -> None:
+    """Says on a terminal what is being done, until the next text; elsewhere it says nothing."""
+    if sys.stderr.isatty():
+        done()
+        _doing.append(text)
+        print(f"{text} ...", end="", file=sys.stderr, flush=True)
+
+
+def done() -> None:
+    """Takes the line of `doing` away."""
+    if _doing:
+        _doing.clear()
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def say(text: str) -> None:
@@ -55,6 +74,7 @@ def _print(text: str, stream: TextIO) -> None:
     """Prints a text. Where the reader has closed the pipe, as `| head` does, the program goes on:
     its files are still wanted.
     """
+    done()
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)

@@ -5,6 +5,7 @@ import sys
 import tqdm
 
 from audio_texture import optimize, synthesis
+from launch import messages
 from launch.messages import say
 
 
@@ -13,11 +14,14 @@ class ProgressBar:
 
     def __init__(self, total: int, name: str):
         self._total, self._name = total, name
+        messages.done()
         self._bar = (
             tqdm.tqdm(total=total, desc=name, unit="evaluation", leave=False)
             if sys.stderr.isatty()
             else None
         )
+        if self._bar is not None:
+            self._bar.set_postfix_str("compiling, up to 20 s the first time")
 
     def show(self, row: optimize.ProgressRow) -> None:
         """Shows the state after a chunk."""
@@ -41,7 +45,7 @@ def describe_outcome(texture: synthesis.Texture) -> str:
     last = texture.outcome.progress[-1]
     ends = {
         "converged": "stopped, as the loss falls no more",
-        "evaluations": "used all evaluations",
+        "evaluations": "done",
         "seconds": "stopped at --max_seconds",
         "interrupted": "was interrupted",
         "not finite": "FAILED, as the loss was not finite at evaluation "

@@ -92,9 +92,10 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     record = run_io.check_run_folder(
         values, config, program="texture", names=runs.output_names(names, [REPORT])
     )
+    messages.doing("reading")
     recipe, references, sample_rate = texture_steps.read(config)
+    messages.doing(messages.FITTING)
     problem = texture_steps.prepare(config, recipe, references, sample_rate, single_runs=True)
-
     messages.say_held()
     inputs.say_scales(
         recipe,

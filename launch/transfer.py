@@ -79,7 +79,9 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     record = run_io.check_run_folder(
         values, config, program="transfer", names=runs.output_names(names, ["quality.json", REPORT])
     )
+    messages.doing("reading")
     recipe, sounds, rate = transfer_steps.read(config)
+    messages.doing(messages.FITTING)
     # One problem, whose compiled programs serve every weight.
     problem = transfer_steps.prepare(
         {**config, "style_weights": [1.0]}, recipe, sounds, rate, single_runs=True

@@ -1,5 +1,6 @@
 """What the programs say about the files they read, and damaged compiled programs."""
 
+import io
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import soundfile
 from helpers import ROOT, SMALLEST, crackle, launched, noise
 
 from audio_texture import audio
-from launch import inputs
+from launch import inputs, messages
 
 SMALL = (*SMALLEST, "--evaluations=5")
 TRANSFER = ("--views=bins@32/16:1", "--auditory_weight=0", "--rhythm_weight=0", "--evaluations=2")
@@ -201,3 +202,17 @@ def test_damaged_compiled_programs_are_replaced(tmp_path, how):
     assert done.returncode == 0, done.stderr
     said = "cannot be kept in" if how == "no folder" else "is compiled anew and replaced"
     assert len(done.stderr.splitlines()) == 1 and said in done.stderr, done.stderr
+
+
+def test_a_terminal_shows_what_is_being_done(monkeypatch):
+    """The next text takes the line's place; into a file nothing of it is written."""
+    for is_terminal in (True, False):
+        stream = io.StringIO()
+        monkeypatch.setattr(stream, "isatty", lambda is_terminal=is_terminal: is_terminal)
+        monkeypatch.setattr("sys.stderr", stream)
+        messages.doing("reading")
+        assert stream.getvalue() == ("reading ..." if is_terminal else "")
+        messages.doing("fitting")
+        messages.say("done")
+        shown = stream.getvalue().split("\r\x1b[K")
+        assert shown == (["reading ...", "fitting ...", "done\n"] if is_terminal else ["done\n"])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from audio_texture import audio, recipes, streaming
-from launch import flag_checks, mixtures, records
+from launch import flag_checks, messages, mixtures, records
 from launch.configs import versions
 from launch.errors import UserError, naming_flag
 from launch.flags import recipe_flags, recipe_from_values
@@ -56,8 +56,10 @@ def fit_or_load(
     record = check_folder(values, config)
     if config["morph_to"] and (values["loop"] or not values["seconds"]):
         raise UserError("--morph_to: a morph needs an end, and so --seconds above 0 and no --loop.")
+    messages.doing("reading")
     references, rate = read_inputs(config["inputs"], reference_check(recipe))
     mixtures.check_mixture(config, recipe, rate)
+    messages.doing(messages.FITTING)
     with naming_flag("views"):
         style = streaming.fit_style(
             recipe, references, sample_rate=rate, **mixtures.mixture_options(config)
