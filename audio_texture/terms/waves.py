@@ -208,7 +208,9 @@ def _novelty(context: Context) -> Objective:
         overlap=width - 1,
         circular=circular if context.circular else None,
     )
-    compressed = relatively_compressed(blocked, sharpness=FINE_SHARPNESS, weights=context.weights)
+    compressed = relatively_compressed(
+        blocked, sharpness=FINE_SHARPNESS, weights=context.unit_weights(NEW)
+    )
     return precompose(_analysis(context, NEW), compressed)
 
 
