@@ -196,7 +196,7 @@ def _subband_lengths(filters_KxF, samples, least_share, oversampling):
     for k, response in enumerate(filters_KxF):
         bins = np.flatnonzero(response > 1e-6)
         start, stop = (bins[0], bins[-1] + 1) if len(bins) else (0, 0)
-        least = oversampling * (stop - start) / samples
+        least = max(oversampling * (stop - start) / samples, least_share)
         share = min([share for share in (least_share, 1 / 4) if share >= least], default=1.0)
         length = scipy.fft.next_fast_len(math.ceil(share * samples)) if share < 1 else samples
         groups.setdefault(length, []).append((k, start, stop))

@@ -14,6 +14,9 @@ from audio_texture.layer import Layer
 # A reference's best match with its own other parts counts at least as this: a short one has few
 # other parts.
 LEAST_OWN_MATCH = 0.3
+# A reference of fewer windows than this, side by side, is also compared with parts that overlap by
+# half a window.
+SHORT = 4
 
 
 def novelty(*, width: int, strictness: float | jax.Array, circular: bool = False) -> Objective:
@@ -41,7 +44,9 @@ def novelty(*, width: int, strictness: float | jax.Array, circular: bool = False
         # The floor keeps a quiet window from matching through a division by almost 0.
         floor = 0.01 * jnp.mean(frames**2) + jnp.finfo(jnp.float32).tiny
         own = _correlations(frames, frames, width, floor)
-        own = jnp.where(_frames_apart(len(own)) >= width, own, LEAST_OWN_MATCH)
+        # A short reference has too few parts that do not overlap.
+        least_apart = width if len(frames) >= SHORT * width else width // 2
+        own = jnp.where(_frames_apart(len(own)) >= least_apart, own, LEAST_OWN_MATCH)
         best = jnp.max(own, initial=LEAST_OWN_MATCH)
         return {"frames": frames, "floor": floor, "best": best}
 

@@ -95,7 +95,9 @@ def measure_following(
     match = functools.partial(
         detail_matches, frame_rate=1 / _PATTERN_VIEW["hop"], window=_LONG_WINDOW
     )
-    threshold = follow_threshold(match(b, b, away=_AWAY))
+    # Of a short reference also parts that overlap are compared, or there would be none.
+    away = _AWAY if len(reference) >= 4 * _LONG_WINDOW * sample_rate else _AWAY / 2
+    threshold = follow_threshold(match(b, b, away=away))
     loud = _loud_windows(candidate, _LONG_WINDOW, sample_rate)
 
     def share_of(matches):

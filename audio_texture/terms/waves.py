@@ -211,7 +211,14 @@ def _novelty(context: Context) -> Objective:
     compressed = relatively_compressed(
         blocked, sharpness=FINE_SHARPNESS, weights=context.unit_weights(NEW)
     )
-    return precompose(_analysis(context, NEW), compressed)
+    window = NEW.sizes(context.sample_rate)["n_fft"]
+
+    def analyse(wave):
+        # A sound shorter than a window has no half second to judge.
+        wave = jnp.pad(wave, ((0, 0), (0, max(0, window - wave.shape[1]))))
+        return _analysis(context, NEW)(wave)
+
+    return precompose(analyse, compressed)
 
 
 def in_fine_stretches(context: Context, view: View, objective: Objective) -> Objective:
