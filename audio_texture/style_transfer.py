@@ -17,6 +17,7 @@ from audio_texture import (
     references,
     synthesis,
 )
+from audio_texture.compiling import jit_fast_compile
 from audio_texture.config import Recipe
 from audio_texture.precision import single
 from audio_texture.synthesis import CompiledFns, Problem
@@ -203,13 +204,12 @@ def _compile(recipe: Recipe, rate: int, key: Hashable, plan: layout.Layout) -> C
         return invert(noise), invert(shares[0] * wave + shares[1] * noise)
 
     terms = tuple(matching.transfer_objectives(recipe, rate, recipe.dynamic_hparams()))
-    jit_fast = synthesis.jit_fast_compile
     return CompiledFns(
         key,
-        jit_fast(fit),
+        jit_fast_compile(fit),
         jax.jit(loss),
         jax.jit(plan.to_wave),
-        jit_fast(start),
+        jit_fast_compile(start),
         terms,
     )
 

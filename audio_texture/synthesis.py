@@ -28,6 +28,7 @@ from audio_texture import (
     optimize,
     references,
 )
+from audio_texture.compiling import jit_fast_compile
 from audio_texture.config import Recipe
 from audio_texture.precision import single
 
@@ -291,13 +292,6 @@ def _compile(
         return sum(terms.values()), terms
 
     return CompiledFns(setup.key, jit_fast_compile(fit), jax.jit(loss), jax.jit(plan.to_wave))
-
-
-def jit_fast_compile(function: Callable[..., Any]) -> Callable[..., Any]:
-    """jit for programs that run once: on a CPU it optimises less, to compile seconds faster."""
-    options = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
-    on_cpu = jax.default_backend() == "cpu"
-    return jax.jit(function, compiler_options=options if on_cpu else None)
 
 
 def check_like(like: Problem | None, key: Hashable, name: str) -> None:

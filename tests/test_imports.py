@@ -10,7 +10,7 @@ LIBRARY = pathlib.Path(__file__).parents[1] / "audio_texture"
 # The library from the ground up: a module imports only modules that stand before it.
 ORDER = (
     # Files, errors, plain descriptions.
-    *("errors", "files", "paths", "precision", "layer", "datasets"),
+    *("errors", "files", "paths", "precision", "compiling", "layer", "datasets"),
     # Sounds and what is computed of them.
     *("audio", "sounds", "spectrogram", "constant_q", "cochlea", "auditory", "statistics"),
     *("infinite_width", "phase", "walk", "networks", "weights", "views"),

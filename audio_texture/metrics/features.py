@@ -5,11 +5,11 @@ N samples, T frames, B bands, Q modulation bands, S random directions.
 
 import functools
 
-import jax
 import numpy as np
 import scipy.signal
 
 from audio_texture import auditory, statistics
+from audio_texture.compiling import jit_fast_compile
 from audio_texture.metrics import views
 from audio_texture.metrics.preparation import CUTOFF
 from audio_texture.metrics.subbands import subband_statistics
@@ -32,7 +32,7 @@ def compute_features(
       scales: of the whole reference, as of `views.view_scales`.
       sample_rate: Hz.
     """
-    auditory_statistics = _auditory(wave, sample_rate=sample_rate)._asdict()
+    auditory_statistics = _compiled_auditory()(wave, sample_rate=sample_rate)._asdict()
     standardised = [
         (view - mean) / std
         for view, (mean, std) in zip(
@@ -61,7 +61,12 @@ def compute_features(
     }
 
 
-@functools.partial(jax.jit, static_argnames="sample_rate")
+@functools.cache
+def _compiled_auditory():
+    """`_auditory` compiled; not at import, which would look for devices."""
+    return jit_fast_compile(_auditory, static_argnames="sample_rate")
+
+
 def _auditory(wave, *, sample_rate):
     """Auditory statistics of cochlear bands below CUTOFF; 50 ms ramps hide the step at the ends."""
     bands = 1 + np.sum(auditory.cochlear_centers(sample_rate) < CUTOFF * sample_rate)
