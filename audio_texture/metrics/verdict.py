@@ -76,7 +76,7 @@ TOPICS = (
         "level and spectrum kept",
         "level or spectrum changed",
         (
-            Rule("level_db", -1, 1, "level {:+.1f} dB"),
+            Rule("level_db", -1, 1, "level {:+z.1f} dB"),
             Rule("spectrum_db", 0, 2, "spectrum {:.1f} dB off"),
         ),
     ),
