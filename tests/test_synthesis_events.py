@@ -2,8 +2,10 @@
 
 import jax
 import numpy as np
+import pytest
 import scipy.ndimage
 from helpers import highest_correlation, noise, relative_error
+from metric_sounds import make_impulses
 from small_recipes import (
     ALONE,
     RATE,
@@ -14,7 +16,7 @@ from small_recipes import (
     small,
 )
 
-from audio_texture import layout, matching, recipes, sounds, walk
+from audio_texture import layout, matching, metrics, recipes, sounds, walk
 from audio_texture.views import View
 
 
@@ -135,3 +137,24 @@ def test_levels_keep_the_ground_between_ticks():
         for choices in ({}, {"levels_weight": 0.0})
     )
     assert abs(with_levels) < 2 < without, (with_levels, without)
+
+
+@pytest.mark.slow
+def test_novelty_makes_new_events():
+    """Without it the walk leaves half seconds in the recording's order, or in its own; with it not.
+
+    The clicks stay: their rate is the recording's.
+    """
+    clicks = make_impulses(0)[None, ::2]
+
+    def follow(novelty):
+        wave = make_texture(small(novelty=novelty, evaluations=30), [clicks], seconds=3.0).wave
+        pair = (metrics.preprocess(x, sample_rate=8000, rate=8000) for x in (wave, clicks))
+        wave, reference = pair
+        onsets = [len(metrics.detect_onsets(x, sample_rate=8000)[0]) for x in (wave, reference)]
+        shares = metrics.measure_following(wave, reference, sample_rate=8000)
+        return sum(shares.values()), onsets[0] / onsets[1]
+
+    (as_before, _), (new, rate) = follow(0.0), follow(1.0)
+    assert as_before > 0.1 and new == 0, (as_before, new)
+    assert 0.7 < rate < 1.4, rate

@@ -1,5 +1,6 @@
 """Runs of an optimiser in chunks; between chunks come budgets, progress, early stop and Ctrl-C."""
 
+import contextlib
 import functools
 import threading
 import time
@@ -296,9 +297,11 @@ def compile_ahead(optimizer: Optimizer, parameters: Any, data: Any) -> None:
     """
 
     def compile_program():
-        state = jax.eval_shape(optimizer.init, parameters, data)
-        count = jax.ShapeDtypeStruct((), jnp.int32)
-        compile_chunk(optimizer.step).lower(state, data, count).compile()
+        # An error comes again, to the caller, when the run compiles its program itself.
+        with contextlib.suppress(Exception):
+            state = jax.eval_shape(optimizer.init, parameters, data)
+            count = jax.ShapeDtypeStruct((), jnp.int32)
+            compile_chunk(optimizer.step).lower(state, data, count).compile()
 
     _AHEAD[optimizer.step] = threading.Thread(target=compile_program)
     _AHEAD[optimizer.step].start()
