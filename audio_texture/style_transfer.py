@@ -1,7 +1,7 @@
 """Style transfer: a sound with the events of a content and the texture of a style."""
 
 import math
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 import jax
 import numpy as np
@@ -61,6 +61,7 @@ def prepare(
     sample_rate: int,
     like: Problem | None = None,
     single_runs: bool = False,
+    on_fit: Callable[[], None] = lambda: None,
 ) -> Problem:
     """Fits style and content; results have the content's length and level.
 
@@ -74,6 +75,7 @@ def prepare(
       sample_rate: of both and of the result, in Hz.
       like: see `synthesis.prepare`.
       single_runs: see `synthesis.prepare`.
+      on_fit: see `synthesis.prepare`.
     Raises:
       ValueError: as `synthesis.prepare`.
     """
@@ -86,6 +88,7 @@ def prepare(
     seconds = references.check_seconds(samples / sample_rate)
     key = synthesis.compile_key(recipe, folded, sample_rate=sample_rate, seconds=seconds)
     synthesis.check_like(like, key, f"a transfer of {seconds:g} s by the recipe {recipe.name}")
+    on_fit()
     start_wave = _recolour_start(recipe, content_wave, style_wave, rate)
     model_samples = math.ceil(samples * rate / sample_rate)
     plan = layout.lay_out(recipe, [start_wave, style_wave], equal_weights, rate, model_samples)

@@ -147,6 +147,7 @@ def prepare(
     bands: Sequence[tuple[float, float]] | None = None,
     like: Problem | None = None,
     single_runs: bool = False,
+    on_fit: Callable[[], None] = lambda: None,
 ) -> Problem:
     """Fits the target and builds the canvas. Kernels too long for the reference are left out.
 
@@ -163,6 +164,7 @@ def prepare(
       like: a problem of the same `compile_key`, whose compiled functions are used again.
       single_runs: whether `run` comes next, whose program is then compiled while the target is
         fitted; not for batches, which have another.
+      on_fit: called once all is checked, before what takes long.
     Raises:
       ValueError: a reference that is silent, constant or shorter than every kernel; a length out of
         range; a view that does not fit the rate; weights that do not fit, a morph on a spectrogram
@@ -171,6 +173,7 @@ def prepare(
     setup = _set_up(recipe, sounds, sample_rate, seconds, weights, morph_to, bands)
     given_recipe, recipe, plan = recipe, setup.recipe, setup.plan
     check_like(like, setup.key, f"a problem of {seconds:g} s by the recipe {recipe.name}")
+    on_fit()
     balance = {"balance": setup.balance} if setup.balance else {}
     hparams = recipe.dynamic_hparams() | balance
     unscaled = matching.regularisers(recipe, hparams)
@@ -365,6 +368,7 @@ def run(
     checkpoint_every: int = 0,
     resume: bool = False,
     on_chunk: Callable[[list[optimize.ProgressRow]], None] = lambda progress: None,
+    on_step: Callable[[optimize.ProgressRow], None] = optimize.ignore_step,
     on_unsaved: Callable[[OSError], None] | None = None,
 ) -> Texture:
     """Makes one sound: the same key gives the same samples on the same machine.
@@ -378,6 +382,7 @@ def run(
       checkpoint_every: evaluations between checkpoints; 0 writes one on Ctrl-C only.
       resume: continues from the checkpoint, if the file exists, as if never interrupted.
       on_chunk: called after each chunk with all progress rows so far.
+      on_step: see `optimize.run`.
       on_unsaved: called where a checkpoint cannot be written, after which the run goes on; without
         it the run ends with the OSError.
     """
@@ -403,8 +408,9 @@ def run(
             tolerance=problem.recipe.optimiser.tolerance,
             progress=rows,
             on_chunk=after_chunk,
+            on_step=on_step,
         )
-        # A run interrupted before its first chunk has no state worth a checkpoint.
+        # A run interrupted before its first evaluation has no state worth a checkpoint.
         if outcome.reason == "interrupted" and checkpoint_path and outcome.progress:
             checkpoints.save(outcome.state, outcome.progress)
         wave, lowered_db = problem.render_output(phase_key, outcome.state.parameters)

@@ -57,23 +57,21 @@ def prepare_loop(style: Style, *, seconds: float) -> Loop:
     return Loop(style, compiled, synthesis.optimizer_of(recipe, loss))
 
 
-def _ignore_chunk(state: optimize.OptimizerState, rows: list[optimize.ProgressRow]) -> None:
-    """The default of `make_loop`'s `on_chunk`."""
-
-
 @single
 def make_loop(
     loop: Loop,
     key: jax.Array,
     *,
-    on_chunk: Callable[[optimize.OptimizerState, list[optimize.ProgressRow]], None] = _ignore_chunk,
+    on_chunk: Callable[[list[optimize.ProgressRow]], None] = lambda progress: None,
+    on_step: Callable[[optimize.ProgressRow], None] = optimize.ignore_step,
 ) -> Block:
     """A texture whose end flows into its beginning.
 
     Args:
       loop: as of `prepare_loop`.
       key: PRNG key.
-      on_chunk: as of `optimize.run`.
+      on_chunk: called after each chunk with all progress rows so far.
+      on_step: as of `optimize.run`.
 
     Returns:
       The wave [C, N] with how far it was lowered and the optimiser's outcome.
@@ -94,7 +92,8 @@ def make_loop(
         data,
         evaluations=style.recipe.optimiser.evaluations,
         tolerance=style.recipe.optimiser.tolerance,
-        on_chunk=on_chunk,
+        on_chunk=lambda _, rows: on_chunk(rows),
+        on_step=on_step,
     )
     rendered = loop.canvas.render(outcome.state.parameters, loop.canvas.constants)
     wave = style.factors @ np.asarray(rendered) * np.float32(style.gain_at(0.0))

@@ -186,7 +186,13 @@ def init_state(stream: Stream) -> StreamState:
 
 
 @single
-def step(stream: Stream, key: jax.Array, state: StreamState) -> tuple[StreamState, Block]:
+def step(
+    stream: Stream,
+    key: jax.Array,
+    state: StreamState,
+    *,
+    on_step: Callable[[optimize.ProgressRow], None] = optimize.ignore_step,
+) -> tuple[StreamState, Block]:
     """The next state and block; they depend on style, key and state alone.
 
     Where `block.outcome.reason` is "interrupted" or "not finite", use neither of them.
@@ -195,6 +201,7 @@ def step(stream: Stream, key: jax.Array, state: StreamState) -> tuple[StreamStat
       stream: as of `prepare_stream`.
       key: PRNG key of the stream, the same for every step; the block's number is folded in.
       state: of `init_state` or of the last step.
+      on_step: as of `optimize.run`.
     """
     style = stream.style
     constants, stretch = _block_constants(stream, state), stream.stretch(state.block)
@@ -213,6 +220,7 @@ def step(stream: Stream, key: jax.Array, state: StreamState) -> tuple[StreamStat
         data,
         evaluations=style.recipe.optimiser.evaluations,
         tolerance=style.recipe.optimiser.tolerance,
+        on_step=on_step,
     )
     wave = np.asarray(stream.canvas.render(outcome.state.parameters, constants))
     first, n_frozen = stream.blend + stream.context, state.frozen.shape[1]
