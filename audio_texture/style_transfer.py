@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Hashable
+from typing import Any
 
 import jax
 import numpy as np
@@ -45,7 +46,7 @@ def fold_channels(
 
 def compile_key(
     recipe: Recipe, content: np.ndarray, style: np.ndarray, *, sample_rate: int
-) -> Hashable:
+) -> tuple[Any, ...]:
     """`synthesis.compile_key` of a transfer; arguments as in `prepare`."""
     folded, _ = fold_channels(recipe, content, style, sample_rate=sample_rate)
     seconds = content.shape[1] / sample_rate

@@ -103,7 +103,7 @@ def compile_key(
     seconds: float,
     morph_to: Sequence[float] | None = None,
     bands: Sequence[tuple[float, float]] | None = None,
-) -> Hashable:
+) -> tuple[Any, ...]:
     """All that decides which programs a run needs; runs with equal keys can share them in a batch.
 
     Args:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, NoReturn
 
-from launch import interrupts, messages
+from launch import first_look, interrupts, messages
 
 HELP = ("--help", "-help", "-h", "--helpfull", "--helpshort")
 
@@ -29,10 +29,15 @@ def run(name: str, **options: Any) -> NoReturn:
     """
     interrupts.end_at_once()
     messages.doing("starting")
+    if sys.stderr.isatty() and (text := first_look.describe_sounds(sys.argv[1:])):
+        messages.doing(f"reading {text}")
     _import_jax()
     with _ending_when_interrupted():
         module = importlib.import_module(f"launch.{name}")
-        sys.exit(call(module, sys.argv[1:], prepare=_prepare_process, **options))
+        status = call(module, sys.argv[1:], prepare=_prepare_process, **options)
+        if status == interrupts.STATUS:
+            interrupts.end_now()
+        sys.exit(status)
 
 
 @contextlib.contextmanager
@@ -65,11 +70,14 @@ def call(
       **options: keyword arguments of its `define_flags`.
     """
     from launch import inputs
+    from launch.command import note_arguments
     from launch.errors import Finished, UserError, one_line
     from launch.flag_set import FlagSet
 
     messages.begin()
     inputs.forget()
+    interrupts.forget()
+    note_arguments(arguments)
     flag_set = FlagSet()
     module.define_flags(flag_set, **options)
     if set(HELP) & set(arguments):

@@ -23,22 +23,22 @@ _NOT_KEPT_LINE = (
 
 def enable() -> None:
     """Keeps compiled programs in JAX_COMPILATION_CACHE_DIR, or else in the user's cache folder."""
-    if not _folder():
+    if not folder():
         home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
         jax.config.update("jax_compilation_cache_dir", os.path.join(home, "audio_texture", "jax"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    folder = _folder()
+    path = folder()
     # JAX itself checks remote folders, such as gs://BUCKET.
-    if "://" in folder:
+    if "://" in path:
         return
     try:
-        os.makedirs(folder, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        os.makedirs(path, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
             pass
     except OSError:
-        jax.config.update("jax_enable_compilation_cache", os.path.isdir(folder))
-        say_once(_NOT_KEPT_LINE.format(folder))
+        jax.config.update("jax_enable_compilation_cache", os.path.isdir(path))
+        say_once(_NOT_KEPT_LINE.format(path))
 
 
 def show_warnings() -> None:
@@ -52,10 +52,9 @@ def show_warnings() -> None:
             say_once(f"warning: {text}")
         elif damaged:
             remove_programs(damaged[1])
-            folder = _folder()
-            say_once(f"warning: a damaged program in {folder!r} is compiled anew and replaced.")
+            say_once(f"warning: a damaged program in {folder()!r} is compiled anew and replaced.")
         elif _NOT_WRITTEN.match(text):
-            say_once(_NOT_KEPT_LINE.format(_folder()))
+            say_once(_NOT_KEPT_LINE.format(folder()))
         else:
             original_show(message, category, filename, lineno, file, line)
 
@@ -68,7 +67,8 @@ def show_warnings() -> None:
     )
 
 
-def _folder() -> str:
+def folder() -> str:
+    """The folder of compiled programs, or an address; empty where none are kept."""
     # JAX adds the attributes of its configuration at run time.
     return jax.config.jax_compilation_cache_dir or ""  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -77,7 +77,7 @@ def remove_programs(name: str) -> None:
     """Removes all cached programs of a name: JAX does not say which of them is damaged, and does
     not replace it.
     """
-    folder = glob.escape(_folder())
-    for path in glob.glob(os.path.join(folder, f"{glob.escape(name)}-*")):
+    pattern = os.path.join(glob.escape(folder()), f"{glob.escape(name)}-*")
+    for path in glob.glob(pattern):
         with contextlib.suppress(OSError):
             os.remove(path)

@@ -24,6 +24,7 @@ from typing import Any
 
 from audio_texture import insights
 from launch import flag_checks, insights_steps, interrupts, messages, run_io
+from launch.command import resume_command
 from launch.flag_set import FlagSet
 
 
@@ -86,6 +87,7 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
         first={run_io.CONFIG: config},
         resume=values["resume"],
     )
+    interrupts.go_on_by(resume_command("insights"))
     messages.say_held()
     settings = insights.ExperimentSettings(
         tuple(range(values["seeds"])), values["quick"], recordings, values["vgg19"] or ""
@@ -98,7 +100,7 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
         try:
             result = insights_steps.run_experiment(name, settings, config, output)
         except KeyboardInterrupt:
-            messages.say(f"interrupted at {name}; --resume goes on from there")
+            messages.say_all(interrupts.describe(f"kept: the figures before {name}"))
             return interrupts.STATUS
         messages.say(
             f"{name}: {result['verdict']} ({result['seconds']:.0f} s). {result['sentence']}"

@@ -25,7 +25,16 @@ from typing import Any
 import jax
 
 from audio_texture import training
-from launch import flag_checks, messages, run_io, train_data, train_results, train_steps
+from launch import (
+    flag_checks,
+    interrupts,
+    messages,
+    run_io,
+    train_data,
+    train_results,
+    train_steps,
+)
+from launch.command import resume_command
 from launch.errors import naming_flag
 from launch.flag_set import FlagSet
 from launch.train_run import TrainingRun, read_earlier
@@ -96,6 +105,7 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     )
     # The run has no results before its end, even if an earlier run left some.
     output.begin(run_io.METRICS, train_results.CHECKPOINT)
+    interrupts.go_on_by(resume_command("train"))
     messages.say_held()
     run = TrainingRun(output, data, trainer, state, rows, values["checkpoint_every"])
     return run.train(

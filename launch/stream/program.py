@@ -18,18 +18,20 @@ A style kept as a file, and a stream from it without the recording:
 
 Writes stream.wav, config.json, metrics.jsonl (a line for each block), state.safetensors,
 report.html and files.json, the record of them, into --output_dir. The file can be played while it
-grows. Ctrl-C ends the stream after the current evaluations, with exit status 130; a full disk or a
-player that closes its pipe ends it with exit status 1. What was written so far stays valid.
+grows. Ctrl-C ends the stream after the current evaluation, with exit status 130, and says how to go
+on; a full disk or a player that closes its pipe ends it with exit status 1. What was written so far
+stays valid.
 """
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from audio_texture import recipes, streaming
-from launch import flags, inputs, run_io, runs, verdicts
+from audio_texture import streaming
+from launch import flags, interrupts, messages, run_io, runs, verdicts
+from launch.command import resume_command
 from launch.errors import naming_flag, one_line
 from launch.flag_set import FlagSet
-from launch.messages import say, say_held
+from launch.messages import say
 from launch.stream import checks, pages, sinks, styles, writing
 
 
@@ -72,18 +74,17 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
       values: of all flags.
       given: names of the flags on the command line.
     """
-    folder, piped = values["output_dir"], values["output"] == "-"
+    values, begun = styles.with_earlier(values, given)
     checks.check_flags(values, given)
-    style, config, references, record = styles.fit_or_load(values, given)
+    style, config, references, record, wait = styles.fit_or_load(values, given, begun)
     rate = style.sample_rate
+    folder, piped = values["output_dir"], values["output"] == "-"
     with naming_flag("seconds"):
         wanted = checks.wanted_samples(style, values["seconds"], piped)
         loop = streaming.prepare_loop(style, seconds=values["seconds"]) if values["loop"] else None
     with naming_flag("block_seconds"):
         planned = loop or streaming.prepare_stream(style, seconds=wanted / rate)
-    say_held()
-    asked = style.recipe if values["target"] else recipes.Recipe.from_json(config["recipe"])
-    inputs.say_scales(asked, style.recipe, rate)
+    wait.compile()
     earlier = None
     if record and values["resume"] and isinstance(planned, streaming.Stream):
         earlier = sinks.read_earlier(folder, values["output"], record, planned)
@@ -99,19 +100,22 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
         first, resume = {run_io.CONFIG: config}, values["resume"]
         output = run_io.claim(folder, record, program="stream", first=first, resume=resume)
         sink = sinks.File(style, output, values["output"], earlier, wanted)
+        if not values["loop"]:
+            interrupts.go_on_by(resume_command("stream", folder))
     try:
         if isinstance(planned, streaming.Stream):
-            status = writing.write_stream(planned, sink, values["seed"], wanted)
+            status = writing.write_stream(planned, sink, values["seed"], wanted, wait)
         else:
-            status = writing.write_loop(planned, sink, values["seed"], values["seconds"])
+            status = writing.write_loop(planned, sink, values["seed"], values["seconds"], wait)
     except (ValueError, OSError) as error:
         say(f"error: --output: {one_line(error)}; {sink.describe_rest()}.")
         return 1
     if not output:
         return status
     output.finish(run_io.METRICS, *sink.grown)
-    if not sink.samples:
+    if not sink.samples or status == interrupts.STATUS and values["seconds"]:
         return status or int(output.failed)
+    messages.doing("judging")
     judged = pages.judge_stream(config, references, sink)
     status = runs.write_report(
         output, checks.REPORT, lambda: pages.stream_page(config, references, sink, judged), status
