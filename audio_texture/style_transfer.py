@@ -105,18 +105,30 @@ def prepare(
     padded_start = plan.reflect_pad(start_wave)
     start = _starter(recipe, rate, plan, compiled, padded_content, padded_start, style_wave)
     init = _initialiser(recipe, start, data, optimizer)
+
+    def to_wave(key, parameters):
+        return factors @ np.asarray(compiled.to_wave(key, parameters, plan.canvas.constants))
+
+    render_output = _renderer(recipe, to_wave, content, rate, sample_rate)
+    return Problem(
+        given_recipe, optimizer, single(init), single(render_output), compiled, sample_rate
+    )
+
+
+def _renderer(recipe, to_wave, content, rate, sample_rate):
+    """(key, parameters) -> (wave [C, N] at the content's length and level, how far it is lowered).
+
+    to_wave: (key, parameters) -> wave at the model's rate.
+    """
     level = audio.audible_rms(content, sample_rate=sample_rate)
     fade = recipe.signal.fade_samples(sample_rate)
 
     def render_output(key, parameters):
-        wave = compiled.to_wave(key, parameters, plan.canvas.constants)
-        wave = audio.resample(factors @ np.asarray(wave), rate, sample_rate)
-        faded = audio.fade_ends(wave[:, :samples], fade)
+        wave = audio.resample(to_wave(key, parameters), rate, sample_rate)
+        faded = audio.fade_ends(wave[:, : content.shape[1]], fade)
         return audio.match_level(faded, level, sample_rate=sample_rate)
 
-    return Problem(
-        given_recipe, optimizer, single(init), single(render_output), compiled, sample_rate
-    )
+    return render_output
 
 
 def _recolour_start(recipe, content_wave, style_wave, rate):

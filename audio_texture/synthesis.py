@@ -185,16 +185,7 @@ def prepare(
     beside = (optimizer, plan.canvas) if single_runs and not like else None
     data = with_target(compiled, "target", fitted_to, fixed | {"scale": np.float32(1)}, beside)
     init = _initialiser(recipe, setup.start, data, optimizer, unscaled)
-    set_level = references.level_setter(
-        recipe, sounds, setup.waves, setup.weights, setup.course, rates=(setup.rate, sample_rate)
-    )
-
-    def render_output(key, parameters):
-        wave = compiled.to_wave(key, parameters, plan.canvas.constants)
-        wave = audio.resample(setup.factors @ np.asarray(wave), setup.rate, sample_rate)
-        wave = wave[:, : round(seconds * sample_rate)]
-        return set_level(audio.fade_ends(wave, recipe.signal.fade_samples(sample_rate)))
-
+    render_output = _renderer(setup, compiled, sounds, sample_rate, seconds)
     return Problem(
         given_recipe, optimizer, single(init), single(render_output), compiled, sample_rate
     )
@@ -251,6 +242,23 @@ def _set_up(recipe, sounds, sample_rate, seconds, weights, morph_to, bands) -> _
     if initialise.starts_from_walk(recipe) and len(used) == 1 and morph_to is None:
         start = initialise.walk_init(recipe, plan.canvas, used[0], rate)
     return _Setup(recipe, waves, weights, factors, rate, balance, course, key, plan, start)
+
+
+def _renderer(setup, compiled, sounds, sample_rate, seconds):
+    """(key, parameters) -> (wave [C, samples] at the references' level, how far it is lowered)."""
+    recipe, rate = setup.recipe, setup.rate
+    rates = {"rates": (rate, sample_rate)}
+    set_level = references.level_setter(
+        recipe, sounds, setup.waves, setup.weights, setup.course, **rates
+    )
+
+    def render_output(key, parameters):
+        wave = compiled.to_wave(key, parameters, setup.plan.canvas.constants)
+        wave = audio.resample(setup.factors @ np.asarray(wave), rate, sample_rate)
+        wave = wave[:, : round(seconds * sample_rate)]
+        return set_level(audio.fade_ends(wave, recipe.signal.fade_samples(sample_rate)))
+
+    return render_output
 
 
 def _initialiser(recipe, start, data, optimizer, unscaled):

@@ -18,6 +18,9 @@ from launch.configs import read_json
 from launch.errors import UserError, naming_flag
 from launch.output import Output
 
+# Programs that --resume alone gives the configuration of the run in --output_dir.
+CONTINUED_ALONE = ("texture", "transfer", "stream")
+
 
 class _Planned(NamedTuple):
     """What a run may write: files of the folder, and files of each run folder by its name."""
@@ -177,10 +180,10 @@ def check_resumable(
         if not isinstance(earlier, dict):
             raise ValueError(f"{path!r} is not a run's configuration.")
     if difference := earlier_runs.describe_difference(earlier, config):
-        raise UserError(
-            f"--resume: the run in {folder!r} is another one: {difference}. --resume without "
-            "other flags goes on with it as it was."
-        )
+        advice = "give the flags that it was begun with"
+        if program in CONTINUED_ALONE:
+            advice = "--resume without other flags goes on with it as it was"
+        raise UserError(f"--resume: the run in {folder!r} is another one: {difference}; {advice}.")
 
 
 def check_run_folder(

@@ -29,7 +29,7 @@ from typing import Any
 from audio_texture import streaming
 from launch import flags, interrupts, messages, run_io, runs, verdicts
 from launch.command import resume_command
-from launch.errors import naming_flag, one_line
+from launch.errors import one_line
 from launch.flag_set import FlagSet
 from launch.messages import say
 from launch.stream import checks, pages, sinks, styles, writing
@@ -79,11 +79,11 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     style, config, references, record, wait = styles.fit_or_load(values, given, begun)
     rate = style.sample_rate
     folder, piped = values["output_dir"], values["output"] == "-"
-    with naming_flag("seconds"):
-        wanted = checks.wanted_samples(style, values["seconds"], piped)
-        loop = streaming.prepare_loop(style, seconds=values["seconds"]) if values["loop"] else None
-    with naming_flag("block_seconds"):
-        planned = loop or streaming.prepare_stream(style, seconds=wanted / rate)
+    wanted = checks.wanted_samples(values, style.recipe, sample_rate=rate, channels=style.channels)
+    if values["loop"]:
+        planned = streaming.prepare_loop(style, seconds=values["seconds"])
+    else:
+        planned = streaming.prepare_stream(style, seconds=wanted / rate)
     wait.compile()
     earlier = None
     if record and values["resume"] and isinstance(planned, streaming.Stream):

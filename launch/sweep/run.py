@@ -175,17 +175,10 @@ def make_group(
             break
         runs = [run for run, _ in prepared]
         start = time.monotonic()
-        evaluations = max(problem.recipe.optimiser.evaluations for _, problem in prepared)
-
-        def step(rows, evaluations=evaluations):
-            if problems.wait:
-                problems.wait.end()
-            callbacks.on_step(rows, evaluations)
-
         # Ctrl-C waits until finished results are written.
         with optimize.Interrupts() as interruption:
             try:
-                made = _run_batch(prepared, mesh, size, max_seconds, step)
+                made = _run_batch(prepared, mesh, size, max_seconds, callbacks, problems.wait)
             except (jax.errors.JaxRuntimeError, MemoryError) as error:
                 if is_out_of_memory(error) and len(runs) > 1:
                     size, waiting = math.ceil(len(runs) / 2), [*runs, *waiting]
@@ -212,17 +205,25 @@ def _run_batch(
     mesh: jax.sharding.Mesh | None,
     size: int,
     max_seconds: float,
-    on_step: Callable[[list[optimize.ProgressRow]], None],
+    callbacks: Callbacks,
+    wait: Wait | None,
 ) -> batch.Batch:
-    """The results of prepared runs, made as one batch of `size`."""
+    """The results of prepared runs, made as one batch of `size`. wait: for the first evaluation."""
     runs = [run for run, _ in prepared]
+    evaluations = max(problem.recipe.optimiser.evaluations for _, problem in prepared)
+
+    def step(rows):
+        if wait:
+            wait.end()
+        callbacks.on_step(rows, evaluations)
+
     return batch.run_batch(
         [problem for _, problem in prepared],
         jnp.stack([jax.random.key(run.config["seed"]) for run in runs]),
         mesh=mesh,
         size=size,
         max_seconds=max_seconds,
-        on_step=on_step,
+        on_step=step,
     )
 
 
