@@ -35,38 +35,30 @@ def describe_use(
     """
     channels, read = recording.wave.shape
     rate, length, used = recording.sample_rate, recording.length, span[1] - span[0]
+    skipped = int(begin * rate)
+    has_more = length is None or read < length - skipped
     file = "of unknown length" if length is None else _format_seconds(length, rate)
     sound = f"at {rate} Hz, {count(channels, 'channel')}"
-    silence = _describe_silence(span, read)
-    if read == length:
-        if used == read:
+    if not start and length is not None and not has_more:
+        if used == length:
             return f"{source}: {file} {sound}; all of it is used"
+        silence = _describe_silence((skipped + span[0], skipped + span[1]), length)
         return f"{source}: {file} read {sound}; {_format_seconds(used, rate)} used ({silence})"
-    flags = _flags_of_part(recording, flag, begin)
-    part = f"from {begin:.4g} s on{', where the sound begins' if begin > start else ''} ({flags})"
+    limit = f"--{flag}_seconds" if has_more else f"--{flag}_start"
+    if has_more and read >= references.LONGEST_SECONDS * rate - 1:
+        limit += f"; {references.LONGEST_SECONDS:g} s is the longest that can be made"
+    part = f"from {begin:.4g} s on{', where the sound begins' if begin > start else ''} ({limit})"
     if used == read:
         return f"{source}: {file} {sound}; {_format_seconds(read, rate)} used {part}"
     return (
         f"{source}: {file} {sound}; {_format_seconds(read, rate)} read {part}, "
-        f"{_format_seconds(used, rate)} of it used ({silence})"
+        f"{_format_seconds(used, rate)} of it used ({_describe_silence(span, read)})"
     )
 
 
-def _flags_of_part(recording: audio.Recording, flag: str, begin: float) -> str:
-    """The flags that decide which part of a file is read, and the limit of its length."""
-    rate, read = recording.sample_rate, recording.wave.shape[1]
-    has_more = recording.length is None or read < recording.length - int(begin * rate)
-    if not has_more:
-        return f"--{flag}_start"
-    if read >= references.LONGEST_SECONDS * rate - 1:
-        longest = f"{references.LONGEST_SECONDS:g} s is the longest that can be made"
-        return f"--{flag}_seconds; {longest}"
-    return f"--{flag}_seconds"
-
-
-def _describe_silence(span: tuple[int, int], read: int) -> str:
-    """Where the silence lies that is left out. read: samples of the recording."""
-    if 0 < span[0] and span[1] < read:
+def _describe_silence(span: tuple[int, int], total: int) -> str:
+    """Where the silence lies that is left out. total: samples that the span is a part of."""
+    if 0 < span[0] and span[1] < total:
         return "silence at both ends"
     return f"silence at the {'start' if span[0] else 'end'}"
 
@@ -84,7 +76,7 @@ def warn_of_sparse(source: str, wave: np.ndarray, sample_rate: int, *, flag: str
     sounding, events = audio.measure_events(wave, sample_rate=sample_rate)
     length = _format_seconds(wave.shape[1], sample_rate)
     if seconds < SHORTEST_TEXTURE:
-        reason = f"{length} of sound is too short for a texture: the result can only repeat it"
+        reason = f"{length} of sound, too short for a texture: the result can only repeat it"
     elif (
         events > FEW_EVENTS
         or sounding >= max(SHORTEST_TEXTURE, (1 - MOST_SILENCE) * seconds)
@@ -94,7 +86,7 @@ def warn_of_sparse(source: str, wave: np.ndarray, sample_rate: int, *, flag: str
     else:
         repeated = "it" if events == 1 else "them"
         reason = (
-            f"{count(events, 'event')} in {length} and little else: too sparse for a texture, the "
+            f"{count(events, 'event')} in {length} and little else, too sparse for a texture: the "
             f"result can only repeat {repeated}"
         )
     advice = f"a longer recording, or another part of it (--{flag}_start, --{flag}_seconds)"
