@@ -38,7 +38,7 @@ RESULT = "benchmark.json"
 
 def define_flags(flag_set: FlagSet) -> None:
     """Defines the program's flags."""
-    flag_set.define_enums("cases", CASES, CASES, "What to measure; repeat for several.")
+    flag_set.define_enums("cases", CASES, CASES, "Case to measure; repeat for several.")
     text = "What the case texture makes a texture of."
     flag_set.define_path("input", f"{EMBEDDED}rain", text)
     flags.define_output_flags(flag_set, "benchmark", RESULT)

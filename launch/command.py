@@ -3,20 +3,24 @@
 Imported before JAX; imports nothing large.
 """
 
-import pathlib
+import itertools
+import os.path
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 
 SCRIPT = "audio-texture"
+# The packages among the programs: the module with `define_flags` and `main`.
+PACKAGES = {"stream": "stream.program", "sweep": "sweep.program"}
 
 
 def program_words(program: str) -> list[str]:
     """The words that start a program as this process was started, before its flags.
 
-    `shlex.join` makes them and the flags a line for a shell. The name of Python is the one that the
-    user typed, as `python` may be another one there.
+    `shlex.join` makes them and the flags a line for a shell. Python has the name that the user
+    typed, as `python` may be another one there.
 
     Args:
       program: its name, such as texture, sweep or stream.
@@ -25,19 +29,44 @@ def program_words(program: str) -> list[str]:
       >>> program_words("texture")
       ['python', '-m', 'launch.texture']
     """
-    started = pathlib.PurePath(sys.argv[0])
-    if started.stem == SCRIPT:
-        return [SCRIPT, program]
+    path = sys.argv[0]
+    folder, name = os.path.split(path)
+    if os.path.splitext(name)[0] == SCRIPT:
+        on_path = shutil.which(SCRIPT)
+        is_on_path = on_path is not None and os.path.realpath(on_path) == os.path.realpath(path)
+        return [SCRIPT if is_on_path else path, program]
     python = _typed_python()
-    if started.parts[-2:] == ("launch", "__main__.py"):
+    if name == "__main__.py" and os.path.basename(folder) == "launch":
         return [python, "-m", "launch", program]
     return [python, "-m", f"launch.{program}"]
 
 
+def program_line(program: str) -> str:
+    """The words of `program_words` in a line, without the folder that a program may lie in."""
+    first, *others = program_words(program)
+    return shlex.join([os.path.basename(first), *others])
+
+
 def _typed_python() -> str:
     """The word by which Python was started with `-m launch`; "python" where it was not."""
-    module = sys.orig_argv[sys.orig_argv.index("-m") + 1] if "-m" in sys.orig_argv[:-1] else ""
-    return sys.orig_argv[0] if module.split(".")[0] == "launch" else "python"
+    words = sys.orig_argv
+    module = words[words.index("-m") + 1] if "-m" in words[:-1] else ""
+    return words[0] if module.split(".")[0] == "launch" else "python"
+
+
+def given_value(arguments: Sequence[str], flag: str) -> str:
+    """The value of a flag before any flag is parsed; empty where it is not given.
+
+    Example:
+      >>> given_value(["--seed=3", "--program", "transfer"], "program")
+      'transfer'
+    """
+    values = [""]
+    for argument, following in itertools.pairwise([*arguments, ""]):
+        name, equals, value = argument.partition("=")
+        if name in (f"-{flag}", f"--{flag}"):
+            values.append(value if equals else following)
+    return values[-1]
 
 
 # The arguments of the run in this process.

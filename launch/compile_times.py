@@ -17,7 +17,7 @@ import numpy as np
 from audio_texture import __version__, files
 from audio_texture.config import Recipe
 from launch import compilation_cache, messages
-from launch.configs import versions
+from launch.versions import versions
 
 TIMES = "times.json"
 # What is said where nothing was measured yet, in seconds: a run of 5 s on two cores of a Xeon.

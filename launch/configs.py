@@ -1,20 +1,17 @@
 """A run's configuration, config.json: everything that its samples depend on."""
 
-import functools
 import json
 import os
-import sys
 from collections.abc import Collection, Mapping
-from importlib import metadata
 from typing import Any
 
 from audio_texture import paths, recipes
 from launch.errors import naming_flag
 from launch.flags import recipe_flags, recipe_from_values
 from launch.mixtures import mixture_from_values
+from launch.versions import versions
 
 CONFIG, METRICS = "config.json", "metrics.jsonl"
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "soundfile")
 
 _TEXTURE_TYPES = {
     "inputs": list,
@@ -25,12 +22,6 @@ _TEXTURE_TYPES = {
     "output_format": str,
     "recipe": dict,
 }
-
-
-@functools.cache
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that samples depend on."""
-    return {name: metadata.version(name) for name in PACKAGES} | {"python": sys.version.split()[0]}
 
 
 def read_json(path: str) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 from audio_texture import audio, metrics, recipes, scales
 from audio_texture.references import fit_kernels, model_sample_rate
 from audio_texture.report.verdicts import Judged
+from launch.inputs import recordings_section
 from launch.messages import say
 from launch.mixtures import mixture_options
 
@@ -121,6 +122,7 @@ def texture_page(
     sections = [
         *likeness_section(config, references, results[0][1], sample_rate),
         *copying_section(config, references, results[0][1], sample_rate),
+        *recordings_section({"input": config["inputs"]}),
     ]
     return report.render_texture_page(
         originals,

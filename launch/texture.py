@@ -65,7 +65,7 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.define_integer(
         "samples",
         1,
-        "Textures to make, of the seeds --seed, --seed + 1, ...",
+        "Number of textures to make, each of a seed of its own from --seed on.",
         lower_bound=1,
         upper_bound=10_000,
     )

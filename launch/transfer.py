@@ -51,9 +51,10 @@ REPORT = "report.html"
 def define_flags(flag_set: FlagSet) -> None:
     """Defines the program's flags."""
     flags.define_recipe_flags(flag_set, "transfer", several=("style_weight",))
-    text = f"Sound whose course over time is kept. {EMBEDDED}NAME is an embedded procedural sound."
+    text = "Sound file whose events and their rhythm are kept, or an embedded sound."
     flag_set.define_path("content", f"{EMBEDDED}clock", text)
-    flag_set.define_path("style", f"{EMBEDDED}rain", "Sound whose texture it is given.")
+    text = "Sound file whose timbre it is given, or an embedded sound."
+    flag_set.define_path("style", f"{EMBEDDED}rain", text)
     longest = references.LONGEST_SECONDS
     for name, seconds, most in (("content", longest, longest), ("style", 10.0, 60)):
         flag_set.define_float(
@@ -62,13 +63,11 @@ def define_flags(flag_set: FlagSet) -> None:
         flag_set.define_float(
             f"{name}_seconds",
             seconds,
-            f"How much of the {name} to use at the most, in seconds.",
+            f"How much of the {name} to use at most, in seconds.",
             lower_bound=0.01,
             upper_bound=most,
         )
-    flags.define_run_flags(
-        flag_set, "transfer", "another seed makes another result only where it starts from noise"
-    )
+    flags.define_run_flags(flag_set, "transfer", "it matters only where start_content is below 1")
 
 
 def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:

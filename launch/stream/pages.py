@@ -9,6 +9,7 @@ import numpy as np
 from audio_texture import audio
 from audio_texture.report.verdicts import Judged
 from launch import verdicts
+from launch.inputs import recordings_section
 from launch.pages import likeness_section
 from launch.stream.sinks import File, Pipe
 
@@ -62,6 +63,7 @@ def stream_page(
         *report.comparison_section(shown[: len(references) + 1]),
         *likeness,
         ("Configuration", report.format_config(config)),
+        *recordings_section({"input": config["inputs"]}),
     ]
     summary = (
         f"{length:.1f} s by the recipe {config['recipe']['name']}, seed {config['seed']}"
