@@ -45,9 +45,8 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.define_boolean(
         "loop", False, "Whether to make one loop of --seconds, whose end flows into its beginning."
     )
-    flag_set.define_path(
-        "target", None, "Style file of an earlier --save_target, instead of --input."
-    )
+    text = "Style file of an earlier --save_target, instead of --input."
+    flag_set.define_path("target", None, text)
     flag_set.define_path(
         "save_target",
         None,
@@ -103,10 +102,7 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
         if not values["loop"]:
             interrupts.go_on_by(resume_command("stream", folder))
     try:
-        if isinstance(planned, streaming.Stream):
-            status = writing.write_stream(planned, sink, values["seed"], wanted, wait)
-        else:
-            status = writing.write_loop(planned, sink, values["seed"], values["seconds"], wait)
+        status = writing.write(planned, sink, values["seed"], wanted, wait)
     except (ValueError, OSError) as error:
         say(f"error: --output: {one_line(error)}; {sink.describe_rest()}.")
         return 1

@@ -14,13 +14,31 @@ from launch.progress import ProgressBar, describe_lowering, describe_outcome
 from launch.stream.sinks import File, Pipe
 
 
-def write_stream(
+def write(
+    planned: streaming.Stream | streaming.Loop,
+    sink: File | Pipe,
+    seed: int,
+    wanted: int,
+    wait: Wait,
+) -> int:
+    """Makes and writes a stream or a loop; the exit status.
+
+    Args:
+      planned: of `streaming.prepare_stream` or `prepare_loop`.
+      sink: where it goes.
+      seed: of its random key.
+      wanted: samples to write.
+      wait: which is over at the first evaluation.
+    """
+    if isinstance(planned, streaming.Stream):
+        return _write_stream(planned, sink, seed, wanted, wait)
+    return _write_loop(planned, sink, seed, wait)
+
+
+def _write_stream(
     stream: streaming.Stream, sink: File | Pipe, seed: int, wanted: int, wait: Wait
 ) -> int:
-    """Writes blocks until the sink has as many samples as wanted; the exit status.
-
-    wait: which is over at the first evaluation.
-    """
+    """Writes blocks until the sink has as many samples as wanted."""
     key = jax.random.key(seed)
     state = sink.first_state(streaming.init_state(stream))
     clock, reason = _Clock(sink, stream, wait), "done"
@@ -132,15 +150,10 @@ def _describe_speed(speed: float) -> str:
     return f"{text}: too slow to be played while it is made (fewer --evaluations are faster)"
 
 
-def write_loop(
-    loop: streaming.Loop, sink: File | Pipe, seed: int, seconds: float, wait: Wait
-) -> int:
-    """Makes and writes a loop, `seconds` long; the exit status.
-
-    wait: which is over at the first evaluation.
-    """
-    name = os.path.basename(sink.path)
-    bar = ProgressBar(loop.style.recipe.choice("evaluations"), name, wait.end)
+def _write_loop(loop: streaming.Loop, sink: File | Pipe, seed: int, wait: Wait) -> int:
+    """Makes and writes a loop, whole."""
+    total = loop.style.recipe.choice("evaluations")
+    bar = ProgressBar(total, os.path.basename(sink.path), wait.end)
 
     def step(row):
         # A loop is written whole, even where Ctrl-C ends its optimisation.
@@ -156,10 +169,13 @@ def write_loop(
         sink.write_whole(block.wave, _metrics_row(0, block))
     interrupts.kept(sink.path)
     reason = "interrupted" if interruption.received else block.outcome.reason
-    outcome = block.outcome._replace(reason=reason)
-    say(
-        f"{sink.path}: a loop of {seconds:g} s; {describe_outcome(block._replace(outcome=outcome))}"
-    )
+    if reason == "interrupted":
+        spent = block.outcome.progress[-1].evaluations
+        made = f"kept: {sink.path}, the loop after {spent} of {total} evaluations"
+        messages.say_all(interrupts.describe(made))
+    else:
+        seconds = sink.samples / sink.sample_rate
+        say(f"{sink.path}: a loop of {seconds:.4g} s; {describe_outcome(block)}")
     return _status(reason)
 
 
