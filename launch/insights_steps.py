@@ -201,7 +201,7 @@ def _make_section(output: Output, result: dict[str, Any]) -> tuple[str, str]:
     )
     verdict = (
         f"<p><b>Verdict: {result['verdict']}.</b> {html.escape(result['sentence'])}</p>"
-        f"<details><summary>numbers</summary><div class=\"scroll\">{intervals}</div></details>"
+        f'<details><summary>numbers</summary><div class="scroll">{intervals}</div></details>'
     )
     return f"{result['claim_number']}. {result['figure']}", "".join(lines) + picture + verdict
 

@@ -1,4 +1,4 @@
-"""Verdicts on the results of launch.texture and launch.stream."""
+"""Verdicts on the results of launch.texture and launch.stream; transfer_pages.py has its own."""
 
 import os
 from collections.abc import Sequence

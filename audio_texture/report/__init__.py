@@ -6,6 +6,7 @@
 | figures.py, spectrograms.py | the figures |
 | comparison.py | levels and onsets of sounds over each other |
 | verdicts.py | the section of verdicts |
+| transfer_measures.py | verdicts and measures of transfers |
 | run_pages.py | pages of launch.texture, launch.transfer and launch.train |
 | sweep_page.py, sweep.js, sweep.css | the page of launch.sweep |
 """

@@ -1,7 +1,7 @@
 """The HTML pages of launch.texture, launch.transfer and launch.train."""
 
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audio_texture.report.comparison import comparison_section
@@ -17,6 +17,10 @@ from audio_texture.report.html_page import (
     render_page,
 )
 from audio_texture.report.spectrograms import embed_spectrograms
+from audio_texture.report.transfer_measures import (
+    format_transfer_measures,
+    transfer_verdict_section,
+)
 from audio_texture.report.verdicts import Judged, verdict_section
 
 _MOST_SPECTROGRAMS = 8
@@ -69,10 +73,11 @@ def render_transfer_page(
     measures: Sequence[Mapping[str, Any]],
     metrics: Sequence[Mapping[str, Any]],
     config: Mapping[str, Any],
-    explain: Callable[[str], str],
     names: Mapping[str, str] = types.MappingProxyType({}),
+    *,
+    judged: Sequence[Judged] = (),
 ) -> str:
-    """The page of launch.transfer: the content, the results and the style in this order.
+    """The page of launch.transfer: the verdicts, then the content, the results and the style.
 
     Args:
       content: the sound whose events are kept.
@@ -81,8 +86,8 @@ def render_transfer_page(
       measures: rows of quality.json, for content, results and style; may be empty.
       metrics: rows of metrics.jsonl.
       config: as in config.json.
-      explain: a measure's name -> its meaning in words.
       names: what the legend calls the terms of the loss, see `draw_loss`.
+      judged: verdicts on the results, which stand first.
     """
     summary = (
         f"By the recipe {config['recipe']['name']}, seed {config['seed']}; "
@@ -90,10 +95,11 @@ def render_transfer_page(
     )
     shown = [content, *results[:_MOST_SPECTROGRAMS], style]
     sections = [
+        *([transfer_verdict_section(judged)] if judged else []),
         ("Listen, from the content to the style", embed_players([content, *results, style])),
         (_SPECTROGRAMS, embed_spectrograms(shown)),
         *comparison_section([content, *results[:1], style]),
-        ("Measures", _transfer_measures(measures, explain)),
+        ("Measures", format_transfer_measures(measures)),
         _loss_section(metrics, names),
         ("Configuration", format_config(config)),
     ]
@@ -153,16 +159,3 @@ def _loss_section(metrics: Sequence[Mapping[str, Any]], names: Mapping[str, str]
     if not metrics:
         return "Loss", "<p>The file of metrics was lost.</p>"
     return "Loss", embed_figures([(draw_loss(metrics, names), "loss against evaluations")])
-
-
-def _transfer_measures(measures: Sequence[Mapping[str, Any]], explain: Callable[[str], str]) -> str:
-    """A table with one row a measure and one column a sound."""
-    if not measures:
-        return "<p>Sounds under a second, or silent, are not judged.</p>"
-    names = [name for name in measures[0] if name not in ("candidate", "style_weight")]
-    rows = []
-    for name in names:
-        values = ["none" if row[name] is None else row[name] for row in measures]
-        rows.append([name, *values, explain(name)])
-    table = format_table(rows, ["", *(row["candidate"] for row in measures), "what is good"])
-    return f'<div class="words scroll">{table}</div>'
