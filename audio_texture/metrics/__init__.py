@@ -45,6 +45,7 @@ from audio_texture.metrics.measures import (
     MEANINGS,
     MEASURES,
     UNITS,
+    better_end,
     explain_measure,
     format_rows,
 )
@@ -125,6 +126,7 @@ __all__ = [
     "MEANINGS",
     "MEASURES",
     "UNITS",
+    "better_end",
     "explain_measure",
     "format_rows",
     # Preparation, and the views that other parts share.

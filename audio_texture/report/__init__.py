@@ -9,6 +9,7 @@
 | transfer_measures.py | verdicts and measures of transfers |
 | run_pages.py | pages of launch.texture, launch.transfer and launch.train |
 | sweep_page.py, sweep.js, sweep.css | the page of launch.sweep |
+| gallery.py | a picture of textures beside their recordings |
 """
 
 from audio_texture.report.comparison import comparison_section, compute_levels, compute_onsets
@@ -22,6 +23,7 @@ from audio_texture.report.figures import (
     encode_png,
     new_figure,
 )
+from audio_texture.report.gallery import GalleryPair, draw_gallery
 from audio_texture.report.html_page import (
     Section,
     Sound,
@@ -74,6 +76,8 @@ __all__ = [
     "new_figure",
     "encode_png",
     "draw_spectrograms",
+    "draw_gallery",
+    "GalleryPair",
     "write_picture",
     "draw_loss",
     "draw_onsets",

@@ -33,7 +33,7 @@ def draw_spectrograms(
         audio.resample(audio.with_channels(wave, 1)[0], sample_rate, rate)
         for _, wave, sample_rate in sounds
     ]
-    pictures = [_compute_picture(wave, rate, bands) for wave in waves]
+    pictures = [compute_picture(wave, rate, bands) for wave in waves]
     longest = max(len(wave) / rate for wave in waves)
     top = max(picture.max() for picture in pictures)
     ticks = [hertz for hertz in _TICKS if hertz < rate / 2]
@@ -86,12 +86,12 @@ def write_picture(
     """
     from matplotlib.image import imsave
 
-    picture = _compute_picture(audio.with_channels(wave, 1)[0], sample_rate, bands, columns=160)
+    picture = compute_picture(audio.with_channels(wave, 1)[0], sample_rate, bands, columns=160)
     top = picture.max()
     imsave(path, picture, origin="lower", cmap="magma", vmin=top - range_db, vmax=top)
 
 
-def _compute_picture(
+def compute_picture(
     mono: np.ndarray, sample_rate: int, bands: int, columns: int = 400
 ) -> np.ndarray:
     """Mel spectrogram in dB of a wave [N]: [bands, about `columns`]."""

@@ -17,7 +17,6 @@ _ALL = (
     "a sound that has nothing to do with the content keeps of it. What cannot be asked of a sound "
     "is left out. The reference is the style."
 )
-_NO_VALUE = "\u2013"
 
 
 def transfer_verdict_section(results: Sequence[Judged]) -> Section:
@@ -74,9 +73,8 @@ def _format_goals(results: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _cell(row: Mapping[str, Any], measure: str) -> Any:
-    """A value of quality.json as it is shown; a dash where it cannot be asked of the sound."""
+    """A value of quality.json as it is shown; nothing where it cannot be asked of the sound."""
     asked = {"content": metrics.ASKED_OF_CONTENT, "style": metrics.ASKED_OF_STYLE}
-    is_original = row["style_weight"] is None
-    if row[measure] is None or is_original and measure not in asked[row["candidate"]]:
-        return _NO_VALUE
-    return row[measure]
+    if row["style_weight"] is None and measure not in asked[row["candidate"]]:
+        return ""
+    return "none" if row[measure] is None else row[measure]
