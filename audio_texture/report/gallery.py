@@ -103,8 +103,9 @@ def _draw_pair(figure: "Figure", pair: GalleryPair, left: float, top: float) -> 
         )
         # What a shorter sound lacks is as dark as silence.
         axis.set(xlim=(0, max(seconds)), facecolor="black")
-        shown = textwrap.shorten(title, _TITLE_CHARACTERS, placeholder="...")
-        axis.set_title(shown[:_TITLE_CHARACTERS], fontsize=_FONT_SIZE + 1, pad=3, parse_math=False)
+        # Of a long name the end, which is the file's.
+        shown = title if len(title) <= _TITLE_CHARACTERS else f"...{title[3 - _TITLE_CHARACTERS :]}"
+        axis.set_title(shown, fontsize=_FONT_SIZE + 1, pad=3, parse_math=False)
         _label_axis(axis, rate, max(seconds), frequencies=number == 0)
 
 

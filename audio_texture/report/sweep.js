@@ -164,9 +164,8 @@ const shown = new Set();
 for (const row of rows.filter(row => row.sound)) {
   for (const reference of referencesOf(row).filter(reference => !shown.has(reference))) {
     shown.add(reference);
-    const title = `reference: ${reference.title}`;
     const cell = appendPicture(
-      encodeURI(reference.picture), title, cell => playReference(reference, cell));
+      encodeURI(reference.picture), reference.title, cell => playReference(reference, cell));
     cell.classList.add('reference');
   }
   const path = pathOf(row, 'spectrogram.png');
@@ -220,17 +219,21 @@ function goodness(value) {
   return kind === 'lower' ? -value : value;
 }
 
+// Whether the chosen measure is a loss, and the runs' losses are not the same quantity.
+function isUnlike() {
+  return losses.includes(measure.value) && unlike.length > 0;
+}
+
 function describeMeasure() {
   const name = measure.value;
   const direction = WORDS[better[name]] ?? 'no value is better than another';
   document.getElementById('direction').textContent =
-    `${name}: ${direction}. ${meanings[name] ?? ''}`;
-  const isUnlike = losses.includes(name) && unlike.length > 0;
-  const other = measures.find(measure => !losses.includes(measure) && better[measure]);
-  document.getElementById('warning').textContent = !isUnlike ? '' :
+    `${name}: ${direction}` + (meanings[name] ? ` (${meanings[name]})` : '');
+  const isJudged = !losses.includes(measures[0]);
+  document.getElementById('warning').textContent = !isUnlike() ? '' :
     `Each run has a loss of its own: it cannot be compared between runs that differ in ` +
     `${unlike.join(', ')}, and the means and colours below do not say which of these is better.` +
-    (other ? ` Use ${other} for that.` : '');
+    (isJudged ? ` Use ${measures[0]} for that.` : '');
 }
 
 // ---- drawing
@@ -292,7 +295,7 @@ function drawMap(root, xs, ys, left, step) {
     const where = `${across.value} ${xs[i]}, ${down.value} ${ys[j]}`;
     appendSvg('title', box, {}, `${where}: ${format(cell.mean)} (${cell.count} runs)`);
     if (step <= 40) return;
-    const style = `fill: ${level > 0.6 ? '#000' : '#fff'}; pointer-events: none`;
+    const style = `fill: ${level > 0.45 ? '#000' : '#fff'}; pointer-events: none`;
     const center = { x: left + step * (i + 0.5), y: 26 * j + 17, 'text-anchor': 'middle' };
     appendSvg('text', root, { ...center, style }, format(cell.mean));
   }));
@@ -307,7 +310,8 @@ function colourOf(level) {
 // The worst value, the colours, and the best value, in words.
 function drawLegend(values) {
   const sorted = [...values].sort((a, b) => goodness(a) - goodness(b));
-  const [worst, best] = better[measure.value] ? [' (worst)', ' (best)'] : ['', ''];
+  const isRanked = better[measure.value] && !isUnlike();
+  const [worst, best] = isRanked ? [' (worst)', ' (best)'] : ['', ''];
   const legend = append('p', document.getElementById('chart'));
   legend.id = 'legend';
   append('span', legend, `${format(sorted[0])}${worst}`);

@@ -89,7 +89,7 @@ def choose_pairs(sweep: Sweep, output: Output, planned: Sequence[Run], rows: Row
         except (UserError, ValueError):
             continue
         pairs[recordings[0].stem] = report.GalleryPair(
-            (recordings[0].title, reference, sample_rate),
+            (recordings[0].name, reference, sample_rate),
             ("texture", texture, texture_rate),
             "; ".join(finding.text for finding in metrics.give_verdict(measures).findings),
         )

@@ -27,12 +27,19 @@ class Recording(NamedTuple):
     """A recording that runs use.
 
     Attributes:
-      title: its name for the reader, with its folder.
-      stem: of its files' names.
+      role: what it is to them: reference, content or style.
+      name: of its file, with the folder.
+      stem: of the names of the files that hold it here.
     """
 
-    title: str
+    role: str
+    name: str
     stem: str
+
+    @property
+    def title(self) -> str:
+        """Its name for the reader of the page."""
+        return f"{self.role}: {self.name}"
 
     @property
     def sound(self) -> str:
@@ -48,20 +55,20 @@ class Recording(NamedTuple):
 def recordings_of(run: Run) -> list[Recording]:
     """The recordings of a run, in the order in which its steps read them."""
     if "inputs" in run.config:
-        entries = [("", entry) for entry in run.config["inputs"]]
+        entries = [("reference", entry) for entry in run.config["inputs"]]
     else:
-        entries = [(f"{role}: ", run.config[role]) for role in ("content", "style")]
+        entries = [(role, run.config[role]) for role in ("content", "style")]
     return [_make_recording(role, entry) for role, entry in entries]
 
 
 def _make_recording(role: str, entry: dict[str, Any]) -> Recording:
-    """The recording of an entry of a configuration. role: what it is to a run, in its title."""
+    """The recording of an entry of a configuration. role: what it is to the run."""
     stretch = {name: entry[name] for name in ("source", "start", "seconds", "sha256")}
     digest = hashlib.sha256(json.dumps(stretch, sort_keys=True).encode()).hexdigest()
     folder, name = os.path.split(entry["source"])
-    title = os.path.join(os.path.basename(folder), name)
     plain = re.sub(r"[^\w.-]", "_", os.path.splitext(name)[0])[:_MOST_CHARACTERS]
-    return Recording(f"{role}{title}", f"reference-{plain}-{digest[:8]}")
+    shown = os.path.join(os.path.basename(folder), name)
+    return Recording(role, shown, f"{role}-{plain}-{digest[:8]}")
 
 
 def recording_files(planned: Sequence[Run]) -> list[str]:
