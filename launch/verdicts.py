@@ -1,4 +1,4 @@
-"""Verdicts on the results of launch.texture and launch.stream; transfer_pages.py has its own."""
+"""Verdicts on the results of launch.texture and launch.stream."""
 
 import os
 from collections.abc import Sequence
