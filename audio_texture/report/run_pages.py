@@ -90,8 +90,8 @@ def render_transfer_page(
       judged: verdicts on the results, which stand first.
     """
     summary = (
-        f"By the recipe {config['recipe']['name']}, seed {config['seed']}; "
-        f"the optimiser took {_most_seconds(metrics):.1f} s a result."
+        f"By the recipe {config['recipe']['name']}, seed {config['seed']}, "
+        f"made in {_most_seconds(metrics):.3g} s{' each' if len(results) > 1 else ''}."
     )
     shown = [content, *results[:_MOST_SPECTROGRAMS], style]
     sections = [
