@@ -120,6 +120,7 @@ def transfer_page(
         rows,
         made.rows,
         config,
+        metrics.explain_measure,
         name_terms(config, sounds, sample_rate, made.rows),
         judged=judged,
     )

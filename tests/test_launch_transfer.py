@@ -105,7 +105,7 @@ def read_table(page: str) -> list[list[str]]:
     """The cells of a page's first table."""
     table = page[page.index("<table") : page.index("</table>")]
     lines = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
-    return [re.findall(r"<t[dh]>(.*?)</t[dh]>", line) for line in lines]
+    return [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", line) for line in lines]
 
 
 def test_the_table_has_the_goals_of_a_transfer(strip):

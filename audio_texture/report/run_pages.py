@@ -1,7 +1,7 @@
 """The HTML pages of launch.texture, launch.transfer and launch.train."""
 
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from audio_texture.report.comparison import comparison_section
@@ -73,6 +73,7 @@ def render_transfer_page(
     measures: Sequence[Mapping[str, Any]],
     metrics: Sequence[Mapping[str, Any]],
     config: Mapping[str, Any],
+    explain: Callable[[str], str],
     names: Mapping[str, str] = types.MappingProxyType({}),
     *,
     judged: Sequence[Judged] = (),
@@ -86,6 +87,7 @@ def render_transfer_page(
       measures: rows of quality.json, for content, results and style; may be empty.
       metrics: rows of metrics.jsonl.
       config: as in config.json.
+      explain: a measure's name -> its meaning in words.
       names: what the legend calls the terms of the loss, see `draw_loss`.
       judged: verdicts on the results, which stand first.
     """
@@ -99,7 +101,7 @@ def render_transfer_page(
         ("Listen, from the content to the style", embed_players([content, *results, style])),
         (_SPECTROGRAMS, embed_spectrograms(shown)),
         *comparison_section([content, *results[:1], style]),
-        ("Measures", format_transfer_measures(measures)),
+        ("Measures", format_transfer_measures(measures, explain)),
         _loss_section(metrics, names),
         ("Configuration", format_config(config)),
     ]

@@ -1,7 +1,7 @@
 """What the page of a transfer says of its results: in words, and as a table of its goals."""
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from audio_texture import metrics
@@ -34,21 +34,22 @@ def transfer_verdict_section(results: Sequence[Judged]) -> Section:
     return heading, content + (f"<p>{_SCALES}</p>" if is_judged else "")
 
 
-def format_transfer_measures(rows: Sequence[Mapping[str, Any]]) -> str:
+def format_transfer_measures(
+    rows: Sequence[Mapping[str, Any]], explain: Callable[[str], str] = metrics.explain_measure
+) -> str:
     """The goals of the results, grouped, and all measures of all sounds in a collapsed table.
 
     Args:
       rows: of quality.json: the content, the results, the style. Others than results have no
         style_weight.
+      explain: a measure's name -> its meaning in words.
     """
     if not rows:
         return "<p>Sounds under a second, or silent, are not judged.</p>"
     results = [row for row in rows if row["style_weight"] is not None]
     goals = _format_goals(results) if results else ""
     names = [name for name in rows[0] if name not in ("candidate", "style_weight")]
-    cells = [
-        [name, *(_cell(row, name) for row in rows), metrics.explain_measure(name)] for name in names
-    ]
+    cells = [[name, *(_cell(row, name) for row in rows), explain(name)] for name in names]
     table = format_table(cells, ["", *(row["candidate"] for row in rows), "what it says"])
     return (
         f"{goals}<details><summary>All measures</summary><p>{_ALL}</p>"
