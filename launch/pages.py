@@ -59,7 +59,7 @@ def mixture_section(config: dict[str, Any], seconds: float) -> list[tuple[str, s
     times = np.linspace(0, min(seconds, config["seconds"]), 200)
     places = np.asarray(morphing.place_at(times, config["seconds"]))[:, None]
     figure = report.draw_weights(times, (1 - places) * begin + places * end, names)
-    text = "How much each input is asked for. At both ends the weights stand still."
+    text = "How much of each input is asked for. At both ends the weights stand still."
     pictures = report.embed_figures([(figure, "weight of each input over time")])
     return [("Weights over time", f"<p>{text}</p>{pictures}")]
 
@@ -86,12 +86,13 @@ def distance_section(
     except ValueError as error:
         return [(title, f"<p>Not measured: {html.escape(str(error))}</p>")]
     text = (
-        "How far the result is from each input at a time. Lower is more alike. 1 (dotted) is how "
-        "far the input's own two halves are apart, so a texture of that input alone has about 1; "
-        "a mixture of different sounds stays above 1 for each."
+        "How far the result is from each input as time goes on. Lower is more alike. 1 (dotted) is "
+        "how far the input's own two halves are apart: a texture of that input alone has about 1."
     )
     if bands:
         text += " Each input is compared in its own band."
+    elif not config.get("morph_to"):
+        text += " A mixture of different sounds stays above 1 for each."
     figure = report.draw_distances(times, ratios, name_inputs(config))
     pictures = report.embed_figures([(figure, "distance to each input over time")])
     return [(title, f"<p>{text}</p>{pictures}")]

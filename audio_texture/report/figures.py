@@ -128,6 +128,8 @@ def draw_loss(
       rows: of metrics.jsonl, for one or several samples.
       names: what the legend calls the terms; by default their names in the rows.
     """
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     names, n_terms = names or {}, len(rows[0]["terms"])
     figure = new_figure((WIDTH, 3.2 + 0.2 * n_terms))
     axis = figure.subplots()
@@ -142,10 +144,16 @@ def draw_loss(
         axis.plot(evaluations, losses, marker=marker, color="black", label=label)
         for number, name in enumerate(terms):
             values = [row["terms"][name] or np.nan for row in sample_rows]
-            label = names.get(name, name) if sample == 0 else None
+            # A term that is zero throughout has no curve.
+            drawn = sample == 0 and not np.all(np.isnan(values))
+            label = names.get(name, name) if drawn else None
             style = {"marker": marker, "color": curve_color(number), "linewidth": 1}
             axis.plot(evaluations, values, label=label, **style)
     axis.set(xlabel="evaluations", ylabel="loss", yscale="log")
+    # 0.5 and not 5 x 10^-1.
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_minor_formatter(NullFormatter())
     axis.grid(alpha=0.3)
     add_legend(figure)
     return figure
@@ -164,7 +172,9 @@ def draw_distances(times: np.ndarray, ratios: np.ndarray, names: Sequence[str]) 
     for number, (name, values) in enumerate(zip(names, ratios.T, strict=True)):
         axis.plot(times, values, marker="o", markersize=3, label=name, color=curve_color(number))
     axis.axhline(1, color="black", linewidth=0.8, linestyle=":")
-    axis.set(xlabel="time (s)", ylabel="distance (1 = between its halves)", ylim=(0, None))
+    # The times are the middles of stretches that are spread over the whole.
+    axis.set(xlabel="time (s)", xlim=(0, times[0] + times[-1]), ylim=(0, None))
+    axis.set_ylabel("distance (1 = between its halves)")
     axis.grid(alpha=0.3)
     add_legend(figure)
     return figure

@@ -82,9 +82,9 @@
         source.connect(gain).connect(this.context.destination);
         gain.gain.setValueAtTime(0, time);
         gain.gain.linearRampToValueAtTime(level, time + FADE);
-        source.start(time, place);
         this.voice = { source, gain, level };
         this.repeat();
+        source.start(time, place);
         this.bar.dataset.playing = this.current;
       } catch {
         this.stop();
