@@ -36,9 +36,10 @@ def mixture_section(config: dict[str, Any], seconds: float) -> list[tuple[str, s
     """
     from audio_texture import report
 
-    names, options = name_inputs(config), mixture_options(config)
-    if len(names) < 2:
+    # A loaded style has no inputs.
+    if len(config["inputs"]) < 2:
         return []
+    names, options = name_inputs(config), mixture_options(config)
     if options["bands"]:
         edges = [_format_hertz(low) for low, _ in options["bands"][1:]]
         rows = [

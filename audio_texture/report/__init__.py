@@ -13,6 +13,7 @@
 
 from audio_texture.report.comparison import comparison_section, compute_levels, compute_onsets
 from audio_texture.report.figures import (
+    CURVES,
     curve_color,
     draw_confusion,
     draw_distances,
@@ -88,6 +89,7 @@ __all__ = [
     "new_figure",
     "encode_png",
     "encode_svg",
+    "CURVES",
     "curve_color",
     "draw_spectrograms",
     "write_picture",

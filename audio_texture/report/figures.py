@@ -251,8 +251,9 @@ def draw_training(
     from matplotlib.ticker import MaxNLocator
 
     folds = list(dict.fromkeys(row["fold"] for row in rows))
-    figures = tuple(new_figure((WIDTH, 3.4 + 0.2 * (len(folds) + 3))) for _ in range(2))
-    left, right = (figure.subplots() for figure in figures)
+    accuracy = new_figure((WIDTH, 3.0 + 0.2 * (len(folds) + 3)))
+    loss = new_figure((WIDTH, 3.0 + 0.2 * len(folds)))
+    left, right = accuracy.subplots(), loss.subplots()
     for number, fold in enumerate(folds):
         fold_rows = [row for row in rows if row["fold"] == fold]
         epochs = [row["epoch"] for row in fold_rows]
@@ -267,11 +268,11 @@ def draw_training(
     left.axhline(chance, color="black", linewidth=0.8, linestyle="-.", label="chance")
     left.set(xlabel="epoch", ylabel="accuracy on the fold held out", ylim=(0, 1.02))
     right.set(xlabel="epoch", ylabel="training loss")
-    for axis, figure in zip((left, right), figures, strict=True):
+    for axis, figure in ((left, accuracy), (right, loss)):
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.grid(alpha=0.3)
         add_legend(figure)
-    return figures
+    return accuracy, loss
 
 
 def draw_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> "Figure":

@@ -96,7 +96,7 @@ def embed_whole_file(path: str, seconds: float, *, loop: bool = False) -> str:
       loop: whether it is played round.
 
     Example:
-      >>> embed_whole_file("out/a b.wav", 61.5)[-58:]
+      >>> embed_whole_file("out/a b.wav", 61.5)[-59:]
       '<audio controls preload="none" src="a%20b.wav"></audio></p>'
     """
     name = os.path.basename(path)
