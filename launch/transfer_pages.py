@@ -106,9 +106,10 @@ def transfer_page(
     # Matplotlib takes a second to import, which bad input need not wait for.
     from audio_texture import report
 
+    files = report.name_apart([config[name]["source"] for name in SOURCES])
     content, style = (
-        (f"{name}: {os.path.basename(config[name]['source'])}", wave, sample_rate)
-        for name, wave in zip(SOURCES, sounds, strict=True)
+        (f"{name}: {file}", wave, sample_rate)
+        for name, file, wave in zip(SOURCES, files, sounds, strict=True)
     )
     results = []
     for path, weight in zip(made.paths, config["style_weights"], strict=False):

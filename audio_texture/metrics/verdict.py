@@ -138,9 +138,16 @@ class Verdict(NamedTuple):
         """What to try where something is off, each thing once."""
         return tuple(dict.fromkeys(entry for found in self.findings for entry in found.advice))
 
-    def __str__(self) -> str:
+    def describe(self, program: str = "") -> str:
+        """One line of the findings and what to try. program: whose flags that names, if it must be
+        said.
+        """
         line = "; ".join(finding.text for finding in self.findings)
-        return line + (f". Try {'; '.join(self.advice)}" if self.advice else "")
+        wanted = f"With {program}, try" if program else "Try"
+        return line + (f". {wanted} {'; '.join(self.advice)}" if self.advice else "")
+
+    def __str__(self) -> str:
+        return self.describe()
 
 
 def give_verdict(row: Mapping[str, float]) -> Verdict:

@@ -11,11 +11,12 @@ from audio_texture.report.html_page import (
     Sound,
     embed_figure,
     embed_figures,
-    embed_players,
     format_config,
+    format_number,
     format_table,
     render_page,
 )
+from audio_texture.report.listening import embed_players
 from audio_texture.report.spectrograms import embed_spectrograms
 from audio_texture.report.transfer_measures import (
     format_transfer_measures,
@@ -35,6 +36,7 @@ def render_texture_page(
     more: Sequence[Section] = (),
     *,
     judged: Sequence[Judged] = (),
+    seeds: Sequence[int] = (),
     names: Mapping[str, str] = types.MappingProxyType({}),
 ) -> str:
     """The page of launch.texture: inputs and results side by side, the loss, the configuration.
@@ -44,22 +46,26 @@ def render_texture_page(
       results: the textures made.
       metrics: rows of metrics.jsonl with sample, evaluations, seconds, loss and terms.
       config: as in config.json.
-      more: further sections, before the loss.
+      more: further sections, after the players.
       judged: verdicts on results, which stand first.
+      seeds: of the results, for the reader who chooses one of several.
       names: what the legend calls the terms of the loss, see `draw_loss`.
     """
     summary = (
-        f"{config['seconds']:g} s by the recipe {config['recipe']['name']}, seed {config['seed']}; "
-        f"the optimiser took {_most_seconds(metrics):.1f} s a sample."
+        f"{config['seconds']:g} s by the recipe {config['recipe']['name']}, seed {config['seed']}, "
+        f"made in {format_number(_most_seconds(metrics))} s{' each' if len(results) > 1 else ''}."
     )
+    choices = {
+        title: f"{title}, seed {seed}" for (title, _, _), seed in zip(results, seeds, strict=False)
+    }
     title = " and ".join(title.removeprefix("input: ") for title, _, _ in originals)
     shown = [*originals[:_MOST_SPECTROGRAMS], *results[:_MOST_SPECTROGRAMS]]
     sections = [
         *([verdict_section(judged)] if judged else []),
-        ("Listen", embed_players([*originals, *results])),
+        ("Listen", embed_players([*originals, *results], choices=choices)),
+        *more,
         (_SPECTROGRAMS, embed_spectrograms(shown)),
         *comparison_section([*originals, *results[:1]]),
-        *more,
         _loss_section(metrics, names),
         ("Configuration", format_config(config)),
     ]
@@ -136,17 +142,18 @@ def render_training_page(
         [fold, row["accuracy"], row["fitted"], row["loss"], seconds[fold]]
         for fold, row in last.items()
     ]
-    accuracy = draw_training(rows, results["chance"], results["baseline"])
+    accuracy, loss = draw_training(rows, results["chance"], results["baseline"])
     confusion = draw_confusion(results["confusion"], results["classes"])
     settings_table = format_table(settings, ["", "value", "meaning"])
+    curves = [(accuracy, "accuracy against epochs"), (loss, "training loss against epochs")]
     sections = [
-        ("Accuracy by epoch", embed_figure(accuracy, "accuracy and loss against epochs")),
+        ("Accuracy by epoch", embed_figures(curves)),
         (
             "By fold held out",
             format_table(folds, ["fold", "accuracy", "training accuracy", "loss", "seconds"]),
         ),
         ("What is taken for what", embed_figure(confusion, "confusion matrix")),
-        ("Settings", f'<div class="words scroll">{settings_table}</div>'),
+        ("Settings", f'<div class="words">{settings_table}</div>'),
         ("Configuration", format_config(config)),
     ]
     kind, count = config["network"]["kind"], len(results["classes"])
