@@ -175,7 +175,7 @@ def make_page(output: Output, config: dict[str, Any]) -> str:
         "What the paper concludes, as experiments",
         summary,
         [
-            ("Verdicts", f'<div class="words scroll">{table}</div>'),
+            ("Verdicts", f'<div class="words">{table}</div>'),
             *(_make_section(output, result) for result in results),
             ("Configuration", report.format_config(config)),
         ],
@@ -201,7 +201,7 @@ def _make_section(output: Output, result: dict[str, Any]) -> tuple[str, str]:
     )
     verdict = (
         f"<p><b>Verdict: {result['verdict']}.</b> {html.escape(result['sentence'])}</p>"
-        f'<details><summary>numbers</summary><div class="scroll">{intervals}</div></details>'
+        f"<details><summary>numbers</summary>{intervals}</details>"
     )
     return f"{result['claim_number']}. {result['figure']}", "".join(lines) + picture + verdict
 

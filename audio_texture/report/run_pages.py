@@ -99,7 +99,7 @@ def render_transfer_page(
     """
     summary = (
         f"By the recipe {config['recipe']['name']}, seed {config['seed']}, "
-        f"made in {_most_seconds(metrics):.3g} s{' each' if len(results) > 1 else ''}."
+        f"made in {format_number(_most_seconds(metrics))} s{' each' if len(results) > 1 else ''}."
     )
     shown = [content, *results[:_MOST_SPECTROGRAMS], style]
     sections = [

@@ -111,6 +111,10 @@ function playReference(reference, element) {
 
 // ---- table of runs
 
+function classOf(name) {
+  return isNumeric[name] ? 'number' : name;
+}
+
 let order = { name: 'run', ascending: true };
 
 function drawTable() {
@@ -126,13 +130,14 @@ function drawTable() {
     const first = append('td', line);
     if (row.sound) append('button', first, '\u25b6').onclick = () => playRun(row, line);
     for (const name of columns) {
-      append('td', line, formatBrief(name, row[name])).className = name;
+      append('td', line, formatBrief(name, row[name])).className = classOf(name);
     }
   }
 }
 
 for (const name of columns) {
   const head = append('th', document.querySelector('#runs thead tr'));
+  head.className = classOf(name);
   const button = append('button', head, name);
   button.title = meanings[name] ?? '';
   button.onclick = () => {

@@ -6,11 +6,12 @@ from typing import Any
 
 from audio_texture import metrics
 from audio_texture.report.html_page import Section, format_table
-from audio_texture.report.verdicts import Judged, verdict_section
+from audio_texture.report.verdicts import Judged, format_verdict
 
 _SCALES = (
-    "Kept of the content: correlation over time; 1 is all, 0 is none. Like the style: 1 means as "
-    "far from the style as its two halves are from each other; lower is nearer."
+    "How to read it: what is kept of the content is a correlation over time; 1 is all, 0 is none. "
+    "Like the style: 1 means as far from the style as its two halves are from each other; lower is "
+    "nearer."
 )
 _ALL = (
     "The content's column says how far it was from the style before. The style's column says what "
@@ -28,10 +29,10 @@ def transfer_verdict_section(results: Sequence[Judged]) -> Section:
       >>> "keeps most of the content&#x27;s rhythm (0.90 of 1)" in content
       True
     """
-    # Without the measures, which stand in a table of their own.
-    heading, content = verdict_section([result._replace(row={}) for result in results])
-    is_judged = any(result.row for result in results)
-    return heading, content + (f"<p>{_SCALES}</p>" if is_judged else "")
+    parts = [format_verdict(result, named=len(results) > 1) for result in results]
+    if any(result.row for result in results):
+        parts.append(f'<p class="scale">{_SCALES}</p>')
+    return "Verdict", "\n".join(parts)
 
 
 def format_transfer_measures(
@@ -53,7 +54,7 @@ def format_transfer_measures(
     table = format_table(cells, ["", *(row["candidate"] for row in rows), "what it says"])
     return (
         f"{goals}<details><summary>All measures</summary><p>{_ALL}</p>"
-        f'<div class="words scroll">{table}</div></details>'
+        f'<div class="words">{table}</div></details>'
     )
 
 
@@ -70,7 +71,7 @@ def _format_goals(results: Sequence[Mapping[str, Any]]) -> str:
     for group in metrics.TRANSFER_GOALS:
         heading = html.escape(group.heading)
         table = table.replace(f"<td>{heading}</td>", f"<th>{heading}</th>")
-    return f'<div class="words scroll">{table}</div>'
+    return f'<div class="words">{table}</div>'
 
 
 def _cell(row: Mapping[str, Any], measure: str) -> Any:

@@ -41,7 +41,7 @@ def verdict_section(
       True
     """
     named, wanted = len(results) > 1, f" with {program}" if program else ""
-    parts = [_format_verdict(result, named=named, wanted=wanted) for result in results]
+    parts = [format_verdict(result, named=named, wanted=wanted) for result in results]
     measured = [result for result in results if result.row]
     if measured:
         parts.append(f'<p class="scale">{html.escape(describe_scale())}</p>')
@@ -81,13 +81,18 @@ def _mark_flags(text: str) -> str:
     return re.sub(r"--\w+(=\w+)?", r"<code>\g<0></code>", html.escape(text))
 
 
-def _format_verdict(result: Judged, *, named: bool, wanted: str) -> str:
+def format_verdict(result: Judged, *, named: bool, wanted: str = "") -> str:
     """A list of the findings, then the advice.
 
     Args:
       result: the result.
       named: whether its name stands above.
       wanted: the words that say where the advice's flags are taken.
+
+    Example:
+      >>> judged = Judged("a.wav", metrics.withhold_verdict("0.3 s is too short"), {})
+      >>> "not judged: 0.3 s is too short" in format_verdict(judged, named=False)
+      True
     """
     lines = []
     for finding in result.verdict.findings:
