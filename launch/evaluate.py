@@ -8,8 +8,9 @@ A candidate that was made from the first half of a recording, against both halve
     python -m launch.evaluate --reference=first.wav --heldout=second.wav --candidate=a.wav
 
 Prints a table with a row for each candidate, and a line for each measure that says which values are
-good. Writes quality.json (the same rows), quality.html (players, spectrograms, levels by band),
-config.json and files.json, the record of them, into --output_dir.
+good; then the verdict on each in words. Writes quality.json (the same rows), quality.html
+(verdicts, players, spectrograms, levels by band), config.json and files.json, the record of them,
+into --output_dir.
 """
 
 from launch import cli
@@ -22,7 +23,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from audio_texture import metrics
-from launch import configs, evaluate_steps, flags, messages, run_io, runs
+from launch import configs, evaluate_steps, flags, messages, run_io, runs, verdicts
 from launch.errors import UserError
 from launch.flag_set import FlagSet
 
@@ -70,18 +71,21 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     }
     messages.say_held()
     rows = evaluate_steps.measure(sounds)
+    judged = evaluate_steps.give_verdicts(sounds, rows)
     messages.show(metrics.format_rows(rows))
     output = run_io.claim(
         values["output_dir"], record, program="evaluate", first={run_io.CONFIG: config}
     )
     output.write_json("quality.json", rows)
-    return runs.write_report(
+    status = runs.write_report(
         output,
         "quality.html",
-        lambda: evaluate_steps.render_page(sounds, rows),
+        lambda: evaluate_steps.render_page(sounds, judged),
         0,
-        "players, spectrograms, levels by band",
+        "the verdicts, players, spectrograms, levels by band",
     )
+    verdicts.say_verdicts(judged, program=evaluate_steps.MADE_BY)
+    return status
 
 
 def _check_flags(values: Mapping[str, Any]) -> None:

@@ -1,7 +1,6 @@
 """The steps of a run of launch.evaluate: sounds, their measures, and the page about them."""
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,6 +13,10 @@ from launch.messages import hold, hold_notes
 from launch.recordings import describe_use
 
 Sound = tuple[str, np.ndarray, int]  # path or title, wave [C, N], sample rate in Hz
+
+
+# Whose flags the advice of a verdict names.
+MADE_BY = "launch.texture"
 
 
 class Sounds(NamedTuple):
@@ -86,19 +89,36 @@ def measure(sounds: Sounds) -> list[dict[str, Any]]:
     return rows
 
 
-def render_page(sounds: Sounds, rows: Sequence[Mapping[str, Any]]) -> str:
-    """quality.html: players, measures, spectrograms and levels by band."""
-    named = [
-        (os.path.basename(name), wave, sample_rate)
-        for name, wave, sample_rate in (sounds.reference, *sounds.candidates)
+def give_verdicts(sounds: Sounds, rows: Sequence[Mapping[str, Any]]) -> list[report.Judged]:
+    """The verdict on each candidate, under the shortest name that tells it from the others.
+
+    rows: of `measure`.
+    """
+    names = _name_sounds(sounds)[1:]
+    measured = [{key: row[key] for key in row if key != "candidate"} for row in rows]
+    return [
+        report.Judged(name, metrics.give_verdict(row), row)
+        for name, row in zip(names, measured, strict=True)
     ]
-    names = [measure for measure in rows[0] if measure != "candidate"]
-    table = [[name, *(row[name] for row in rows), metrics.explain_measure(name)] for name in names]
-    header = ["", *(name for name, _, _ in named[1:]), "what is good"]
+
+
+def _name_sounds(sounds: Sounds) -> list[str]:
+    """The shortest names that tell the reference and the candidates apart."""
+    return report.name_apart([name for name, _, _ in (sounds.reference, *sounds.candidates)])
+
+
+def render_page(sounds: Sounds, judged: Sequence[report.Judged]) -> str:
+    """quality.html: verdicts with all measures, players, spectrograms and levels by band."""
+    names = _name_sounds(sounds)
+    named = [(f"reference: {names[0]}", *sounds.reference[1:])]
+    choices = {}
+    for name, (path, wave, sample_rate) in zip(names[1:], sounds.candidates, strict=True):
+        named.append((name, wave, sample_rate))
+        choices[name] = path
     sections = [
-        ("Sounds", report.embed_players(named)),
-        ("Measures", f'<div class="words scroll">{report.format_table(table, header)}</div>'),
+        report.verdict_section(judged, program=MADE_BY, unfolded=True),
+        ("Listen", report.embed_players(named, choices=choices)),
         ("Spectrograms, on one scale", report.embed_spectrograms(named)),
         *report.comparison_section(named),
     ]
-    return report.render_page("Quality", f"{len(rows)} judged against {named[0][0]}", sections)
+    return report.render_page("Quality", f"{len(judged)} judged against {names[0]}", sections)

@@ -130,6 +130,7 @@ def run_experiment(
         "verdict": verdict.verdict,
         "sentence": verdict.sentence,
         "intervals": {key: value._asdict() for key, value in verdict.intervals.items()},
+        "log_bases": dict(verdict.log_bases),
         "seconds": time.monotonic() - started,
         "config": config,
         "numbers": numbers,
@@ -193,7 +194,7 @@ def _make_section(output: Output, result: dict[str, Any]) -> tuple[str, str]:
     ]
     intervals = report.format_table(
         [
-            [name, interval["mean"], interval["low"], interval["high"]]
+            _interval_cells(name, interval, result["log_bases"].get(name))
             for name, interval in result["intervals"].items()
         ],
         ["number", "mean", "low", "high"],
@@ -203,3 +204,17 @@ def _make_section(output: Output, result: dict[str, Any]) -> tuple[str, str]:
         f"<details><summary>numbers</summary>{intervals}</details>"
     )
     return f"{result['claim_number']}. {result['figure']}", "".join(lines) + picture + verdict
+
+
+def _interval_cells(name: str, interval: dict[str, float], base: float | None) -> list[Any]:
+    """Returns the cells of a table: the name, and the mean and the ends as numbers.
+
+    Args:
+      name: of the number.
+      interval: its mean, low and high.
+      base: of the logarithm that it is, to show the factor in its place; None if it is none.
+    """
+    values = [interval[key] for key in ("mean", "low", "high")]
+    if base is None:
+        return [name, *values]
+    return [f"{name.removeprefix(f'log{base:g} ')} (factor)", *(base**value for value in values)]

@@ -2,41 +2,102 @@
 
 import html
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from audio_texture import audio, metrics, recipes, scales
+from audio_texture import audio, metrics, morphing, recipes, scales
 from audio_texture.references import fit_kernels, model_sample_rate
 from audio_texture.report.verdicts import Judged
 from launch.inputs import recordings_section
 from launch.messages import say
 from launch.mixtures import mixture_options
+from launch.texture_steps import STEM
 
 # Functions here import `report`, and with it Matplotlib, when they are called: the import takes a
 # second, which bad input need not wait for.
 
 
-def likeness_section(
+def name_inputs(config: dict[str, Any]) -> list[str]:
+    """The shortest names that tell a run's inputs apart."""
+    from audio_texture import report
+
+    return report.name_apart([entry["source"] for entry in config["inputs"]])
+
+
+def mixture_section(config: dict[str, Any], seconds: float) -> list[tuple[str, str]]:
+    """A section on how much each input counts: weights over time in a morph, who owns which band,
+    or the shares of a mixture; none where there is one input.
+
+    Args:
+      config: of the run.
+      seconds: length of the result; a morph that was stopped is shorter than it was to be.
+    """
+    from audio_texture import report
+
+    # A loaded style has no inputs.
+    if len(config["inputs"]) < 2:
+        return []
+    names, options = name_inputs(config), mixture_options(config)
+    if options["bands"]:
+        edges = [_format_hertz(low) for low, _ in options["bands"][1:]]
+        rows = [
+            (name, _format_hertz(low) if low else "0 Hz", _format_hertz(high))
+            for name, (low, high) in zip(names, options["bands"], strict=True)
+        ]
+        text = f"The crossover is at {' and '.join(edges)}. In its band an input is alone."
+        table = report.format_table(rows, ("input", "from", "to"))
+        return [("Who owns which band", f"<p>{text}</p>{table}")]
+    begin = np.divide(options["weights"], np.sum(options["weights"]))
+    if not options["morph_to"]:
+        rows = [
+            (name, weight, f"{share:.0%}")
+            for name, weight, share in zip(names, options["weights"], begin, strict=True)
+        ]
+        return [("Weights", report.format_table(rows, ("input", "weight", "share")))]
+    end = np.divide(options["morph_to"], np.sum(options["morph_to"]))
+    times = np.linspace(0, min(seconds, config["seconds"]), 200)
+    places = np.asarray(morphing.place_at(times, config["seconds"]))[:, None]
+    figure = report.draw_weights(times, (1 - places) * begin + places * end, names)
+    text = "How much of each input is asked for. At both ends the weights stand still."
+    pictures = report.embed_figures([(figure, "weight of each input over time")])
+    return [("Weights over time", f"<p>{text}</p>{pictures}")]
+
+
+def _format_hertz(hertz: float) -> str:
+    return "no limit" if hertz == float("inf") else f"{hertz:g} Hz"
+
+
+def distance_section(
     config: dict[str, Any], references: Sequence[np.ndarray], result: np.ndarray, sample_rate: int
 ) -> list[tuple[str, str]]:
-    """A section on how like a mixture is to each input over time; none where there is one input."""
+    """A section on how far a mixture is from each input over time; none where there is one
+    input.
+    """
     from audio_texture import report
 
     if len(references) < 2:
         return []
-    bands = mixture_options(config)["bands"]
+    title, bands = "Distance to each input over time", mixture_options(config)["bands"]
     try:
         times, ratios = metrics.measure_likeness_over_time(
             result, references, sample_rate=sample_rate, bands=bands
         )
     except ValueError as error:
-        return [("Likeness over time", f"<p>Not measured: {html.escape(str(error))}</p>")]
-    names = [os.path.basename(entry["source"]) for entry in config["inputs"]]
-    figure = report.draw_likeness(times, ratios, names)
-    pictures = report.embed_figures([(figure, "likeness to each input over time")])
-    return [("Likeness over time", pictures)]
+        return [(title, f"<p>Not measured: {html.escape(str(error))}</p>")]
+    text = (
+        "How far the result is from each input as time goes on. Lower is more alike. 1 (dotted) is "
+        "how far the input's own two halves are apart: a texture of that input alone has about 1."
+    )
+    if bands:
+        text += " Each input is compared in its own band."
+    elif not config.get("morph_to"):
+        text += " A mixture of different sounds stays above 1 for each."
+    figure = report.draw_distances(times, ratios, name_inputs(config))
+    pictures = report.embed_figures([(figure, "distance to each input over time")])
+    return [(title, f"<p>{text}</p>{pictures}")]
 
 
 def copying_section(
@@ -51,8 +112,7 @@ def copying_section(
     if not config["recipe"]["time_scale"] or len(references) < 2:
         return []
     rows, rate = [], min(sample_rate, metrics.WORKING_RATE)
-    for entry, reference in zip(config["inputs"], references, strict=True):
-        name = os.path.basename(entry["source"])
+    for name, reference in zip(name_inputs(config), references, strict=True):
         try:
             waves = [
                 metrics.preprocess(wave, sample_rate=sample_rate, rate=rate)
@@ -61,7 +121,7 @@ def copying_section(
         except ValueError as error:
             return [("Copying", f"<p>Not measured: {html.escape(str(error))}</p>")]
         copied = metrics.measure_copying(*waves, sample_rate=rate)["copied"]
-        rows.append((name, copied))
+        rows.append((name, f"{copied:.0%}"))
         if copied > 0:
             say(
                 f"{copied:.0%} of the quarter seconds are taken from {name}: kernels of "
@@ -115,12 +175,15 @@ def texture_page(
     from audio_texture import report
 
     originals = [
-        (f"input: {os.path.basename(entry['source'])}", wave, sample_rate)
-        for entry, wave in zip(config["inputs"], references, strict=True)
+        (f"input: {name}", wave, sample_rate)
+        for name, wave in zip(name_inputs(config), references, strict=True)
     ]
     results = [(os.path.basename(path), *audio.read(path)) for path in paths]
+    # A file that had to be written elsewhere has its number still.
+    numbers = [re.match(rf"{STEM}_(\d+)", name) for name, _, _ in results]
     sections = [
-        *likeness_section(config, references, results[0][1], sample_rate),
+        *mixture_section(config, config["seconds"]),
+        *distance_section(config, references, results[0][1], sample_rate),
         *copying_section(config, references, results[0][1], sample_rate),
         *recordings_section({"input": config["inputs"]}),
     ]
@@ -131,5 +194,6 @@ def texture_page(
         config,
         sections,
         judged=judged,
+        seeds=[config["seed"] + (int(number[1]) if number else 0) for number in numbers],
         names=name_terms(config, references, sample_rate, rows),
     )

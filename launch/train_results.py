@@ -96,5 +96,6 @@ def report_page(
         **config["front_end"],
         **config["settings"],
     }
-    settings = [[name, value, describe_flag(name)] for name, value in values.items()]
+    # As text: settings are shown as they were given.
+    settings = [[name, f"{value}", describe_flag(name)] for name, value in values.items()]
     return report.render_training_page(results, rows, settings, config)

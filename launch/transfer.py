@@ -8,10 +8,11 @@ Sounds of your own; then a strip from content to style:
 The paper's recipe:
     python -m launch.transfer --content=dog.wav --style=fire.wav --recipe=paper-transfer-1d
 
-The result has the content's length, rate, channels and level. Writes transfer.wav (transfer_0.wav
-... for several weights), quality.json, config.json, metrics.jsonl, report.html and files.json, the
-record of them, into --output_dir. Ctrl-C ends the optimisation after the current evaluation, writes
-the sound so far and says how to go on (exit status 130).
+The result has the content's length, rate, channels and level. Says at the end how much of the
+content it keeps, and how like the style it sounds. Writes transfer.wav (transfer_0.wav ... for
+several weights), quality.json, config.json, metrics.jsonl, report.html and files.json, the record
+of them, into --output_dir. Ctrl-C ends the optimisation after the current evaluation, writes the
+sound so far and says how to go on (exit status 130).
 """
 
 from launch import cli
@@ -45,7 +46,6 @@ DECIDES = (
     "seed",
     "output_format",
 )
-REPORT = "report.html"
 
 
 def define_flags(flag_set: FlagSet) -> None:
@@ -87,7 +87,7 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     weights = config["style_weights"]
     names = run_io.sound_names(transfer_steps.STEM, len(weights), config["output_format"])
     record = run_io.check_run_folder(
-        values, config, program="transfer", names=runs.output_names(names, ["quality.json", REPORT])
+        values, config, program="transfer", names=runs.output_names(names, transfer_pages.FILES)
     )
     messages.doing("reading")
     recipe, sounds, rate = transfer_steps.read(config)
@@ -108,13 +108,7 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
         if made.status == interrupts.STATUS:
             return made.status
         messages.doing("judging")
-        return runs.write_report(
-            made.output,
-            REPORT,
-            lambda: transfer_pages.transfer_page(made, config, sounds, rate, originals.result()),
-            made.status,
-            "players, spectrograms, measures and the loss",
-        )
+        return transfer_pages.write_results(made, config, sounds, rate, originals.result)
     finally:
         # After Ctrl-C the program does not wait for the measures.
         executor.shutdown(wait=False, cancel_futures=True)

@@ -1,29 +1,89 @@
 """quality.json and report.html of launch.transfer."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from audio_texture import audio, metrics
+from audio_texture.report.verdicts import Judged
+from launch.errors import one_line
 from launch.inputs import recordings_section
 from launch.pages import name_terms
-from launch.runs import Made
+from launch.runs import Made, write_report
 from launch.transfer_steps import SOURCES, measure
+from launch.verdicts import say_verdicts
+
+MEASURES, REPORT = FILES = ("quality.json", "report.html")
+Rows = list[dict[str, Any]]
 
 
-def measure_originals(sounds: Sequence[np.ndarray], sample_rate: int) -> list[dict[str, Any]]:
-    """Rows of quality.json for the content and the style themselves; none if either is too short
-    or silent.
+def measure_originals(sounds: Sequence[np.ndarray], sample_rate: int) -> Rows:
+    """Rows of quality.json for the content and the style themselves. ValueError where either is too
+    short or silent.
     """
+    return [
+        {"candidate": name, "style_weight": None, **measure(wave, sounds, sample_rate)}
+        for name, wave in zip(SOURCES, sounds, strict=True)
+    ]
+
+
+def judge_results(
+    made: Made,
+    config: dict[str, Any],
+    sounds: Sequence[np.ndarray],
+    sample_rate: int,
+    read_originals: Callable[[], Rows],
+) -> tuple[Rows, list[Judged]]:
+    """The rows of quality.json (content, results, style) and the verdicts on the results.
+
+    Args:
+      made: the results.
+      config: of the run.
+      sounds: the content and the style.
+      sample_rate: of both, in Hz.
+      read_originals: returns the rows of `measure_originals`. Where it raises ValueError, there are
+        no rows.
+    """
+    names = [os.path.basename(path) for path in made.paths]
     try:
-        return [
-            {"candidate": name, "style_weight": None, **measure(wave, sounds, sample_rate)}
-            for name, wave in zip(SOURCES, sounds, strict=True)
-        ]
-    except ValueError:
-        return []
+        content, style = read_originals()
+        rows, judged = [content], []
+        for name, path, weight in zip(names, made.paths, config["style_weights"], strict=False):
+            measures = measure(audio.read(path)[0], sounds, sample_rate)
+            verdict = metrics.give_transfer_verdict(measures, content_row=content)
+            rows.append({"candidate": name, "style_weight": weight, **measures})
+            judged.append(Judged(name, verdict, measures))
+        return [*rows, style], judged
+    except (ValueError, OSError) as error:
+        verdict = metrics.withhold_verdict(one_line(error).rstrip("."))
+        return [], [Judged(name, verdict, {}) for name in names]
+
+
+def write_results(
+    made: Made,
+    config: dict[str, Any],
+    sounds: Sequence[np.ndarray],
+    sample_rate: int,
+    read_originals: Callable[[], Rows],
+) -> int:
+    """Judges the results, writes quality.json and report.html, and says the verdicts; the exit
+    status. Arguments as of `judge_results`.
+    """
+    if not made.paths:
+        return made.status
+    rows, judged = judge_results(made, config, sounds, sample_rate, read_originals)
+    made.output.write_json(MEASURES, rows)
+    status = write_report(
+        made.output,
+        REPORT,
+        lambda: transfer_page(made, config, sounds, sample_rate, rows, judged),
+        made.status,
+        "the verdict, players, spectrograms, measures and the loss",
+    )
+    say_verdicts(judged)
+    return status
 
 
 def transfer_page(
@@ -31,33 +91,30 @@ def transfer_page(
     config: dict[str, Any],
     sounds: Sequence[np.ndarray],
     sample_rate: int,
-    original_rows: Sequence[dict[str, Any]],
+    rows: Rows,
+    judged: Sequence[Judged],
 ) -> str:
-    """Writes quality.json and returns report.html: the content, the results, and the style.
+    """report.html: the verdicts, then the content, the results, and the style.
 
     Args:
       made: the results.
       config: of the run.
       sounds: the content and the style.
       sample_rate: of both, in Hz.
-      original_rows: of `measure_originals`; where there are none, nothing is measured.
+      rows: of quality.json.
+      judged: verdicts on the results.
     """
     # Matplotlib takes a second to import, which bad input need not wait for.
     from audio_texture import report
 
+    files = report.name_apart([config[name]["source"] for name in SOURCES])
     content, style = (
-        (f"{name}: {os.path.basename(config[name]['source'])}", wave, sample_rate)
-        for name, wave in zip(SOURCES, sounds, strict=True)
+        (f"{name}: {file}", wave, sample_rate)
+        for name, file, wave in zip(SOURCES, files, sounds, strict=True)
     )
-    results, result_rows = [], []
+    results = []
     for path, weight in zip(made.paths, config["style_weights"], strict=False):
-        name, (wave, rate) = os.path.basename(path), audio.read(path)
-        results.append((f"{name}, style {weight:g}", wave, rate))
-        if original_rows:
-            measures = measure(wave, sounds, sample_rate)
-            result_rows.append({"candidate": name, "style_weight": weight, **measures})
-    rows = [*original_rows[:1], *result_rows, *original_rows[1:]]
-    made.output.write_json("quality.json", rows)
+        results.append((f"{os.path.basename(path)}, style {weight:g}", *audio.read(path)))
     return report.render_transfer_page(
         content,
         style,
@@ -67,5 +124,6 @@ def transfer_page(
         config,
         metrics.explain_measure,
         name_terms(config, sounds, sample_rate, made.rows),
-        recordings_section({name: [config[name]] for name in SOURCES}),
+        more=recordings_section({name: [config[name]] for name in SOURCES}),
+        judged=judged,
     )

@@ -1,4 +1,4 @@
-"""Verdicts on the results of launch.texture and launch.stream."""
+"""Verdicts on results of launch.texture and launch.stream and on candidates of launch.evaluate."""
 
 import os
 from collections.abc import Sequence
@@ -62,7 +62,9 @@ def _check_inputs(
     metrics.check_sound(references[0], sample_rate=sample_rate, name=name)
 
 
-def say_verdicts(results: Sequence[Judged]) -> None:
-    """Says one line for each result."""
+def say_verdicts(results: Sequence[Judged], *, program: str = "") -> None:
+    """Says one line for each result. program: whose flags the advice names, if not the running
+    one's.
+    """
     for result in results:
-        say(f"{result.name}: {result.verdict}")
+        say(f"{result.name}: {result.verdict.describe(program)}")

@@ -1,12 +1,14 @@
 """launch.evaluate: its files, rows in the order of the candidates, one line for bad input."""
 
 import json
+import re
 
 import numpy as np
 import pytest
-from helpers import complaints, launched, noise, run_process
+from helpers import complaints, figures_left_out, launched, noise, run_process
 
 from audio_texture import audio, metrics
+from launch import evaluate_steps
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +21,9 @@ def folder(tmp_path_factory):
         ("copy", 0.5 * noise(12_000), 8000),
         ("short", noise(4000), 8000),
         ("silent", np.zeros((1, 16_000), np.float32), 8000),
+        ("again/other", noise(12_000, seed=1), 8000),
     ):
+        (path / name).parent.mkdir(exist_ok=True)
         audio.write(str(path / f"{name}.wav"), wave, rate)
     (path / "text.wav").write_text("no sound")
     (path / "own").mkdir()
@@ -57,11 +61,43 @@ def test_rows_come_in_the_order_of_the_candidates(judged, folder):
         assert judged.stdout.count(measure) >= 2
 
 
+def test_the_verdicts_are_said_and_stand_first(judged, folder):
+    """A line a candidate on standard error, with the program whose flags it names; the same words
+    first in the page, with the scale, and all measures.
+    """
+    other, copy = judged.stderr.splitlines()[-2:]
+    assert other.startswith("other.wav: ") and "like the recording" in other
+    assert copy.startswith("copy.wav: ") and "not new (100% copied" in copy
+    assert "With launch.texture, try " in copy
+    page = (folder / "out" / "quality.html").read_text()
+    heading, first = re.findall(r"<section><h2>(.*?)</h2>(.*?)</section>", page, re.DOTALL)[0]
+    assert heading == "Verdict" and "not new (100% copied" in first
+    assert "lower is better" in first and "heldout_auditory" in first
+
+
+def test_candidates_of_one_name_are_told_apart(folder):
+    """By as many of their folders as it takes, on standard error and in the page, where one can be
+    chosen by its path.
+    """
+    paths = [f"{folder}/other.wav", f"{folder}/again/other.wav"]
+    values = {"reference": f"{folder}/reference.wav", "candidate": paths, "heldout": None}
+    sounds = evaluate_steps.read_sounds(values)
+    judged = evaluate_steps.give_verdicts(
+        sounds, [{"candidate": path, "copied": 0.0} for path in paths]
+    )
+    names = [f"{folder.name}/other.wav", "again/other.wav"]
+    assert [result.name for result in judged] == names
+    with figures_left_out():
+        page = evaluate_steps.render_page(sounds, judged)
+    assert re.findall(r'data-title="(.*?)"', page) == ["reference: reference.wav", *names]
+    assert re.findall(r'data-choice="(.*?)"', page) == paths
+
+
 def test_the_page_stands_alone(judged, folder):
     page = (folder / "out" / "quality.html").read_text()
     assert page.count("<audio") == 3
     # A spectrogram each, levels and onsets.
-    assert page.count("<img") == 3 + 2
+    assert page.count("<svg") == 3 + 2
     assert "http" not in page.replace("http-equiv", "")
     assert json.loads((folder / "out" / "config.json").read_text())["program"] == "evaluate"
 

@@ -1,5 +1,8 @@
 """The rule and the figure of every experiment, on made-up numbers with a known verdict."""
 
+import re
+import sys
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from audio_texture.insights import (
     networks,
     permutation,
     phases,
+    plots,
     receptive_field,
     references,
     shifts,
@@ -333,15 +337,41 @@ def test_rules_and_figures(name):
         assert verdict.intervals and all(
             low <= mean <= high for mean, low, high in verdict.intervals.values()
         )
+        shown = {
+            name: interval.to_factors(verdict.log_bases[name])
+            if name in verdict.log_bases
+            else interval
+            for name, interval in verdict.intervals.items()
+        }
         assert any(
-            f"{interval.mean:.2f}" in verdict.sentence or str(interval) in verdict.sentence
-            for interval in verdict.intervals.values()
+            f"{interval.mean:.2f}" in verdict.sentence or interval.ends in verdict.sentence
+            for interval in shown.values()
         )
+        assert not re.search(r"\blog|\^|\de[-+]\d", verdict.sentence), verdict.sentence
     drawn = experiment.draw(MADE_UP[name]["supports"])
     assert all(axis.get_xlabel() or axis.get_xticklabels() for axis in drawn.axes) and any(
         axis.get_ylabel() for axis in drawn.axes
     )
+    for axis in drawn.axes:
+        texts = [text.get_text() for text in (*axis.get_xticklabels(), *axis.get_yticklabels())]
+        words = f"{axis.get_title()} {axis.get_xlabel()} {axis.get_ylabel()} {' '.join(texts)}"
+        assert not re.search(r"\blog\d|\^", words), words
     plt.close(drawn)
+
+
+def test_factors_are_the_powers_of_what_was_measured():
+    """Catches a base that does not fit, such as 10 for octaves."""
+    sentence = filters.judge(_filters(-0.5, 1.43)).sentence
+    assert "half the error of distances" in sentence and "28.2 times as far [" in sentence
+    sentence = networks.judge(_networks(-1.0, 1.0)).sentence
+    assert "half as far from the reference [" in sentence
+    assert "1.97 times as far from the reference [" in sentence
+    figure, axis = plt.subplots()
+    axis.plot([0, 1], [-1.1, 2.1])
+    plots.set_factor_ticks(axis, 2)
+    labels = [text.get_text() for text in axis.get_yticklabels()]
+    assert labels == ["0.5", "1", "2"] and list(axis.get_yticks()) == [-1, 0, 1]
+    plt.close(figure)
 
 
 def test_imagenet_weights_count_where_they_are_run():
@@ -368,6 +398,15 @@ def test_every_claim_is_stated(name):
         len(text) > 8 for text in description.values()
     )
     assert description["rule"].startswith(("supports", "at", "a property"))
+    assert len(re.findall(r"[.!?](?= |$)", description["method"])) == 2, description["method"]
+
+
+def test_no_two_claims_have_one_number():
+    """Nor does an experiment call itself another number than the pages do."""
+    assert list(insights.CLAIMS.values()) == list(range(1, len(insights.CLAIMS) + 1))
+    for name, number in insights.CLAIMS.items():
+        module = sys.modules[insights.load_experiment(name).judge.__module__]
+        assert re.match(rf"Claim {number}[:,]", module.__doc__), name
 
 
 def test_knee_comes_out_of_the_numbers():

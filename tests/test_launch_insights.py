@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 from helpers import launched
 
-from audio_texture import insights
+from audio_texture import insights, report
+from audio_texture.insights.experiment import Interval
+from launch import insights_steps, output, records
+
+TEXTS = ("claim", "source", "method", "rule")
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess:
@@ -50,6 +54,28 @@ def test_files_of_a_run(folder):
     assert page.count("data:image/png") == 1 and "<script" not in page
     for text in (result["claim"], result["source"], "Verdict: supports"):
         assert html.escape(text) in page
+
+
+def test_logarithms_are_shown_as_factors(tmp_path, monkeypatch):
+    """On the page; the JSON has the numbers as measured, and says which are logarithms."""
+    intervals = {"log10 distance, 16 filters": Interval(2.0, 1.0, 3.0), "gap": Interval(2.0, 1, 3)}
+    verdict = insights.Verdict("supports", "Ten times.", intervals, {list(intervals)[0]: 10})
+    made_up = insights.load_experiment("permutation")._replace(
+        measure=lambda settings: {"rows": []},
+        judge=lambda numbers: verdict,
+        draw=lambda numbers: report.new_figure((1, 1)),
+    )
+    monkeypatch.setattr(insights, "load_experiment", lambda name: made_up)
+    monkeypatch.setattr(insights.Experiment, "describe", lambda self: dict.fromkeys(TEXTS, "text"))
+    folder = output.Output(str(tmp_path), records.Record("insights", {}, []))
+    config = {"quick": True, "seeds": 5, "data": None}
+    settings = insights.ExperimentSettings(quick=True)
+    result = insights_steps.run_experiment("permutation", settings, config, folder)
+    assert result["intervals"]["log10 distance, 16 filters"]["mean"] == 2.0
+    assert result["log_bases"] == {"log10 distance, 16 filters": 10}
+    page = re.sub("<td [^>]*>", "<td>", insights_steps.make_page(folder, config))
+    assert re.search(r"<td>distance, 16 filters \(factor\)</td><td>100</td><td>10</td>", page)
+    assert "<td>gap</td><td>2</td><td>1</td><td>3</td>" in page and "log10" not in page
 
 
 @pytest.mark.slow

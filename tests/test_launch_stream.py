@@ -6,14 +6,25 @@ import json
 import re
 import signal
 import subprocess
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from helpers import ROOT, command, complaints, crackle, interrupted, launched, run_process
+from helpers import (
+    ROOT,
+    command,
+    complaints,
+    crackle,
+    figures_left_out,
+    interrupted,
+    launched,
+    run_process,
+)
 
-from audio_texture import audio, streaming
+from audio_texture import audio, metrics, report, streaming
+from launch.stream import pages
 
 RATE = 8000
 # Small enough that a run is mostly start-up: blocks emit 0.42 s.
@@ -64,6 +75,23 @@ def test_files_of_a_run(straight):
     assert [
         json.loads(line)["block"] for line in (straight / "metrics.jsonl").read_text().splitlines()
     ] == list(range(7))
+
+
+def test_the_page_plays_all_of_a_long_stream(folder, straight):
+    """Its beginning and end are in the page; the whole is a link to the file beside it."""
+    config = json.loads((straight / "config.json").read_text())
+    path, seconds = str(folder / "a long one.wav"), 21
+    audio.write(path, 0.1 * crackle(seconds * RATE), RATE)
+    sink = types.SimpleNamespace(path=path, samples=seconds * RATE, sample_rate=RATE, grown=())
+    judged = report.Judged("a long one.wav", metrics.give_verdict({"copied": 0.0}), {})
+    with figures_left_out():
+        page = pages.stream_page(config, [crackle(RATE)], sink, judged)
+        loop = pages.stream_page({**config, "loop": True}, [crackle(RATE)], sink, judged)
+    assert 'src="a%20long%20one.wav"' in page and "The whole, 21.0 s" in page
+    assert "a long one.wav, the first 10 s" in page and "a long one.wav, the last 10 s" in page
+    # A loop is whole in the page, and goes round.
+    assert re.findall(r'data-title="([^"]*)"[^>]* loop="loop"', loop) == ["a long one.wav"]
+    assert "%20" not in loop and "Loop of mono.wav" in loop
 
 
 def test_killed_and_resumed(straight, folder):
@@ -190,6 +218,9 @@ def test_a_loop(folder):
     )
     assert done.returncode == 0, done.stderr
     assert audio.read(f"{folder}/loop/stream.wav")[0].shape == (1, 4000)
+    page = (folder / "loop/report.html").read_text()
+    headings = re.findall(r"<section><h2>(.*?)</h2>", page)
+    assert headings[:2] == ["Verdict", "Listen"] and 'loop="loop"' in page
 
 
 @pytest.mark.long
@@ -205,7 +236,8 @@ def test_a_morph(folder):
     )
     done = run(*arguments, "--seconds=2")
     assert done.returncode == 0, done.stderr
-    assert "Likeness over time" in (folder / "morph/report.html").read_text()
+    page = (folder / "morph/report.html").read_text()
+    assert "Weights over time" in page and "Distance to each input over time" in page
     other = run(*arguments, "--seconds=3", "--resume")
     assert (
         other.returncode == 2 and "--resume" in other.stderr and "seconds differs" in other.stderr

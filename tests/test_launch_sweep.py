@@ -63,11 +63,14 @@ def swept(folder) -> Path:
 def test_files_of_a_sweep(swept):
     """A folder a run, nothing half-written, a row a run with its values in order."""
     runs = sorted(path for path in swept.iterdir() if path.is_dir())
+    (recording,) = swept.glob("*.flac")
     assert {path.name for path in swept.iterdir()} - {path.name for path in runs} == {
         "sweep.csv",
         "sweep.html",
         "sweep.json",
         "files.json",
+        recording.name,
+        recording.with_suffix(".png").name,
     }
     assert all({path.name for path in folder.iterdir()} == FILES for folder in runs)
     rows = rows_of(swept)
@@ -82,6 +85,37 @@ def test_files_of_a_sweep(swept):
     page = (swept / "sweep.html").read_text()
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
     assert all(folder.name in page for folder in runs)
+
+
+def test_the_recording_is_played_beside_its_runs(swept, folder):
+    """From a file of the sweep's own, once for all four runs, so that the folder can be moved; the
+    record lists it, so that --overwrite removes it.
+    """
+    (recording,) = swept.glob("*.flac")
+    wave, rate = soundfile.read(recording)
+    original, _ = soundfile.read(folder / "crackle.wav")
+    assert rate == 8000 and np.max(np.abs(wave - original)) < 1e-4
+    page = (swept / "sweep.html").read_text()
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
+    ((key, reference),) = data["references"].items()
+    assert all(row["references"] == [key] for row in data["rows"])
+    assert reference["title"] == f"reference: {folder.name}/crackle.wav"
+    assert reference["sound"] == recording.name and str(folder) not in json.dumps(reference)
+    record = json.loads((swept / "files.json").read_text())["files"]
+    assert {reference["sound"], reference["picture"]} <= {
+        name for name, size in record.items() if size and size == (swept / name).stat().st_size
+    }
+
+
+def test_a_foreign_file_with_the_name_of_a_recording_stays(swept, folder):
+    """Nothing is written: the file is not the sweep's."""
+    (recording,) = swept.glob("*.flac")
+    (folder / "foreign").mkdir()
+    (folder / "foreign" / recording.name).write_text("mine")
+    flags = (f"--input={folder}/crackle.wav", f"--output_dir={folder}/foreign", *TWO_BY_TWO)
+    done = run(*flags, *SMALL)
+    assert done.returncode == 2 and f"holds '{recording.name}'" in done.stderr
+    assert (folder / "foreign" / recording.name).read_text() == "mine"
 
 
 def test_a_run_is_what_launch_texture_makes(swept, folder):
@@ -144,6 +178,8 @@ def test_transfers_are_swept(folder):
     )
     assert done.returncode == 0, done.stderr
     assert "2 runs over 2 of style_weight (grid); programs to compile: 1" in done.stderr
+    names = sorted(path.name.split("-")[0] for path in (folder / "transfers").glob("*.flac"))
+    assert names == ["content", "style"] and not (folder / "transfers/gallery.png").exists()
     rows = rows_of(folder / "transfers")
     assert [row["style_weight"] for row in rows] == ["0.3", "3"] and all(
         -1 <= float(row["onsets_kept"]) <= 1 for row in rows
@@ -256,6 +292,10 @@ def test_failing_runs_stop_no_other(folder):
             and 0 < float(rows[name]["heldout_subbands"]) < 10
             and not rows[name]["error"]
         )
+    # What can be read is played, and what was judged is in the gallery, of each recording once.
+    assert len(list((folder / "failing").glob("*.flac"))) == 2
+    assert (folder / "failing/gallery.png").read_bytes().startswith(b"\x89PNG")
+    assert "gallery.png: recordings and textures" in done.stderr
     kept = {path: path.stat().st_mtime_ns for path in (folder / "failing").glob("*/texture.wav")}
     again = run(*flags, "--resume")
     assert again.returncode == 2 and len(rows_of(folder / "failing")) == 4

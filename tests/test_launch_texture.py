@@ -192,7 +192,7 @@ def test_mixture(folder):
 
 @pytest.mark.slow
 def test_a_morph_at_the_users_time_scale(folder):
-    """The scales in use are printed, copying and likeness over time are in the page, and
+    """The scales in use are printed; copying, weights and distances are in the page; and
     config.json makes it again.
     """
     inputs = (
@@ -213,7 +213,9 @@ def test_a_morph_at_the_users_time_scale(folder):
     assert done.returncode == 0, done.stderr
     assert "What kernels see: mel8@32.0/16.0 48, 96 ms" in done.stderr
     page = (folder / "morph/report.html").read_text()
-    assert "Likeness over time" in page and "Copying" in page
+    for heading in ("Copying", "Weights over time", "Distance to each input over time"):
+        assert f"<h2>{heading}</h2>" in page
+    assert "Lower is more alike." in page
     again = run(f"--config={folder}/morph/config.json", f"--output_dir={folder}/morph-again")
     assert again.returncode == 0, again.stderr
     assert (folder / "morph-again/texture.wav").read_bytes() == (
@@ -236,6 +238,11 @@ def test_bands_on_a_constant_q_axis(folder):
     )
     assert done.returncode == 0, done.stderr
     assert "What kernels see: cqt24@500.0/16.0" in done.stderr
+    page = (folder / "bands/report.html").read_text()
+    assert "The crossover is at 2000 Hz." in page
+    owners = "<tr><td>{}</td><td>{}</td><td>{}</td></tr>"
+    assert owners.format("sound:rain", "0 Hz", "2000 Hz") in page
+    assert owners.format("sound:crickets", "2000 Hz", "no limit") in page
     entries = json.loads((folder / "bands/config.json").read_text())["inputs"]
     assert [(entry["source"], entry["band"]) for entry in entries] == [
         ("sound:rain", [0.0, 2000.0]),

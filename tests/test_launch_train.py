@@ -15,7 +15,7 @@ import pytest
 import soundfile
 from helpers import ROOT, command, complaints, launched, run_process
 
-from audio_texture import networks, weights
+from audio_texture import networks, report, weights
 from audio_texture.layer import Layer
 
 SMALL = (
@@ -149,7 +149,7 @@ def test_report_of_a_run(first_run, folder):
     page = (folder / "first" / "report.html").read_text()
     results = json.loads((folder / "first" / "accuracy.json").read_text())
     assert (
-        page.count("data:image/png") == 2
+        page.count('<svg role="img"') == 3
         and "src=" not in page.replace('src="data:', "")
         and "<script" not in page
     )
@@ -158,7 +158,8 @@ def test_report_of_a_run(first_run, folder):
         and "Left out as unreadable: 1." in page
     )
     for fold, accuracy in results["folds"].items():
-        assert f"<tr><td>{fold}</td><td>{accuracy:.4g}</td>" in page
+        number = report.format_number(accuracy)
+        assert re.search(f'<tr><td.*?>{fold}</td><td class="number">{number}</td>', page)
     for name, value in {
         "network": "1d-frequency",
         "filters": "4",

@@ -1,6 +1,7 @@
 """launch.transfer as a user runs it: files in a folder, one line for every mistake."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -47,6 +48,10 @@ def strip(folder) -> Path:
     )
     assert done.returncode == 0, done.stderr
     assert "bins@32.0/16.0:2: relu_1 48 ms" in done.stderr
+    # The last lines say what was made, for each weight.
+    for i, line in enumerate(done.stderr.splitlines()[-3:]):
+        assert re.match(rf"transfer_{i}.wav: keeps \w+ of the content's rhythm \(0", line), line
+        assert re.search(r"the style \([\d.]+ times as far from it as its halves", line), line
     return folder / "strip"
 
 
@@ -93,7 +98,36 @@ def test_a_strip_from_content_to_style(strip):
     assert {row["sample"] for row in loss_rows} == {0, 1, 2}
     assert set(loss_rows[0]["terms"]) == {"style", "content"}
     page = (strip / "report.html").read_text()
-    assert page.count("<audio") == 5 and "onsets_kept" in page
+    assert page.count("<audio") == 5 and page.index("<h2>Verdict") < page.index("<audio")
+
+
+def read_table(page: str) -> list[list[str]]:
+    """The cells of a page's first table."""
+    table = page[page.index("<table") : page.index("</table>")]
+    lines = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
+    return [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", line) for line in lines]
+
+
+def test_the_table_has_the_goals_of_a_transfer(strip):
+    """In order, by groups, for the results alone; what is no goal, and the originals, are in the
+    collapsed table, where the style is not asked whether it is copied from itself.
+    """
+    goals, others = (strip / "report.html").read_text().split("<summary>All measures")
+    rows = read_table(goals[goals.index("<h2>Measures") :])
+    assert rows[0] == ["", "transfer_0.wav", "transfer_1.wav", "transfer_2.wav", "what is good"]
+    first = [row[0] for row in rows[1:]]
+    headings = [group.heading for group in metrics.TRANSFER_GOALS]
+    assert headings == ["Kept of the content", "Taken from the style", "Defects"]
+    assert [name for name in first if name in headings] == headings
+    assert first[:4] == ["Kept of the content", "rhythm", "loudness", "Taken from the style"]
+    assert all(row[1] == "" for row in rows if row[0] in headings)
+    numbers = {row[0]: row[1:-1] for row in rows[1:] if row[0] not in headings}
+    assert all(re.fullmatch(r"[\d.e-]+", cell) for row in numbers.values() for cell in row)
+    others = {row[0]: row[1:-1] for row in read_table(others)}
+    assert others["auditory"][0] != "" == others["auditory"][-1]
+    assert others["copied"][-1] == others["followed"][0] == others["clicks"][-1] == ""
+    assert others["onsets_kept"][0] == "" != others["onsets_kept"][-1]
+    assert "structure" in others and "structure" not in numbers
 
 
 def test_config_makes_it_again(strip, folder):
@@ -127,6 +161,7 @@ def test_sounds_too_short_to_be_judged(folder):
     assert done.returncode == 0, done.stderr
     assert json.loads((folder / "brief/quality.json").read_text()) == []
     assert "not judged" in (folder / "brief/report.html").read_text()
+    assert re.match("transfer.wav: not judged: .* lasts", done.stderr.splitlines()[-1])
 
 
 @pytest.mark.slow

@@ -100,3 +100,65 @@ def test_advice_names_flags_that_exist():
         for flag in re.findall(r"--(\w+)", entry)
     }
     assert len(named) > 5 and named <= set(flag_set.names())
+
+
+GOOD_TRANSFER = {
+    "onsets_kept": 0.95,
+    "loudness_kept": 0.9,
+    "auditory": 1.1,
+    "patches": 1.2,
+    "spectrum_db": 1.1,
+    "copied": 0.0,
+    "followed": 0.0,
+    "clicks": 0.0,
+    "clipping": 0.0,
+}
+
+
+def test_a_good_transfer_needs_no_advice():
+    """Though it has the content's rhythm and not the style's."""
+    row = GOOD_TRANSFER | {"rhythm": 6.3, "structure": 9.0, "chroma_kept": -0.1, "pitch_kept": None}
+    verdict = metrics.give_transfer_verdict(row, content_row={"auditory": 13.6, "patches": 13.6})
+    assert not verdict.advice and len(verdict.findings) == 4
+    assert "most of the content's rhythm (0.95 of 1)" in str(verdict)
+    assert "like the style (1.15 times as far" in str(verdict) and "the content: 13.6" in str(
+        verdict
+    )
+
+
+@pytest.mark.parametrize(
+    ("measures", "text", "advice"),
+    [
+        ({"onsets_kept": 0.2}, "little of the content's rhythm", "lower --style_weight"),
+        ({"loudness_kept": -0.3}, "little of its loudness over time (0.00", "lower --style_weight"),
+        ({"auditory": 5.0, "patches": 5.0}, "unlike the style (5 times", "higher --style_weight"),
+        (
+            {"spectrum_db": 4.0},
+            "another spectrum than the style's (4.0 dB",
+            "higher --style_weight",
+        ),
+        ({"copied": 0.4}, "defects (40% copied", "longer recording of the style"),
+        ({"clicks": 3.0}, "defects (3.0 clicks a second", "another --seed"),
+        ({"clipping": 0.01}, "defects (1.00% of samples clipped", "not clipped"),
+    ],
+)
+def test_a_bad_transfer_is_told_what_to_try(measures, text, advice):
+    verdict = metrics.give_transfer_verdict(GOOD_TRANSFER | measures)
+    assert text in str(verdict) and len(verdict.advice) == 1 and advice in verdict.advice[0]
+    flag_set = FlagSet()
+    program("transfer").define_flags(flag_set)
+    assert set(re.findall(r"--(\w+)", verdict.advice[0])) <= set(flag_set.names())
+
+
+def test_no_advice_contradicts_another():
+    """Neither a higher nor a lower weight of the style helps where both goals are missed."""
+    verdict = metrics.give_transfer_verdict(GOOD_TRANSFER | {"onsets_kept": 0.2, "auditory": 9.0})
+    assert len(verdict.advice) == 1 and "--style_weight" not in verdict.advice[0]
+
+
+def test_every_measure_of_a_transfer_is_a_goal_or_none():
+    """Catches a goal that is no measure, and one that no sound is asked."""
+    goals = [name for group in metrics.TRANSFER_GOALS for name in group.measures]
+    known = metrics.MEANINGS | metrics.CONTENT_MEANINGS
+    assert set(goals) <= known.keys() and len(goals) == len(set(goals))
+    assert {*metrics.ASKED_OF_CONTENT, *metrics.ASKED_OF_STYLE} <= known.keys()

@@ -68,22 +68,76 @@ def test_a_spectrogram_shows_a_tone_at_its_frequency():
     assert second.images[0].get_extent()[1] == pytest.approx(0.5 * 2)
 
 
-def test_likeness_has_a_line_for_each_ingredient():
+def test_distances_have_a_line_for_each_ingredient():
+    """On a linear axis from nothing up, over the whole sound."""
     times, ratios = np.array([1.0, 2.0, 3.0]), np.array([[1.0, 5.0], [2.0, 2.0], [5.0, 1.0]])
-    figure = report.draw_likeness(times, ratios, ["rain.wav", "fire.wav"])
-    lines = {line.get_label(): list(line.get_ydata()) for line in figure.axes[0].lines}
+    axis = report.draw_distances(times, ratios, ["rain.wav", "fire.wav"]).axes[0]
+    lines = {line.get_label(): list(line.get_ydata()) for line in axis.lines}
     assert lines["rain.wav"] == [1, 2, 5] and lines["fire.wav"] == [5, 2, 1]
+    assert axis.get_yscale() == "linear" and axis.get_ylim()[0] == 0 and axis.get_xlim() == (0, 4)
+
+
+def test_weights_have_a_line_for_each_ingredient():
+    weights = np.array([[1.0, 0.0], [0.25, 0.75]])
+    axis = report.draw_weights(np.array([0.0, 2.0]), weights, ["rain.wav", "fire.wav"]).axes[0]
+    lines = {line.get_label(): list(line.get_ydata()) for line in axis.lines}
+    assert lines == {"rain.wav": [100, 25], "fire.wav": [0, 75]}
+
+
+def luminance(color):
+    """Relative luminance of a colour such as #1f7fc4, as of WCAG 2."""
+    channels = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(channels <= 0.03928, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+
+def test_figures_are_seen_on_light_and_on_dark_pages():
+    """Catches a white background, black text on a dark page, and a curve that fades into either."""
+    for color in report.CURVES:
+        light, dark = 1.05 / (luminance(color) + 0.05), (luminance(color) + 0.05) / 0.056
+        assert light >= 3 and dark >= 3, (color, light, dark)
+    drawing = report.encode_svg(report.draw_loss(ROWS, {"gram": "networks & <levels>"}), "a loss")
+    assert "#ffffff" not in drawing and "#000000" not in drawing and "currentColor" in drawing
+    # It stands in a page with others: no style for all of them, and nothing from outside.
+    assert "<style" not in drawing and "http" not in drawing and 'aria-label="a loss"' in drawing
+    assert "networks &amp; &lt;levels&gt;" in drawing
+    assert report.encode_svg(report.draw_loss(ROWS), "") == report.encode_svg(
+        report.draw_loss(ROWS), ""
+    )
+
+
+def test_legends_and_titles_take_any_name_of_a_file():
+    """Two dollar signs are no formula; a long name does not make the figure wider."""
+    name = "cash $5^$ " + "a very long name " * 9 + "end.wav"
+    figure = report.draw_levels([(name, np.array([100.0, 200.0]), np.array([-3.0, -9.0]))])
+    (text,) = figure.legends[0].get_texts()
+    assert text.get_text().startswith("cash $5^$") and text.get_text().endswith("end.wav")
+    assert len(text.get_text()) < 50 and "$5^$" in report.encode_svg(figure, "levels")
+    (figure,) = report.draw_spectrograms([("$5^$", noise(4000), 8000)])
+    assert "$5^$" in report.encode_svg(figure, "a spectrogram")
+
+
+def test_a_short_sound_leaves_no_white_field():
+    """Behind its end the axis, which has the time scale of all, is as dark as silence."""
+    sounds = [("long", noise(8000), 8000), ("short", noise(2000), 8000)]
+    long, short = (figure.axes[0] for figure in report.draw_spectrograms(sounds))
+    assert long.get_xlim() == short.get_xlim() and short.images[0].get_extent()[1] == 0.25
+    assert sum(short.get_facecolor()[:3]) < 0.1
+    assert [text.get_text() for text in short.texts] == ["ends here"] and not long.texts
+    # A minute has no more columns than a screen has pixels.
+    (figure,) = report.draw_spectrograms([("a minute", noise(480_000), 8000)])
+    assert 400 <= figure.axes[0].images[0].get_array().shape[1] <= 800
 
 
 def test_a_loss_of_zero_is_left_out():
-    """A logarithmic axis has no place for it; samples lie over one another."""
+    """A logarithmic axis has no place for it, nor has the legend; samples lie over one another."""
     figure = report.draw_loss(ROWS, {"gram": "networks"})
     figure.canvas.draw()
     axis = figure.axes[0]
     assert axis.get_yscale() == "log" and len(axis.lines) == 6
     np.testing.assert_allclose(axis.lines[0].get_xydata(), [[10, 1], [20, 1 / 2], [30, 1 / 3]])
     (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["loss", "networks", "bounds"]
+    assert [text.get_text() for text in legend.get_texts()] == ["loss", "networks"]
     # Below the axes, where it covers no curve.
     assert legend.get_window_extent().y1 <= axis.get_window_extent().y0
 
@@ -119,8 +173,9 @@ def test_training_shows_accuracies_by_fold_and_epoch():
         for fold in (1, 3)
         for epoch in (1, 2)
     ]
-    figure = report.draw_training(rows, 0.5, 0.6)
-    lines = {line.get_label(): line.get_xydata() for line in figure.axes[0].lines}
+    accuracy, loss = report.draw_training(rows, 0.5, 0.6)
+    assert [line.get_label() for line in loss.axes[0].lines] == ["fold 1", "fold 3"]
+    lines = {line.get_label(): line.get_xydata() for line in accuracy.axes[0].lines}
     np.testing.assert_allclose(lines["fold 3"], [[1, 0.3], [2, 0.6]])
     assert lines["chance"][0][1] == 0.5 and lines["nearest class mean"][0][1] == 0.6
 

@@ -9,19 +9,19 @@ from audio_texture.insights.experiment import Experiment, ExperimentSettings, Ve
 
 __all__ = ["CLAIMS", "Experiment", "ExperimentSettings", "Verdict", "load_experiment"]
 
-# Name of an experiment -> number of its claim in the list of the paper's conclusions.
+# Name of an experiment -> number of its claim; each claim has its own.
 CLAIMS = {
     "shifts": 1,
     "networks": 2,
     "permutation": 3,
-    "carried": 3,
-    "inversion": 4,
-    "weights": 5,
-    "receptive-field": 6,
-    "transposition": 7,
-    "filters": 8,
-    "starts": 9,
-    "phases": 10,
+    "carried": 4,
+    "inversion": 5,
+    "weights": 6,
+    "receptive-field": 7,
+    "transposition": 8,
+    "filters": 9,
+    "starts": 10,
+    "phases": 11,
 }
 
 

@@ -1,4 +1,4 @@
-"""Claim 3, second half: what a texture by its Gram alone keeps of pitch, envelope, rate, rhythm."""
+"""Claim 4: what a texture by its Gram alone keeps of pitch, envelope, rate, rhythm."""
 
 from collections.abc import Callable
 from typing import Any
@@ -59,11 +59,14 @@ def measure(settings: ExperimentSettings) -> Numbers:
 
     Source: Huzaifah & Wyse 2019, abstract.
 
-    Method: Pitch, spectral tilt, rate and regularity of notes are drawn independently. A texture of
-    each sound is made by the Gram of kernels up to 56 ms alone, from a start that does not depend
-    on the sound. The four properties are estimated from notes and textures alike. Explained
-    variance is the share of the known property that a line through the estimate explains over all
-    sounds of a seed, adjusted so that an unrelated estimate has 0 on average.
+    Method: Notes of random pitch, spectral tilt, rate and regularity are made again as textures by
+    the Gram of kernels up to 56 ms alone. The four properties are estimated from notes and textures
+    alike; explained variance is the share of the known property that the estimate explains (1: all,
+    0: none).
+
+    Details: The properties are drawn independently, and the start does not depend on the sound. The
+    share is that of a line through the estimate, over all sounds of a seed, adjusted so that an
+    unrelated estimate has 0 on average.
     """
     seconds, count, evaluations = (2.0, 12, 60) if settings.quick else (4.0, 24, 100)
     recipe = RECIPE.replace(evaluations=evaluations)

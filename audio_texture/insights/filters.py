@@ -1,4 +1,4 @@
-"""Claim 8, our addition to the paper's: what finitely many random filters lose."""
+"""Claim 9, our addition to the paper's: what finitely many random filters lose."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,9 +10,16 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from audio_texture import base, combinators, losses, matching, recipes, sounds, spectrogram
-from audio_texture.insights.experiment import ExperimentSettings, Numbers, Verdict, decide_verdict
+from audio_texture.insights.experiment import (
+    ExperimentSettings,
+    Interval,
+    Numbers,
+    Verdict,
+    decide_verdict,
+    describe_factor,
+)
 from audio_texture.insights.intervals import distinct_values, mean_interval, seed_means
-from audio_texture.insights.plots import plot_curve, set_octave_ticks
+from audio_texture.insights.plots import plot_curve, set_factor_ticks, set_octave_ticks
 from audio_texture.insights.references import RATE, make_procedural, read_recordings
 from audio_texture.insights.runs import compile_distance, make_textures, random_gram, score_likeness
 from audio_texture.layer import Layer
@@ -38,11 +45,14 @@ def measure(settings: ExperimentSettings) -> Numbers:
     Source: our own; Huzaifah & Wyse 2019 use 4096 filters. A Monte-Carlo mean's error falls as the
     root of its draws.
 
-    Method: Gram distances of fixed pairs of sounds, of the same kind or of different kinds, by
+    Method: Distances between given sounds by few to many random filters are compared with those by
+    the closed form, which stands for infinitely many. Textures by each number of filters are judged
+    by the closed form's distance and by likeness.
+
+    Details: Gram distances are of fixed pairs of sounds, of the same kind or of different kinds, by
     kernels of 11 frames, with new filters for every seed. The error is the root mean square over
-    pairs of the logarithm of their ratio to the closed form. Textures of each sound are judged by
-    the closed form's distance, the limit of what filters measure, and by likeness (the mean of the
-    four likeness measures).
+    pairs of the logarithm of their ratio to the closed form. The closed form's distance is the
+    limit of what filters measure; likeness is the mean of the four likeness measures.
     """
     return {"rows": _measure_errors(settings), "textures": _measure_textures(settings)}
 
@@ -134,17 +144,19 @@ def judge(numbers: Numbers) -> Verdict:
         contradicts=slope.high < -0.65 or slope.low > -0.35 or gaps[finite[0]].high < 0,
     )
     sufficient_text = (
-        f"{sufficient} filters are the fewest that cannot be told from the closed form by that"
+        f"by {sufficient} filters no difference is shown"
         if sufficient
-        else f"even {finite[-1]} filters can be told from it"
+        else f"even by {finite[-1]} filters they end farther away"
     )
+    # Of four times the filters.
+    error = Interval(*(np.log2(4) * np.array(slope)).tolist())
     sentence = (
-        f"The error of distances falls as filters to the power {slope}; textures by {finite[0]} "
-        f"filters end 10^{gaps[finite[0]]} times as far from the reference as by the closed form, "
-        f"and {sufficient_text}."
+        f"Four times the filters leave {describe_factor(error, 2, 'the error of distances')}; "
+        f"textures by {finite[0]} filters end {describe_factor(gaps[finite[0]], 10, 'as far')} "
+        f"from the reference as those by the closed form, and {sufficient_text}."
     )
     named = {f"log10 distance, {filters} filters": gap for filters, gap in gaps.items()}
-    return Verdict(verdict, sentence, {"slope": slope, **named})
+    return Verdict(verdict, sentence, {"slope": slope, **named}, dict.fromkeys(named, 10))
 
 
 def draw(numbers: Numbers) -> Figure:
@@ -167,8 +179,9 @@ def draw(numbers: Numbers) -> Figure:
         title="distances between given sounds",
     )
     set_octave_ticks(panels[0], counts[:: 1 + len(counts) // 6])
+    set_factor_ticks(panels[0])
     names = {
-        "distance": "log10 of the closed form's distance",
+        "distance": "the closed form's distance",
         "likeness": "likeness (1: the reference's halves)",
     }
     finite = [row for row in textures if row["filters"] != INFINITE]
@@ -179,6 +192,7 @@ def draw(numbers: Numbers) -> Figure:
         axis.axhspan(exact.low, exact.high, color="C1", alpha=0.2, linewidth=0)
         axis.set(ylabel=name, title="textures; lower is nearer")
         set_octave_ticks(axis, distinct_values(finite, "filters"))
+    set_factor_ticks(panels[1], 10)
     for axis in panels:
         axis.set_xlabel("filters")
         axis.legend(fontsize="small")

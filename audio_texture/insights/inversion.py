@@ -1,4 +1,4 @@
-"""Claim 4: what comes back of a melody from the activations of each layer."""
+"""Claim 5: what comes back of a melody from the activations of each layer."""
 
 from typing import Any
 
@@ -29,13 +29,15 @@ def measure(settings: ExperimentSettings) -> Numbers:
 
     Source: Huzaifah & Wyse 2019, abstract; inversion: Mahendran & Vedaldi 2015.
 
-    Method: The recipe mahendran-vedaldi without its regularisers, at 4 kHz: three layers of random
-    filters over frames, more than twice as many as bins. A spectrogram with the melody's
-    activations in one layer is made from noise, without style. For each layer the numbers are
-    correlations with the melody: of the pitch contour where it is voiced, of onset strength, and of
-    third-octave levels; 1 means all is kept. The remaining content distance stands beside them:
-    only where it is near zero is a lost property missing from the activations; elsewhere the
-    optimisation may have failed to recover it.
+    Method: A melody is made again from noise and its activations in one layer of random filters,
+    without a style. What is kept is the correlation of pitch, of onset strength and of third-octave
+    levels with the melody's (1: all); what is left of the content distance says whether the
+    activations were met.
+
+    Details: The recipe mahendran-vedaldi without its regularisers, at 4 kHz: three layers of random
+    filters over frames, more than twice as many as bins. The pitch contour counts where it is
+    voiced. Only where the remaining content distance is near zero is a lost property missing from
+    the activations; elsewhere the optimisation may have failed to recover it.
     """
     seconds, evaluations, filters = (2.8, 60, 256) if settings.quick else (4.0, 150, 512)
     choices = {
@@ -114,7 +116,8 @@ def judge(numbers: Numbers) -> Verdict:
         for key in KEPT
     }
     parts = "; ".join(f"{name} {means[key]}" for key, name in KEPT.items())
-    left = ", ".join(f"{np.mean(seed_means(rows, 'left', layer=layer)):.1g}" for layer in layers)
+    shares = [float(np.mean(seed_means(rows, "left", layer=layer))) for layer in layers]
+    left = ", ".join(f"{share:.1g}" if share >= 1e-4 else "under 0.0001" for share in shares)
     return Verdict(
         word,
         f"Kept from layers 1, 2 and 3: {parts}. From the deepest: pitch {pitch}, rhythm {rhythm}. "

@@ -9,9 +9,15 @@ from matplotlib.figure import Figure
 
 from audio_texture import metrics, recipes, sounds
 from audio_texture.config import Recipe
-from audio_texture.insights.experiment import ExperimentSettings, Numbers, Verdict, decide_verdict
+from audio_texture.insights.experiment import (
+    ExperimentSettings,
+    Numbers,
+    Verdict,
+    decide_verdict,
+    describe_factor,
+)
 from audio_texture.insights.intervals import mean_interval, seed_means
-from audio_texture.insights.plots import plot_bars
+from audio_texture.insights.plots import plot_bars, set_factor_ticks
 from audio_texture.insights.references import RATE, make_procedural, read_recordings
 from audio_texture.insights.runs import make_textures, score_likeness
 from audio_texture.views import View
@@ -35,13 +41,17 @@ def measure(settings: ExperimentSettings) -> Numbers:
 
     Source: Huzaifah & Wyse 2019, abstract.
 
-    Method: The authors' way (log spectrogram, uniform start, kernels of 11, SPSI and Griffin-Lim),
-    with the same number of evaluations. The 1-D kernels have as many filters as the 2-D ones, or as
-    many multiplications, which are 11 times as many filters. Textures are judged by likeness (log2
-    of the mean of the four likeness measures) and by two failures: patterns copied to wrong
-    frequencies, as error of third-octave levels in dB; and harmonics torn apart, as the share of a
-    note's power, between one and ten times its pitch, that lies within a twentieth of an octave of
-    its harmonics, as log2 of that of the reference.
+    Method: Textures are made in the authors' way by one layer of 2-D random filters and by 1-D
+    ones, which are as many, or take as many multiplications. They are judged by likeness to their
+    reference, by the error of their spectrum, and by how much of a note's power stays on its
+    harmonics.
+
+    Details: The authors' way is a log spectrogram, a uniform start, kernels of 11, SPSI and
+    Griffin-Lim; the number of evaluations is the same. As many multiplications are 11 times as many
+    filters. Likeness is the log2 of the mean of the four likeness measures. Patterns copied to
+    wrong frequencies show as error of third-octave levels in dB; harmonics torn apart as the share
+    of a note's power, between one and ten times its pitch, that lies within a twentieth of an
+    octave of its harmonics, as log2 of that of the reference.
     """
     seconds, evaluations, filters = (1.2, 40, 32) if settings.quick else (2.0, 120, 64)
     references = []
@@ -123,20 +133,21 @@ def judge(numbers: Numbers) -> Verdict:
             )
     nearer = [gaps[f"likeness: {network}"] for network in one_dimensional]
     parts = [
-        f"{network}: log2 likeness {gaps[f'likeness: {network}']}, "
-        f"error of the spectrum {gaps[f'spectrum_db: {network}']} dB, "
-        f"log2 of the power left on a note's harmonics {gaps[f'harmonic: {network}']}"
+        f"with {network.removeprefix('1-D, ')}, "
+        f"{describe_factor(gaps[f'likeness: {network}'], 2, 'as far from the reference')} "
+        f"(error of the spectrum minus theirs {gaps[f'spectrum_db: {network}']} dB; "
+        f"{describe_factor(gaps[f'harmonic: {network}'], 2, 'their power on harmonics')})"
         for network in one_dimensional
     ]
     sentence = (
-        "Differences to 2-D kernels (of likeness and error, below 0 is nearer) are, with "
-        f"{'; with '.join(parts)}."
+        f"Compared with textures by 2-D kernels, those by 1-D kernels are, {'; '.join(parts)}."
     )
     verdict = decide_verdict(
         supports=all(gap.high < 0 for gap in nearer),
         contradicts=all(gap.low > 0 for gap in nearer),
     )
-    return Verdict(verdict, sentence, gaps)
+    bases = {name: 2 for name in gaps if not name.startswith("spectrum_db")}
+    return Verdict(verdict, sentence, gaps, bases)
 
 
 def draw(numbers: Numbers) -> Figure:
@@ -151,7 +162,7 @@ def draw(numbers: Numbers) -> Figure:
 
     groups = list(dict.fromkeys(map(group_of, rows)))
     labels = {
-        "likeness": "log2 likeness\n(0: the reference's halves; lower is nearer)",
+        "likeness": "distance from the reference\n(1: its halves to each other; lower is nearer)",
         "spectrum_db": "error of third-octave levels (dB)",
     }
     titles = {
@@ -176,11 +187,11 @@ def draw(numbers: Numbers) -> Figure:
             for name in NETWORKS
         },
     )
-    panels[2].set(
-        ylabel="log2 of the power on harmonics\n(0: as the reference)", title=titles["harmonic"]
-    )
+    panels[2].set(ylabel="power on harmonics\n(1: as the reference)", title=titles["harmonic"])
     for panel in panels:
         panel.axhline(0, color="black", linewidth=0.8)
+    for panel in (panels[0], panels[2]):
+        set_factor_ticks(panel, 2)
     figure.legend(
         *panels[0].get_legend_handles_labels(),
         loc="outside lower center",

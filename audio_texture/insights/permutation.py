@@ -1,4 +1,4 @@
-"""Claim 3, first half: Gram distance and rhythm when the frames of a sound are permuted."""
+"""Claim 3: Gram distance and rhythm when the frames of a sound are permuted."""
 
 import functools
 from typing import Any
@@ -39,12 +39,15 @@ def measure(settings: ExperimentSettings) -> Numbers:
     Source: Huzaifah & Wyse 2019, abstract; that a Gram sums over positions, Gatys, Ecker & Bethge
     2015, Eq. 2.
 
-    Method: Each sound is cut into blocks of frames, which are put in random order. The distance of
-    the Gram of infinitely many filters from the original is divided by that of single frames in
-    random order. The change of the autocorrelation of onset strength from 0.1 to 1 s is divided by
-    the size of that autocorrelation. At 1 no order is left. Spectrograms have 32 ms every 8 ms;
-    kernels have 3 and 11 frames. Where blocks meet, (kernel - 1) / block of all patches are broken,
-    and the Gram's distance, a square, should be that share squared: 0.03 at four kernels.
+    Method: Each sound is cut into blocks of frames, which are put in random order. The distance
+    from the original, by the Gram of infinitely many filters and by the rhythm, is measured as a
+    share of what it is without any order.
+
+    Details: The Gram's distance is divided by that of single frames in random order. The rhythm's
+    is the change of the autocorrelation of onset strength from 0.1 to 1 s, divided by the size of
+    that autocorrelation. Spectrograms have 32 ms every 8 ms; kernels have 3 and 11 frames. Where
+    blocks meet, (kernel - 1) / block of all patches are broken, and the Gram's distance, a square,
+    should be that share squared: 0.03 at four kernels.
     """
     seconds = 2.0 if settings.quick else 5.0
     distances = _compile_distances()

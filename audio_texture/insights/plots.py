@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from audio_texture.insights.experiment import Interval
+from audio_texture.insights.experiment import Interval, format_number
 from audio_texture.insights.intervals import (
     distinct_values,
     mean_interval,
@@ -59,6 +59,48 @@ def plot_bars(axis: Axes, groups: Sequence[str], series: Mapping[str, Sequence[I
             error_kw={"linewidth": 1},
         )
     axis.set_xticks(np.arange(len(groups)), groups)
+
+
+# Factors for the ticks of an axis, within a decade: few, or as many as a narrow range needs.
+_FACTOR_STEPS = (
+    (1,),
+    (1, 2, 5),
+    (1, 1.4, 2, 2.8, 4, 5.6, 8),
+    (1, 1.2, 1.4, 1.6, 1.8, 2, 2.4, 2.8, 3.2, 4, 5, 6, 7, 8, 9),
+)
+_FEWEST_TICKS = 3
+
+
+def choose_factors(low: float, high: float) -> list[float]:
+    """Returns three or more factors between two positive numbers: round ones if there are so many.
+
+    Example:
+      >>> choose_factors(0.3, 60.0)
+      [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0]
+    """
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    for steps in _FACTOR_STEPS:
+        factors = [float(f"{step}e{decade}") for decade in decades for step in steps]
+        factors = [factor for factor in factors if low <= factor <= high]
+        if len(factors) >= _FEWEST_TICKS:
+            return factors
+    return np.geomspace(low, high, _FEWEST_TICKS + 2)[1:-1].tolist()
+
+
+def set_factor_ticks(axis: Axes, base: float = 0.0) -> None:
+    """Labels the y axis with factors, such as 0.5, 1 and 2. Called when all is drawn.
+
+    Args:
+      axis: on which logarithms of factors are drawn.
+      base: of the logarithms; 0 if factors themselves are drawn, on a logarithmic axis.
+    """
+    limits = np.array(axis.get_ylim())
+    low, high = (base**limits if base else limits).tolist()
+    factors = choose_factors(low, high)
+    positions = [float(np.log(factor) / np.log(base)) if base else factor for factor in factors]
+    axis.yaxis.set_ticks(positions, [format_number(factor) for factor in factors])
+    axis.yaxis.set_ticks([], minor=True)
+    axis.set_ylim(limits.tolist())
 
 
 def set_octave_ticks(axis: Axes, values: Sequence[float]) -> None:

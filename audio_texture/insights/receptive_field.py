@@ -1,4 +1,4 @@
-"""Claim 6: the longest structure that a receptive field keeps."""
+"""Claim 7: the longest structure that a receptive field keeps."""
 
 from typing import Any
 
@@ -34,10 +34,13 @@ def measure(settings: ExperimentSettings) -> Numbers:
     Source: Huzaifah & Wyse 2019, abstract (parametric control of receptive fields); Antognini,
     Hoffman & Weiss 2019.
 
-    Method: Textures of clocks and of a cricket, by kernels of infinitely many filters over 24 mel
-    bands. The receptive field is from a third to twice the period. Regularity is the highest
-    normalised autocorrelation of the onset strength within a tenth of the period, as a share of the
-    reference's. The knee is the ratio of field to period from which on it is above half.
+    Method: Textures of clocks and of a cricket are made by kernels whose receptive field is from a
+    third to twice the sound's period. Regularity is the height of the onset strength's
+    autocorrelation near the period, as a share of the reference's; the knee is the ratio of field
+    to period from which on half of it is kept.
+
+    Details: Kernels are of infinitely many filters over 24 mel bands. The height is the highest
+    normalised autocorrelation within a tenth of the period.
     """
     seconds, evaluations, widths = (3.0, 60, (6, 12)) if settings.quick else (5.0, 100, (6, 12, 24))
     rows: list[dict[str, Any]] = []

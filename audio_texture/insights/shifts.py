@@ -18,7 +18,7 @@ from audio_texture.insights.classifiers import (
 )
 from audio_texture.insights.experiment import ExperimentSettings, Numbers, Verdict, decide_verdict
 from audio_texture.insights.intervals import distinct_values, mean_interval, seed_means
-from audio_texture.insights.plots import plot_bars, plot_curve
+from audio_texture.insights.plots import plot_bars, plot_curve, set_factor_ticks
 from audio_texture.insights.references import RATE, SCALES, make_procedural, scaled_spectrogram
 from audio_texture.insights.runs import compile_distance, random_gram
 from audio_texture.layer import Layer, NetworkConfig
@@ -40,11 +40,15 @@ def measure(settings: ExperimentSettings) -> Numbers:
     Source: Huzaifah & Wyse 2019, abstract; Wyse 2017, Audio spectrogram representations for
     processing with CNNs.
 
-    Method: A 2-D network, square in kernels and pools, with a head on every position, learns six
-    classes of procedural sounds (and the recordings' classes, where there are any) from mel
-    spectrograms of 1 s. Clips held out are shifted by a share of either axis, both ways; silence
-    comes in. The Gram distance of a sound from itself, shifted by an eighth of the axis, is divided
-    by that from sounds of other classes, for three kinds of random kernels on four scales.
+    Method: A 2-D network that treats both axes alike learns classes of sounds from mel spectrograms
+    of 1 s and is tested on clips held out, which are shifted along time or along frequency. Beside
+    it, the Gram distance of a sound from itself, shifted by an eighth of an axis, is compared with
+    that of different sounds, for three kinds of random networks on four scales.
+
+    Details: The network is square in kernels and pools, with a head on every position. It learns
+    six classes of procedural sounds (and the recordings' classes, where there are any). Clips are
+    shifted by a share of either axis, both ways; silence comes in. Gram distances are divided by
+    that of sounds of other classes.
     """
     per_class, epochs, filters = (9, 16, 16) if settings.quick else (24, 40, 128)
     training_settings = training.TrainingSettings(epochs=epochs, batch=12, learning_rate=3e-3)
@@ -133,10 +137,11 @@ def draw(numbers: Numbers) -> Figure:
     axis.axhline(0, color="black", linewidth=0.8)
     axis.tick_params(axis="x", labelsize="small")
     axis.set(
-        ylabel="log2 of the Gram distance\n(0: a sound of another class)",
+        ylabel="Gram distance\n(1: to a sound of another class)",
         title="random networks, a shift of an eighth of the axis",
     )
-    axis.legend(fontsize="small", loc="upper right")
+    set_factor_ticks(axis, 2)
+    bottom.legend(loc="outside lower center", ncols=2, fontsize="small")
     return figure
 
 

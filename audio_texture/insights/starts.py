@@ -1,4 +1,4 @@
-"""Claim 9, on start and balance: what keeps a content, the start or the content term."""
+"""Claim 10: what keeps a content, the start or the content term."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from audio_texture import recipes, sounds
 from audio_texture.insights.experiment import ExperimentSettings, Numbers, Verdict, decide_verdict
 from audio_texture.insights.intervals import distinct_values, mean_interval, seed_means
-from audio_texture.insights.plots import plot_intervals, set_octave_ticks
+from audio_texture.insights.plots import plot_intervals, set_factor_ticks, set_octave_ticks
 from audio_texture.insights.references import make_procedural, read_recordings
 from audio_texture.insights.runs import make_transfers, score_content, score_likeness
 
@@ -28,11 +28,14 @@ def measure(settings: ExperimentSettings) -> Numbers:
     Source: The authors' stored run, where the content term ends at 0.3 % of the loss (public
     notebooks of Audio_NeuralStyle); Grinstein et al. 2018, who leave it out.
 
-    Method: Irregular notes, and a recording where there are any, in the style of rain, by the
-    networks of the recipe transfer at 8 kHz. The start is the content or noise of the style's
-    spectrum; the content term's weight goes from nothing to ten times the balanced one. The content
-    kept is the mean correlation of onset strength and of loudness with the content's over time;
-    likeness to the style, as log2, is reported beside it.
+    Method: Irregular notes, and a recording where there are any, are given the style of rain, from
+    the content or from noise, under content terms of several weights. The content kept is the mean
+    correlation of onset strength and of loudness with the content's over time; likeness to the
+    style is reported beside it.
+
+    Details: Transfers are by the networks of the recipe transfer at 8 kHz. Noise has the style's
+    spectrum; the content term's weight goes from nothing to ten times the balanced one. Likeness is
+    as log2.
     """
     seconds, evaluations, weights = (
         (1.2, 30, (NONE, BALANCED, 10.0))
@@ -110,7 +113,7 @@ def draw(numbers: Numbers) -> Figure:
     positions = [weight or _NONE_POSITION for weight in weights]
     labels = {
         "kept": "kept of the content\n(correlation of onsets and loudness; 1: all)",
-        "likeness": "log2 likeness to the style\n(0: as its halves; lower is nearer)",
+        "likeness": "distance from the style\n(1: its halves to each other; lower is nearer)",
     }
     for panel, measured in zip(panels, labels, strict=True):
         for start in STARTS:
@@ -123,4 +126,5 @@ def draw(numbers: Numbers) -> Figure:
         panel.set_xticks(positions, [f"{weight:g}" if weight else "none" for weight in weights])
         panel.set(xlabel="weight of the content term (1: balanced)", ylabel=labels[measured])
         panel.legend(fontsize="small")
+    set_factor_ticks(panels[1], 2)
     return figure

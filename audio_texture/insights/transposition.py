@@ -1,4 +1,4 @@
-"""Claim 7: transpositions on a linear and on a constant-Q axis, to three kinds of networks."""
+"""Claim 8: transpositions on a linear and on a constant-Q axis, to three kinds of networks."""
 
 from typing import Any
 
@@ -8,9 +8,15 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from audio_texture import sounds
-from audio_texture.insights.experiment import ExperimentSettings, Numbers, Verdict, decide_verdict
+from audio_texture.insights.experiment import (
+    ExperimentSettings,
+    Numbers,
+    Verdict,
+    decide_verdict,
+    describe_factor,
+)
 from audio_texture.insights.intervals import distinct_values, mean_interval, seed_means
-from audio_texture.insights.plots import plot_bars
+from audio_texture.insights.plots import plot_bars, set_factor_ticks
 from audio_texture.insights.references import make_procedural, scaled_spectrogram
 from audio_texture.insights.runs import compile_distance, random_gram
 from audio_texture.layer import Layer
@@ -30,10 +36,13 @@ def measure(settings: ExperimentSettings) -> Numbers:
     Source: Huzaifah & Wyse 2019, abstract (constant-Q scaling); that kernels of "2d" and "time"
     slide along frequency, the authors' code.
 
-    Method: Notes of six harmonics and the same notes, at the same times, 3, 7 and 12 semitones
-    higher. Their Gram distance by a layer of random filters of 11 frames, of 11 rows (the paper's)
-    and of 48, which span several harmonics, is divided by that between the notes and notes of the
-    same kind at other times: 1 is as far apart as two takes. Every seed has new filters and times.
+    Method: Notes are compared with the same notes 3, 7 and 12 semitones higher, by the Gram
+    distance of random filters on three frequency axes. The distance is divided by that from another
+    take of the notes, so 1 is as far apart as two takes.
+
+    Details: Notes have six harmonics; the transposed ones come at the same times, the other take's
+    at other times. The layer has filters of 11 frames, of 11 rows (the paper's) and of 48, which
+    span several harmonics. Every seed has new filters and times.
     """
     seconds, filters, heights = (
         (1.0, 16, (11, 48)) if settings.quick else (1.5, 32, (5, 11, 24, 48))
@@ -115,16 +124,16 @@ def judge(numbers: Numbers) -> Verdict:
         contradicts=any(all(gain.low > 0 for gain in kind_gains) for kind_gains in sliding),
     )
     parts = [
-        f"{gain} ({KINDS[kind]}" + (f", {height} rows)" if kind in SLIDING else ")")
+        f"{describe_factor(gain, 2, 'as far')} ({KINDS[kind]}"
+        + (f", {height} rows)" if kind in SLIDING else ")")
         for (kind, height), gain in gains.items()
     ]
     sentence = (
-        "A transposition's distance on the constant-Q axis, over that on the linear one, is 2 to "
-        f"the power {'; '.join(parts)}."
+        "On the constant-Q axis a transposition is, compared with the linear axis, "
+        f"{'; '.join(parts)}."
     )
-    return Verdict(
-        word, sentence, {f"{kind}, {height}": gain for (kind, height), gain in gains.items()}
-    )
+    intervals = {f"{kind}, {height}": gain for (kind, height), gain in gains.items()}
+    return Verdict(word, sentence, intervals, dict.fromkeys(intervals, 2))
 
 
 def draw(numbers: Numbers) -> Figure:
@@ -159,7 +168,8 @@ def draw(numbers: Numbers) -> Figure:
         )
         panel.axhline(0, color="black", linewidth=0.8)
         panel.set(title=KINDS[kind], xlabel="height of the kernels")
-    panels[0].set_ylabel("log2 of a transposition's Gram distance\n(0: as far as another take)")
+    panels[0].set_ylabel("a transposition's Gram distance\n(1: as far as another take)")
+    set_factor_ticks(panels[0], 2)
     figure.legend(
         *panels[0].get_legend_handles_labels(),
         loc="outside lower center",

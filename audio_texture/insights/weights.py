@@ -1,4 +1,4 @@
-"""Claim 5: the same networks with random and with trained weights, and VGG-19 with ImageNet's."""
+"""Claim 6: the same networks with random and with trained weights, and VGG-19 with ImageNet's."""
 
 import dataclasses
 import os
@@ -25,9 +25,10 @@ from audio_texture.insights.experiment import (
     Numbers,
     Verdict,
     decide_verdict,
+    describe_factor,
 )
 from audio_texture.insights.intervals import distinct_values, mean_interval, seed_means
-from audio_texture.insights.plots import plot_bars
+from audio_texture.insights.plots import plot_bars, set_factor_ticks
 from audio_texture.insights.references import RATE, make_procedural, read_recordings
 from audio_texture.insights.runs import (
     make_inversions,
@@ -86,16 +87,19 @@ def measure(settings: ExperimentSettings) -> Numbers:
     Source: Huzaifah & Wyse 2019, whose public code has the three kinds of weights; that random ones
     do for textures: Ustyuzhaninov et al. 2016, Ulyanov & Lebedev 2016.
 
-    Method: A 1-D and a 2-D network of three layers with kernels of 5, at 8 kHz on 64 mel bands,
-    with random weights, and trained to tell six classes of procedural sounds (or the recordings'
-    classes, where there are any) apart; every seed has other weights and clips. Textures of notes,
-    of rain, and of a recording where there are any, by the Gram of the first or of the third layer
-    alone, from the authors' uniform start, are judged by likeness (log2 of the mean of the four
-    likeness measures). Irregular notes (and the recording) are made again from noise and the
-    activations of the third layer, without style. The content kept is the mean correlation of onset
-    strength and of loudness with theirs. Left is the remaining part of the content distance that
-    noise of their spectrum has. VGG-19 is treated the same way, at its layers relu1_1 and relu3_1,
-    where a file of its ImageNet weights is given, against random weights.
+    Method: Textures, by the Gram of the first or of the third layer, and inversions of the third
+    layer are made by networks that differ in their weights alone: random ones, and trained ones (of
+    VGG-19, ImageNet's). Textures are judged by likeness, inversions by the correlation of onset
+    strength and of loudness with the content's.
+
+    Details: A 1-D and a 2-D network of three layers with kernels of 5, at 8 kHz on 64 mel bands,
+    are trained to tell six classes of procedural sounds (or the recordings' classes, where there
+    are any) apart; every seed has other weights and clips. Textures are of notes, of rain, and of a
+    recording where there are any, from the authors' uniform start; likeness is the log2 of the mean
+    of the four likeness measures. Inversions are of irregular notes (and the recording), from
+    noise, without style; left is the remaining part of the content distance that noise of their
+    spectrum has. VGG-19 is treated the same way, at its layers relu1_1 and relu3_1, where a file of
+    its ImageNet weights is given, against random weights.
     """
     seconds, evaluations = (1.7, 40) if settings.quick else (3.0, 80)
     texture, inversion = _make_recipes(evaluations)
@@ -300,23 +304,29 @@ def judge(numbers: Numbers) -> Verdict:
         for network in distinct_values(numbers["accuracies"], "network")
     )
     sentence = (
-        "Trained minus random weights, of log2 likeness (below 0 is nearer): "
-        f"{_describe_gaps(likeness, 'further', 'nearer')}; of the content kept by the late layer: "
-        f"{_describe_gaps(kept, 'more', 'less')}. The trained networks tell {accuracies} of clips "
-        f"held out (chance {numbers['accuracies'][0]['chance']:.2f})."
+        "Distance of textures from the reference, by trained weights compared with random ones: "
+        f"{_describe_gaps(likeness, 'farther', 'nearer', log_base=2)}. Content that the late layer "
+        f"keeps, trained minus random: {_describe_gaps(kept, 'more', 'less')}. The trained "
+        f"networks tell {accuracies} of clips held out "
+        f"(chance {numbers['accuracies'][0]['chance']:.2f})."
     )
     if "VGG-19" not in kept:
         sentence += " ImageNet weights were not run: no file of VGG-19 was given."
     intervals = {f"likeness: {name}": gap for name, gap in likeness.items()}
+    bases = dict.fromkeys(intervals, 2)
     intervals |= {f"kept: {name}": gap for name, gap in kept.items()}
-    return Verdict(verdict, sentence, intervals)
+    return Verdict(verdict, sentence, intervals, bases)
 
 
-def _describe_gaps(gaps: dict[str, Interval], above: str, below: str) -> str:
+def _describe_gaps(
+    gaps: dict[str, Interval], above: str, below: str, *, log_base: float = 0
+) -> str:
+    """Returns each gap with the word for its sign. log_base: 0 if gaps are not logarithms."""
     parts = []
     for name, gap in gaps.items():
         word = above if gap.low > 0 else below if gap.high < 0 else "no difference shown"
-        parts.append(f"{name} {gap} ({word})")
+        number = describe_factor(gap, log_base, "as far") if log_base else gap
+        parts.append(f"{name} {number} ({word})")
     return "; ".join(parts)
 
 
@@ -358,7 +368,7 @@ def draw(numbers: Numbers) -> Figure:
         ]
     plot_bars(panels[0], [f"{name}\n{place} layer" for name, place in cases], likeness)
     panels[0].set(
-        ylabel="log2 likeness\n(0: the reference's halves; lower is nearer)",
+        ylabel="distance from the reference\n(1: its halves to each other; lower is nearer)",
         title="textures by the Gram of one layer",
     )
     plot_bars(panels[1], names, kept)
@@ -368,6 +378,7 @@ def draw(numbers: Numbers) -> Figure:
     )
     for panel in panels:
         panel.axhline(0, color="black", linewidth=0.8)
+    set_factor_ticks(panels[0], 2)
     figure.legend(
         *panels[0].get_legend_handles_labels(),
         loc="outside lower center",

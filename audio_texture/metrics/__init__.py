@@ -13,7 +13,7 @@ Waves are NumPy, float32 [samples] or [channels, samples], nominally in [-1, 1].
 | contours.py, content.py | loudness, pitch and chroma; content preserved in a transfer |
 | levels.py, defects.py | third-octave levels, stereo image; silence, clicks, clipping |
 | judging.py | all measures together |
-| verdict.py | what they say, in words, and what to try |
+| verdict.py, transfer_verdict.py | what they say, in words, and what to try |
 """
 
 from audio_texture.metrics.content import content_preservation
@@ -45,6 +45,7 @@ from audio_texture.metrics.measures import (
     MEANINGS,
     MEASURES,
     UNITS,
+    better_end,
     explain_measure,
     format_rows,
 )
@@ -59,6 +60,12 @@ from audio_texture.metrics.preparation import (
 )
 from audio_texture.metrics.streams import split_streams
 from audio_texture.metrics.subbands import log_envelopes, subband_statistics
+from audio_texture.metrics.transfer_verdict import (
+    ASKED_OF_CONTENT,
+    ASKED_OF_STYLE,
+    TRANSFER_GOALS,
+    give_transfer_verdict,
+)
 from audio_texture.metrics.verdict import Finding, Verdict, give_verdict, withhold_verdict
 from audio_texture.metrics.views import (
     VIEWS,
@@ -77,6 +84,10 @@ __all__ = [
     "Finding",
     "Verdict",
     "give_verdict",
+    "give_transfer_verdict",
+    "TRANSFER_GOALS",
+    "ASKED_OF_CONTENT",
+    "ASKED_OF_STYLE",
     "withhold_verdict",
     # Likeness ratios; 1 = as near as the reference's halves to each other.
     "evaluate_heldout",
@@ -115,6 +126,7 @@ __all__ = [
     "MEANINGS",
     "MEASURES",
     "UNITS",
+    "better_end",
     "explain_measure",
     "format_rows",
     # Preparation, and the views that other parts share.

@@ -98,6 +98,18 @@ def explain_measure(measure: str) -> str:
     return (MEANINGS | CONTENT_MEANINGS)[measure]
 
 
+def better_end(measure: str) -> str:
+    """Which values of a measure are better: "lower", "higher" or "near 0".
+
+    Example:
+      >>> [better_end(measure) for measure in ("auditory", "onsets_kept", "level_db")]
+      ['lower', 'higher', 'near 0']
+    """
+    if measure in CONTENT_MEANINGS:
+        return "higher"
+    return "near 0" if measure == "level_db" else "lower"
+
+
 def format_rows(rows: Sequence[Mapping[str, Any]]) -> str:
     """A text table with one row for each candidate, then one line that explains each measure.
 

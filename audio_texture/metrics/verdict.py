@@ -138,9 +138,16 @@ class Verdict(NamedTuple):
         """What to try where something is off, each thing once."""
         return tuple(dict.fromkeys(entry for found in self.findings for entry in found.advice))
 
-    def __str__(self) -> str:
+    def describe(self, program: str = "") -> str:
+        """One line of the findings and what to try. program: whose flags that names, if it must be
+        said.
+        """
         line = "; ".join(finding.text for finding in self.findings)
-        return line + (f". Try {'; '.join(self.advice)}" if self.advice else "")
+        wanted = f"With {program}, try" if program else "Try"
+        return line + (f". {wanted} {'; '.join(self.advice)}" if self.advice else "")
+
+    def __str__(self) -> str:
+        return self.describe()
 
 
 def give_verdict(row: Mapping[str, float]) -> Verdict:
@@ -163,7 +170,7 @@ def give_verdict(row: Mapping[str, float]) -> Verdict:
     findings = [_judge_likeness(ratios)] if ratios else []
     for topic in TOPICS:
         values = {rule.measure: row[rule.measure] for rule in topic.rules if rule.measure in row}
-        findings += [_judge_topic(topic, values)] if values else []
+        findings += [judge_topic(topic, values)] if values else []
     return Verdict(tuple(findings))
 
 
@@ -190,12 +197,24 @@ def _judge_likeness(ratios: Mapping[str, float]) -> Finding:
     )
 
 
-def _judge_topic(topic: Topic, values: Mapping[str, float]) -> Finding:
-    """The finding of a topic. values: of its measures, without those that were not measured."""
+def judge_topic(
+    topic: Topic, values: Mapping[str, float], advice_by_measure: Mapping[str, str] = ADVICE
+) -> Finding:
+    """The finding of a topic.
+
+    Args:
+      topic: its words and rules.
+      values: of its measures, without those that were not measured.
+      advice_by_measure: what to try where a measure is off.
+
+    Example:
+      >>> judge_topic(TOPICS[-1], {"clicks": 2.0}).text
+      'defects (2.0 clicks a second)'
+    """
     measured = [rule for rule in topic.rules if rule.measure in values]
     off = [rule for rule in measured if rule.is_off(values[rule.measure])]
     shown = off or (measured if topic.numbers_if_good else [])
     numbers = ", ".join(rule.number.format(values[rule.measure]) for rule in shown)
     words = topic.bad if off else topic.good
-    advice = tuple(ADVICE[rule.measure] for rule in off)
+    advice = tuple(advice_by_measure[rule.measure] for rule in off)
     return Finding(f"{words} ({numbers})" if numbers else words, advice)

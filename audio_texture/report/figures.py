@@ -1,9 +1,14 @@
 """Figures of a report.
 
 Matplotlib is imported when the first figure is drawn; its global back end is not changed.
+
+Figures have no background, and what is black in them takes the text's colour in `encode_svg`, so
+that a page shows them light or dark. Curves have the colours of `CURVES`, which are seen on both.
 """
 
+import html
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +20,17 @@ if TYPE_CHECKING:
 
 # Of a figure in inches: on a phone 400 points wide its text is as large as the page's small print.
 WIDTH = 4.8
+# Each has a contrast of at least 3 to a white and to a black page.
+CURVES = ("#1f7fc4", "#d3641b", "#2b9348", "#c8448c", "#8a63d2", "#8d7a17", "#1b8f94", "#d0433e")
 _KILOHERTZ = (0.1, 0.2, 0.5, 1, 2, 5, 10)
+# A legend's longest text; a longer one, such as a file's name, would make the figure wider.
+_LEGEND_LETTERS = 48
+# What Matplotlib writes before and into an SVG element that a page has no use for.
+_NOT_IN_HTML = re.compile(
+    r"^.*?(?=<svg)|<metadata>.*?</metadata>|<defs>\s*<style.*?</defs>|<!--.*?-->"
+    r'|(?<=<g) id="[^"]*"',
+    re.DOTALL,
+)
 
 
 def new_figure(size: tuple[float, float]) -> "Figure":
@@ -26,6 +41,16 @@ def new_figure(size: tuple[float, float]) -> "Figure":
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def curve_color(number: int) -> str:
+    """The colour of a figure's curve of a number.
+
+    Example:
+      >>> curve_color(0) == curve_color(len(CURVES)) == CURVES[0]
+      True
+    """
+    return CURVES[number % len(CURVES)]
 
 
 def encode_png(figure: "Figure") -> bytes:
@@ -40,9 +65,58 @@ def encode_png(figure: "Figure") -> bytes:
     return buffer.getvalue()
 
 
+def encode_svg(figure: "Figure", alternative: str) -> str:
+    """The figure as an SVG element for HTML: as wide as its box, without a background, black in the
+    colour of the text around it.
+
+    Args:
+      figure: the figure.
+      alternative: the text for screen readers.
+
+    Example:
+      >>> encode_svg(new_figure((1, 1)), "nothing")[:39]
+      '<svg role="img" aria-label="nothing" st'
+    """
+    import matplotlib
+
+    for axis in figure.axes:
+        if axis.get_facecolor() == (1.0, 1.0, 1.0, 1.0):
+            axis.set_facecolor("none")
+    buffer = io.StringIO()
+    # Text stays text, in the page's font; names of parts depend on what is drawn alone.
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "audio_texture"}):
+        figure.savefig(
+            buffer, format="svg", facecolor="none", bbox_inches="tight", metadata={"Date": None}
+        )
+    drawing = _NOT_IN_HTML.sub("", buffer.getvalue()).strip()
+    drawing = drawing.replace(": #000000", ": currentColor").replace("xlink:href", "href")
+    drawing = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif", drawing)
+    view = re.search(r'viewBox="[^"]*"', drawing)
+    assert view
+    style = f"fill: currentColor; width: 100%; max-width: {7.5 * figure.get_figwidth():.4g}rem"
+    head = f'<svg role="img" aria-label="{html.escape(alternative)}" style="{style}" {view[0]}>'
+    return re.sub(r"^<svg[^>]*>", lambda _: head, drawing)
+
+
 def add_legend(figure: "Figure") -> None:
     """Adds a legend below the axes of a figure, where it covers no curve."""
-    figure.legend(loc="outside lower left", frameon=False)
+    handles, labels = [], []
+    for axis in figure.axes:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            handles.append(handle)
+            labels.append(_shorten(label))
+    legend = figure.legend(handles, labels, loc="outside lower left", frameon=False)
+    for text in legend.get_texts():
+        # A name with two dollar signs is no formula.
+        text.set_parse_math(False)
+
+
+def _shorten(text: str) -> str:
+    """A text of at most `_LEGEND_LETTERS`: the middle of a longer one is left out."""
+    if len(text) <= _LEGEND_LETTERS:
+        return text
+    half = _LEGEND_LETTERS // 2
+    return f"{text[: half - 1]}…{text[-half:]}"
 
 
 def draw_loss(
@@ -54,6 +128,8 @@ def draw_loss(
       rows: of metrics.jsonl, for one or several samples.
       names: what the legend calls the terms; by default their names in the rows.
     """
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     names, n_terms = names or {}, len(rows[0]["terms"])
     figure = new_figure((WIDTH, 3.2 + 0.2 * n_terms))
     axis = figure.subplots()
@@ -68,29 +144,55 @@ def draw_loss(
         axis.plot(evaluations, losses, marker=marker, color="black", label=label)
         for number, name in enumerate(terms):
             values = [row["terms"][name] or np.nan for row in sample_rows]
-            label = names.get(name, name) if sample == 0 else None
-            style = {"marker": marker, "color": f"C{number}", "linewidth": 1}
+            # A term that is zero throughout has no curve.
+            drawn = sample == 0 and not np.all(np.isnan(values))
+            label = names.get(name, name) if drawn else None
+            style = {"marker": marker, "color": curve_color(number), "linewidth": 1}
             axis.plot(evaluations, values, label=label, **style)
     axis.set(xlabel="evaluations", ylabel="loss", yscale="log")
+    # 0.5 and not 5 x 10^-1.
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_minor_formatter(NullFormatter())
     axis.grid(alpha=0.3)
     add_legend(figure)
     return figure
 
 
-def draw_likeness(times: np.ndarray, ratios: np.ndarray, names: Sequence[str]) -> "Figure":
-    """Likeness of a sound to each reference of its mixture over time.
+def draw_distances(times: np.ndarray, ratios: np.ndarray, names: Sequence[str]) -> "Figure":
+    """Distance of a sound to each reference of its mixture over time.
 
     Args:
       times: [P], seconds.
       ratios: [P, R], as of `metrics.measure_likeness_over_time`.
       names: of the R references.
     """
-    figure = new_figure((WIDTH, 3.2))
+    figure = new_figure((WIDTH, 3.0 + 0.2 * len(names)))
     axis = figure.subplots()
-    for name, values in zip(names, ratios.T, strict=True):
-        axis.plot(times, values, marker="o", markersize=3, label=name)
+    for number, (name, values) in enumerate(zip(names, ratios.T, strict=True)):
+        axis.plot(times, values, marker="o", markersize=3, label=name, color=curve_color(number))
     axis.axhline(1, color="black", linewidth=0.8, linestyle=":")
-    axis.set(xlabel="time (s)", ylabel="distance / that of its halves", yscale="log")
+    # The times are the middles of stretches that are spread over the whole.
+    axis.set(xlabel="time (s)", xlim=(0, times[0] + times[-1]), ylim=(0, None))
+    axis.set_ylabel("distance (1 = between its halves)")
+    axis.grid(alpha=0.3)
+    add_legend(figure)
+    return figure
+
+
+def draw_weights(times: np.ndarray, weights: np.ndarray, names: Sequence[str]) -> "Figure":
+    """Weights of a morph's references over time.
+
+    Args:
+      times: [P], seconds.
+      weights: [P, R]; those of a time add up to one.
+      names: of the R references.
+    """
+    figure = new_figure((WIDTH, 2.8 + 0.2 * len(names)))
+    axis = figure.subplots()
+    for number, (name, values) in enumerate(zip(names, weights.T, strict=True)):
+        axis.plot(times, 100 * values, label=name, color=curve_color(number), linewidth=2)
+    axis.set(xlabel="time (s)", ylabel="weight (%)", ylim=(-3, 103), xlim=(times[0], times[-1]))
     axis.grid(alpha=0.3)
     add_legend(figure)
     return figure
@@ -101,10 +203,11 @@ def draw_levels(levels: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> "Figure
 
     levels: (title, centres in Hz, levels in dB) of each sound, as of `metrics.band_levels`.
     """
-    figure = new_figure((WIDTH, 3.2))
+    figure = new_figure((WIDTH, 3.0 + 0.2 * len(levels)))
     axis = figure.subplots()
-    for title, centers, decibels in levels:
-        axis.plot(centers / 1000, decibels, label=title, linewidth=1.4)
+    for number, (title, centers, decibels) in enumerate(levels):
+        color = curve_color(number)
+        axis.plot(centers / 1000, decibels, label=title, linewidth=1.4, color=color)
     axis.set(xlabel="third octave (kHz)", ylabel="share of the power (dB)", xscale="log")
     axis.set_xticks(_KILOHERTZ, [f"{kilohertz:g}" for kilohertz in _KILOHERTZ])
     axis.set_xlim(0.045, 1.1 * max(centers[-1] for _, centers, _ in levels) / 1000)
@@ -119,13 +222,14 @@ def draw_onsets(onsets: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> "Figure
 
     onsets: (title, times in s, strength in dB) of each sound; the first is drawn as an area.
     """
-    figure = new_figure((WIDTH, 3.2))
+    figure = new_figure((WIDTH, 3.0 + 0.2 * len(onsets)))
     axis = figure.subplots()
     for number, (title, times, strength) in enumerate(onsets):
+        color = curve_color(number)
         if number == 0:
-            axis.fill_between(times, strength, label=title, color="C0", alpha=0.35, linewidth=0)
+            axis.fill_between(times, strength, label=title, color=color, alpha=0.4, linewidth=0)
         else:
-            axis.plot(times, strength, label=title, color=f"C{number}", linewidth=0.9)
+            axis.plot(times, strength, label=title, color=color, linewidth=0.9)
     longest = max(times[-1] for _, times, _ in onsets)
     axis.set(xlabel="time (s)", ylabel="onset strength (dB)", xlim=(0, longest))
     axis.set_ylim(bottom=0)
@@ -134,8 +238,10 @@ def draw_onsets(onsets: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> "Figure
     return figure
 
 
-def draw_training(rows: Sequence[Mapping[str, Any]], chance: float, baseline: float) -> "Figure":
-    """Accuracy and loss by epoch; each fold has a colour.
+def draw_training(
+    rows: Sequence[Mapping[str, Any]], chance: float, baseline: float
+) -> tuple["Figure", "Figure"]:
+    """Accuracy by epoch, and the training loss by epoch; each fold has a colour.
 
     Args:
       rows: of metrics.jsonl of launch.train.
@@ -144,14 +250,16 @@ def draw_training(rows: Sequence[Mapping[str, Any]], chance: float, baseline: fl
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure = new_figure((10, 3.6))
-    left, right = figure.subplots(1, 2)
-    for number, fold in enumerate(dict.fromkeys(row["fold"] for row in rows)):
+    folds = list(dict.fromkeys(row["fold"] for row in rows))
+    accuracy = new_figure((WIDTH, 3.0 + 0.2 * (len(folds) + 3)))
+    loss = new_figure((WIDTH, 3.0 + 0.2 * len(folds)))
+    left, right = accuracy.subplots(), loss.subplots()
+    for number, fold in enumerate(folds):
         fold_rows = [row for row in rows if row["fold"] == fold]
         epochs = [row["epoch"] for row in fold_rows]
-        color = f"C{number}"
-        style = {"color": color, "marker": "o", "markersize": 3}
-        left.plot(epochs, [row["accuracy"] for row in fold_rows], label=f"fold {fold}", **style)
+        color = curve_color(number)
+        style = {"color": color, "marker": "o", "markersize": 3, "label": f"fold {fold}"}
+        left.plot(epochs, [row["accuracy"] for row in fold_rows], **style)
         fitted = [row["fitted"] for row in fold_rows]
         left.plot(epochs, fitted, linestyle=":", linewidth=1, color=color)
         right.plot(epochs, [row["loss"] for row in fold_rows], **style)
@@ -159,12 +267,12 @@ def draw_training(rows: Sequence[Mapping[str, Any]], chance: float, baseline: fl
     left.axhline(baseline, color="black", linewidth=0.8, linestyle="--", label="nearest class mean")
     left.axhline(chance, color="black", linewidth=0.8, linestyle="-.", label="chance")
     left.set(xlabel="epoch", ylabel="accuracy on the fold held out", ylim=(0, 1.02))
-    figure.legend(loc="outside right center", fontsize="small")
     right.set(xlabel="epoch", ylabel="training loss")
-    for axis in (left, right):
+    for axis, figure in ((left, accuracy), (right, loss)):
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.grid(alpha=0.3)
-    return figure
+        add_legend(figure)
+    return accuracy, loss
 
 
 def draw_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> "Figure":

@@ -11,12 +11,17 @@ from audio_texture.report.html_page import (
     Sound,
     embed_figure,
     embed_figures,
-    embed_players,
     format_config,
+    format_number,
     format_table,
     render_page,
 )
+from audio_texture.report.listening import embed_players
 from audio_texture.report.spectrograms import embed_spectrograms
+from audio_texture.report.transfer_measures import (
+    format_transfer_measures,
+    transfer_verdict_section,
+)
 from audio_texture.report.verdicts import Judged, verdict_section
 
 _MOST_SPECTROGRAMS = 8
@@ -31,6 +36,7 @@ def render_texture_page(
     more: Sequence[Section] = (),
     *,
     judged: Sequence[Judged] = (),
+    seeds: Sequence[int] = (),
     names: Mapping[str, str] = types.MappingProxyType({}),
 ) -> str:
     """The page of launch.texture: inputs and results side by side, the loss, the configuration.
@@ -40,22 +46,26 @@ def render_texture_page(
       results: the textures made.
       metrics: rows of metrics.jsonl with sample, evaluations, seconds, loss and terms.
       config: as in config.json.
-      more: further sections, before the loss.
+      more: further sections, after the players.
       judged: verdicts on results, which stand first.
+      seeds: of the results, for the reader who chooses one of several.
       names: what the legend calls the terms of the loss, see `draw_loss`.
     """
     summary = (
-        f"{config['seconds']:g} s by the recipe {config['recipe']['name']}, seed {config['seed']}; "
-        f"the optimiser took {_most_seconds(metrics):.1f} s a sample."
+        f"{config['seconds']:g} s by the recipe {config['recipe']['name']}, seed {config['seed']}, "
+        f"made in {format_number(_most_seconds(metrics))} s{' each' if len(results) > 1 else ''}."
     )
+    choices = {
+        title: f"{title}, seed {seed}" for (title, _, _), seed in zip(results, seeds, strict=False)
+    }
     title = " and ".join(title.removeprefix("input: ") for title, _, _ in originals)
     shown = [*originals[:_MOST_SPECTROGRAMS], *results[:_MOST_SPECTROGRAMS]]
     sections = [
         *([verdict_section(judged)] if judged else []),
-        ("Listen", embed_players([*originals, *results])),
+        ("Listen", embed_players([*originals, *results], choices=choices)),
+        *more,
         (_SPECTROGRAMS, embed_spectrograms(shown)),
         *comparison_section([*originals, *results[:1]]),
-        *more,
         _loss_section(metrics, names),
         ("Configuration", format_config(config)),
     ]
@@ -71,9 +81,11 @@ def render_transfer_page(
     config: Mapping[str, Any],
     explain: Callable[[str], str],
     names: Mapping[str, str] = types.MappingProxyType({}),
+    *,
     more: Sequence[Section] = (),
+    judged: Sequence[Judged] = (),
 ) -> str:
-    """The page of launch.transfer: the content, the results and the style in this order.
+    """The page of launch.transfer: the verdicts, then the content, the results and the style.
 
     Args:
       content: the sound whose events are kept.
@@ -85,17 +97,19 @@ def render_transfer_page(
       explain: a measure's name -> its meaning in words.
       names: what the legend calls the terms of the loss, see `draw_loss`.
       more: further sections, before the configuration.
+      judged: verdicts on the results, which stand first.
     """
     summary = (
-        f"By the recipe {config['recipe']['name']}, seed {config['seed']}; "
-        f"the optimiser took {_most_seconds(metrics):.1f} s a result."
+        f"By the recipe {config['recipe']['name']}, seed {config['seed']}, "
+        f"made in {format_number(_most_seconds(metrics))} s{' each' if len(results) > 1 else ''}."
     )
     shown = [content, *results[:_MOST_SPECTROGRAMS], style]
     sections = [
+        *([transfer_verdict_section(judged)] if judged else []),
         ("Listen, from the content to the style", embed_players([content, *results, style])),
         (_SPECTROGRAMS, embed_spectrograms(shown)),
         *comparison_section([content, *results[:1], style]),
-        ("Measures", _transfer_measures(measures, explain)),
+        ("Measures", format_transfer_measures(measures, explain)),
         _loss_section(metrics, names),
         *more,
         ("Configuration", format_config(config)),
@@ -131,17 +145,18 @@ def render_training_page(
         [fold, row["accuracy"], row["fitted"], row["loss"], seconds[fold]]
         for fold, row in last.items()
     ]
-    accuracy = draw_training(rows, results["chance"], results["baseline"])
+    accuracy, loss = draw_training(rows, results["chance"], results["baseline"])
     confusion = draw_confusion(results["confusion"], results["classes"])
     settings_table = format_table(settings, ["", "value", "meaning"])
+    curves = [(accuracy, "accuracy against epochs"), (loss, "training loss against epochs")]
     sections = [
-        ("Accuracy by epoch", embed_figure(accuracy, "accuracy and loss against epochs")),
+        ("Accuracy by epoch", embed_figures(curves)),
         (
             "By fold held out",
             format_table(folds, ["fold", "accuracy", "training accuracy", "loss", "seconds"]),
         ),
         ("What is taken for what", embed_figure(confusion, "confusion matrix")),
-        ("Settings", f'<div class="words scroll">{settings_table}</div>'),
+        ("Settings", f'<div class="words">{settings_table}</div>'),
         ("Configuration", format_config(config)),
     ]
     kind, count = config["network"]["kind"], len(results["classes"])
@@ -156,16 +171,3 @@ def _loss_section(metrics: Sequence[Mapping[str, Any]], names: Mapping[str, str]
     if not metrics:
         return "Loss", "<p>The file of metrics was lost.</p>"
     return "Loss", embed_figures([(draw_loss(metrics, names), "loss against evaluations")])
-
-
-def _transfer_measures(measures: Sequence[Mapping[str, Any]], explain: Callable[[str], str]) -> str:
-    """A table with one row a measure and one column a sound."""
-    if not measures:
-        return "<p>Sounds under a second, or silent, are not judged.</p>"
-    names = [name for name in measures[0] if name not in ("candidate", "style_weight")]
-    rows = []
-    for name in names:
-        values = ["none" if row[name] is None else row[name] for row in measures]
-        rows.append([name, *values, explain(name)])
-    table = format_table(rows, ["", *(row["candidate"] for row in measures), "what is good"])
-    return f'<div class="words scroll">{table}</div>'

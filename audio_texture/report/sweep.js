@@ -1,6 +1,7 @@
 // The page of a sweep: a table to sort, a player, spectrograms, and a chart of any measure.
-const { rows, columns, swept, measures } =
-  JSON.parse(document.getElementById('data').textContent);
+const {
+  rows, columns, swept, measures, losses, unlike, meanings, better, references,
+} = JSON.parse(document.getElementById('data').textContent);
 
 // ---- values
 
@@ -16,10 +17,15 @@ function compare(name, a, b) {
   return isNumeric[name] ? number(a) - number(b) : String(a).localeCompare(String(b));
 }
 
+// As the tables of other pages: three significant digits, no exponent, and 0 for what rounds to it.
 function format(value) {
   if (value == null) return '';
-  const isFraction = typeof value === 'number' && !Number.isInteger(value);
-  return isFraction ? value.toPrecision(4) : String(value);
+  if (typeof value !== 'number' || Number.isInteger(value)) return String(value);
+  const size = Math.abs(value);
+  if (size < 5e-5) return '0';
+  if (size >= 100) return value.toFixed(0);
+  const exponent = Number(value.toExponential(2).split('e')[1]);
+  return value.toFixed(Math.max(0, 2 - exponent));
 }
 
 // How many leading folders the paths of a swept parameter share; they are not shown.
@@ -40,8 +46,13 @@ function describeRun(row) {
   return swept.map(name => name + ' ' + formatBrief(name, row[name])).join(', ');
 }
 
+// The files of a run lie in its folder, those of references beside the page.
 function pathOf(row, file) {
   return encodeURI(row.run) + '/' + encodeURI(file);
+}
+
+function referencesOf(row) {
+  return (row.references ?? []).map(key => references[key]).filter(Boolean);
 }
 
 // ---- elements
@@ -60,18 +71,49 @@ function appendSvg(tag, parent, attributes, text) {
   return element;
 }
 
-// ---- player
+// ---- player: a run, and the references that it was made from
 
-function play(row, element) {
+function play(path, title, element) {
   const audio = document.querySelector('#player audio');
   document.querySelectorAll('.playing').forEach(other => other.classList.remove('playing'));
   element.classList.add('playing');
-  document.querySelector('#player span').textContent = describeRun(row);
-  audio.src = pathOf(row, row.sound);
+  document.getElementById('playing').textContent = title;
+  audio.src = path;
   audio.play().catch(() => {});
 }
 
+function playRun(row, element) {
+  const choices = document.getElementById('choices');
+  choices.replaceChildren();
+  const entries = [
+    { title: 'this run', path: pathOf(row, row.sound), name: describeRun(row) },
+    ...referencesOf(row).map(reference => ({
+      title: reference.title,
+      path: encodeURI(reference.sound),
+      name: reference.title,
+    })),
+  ];
+  for (const entry of entries.length > 1 ? entries : []) {
+    const button = append('button', choices, entry.title);
+    button.onclick = () => {
+      play(entry.path, entry.name, element);
+      button.classList.add('playing');
+    };
+  }
+  play(entries[0].path, entries[0].name, element);
+  choices.firstChild?.classList.add('playing');
+}
+
+function playReference(reference, element) {
+  document.getElementById('choices').replaceChildren();
+  play(encodeURI(reference.sound), reference.title, element);
+}
+
 // ---- table of runs
+
+function classOf(name) {
+  return isNumeric[name] ? 'number' : name;
+}
 
 let order = { name: 'run', ascending: true };
 
@@ -86,39 +128,70 @@ function drawTable() {
   for (const row of sorted) {
     const line = append('tr', body);
     const first = append('td', line);
-    if (row.sound) append('button', first, '\u25b6').onclick = () => play(row, line);
+    if (row.sound) append('button', first, '\u25b6').onclick = () => playRun(row, line);
     for (const name of columns) {
-      append('td', line, formatBrief(name, row[name])).className = name;
+      append('td', line, formatBrief(name, row[name])).className = classOf(name);
     }
   }
 }
 
 for (const name of columns) {
   const head = append('th', document.querySelector('#runs thead tr'));
-  append('button', head, name).onclick = () => {
+  head.className = classOf(name);
+  const button = append('button', head, name);
+  button.title = meanings[name] ?? '';
+  button.onclick = () => {
     order = { name, ascending: order.name === name ? !order.ascending : true };
     drawTable();
   };
+}
+for (const [name, meaning] of Object.entries(meanings)) {
+  append('dt', document.getElementById('meanings'), name);
+  append('dd', document.getElementById('meanings'), meaning);
 }
 drawTable();
 
 // ---- spectrograms
 
-for (const row of rows.filter(row => row.sound)) {
+function appendPicture(path, title, onclick) {
   const cell = append('button', document.getElementById('pictures'));
   const image = append('img', cell);
   image.loading = 'lazy';
   image.alt = '';
-  image.src = pathOf(row, 'spectrogram.png');
-  append('span', cell, describeRun(row));
-  cell.onclick = () => play(row, cell);
+  image.src = path;
+  append('span', cell, title);
+  cell.onclick = () => onclick(cell);
+  return cell;
+}
+
+// Each reference stands before the first run that was made from it.
+const shown = new Set();
+for (const row of rows.filter(row => row.sound)) {
+  for (const reference of referencesOf(row).filter(reference => !shown.has(reference))) {
+    shown.add(reference);
+    const cell = appendPicture(
+      encodeURI(reference.picture), reference.title, cell => playReference(reference, cell));
+    cell.classList.add('reference');
+  }
+  const path = pathOf(row, 'spectrogram.png');
+  appendPicture(path, describeRun(row), cell => playRun(row, cell));
 }
 
 // ---- chart: a curve over one parameter, a heat map over two; means over all other parameters
 
 const [measure, across, down] =
   ['measure', 'across', 'down'].map(id => document.getElementById(id));
-for (const name of measures) append('option', measure, name);
+const groups = [
+  ['likeness, quality, cost', measures.filter(name => !losses.includes(name))],
+  ['losses', losses],
+];
+for (const [label, names] of groups.filter(([, names]) => names.length)) {
+  const group = append('optgroup', measure);
+  group.label = label;
+  for (const name of names) append('option', group, name).title = meanings[name] ?? '';
+}
+// The first measure of the sound; a loss only where no sound was judged.
+measure.value = measures[0] ?? '';
 for (const name of swept) {
   append('option', across, name);
   append('option', down, name);
@@ -139,6 +212,37 @@ function summarise(isChosen) {
   };
 }
 
+// ---- which way is better
+
+const WORDS = { lower: 'lower is better', higher: 'higher is better', 'near 0': 'near 0 is better' };
+
+// A number that grows with how good a value of the chosen measure is; with the value itself where
+// none is better.
+function goodness(value) {
+  const kind = better[measure.value];
+  if (kind === 'near 0') return -Math.abs(value);
+  return kind === 'lower' ? -value : value;
+}
+
+// Whether the chosen measure is a loss, and the runs' losses are not the same quantity.
+function isUnlike() {
+  return losses.includes(measure.value) && unlike.length > 0;
+}
+
+function describeMeasure() {
+  const name = measure.value;
+  const direction = WORDS[better[name]] ?? 'no value is better than another';
+  document.getElementById('direction').textContent =
+    `${name}: ${direction}` + (meanings[name] ? ` (${meanings[name]})` : '');
+  const isJudged = !losses.includes(measures[0]);
+  document.getElementById('warning').textContent = !isUnlike() ? '' :
+    `Each run has a loss of its own: it cannot be compared between runs that differ in ` +
+    `${unlike.join(', ')}, and the means and colours below do not say which of these is better.` +
+    (isJudged ? ` Use ${measures[0]} for that.` : '');
+}
+
+// ---- drawing
+
 // Where 0 is the lowest value of a chart and 1 the highest.
 function scaleOf(cells, lowOf, highOf) {
   const filled = cells.flat().filter(cell => cell.count);
@@ -154,6 +258,7 @@ function textWidth(name) {
 }
 
 function drawChart() {
+  describeMeasure();
   const isMap = down.value && down.value !== across.value;
   const xs = valuesOf(across.value);
   const ys = isMap ? valuesOf(down.value) : [];
@@ -181,24 +286,43 @@ function drawChart() {
 function drawMap(root, xs, ys, left, step) {
   const cells = ys.map(y => xs.map(x =>
     summarise(row => row[across.value] === x && row[down.value] === y)));
-  const { share } = scaleOf(cells, cell => cell.mean, cell => cell.mean);
+  const { share } = scaleOf(cells, cell => goodness(cell.mean), cell => goodness(cell.mean));
   ys.forEach((y, j) => {
     const place = { x: left - 8, y: 26 * j + 18, 'text-anchor': 'end' };
     appendSvg('text', root, place, `${down.value} ${formatBrief(down.value, y)}`);
   });
   cells.forEach((line, j) => line.forEach((cell, i) => {
     if (!cell.count) return;
-    const level = share(cell.mean);
-    const fill = `hsl(${260 - 200 * level} 70% ${25 + 45 * level}%)`;
+    const level = share(goodness(cell.mean));
+    const fill = colourOf(level);
     const place = { x: left + step * i, y: 26 * j };
     const box = appendSvg('rect', root, { ...place, width: step - 1, height: 25, fill });
     const where = `${across.value} ${xs[i]}, ${down.value} ${ys[j]}`;
     appendSvg('title', box, {}, `${where}: ${format(cell.mean)} (${cell.count} runs)`);
     if (step <= 40) return;
-    const style = `fill: ${level > 0.6 ? '#000' : '#fff'}; pointer-events: none`;
+    const style = `fill: ${level > 0.45 ? '#000' : '#fff'}; pointer-events: none`;
     const center = { x: left + step * (i + 0.5), y: 26 * j + 17, 'text-anchor': 'middle' };
     appendSvg('text', root, { ...center, style }, format(cell.mean));
   }));
+  drawLegend(cells.flat().filter(cell => cell.count).map(cell => cell.mean));
+}
+
+// From dark, the worst (0), to bright, the best (1).
+function colourOf(level) {
+  return `hsl(${260 - 200 * level} 70% ${25 + 45 * level}%)`;
+}
+
+// The worst value, the colours, and the best value, in words.
+function drawLegend(values) {
+  const sorted = [...values].sort((a, b) => goodness(a) - goodness(b));
+  const isRanked = better[measure.value] && !isUnlike();
+  const [worst, best] = isRanked ? [' (worst)', ' (best)'] : ['', ''];
+  const legend = append('p', document.getElementById('chart'));
+  legend.id = 'legend';
+  append('span', legend, `${format(sorted[0])}${worst}`);
+  const colours = [0, 0.25, 0.5, 0.75, 1].map(colourOf).join(', ');
+  append('i', legend).style.background = `linear-gradient(90deg, ${colours})`;
+  append('span', legend, `${format(sorted.at(-1))}${best}`);
 }
 
 function drawCurve(root, xs, left, step, height) {

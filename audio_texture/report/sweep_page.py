@@ -1,43 +1,69 @@
 """The page of a sweep: a sortable table, a chart of any measure, players and spectrograms.
 
-The page holds numbers only. Sounds and pictures load on demand from the folder of each run, so a
-page of a thousand runs opens at once.
+The page holds numbers only. Sounds and pictures load on demand from the files beside it, so a page
+of a thousand runs opens at once and works wherever the folder is moved.
 """
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from audio_texture import metrics
 from audio_texture.report.html_page import read_asset, render_page
+
+# Values of a run that are no judgement of its sound, and what they say.
+_MEANINGS = {
+    "run": "the folder of the run",
+    "loss": "what the run minimised: how far its end is from its own target",
+    "spent_evaluations": "evaluations of the loss that the run took",
+    "spent_seconds": "time of the run in seconds; runs of a batch share its time evenly",
+    "lowered_db": "by how much the level was lowered, so that no peak is clipped, dB; good is 0",
+    "error": "why the run failed",
+}
+_BETTER = {"loss": "lower", "lowered_db": "near 0"}
+_JUDGED = (*metrics.MEANINGS, *metrics.CONTENT_MEANINGS)
+_HELDOUT = "heldout_"
+# Values of a row that are not shown in the table.
+_HIDDEN = ("sound", "references", "error")
 
 _CHART = (
     '<p><label>measure <select id="measure"></select></label>'
     '<label>over <select id="across"></select></label>'
     '<label>and <select id="down"><option value="">nothing else</option></select></label></p>'
-    '<div id="chart"></div>'
+    '<p id="direction"></p><p id="warning"></p><div id="chart"></div>'
     "<p>Means over all else that was swept; a curve also shows the lowest and the highest.</p>"
 )
 _TABLE = (
     '<div class="scroll"><table id="runs">'
     "<thead><tr><th></th></tr></thead><tbody></tbody></table></div>"
+    '<details><summary>What the columns mean</summary><dl id="meanings"></dl></details>'
 )
 _PLAYER = (
-    '<div id="player"><span>Choose a run to hear it.</span>'
-    '<audio controls preload="none"></audio></div>'
+    '<div id="player"><span id="playing">Choose a run to hear it.</span>'
+    '<span id="choices"></span><audio controls preload="none"></audio></div>'
 )
 
 
 def render_sweep_page(
-    rows: Sequence[Mapping[str, Any]], *, swept: Sequence[str], planned: int
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    swept: Sequence[str],
+    planned: int,
+    references: Mapping[str, Mapping[str, str]] | None = None,
+    same_loss: Collection[str] = (),
 ) -> str:
-    """An HTML document that loads sounds and images from the folders beside it.
+    """An HTML document that loads sounds and images from the files beside it.
 
     Args:
       rows: a run each: "run", the name of its folder; the swept values; measures; "sound", its
-        file, where there is one; "error" where it failed.
+        file, where there is one; "references", keys of references; "error" where it failed.
       swept: names of the swept parameters.
       planned: number of runs planned.
+      references: sounds to hear beside the runs, by key: "title", "sound" and "picture", the names
+        of its files beside the page.
+      same_loss: names of swept parameters whose values leave the loss the same quantity. Over all
+        others losses cannot be compared, and the page says so.
 
     Example:
       >>> rows = [{"run": "0", "seed": "1", "loss": 0.5}]
@@ -53,26 +79,31 @@ def render_sweep_page(
         ("Spectrograms", '<div id="pictures"></div>'),
     ]
     page = render_page("Sweep", f"{summary}, over {', '.join(swept)}", sections)
+    data = _make_data(rows, swept, references or {}, same_loss)
+    # "</" would end the element that holds the data.
+    text = json.dumps(data).replace("</", "<\\/")
     scripts = (
         f"<style>\n{read_asset('sweep.css')}</style>\n{_PLAYER}"
-        f'<script type="application/json" id="data">{_encode_data(rows, swept)}</script>\n'
+        f'<script type="application/json" id="data">{text}</script>\n'
         f"<script>\n{read_asset('sweep.js')}</script>\n"
     )
     return page.replace("</body>", f"{scripts}</body>")
 
 
-def _encode_data(rows: Sequence[Mapping[str, Any]], swept: Sequence[str]) -> str:
-    """What sweep.js reads, as JSON: the rows, and which of their names are columns and measures."""
-    names = [name for row in rows for name in row if name not in ("sound", "error")]
-    columns = list(dict.fromkeys(["run", *swept, *names]))
+def _make_data(
+    rows: Sequence[Mapping[str, Any]],
+    swept: Sequence[str],
+    references: Mapping[str, Mapping[str, str]],
+    same_loss: Collection[str],
+) -> dict[str, Any]:
+    """What sweep.js reads: the rows, and for each column what it means and what is better."""
+    names = list(dict.fromkeys(name for row in rows for name in row if name not in _HIDDEN))
+    # What judges the sound stands before what only describes the run.
+    results = sorted((name for name in names if name not in ("run", *swept)), key=_rank)
+    measures = [name for name in results if _is_numeric(name, rows)]
+    columns = ["run", *swept, *results]
     if any("error" in row for row in rows):
         columns.append("error")
-    known = {"run", "error", *swept}
-    measures = [
-        name
-        for name in columns
-        if name not in known and all(isinstance(row.get(name, 0.0), (int, float)) for row in rows)
-    ]
     # JSON has no NaN and no infinity.
     finite = [
         {
@@ -81,6 +112,50 @@ def _encode_data(rows: Sequence[Mapping[str, Any]], swept: Sequence[str]) -> str
         }
         for row in rows
     ]
-    data = {"rows": finite, "columns": columns, "swept": list(swept), "measures": measures}
-    # "</" would end the element that holds the data.
-    return json.dumps(data).replace("</", "<\\/")
+    differing = [name for name in swept if len({row.get(name) for row in rows}) > 1]
+    return {
+        "rows": finite,
+        "columns": columns,
+        "swept": list(swept),
+        "measures": measures,
+        "losses": [name for name in measures if _is_loss(name)],
+        "unlike": [name for name in differing if name not in same_loss],
+        "meanings": {name: meaning for name in columns if (meaning := _explain(name))},
+        "better": {name: better for name in measures if (better := _better_end(name))},
+        "references": dict(references),
+    }
+
+
+def _is_numeric(name: str, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether all values of a column are numbers, but for those that are missing."""
+    values = [row[name] for row in rows if row.get(name) is not None]
+    return bool(values) and all(isinstance(value, (int, float)) for value in values)
+
+
+def _is_loss(name: str) -> bool:
+    return name == "loss" or name.startswith("loss ")
+
+
+def _rank(name: str) -> int:
+    """Measures of likeness and quality come first, then losses, then the cost of the run."""
+    if name in _JUDGED:
+        return _JUDGED.index(name)
+    if name.startswith(_HELDOUT):
+        return len(_JUDGED)
+    return len(_JUDGED) + (2 if name.startswith("spent_") else 1)
+
+
+def _explain(name: str) -> str:
+    """What a column means; nothing for a swept parameter."""
+    if name in _JUDGED or name.startswith(_HELDOUT):
+        return metrics.explain_measure(name)
+    if name in _MEANINGS:
+        return _MEANINGS[name]
+    return f"a part of the loss: {name.removeprefix('loss ')}" if _is_loss(name) else ""
+
+
+def _better_end(name: str) -> str:
+    """Which values of a measure are better; nothing where none is."""
+    if name in _JUDGED or name.startswith(_HELDOUT):
+        return metrics.better_end(name)
+    return "lower" if _is_loss(name) else _BETTER.get(name, "")

@@ -10,14 +10,16 @@ from audio_texture import audio
 from audio_texture.report.verdicts import Judged
 from launch import verdicts
 from launch.inputs import recordings_section
-from launch.pages import likeness_section
+from launch.pages import distance_section, mixture_section, name_inputs
 from launch.stream.sinks import File, Pipe
 
 # Length of the beginning and the end that the page plays, in seconds.
 SHOWN_SECONDS = 10
+# Longest loop that the page holds whole, in seconds.
+LONGEST_LOOP = 120
 # Length of the beginning that the verdict is on, in seconds.
 JUDGED_SECONDS = 60
-# Longest beginning of a mixture whose likeness is measured, in seconds: it is read at once.
+# Longest beginning of a mixture whose distances are measured, in seconds: it is read at once.
 LONGEST_JUDGED = 900
 
 
@@ -33,7 +35,8 @@ def judge_stream(
 def stream_page(
     config: dict[str, Any], references: Sequence[np.ndarray], sink: File | Pipe, judged: Judged
 ) -> str:
-    """The page: the verdict, then the inputs beside the beginning and the end of the stream.
+    """The page: the verdict, then the inputs beside the beginning and the end of the stream, or
+    beside the whole loop.
 
     Args:
       config: of the run.
@@ -44,29 +47,49 @@ def stream_page(
     # Matplotlib takes a second to import, which bad input need not wait for.
     from audio_texture import report
 
-    length = sink.samples / sink.sample_rate
-    shown = [
-        (f"input: {os.path.basename(entry['source'])}", wave, sink.sample_rate)
-        for entry, wave in zip(config["inputs"], references, strict=False)
+    length, names = sink.samples / sink.sample_rate, name_inputs(config)
+    inputs = [
+        (f"input: {name}", wave, sink.sample_rate)
+        for name, wave in zip(names, references, strict=False)
     ]
-    for start in sorted({0.0, max(length - SHOWN_SECONDS, 0.0)}):
-        wave, sample_rate = audio.read(sink.path, start=start, seconds=SHOWN_SECONDS)
-        shown.append((f"from {start:.1f} s on", wave, sample_rate))
-    likeness = []
-    if len(references) > 1:
-        beginning, _ = audio.read(sink.path, start=0.0, seconds=min(length, LONGEST_JUDGED))
-        likeness = likeness_section(config, references, beginning, sink.sample_rate)
+    parts = _read_parts(sink.path, length, whole=config["loop"])
+    loops = [parts[0][0]] if config["loop"] and len(parts) == 1 else []
+    shown, whole = [*inputs, *parts], ""
+    if len(parts) > 1:
+        whole = report.embed_whole_file(sink.path, length, loop=config["loop"])
     sections = [
         report.verdict_section([judged]),
-        ("Listen", report.embed_players(shown)),
+        ("Listen", whole + report.embed_players(shown, loops=loops)),
+        *mixture_section(config, length),
+    ]
+    if len(references) > 1:
+        beginning, _ = audio.read(sink.path, start=0.0, seconds=min(length, LONGEST_JUDGED))
+        sections += distance_section(config, references, beginning, sink.sample_rate)
+    sections += [
         ("Spectrograms, on one scale", report.embed_spectrograms(shown)),
         *report.comparison_section(shown[: len(references) + 1]),
-        *likeness,
         ("Configuration", report.format_config(config)),
         *recordings_section({"input": config["inputs"]}),
     ]
-    summary = (
-        f"{length:.1f} s by the recipe {config['recipe']['name']}, seed {config['seed']}"
-        f"{', a loop' if config['loop'] else ''}."
-    )
-    return report.render_page(f"Stream: {sink.path}", summary, sections)
+    summary = f"{length:.1f} s by the recipe {config['recipe']['name']}, seed {config['seed']}."
+    source = " and ".join(names) or os.path.basename(config["target"]["source"])
+    kind = "Loop" if config["loop"] else "Stream"
+    return report.render_page(f"{kind} of {source}", summary, sections)
+
+
+def _read_parts(path: str, length: float, *, whole: bool) -> list[tuple[str, np.ndarray, int]]:
+    """What the page plays of a file, with titles: all of a short one, else its beginning and end.
+
+    Args:
+      path: of the file.
+      length: its length in seconds.
+      whole: whether all is played of one up to `LONGEST_LOOP` too.
+    """
+    name = os.path.basename(path)
+    if length <= (LONGEST_LOOP if whole else SHOWN_SECONDS):
+        return [(name, *audio.read(path))]
+    end = length - SHOWN_SECONDS
+    return [
+        (f"{name}, the first {SHOWN_SECONDS} s", *audio.read(path, seconds=SHOWN_SECONDS)),
+        (f"{name}, the last {SHOWN_SECONDS} s", *audio.read(path, start=end)),
+    ]

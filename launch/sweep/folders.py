@@ -13,9 +13,10 @@ from launch.errors import UserError, one_line
 from launch.messages import say
 from launch.output import Output, sound_writers, write_json
 from launch.sweep.plan import Axes, Run
+from launch.sweep.recordings import recording_files
 from launch.sweep.sweep_flags import Sweep
 
-RESULTS = ("sweep.json", "sweep.csv", "sweep.html")
+RESULTS = ("sweep.json", "sweep.csv", "sweep.html", "gallery.png")
 RUN, PICTURE = "run.json", "spectrogram.png"
 
 
@@ -33,6 +34,7 @@ def claim_folder(
     """
     folder = sweep.values["output_dir"]
     names = [run.name for run in planned]
+    results = [*RESULTS, *recording_files(planned)]
 
     def check_earlier(record):
         if record is None or sweep.values["overwrite"]:
@@ -54,7 +56,7 @@ def claim_folder(
     inputs = [path for run in planned for path in run_io.input_files(run.config)]
     record = run_io.check_output_folder(
         folder,
-        names=RESULTS,
+        names=results,
         folders={run.name: run_files(run) for run in planned},
         inputs=list(dict.fromkeys(inputs)),
         overwrite=True,
@@ -75,7 +77,7 @@ def claim_folder(
         program="sweep",
         first={"sweep.json": description},
         resume=goes_on,
-        names=RESULTS,
+        names=results,
         folders=names,
     )
 

@@ -23,10 +23,11 @@ from:to:count evenly spaced, from:to:count:log in equal ratios. Several --input,
 * ? [ ], are swept too, unless --mixture.
 
 Writes into --output_dir a folder for each run, whole or not at all (texture.wav, config.json,
-metrics.jsonl, spectrogram.png, run.json), sweep.csv, sweep.html and sweep.json, and records of them
-(files.json). --resume goes on where a sweep was stopped and tries failed runs again. The exit
-status is the number of failed runs (120 at most), 130 after Ctrl-C, and 2, with nothing written,
-for bad input.
+metrics.jsonl, spectrogram.png, run.json), sweep.csv, sweep.html and sweep.json, the recordings that
+sweep.html plays beside the runs, gallery.png (up to six recordings, each with its first texture and
+the verdict on it, if textures are judged), and records of them (files.json). --resume goes on where
+a sweep was stopped and tries failed runs again. The exit status is the number of failed runs (120
+at most), 130 after Ctrl-C, and 2, with nothing written, for bad input.
 """
 
 import os
@@ -94,8 +95,7 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     status = run.make_all(sweep, output, parts, failed=len(own_failures))
     shares.wait_for_others(share)
     if not share.together or share.number == 0:
-        merge.write_tables(output, runs, axes)
+        shown = merge.write_tables(sweep, output, runs, axes)
         if status != interrupts.STATUS:
-            path = os.path.join(output.folder, "sweep.html")
-            say(f"{path}: table, players, pictures; sweep.csv: the same as text")
+            say(os.path.join(output.folder, "; ".join(shown)))
     return status or int(output.failed)
