@@ -154,9 +154,9 @@ def draw_loss(
             style = {"marker": marker, "color": curve_color(number), "linewidth": 1}
             axis.plot(evaluations, values, label=label, **style)
     axis.set(xlabel="evaluations", ylabel="loss", yscale="log")
-    # 0.5 and not 5 x 10^-1.
+    # 0.0005 and not 5 x 10^-4.
     axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.yaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_major_formatter(lambda loss, _: np.format_float_positional(loss, trim="-"))
     axis.yaxis.set_minor_formatter(NullFormatter())
     axis.grid(alpha=0.3)
     add_legend(figure)
