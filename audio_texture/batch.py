@@ -74,6 +74,7 @@ def run_batch(
     size: int = 0,
     max_seconds: float = math.inf,
     on_chunk: Callable[[list[list[optimize.ProgressRow]]], None] = lambda rows: None,
+    on_step: Callable[[list[optimize.ProgressRow]], None] = optimize.ignore_step,
 ) -> Batch:
     """Makes n sounds; each equals, up to rounding, `synthesis.run` of its problem and key.
 
@@ -88,6 +89,7 @@ def run_batch(
       size: see `optimize.run_batch`.
       max_seconds: wall-clock budget of the optimisation; of each run where they are made in turn.
       on_chunk: called after each chunk with the rows of every run so far.
+      on_step: see `optimize.run`; called with a row for every run that has begun.
     Raises:
       ValueError: no runs; another number of keys than of problems; problems not prepared alike.
     """
@@ -103,7 +105,7 @@ def run_batch(
         )
     together = jax.default_backend() != "cpu" if together is None else together
     if not together and mesh is None:
-        return _in_turn(problems, keys, max_seconds, on_chunk)
+        return _in_turn(problems, keys, max_seconds, on_chunk, on_step)
     return _together(
         problems,
         keys,
@@ -112,25 +114,30 @@ def run_batch(
         size=size,
         seconds=max_seconds,
         on_chunk=lambda _, rows: on_chunk(rows),
+        on_step=on_step,
     )
 
 
-def _in_turn(problems, keys, max_seconds, on_chunk) -> Batch:
+def _in_turn(problems, keys, max_seconds, on_chunk, on_step) -> Batch:
     """`run_batch` as one run after the other."""
     textures, rows = [], [[] for _ in keys]
+
+    def after_step(row):
+        on_step([*(texture.outcome.progress[-1] for texture in textures), row])
 
     def after_chunk(number, own_rows):
         rows[number] = own_rows
         on_chunk(rows)
 
     for number, (problem, key) in enumerate(zip(problems, keys, strict=True)):
-        # Ctrl-C ends the whole batch: each remaining run makes a single chunk.
+        # Ctrl-C ends the whole batch: each remaining run makes a single evaluation.
         interrupted = any(texture.outcome.reason == "interrupted" for texture in textures)
         texture = synthesis.run(
             problem,
             key,
             max_seconds=0.0 if interrupted else max_seconds,
             on_chunk=functools.partial(after_chunk, number),
+            on_step=after_step,
         )
         textures.append(texture)
     waves, lowered_db, outcomes = zip(*textures, strict=True)

@@ -73,9 +73,9 @@ class Analysis(Stage):
     )
     time_scale: tuple[float, ...] = choice(
         (),
-        "Receptive fields of each view's kernels in milliseconds, separated by commas, in place of "
-        "the views' widths; each gets a network. Events shorter than the longest are kept whole, "
-        "rhythms longer than it are lost.",
+        "Lengths that kernels see at once, in ms, such as 40,700. Events shorter than the longest "
+        "stay whole, rhythms longer than it are lost. In place of the views' own widths: each view "
+        "gets a network for each length.",
         parse=number,
         separator=",",
     )
@@ -92,7 +92,8 @@ class Analysis(Stage):
     )
     sharpness: float = choice(
         4.0,
-        "Relative compression is logarithmic down to a bin's mean divided by this, linear below.",
+        "Relative compression is logarithmic down to a bin's mean divided by this, linear below: "
+        "with more of it, quiet sounds count more.",
         kind=DYNAMIC,
         above=0,
     )
@@ -362,7 +363,7 @@ class Matching(Stage):
     block_seconds: float = choice(
         6.0,
         "Longest block whose statistics are matched as a whole, in seconds; longer canvases are "
-        "cut into blocks.",
+        "cut into blocks. The memory needed grows with its square.",
         above=0,
     )
     stretch_seconds: float = choice(
@@ -381,7 +382,10 @@ class Optimiser(Stage):
     history: int = choice(10, "Pairs of steps and gradients L-BFGS remembers.", at_least=1)
     learning_rate: float = choice(0.01, "Adam's learning rate.", kind=DYNAMIC, above=0)
     evaluations: int = choice(
-        250, "Budget: evaluations of the loss and its gradient.", kind=HOST, at_least=1
+        250,
+        "Times the loss and its gradient are computed; more come closer and take longer.",
+        kind=HOST,
+        at_least=1,
     )
     tolerance: float = choice(
         0.0,
@@ -402,7 +406,12 @@ class Phase(Stage):
         name="phase_start",
         options=["spsi", "random"],
     )
-    iterations: int = choice(50, "Iterations of Griffin-Lim.", name="phase_iterations", at_least=0)
+    iterations: int = choice(
+        50,
+        "Iterations of Griffin-Lim; more fit the phases better and take longer.",
+        name="phase_iterations",
+        at_least=0,
+    )
     momentum: float = choice(
         0.0,
         "Momentum of Griffin-Lim: 0 is the classical form, 0.99 the fast one.",

@@ -1,7 +1,8 @@
 """Style transfer: a sound with the events of a content and the texture of a style."""
 
 import math
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from typing import Any
 
 import jax
 import numpy as np
@@ -45,7 +46,7 @@ def fold_channels(
 
 def compile_key(
     recipe: Recipe, content: np.ndarray, style: np.ndarray, *, sample_rate: int
-) -> Hashable:
+) -> tuple[Any, ...]:
     """`synthesis.compile_key` of a transfer; arguments as in `prepare`."""
     folded, _ = fold_channels(recipe, content, style, sample_rate=sample_rate)
     seconds = content.shape[1] / sample_rate
@@ -61,6 +62,7 @@ def prepare(
     sample_rate: int,
     like: Problem | None = None,
     single_runs: bool = False,
+    on_fit: Callable[[], None] = lambda: None,
 ) -> Problem:
     """Fits style and content; results have the content's length and level.
 
@@ -74,6 +76,7 @@ def prepare(
       sample_rate: of both and of the result, in Hz.
       like: see `synthesis.prepare`.
       single_runs: see `synthesis.prepare`.
+      on_fit: see `synthesis.prepare`.
     Raises:
       ValueError: as `synthesis.prepare`.
     """
@@ -86,6 +89,7 @@ def prepare(
     seconds = references.check_seconds(samples / sample_rate)
     key = synthesis.compile_key(recipe, folded, sample_rate=sample_rate, seconds=seconds)
     synthesis.check_like(like, key, f"a transfer of {seconds:g} s by the recipe {recipe.name}")
+    on_fit()
     start_wave = _recolour_start(recipe, content_wave, style_wave, rate)
     model_samples = math.ceil(samples * rate / sample_rate)
     plan = layout.lay_out(recipe, [start_wave, style_wave], equal_weights, rate, model_samples)
@@ -101,18 +105,30 @@ def prepare(
     padded_start = plan.reflect_pad(start_wave)
     start = _starter(recipe, rate, plan, compiled, padded_content, padded_start, style_wave)
     init = _initialiser(recipe, start, data, optimizer)
+
+    def to_wave(key, parameters):
+        return factors @ np.asarray(compiled.to_wave(key, parameters, plan.canvas.constants))
+
+    render_output = _renderer(recipe, to_wave, content, rate, sample_rate)
+    return Problem(
+        given_recipe, optimizer, single(init), single(render_output), compiled, sample_rate
+    )
+
+
+def _renderer(recipe, to_wave, content, rate, sample_rate):
+    """(key, parameters) -> (wave [C, N] at the content's length and level, how far it is lowered).
+
+    to_wave: (key, parameters) -> wave at the model's rate.
+    """
     level = audio.audible_rms(content, sample_rate=sample_rate)
     fade = recipe.signal.fade_samples(sample_rate)
 
     def render_output(key, parameters):
-        wave = compiled.to_wave(key, parameters, plan.canvas.constants)
-        wave = audio.resample(factors @ np.asarray(wave), rate, sample_rate)
-        faded = audio.fade_ends(wave[:, :samples], fade)
+        wave = audio.resample(to_wave(key, parameters), rate, sample_rate)
+        faded = audio.fade_ends(wave[:, : content.shape[1]], fade)
         return audio.match_level(faded, level, sample_rate=sample_rate)
 
-    return Problem(
-        given_recipe, optimizer, single(init), single(render_output), compiled, sample_rate
-    )
+    return render_output
 
 
 def _recolour_start(recipe, content_wave, style_wave, rate):

@@ -103,7 +103,7 @@ def compile_key(
     seconds: float,
     morph_to: Sequence[float] | None = None,
     bands: Sequence[tuple[float, float]] | None = None,
-) -> Hashable:
+) -> tuple[Any, ...]:
     """All that decides which programs a run needs; runs with equal keys can share them in a batch.
 
     Args:
@@ -147,6 +147,7 @@ def prepare(
     bands: Sequence[tuple[float, float]] | None = None,
     like: Problem | None = None,
     single_runs: bool = False,
+    on_fit: Callable[[], None] = lambda: None,
 ) -> Problem:
     """Fits the target and builds the canvas. Kernels too long for the reference are left out.
 
@@ -163,6 +164,7 @@ def prepare(
       like: a problem of the same `compile_key`, whose compiled functions are used again.
       single_runs: whether `run` comes next, whose program is then compiled while the target is
         fitted; not for batches, which have another.
+      on_fit: called once all is checked, before what takes long.
     Raises:
       ValueError: a reference that is silent, constant or shorter than every kernel; a length out of
         range; a view that does not fit the rate; weights that do not fit, a morph on a spectrogram
@@ -171,6 +173,7 @@ def prepare(
     setup = _set_up(recipe, sounds, sample_rate, seconds, weights, morph_to, bands)
     given_recipe, recipe, plan = recipe, setup.recipe, setup.plan
     check_like(like, setup.key, f"a problem of {seconds:g} s by the recipe {recipe.name}")
+    on_fit()
     balance = {"balance": setup.balance} if setup.balance else {}
     hparams = recipe.dynamic_hparams() | balance
     unscaled = matching.regularisers(recipe, hparams)
@@ -182,16 +185,7 @@ def prepare(
     beside = (optimizer, plan.canvas) if single_runs and not like else None
     data = with_target(compiled, "target", fitted_to, fixed | {"scale": np.float32(1)}, beside)
     init = _initialiser(recipe, setup.start, data, optimizer, unscaled)
-    set_level = references.level_setter(
-        recipe, sounds, setup.waves, setup.weights, setup.course, rates=(setup.rate, sample_rate)
-    )
-
-    def render_output(key, parameters):
-        wave = compiled.to_wave(key, parameters, plan.canvas.constants)
-        wave = audio.resample(setup.factors @ np.asarray(wave), setup.rate, sample_rate)
-        wave = wave[:, : round(seconds * sample_rate)]
-        return set_level(audio.fade_ends(wave, recipe.signal.fade_samples(sample_rate)))
-
+    render_output = _renderer(setup, compiled, sounds, sample_rate, seconds)
     return Problem(
         given_recipe, optimizer, single(init), single(render_output), compiled, sample_rate
     )
@@ -248,6 +242,23 @@ def _set_up(recipe, sounds, sample_rate, seconds, weights, morph_to, bands) -> _
     if initialise.starts_from_walk(recipe) and len(used) == 1 and morph_to is None:
         start = initialise.walk_init(recipe, plan.canvas, used[0], rate)
     return _Setup(recipe, waves, weights, factors, rate, balance, course, key, plan, start)
+
+
+def _renderer(setup, compiled, sounds, sample_rate, seconds):
+    """(key, parameters) -> (wave [C, samples] at the references' level, how far it is lowered)."""
+    recipe, rate = setup.recipe, setup.rate
+    rates = {"rates": (rate, sample_rate)}
+    set_level = references.level_setter(
+        recipe, sounds, setup.waves, setup.weights, setup.course, **rates
+    )
+
+    def render_output(key, parameters):
+        wave = compiled.to_wave(key, parameters, setup.plan.canvas.constants)
+        wave = audio.resample(setup.factors @ np.asarray(wave), rate, sample_rate)
+        wave = wave[:, : round(seconds * sample_rate)]
+        return set_level(audio.fade_ends(wave, recipe.signal.fade_samples(sample_rate)))
+
+    return render_output
 
 
 def _initialiser(recipe, start, data, optimizer, unscaled):
@@ -365,6 +376,7 @@ def run(
     checkpoint_every: int = 0,
     resume: bool = False,
     on_chunk: Callable[[list[optimize.ProgressRow]], None] = lambda progress: None,
+    on_step: Callable[[optimize.ProgressRow], None] = optimize.ignore_step,
     on_unsaved: Callable[[OSError], None] | None = None,
 ) -> Texture:
     """Makes one sound: the same key gives the same samples on the same machine.
@@ -378,6 +390,7 @@ def run(
       checkpoint_every: evaluations between checkpoints; 0 writes one on Ctrl-C only.
       resume: continues from the checkpoint, if the file exists, as if never interrupted.
       on_chunk: called after each chunk with all progress rows so far.
+      on_step: see `optimize.run`.
       on_unsaved: called where a checkpoint cannot be written, after which the run goes on; without
         it the run ends with the OSError.
     """
@@ -403,8 +416,9 @@ def run(
             tolerance=problem.recipe.optimiser.tolerance,
             progress=rows,
             on_chunk=after_chunk,
+            on_step=on_step,
         )
-        # A run interrupted before its first chunk has no state worth a checkpoint.
+        # A run interrupted before its first evaluation has no state worth a checkpoint.
         if outcome.reason == "interrupted" and checkpoint_path and outcome.progress:
             checkpoints.save(outcome.state, outcome.progress)
         wave, lowered_db = problem.render_output(phase_key, outcome.state.parameters)

@@ -38,7 +38,7 @@ RESULT = "benchmark.json"
 
 def define_flags(flag_set: FlagSet) -> None:
     """Defines the program's flags."""
-    flag_set.define_enums("cases", CASES, CASES, "What to measure; repeat for several.")
+    flag_set.define_enums("cases", CASES, CASES, "Case to measure; repeat for several.")
     text = "What the case texture makes a texture of."
     flag_set.define_path("input", f"{EMBEDDED}rain", text)
     flags.define_output_flags(flag_set, "benchmark", RESULT)
@@ -79,6 +79,7 @@ def _measure_rows(cases: Sequence[str], source: str) -> list[dict[str, Any]]:
         for case in cases:
             first_ms = None
             for name in CASES[case][1]:
+                messages.doing(f"{case}: {name}")
                 arguments = (source,) if case == "texture" else ()
                 row = processes.submit(measure_row, case, name, *arguments).result()
                 first_ms = first_ms or row["run_ms"]

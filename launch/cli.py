@@ -12,27 +12,46 @@ from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, NoReturn
 
-from launch import interrupts, messages
+from launch import first_look, interrupts, messages
 
-HELP = ("--help", "-help", "-h", "--helpfull", "--helpshort")
+FULL_HELP = ("--helpfull", "-helpfull")
+HELP = ("--help", "-help", "-h", "--helpshort", *FULL_HELP)
+VERSION = ("--version", "-version")
 
 
-def run(name: str, **options: Any) -> NoReturn:
-    """Runs launch.NAME with the arguments of this process and ends the process.
+def run(name: str, arguments: Sequence[str] | None = None, **options: Any) -> NoReturn:
+    """Runs launch.NAME and ends the process.
 
     Bad input ends it with one line on standard error and exit status 2, Ctrl-C with one and 130.
     To be called before JAX is imported, as both may happen during that import.
 
     Args:
       name: of the program's module.
+      arguments: of its command line; by default those of this process.
       **options: keyword arguments of its `define_flags`.
     """
     interrupts.end_at_once()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if set(VERSION) & set(arguments):
+        show_version()
     messages.doing("starting")
+    if sys.stderr.isatty() and (text := first_look.describe_sounds(arguments)):
+        messages.doing(f"reading {text}")
     _import_jax()
     with _ending_when_interrupted():
         module = importlib.import_module(f"launch.{name}")
-        sys.exit(call(module, sys.argv[1:], prepare=_prepare_process, **options))
+        status = call(module, arguments, prepare=_prepare_process, **options)
+        if status == interrupts.STATUS:
+            interrupts.end_now()
+        sys.exit(status)
+
+
+def show_version() -> NoReturn:
+    """Shows the versions that results depend on, and ends the process."""
+    from launch import versions
+
+    messages.show(versions.describe())
+    sys.exit(0)
 
 
 @contextlib.contextmanager
@@ -65,17 +84,20 @@ def call(
       **options: keyword arguments of its `define_flags`.
     """
     from launch import inputs
+    from launch.command import note_arguments
     from launch.errors import Finished, UserError, one_line
     from launch.flag_set import FlagSet
 
     messages.begin()
     inputs.forget()
+    interrupts.forget()
+    note_arguments(arguments)
     flag_set = FlagSet()
     module.define_flags(flag_set, **options)
-    if set(HELP) & set(arguments):
-        messages.show(f"{module.__doc__}\n{flag_set.help(module.__name__)}")
-        return 0
     try:
+        if set(HELP) & set(arguments):
+            _show_help(module, flag_set, arguments)
+            return 0
         values, given = flag_set.parse(arguments)
         if prepare:
             prepare(values)
@@ -85,6 +107,15 @@ def call(
     except UserError as error:
         messages.say(f"error: {one_line(error)}")
         return 2
+
+
+def _show_help(module: ModuleType, flag_set: Any, arguments: Sequence[str]) -> None:
+    """Shows the help of a program. UserError where --recipe is none."""
+    from launch import help
+
+    program = module.__name__.removeprefix("launch.").removesuffix(".program")
+    describe = help.full_help if set(FULL_HELP) & set(arguments) else help.first_help
+    messages.show(describe(program, module.__doc__ or "", flag_set, arguments))
 
 
 def _import_jax() -> None:

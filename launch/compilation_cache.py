@@ -8,6 +8,7 @@ import tempfile
 import warnings
 
 import jax
+import jax.monitoring
 
 from audio_texture import audio
 from launch.errors import one_line
@@ -23,22 +24,22 @@ _NOT_KEPT_LINE = (
 
 def enable() -> None:
     """Keeps compiled programs in JAX_COMPILATION_CACHE_DIR, or else in the user's cache folder."""
-    if not _folder():
+    if not folder():
         home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
         jax.config.update("jax_compilation_cache_dir", os.path.join(home, "audio_texture", "jax"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    folder = _folder()
+    path = folder()
     # JAX itself checks remote folders, such as gs://BUCKET.
-    if "://" in folder:
+    if "://" in path:
         return
     try:
-        os.makedirs(folder, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        os.makedirs(path, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
             pass
     except OSError:
-        jax.config.update("jax_enable_compilation_cache", os.path.isdir(folder))
-        say_once(_NOT_KEPT_LINE.format(folder))
+        jax.config.update("jax_enable_compilation_cache", os.path.isdir(path))
+        say_once(_NOT_KEPT_LINE.format(path))
 
 
 def show_warnings() -> None:
@@ -52,10 +53,9 @@ def show_warnings() -> None:
             say_once(f"warning: {text}")
         elif damaged:
             remove_programs(damaged[1])
-            folder = _folder()
-            say_once(f"warning: a damaged program in {folder!r} is compiled anew and replaced.")
+            say_once(f"warning: a damaged program in {folder()!r} is compiled anew and replaced.")
         elif _NOT_WRITTEN.match(text):
-            say_once(_NOT_KEPT_LINE.format(_folder()))
+            say_once(_NOT_KEPT_LINE.format(folder()))
         else:
             original_show(message, category, filename, lineno, file, line)
 
@@ -68,7 +68,25 @@ def show_warnings() -> None:
     )
 
 
-def _folder() -> str:
+# Number of programs that this process has compiled and kept.
+_compiled: list[str] = []
+
+
+def _note_event(event: str, **_) -> None:
+    if event == "/jax/compilation_cache/cache_misses":
+        _compiled.append(event)
+
+
+jax.monitoring.register_event_listener(_note_event)
+
+
+def count_compiled() -> int:
+    """How many programs this process has compiled that were not kept from an earlier run."""
+    return len(_compiled)
+
+
+def folder() -> str:
+    """The folder of compiled programs, or an address; empty where none are kept."""
     # JAX adds the attributes of its configuration at run time.
     return jax.config.jax_compilation_cache_dir or ""  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -77,7 +95,7 @@ def remove_programs(name: str) -> None:
     """Removes all cached programs of a name: JAX does not say which of them is damaged, and does
     not replace it.
     """
-    folder = glob.escape(_folder())
-    for path in glob.glob(os.path.join(folder, f"{glob.escape(name)}-*")):
+    pattern = os.path.join(glob.escape(folder()), f"{glob.escape(name)}-*")
+    for path in glob.glob(pattern):
         with contextlib.suppress(OSError):
             os.remove(path)

@@ -35,7 +35,7 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.define_path(
         "reference",
         None,
-        "Sound file to judge against, at least 1 s; an embedded rain if left out.",
+        "Recording to judge against, at least 1 s; an embedded rain if left out.",
     )
     flag_set.define_paths(
         "candidate", None, "Sound file to judge, at least 1 s; repeat for several."
@@ -43,7 +43,7 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.define_path(
         "heldout",
         None,
-        "Second half of a recording whose first half is --reference: adds heldout_* measures.",
+        "Second half of the recording, where --reference is its first. Adds heldout_* measures.",
     )
     flags.define_output_flags(flag_set, "evaluate")
 

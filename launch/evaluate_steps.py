@@ -9,8 +9,8 @@ import numpy as np
 
 from audio_texture import audio, metrics, report, sounds
 from launch.errors import naming_flag
-from launch.inputs import describe_use
 from launch.messages import hold, hold_notes
+from launch.recordings import describe_use
 
 Sound = tuple[str, np.ndarray, int]  # path or title, wave [C, N], sample rate in Hz
 
@@ -46,9 +46,10 @@ def _read_sound(flag: str, path: str, *, trim: bool = False) -> Sound:
         recording = audio.read_recording(path)
         wave, sample_rate = recording.wave, recording.sample_rate
         audio.check_audible(wave, repr(path))
-        wave = audio.trim_silence(wave) if trim else wave
+        span = audio.find_sound(wave) if trim else (0, wave.shape[1])
+        wave = wave[:, slice(*span)]
         hold_notes(flag, path, recording.notes)
-        hold(describe_use(path, recording, wave.shape[1]))
+        hold(describe_use(path, recording, span))
         metrics.check_sound(wave, sample_rate=sample_rate, name=repr(path))
     return path, wave, sample_rate
 

@@ -10,13 +10,19 @@ from launch.paths import PathParser
 
 
 class FlagSet:
-    """Defines flags, each by a method named after its type, and parses arguments."""
+    """Defines flags, each by a method named after its type, and parses arguments.
+
+    `text` says what a flag sets, with its unit. Its first sentence says what a first run needs, as
+    `--help` shows that one alone.
+    """
 
     def __init__(self):
         self._flags = flags.FlagValues()
+        self._forms: dict[str, str] = {}
 
     def define_boolean(self, name: str, default: bool | None, text: str) -> None:
         """A flag --NAME or --noNAME."""
+        self._forms[name] = f"--{name}" if default is False else f"--[no]{name}"
         flags.DEFINE_bool(name, default, text, flag_values=self._flags)
 
     def define_integer(
@@ -29,6 +35,7 @@ class FlagSet:
         upper_bound: int | None = None,
     ) -> None:
         """A whole number within bounds."""
+        self._forms[name] = f"--{name}=N"
         flags.DEFINE_integer(name, default, text, lower_bound, upper_bound, flag_values=self._flags)
 
     def define_float(
@@ -41,14 +48,19 @@ class FlagSet:
         upper_bound: float | None = None,
     ) -> None:
         """A number within bounds."""
+        self._forms[name] = f"--{name}=N"
         flags.DEFINE_float(name, default, text, lower_bound, upper_bound, flag_values=self._flags)
 
-    def define_string(self, name: str, default: str | None, text: str) -> None:
-        """A text."""
+    def define_string(
+        self, name: str, default: str | None, text: str, *, value: str = "TEXT"
+    ) -> None:
+        """A text. value: the word that stands for it in help."""
+        self._forms[name] = f"--{name}={value}"
         flags.DEFINE_string(name, default, text, flag_values=self._flags)
 
     def define_list(self, name: str, default: Sequence[str] | None, text: str) -> None:
         """Texts separated by commas."""
+        self._forms[name] = f"--{name}=A,B,..."
         default = None if default is None else [*default]
         flags.DEFINE_list(name, default, text, flag_values=self._flags)
 
@@ -56,27 +68,39 @@ class FlagSet:
         self, name: str, default: str | None, options: Iterable[str], text: str
     ) -> None:
         """One of the options."""
-        flags.DEFINE_enum(name, default, [*options], text, flag_values=self._flags)
+        options = [*options]
+        self._forms[name] = f"--{name}={'|'.join(options)}"
+        flags.DEFINE_enum(name, default, options, text, flag_values=self._flags)
 
-    def define_strings(self, name: str, text: str) -> None:
-        """A text; the flag may be repeated."""
+    def define_strings(self, name: str, text: str, *, value: str = "TEXT") -> None:
+        """A text; the flag may be repeated. value: the word that stands for it in help."""
+        self._forms[name] = f"--{name}={value}"
         flags.DEFINE_multi_string(name, None, text, flag_values=self._flags)
 
     def define_enums(
         self, name: str, default: Iterable[str] | None, options: Iterable[str], text: str
     ) -> None:
         """One of the options; the flag may be repeated."""
-        default = None if default is None else [*default]
-        flags.DEFINE_multi_enum(name, default, [*options], text, flag_values=self._flags)
+        default, options = None if default is None else [*default], [*options]
+        self._forms[name] = f"--{name}={'|'.join(options)}"
+        flags.DEFINE_multi_enum(name, default, options, text, flag_values=self._flags)
 
     def define_path(
-        self, name: str, default: str | None, text: str, *, optional: bool = False
+        self,
+        name: str,
+        default: str | None,
+        text: str,
+        *,
+        optional: bool = False,
+        folder: bool = False,
     ) -> None:
-        """A path. optional: whether it may be empty."""
+        """A path. optional: whether it may be empty. folder: whether it names a folder."""
+        self._forms[name] = f"--{name}={'FOLDER' if folder else 'FILE'}"
         flags.DEFINE(PathParser(optional=optional), name, default, text, flag_values=self._flags)
 
     def define_paths(self, name: str, default: Sequence[str] | None, text: str) -> None:
         """A path; the flag may be repeated."""
+        self._forms[name] = f"--{name}=FILE"
         default = None if default is None else [*default]
         flags.DEFINE_multi(
             PathParser(), flags.ArgumentSerializer(), name, default, text, flag_values=self._flags
@@ -104,7 +128,15 @@ class FlagSet:
 
     def description(self, name: str) -> str:
         """What a flag sets, without its options."""
-        return str(self._flags[name].help).rpartition(">: ")[2]
+        return str(self._flags[name].help).rpartition(">: ")[2].partition(";\n")[0]
+
+    def form(self, name: str) -> str:
+        """How a flag is written on a command line, such as --seconds=N."""
+        return self._forms[name]
+
+    def default(self, name: str) -> Any:
+        """The value of a flag that is not given."""
+        return self._flags[name].default
 
     def parse(self, arguments: Sequence[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
         """The values of all flags, and the names of those that were given. UserError where the
@@ -118,9 +150,3 @@ class FlagSet:
             raise UserError(f"{rest[1]!r} belongs to no flag; write --flag=value.")
         given = tuple(name for name in self._flags if self._flags[name].present)
         return self._flags.flag_values_dict(), given
-
-    def help(self, title: str) -> str:
-        """The list of all flags with their meaning and default, under a title."""
-        for name in self._flags:
-            self._flags.register_key_flag_for_module(title, self._flags[name])
-        return self._flags.module_help(title)

@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from audio_texture import config, recipes, sounds
+from audio_texture import choices, config, recipes, sounds, views
 from launch.errors import Finished, UserError, naming_flag, one_line
 from launch.flag_set import FlagSet
 from launch.inputs import EMBEDDED
 from launch.messages import show
 
 CROSSOVER_HZ = ("1000",)
+# What help calls the values of a choice, by the function that parses one of them.
+_VALUES = {choices.number: "N,N,...", choices.Tap.parse: "LAYERS", views.View.parse: "VIEWS"}
 
 # Flags for the sounds in a mixture and for how they are mixed.
 OF_MIXTURE = (
@@ -38,14 +40,16 @@ def define_recipe_flags(
       default: the recipe's name.
       several: choices that take several values, which make several results.
     """
-    flag_set.define_string("recipe", default, "Named choices to start from; 'help' lists them.")
+    flag_set.define_string(
+        "recipe", default, "Named set of choices; --recipe=help lists them.", value="NAME"
+    )
     defined = {
         bool: flag_set.define_boolean,
         int: flag_set.define_integer,
         float: flag_set.define_float,
     }
     for name, choice in config.CHOICES.items():
-        text = f"{choice.meaning} Default: the recipe's."
+        text = choice.meaning
         if name in several:
             text += " Several, between commas, make several results."
             flag_set.define_list(name, None, text)
@@ -53,8 +57,11 @@ def define_recipe_flags(
             flag_set.define_enum(name, None, choice.options, text)
         elif name == "weights_file":
             flag_set.define_path(name, None, text, optional=True)
+        elif choice.type in (str, tuple):
+            parse = choice.field.metadata["parse"]
+            flag_set.define_string(name, None, text, value=_VALUES.get(parse, "TEXT"))
         else:
-            defined.get(choice.type, flag_set.define_string)(name, None, text)
+            defined[choice.type](name, None, text)
 
 
 def recipe_from_values(values: Mapping[str, Any], *, task: str = "texture") -> recipes.Recipe:
@@ -110,37 +117,49 @@ def define_seed_flag(flag_set: FlagSet, text: str) -> None:
 
 def define_output_flags(flag_set: FlagSet, program: str, contents: str = "the results") -> None:
     """Defines --output_dir and --overwrite. contents: of the folder, in words."""
-    flag_set.define_path("output_dir", f"output/{program}", f"Folder for {contents}.")
-    flag_set.define_boolean(
-        "overwrite", False, "Whether an earlier run in --output_dir may be replaced."
-    )
+    text = f"Folder for {contents}."
+    flag_set.define_path("output_dir", f"output/{program}", text, folder=True)
+    define_overwrite_flag(flag_set)
+
+
+def define_overwrite_flag(flag_set: FlagSet) -> None:
+    """Defines --overwrite."""
+    flag_set.define_boolean("overwrite", False, "Replace an earlier run in --output_dir.")
+
+
+def define_resume_flag(flag_set: FlagSet) -> None:
+    """Defines --resume of the programs that keep checkpoints."""
+    text = "Go on with the run in --output_dir, from its last checkpoint."
+    flag_set.define_boolean("resume", False, text)
 
 
 def define_run_flags(flag_set: FlagSet, program: str, seeds: str) -> None:
     """Defines the flags of every program that optimises. seeds: what another seed makes."""
-    define_seed_flag(flag_set, f"Seed of the start; {seeds}.")
-    flag_set.define_enum("output_format", "wav", ["wav", "flac", "ogg"], "Format of the results.")
+    define_seed_flag(flag_set, f"Seed of the random start; {seeds}.")
+    text = "File format of the results."
+    flag_set.define_enum("output_format", "wav", ["wav", "flac", "ogg"], text)
     flag_set.define_path(
         "config",
         None,
-        "A run's config.json, to make it again; flags it has values for are refused.",
+        "config.json of an earlier run, to make the same samples again. Flags that it has values "
+        "for are refused beside it.",
     )
     define_output_flags(flag_set, program)
     flag_set.define_float(
         "max_seconds",
         float("inf"),
-        "Wall-clock budget of a sample's optimisation, in seconds.",
+        "Longest time for one result's optimisation, in seconds by the clock. What is there by "
+        "then is written.",
         lower_bound=0,
     )
     flag_set.define_integer(
         "checkpoint_every",
         0,
-        "Evaluations between checkpoints in --output_dir; 0 keeps one on Ctrl-C alone.",
+        "Evaluations between checkpoints, from which --resume goes on after a crash. 0 keeps one "
+        "on Ctrl-C alone.",
         lower_bound=0,
     )
-    flag_set.define_boolean(
-        "resume", False, "Whether to finish the run in --output_dir, from its last checkpoint."
-    )
+    define_resume_flag(flag_set)
 
 
 def define_input_flags(flag_set: FlagSet) -> None:
@@ -148,8 +167,8 @@ def define_input_flags(flag_set: FlagSet) -> None:
     flag_set.define_paths(
         "input",
         [f"{EMBEDDED}fire"],
-        f"Sound file; repeat for several. {EMBEDDED}NAME is an embedded procedural sound: "
-        f"{', '.join(sounds.SOUNDS)}.",
+        f"Sound file, or an embedded sound such as {EMBEDDED}rain; repeat for several. Embedded "
+        f"are {', '.join(sounds.SOUNDS)}.",
     )
     flag_set.define_float(
         "input_start", 0.0, "Where in the file to begin, in seconds.", lower_bound=0
@@ -157,7 +176,7 @@ def define_input_flags(flag_set: FlagSet) -> None:
     flag_set.define_float(
         "input_seconds",
         10.0,
-        "How much of the file to use at the most, in seconds.",
+        "How much of the file to use at most, in seconds.",
         lower_bound=0.01,
         upper_bound=30,
     )
@@ -168,24 +187,25 @@ def define_mixture_flags(flag_set: FlagSet) -> None:
     flag_set.define_list(
         "weights",
         None,
-        "Shares of the inputs in a mixture, separated by commas; equal if left out, which makes "
-        "a sound about as like to one as to another.",
+        "Shares of the inputs in a mixture, such as 2,1. Equal if left out, which gives a sound "
+        "about equally far from all of them.",
     )
     flag_set.define_list(
         "morph_to",
         None,
-        "Shares of the inputs at the end. --weights pass to them evenly, but for a fifth of the "
-        "length, 2 s at most, at either end. Not morphed if left out.",
+        "Shares of the inputs at the end of a morph, such as 0,1; those of --weights are at its "
+        "beginning. They change evenly, but stay as they are for the first and the last fifth of "
+        "the length, 2 s at most.",
     )
     flag_set.define_list(
         "bands",
         None,
-        "A sound for each band of frequencies, in place of --input: low:FILE,high:FILE or "
+        "A sound for each band of frequencies, in place of --input, as low:FILE,high:FILE or "
         "low:FILE,mid:FILE,high:FILE.",
     )
     flag_set.define_list(
         "crossover_hz",
         None,
-        f"Where bands meet, in Hz: {CROSSOVER_HZ[0]} if left out; two values, rising, where there "
-        "are three bands.",
+        f"Where the bands of --bands meet, in Hz; {CROSSOVER_HZ[0]} if left out. Three bands need "
+        "two values, rising.",
     )

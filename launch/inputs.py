@@ -1,9 +1,11 @@
 """Reads the sounds that a run starts from, and describes how much of each file it uses."""
 
+import contextlib
 import functools
 import hashlib
+import html
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -11,6 +13,8 @@ import numpy as np
 from audio_texture import audio, paths, recipes, references, scales, sounds
 from launch.errors import naming_flag
 from launch.messages import hold, hold_notes, say
+from launch.plurals import count
+from launch.recordings import describe_use, warn_of_sparse
 
 EMBEDDED = "sound:"
 
@@ -30,33 +34,79 @@ def digest(source: str) -> str | None:
         raise ValueError(f"{source!r} cannot be read ({error.strerror}).") from error
 
 
-@functools.lru_cache(maxsize=8)
 def read_sound(
     source: str, *, start: float, seconds: float, flag: str = "input"
 ) -> tuple[np.ndarray, int]:
     """A sound's wave [C, N] without silence at its ends, and its sample rate in Hz.
 
-    Keeps a line for `say_held` on how much is used, and the file's warnings.
+    Keeps lines for `say_held`: the file's warnings, how much of it is used, and whether that is too
+    little for a texture.
 
     Args:
       source: a file, or sound:NAME.
       start: where to begin, in seconds.
-      seconds: how much to use at the most.
+      seconds: how much to use at most.
       flag: the flag that names the file.
 
     Raises:
       ValueError: the sound cannot be used.
     """
+    part = _read_part(source, start, seconds, flag)
+    hold_notes(flag, source, part.notes)
+    for line in part.lines:
+        hold(line)
+    return part.wave, part.sample_rate
+
+
+class _Part(NamedTuple):
+    """What is used of a sound.
+
+    Attributes:
+      wave: [C, N].
+      sample_rate: in Hz.
+      notes: of `audio.Recording`.
+      lines: on how much is used, for the user; none for an embedded sound.
+    """
+
+    wave: np.ndarray
+    sample_rate: int
+    notes: Sequence[str] = ()
+    lines: Sequence[str] = ()
+
+
+@functools.lru_cache(maxsize=8)
+def _read_part(source: str, start: float, seconds: float, flag: str) -> _Part:
     if source.startswith(EMBEDDED):
         # A fixed key: an embedded sound is always the same recording.
         name = source.removeprefix(EMBEDDED)
-        return sounds.make(name, jax.random.key(0), 5.0, 22050)[None], 22050
+        return _Part(sounds.make(name, jax.random.key(0), 5.0, 22050)[None], 22050)
     recording, begin = audio.read_sounding(source, start=start, seconds=seconds)
     audio.check_audible(recording.wave, repr(source))
-    wave = audio.trim_silence(recording.wave)
-    hold_notes(flag, source, recording.notes)
-    hold(describe_use(source, recording, wave.shape[1], flag=flag, start=start, begin=begin))
-    return wave, recording.sample_rate
+    rate, span = recording.sample_rate, audio.find_sound(recording.wave)
+    wave = recording.wave[:, slice(*span)]
+    lines = [describe_use(source, recording, span, flag=flag, start=start, begin=begin)]
+    # The events of a content are kept, however few there are.
+    if flag != "content" and (warning := warn_of_sparse(source, wave, rate, flag=flag)):
+        lines.append(warning)
+    return _Part(wave, rate, recording.notes, lines)
+
+
+def recordings_section(
+    entries: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> list[tuple[str, str]]:
+    """A section of a page on how much of each recording a run used; none for embedded sounds.
+
+    entries: inputs of the run's configuration, by the flag that names them.
+    """
+    lines: dict[str, None] = {}
+    for flag, inputs in entries.items():
+        for entry in inputs:
+            # A file that has gone since it was read has no line.
+            with contextlib.suppress(ValueError):
+                part = _read_part(entry["source"], entry["start"], entry["seconds"], flag)
+                lines |= dict.fromkeys(part.lines)
+    texts = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
+    return [("Recordings", texts)] if texts else []
 
 
 def read_following(entry: Mapping[str, Any]) -> tuple[np.ndarray, int]:
@@ -88,7 +138,7 @@ def read_following(entry: Mapping[str, Any]) -> tuple[np.ndarray, int]:
 def forget() -> None:
     """Forgets the sounds that an earlier run in this process read."""
     digest.cache_clear()
-    read_sound.cache_clear()
+    _read_part.cache_clear()
 
 
 def read_inputs(
@@ -150,63 +200,14 @@ def say_scales(asked: recipes.Recipe, fitted: recipes.Recipe, model_sample_rate:
       fitted: the same without kernels that are too long for the inputs.
       model_sample_rate: of the wave that is modelled, in Hz.
     """
-    if fitted.analysis.views != scales.at_scales(asked, model_sample_rate).analysis.views:
-        views = " ".join(map(str, fitted.analysis.views)) or "none"
-        say(f"Kernels too long for the input are left out; views: {views}")
+    whole = scales.at_scales(asked, model_sample_rate).analysis.views
+    kernels, left = (
+        sum(len(view.widths) for view in views) for views in (whole, fitted.analysis.views)
+    )
+    if left < kernels:
+        say(
+            f"{kernels - left} of {count(kernels, 'kernel')} left out: the input is too short for "
+            "them"
+        )
     if fitted.analysis.views:
         say(f"What kernels see: {scales.describe_scales(fitted, model_sample_rate)}")
-
-
-def describe_use(
-    source: str,
-    recording: audio.Recording,
-    used: int,
-    *,
-    flag: str = "",
-    start: float = 0.0,
-    begin: float = 0.0,
-) -> str:
-    """A line on how much of a file is used, and which flag changes that.
-
-    Args:
-      source: the file.
-      recording: what was read of it.
-      used: samples of the recording without silence at its ends.
-      flag: input, where --input_seconds limits the length; empty where all is read.
-      start: where the user asked to begin, in seconds.
-      begin: where the sound begins, in seconds.
-    """
-    channels, read = recording.wave.shape
-    rate, length = recording.sample_rate, recording.length
-    length_text = "of unknown length" if length is None else _format_seconds(length, rate)
-    text = (
-        f"{source}: {length_text} at {rate} Hz, {channels} channel{'s' if channels > 1 else ''}; "
-    )
-    if begin > start:
-        text += (
-            f"the sound begins at {begin:.2f} s, silence before that is left out (--{flag}_start); "
-        )
-    has_more = length is None or read < length - int(begin * rate)
-    limit = f"--{flag}_seconds"
-    if read >= references.LONGEST_SECONDS * rate - 1 and flag:
-        limit += f"; {references.LONGEST_SECONDS:g} s is the longest that can be made"
-    if used < read:
-        silence = read - used
-        silence_text = (
-            "less than 0.01 s" if silence < 0.01 * rate else _format_seconds(silence, rate)
-        )
-        text += (
-            f"{_format_seconds(used, rate)} of {_format_seconds(read, rate)} used: silence at its "
-            f"ends is left out ({silence_text})"
-        )
-        if has_more and flag:
-            text += f"; {_format_seconds(read, rate)} were read from {begin:.4g} s on ({limit})"
-        return text
-    if read == length:
-        return text + "all of it is used"
-    limit = limit if has_more else f"--{flag}_start"
-    return text + f"{_format_seconds(read, rate)} used from {begin:.4g} s on ({limit})"
-
-
-def _format_seconds(samples: int, sample_rate: int) -> str:
-    return f"{samples / sample_rate:.2f}".removesuffix("0") + " s"

@@ -23,46 +23,38 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from audio_texture import insights
-from launch import flag_checks, insights_steps, interrupts, messages, run_io
+from launch import flag_checks, flags, insights_steps, interrupts, messages, run_io
+from launch.command import resume_command
 from launch.flag_set import FlagSet
 
 
 def define_flags(flag_set: FlagSet) -> None:
     """Defines the program's flags."""
     flag_set.define_enums(
-        "figure", None, insights.CLAIMS, "Experiment to run; repeat for several. Default: all."
+        "figure", None, insights.CLAIMS, "Experiment to run; repeat for several. All if left out."
     )
-    flag_set.define_boolean(
-        "quick", False, "Whether to run everything small: short sounds, few evaluations."
-    )
+    flag_set.define_boolean("quick", False, "Run everything small: short sounds, few evaluations.")
     flag_set.define_integer(
         "seeds",
         5,
-        "Seeds of sounds, filters and starts that intervals are taken over.",
+        "Number of seeds (of sounds, filters and starts) that intervals are taken over.",
         lower_bound=5,
         upper_bound=1000,
     )
     flag_set.define_path(
         "data",
         None,
-        "Folder of recordings, as of launch.train, such as ESC-10; procedural sounds alone if left "
-        "out.",
+        "Folder of recordings, laid out as for launch.train; procedural sounds alone if left out.",
+        folder=True,
     )
     flag_set.define_path(
         "vgg19",
         None,
-        "File of ImageNet weights of VGG-19 (.pth, .safetensors, .npz, .h5) for the figure "
-        "weights; left out there if not given.",
+        "File of VGG-19's ImageNet weights (.pth, .safetensors, .npz, .h5), for --figure=weights.",
     )
-    flag_set.define_path("output_dir", "output/insights", "Folder for the results.")
-    flag_set.define_boolean(
-        "overwrite", False, "Whether an earlier run in --output_dir may be replaced."
-    )
-    flag_set.define_boolean(
-        "resume",
-        False,
-        "Whether to keep the figures that are in --output_dir and add those that are missing.",
-    )
+    flags.define_output_flags(flag_set, "insights")
+    text = "Keep the figures that are in --output_dir and add those that are missing."
+    flag_set.define_boolean("resume", False, text)
 
 
 def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
@@ -86,6 +78,7 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
         first={run_io.CONFIG: config},
         resume=values["resume"],
     )
+    interrupts.go_on_by(resume_command("insights"))
     messages.say_held()
     settings = insights.ExperimentSettings(
         tuple(range(values["seeds"])), values["quick"], recordings, values["vgg19"] or ""
@@ -94,11 +87,13 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
         if insights_steps.read_result(output, name):
             messages.say(f"{name}: done before")
             continue
-        messages.say(f"{name}: {number} of {len(names)} ...")
+        messages.say_elsewhere(f"{name}: {number} of {len(names)} ...")
+        messages.doing(f"{name}: {number} of {len(names)}")
         try:
             result = insights_steps.run_experiment(name, settings, config, output)
         except KeyboardInterrupt:
-            messages.say(f"interrupted at {name}; --resume goes on from there")
+            made = f"kept: the figures before {name}" if number > 1 else ""
+            messages.say_all(interrupts.describe(made))
             return interrupts.STATUS
         messages.say(
             f"{name}: {result['verdict']} ({result['seconds']:.0f} s). {result['sentence']}"

@@ -1,27 +1,37 @@
-"""How a program ends on Ctrl-C and SIGTERM: one line on what is kept, status 130, no traceback.
+"""How a program ends on Ctrl-C and SIGTERM: a line on what is kept and one on how to go on, status
+130, no traceback.
 
 While modules are imported and flags are parsed, a signal ends the program at once. Later it raises
-KeyboardInterrupt, which `cli.run` turns into the line; within `optimize.Interrupts` it is noted,
-and the current step is finished first. A second signal ends the program at once: a thread of its
-own waits for it, as the main thread may be in the compiler for long. This module is imported before
+KeyboardInterrupt, which `cli.run` turns into the lines; within `optimize.Interrupts` it is noted,
+and the current evaluation is finished first. The main thread may be in the compiler for long, and
+then sees no signal: a thread of its own waits for them too, and ends the program after a second
+where nothing is lost by that, and at a second signal in any case. This module is imported before
 JAX, and imports nothing large.
 """
 
 import os
+import select
 import signal
 import sys
 import threading
 import time
 from typing import NoReturn
 
+from launch import messages
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STATUS = 130
 # Signals less than this many seconds apart count as one: some terminals and wrappers send a single
 # Ctrl-C twice.
 APART = 0.3
+# Seconds that the main thread has to see a signal before the program ends without it.
+PATIENCE = 1.0
 
 _kept: list[str] = []
 _signalled_at: list[float] = []
+# Whether the main thread has something to save, or is about to end, and how a user goes on later.
+_unsaved: list[bool] = []
+_going_on: list[str] = []
 
 
 def kept(path: str) -> None:
@@ -30,24 +40,57 @@ def kept(path: str) -> None:
         _kept.append(path)
 
 
+def unsaved(is_unsaved: bool) -> None:
+    """Notes whether the main thread has something that is lost if the program ends now."""
+    _unsaved[:] = [True] if is_unsaved else []
+
+
+def go_on_by(command: str) -> None:
+    """Notes the command that goes on with this run, for the line at the end."""
+    _going_on[:] = [command]
+
+
+def forget() -> None:
+    """Forgets what an earlier run in this process has noted."""
+    for notes in (_kept, _unsaved, _going_on):
+        notes.clear()
+
+
+def describe(made: str = "") -> list[str]:
+    """The lines at the end of an interrupted program.
+
+    made: what is kept, in words; by default the files of `kept`.
+    """
+    made = made or (f"kept: {', '.join(_kept)}" if _kept else "nothing was made")
+    return [f"interrupted; {made}", *(f"to go on: {command}" for command in _going_on)]
+
+
 def signalled() -> bool:
     """Whether a signal came that raised KeyboardInterrupt."""
     return bool(_signalled_at)
 
 
-def end(line: str = "") -> NoReturn:
-    """Ends the process now, with one line on standard error."""
-    line = line or f"interrupted; {'kept: ' + ', '.join(_kept) if _kept else 'nothing was made'}"
+def end() -> NoReturn:
+    """Ends the process now, with the lines of `describe` on standard error."""
+    messages.stop_clock()
+    clear = messages.CLEAR_LINE if os.isatty(2) else ""
+    lines = "".join(" ".join(line.split()) + "\n" for line in describe())
+    try:
+        # Past Python's own streams, which the interrupted code may be in the middle of.
+        os.write(2, (clear + lines).encode(errors="backslashreplace"))
+    except OSError:
+        pass
+    end_now()
+
+
+def end_now() -> NoReturn:
+    """Ends the process with `STATUS`, without waiting for threads and exit handlers, which may take
+    long and print on.
+    """
     try:
         sys.stdout.flush()
     except (OSError, ValueError, RuntimeError):
         pass
-    try:
-        # Past Python's own streams, which the interrupted code may be in the middle of.
-        os.write(2, (" ".join(line.split()) + "\n").encode(errors="backslashreplace"))
-    except OSError:
-        pass
-    # Without waiting for threads and exit handlers: they may take long, and print tracebacks.
     os._exit(STATUS)
 
 
@@ -87,7 +130,7 @@ def _unraisable(unraisable) -> None:
 
 
 def _watch() -> None:
-    """Starts the thread that ends the program at a second signal."""
+    """Starts the thread that ends the program where the main thread does not."""
     if threading.current_thread() is not threading.main_thread():
         return
     reading, writing = os.pipe()
@@ -97,6 +140,12 @@ def _watch() -> None:
     def watch():
         first = None
         while True:
+            wait = None if first is None else max(0.0, first + PATIENCE - time.monotonic())
+            if not select.select([reading], [], [], wait)[0]:
+                if not (_unsaved or _signalled_at):
+                    end()
+                # The main thread ends the program; only a second signal concerns this one.
+                select.select([reading], [], [])
             for number in os.read(reading, 64):
                 if number in SIGNALS:
                     first = first or time.monotonic()

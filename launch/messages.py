@@ -1,17 +1,25 @@
-"""Lines on standard error and output, and those that wait until all input has been checked."""
+"""Lines on standard error and output, those that wait until all input has been checked, and on a
+terminal what is being done now.
+"""
 
 import os
+import shutil
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from typing import TextIO
 
 # Lines that wait for `say_held`, and lines that this run has said.
 _held: dict[str, None] = {}
 _said: set[str] = set()
-# The line on a terminal that says what is being done; the next text takes its place.
-_doing: list[str] = []
-# What takes long before the first evaluation.
-FITTING = "fitting and compiling: about 20 s the first time for these lengths, 5 s later"
+# The line on a terminal that says what is being done, and since when; the next text takes its
+# place. A thread writes the seconds behind it.
+_doing: list[tuple[str, float]] = []
+_lock = threading.RLock()
+_clocks: list[threading.Thread] = []
+# What is said before a line, to remove the line of `doing`.
+CLEAR_LINE = "\r\x1b[K"
 
 
 def begin() -> None:
@@ -21,18 +29,49 @@ def begin() -> None:
 
 
 def doing(text: str) -> None:
-    """Says on a terminal what is being done, until the next text; elsewhere it says nothing."""
-    if sys.stderr.isatty():
-        done()
-        _doing.append(text)
-        print(f"{text} ...", end="", file=sys.stderr, flush=True)
+    """Says on a terminal what is being done and for how long, until the next text; elsewhere it
+    says nothing.
+    """
+    if not sys.stderr.isatty():
+        return
+    with _lock:
+        _doing[:] = [(text, time.monotonic())]
+        _write_doing()
+        if not _clocks:
+            _clocks.append(threading.Thread(target=_count_seconds, daemon=True))
+            _clocks[0].start()
 
 
 def done() -> None:
     """Takes the line of `doing` away."""
-    if _doing:
-        _doing.clear()
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    with _lock:
+        if _doing:
+            _doing.clear()
+            print(CLEAR_LINE, end="", file=sys.stderr, flush=True)
+
+
+def stop_clock() -> None:
+    """Lets no line of `doing` be written again. Without the lock, which the code that Ctrl-C broke
+    into may hold.
+    """
+    _doing.clear()
+
+
+def _write_doing() -> None:
+    """Writes the line of `doing` over itself, cut to the terminal's width."""
+    text, since = _doing[0]
+    seconds = time.monotonic() - since
+    clock = f" {seconds:.0f} s" if seconds >= 1 else " ..."
+    text = text[: shutil.get_terminal_size().columns - len(clock) - 1]
+    print(f"{CLEAR_LINE}{text}{clock}", end="", file=sys.stderr, flush=True)
+
+
+def _count_seconds() -> None:
+    while True:
+        time.sleep(1)
+        with _lock:
+            if _doing:
+                _write_doing()
 
 
 def say(text: str) -> None:
@@ -45,10 +84,22 @@ def show(text: str) -> None:
     _print(text, sys.stdout)
 
 
+def say_elsewhere(text: str) -> None:
+    """Says a line, unless standard error is a terminal, where `doing` says more."""
+    if not sys.stderr.isatty():
+        say(text)
+
+
 def say_once(line: str) -> None:
     """Says a line if this run has not said it yet."""
     if line not in _said:
         _said.add(line)
+        say(line)
+
+
+def say_all(lines: Sequence[str]) -> None:
+    """Says some lines."""
+    for line in lines:
         say(line)
 
 
@@ -74,7 +125,12 @@ def _print(text: str, stream: TextIO) -> None:
     """Prints a text. Where the reader has closed the pipe, as `| head` does, the program goes on:
     its files are still wanted.
     """
-    done()
+    with _lock:
+        done()
+        _write(text, stream)
+
+
+def _write(text: str, stream: TextIO) -> None:
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)

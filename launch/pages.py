@@ -11,6 +11,7 @@ import numpy as np
 from audio_texture import audio, metrics, morphing, recipes, scales
 from audio_texture.references import fit_kernels, model_sample_rate
 from audio_texture.report.verdicts import Judged
+from launch.inputs import recordings_section
 from launch.messages import say
 from launch.mixtures import mixture_options
 from launch.texture_steps import STEM
@@ -184,6 +185,7 @@ def texture_page(
         *mixture_section(config, config["seconds"]),
         *distance_section(config, references, results[0][1], sample_rate),
         *copying_section(config, references, results[0][1], sample_rate),
+        *recordings_section({"input": config["inputs"]}),
     ]
     return report.render_texture_page(
         originals,

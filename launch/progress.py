@@ -1,38 +1,62 @@
 """How far an optimisation is, and how it ended."""
 
 import sys
+import time
+from collections.abc import Callable
 
 import tqdm
 
-from audio_texture import optimize, synthesis
+from audio_texture import optimize, streaming, synthesis
 from launch import messages
 from launch.messages import say
+from launch.plurals import count
+
+# A bar of 80 columns with all that a user wants to know.
+_FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
 
 
 class ProgressBar:
-    """Shows progress: a bar on a terminal, a line for each chunk elsewhere."""
+    """Shows progress: a bar that moves at every evaluation on a terminal, a line for each chunk
+    elsewhere.
 
-    def __init__(self, total: int, name: str):
-        self._total, self._name = total, name
-        messages.done()
-        self._bar = (
-            tqdm.tqdm(total=total, desc=name, unit="evaluation", leave=False)
-            if sys.stderr.isatty()
-            else None
-        )
+    total: evaluations of the run. name: of its result. on_first: called at the first evaluation.
+    """
+
+    def __init__(self, total: int, name: str, on_first: Callable[[], None] = lambda: None):
+        self._total, self._name, self._on_first = total, name, on_first
+        self._bar: tqdm.tqdm | None = None
+        # Evaluations and time of the first row: what is before it is the compiler's.
+        self._first: tuple[int, float] | None = None
+
+    def step(self, row: optimize.ProgressRow) -> None:
+        """Shows the state after an evaluation."""
+        if self._first is None:
+            self._first = row.evaluations, time.monotonic()
+            self._on_first()
+            if sys.stderr.isatty():
+                messages.done()
+                self._bar = tqdm.tqdm(
+                    total=self._total, desc=self._name, bar_format=_FORMAT, leave=False
+                )
         if self._bar is not None:
-            self._bar.set_postfix_str("compiling, up to 20 s the first time")
+            self._bar.n = row.evaluations
+            self._bar.set_postfix_str(f"loss {row.loss:.4g}{self._describe_rest(row)}")
 
     def show(self, row: optimize.ProgressRow) -> None:
         """Shows the state after a chunk."""
         if self._bar is None:
             say(
-                f"{self._name}: {row.evaluations}/{self._total} evaluations, "
-                f"{row.seconds:.1f} s, loss {row.loss:.4g}"
+                f"{self._name}: {row.evaluations} of {self._total} evaluations, "
+                f"{row.seconds:.1f} s, loss {row.loss:.4g}{self._describe_rest(row)}"
             )
-        else:
-            self._bar.set_postfix_str(f"loss {row.loss:.4g}")
-            self._bar.update(row.evaluations - self._bar.n)
+
+    def _describe_rest(self, row: optimize.ProgressRow) -> str:
+        """The time left, once there is a speed to tell it from."""
+        evaluations, start = self._first or (row.evaluations, 0.0)
+        spent, left = row.evaluations - evaluations, self._total - row.evaluations
+        if not spent or not left:
+            return ""
+        return f", {describe_seconds((time.monotonic() - start) / spent * left)} left"
 
     def close(self) -> None:
         """Removes the bar."""
@@ -40,20 +64,27 @@ class ProgressBar:
             self._bar.close()
 
 
-def describe_outcome(texture: synthesis.Texture) -> str:
+def describe_seconds(seconds: float) -> str:
+    """A length of time as 40 s, 5 min or 2.5 h."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def describe_outcome(texture: synthesis.Texture | streaming.Block) -> str:
     """A line on how an optimisation ended."""
     last = texture.outcome.progress[-1]
     ends = {
-        "converged": "stopped, as the loss falls no more",
+        "converged": "done, as the loss falls no more",
         "evaluations": "done",
         "seconds": "stopped at --max_seconds",
-        "interrupted": "was interrupted",
+        "interrupted": "interrupted",
         "not finite": "FAILED, as the loss was not finite at evaluation "
         f"{int(texture.outcome.state.failed_at)}; this is the last finite state",
     }
     return (
-        f"{ends[texture.outcome.reason]} ({last.evaluations} evaluations, {last.seconds:.1f} s, "
-        f"loss {last.loss:.4g}){describe_lowering(texture.lowered_db)}"
+        f"{ends[texture.outcome.reason]} ({count(last.evaluations, 'evaluation')}, "
+        f"{last.seconds:.1f} s, loss {last.loss:.4g}){describe_lowering(texture.lowered_db)}"
     )
 
 

@@ -11,12 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from audio_texture import audio
-from launch import records
+from launch import earlier_runs, records
+from launch.configs import CONFIG as CONFIG
+from launch.configs import METRICS as METRICS
 from launch.configs import read_json
 from launch.errors import UserError, naming_flag
 from launch.output import Output
 
-CONFIG, METRICS = "config.json", "metrics.jsonl"
+# Programs that --resume alone gives the configuration of the run in --output_dir.
+CONTINUED_ALONE = ("texture", "transfer", "stream")
 
 
 class _Planned(NamedTuple):
@@ -47,7 +50,7 @@ def check_output_folder(
     inputs: Sequence[str] = (),
     folders: Mapping[str, Sequence[str]] | None = None,
     overwrite: bool = False,
-    resume: bool = False,
+    resume: bool | None = None,
 ) -> records.Record | None:
     """Checks that the run removes and replaces nothing but an earlier run's own files. Writes
     nothing; UserError otherwise.
@@ -58,7 +61,7 @@ def check_output_folder(
       inputs: files that the run reads, none of which may be among those replaced or removed.
       folders: run folders of a sweep, with the names of the files in each.
       overwrite: whether an earlier run may be replaced.
-      resume: whether an earlier run is to be resumed.
+      resume: whether an earlier run is to be resumed; None where the program cannot.
 
     Returns:
       The earlier run's record, if there is one.
@@ -71,8 +74,8 @@ def check_output_folder(
     record = records.read_record(folder)
     has_config = os.path.lexists(os.path.join(folder, CONFIG))
     if not overwrite and not resume and (record or has_config):
-        advice = "name another folder or give --overwrite" if record else "name another folder"
-        raise UserError(f"--output_dir: {folder!r} already holds a run; {advice}.")
+        earlier = earlier_runs.describe(folder, record, can_resume=resume is not None)
+        raise UserError(f"--output_dir: {earlier}.")
     if resume and not (record and has_config):
         raise UserError(
             f"--resume: {folder!r} holds no run to go on with: {CONFIG} and {records.RECORD} must "
@@ -176,13 +179,11 @@ def check_resumable(
         earlier = read_json(path)
         if not isinstance(earlier, dict):
             raise ValueError(f"{path!r} is not a run's configuration.")
-    differing = [
-        name for name in config if name != "versions" and config[name] != earlier.get(name)
-    ]
-    if differing:
-        raise UserError(
-            f"--resume: the run in {folder!r} is of another configuration: {differing[0]} differs."
-        )
+    if difference := earlier_runs.describe_difference(earlier, config):
+        advice = "give the flags that it was begun with"
+        if program in CONTINUED_ALONE:
+            advice = "--resume without other flags goes on with it as it was"
+        raise UserError(f"--resume: the run in {folder!r} is another one: {difference}; {advice}.")
 
 
 def check_run_folder(

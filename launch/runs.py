@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import jax
 
 from audio_texture import checkpoint, files, optimize, recipes, synthesis
-from launch import interrupts, records, run_io
+from launch import interrupts, messages, records, run_io
+from launch.command import resume_command
+from launch.compile_times import Wait
 from launch.errors import naming_flag, one_line
 from launch.messages import say
 from launch.output import Output
@@ -137,6 +139,7 @@ def make_sounds(
     *,
     program: str,
     record: records.Record | None,
+    wait: Wait,
 ) -> Made:
     """Runs jobs one after the other into --output_dir: sounds, config.json, metrics.jsonl,
     checkpoints.
@@ -149,6 +152,7 @@ def make_sounds(
       jobs: the sounds to make.
       program: which makes them.
       record: of the earlier run in the folder, as of `run_io.check_run_folder`.
+      wait: which is over at the first evaluation.
     """
     folder, resume = values["output_dir"], values["resume"]
     finished, damaged, rows = set(), set(), []
@@ -158,6 +162,7 @@ def make_sounds(
         folder, record, program=program, first={run_io.CONFIG: config}, resume=resume
     )
     output.begin(run_io.METRICS)
+    interrupts.go_on_by(resume_command(program, folder))
     metrics = Metrics(output, rows)
     # Matplotlib, which the report needs, takes a second to import, and compilation leaves Python
     # idle.
@@ -175,6 +180,7 @@ def make_sounds(
             job,
             sample,
             resume=resume and sample not in damaged,
+            wait=wait,
         )
         if path:
             paths.append(path)
@@ -194,6 +200,7 @@ def _make_sound(
     sample: int,
     *,
     resume: bool,
+    wait: Wait,
 ) -> tuple[str | None, str]:
     """Makes and writes one sound: its path, if it could be written, and why its optimisation ended.
 
@@ -202,7 +209,8 @@ def _make_sound(
     """
     name, output, checkpoint_file = job.name, metrics.output, checkpoint_name(sample)
     output.begin(name, checkpoint_file)
-    bar = ProgressBar(recipe.choice("evaluations"), name)
+    total = recipe.choice("evaluations")
+    bar = ProgressBar(total, name, wait.end)
     with naming_flag("resume") if resume else contextlib.nullcontext():
         texture = synthesis.run(
             job.problem,
@@ -212,6 +220,7 @@ def _make_sound(
             checkpoint_every=values["checkpoint_every"],
             resume=resume,
             on_chunk=lambda rows: (metrics.write(sample, rows), bar.show(rows[-1])),
+            on_step=lambda row: (interrupts.unsaved(True), bar.step(row)),
             on_unsaved=lambda error: output.complain(
                 checkpoint_file,
                 error,
@@ -223,18 +232,23 @@ def _make_sound(
         bar.close()
         if path := output.write_sound(name, texture.wave, sample_rate):
             interrupts.kept(path)
-    if path:
+    reason = texture.outcome.reason
+    if path and reason != "interrupted":
         say(f"{path}: {describe_outcome(texture)}")
     metrics.write(sample, texture.outcome.progress)
-    if texture.outcome.reason == "interrupted":
+    if reason == "interrupted":
+        spent = texture.outcome.progress[-1].evaluations
         output.finish(checkpoint_file)
+        made = f"kept: {path}, the result of {spent} of {total} evaluations" if path else ""
+        messages.say_all(interrupts.describe(made))
     elif path == output.path(name):
         checkpoint.remove(output.path(checkpoint_file))
         output.finish(drop=[checkpoint_file])
-    if interruption.received and texture.outcome.reason != "interrupted":
-        say(f"interrupted; kept: {path}")
+    if interruption.received and reason != "interrupted":
+        messages.say_all(interrupts.describe())
         return path, "interrupted"
-    return path, texture.outcome.reason
+    interrupts.unsaved(reason == "interrupted")
+    return path, reason
 
 
 def _read_earlier(

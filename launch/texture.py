@@ -19,7 +19,7 @@ The same samples again:
 Says at the end how like the recording the result is, how new, and what to try if something is off.
 Writes texture.wav (texture_0.wav ... for several samples), config.json, metrics.jsonl, report.html
 and files.json, the record of them, into --output_dir. Ctrl-C ends the optimisation after the
-current evaluations and writes the result so far (exit status 130).
+current evaluation, writes the sound so far and says how to go on (exit status 130).
 """
 
 from launch import cli
@@ -31,16 +31,12 @@ if __name__ == "__main__":
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from audio_texture.references import (
-    LONGEST_SECONDS,
-    SHORTEST_SECONDS,
-    fit_kernels,
-    model_sample_rate,
-)
+from audio_texture.references import LONGEST_SECONDS, SHORTEST_SECONDS
 from launch import (
+    configs,
     flag_checks,
     flags,
-    inputs,
+    interrupts,
     messages,
     pages,
     run_io,
@@ -69,7 +65,7 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.define_integer(
         "samples",
         1,
-        "Textures to make, of the seeds --seed, --seed + 1, ...",
+        "Number of textures to make, each of a seed of its own from --seed on.",
         lower_bound=1,
         upper_bound=10_000,
     )
@@ -82,6 +78,7 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
       values: of all flags.
       given: names of the flags on the command line.
     """
+    values = configs.with_earlier(values, given, DECIDES)
     config = texture_steps.configure(values, given)
     flag_checks.check_run_flags(values, given)
     if values["config"] is not None:
@@ -94,20 +91,14 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     )
     messages.doing("reading")
     recipe, references, sample_rate = texture_steps.read(config)
-    messages.doing(messages.FITTING)
-    problem = texture_steps.prepare(config, recipe, references, sample_rate, single_runs=True)
-    messages.say_held()
-    inputs.say_scales(
-        recipe,
-        fit_kernels(recipe, references, sample_rate=sample_rate),
-        model_sample_rate(recipe, sample_rate),
-    )
+    problem, wait = texture_steps.prepare_run(config, recipe, references, sample_rate)
     jobs = [runs.Job(name, problem, config["seed"] + i) for i, name in enumerate(names)]
     made = runs.make_sounds(
-        values, config, recipe, sample_rate, jobs, program="texture", record=record
+        values, config, recipe, sample_rate, jobs, program="texture", record=record, wait=wait
     )
-    if not made.paths:
+    if not made.paths or made.status == interrupts.STATUS:
         return made.status
+    messages.doing("judging")
     judged = verdicts.judge_files(made.paths, config, references, sample_rate)
     status = runs.write_report(
         made.output,

@@ -3,16 +3,17 @@
 In all functions, config: a configuration as `configure` returns it and config.json holds it.
 """
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from audio_texture import audio, metrics, recipes, synthesis
-from audio_texture.references import check_seconds
-from launch import configs, flag_checks, mixtures
+from audio_texture.references import check_seconds, fit_kernels, model_sample_rate
+from launch import compile_times, configs, flag_checks, mixtures
 from launch.errors import naming_flag
-from launch.inputs import read_following, read_inputs, reference_check
+from launch.inputs import read_following, read_inputs, reference_check, say_scales
+from launch.messages import say_held
 
 # The stem of the result's name, and the flags that name sounds.
 STEM, SOURCES = "texture", ("input",)
@@ -72,7 +73,7 @@ def compile_key(
     recipe: recipes.Recipe,
     references: Sequence[np.ndarray],
     sample_rate: int,
-) -> Hashable:
+) -> tuple[Any, ...]:
     """A key that is equal for runs on the same compiled programs."""
     mixture = mixtures.mixture_options(config)
     return synthesis.compile_key(
@@ -91,12 +92,12 @@ def prepare(
     references: Sequence[np.ndarray],
     sample_rate: int,
     like: synthesis.Problem | None = None,
-    single_runs: bool = False,
+    **options: Any,
 ) -> synthesis.Problem:
     """The run's problem. UserError where a view does not fit the sample rate.
 
     like: a problem whose compiled programs are used, as of `synthesis.prepare`.
-    single_runs: see `synthesis.prepare`.
+    **options: `single_runs` and `on_fit` of `synthesis.prepare`.
     """
     mixtures.check_mixture(config, recipe, sample_rate)
     with naming_flag("views"):
@@ -107,8 +108,43 @@ def prepare(
             seconds=config["seconds"],
             **mixtures.mixture_options(config),
             like=like,
-            single_runs=single_runs,
+            **options,
         )
+
+
+def wait_for(
+    config: dict[str, Any],
+    recipe: recipes.Recipe,
+    references: Sequence[np.ndarray],
+    sample_rate: int,
+) -> compile_times.Wait:
+    """The wait for the first evaluation of a run."""
+    key = compile_key(config, recipe, references, sample_rate)
+    lengths = {"sample_rate": sample_rate, "seconds": config["seconds"]}
+    return compile_times.Wait(compile_times.of_run(STEM, key, recipe.name, references, **lengths))
+
+
+def prepare_run(
+    config: dict[str, Any],
+    recipe: recipes.Recipe,
+    references: Sequence[np.ndarray],
+    sample_rate: int,
+) -> tuple[synthesis.Problem, compile_times.Wait]:
+    """`prepare` for a run by itself, which says what is used and what takes long; the wait ends at
+    the first evaluation.
+    """
+    wait = wait_for(config, recipe, references, sample_rate)
+
+    def begin():
+        say_held()
+        fitted = fit_kernels(recipe, references, sample_rate=sample_rate)
+        say_scales(recipe, fitted, model_sample_rate(recipe, sample_rate))
+        wait.fit()
+
+    options = {"single_runs": True, "on_fit": begin}
+    problem = prepare(config, recipe, references, sample_rate, **options)
+    wait.compile()
+    return problem, wait
 
 
 def read_heldout(config: dict[str, Any]) -> np.ndarray:

@@ -25,7 +25,17 @@ from typing import Any
 import jax
 
 from audio_texture import training
-from launch import flag_checks, messages, run_io, train_data, train_results, train_steps
+from launch import (
+    flag_checks,
+    flags,
+    interrupts,
+    messages,
+    run_io,
+    train_data,
+    train_results,
+    train_steps,
+)
+from launch.command import resume_command
 from launch.errors import naming_flag
 from launch.flag_set import FlagSet
 from launch.train_run import TrainingRun, read_earlier
@@ -34,34 +44,28 @@ from launch.train_run import TrainingRun, read_earlier
 def define_flags(flag_set: FlagSet) -> None:
     """Defines the program's flags."""
     flag_set.define_path(
-        "data", None, "Folder of the clips; embedded procedural sounds if left out."
+        "data", None, "Folder of the clips; embedded procedural sounds if left out.", folder=True
     )
     train_steps.define_choice_flags(flag_set)
     flag_set.define_list(
-        "folds", None, "Folds to hold out, one after the other. Default: all there are."
+        "folds", None, "Numbers of the folds to hold out, one after the other; all if left out."
     )
-    flag_set.define_integer(
-        "seed", 0, "Seed of weights, order and augmentation.", lower_bound=0, upper_bound=2**31 - 1
-    )
+    flags.define_seed_flag(flag_set, "Seed of weights, order and augmentation.")
     flag_set.define_path(
         "cache_dir",
         None,
-        "Folder for spectrograms. Default: ~/.cache/audio_texture/spectrograms, or under "
-        "XDG_CACHE_HOME.",
+        "Folder in which spectrograms are kept for later runs. ~/.cache/audio_texture/spectrograms "
+        "if left out, or the same under XDG_CACHE_HOME.",
+        folder=True,
     )
-    flag_set.define_path("output_dir", "output/train", "Folder for the results.")
-    flag_set.define_boolean(
-        "overwrite", False, "Whether an earlier run in --output_dir may be replaced."
-    )
+    flags.define_output_flags(flag_set, "train")
     flag_set.define_integer(
         "checkpoint_every",
         0,
         "Epochs between checkpoints; 0 keeps one on Ctrl-C alone.",
         lower_bound=0,
     )
-    flag_set.define_boolean(
-        "resume", False, "Whether to finish the run in --output_dir, from its last checkpoint."
-    )
+    flags.define_resume_flag(flag_set)
 
 
 def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
@@ -96,6 +100,7 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     )
     # The run has no results before its end, even if an earlier run left some.
     output.begin(run_io.METRICS, train_results.CHECKPOINT)
+    interrupts.go_on_by(resume_command("train"))
     messages.say_held()
     run = TrainingRun(output, data, trainer, state, rows, values["checkpoint_every"])
     return run.train(

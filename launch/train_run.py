@@ -10,10 +10,11 @@ import tqdm
 
 from audio_texture import checkpoint, files, optimize, training
 from audio_texture.datasets import Clip
-from launch import interrupts, records, run_io, runs
+from launch import interrupts, messages, records, run_io, runs
 from launch.errors import UserError, naming_flag
 from launch.messages import say
 from launch.output import Output
+from launch.plurals import count
 from launch.train_data import TrainingData
 from launch.train_results import CHECKPOINT, WEIGHTS
 
@@ -95,13 +96,14 @@ class TrainingRun:
             with optimize.Interrupts():
                 bar.close()
                 self._save_unsaved()
-            say(f"interrupted after {len(self.rows)} epochs; --resume goes on from there")
+            made = f"kept: {count(len(self.rows), 'epoch')} in {self.output.folder}"
+            messages.say_all(interrupts.describe(made if self.rows else ""))
             return interrupts.STATUS
         except UserError as error:
             # A recording and its spectrogram were removed during the run.
             bar.close()
             self._save_unsaved()
-            kept = f"{len(self.rows)} epochs are kept; --resume goes on from there."
+            kept = f"{count(len(self.rows), 'epoch')} kept; --resume goes on from there."
             raise UserError(f"{error} {kept}") from error
         except FloatingPointError as error:
             raise UserError(f"--learning_rate: {error}") from error

@@ -19,8 +19,8 @@ _HELP = {
     "hop_length": "Samples between its frames.",
     "bands": "Mel bands; 0 keeps all bins, as the authors do.",
     "seconds": "Length that clips are cut or padded with silence to.",
-    "epochs": "Passes over the training clips.",
-    "batch": "Clips in a step.",
+    "epochs": "Passes over the training clips; more fit them better and take longer.",
+    "batch": "Clips in a training step.",
     "learning_rate": "Adam's learning rate.",
     "secondary_classes": (
         "Classes by spectral centroid that the network learns too, as a regulariser: "
@@ -50,8 +50,8 @@ def define_choice_flags(flag_set: FlagSet) -> None:
     flag_set.define_list(
         "filters",
         None,
-        "Filters of each layer. Default: 64,64,64 (the authors': 4096,4096,4096); "
-        "2d: 18,36,72, the authors'.",
+        "Filters of each layer; 64,64,64 if left out, with --network=2d 18,36,72. The authors take "
+        "4096,4096,4096, with 2d 18,36,72.",
     )
     flag_set.define_integer(
         "width", 11, "Frames, or bins, or both, that a kernel spans.", lower_bound=1

@@ -10,8 +10,8 @@ The paper's recipe:
 
 The result has the content's length, rate, channels and level. Writes transfer.wav (transfer_0.wav
 ... for several weights), quality.json, config.json, metrics.jsonl, report.html and files.json, the
-record of them, into --output_dir. Ctrl-C ends the optimisation after the current evaluations and
-writes the result so far (exit status 130).
+record of them, into --output_dir. Ctrl-C ends the optimisation after the current evaluation, writes
+the sound so far and says how to go on (exit status 130).
 """
 
 from launch import cli
@@ -24,8 +24,18 @@ import concurrent.futures
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from audio_texture import references, scales, style_transfer
-from launch import flag_checks, flags, messages, run_io, runs, transfer_pages, transfer_steps
+from audio_texture import references, style_transfer
+from launch import (
+    configs,
+    flag_checks,
+    flags,
+    interrupts,
+    messages,
+    run_io,
+    runs,
+    transfer_pages,
+    transfer_steps,
+)
 from launch.flag_set import FlagSet
 from launch.inputs import EMBEDDED
 
@@ -41,9 +51,10 @@ REPORT = "report.html"
 def define_flags(flag_set: FlagSet) -> None:
     """Defines the program's flags."""
     flags.define_recipe_flags(flag_set, "transfer", several=("style_weight",))
-    text = f"Sound whose course over time is kept. {EMBEDDED}NAME is an embedded procedural sound."
+    text = "Sound file whose events and their rhythm are kept, or an embedded sound."
     flag_set.define_path("content", f"{EMBEDDED}clock", text)
-    flag_set.define_path("style", f"{EMBEDDED}rain", "Sound whose texture it is given.")
+    text = "Sound file whose timbre it is given, or an embedded sound."
+    flag_set.define_path("style", f"{EMBEDDED}rain", text)
     longest = references.LONGEST_SECONDS
     for name, seconds, most in (("content", longest, longest), ("style", 10.0, 60)):
         flag_set.define_float(
@@ -52,13 +63,11 @@ def define_flags(flag_set: FlagSet) -> None:
         flag_set.define_float(
             f"{name}_seconds",
             seconds,
-            f"How much of the {name} to use at the most, in seconds.",
+            f"How much of the {name} to use at most, in seconds.",
             lower_bound=0.01,
             upper_bound=most,
         )
-    flags.define_run_flags(
-        flag_set, "transfer", "another seed makes another result only where it starts from noise"
-    )
+    flags.define_run_flags(flag_set, "transfer", "it matters only where start_content is below 1")
 
 
 def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
@@ -68,6 +77,7 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
       values: of all flags.
       given: names of the flags on the command line.
     """
+    values = configs.with_earlier(values, given, DECIDES)
     config = transfer_steps.configure(values, given)
     flag_checks.check_run_flags(values, given)
     if values["config"] is not None:
@@ -81,15 +91,9 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     )
     messages.doing("reading")
     recipe, sounds, rate = transfer_steps.read(config)
-    messages.doing(messages.FITTING)
     # One problem, whose compiled programs serve every weight.
-    problem = transfer_steps.prepare(
-        {**config, "style_weights": [1.0]}, recipe, sounds, rate, single_runs=True
-    )
-    messages.say_held()
-    model_rate = references.model_sample_rate(recipe, rate)
-    for line in scales.describe_receptive_fields(recipe, model_rate):
-        messages.say(line)
+    alone = {**config, "style_weights": [1.0]}
+    problem, wait = transfer_steps.prepare_run(alone, recipe, sounds, rate)
     jobs = [
         runs.Job(name, style_transfer.reweighted(problem, style=weight), config["seed"])
         for name, weight in zip(names, weights, strict=True)
@@ -99,8 +103,11 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     originals = executor.submit(transfer_pages.measure_originals, sounds, rate)
     try:
         made = runs.make_sounds(
-            values, config, recipe, rate, jobs, program="transfer", record=record
+            values, config, recipe, rate, jobs, program="transfer", record=record, wait=wait
         )
+        if made.status == interrupts.STATUS:
+            return made.status
+        messages.doing("judging")
         return runs.write_report(
             made.output,
             REPORT,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from audio_texture import audio, metrics
+from launch.inputs import recordings_section
 from launch.pages import name_terms
 from launch.runs import Made
 from launch.transfer_steps import SOURCES, measure
@@ -67,4 +68,5 @@ def transfer_page(
         config,
         metrics.explain_measure,
         name_terms(config, sounds, sample_rate, made.rows),
+        recordings_section({name: [config[name]] for name in SOURCES}),
     )

@@ -3,13 +3,22 @@
 In all functions, config: a configuration as `configure` returns it and config.json holds it.
 """
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from audio_texture import audio, choices, metrics, recipes, references, style_transfer, synthesis
-from launch import configs, flag_checks
+from audio_texture import (
+    audio,
+    choices,
+    metrics,
+    recipes,
+    references,
+    scales,
+    style_transfer,
+    synthesis,
+)
+from launch import compile_times, configs, flag_checks, messages
 from launch.errors import naming_flag
 from launch.flags import recipe_from_values
 from launch.inputs import digest, read_inputs, reference_check
@@ -34,7 +43,7 @@ def configure(values: Mapping[str, Any], given: Collection[str] = ()) -> dict[st
       given: names of the flags on the command line.
     """
     if values["config"] is not None:
-        return configs.config_of_file(values["config"], _TYPES, task="transfer")
+        return configs.config_of_file(values["config"], _TYPES, task="transfer", given=given)
     recipe = recipe_from_values(values, task="transfer")
     with naming_flag("style_weight"):
         weights = [recipe.choice("style_weight")]
@@ -112,7 +121,7 @@ def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]
 
 def compile_key(
     config: dict[str, Any], recipe: recipes.Recipe, sounds: Sequence[np.ndarray], sample_rate: int
-) -> Hashable:
+) -> tuple[Any, ...]:
     """A key that is equal for runs on the same compiled programs."""
     content, style = sounds
     recipe = recipe.replace(style_weight=1.0)
@@ -125,21 +134,49 @@ def prepare(
     sounds: Sequence[np.ndarray],
     sample_rate: int,
     like: synthesis.Problem | None = None,
-    single_runs: bool = False,
+    **options: Any,
 ) -> synthesis.Problem:
     """The run's problem at its first style weight. UserError where a view does not fit the sample
     rate.
 
     like: a problem whose compiled programs are used, as of `synthesis.prepare`.
-    single_runs: see `synthesis.prepare`.
+    **options: `single_runs` and `on_fit` of `synthesis.prepare`.
     """
     content, style = sounds
     recipe = recipe.replace(style_weight=1.0)
     with naming_flag("views"):
         problem = style_transfer.prepare(
-            recipe, content, style, sample_rate=sample_rate, like=like, single_runs=single_runs
+            recipe, content, style, sample_rate=sample_rate, like=like, **options
         )
     return style_transfer.reweighted(problem, style=config["style_weights"][0])
+
+
+def wait_for(
+    config: dict[str, Any], recipe: recipes.Recipe, sounds: Sequence[np.ndarray], sample_rate: int
+) -> compile_times.Wait:
+    """The wait for the first evaluation of a run."""
+    key = compile_key(config, recipe, sounds, sample_rate)
+    lengths = {"sample_rate": sample_rate, "seconds": sounds[0].shape[1] / sample_rate}
+    return compile_times.Wait(compile_times.of_run(STEM, key, recipe.name, sounds, **lengths))
+
+
+def prepare_run(
+    config: dict[str, Any], recipe: recipes.Recipe, sounds: Sequence[np.ndarray], sample_rate: int
+) -> tuple[synthesis.Problem, compile_times.Wait]:
+    """`prepare` for a run by itself, which says what is used and what takes long; the wait ends at
+    the first evaluation.
+    """
+    wait = wait_for(config, recipe, sounds, sample_rate)
+
+    def begin():
+        messages.say_held()
+        model_rate = references.model_sample_rate(recipe, sample_rate)
+        messages.say_all(scales.describe_receptive_fields(recipe, model_rate))
+        wait.fit()
+
+    problem = prepare(config, recipe, sounds, sample_rate, single_runs=True, on_fit=begin)
+    wait.compile()
+    return problem, wait
 
 
 def measure(wave: np.ndarray, sounds: Sequence[np.ndarray], sample_rate: int) -> dict[str, Any]:

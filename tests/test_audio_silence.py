@@ -17,6 +17,27 @@ def test_trim_silence_keeps_what_sounds_in_any_channel():
     np.testing.assert_array_equal(audio.trim_silence(whole), whole)
 
 
+def test_where_a_sound_begins_and_ends():
+    wave = np.zeros((1, 100), np.float32)
+    wave[0, 20:71] = 0.1
+    assert audio.find_sound(wave) == (20, 71)
+    assert audio.find_sound(np.zeros((1, 9))) == (0, 0)
+    assert audio.find_sound(noise(100)) == (0, 100)
+
+
+@pytest.mark.parametrize("level", [1.0, 1e-3])
+def test_events_are_counted_at_any_level(level):
+    """Two bursts in silence, one in each channel; noise without a gap is one event."""
+    wave = 1e-3 * noise(40000, 2)
+    wave[0, 8000:12000] += noise(4000)[0]
+    wave[1, 30000:31600] += noise(1600)[0]
+    seconds, events = audio.measure_events(level * wave, sample_rate=8000)
+    assert events == 2 and abs(seconds - 0.7) < 0.05
+    seconds, events = audio.measure_events(level * noise(40000), sample_rate=8000)
+    assert events == 1 and seconds == 5.0
+    assert audio.measure_events(np.zeros((1, 8000)), sample_rate=8000) == (0.0, 0)
+
+
 def dither(samples, channels=1, bits=16, seed=5):
     """What two random numbers of one step each leave of silence: float32 [channels, samples] in
     steps of `bits`.

@@ -2,6 +2,8 @@
 readers that go away."""
 
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -9,7 +11,7 @@ import time
 
 import pytest
 import soundfile
-from helpers import ROOT, SMALLEST, command, crackle
+from helpers import ROOT, SMALLEST, command, crackle, run_process
 
 from audio_texture import audio
 
@@ -45,26 +47,50 @@ def ended(process: subprocess.Popen, number: signal.Signals) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "delay"),
-    [(signal.SIGINT, 0.15), (signal.SIGTERM, 0.5), (signal.SIGINT, 1.2), (signal.SIGTERM, 2.5)],
+    [(signal.SIGINT, 0.3), (signal.SIGTERM, 0.6), (signal.SIGINT, 1.2), (signal.SIGTERM, 2.5)],
 )
 def test_before_anything_is_made(sound, tmp_path, number, delay):
     """Imports, flags, reading, fitting, compilation: tracebacks of 32 to 108 lines."""
     process = start("texture", f"--input={sound}", f"--output_dir={tmp_path}/out", *SMALL)
     time.sleep(delay)
     lines = ended(process, number)
-    assert len(lines) <= 3 and lines[-1].startswith("interrupted; "), lines
+    end = [line for line in lines if not line.startswith("to go on: ")][-1]
+    assert len(lines) <= 6 and end == "interrupted; nothing was made", lines
 
 
 @pytest.mark.slow
 def test_sigterm_in_the_loop(sound, tmp_path):
-    """As Ctrl-C: the sound so far, the page, a checkpoint."""
+    """As Ctrl-C: the sound so far, a checkpoint, and how to go on; nothing that takes long."""
     process = start("texture", f"--input={sound}", f"--output_dir={tmp_path}/out", *SMALL)
-    next(line for line in process.stderr if "50/2000" in line)
-    ended(process, signal.SIGTERM)
+    next(line for line in process.stderr if "50 of 2000" in line)
+    *_, kept, command = ended(process, signal.SIGTERM)
     assert audio.read(f"{tmp_path}/out/texture.wav")[0].shape == (1, 2400)
-    assert (tmp_path / "out/report.html").exists() and (
-        tmp_path / "out/checkpoint_0.safetensors"
-    ).exists()
+    assert (tmp_path / "out/checkpoint_0.safetensors").exists()
+    spent = re.fullmatch(
+        rf"interrupted; kept: {tmp_path}/out/texture.wav, the result of (\d+) of 2000 evaluations",
+        kept,
+    )
+    assert spent and int(spent[1]) >= 50, kept
+    again = run_process(
+        "texture", f"--input={sound}", f"--output_dir={tmp_path}/out", *SMALL
+    ).stderr
+    assert (
+        f"interrupted at {spent[1]} of 2000 evaluations: --resume goes on, --overwrite starts anew"
+    ) in again
+    # The command is said as it can be run.
+    words = shlex.split(command.removeprefix("to go on: "))
+    assert words == [
+        sys.executable,
+        "-m",
+        "launch.texture",
+        f"--output_dir={tmp_path}/out",
+        "--resume",
+    ]
+    done = subprocess.run(
+        [*words, "--max_seconds=0.5"], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0 and ": stopped at --max_seconds" in done.stderr, done.stderr
+    assert (tmp_path / "out/report.html").exists()
 
 
 @pytest.mark.slow
@@ -74,7 +100,9 @@ def test_in_the_report(sound, tmp_path):
         "texture", f"--input={sound}", f"--output_dir={tmp_path}/out", *SMALL, "--evaluations=5"
     )
     next(line for line in process.stderr if ": done (" in line)
-    assert ended(process, signal.SIGINT) == [f"interrupted; kept: {tmp_path}/out/texture.wav"]
+    kept, command = ended(process, signal.SIGINT)[-2:]
+    assert kept == f"interrupted; kept: {tmp_path}/out/texture.wav"
+    assert command.endswith(f" --output_dir={tmp_path}/out --resume")
     assert audio.read(f"{tmp_path}/out/texture.wav")[0].shape == (1, 2400)
 
 
@@ -84,7 +112,7 @@ def test_a_second_one_ends_at_once(sound, tmp_path):
     process = start(
         "texture", f"--input={sound}", f"--output_dir={tmp_path}/out", *SMALL, "--samples=50"
     )
-    next(line for line in process.stderr if "25/2000" in line)
+    next(line for line in process.stderr if "25 of 2000" in line)
     process.send_signal(signal.SIGINT)
     time.sleep(0.35)
     process.send_signal(signal.SIGINT)

@@ -73,7 +73,10 @@ def test_resume_keeps_finished_figures(folder):
             ["--output_dir={folder}/..", "--figure=starts"],
             "--output_dir: .*holds 'starts.png', which no earlier run",
         ),
-        (["--output_dir={folder}", "--resume"], "--resume: .*another configuration: quick"),
+        (
+            ["--output_dir={folder}", "--resume"],
+            "--resume: .*another one: quick was true there and is false here",
+        ),
     ],
 )
 def test_bad_input(folder, tmp_path, flags, pattern):

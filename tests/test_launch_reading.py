@@ -1,5 +1,6 @@
 """What the programs say about the files they read, and damaged compiled programs."""
 
+import html
 import io
 import os
 import subprocess
@@ -9,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from helpers import ROOT, SMALLEST, crackle, launched, noise
+from helpers import ROOT, SMALLEST, crackle, launched, noise, program
 
 from audio_texture import audio
-from launch import inputs, messages
+from launch import evaluate_steps, inputs, messages, recordings, texture_steps, transfer_steps
+from launch.flag_set import FlagSet
+from launch.stream import styles
 
 SMALL = (*SMALLEST, "--evaluations=5")
 TRANSFER = ("--views=bins@32/16:1", "--auditory_weight=0", "--rhythm_weight=0", "--evaluations=2")
@@ -38,49 +41,83 @@ def recording(samples, length, rate=8000, channels=1):
 
 
 @pytest.mark.parametrize(
-    "parts, expected",
+    "read, span, place, expected",
     [
-        ((recording(8000, 8000), 8000), "1.0 s at 8000 Hz, 1 channel; all of it is used"),
+        (recording(8000, 8000), (0, 8000), {}, "1.0 s at 8000 Hz, 1 channel; all of it is used"),
         (
-            (recording(80000, 96000, channels=2), 80000),
+            recording(80000, 96000, channels=2),
+            (0, 80000),
+            {},
             "12.0 s at 8000 Hz, 2 channels; 10.0 s used from 0 s on (--input_seconds)",
         ),
         (
-            (recording(8000, None), 8000),
+            recording(8000, None),
+            (0, 8000),
+            {},
             "of unknown length at 8000 Hz, 1 channel; 1.0 s used from 0 s on (--input_seconds)",
         ),
         (
-            (recording(40000, 40000), 3360),
-            "5.0 s at 8000 Hz, 1 channel; 0.42 s of 5.0 s used: silence at its ends is left out "
-            "(4.58 s)",
+            recording(40000, 40000),
+            (0, 3360),
+            {},
+            "5.0 s read at 8000 Hz, 1 channel; 0.42 s used (silence at the end)",
         ),
         (
-            (recording(80000, 160000), 40000),
-            "20.0 s at 8000 Hz, 1 channel; 5.0 s of 10.0 s used: silence at its ends is left out "
-            "(5.0 s); 10.0 s were read from 0 s on (--input_seconds)",
+            recording(40000, 40000),
+            (36640, 40000),
+            {},
+            "5.0 s read at 8000 Hz, 1 channel; 0.42 s used (silence at the start)",
         ),
         (
-            (recording(4000, 8000), 4000, 0.5, 0.5),
+            recording(40000, 40000),
+            (8000, 20000),
+            {},
+            "5.0 s read at 8000 Hz, 1 channel; 1.5 s used (silence at both ends)",
+        ),
+        (
+            recording(80000, 160000),
+            (0, 40000),
+            {},
+            "20.0 s at 8000 Hz, 1 channel; 10.0 s read from 0 s on (--input_seconds), 5.0 s of it "
+            "used (silence at the end)",
+        ),
+        (
+            recording(4000, 8000),
+            (0, 4000),
+            {"start": 0.5, "begin": 0.5},
             "1.0 s at 8000 Hz, 1 channel; 0.5 s used from 0.5 s on (--input_start)",
         ),
         (
-            (recording(8000, 104000), 8000, 0.0, 12.0),
-            "13.0 s at 8000 Hz, 1 channel; the sound begins at 12.00 s, silence before that is "
-            "left out (--input_start); 1.0 s used from 12 s on (--input_start)",
+            recording(8000, 104000),
+            (0, 8000),
+            {"begin": 12.0},
+            "13.0 s read at 8000 Hz, 1 channel; 1.0 s used (silence at the start)",
         ),
         (
-            (recording(4_800_000, 7_200_000), 4_800_000),
+            recording(40000, 104000),
+            (0, 8000),
+            {"begin": 8.0},
+            "13.0 s read at 8000 Hz, 1 channel; 1.0 s used (silence at both ends)",
+        ),
+        (
+            recording(8000, 104000),
+            (0, 8000),
+            {"start": 1.0, "begin": 8.0},
+            "13.0 s at 8000 Hz, 1 channel; 1.0 s used from 8 s on, where the sound begins "
+            "(--input_seconds)",
+        ),
+        (
+            recording(4_800_000, 7_200_000),
+            (0, 4_800_000),
+            {},
             "900.0 s at 8000 Hz, 1 channel; 600.0 s used from 0 s on (--input_seconds; 600 s is "
             "the longest that can be made)",
         ),
     ],
 )
-def test_a_line_on_what_is_used(parts, expected):
-    read, used, start, begin = (*parts, 0.0, 0.0)[:4] if len(parts) == 2 else parts
-    assert (
-        inputs.describe_use("a.wav", read, used, flag="input", start=start, begin=begin)
-        == f"a.wav: {expected}"
-    )
+def test_a_line_on_what_is_used(read, span, place, expected):
+    line = recordings.describe_use("a.wav", read, span, flag="input", **place)
+    assert line == f"a.wav: {expected}"
 
 
 def test_texture_says_what_it_uses(folder, tmp_path):
@@ -94,12 +131,8 @@ def test_texture_says_what_it_uses(folder, tmp_path):
     used = "12.0 s at 8000 Hz, 2 channels; 10.0 s used from 0 s on (--input_seconds)"
     assert f"{folder}/long.wav: {used}" in lines
     assert f"{folder}/short.wav: 1.0 s at 8000 Hz, 1 channel; all of it is used" in lines
-    assert any(
-        line.startswith(
-            f"{folder}/late.wav: 13.0 s at 8000 Hz, 1 channel; the sound begins at 12.00 s"
-        )
-        for line in lines
-    )
+    used = "13.0 s read at 8000 Hz, 1 channel; 1.0 s used (silence at the start)"
+    assert f"{folder}/late.wav: {used}" in lines
     warned = [line for line in lines if "warning" in line]
     assert len(warned) == 1 and warned[0].startswith(
         f"warning: --input: '{folder}/unfinished.wav' does not say how long it is"
@@ -119,6 +152,109 @@ def test_bad_input_after_a_warning_is_one_line(folder, tmp_path):
     assert (
         done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "short.wav" in done.stderr
     ), done.stderr
+
+
+def write_events(path: Path, *seconds: float, length: float = 5.0) -> str:
+    """A recording of `length` seconds, silent but for an event of 0.2 s at each of these times."""
+    wave = 1e-3 * noise(round(8000 * length))[0]
+    for second in seconds:
+        first = round(8000 * second)
+        wave[first : first + 1600] += crackle(1600)[0]
+    soundfile.write(path, wave, 8000)
+    return str(path)
+
+
+def test_a_recording_of_which_little_is_used_says_so(tmp_path):
+    """A dog of 0.42 s in 5 s heard only of kernels that are left out: what is used, then that it is
+    no texture and what to do, then the kernels; the same on the page.
+    """
+    padded = np.concatenate([crackle(3360)[0], np.zeros(36640)])
+    soundfile.write(tmp_path / "dog.wav", padded, 8000)
+    small = (*SMALLEST[:1], "--views=bins@32/16:1,8", "--seconds=0.3", "--evaluations=2")
+    done = launched(
+        "texture", f"--input={tmp_path}/dog.wav", *small, f"--output_dir={tmp_path}/out"
+    )
+    assert done.returncode == 0, done.stderr
+    used, warning, kernels = done.stderr.splitlines()[:3]
+    assert used == (
+        f"{tmp_path}/dog.wav: 5.0 s read at 8000 Hz, 1 channel; 0.42 s used (silence at the end)"
+    )
+    assert warning.startswith(f"warning: --input: '{tmp_path}/dog.wav' has 0.42 s of sound")
+    assert "can only repeat it. Try a longer recording" in warning
+    assert all(way in warning for way in ("--input_start", "--input_seconds", "launch.transfer"))
+    assert kernels == "1 of 2 kernels left out: the input is too short for them"
+    page = html.unescape((tmp_path / "out/report.html").read_text())
+    assert "Recordings</h2>" in page and used in page and warning in page
+
+
+@pytest.mark.parametrize(
+    ("seconds", "events"),
+    [((0.5,), "1 event"), ((0.5, 3.2), "2 events"), ((0.1, 1.4, 4.5), "3 events")],
+)
+def test_a_sparse_recording_is_warned_of(tmp_path, seconds, events):
+    """A dog that barks twice in 5 s: as many events as are heard, over faint noise too."""
+    source = write_events(tmp_path / "dog.wav", *seconds)
+    wave, _ = audio.read(source)
+    line = recordings.warn_of_sparse(source, wave, 8000, flag="style")
+    assert f"'{source}' has {events} in 5.0 s and little else, too sparse" in line
+    assert "--style_start" in line and "launch.transfer" not in line
+
+
+def test_what_is_a_texture_is_not_warned_of(tmp_path):
+    """A clock, a second of a continuous sound and rain for half of the time; a content's events."""
+    clock = write_events(tmp_path / "clock.wav", *np.arange(0.5, 5, 1.0))
+    dog = write_events(tmp_path / "dog.wav", 1.0)
+    half = crackle(40000)
+    half[:, 18000:] *= 1e-3
+    for wave in (audio.read(clock)[0], crackle(8000), half):
+        assert not recordings.warn_of_sparse("a.wav", wave, 8000, flag="input")
+    for flag, warned in (("content", False), ("style", True)):
+        messages.begin()
+        inputs.forget()
+        inputs.read_sound(dog, start=0.0, seconds=10.0, flag=flag)
+        assert any("event" in line for line in messages._held) == warned
+
+
+def test_which_real_recordings_are_warned_of(esc10):
+    """Rain, sea, fire, clocks and engines never, sneezes mostly; by every tenth recording."""
+    warned = {}
+    for folder in sorted(path for path in esc10.iterdir() if path.is_dir()):
+        paths = sorted(folder.glob("*.ogg"))[::5]
+        parts = (inputs.read_sound(str(path), start=0.0, seconds=10.0) for path in paths)
+        warned[folder.name] = [
+            bool(recordings.warn_of_sparse("it", wave, rate, flag="input")) for wave, rate in parts
+        ]
+    assert sum(warned["person_sneeze"]) > 0.6 * len(warned["person_sneeze"])
+    for name in ("rain", "sea_waves", "fire_crackling", "helicopter", "chainsaw", "clock_tick"):
+        assert len(warned[name]) == 8 and not any(warned[name]), name
+
+
+def test_results_are_judged_against_what_was_used(tmp_path):
+    """Silence at the ends of a recording is no part of what a result is compared with: in textures
+    and sweeps, streams and loops, transfers, and by launch.evaluate.
+    """
+    sound = crackle(8000)[0]
+    source = str(tmp_path / "padded.wav")
+    soundfile.write(source, np.concatenate([np.zeros(4000), sound, np.zeros(12000)]), 8000)
+    expected = audio.trim_silence(audio.read(source)[0])
+    assert expected.shape[1] == 8000
+
+    def parsed(name, *arguments):
+        flag_set = FlagSet()
+        program(name).define_flags(flag_set)
+        return flag_set.parse([*arguments, f"--output_dir={tmp_path}/out"])
+
+    values, given = parsed("texture", f"--input={source}", *SMALL)
+    _, references, _ = texture_steps.read(texture_steps.configure(values, given))
+    np.testing.assert_array_equal(references[0], expected)
+    values, given = parsed("transfer", f"--content={source}", f"--style={source}", *TRANSFER)
+    _, sounds, _ = transfer_steps.read(transfer_steps.configure(values, given))
+    assert [wave.shape for wave in sounds] == [(1, 8000)] * 2
+    values, given = parsed("stream", f"--input={source}", "--seconds=1", *SMALLEST[:2])
+    references = styles.fit_or_load(values, given)[2]
+    np.testing.assert_array_equal(references[0], expected)
+    values, _ = parsed("evaluate", f"--reference={source}", f"--candidate={source}")
+    assert evaluate_steps.read_sounds(values).reference[1].shape == (1, 8000)
 
 
 def test_a_transfer_is_as_long_as_its_content(tmp_path):

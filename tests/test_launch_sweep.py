@@ -56,7 +56,7 @@ def swept(folder) -> Path:
     done = run(*flags, figures=True)
     assert done.returncode == 0, done.stderr
     assert "4 runs over 2 of seed, 2 of sharpness (grid); programs to compile: 1" in done.stderr
-    assert re.search(r"4/4 runs, [\d.]+ a minute, 0 s left, 0 failed", done.stderr)
+    assert re.search(r"4 of 4 runs, [\d.]+ a minute, 0 failed", done.stderr)
     return folder / "first"
 
 
@@ -194,7 +194,7 @@ def test_killed_and_resumed(folder):
         command("sweep", *flags), cwd=ROOT, stderr=subprocess.PIPE, text=True
     )
     for line in process.stderr:
-        if line.startswith("2/8"):
+        if line.startswith("2 of 8"):
             process.send_signal(signal.SIGKILL)
             break
     process.stderr.close()

@@ -293,7 +293,7 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
         ),
         "a run of another configuration": (
             [*valid, f"--output_dir={folder}/first", "--resume", "--seed=7"],
-            "--resume: .*another configuration: ",
+            "--resume: .*another one: the settings: epochs was 6 there and is 31 here",
         ),
         "nothing readable": (data("broken"), "--folds: fold 1 has no clip"),
     }

@@ -153,7 +153,7 @@ def test_interrupted_and_resumed(folder):
     assert (
         other.returncode == 2
         and "--resume" in other.stderr
-        and "style_weights differs" in other.stderr
+        and "style_weights was [1.0, 10.0] there and is [1.0, 20.0] here" in other.stderr
     )
     resumed, straight = (
         run(*flags, f"--output_dir={out}", "--resume"),

@@ -28,6 +28,23 @@ def test_ctrl_c_ends_after_the_chunk():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_ctrl_c_within_a_chunk_ends_after_the_evaluation():
+    """A chunk of 25 evaluations of 5 s at 44.1 kHz takes six seconds: nobody waits for it."""
+    seen = []
+
+    def interrupt(row):
+        seen.append(row.evaluations)
+        return os.kill(os.getpid(), signal.SIGINT) if row.evaluations >= 7 else None
+
+    outcome = minimise(
+        rosenbrock, jnp.full(10, -1.0), evaluations=5000, chunk=1000, on_step=interrupt
+    )
+    assert outcome.reason == "interrupted" and 7 <= seen[-1] < 16
+    assert [row.evaluations for row in outcome.progress] == seen[-1:]
+    # Progress is known from the first evaluation on.
+    assert seen[0] == 1
+
+
 def test_second_ctrl_c_ends_the_program():
     def twice(state, rows):
         os.kill(os.getpid(), signal.SIGINT)

@@ -12,6 +12,9 @@ SILENCE = 1e-5
 NEAR_SILENCE = 1e-4
 # Samples in the blocks whose levels tell where silence ends.
 SILENCE_BLOCK = 256
+# Events stand out from what is this many dB below the loudest block of so many seconds; silence of
+# so many seconds parts two of them.
+_EVENT_DB, _EVENT_BLOCK, _EVENT_GAP = 35.0, 0.02, 0.1
 # Frequencies below this many Hz are inaudible and add nothing to the level.
 LOWEST_AUDIBLE_HZ = 20.0
 
@@ -150,24 +153,57 @@ def fade_ends(wave: np.ndarray, samples: int) -> np.ndarray:
 def trim_silence(wave: np.ndarray) -> np.ndarray:
     """Cuts silence off both ends: padding is no part of a texture. [C, N] -> [C, N or fewer].
 
-    First exact zeros in all channels are cut, then whole blocks (of 256 samples) that are
-    `near_silent`, such as dither or the noise of a converter. A fade stays, down to where it is
-    inaudible.
-
     Example:
       >>> trim_silence(np.array([[0.0, 0.0, 0.5, -0.5, 0.0]])).shape
       (1, 2)
     """
+    return wave[:, slice(*find_sound(wave))]
+
+
+def find_sound(wave: np.ndarray) -> tuple[int, int]:
+    """Returns where a wave [C, N] begins to sound and where it ends: the first sample and the one
+    behind the last.
+
+    First exact zeros in all channels are left out, then whole blocks (of 256 samples) that are
+    `near_silent`, such as dither or the noise of a converter. A fade stays, down to where it is
+    inaudible.
+
+    Example:
+      >>> find_sound(np.array([[0.0, 0.0, 0.5, -0.5, 0.0]]))
+      (2, 4)
+    """
     nonzero = np.flatnonzero(np.any(wave != 0, axis=0))
     if not len(nonzero):
-        return wave[:, :0]
-    wave = wave[:, nonzero[0] : nonzero[-1] + 1]
+        return 0, 0
+    first, end = int(nonzero[0]), int(nonzero[-1]) + 1
+    wave = wave[:, first:end]
     # Blocks are counted from either end, so that a last, shorter block needs no special case.
     silent_samples = []
     for view in (wave, wave[:, ::-1]):
         loud_blocks = np.flatnonzero(~near_silent(block_levels(view)))
         silent_samples.append(int(loud_blocks[0]) * SILENCE_BLOCK if len(loud_blocks) else 0)
-    return wave[:, silent_samples[0] : wave.shape[1] - silent_samples[1]]
+    return first + silent_samples[0], end - silent_samples[1]
+
+
+def measure_events(wave: np.ndarray, *, sample_rate: float) -> tuple[float, int]:
+    """Returns for how many seconds a wave [C, N] sounds, and in how many events.
+
+    It sounds where it is less than 35 dB below its loudest 20 ms. Silence of 0.1 s and more parts
+    two events, so a continuous sound is a single one that lasts throughout.
+
+    Example:
+      >>> wave = np.random.default_rng(0).standard_normal((1, 8000))
+      >>> wave[:, 2000:6000] *= 1e-3
+      >>> measure_events(wave, sample_rate=8000)
+      (0.5, 2)
+    """
+    size = max(1, round(_EVENT_BLOCK * sample_rate))
+    levels = block_levels(wave, size)
+    sounding = np.flatnonzero(levels > 10 ** (-_EVENT_DB / 20) * np.max(levels, initial=0.0))
+    if not len(sounding):
+        return 0.0, 0
+    gaps = np.diff(sounding) * size > _EVENT_GAP * sample_rate
+    return len(sounding) * size / sample_rate, 1 + int(np.sum(gaps))
 
 
 def near_silent(levels: np.ndarray) -> np.ndarray:
@@ -184,16 +220,14 @@ def near_silent(levels: np.ndarray) -> np.ndarray:
     return levels < min(NEAR_SILENCE, 1e-3 * np.max(levels, initial=0.0))
 
 
-def block_levels(wave: np.ndarray) -> np.ndarray:
-    """Returns the RMS [N // SILENCE_BLOCK] of the blocks of a wave [C, N], in the loudest channel.
+def block_levels(wave: np.ndarray, size: int = SILENCE_BLOCK) -> np.ndarray:
+    """Returns the RMS [N // size] of the blocks of a wave [C, N], in the loudest channel.
 
-    The block's mean is left out, since a constant is inaudible.
+    The block's mean is left out, since a constant is inaudible. size: of a block, in samples.
 
     Example:
       >>> block_levels(np.ones((1, 600))).tolist()
       [0.0, 0.0]
     """
-    blocks = wave[:, : wave.shape[1] // SILENCE_BLOCK * SILENCE_BLOCK].reshape(
-        len(wave), -1, SILENCE_BLOCK
-    )
+    blocks = wave[:, : wave.shape[1] // size * size].reshape(len(wave), -1, size)
     return np.max(np.std(blocks, axis=2), axis=0, initial=0.0)

@@ -17,6 +17,7 @@ from audio_texture.optimize.run_loop import (
     Outcome,
     ProgressRow,
     compile_ahead,
+    ignore_step,
     run,
     value_at,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "WINDOW",
     "batch_bytes",
     "compile_ahead",
+    "ignore_step",
     "run",
     "run_batch",
     "value_at",

@@ -15,6 +15,7 @@ from audio_texture.optimize.run_loop import (
     Outcome,
     ProgressRow,
     compile_chunk,
+    ignore_step,
     run_chunks,
 )
 
@@ -37,6 +38,7 @@ def run_batch(
     window: int = WINDOW,
     chunk: int = CHUNK,
     on_chunk: Callable[[OptimizerState, list[list[ProgressRow]]], None] = _ignore_chunk,
+    on_step: Callable[[list[ProgressRow]], None] = ignore_step,
 ) -> list[Outcome]:
     """Does what `run` does for n runs of an optimiser at once, and returns an outcome for each.
 
@@ -58,6 +60,7 @@ def run_batch(
       window: see `run`.
       chunk: see `run`.
       on_chunk: called after each chunk with the states and the rows of every run so far.
+      on_step: called as `run` does, with a row for every run.
     Returns:
       An `Outcome` for each run; their seconds are those of the batch.
     """
@@ -77,6 +80,7 @@ def run_batch(
         split=lambda states: _split(states, count),
         pack=pack,
         on_chunk=on_chunk,
+        on_step=on_step,
     )
     outcomes = zip(_split(states, count), reasons, rows, strict=True)
     return [Outcome(*outcome) for outcome in outcomes]

@@ -17,6 +17,9 @@ from audio_texture.optimize.interrupts import Interrupts
 
 # Evaluations over which the tolerance compares losses, and evaluations of a chunk.
 WINDOW, CHUNK = 100, 25
+# A call of the compiled loop that takes less than this many seconds is followed by one of twice as
+# many evaluations: progress and Ctrl-C are prompt, and short evaluations do not wait for Python.
+_SHORT_CALL = 0.05
 
 
 class ProgressRow(NamedTuple):
@@ -92,6 +95,10 @@ def _ignore_chunk(state: OptimizerState, progress: Any) -> None:
     """The default of `on_chunk`."""
 
 
+def ignore_step(progress: Any) -> None:
+    """The default of `on_step`."""
+
+
 def run(
     optimizer: Optimizer,
     state: OptimizerState,
@@ -104,10 +111,11 @@ def run(
     chunk: int = CHUNK,
     progress: list[ProgressRow] | None = None,
     on_chunk: Callable[[OptimizerState, list[ProgressRow]], None] = _ignore_chunk,
+    on_step: Callable[[ProgressRow], None] = ignore_step,
 ) -> Outcome:
     """Steps until a budget is spent, the loss stops falling, or the loss is not finite.
 
-    Ctrl-C ends the run after the current chunk; a second one ends the program.
+    Ctrl-C ends the run after the current evaluation; a second one ends the program.
 
     Args:
       optimizer: its step is compiled once and kept for later runs of the same optimiser.
@@ -121,8 +129,10 @@ def run(
       window: see `tolerance`.
       chunk: evaluations between two calls of `on_chunk`.
       progress: rows of an interrupted run that is resumed.
-      on_chunk: called after each chunk with the state and the rows so far, for logging and
-        checkpoints.
+      on_chunk: called after each chunk, and at the end, with the state and the rows so far, for
+        logging and checkpoints.
+      on_step: called with the state of the run as often as it is known: after each evaluation, or
+        after some where they are short.
     Example:
       >>> from audio_texture import optimize
       >>> optimizer = optimize.lbfgs(lambda x, data: ((x - data) ** 2, {}))
@@ -131,7 +141,9 @@ def run(
       >>> round(float(outcome.state.parameters), 3)
       1.5
     """
-    rows = list(progress or [])
+    # The row of an interrupted chunk goes, as that chunk is completed: the rows that the tolerance
+    # compares are those of a run that was never interrupted.
+    rows = [row for row in progress or [] if row.evaluations % chunk == 0]
     _wait_for_program(optimizer)
     state, [reason] = run_chunks(
         compile_chunk(optimizer.step),
@@ -142,7 +154,8 @@ def run(
         split=lambda state: [state],
         pack=lambda counts: jnp.int32(counts[0]),
         on_chunk=lambda state, rows: on_chunk(state, rows[0]),
-        seconds_before=rows[-1].seconds if rows else 0.0,
+        on_step=lambda now: on_step(now[0]),
+        seconds_before=progress[-1].seconds if progress else 0.0,
     )
     return Outcome(state, reason, rows)
 
@@ -157,6 +170,7 @@ def run_chunks(
     split: Callable[[OptimizerState], list[OptimizerState]],
     pack: Callable[[list[int]], jax.Array],
     on_chunk: Callable[[OptimizerState, list[list[ProgressRow]]], None],
+    on_step: Callable[[list[ProgressRow]], None] = ignore_step,
     seconds_before: float = 0.0,
 ) -> tuple[OptimizerState, list[str]]:
     """Runs chunk after chunk until every run has a reason to stop; returns the state and reasons.
@@ -170,45 +184,78 @@ def run_chunks(
       split: state -> the states of the runs.
       pack: evaluations of every run -> the argument of `advance`.
       on_chunk: called after each chunk with the state and the rows.
+      on_step: called after each call of `advance` with a row for every run, now.
       seconds_before: how long the run went before it was interrupted.
     """
     start = time.monotonic() - seconds_before
     deadline = time.monotonic() + budget.seconds
+    summaries, most_at_once = _summarise(split, state), 1
     with Interrupts() as interrupts:
-        summaries = _summarise(split, state)
         while True:
-            reasons = [
-                _reason_to_stop(summary, progress, most, tolerance, window=budget.window)
-                for summary, progress, most, tolerance in zip(
-                    summaries, rows, budget.evaluations, budget.tolerance, strict=True
-                )
-            ]
-            # Not before the first chunk: until then, the loss of the start is not known.
-            if any(rows):
+            reasons = _reasons_to_stop(summaries, rows, budget)
+            # Not before the first evaluation: until then, the loss of the start is not known.
+            if any(int(summary.evaluations) for summary in summaries):
                 overdue = time.monotonic() > deadline
                 common = "interrupted" if interrupts.received else "seconds" if overdue else None
                 reasons = [reason or common for reason in reasons]
             stopped = [reason for reason in reasons if reason is not None]
-            if len(stopped) == len(reasons):
+            is_over, now = len(stopped) == len(reasons), time.monotonic() - start
+            if _append_rows(rows, summaries, reasons, now, budget.chunk):
+                on_chunk(state, rows)
+                # Again, as the new rows may tell that a loss falls no more.
+                continue
+            if is_over:
                 return state, stopped
             counts = [
-                0 if reason else _next_count(int(summary.evaluations), most, budget.chunk)
+                0 if reason else min(most_at_once, _next_count(summary, most, budget.chunk))
                 for reason, summary, most in zip(
                     reasons, summaries, budget.evaluations, strict=True
                 )
             ]
+            begin = time.monotonic()
             state = advance(state, data, pack(counts))
-            summaries, now = _summarise(split, state), time.monotonic() - start
-            for summary, progress, count in zip(summaries, rows, counts, strict=True):
-                if count:
-                    progress.append(_progress_row(summary, now))
-            on_chunk(state, rows)
+            summaries, end = _summarise(split, state), time.monotonic()
+            most_at_once *= 2 if end - begin < _SHORT_CALL else 1
+            on_step([_progress_row(summary, end - start) for summary in summaries])
 
 
-def _next_count(spent: int, most: int, chunk: int) -> int:
-    """Returns the evaluations of the next chunk. Chunks end at multiples of `chunk` wherever a run
-    begins, so a resumed run has the same chunks.
+def _reasons_to_stop(
+    summaries: Sequence[OptimizerState], rows: Sequence[list[ProgressRow]], budget: Budget
+) -> list[str | None]:
+    """Why each run must stop, see `_reason_to_stop`."""
+    return [
+        _reason_to_stop(summary, progress, most, tolerance, window=budget.window)
+        for summary, progress, most, tolerance in zip(
+            summaries, rows, budget.evaluations, budget.tolerance, strict=True
+        )
+    ]
+
+
+def _append_rows(
+    rows: Sequence[list[ProgressRow]],
+    summaries: Sequence[OptimizerState],
+    reasons: Sequence[str | None],
+    seconds: float,
+    chunk: int,
+) -> bool:
+    """Where every run has completed a chunk or stopped, appends a row to each that has none yet of
+    its last evaluation; returns whether there was one.
     """
+    spent = [int(summary.evaluations) for summary in summaries]
+    if any(n % chunk and reason is None for n, reason in zip(spent, reasons, strict=True)):
+        return False
+    noted = [progress[-1].evaluations if progress else 0 for progress in rows]
+    for progress, summary, n, before in zip(rows, summaries, spent, noted, strict=True):
+        if n > before:
+            progress.append(_progress_row(summary, seconds))
+    return spent != noted
+
+
+def _next_count(summary: OptimizerState, most: int, chunk: int) -> int:
+    """Returns the evaluations up to the end of the chunk. Chunks end at multiples of `chunk`
+    wherever a run begins, so a resumed run has the same chunks.
+    """
+    spent = int(summary.evaluations)
     return min(chunk - spent % chunk, most - spent)
 
 
@@ -239,7 +286,8 @@ def _reason_to_stop(
         return "converged"
     if int(state.evaluations) >= evaluations:
         return "evaluations"
-    earlier = [row.loss for row in rows if row.evaluations <= int(state.evaluations) - window]
+    latest = rows[-1].evaluations if rows else 0
+    earlier = [row.loss for row in rows if row.evaluations <= latest - window]
     if tolerance and earlier and rows[-1].loss > (1 - tolerance) * earlier[-1]:
         return "converged"
     return None

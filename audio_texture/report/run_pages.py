@@ -77,6 +77,7 @@ def render_transfer_page(
     config: Mapping[str, Any],
     explain: Callable[[str], str],
     names: Mapping[str, str] = types.MappingProxyType({}),
+    more: Sequence[Section] = (),
 ) -> str:
     """The page of launch.transfer: the content, the results and the style in this order.
 
@@ -89,6 +90,7 @@ def render_transfer_page(
       config: as in config.json.
       explain: a measure's name -> its meaning in words.
       names: what the legend calls the terms of the loss, see `draw_loss`.
+      more: further sections, before the configuration.
     """
     summary = (
         f"By the recipe {config['recipe']['name']}, seed {config['seed']}; "
@@ -101,6 +103,7 @@ def render_transfer_page(
         *comparison_section([content, *results[:1], style]),
         ("Measures", _transfer_measures(measures, explain)),
         _loss_section(metrics, names),
+        *more,
         ("Configuration", format_config(config)),
     ]
     of_content, of_style = content[0].removeprefix("content: "), style[0].removeprefix("style: ")

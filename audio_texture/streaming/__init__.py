@@ -11,11 +11,12 @@ A style is fitted once; blocks or loops are then made from it without the record
 | layout.py, peaks.py | shared by both: a circular canvas, and peaks below full scale |
 """
 
-from audio_texture.streaming.loop import Loop, make_loop, prepare_loop
+from audio_texture.streaming.loop import Loop, check_loop, make_loop, prepare_loop
 from audio_texture.streaming.stream import (
     Block,
     Stream,
     StreamState,
+    check_blocks,
     init_state,
     prepare_stream,
     step,
@@ -37,6 +38,7 @@ __all__ = [
     "fit_style",
     # Streams: state = init_state(stream), then state, block = step(stream, key, state).
     "Stream",
+    "check_blocks",
     "StreamState",
     "Block",
     "prepare_stream",
@@ -44,6 +46,7 @@ __all__ = [
     "step",
     # Loops.
     "Loop",
+    "check_loop",
     "prepare_loop",
     "make_loop",
     # Files.

@@ -9,6 +9,7 @@ import numpy as np
 
 from audio_texture import layout, optimize, references, synthesis, walk
 from audio_texture.base import Canvas
+from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
 from audio_texture.precision import single
 from audio_texture.streaming.layout import circular_canvas, field_samples, fit_walk
@@ -39,14 +40,7 @@ def prepare_loop(style: Style, *, seconds: float) -> Loop:
     recipe, rate = style.recipe, style.sample_rate
     if style.morph_to:
         raise ChoiceError("a loop has no end to morph to.", field="morph_to", others=("loop",))
-    samples = round(references.check_seconds(seconds) * rate)
-    least = max(field_samples(recipe, rate), 2 * layout.longest_window(recipe, rate))
-    if samples < least:
-        raise ChoiceError(
-            f"a loop of {seconds:g} s is shorter than the longest kernel or two windows, "
-            f"{least / rate:.3g} s.",
-            field="seconds",
-        )
+    samples = check_loop(recipe, sample_rate=rate, seconds=seconds)
     circle = circular_canvas(style, samples)
     distance = style_objective(style, circular=True).distance
 
@@ -57,8 +51,24 @@ def prepare_loop(style: Style, *, seconds: float) -> Loop:
     return Loop(style, compiled, synthesis.optimizer_of(recipe, loss))
 
 
-def _ignore_chunk(state: optimize.OptimizerState, rows: list[optimize.ProgressRow]) -> None:
-    """The default of `make_loop`'s `on_chunk`."""
+def check_loop(recipe: Recipe, *, sample_rate: int, seconds: float) -> int:
+    """The samples of a loop. ChoiceError for a length out of range or shorter than the longest
+    kernel.
+
+    Args:
+      recipe: the choices, without kernels too long for the references.
+      sample_rate: of the loop, in Hz.
+      seconds: length of the loop.
+    """
+    samples = round(references.check_seconds(seconds) * sample_rate)
+    least = max(field_samples(recipe, sample_rate), 2 * layout.longest_window(recipe, sample_rate))
+    if samples < least:
+        raise ChoiceError(
+            f"a loop of {seconds:g} s is shorter than the longest kernel or two windows, "
+            f"{least / sample_rate:.3g} s.",
+            field="seconds",
+        )
+    return samples
 
 
 @single
@@ -66,14 +76,16 @@ def make_loop(
     loop: Loop,
     key: jax.Array,
     *,
-    on_chunk: Callable[[optimize.OptimizerState, list[optimize.ProgressRow]], None] = _ignore_chunk,
+    on_chunk: Callable[[list[optimize.ProgressRow]], None] = lambda progress: None,
+    on_step: Callable[[optimize.ProgressRow], None] = optimize.ignore_step,
 ) -> Block:
     """A texture whose end flows into its beginning.
 
     Args:
       loop: as of `prepare_loop`.
       key: PRNG key.
-      on_chunk: as of `optimize.run`.
+      on_chunk: called after each chunk with all progress rows so far.
+      on_step: as of `optimize.run`.
 
     Returns:
       The wave [C, N] with how far it was lowered and the optimiser's outcome.
@@ -94,7 +106,8 @@ def make_loop(
         data,
         evaluations=style.recipe.optimiser.evaluations,
         tolerance=style.recipe.optimiser.tolerance,
-        on_chunk=on_chunk,
+        on_chunk=lambda _, rows: on_chunk(rows),
+        on_step=on_step,
     )
     rendered = loop.canvas.render(outcome.state.parameters, loop.canvas.constants)
     wave = style.factors @ np.asarray(rendered) * np.float32(style.gain_at(0.0))

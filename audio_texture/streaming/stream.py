@@ -125,7 +125,7 @@ def prepare_stream(style: Style, *, seconds: float | None = None) -> Stream:
         )
     recipe, rate = style.recipe, style.sample_rate
     context, blend = field_samples(recipe, rate), layout.longest_window(recipe, rate)
-    length, emitted = _block_lengths(recipe, rate, context, blend)
+    length, emitted = check_blocks(recipe, sample_rate=rate)
     total = round(seconds * rate) if style.morph_to and seconds else 0
     stretch = (0.0, total / rate) if total else None
     noise = circular_canvas(style, length, stretch=stretch)
@@ -162,9 +162,15 @@ def prepare_stream(style: Style, *, seconds: float | None = None) -> Stream:
     )
 
 
-def _block_lengths(recipe: Recipe, rate: int, context: int, blend: int) -> tuple[int, int]:
-    """Samples of a block and of its emitted part. ChoiceError where nothing is left to emit."""
-    longest = round(recipe.matching.block_seconds * rate)
+def check_blocks(recipe: Recipe, *, sample_rate: int) -> tuple[int, int]:
+    """Samples of a block and of its emitted part. ChoiceError where nothing is left to emit.
+
+    Args:
+      recipe: the choices, without kernels too long for the references.
+      sample_rate: of the stream, in Hz.
+    """
+    context, blend = field_samples(recipe, sample_rate), layout.longest_window(recipe, sample_rate)
+    longest = round(recipe.matching.block_seconds * sample_rate)
     # The longest length with a fast transform that is still matched in one piece.
     fast = (n for n in range(longest, 0, -1) if scipy.fft.next_fast_len(n, real=True) == n)
     length = next(fast, 1)
@@ -173,7 +179,7 @@ def _block_lengths(recipe: Recipe, rate: int, context: int, blend: int) -> tuple
         raise ChoiceError(
             f"block_seconds={recipe.matching.block_seconds:g} is too short: a block must hold the "
             "longest kernel three times and the longest window four times, "
-            f"{(3 * context + 4 * blend) / rate:.3g} s.",
+            f"{(3 * context + 4 * blend) / sample_rate:.3g} s.",
             field="block_seconds",
         )
     return length, emitted
@@ -186,7 +192,13 @@ def init_state(stream: Stream) -> StreamState:
 
 
 @single
-def step(stream: Stream, key: jax.Array, state: StreamState) -> tuple[StreamState, Block]:
+def step(
+    stream: Stream,
+    key: jax.Array,
+    state: StreamState,
+    *,
+    on_step: Callable[[optimize.ProgressRow], None] = optimize.ignore_step,
+) -> tuple[StreamState, Block]:
     """The next state and block; they depend on style, key and state alone.
 
     Where `block.outcome.reason` is "interrupted" or "not finite", use neither of them.
@@ -195,6 +207,7 @@ def step(stream: Stream, key: jax.Array, state: StreamState) -> tuple[StreamStat
       stream: as of `prepare_stream`.
       key: PRNG key of the stream, the same for every step; the block's number is folded in.
       state: of `init_state` or of the last step.
+      on_step: as of `optimize.run`.
     """
     style = stream.style
     constants, stretch = _block_constants(stream, state), stream.stretch(state.block)
@@ -213,6 +226,7 @@ def step(stream: Stream, key: jax.Array, state: StreamState) -> tuple[StreamStat
         data,
         evaluations=style.recipe.optimiser.evaluations,
         tolerance=style.recipe.optimiser.tolerance,
+        on_step=on_step,
     )
     wave = np.asarray(stream.canvas.render(outcome.state.parameters, constants))
     first, n_frozen = stream.blend + stream.context, state.frozen.shape[1]

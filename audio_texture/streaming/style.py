@@ -3,7 +3,7 @@
 C channels, R references, F frequencies, T frames, G gain bands.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -108,6 +108,7 @@ def fit_style(
     weights: Sequence[float] | None = None,
     morph_to: Sequence[float] | None = None,
     bands: Sequence[tuple[float, float]] | None = None,
+    on_fit: Callable[[], None] = lambda: None,
 ) -> Style:
     """The style of one sound or a mixture; arguments and errors as of `synthesis.prepare`."""
     check_recipe(recipe)
@@ -119,6 +120,7 @@ def fit_style(
     recipe, waves, weights = references.preprocess(
         recipe, folded, sample_rate=sample_rate, weights=weights, bands=bands
     )
+    on_fit()
     canvas_waves, shares = layout.combine_bands(waves, weights, bands)
     balance = references.balance_of(recipe, waves, rate, bands)
     densities = _fit_densities(recipe, canvas_waves, rate)

@@ -23,7 +23,9 @@ class Style(TermChoices):
     """The statistics of networks over the recipe's views."""
 
     term = "style"
-    weight: float = weight(term, "Weight of the style distance.", 1.0)
+    weight: float = weight(
+        term, "Weight of the style; in a transfer, more of it gives more style, less content.", 1.0
+    )
     layers: tuple[Tap, ...] = choice(
         (),
         "Layers whose statistics are the style, separated by commas, with weights if not 1: "
@@ -138,7 +140,9 @@ class Content(TermChoices):
     """A transfer's content: the networks' activations frame by frame."""
 
     term = "content"
-    weight: float = weight(term, "Transfer: weight of the content distance.", 1.0)
+    weight: float = weight(
+        term, "Transfer: weight of the content; more of it keeps more of the content.", 1.0
+    )
     layers: tuple[Tap, ...] = choice(
         (),
         "Transfer: layers whose activations are the content. Empty is the last.",

@@ -77,7 +77,9 @@ class Rhythm(TermChoices):
 
     term = "rhythm"
     weight: float = weight(
-        term, "Waveform canvas: weight of the distance of the onset strength's statistics."
+        term,
+        "Waveform canvas: weight of the onsets' statistics: how often and how regularly events "
+        "come.",
     )
     seconds: float = choice(
         2.0,
@@ -114,12 +116,15 @@ class Novelty(TermChoices):
 
     term = "novelty"
     weight: float = weight(
-        term, "Waveform canvas: weight of the penalty on following the recording's own course."
+        term,
+        "Waveform canvas: weight of the penalty on following the recording's own course; 0 allows "
+        "it.",
     )
     strictness: float = choice(
         1.0,
-        "Waveform canvas: how new the course of events is: 0 may follow the recording; at 1 no "
-        "half second resembles one of it more than its own parts resemble each other.",
+        "How new the course of events is, from 0 (may follow the recording) to 1 (new throughout). "
+        "At 1 no half second resembles one of the recording more than the recording's own parts "
+        "resemble each other. Waveform canvas.",
         name="novelty",
         kind=DYNAMIC,
         at_least=0,

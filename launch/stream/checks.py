@@ -4,9 +4,9 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from audio_texture import references, streaming
+from audio_texture import recipes, references, streaming
 from launch import flag_checks, flags, records, run_io
-from launch.errors import UserError
+from launch.errors import UserError, naming_flag
 
 STATE, REPORT = "state.safetensors", "report.html"
 
@@ -92,15 +92,28 @@ def _check_save_target(
         raise UserError(f"--save_target: {path!r} exists; name another file or give --overwrite.")
 
 
-def wanted_samples(style: streaming.Style, seconds: float, piped: bool) -> int:
+def wanted_samples(
+    values: Mapping[str, Any], recipe: recipes.Recipe, *, sample_rate: int, channels: int
+) -> int:
     """The number of samples to write; for a stream without end, as many as the format can hold.
+    UserError where the format cannot hold that many, or the style makes no such stream or loop.
 
-    ValueError where the format cannot hold that many.
+    Args:
+      values: of all flags.
+      recipe: the choices, without kernels too long for the references.
+      sample_rate: of the stream, in Hz.
+      channels: of the stream.
     """
+    seconds = values["seconds"]
     # A wav file counts its bytes in 32 bits.
-    most = 2**62 if piped else (2**32 - 4096) // (3 * style.channels)
-    if seconds * style.sample_rate > most:
-        raise ValueError(
-            f"{seconds:g} s is more than a wav file holds, {most / style.sample_rate:.0f} s."
-        )
-    return round(seconds * style.sample_rate) or most
+    most = 2**62 if values["output"] == "-" else (2**32 - 4096) // (3 * channels)
+    with naming_flag("seconds"):
+        if seconds * sample_rate > most:
+            raise ValueError(
+                f"{seconds:g} s is more than a wav file holds, {most / sample_rate:.0f} s."
+            )
+        if values["loop"]:
+            return streaming.check_loop(recipe, sample_rate=sample_rate, seconds=seconds)
+    with naming_flag("block_seconds"):
+        streaming.check_blocks(recipe, sample_rate=sample_rate)
+    return round(seconds * sample_rate) or most

@@ -9,6 +9,7 @@ import numpy as np
 from audio_texture import audio
 from audio_texture.report.verdicts import Judged
 from launch import verdicts
+from launch.inputs import recordings_section
 from launch.pages import distance_section, mixture_section, name_inputs
 from launch.stream.sinks import File, Pipe
 
@@ -65,6 +66,7 @@ def stream_page(
         beginning, _ = audio.read(sink.path, start=0.0, seconds=min(length, LONGEST_JUDGED))
         sections += distance_section(config, references, beginning, sink.sample_rate)
     sections += [
+        *recordings_section({"input": config["inputs"]}),
         ("Spectrograms, on one scale", report.embed_spectrograms(shown)),
         *report.comparison_section(shown[: len(references) + 1]),
         ("Configuration", report.format_config(config)),

@@ -2,9 +2,9 @@
 
 30 s of an embedded fire, into output/stream:
     python -m launch.stream
-An hour of rain; then the rest after a kill, without a gap or a seam:
+An hour of rain; then the rest after Ctrl-C or a kill, without a gap or a seam:
     python -m launch.stream --input=rain.wav --seconds=3600 --output_dir=output/rain
-    python -m launch.stream --input=rain.wav --seconds=3600 --output_dir=output/rain --resume
+    python -m launch.stream --output_dir=output/rain --resume
 Until Ctrl-C, into a player:
     python -m launch.stream --input=rain.wav --seconds=0 --output=-
         | aplay -t raw -f S16_LE -c 1 -r 22050
@@ -18,18 +18,19 @@ A style kept as a file, and a stream from it without the recording:
 
 Writes stream.wav, config.json, metrics.jsonl (a line for each block), state.safetensors,
 report.html and files.json, the record of them, into --output_dir. The file can be played while it
-grows. Ctrl-C ends the stream after the current evaluations, with exit status 130; a full disk or a
-player that closes its pipe ends it with exit status 1. What was written so far stays valid.
+grows. Ctrl-C ends it within a second or two (exit status 130) and says how to go on; a full disk or
+a player that closes its pipe ends it with exit status 1. What was written so far stays valid.
 """
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from audio_texture import recipes, streaming
-from launch import flags, inputs, run_io, runs, verdicts
-from launch.errors import naming_flag, one_line
+from audio_texture import streaming
+from launch import flags, interrupts, messages, run_io, runs, verdicts
+from launch.command import resume_command
+from launch.errors import one_line
 from launch.flag_set import FlagSet
-from launch.messages import say, say_held
+from launch.messages import say
 from launch.stream import checks, pages, sinks, styles, writing
 
 
@@ -43,9 +44,8 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.define_boolean(
         "loop", False, "Whether to make one loop of --seconds, whose end flows into its beginning."
     )
-    flag_set.define_path(
-        "target", None, "Style file of an earlier --save_target, instead of --input."
-    )
+    text = "Style file of an earlier --save_target, instead of --input."
+    flag_set.define_path("target", None, text)
     flag_set.define_path(
         "save_target",
         None,
@@ -72,18 +72,17 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
       values: of all flags.
       given: names of the flags on the command line.
     """
-    folder, piped = values["output_dir"], values["output"] == "-"
+    values, begun = styles.with_earlier(values, given)
     checks.check_flags(values, given)
-    style, config, references, record = styles.fit_or_load(values, given)
+    style, config, references, record, wait = styles.fit_or_load(values, given, begun)
     rate = style.sample_rate
-    with naming_flag("seconds"):
-        wanted = checks.wanted_samples(style, values["seconds"], piped)
-        loop = streaming.prepare_loop(style, seconds=values["seconds"]) if values["loop"] else None
-    with naming_flag("block_seconds"):
-        planned = loop or streaming.prepare_stream(style, seconds=wanted / rate)
-    say_held()
-    asked = style.recipe if values["target"] else recipes.Recipe.from_json(config["recipe"])
-    inputs.say_scales(asked, style.recipe, rate)
+    folder, piped = values["output_dir"], values["output"] == "-"
+    wanted = checks.wanted_samples(values, style.recipe, sample_rate=rate, channels=style.channels)
+    if values["loop"]:
+        planned = streaming.prepare_loop(style, seconds=values["seconds"])
+    else:
+        planned = streaming.prepare_stream(style, seconds=wanted / rate)
+    wait.compile()
     earlier = None
     if record and values["resume"] and isinstance(planned, streaming.Stream):
         earlier = sinks.read_earlier(folder, values["output"], record, planned)
@@ -99,19 +98,20 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
         first, resume = {run_io.CONFIG: config}, values["resume"]
         output = run_io.claim(folder, record, program="stream", first=first, resume=resume)
         sink = sinks.File(style, output, values["output"], earlier, wanted)
+        if not values["loop"]:
+            interrupts.go_on_by(resume_command("stream", folder))
     try:
-        if isinstance(planned, streaming.Stream):
-            status = writing.write_stream(planned, sink, values["seed"], wanted)
-        else:
-            status = writing.write_loop(planned, sink, values["seed"], values["seconds"])
+        is_endless = not values["seconds"]
+        status = writing.write(planned, sink, values["seed"], wanted, wait, is_endless=is_endless)
     except (ValueError, OSError) as error:
         say(f"error: --output: {one_line(error)}; {sink.describe_rest()}.")
         return 1
     if not output:
         return status
     output.finish(run_io.METRICS, *sink.grown)
-    if not sink.samples:
+    if not sink.samples or status == interrupts.STATUS and values["seconds"]:
         return status or int(output.failed)
+    messages.doing("judging")
     judged = pages.judge_stream(config, references, sink)
     status = runs.write_report(
         output, checks.REPORT, lambda: pages.stream_page(config, references, sink, judged), status

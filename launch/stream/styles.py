@@ -1,18 +1,18 @@
 """The style of a stream: fitted to the inputs now, or loaded from the file of --target."""
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from audio_texture import audio, recipes, streaming
-from launch import flag_checks, messages, mixtures, records
-from launch.configs import versions
+from audio_texture.references import fit_kernels, model_sample_rate
+from launch import compile_times, configs, flag_checks, messages, mixtures, records
 from launch.errors import UserError, naming_flag
-from launch.flags import recipe_flags, recipe_from_values
-from launch.inputs import digest, read_inputs, reference_check
-from launch.stream.checks import check_folder
+from launch.flags import OF_MIXTURE, recipe_flags, recipe_from_values
+from launch.inputs import digest, read_inputs, reference_check, say_scales
+from launch.stream.checks import check_folder, wanted_samples
 
 # Choices that may still be changed for a fitted style.
 FREE = (
@@ -26,22 +26,87 @@ FREE = (
 )
 
 
-def fit_or_load(
+# Flags that decide about a stream's samples, besides those of a recipe.
+DECIDES = (*OF_MIXTURE, "seed", "loop", "target", "output")
+_TYPES = {"inputs": list, "seed": int, "loop": bool, "output": str, "recipe": dict}
+
+
+def with_earlier(
     values: Mapping[str, Any], given: Collection[str]
-) -> tuple[streaming.Style, dict[str, Any], list[np.ndarray], records.Record | None]:
-    """The style, the configuration, the references at the style's rate (none for a loaded style),
-    and the record in --output_dir.
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """All flags, and with --resume and no flag that decides about samples the configuration of the
+    stream in --output_dir, whose values the flags then have. --seconds may be another.
 
     Args:
       values: of all flags.
       given: names of the flags on the command line.
     """
+    path = configs.earlier_path(values, given, DECIDES)
+    if not path:
+        return dict(values), None
+    config = configs.config_of_file(path, _TYPES, given=given)
+    names = ("seed", "loop", "output", *(() if "seconds" in given else ("seconds",)))
+    target = config.get("target") and config["target"]["source"]
+    return {**values, **{name: config[name] for name in names}, "target": target}, config
+
+
+def fit_or_load(
+    values: Mapping[str, Any], given: Collection[str], earlier: dict[str, Any] | None
+) -> tuple[
+    streaming.Style,
+    dict[str, Any],
+    list[np.ndarray],
+    records.Record | None,
+    compile_times.Wait,
+]:
+    """The style, the configuration, the references at the style's rate (none for a loaded style),
+    the record in --output_dir, and the wait for the first evaluation.
+
+    Args:
+      values: of all flags.
+      given: names of the flags on the command line.
+      earlier: of `with_earlier`.
+    """
     plain = {name: values[name] for name in ("seconds", "seed", "loop", "output")}
-    plain["versions"] = versions()
+    plain["versions"] = configs.versions()
     if values["target"]:
-        style, config = _load(values, given)
+        style, config = _load(values, given, earlier)
         config |= plain
-        return style, config, [], check_folder(values, config)
+        record = check_folder(values, config)
+        checked = {"sample_rate": style.sample_rate, "channels": style.channels}
+        wanted_samples(values, style.recipe, **checked)
+        wait = compile_times.Wait(_programs(values, style.recipe, [], style.sample_rate))
+        messages.say_held()
+        wait.fit()
+        return style, config, [], record, wait
+    config = {**(earlier or _configure(values, given)), **plain}
+    recipe = recipes.Recipe.from_json(config["recipe"])
+    record = check_folder(values, config)
+    if config["morph_to"] and (values["loop"] or not values["seconds"]):
+        raise UserError("--morph_to: a morph needs an end, and so --seconds above 0 and no --loop.")
+    messages.doing("reading")
+    references, rate = read_inputs(config["inputs"], reference_check(recipe))
+    mixtures.check_mixture(config, recipe, rate)
+    wait = compile_times.Wait(_programs(values, recipe, references, rate))
+
+    def begin():
+        fitted = fit_kernels(recipe, references, sample_rate=rate)
+        model_rate = model_sample_rate(recipe, rate)
+        wanted_samples(values, fitted, sample_rate=model_rate, channels=len(references[0]))
+        messages.say_held()
+        say_scales(recipe, fitted, model_rate)
+        wait.fit()
+
+    with naming_flag("views"):
+        style = streaming.fit_style(
+            recipe, references, sample_rate=rate, **mixtures.mixture_options(config), on_fit=begin
+        )
+    references = [audio.resample(wave, rate, style.sample_rate) for wave in references]
+    return style, config, references, record, wait
+
+
+def _configure(values: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
+    """The configuration of a stream of --input. UserError where flags do not go together."""
     recipe = recipe_from_values(values)
     with naming_flag("recipe"):
         streaming.check_recipe(recipe)
@@ -52,30 +117,43 @@ def fit_or_load(
         flag_checks.useless_part_flags(sources, given)
         | flag_checks.useless_mixture_flags(mixture, given)
     )
-    config = {**mixture, "target": None, "recipe": recipe.to_json(), **plain}
-    record = check_folder(values, config)
-    if config["morph_to"] and (values["loop"] or not values["seconds"]):
-        raise UserError("--morph_to: a morph needs an end, and so --seconds above 0 and no --loop.")
-    messages.doing("reading")
-    references, rate = read_inputs(config["inputs"], reference_check(recipe))
-    mixtures.check_mixture(config, recipe, rate)
-    messages.doing(messages.FITTING)
-    with naming_flag("views"):
-        style = streaming.fit_style(
-            recipe, references, sample_rate=rate, **mixtures.mixture_options(config)
-        )
-    references = [audio.resample(wave, rate, style.sample_rate) for wave in references]
-    return style, config, references, record
+    return {**mixture, "target": None, "recipe": recipe.to_json()}
+
+
+def _programs(
+    values: Mapping[str, Any],
+    recipe: recipes.Recipe,
+    references: Sequence[np.ndarray],
+    sample_rate: int,
+) -> compile_times.Programs:
+    """The compiled programs of a stream, whose blocks all have one length, or of a loop."""
+    seconds = values["seconds"] if values["loop"] else recipe.matching.block_seconds
+    key = (
+        recipe.static_config(),
+        sample_rate,
+        seconds,
+        values["loop"],
+        bool(values["morph_to"]),
+        [wave.shape for wave in references],
+    )
+    return compile_times.of_run(
+        "stream", key, recipe.name, references, sample_rate=sample_rate, seconds=seconds
+    )
 
 
 def _load(
-    values: Mapping[str, Any], given: Collection[str]
+    values: Mapping[str, Any], given: Collection[str], earlier: dict[str, Any] | None
 ) -> tuple[streaming.Style, dict[str, Any]]:
     """The style of --target with the choices that flags change, and its part of the config."""
     path = values["target"]
     with naming_flag("target"):
         style = streaming.load_style(path)
-        style = style._replace(recipe=_with_open_choices(values, given, style.recipe))
+        recipe = (
+            recipes.Recipe.from_json(earlier["recipe"])
+            if earlier
+            else _with_open_choices(values, given, style.recipe)
+        )
+        style = style._replace(recipe=recipe)
         target = {"source": path, "sha256": digest(path)}
     return style, {"inputs": [], "target": target, "recipe": style.recipe.to_json()}
 

@@ -1,19 +1,14 @@
 """`python -m launch.sweep`."""
 
-import itertools
 import sys
 from collections.abc import Sequence
 
-from launch import cli
+from launch import cli, command
 
 
 def swept_program(arguments: Sequence[str]) -> str:
     """The value of --program, whose flags must be defined before any are parsed."""
-    for argument, following in itertools.pairwise([*arguments, ""]):
-        name, equals, value = argument.partition("=")
-        if name in ("-program", "--program"):
-            return value if equals else following
-    return ""
+    return command.given_value(arguments, "program")
 
 
 if __name__ == "__main__":

@@ -33,6 +33,8 @@ import os
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from launch import interrupts
+from launch.command import resume_command
 from launch.errors import UserError
 from launch.flag_set import FlagSet
 from launch.messages import say, say_held, show
@@ -88,10 +90,12 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     for planned in runs:
         if planned.name in own_failures:
             folders.write_failure(output, planned, own_failures[planned.name])
+    interrupts.go_on_by(resume_command("sweep"))
     status = run.make_all(sweep, output, parts, failed=len(own_failures))
     shares.wait_for_others(share)
     if not share.together or share.number == 0:
         merge.write_tables(output, runs, axes)
-        path = os.path.join(output.folder, "sweep.html")
-        say(f"{path}: table, players, pictures; sweep.csv: the same as text")
+        if status != interrupts.STATUS:
+            path = os.path.join(output.folder, "sweep.html")
+            say(f"{path}: table, players, pictures; sweep.csv: the same as text")
     return status or int(output.failed)

@@ -13,59 +13,90 @@ import numpy as np
 import tqdm
 
 from audio_texture import batch, optimize, synthesis
-from launch import interrupts
+from launch import interrupts, messages
+from launch.compile_times import Wait
 from launch.errors import UserError, one_line
 from launch.messages import say
 from launch.output import Output
+from launch.plurals import count
+from launch.progress import describe_seconds
 from launch.sweep.folders import write_failure, write_run
 from launch.sweep.plan import Run
 from launch.sweep.sweep_flags import Sweep
 
 MOST_FAILED = 120
+# A bar of 80 columns, with what it says behind it.
+_FORMAT = "{percentage:3.0f}%|{bar}| {desc}"
 # Of the free memory of a device, the share that a batch may take.
 MEMORY_SHARE = 0.8
 
 
 class SweepProgress:
-    """Shows the runs done, their rate and the time left: a bar on a terminal, elsewhere a line for
-    each run.
+    """Shows the runs done, how far the current ones are, and the time left: a bar on a terminal,
+    elsewhere a line for each run.
     """
 
     def __init__(self, total: int):
-        self._total, self._done, self._failed, self._start = total, 0, 0, time.monotonic()
-        self._bar = (
-            tqdm.tqdm(total=total, unit="run", desc="sweep", leave=False)
-            if sys.stderr.isatty()
-            else None
-        )
+        self._total, self.done, self._failed, self._start = total, 0, 0, time.monotonic()
+        self._bar: tqdm.tqdm | None = None
+        self._first_step = True
+
+    def step(self, rows: Sequence[optimize.ProgressRow], evaluations: int) -> None:
+        """Shows on a terminal how far the current runs are.
+
+        Args:
+          rows: of those that have begun, now.
+          evaluations: of a whole run.
+        """
+        if self._first_step:
+            # What is before it is the compiler's.
+            self._first_step, self._start = False, time.monotonic()
+        if not sys.stderr.isatty():
+            return
+        latest = rows[-1]
+        share = sum(row.evaluations for row in rows) / evaluations
+        text = f"evaluation {latest.evaluations} of {evaluations}, loss {latest.loss:.3g}"
+        self._draw(self.done + share, text)
 
     def add(self, *, failed: bool) -> None:
         """Counts a run that has ended."""
-        self._done, self._failed = self._done + 1, self._failed + failed
-        if self._bar is not None:
-            self._bar.set_postfix_str(f"{self._failed} failed")
-            self._bar.update()
+        self.done, self._failed = self.done + 1, self._failed + failed
+        if sys.stderr.isatty():
+            self._draw(self.done, "")
             return
         seconds = time.monotonic() - self._start
-        left = seconds / self._done * (self._total - self._done)
         say(
-            f"{self._done}/{self._total} runs, {60 * self._done / seconds:.1f} a minute, "
-            f"{left:.0f} s left, {self._failed} failed"
+            f"{self.done} of {count(self._total, 'run')}, {60 * self.done / seconds:.1f} a "
+            f"minute, {self._describe_rest(self.done)}{self._failed} failed"
         )
 
-    def show(self, rows: Sequence[Sequence[optimize.ProgressRow]]) -> None:
-        """Shows on a terminal how far a batch is. rows: of its runs so far."""
-        if self._bar is not None:
-            last = [run_rows[-1] for run_rows in rows if run_rows]
-            self._bar.set_postfix_str(
-                f"{self._failed} failed; evaluation {max(row.evaluations for row in last)}, "
-                f"loss {min(row.loss for row in last):.3g}"
-            )
+    def _draw(self, runs: float, text: str) -> None:
+        """Draws the bar; runs: done, with the shares of the current ones."""
+        if self._bar is None:
+            messages.done()
+            self._bar = tqdm.tqdm(total=self._total, bar_format=_FORMAT, leave=False, mininterval=0)
+        failed = f", {self._failed} failed" if self._failed else ""
+        parts = [
+            f"{self.done} of {count(self._total, 'run')}{failed}",
+            text,
+            self._describe_rest(runs).removesuffix(", "),
+        ]
+        self._bar.n = min(runs, self._total)
+        self._bar.set_description_str(", ".join(filter(None, parts)))
+
+    def _describe_rest(self, runs: float) -> str:
+        """The time left, after a number of runs; empty where there is none to tell it from."""
+        if not 0 < runs < self._total:
+            return ""
+        left = (time.monotonic() - self._start) / runs * (self._total - runs)
+        return f"{describe_seconds(left)} left, "
 
     def close(self) -> None:
         """Removes the bar."""
+        messages.done()
         if self._bar is not None:
             self._bar.close()
+            self._bar = None
 
 
 class Problems:
@@ -77,13 +108,22 @@ class Problems:
         self._steps = steps
         self._first: synthesis.Problem | None = None
         self._last: tuple[str, synthesis.Problem] | None = None
+        # For the first evaluation of the group.
+        self.wait: Wait | None = None
 
     def prepare(self, run: Run) -> synthesis.Problem:
         """The problem of a run. UserError or ValueError where it cannot be prepared."""
         recipe, references, sample_rate = self._steps.read(run.config)
         without_seed = json.dumps({**run.config, "seed": None}, sort_keys=True)
         if self._last is None or self._last[0] != without_seed:
-            problem = self._steps.prepare(run.config, recipe, references, sample_rate, self._first)
+            sounds = run.config, recipe, references, sample_rate
+            options = {}
+            if not self._first:
+                self.wait = wait = self._steps.wait_for(*sounds)
+                options["on_fit"] = wait.fit
+            problem = self._steps.prepare(*sounds, self._first, **options)
+            if self.wait and not self._first:
+                self.wait.compile()
             self._last = without_seed, problem
         self._first = self._first or self._last[1]
         return self._last[1]
@@ -95,12 +135,12 @@ class Callbacks(NamedTuple):
     Attributes:
       done: for every run that was made, with its result and its seconds.
       failed: for every run that was not made, with the reason.
-      on_chunk: after every chunk, as `batch.run_batch` calls it.
+      on_step: as `batch.run_batch` calls it, and with the evaluations of a run.
     """
 
     done: Callable[[Run, synthesis.Texture, float], None]
     failed: Callable[[Run, str], None]
-    on_chunk: Callable[[list[list[optimize.ProgressRow]]], None] = lambda rows: None
+    on_step: Callable[[list[optimize.ProgressRow], int], None] = lambda rows, evaluations: None
 
 
 def make_group(
@@ -142,7 +182,7 @@ def make_group(
         # Ctrl-C waits until finished results are written.
         with optimize.Interrupts() as interruption:
             try:
-                made = _run_batch(prepared, mesh, size, max_seconds, callbacks.on_chunk)
+                made = _run_batch(prepared, mesh, size, max_seconds, callbacks, problems.wait)
             except (jax.errors.JaxRuntimeError, MemoryError) as error:
                 if is_out_of_memory(error) and len(runs) > 1:
                     size, waiting = math.ceil(len(runs) / 2), [*runs, *waiting]
@@ -154,9 +194,11 @@ def make_group(
             if any(outcome.reason == "interrupted" for outcome in made.outcomes):
                 return False
             seconds = (time.monotonic() - start) / len(runs)
+            interrupts.unsaved(True)
             results = map(synthesis.Texture, made.waves, made.lowered_db, made.outcomes)
             for run, texture in zip(runs, results, strict=True):
                 callbacks.done(run, texture, seconds)
+            interrupts.unsaved(interruption.received)
         if interruption.received:
             return False
     return True
@@ -167,17 +209,25 @@ def _run_batch(
     mesh: jax.sharding.Mesh | None,
     size: int,
     max_seconds: float,
-    on_chunk: Callable[[list[list[optimize.ProgressRow]]], None],
+    callbacks: Callbacks,
+    wait: Wait | None,
 ) -> batch.Batch:
-    """The results of prepared runs, made as one batch of `size`."""
+    """The results of prepared runs, made as one batch of `size`. wait: for the first evaluation."""
     runs = [run for run, _ in prepared]
+    evaluations = max(problem.recipe.optimiser.evaluations for _, problem in prepared)
+
+    def step(rows):
+        if wait:
+            wait.end()
+        callbacks.on_step(rows, evaluations)
+
     return batch.run_batch(
         [problem for _, problem in prepared],
         jnp.stack([jax.random.key(run.config["seed"]) for run in runs]),
         mesh=mesh,
         size=size,
         max_seconds=max_seconds,
-        on_chunk=on_chunk,
+        on_step=step,
     )
 
 
@@ -235,7 +285,7 @@ def make_all(sweep: Sweep, output: Output, parts: Sequence[Sequence[Run]], *, fa
         say(f"{run.name} failed: {message}")
         progress.add(failed=True)
 
-    callbacks = Callbacks(done, gave_up, progress.show)
+    callbacks = Callbacks(done, gave_up, progress.step)
     limits = {"most": sweep.values["batch"], "max_seconds": sweep.values["max_seconds"]}
     try:
         complete = all(make_group(part, sweep.steps, mesh, callbacks, **limits) for part in parts)
@@ -243,6 +293,8 @@ def make_all(sweep: Sweep, output: Output, parts: Sequence[Sequence[Run]], *, fa
         complete = False
     progress.close()
     if not complete:
-        say("interrupted; --resume goes on with the runs that are missing")
+        interrupts.unsaved(True)
+        made = f"kept: {count(progress.done, 'finished run')} in {output.folder}"
+        messages.say_all(interrupts.describe(made if progress.done else ""))
         return interrupts.STATUS
     return min(sum(failures), MOST_FAILED)

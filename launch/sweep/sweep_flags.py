@@ -50,20 +50,21 @@ def define_sweep_flags(flag_set: FlagSet) -> None:
     """Defines the flags of launch.sweep alone."""
     flag_set.define_strings(
         "sweep",
-        "NAME=VALUES: a flag and the values it takes; repeat for several. seed=0:3 if nothing else "
-        "is swept.",
+        "A flag and its values, such as seed=0:3 or sharpness=2,4,8; repeat for several. Four "
+        "seeds if nothing is swept.",
+        value="NAME=VALUES",
     )
     flag_set.define_enum(
         "sweep_mode",
         "grid",
         ["grid", "zip"],
-        "Every value with every other, or the first with the first, and so on.",
+        "grid runs every value of a flag with every other; zip pairs them in order.",
     )
-    flag_set.define_enum("program", "texture", PROGRAMS, "What each run is a run of.")
-    flag_set.define_boolean(
-        "mixture", False, "Whether all --input are mixed in every run, in place of a run each."
-    )
-    flag_set.define_boolean("dry_run", False, "Whether to print the plan and stop.")
+    text = "The program that is run many times."
+    flag_set.define_enum("program", "texture", PROGRAMS, text)
+    text = "Mix all --input in every run; otherwise each has runs of its own."
+    flag_set.define_boolean("mixture", False, text)
+    flag_set.define_boolean("dry_run", False, "Print the plan of all runs and stop.")
     flag_set.define_integer(
         "batch",
         0,
@@ -74,14 +75,14 @@ def define_sweep_flags(flag_set: FlagSet) -> None:
     flag_set.define_boolean(
         "quality",
         True,
-        "Whether to judge each result against its input, as launch.evaluate does; at least 1 s of "
-        "each, and no mixtures.",
+        "Judge each result against its input, as launch.evaluate does. Both must last at least "
+        "1 s; mixtures are not judged.",
     )
     flag_set.define_boolean(
         "heldout",
         False,
-        "Whether to judge each texture also by what follows in its recording after the "
-        "--input_seconds it was made from, as long as those: heldout_* measures.",
+        "Judge each texture also by what follows in its recording after --input_seconds. Adds the "
+        "heldout_* measures, on a stretch as long as the one used.",
     )
     _define_share_flags(flag_set)
 
@@ -90,14 +91,15 @@ def _define_share_flags(flag_set: FlagSet) -> None:
     flag_set.define_string(
         "shard",
         None,
-        "I/N: makes the Ith of N shares of the runs, I from 0 to N - 1, for jobs that share "
-        "--output_dir and know nothing of one another.",
+        "Make share I of N of the runs, counted from 0. For jobs that have one --output_dir and "
+        "know nothing of one another.",
+        value="I/N",
     )
     flag_set.define_boolean(
         "distributed",
         False,
-        "Whether this is one of several processes that share the runs (jax.distributed; SLURM, "
-        "Open MPI, Kubernetes and TPU pods are detected).",
+        "This is one of several processes that share the runs by jax.distributed. SLURM, Open MPI, "
+        "Kubernetes and TPU pods are detected.",
     )
     flag_set.define_string(
         "coordinator",
