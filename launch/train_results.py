@@ -97,5 +97,8 @@ def report_page(
         **config["settings"],
     }
     # As text: settings are shown as they were given.
-    settings = [[name, f"{value}", describe_flag(name)] for name, value in values.items()]
+    settings = [
+        [name, f"{value:g}" if isinstance(value, float) else f"{value}", describe_flag(name)]
+        for name, value in values.items()
+    ]
     return report.render_training_page(results, rows, settings, config)

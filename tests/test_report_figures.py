@@ -136,6 +136,7 @@ def test_a_loss_of_zero_is_left_out():
     axis = figure.axes[0]
     assert axis.get_yscale() == "log" and len(axis.lines) == 6
     np.testing.assert_allclose(axis.lines[0].get_xydata(), [[10, 1], [20, 1 / 2], [30, 1 / 3]])
+    assert {"0.5", "1"} <= {label.get_text() for label in axis.get_yticklabels()}
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["loss", "networks"]
     # Below the axes, where it covers no curve.

@@ -109,10 +109,12 @@ def test_sounds_are_compared_at_the_level_of_the_quietest():
     # Beside a sound that is hardly heard, the others stay audible.
     faint = ("faint", 1e-3 * wave, 8000)
     assert report.level_offsets([*sounds[:2], faint]) == pytest.approx([-20, -13.98, 0], abs=0.01)
+    assert "None is turned down by more than 20 dB." in report.embed_players([*sounds, faint])
+    assert "All have one level." in report.embed_players([sounds[1], sounds[1]])
     page = report.embed_players(sounds)
     gains = [float(gain) for gain in re.findall(r'data-gain="(.*?)"', page)]
     assert gains == pytest.approx([0.5, 1, 1], abs=1e-3)
-    assert "turned down are “loud” by 6.0 dB." in page
+    assert "All play at one level; turned down: “loud” by 6.0 dB." in page
     # The sounds themselves are as they were.
     np.testing.assert_allclose(read_players(page)[0][0].T, 2 * wave, atol=2.0**-15)
 

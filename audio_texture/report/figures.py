@@ -93,7 +93,11 @@ def encode_svg(figure: "Figure", alternative: str) -> str:
     drawing = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif", drawing)
     view = re.search(r'viewBox="[^"]*"', drawing)
     assert view
-    style = f"fill: currentColor; width: 100%; max-width: {7.5 * figure.get_figwidth():.4g}rem"
+    inches = figure.get_figwidth()
+    style = f"fill: currentColor; width: 100%; max-width: {7.5 * inches:.4g}rem"
+    if inches > WIDTH:
+        # It scrolls in its box: shrunk to a phone's width, its text could not be read.
+        style += f"; min-width: {4.5 * inches:.4g}rem"
     head = f'<svg role="img" aria-label="{html.escape(alternative)}" style="{style}" {view[0]}>'
     return re.sub(r"^<svg[^>]*>", lambda _: head, drawing)
 
@@ -150,9 +154,9 @@ def draw_loss(
             style = {"marker": marker, "color": curve_color(number), "linewidth": 1}
             axis.plot(evaluations, values, label=label, **style)
     axis.set(xlabel="evaluations", ylabel="loss", yscale="log")
-    # 0.5 and not 5 x 10^-1.
+    # 0.0005 and not 5 x 10^-4.
     axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.yaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_major_formatter(lambda loss, _: np.format_float_positional(loss, trim="-"))
     axis.yaxis.set_minor_formatter(NullFormatter())
     axis.grid(alpha=0.3)
     add_legend(figure)
@@ -173,7 +177,11 @@ def draw_distances(times: np.ndarray, ratios: np.ndarray, names: Sequence[str]) 
         axis.plot(times, values, marker="o", markersize=3, label=name, color=curve_color(number))
     axis.axhline(1, color="black", linewidth=0.8, linestyle=":")
     # The times are the middles of stretches that are spread over the whole.
-    axis.set(xlabel="time (s)", xlim=(0, times[0] + times[-1]), ylim=(0, None))
+    axis.set(
+        xlabel="time (s)",
+        xlim=(0, times[0] + times[-1]),
+        ylim=(0, 1.08 * np.max(ratios, initial=1)),
+    )
     axis.set_ylabel("distance (1 = between its halves)")
     axis.grid(alpha=0.3)
     add_legend(figure)

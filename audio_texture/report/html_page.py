@@ -176,10 +176,15 @@ def embed_figures(figures: Sequence[tuple["Figure", str]]) -> str:
 
 
 def embed_png(picture: bytes, alternative: str) -> str:
-    """An HTML image with an embedded PNG file, of a drawing on white: it is inverted where the page
-    is dark. alternative: the text for screen readers.
+    """An HTML image with an embedded PNG file, of a drawing on white, in a box that scrolls where
+    the page is narrow. It is inverted where the page is dark.
+
+    Args:
+      picture: the file.
+      alternative: the text for screen readers.
     """
     data = base64.b64encode(picture).decode()
     return (
-        f'<img class="drawing" alt="{html.escape(alternative)}" src="data:image/png;base64,{data}">'
+        '<div class="scroll"><img class="drawing" '
+        f'alt="{html.escape(alternative)}" src="data:image/png;base64,{data}"></div>'
     )

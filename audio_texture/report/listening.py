@@ -146,9 +146,14 @@ def _comparison(
     if len(sounds) > 1:
         text = (
             "<kbd>X</kbd> or a button switches to another sound at the same moment; "
-            "<kbd>P</kbd> plays and stops. All are heard at one level: "
+            "<kbd>P</kbd> plays and stops. "
         )
-        text += f"turned down are {', '.join(turned)}." if turned else "they have it already."
+        if turned:
+            text += f"All play at one level; turned down: {', '.join(turned)}."
+        else:
+            text += "All have one level."
+        if min(decibels) <= -_MOST_DB:
+            text += f" None is turned down by more than {_MOST_DB:g} dB."
         text += " A sound that is shorter than the others is repeated."
     if loops:
         text += " The loop plays round without a gap."

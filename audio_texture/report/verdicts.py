@@ -63,14 +63,14 @@ def describe_scale() -> str:
 
     Example:
       >>> describe_scale()[:44]
-      'How to read it: the number behind the likene'
+      'How to read it: likeness is measured as a di'
     """
     words = [word.removesuffix(" the recording") for _, word in LIKENESS]
     limits = [limit for limit, _ in LIKENESS[:-1]]
     steps = [f"up to {limit:g} {word}" for limit, word in zip(limits, words[:-1], strict=True)]
     return (
-        "How to read it: the number behind the likeness is a distance; lower is better. 1 is how "
-        "far the recording's own two halves are apart, and a copy has about 0.5. A result is "
+        "How to read it: likeness is measured as a distance, so lower is better. 1 is how far the "
+        "recording's own two halves are apart, and a copy has about 0.5. A result is "
         f"{', '.join(steps)}, and above that {words[-1]} the recording. Copied, repeated, in the "
         "recording's order: 0% is best. Level, spectrum: 0 dB is best."
     )

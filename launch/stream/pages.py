@@ -66,10 +66,10 @@ def stream_page(
         beginning, _ = audio.read(sink.path, start=0.0, seconds=min(length, LONGEST_JUDGED))
         sections += distance_section(config, references, beginning, sink.sample_rate)
     sections += [
+        *recordings_section({"input": config["inputs"]}),
         ("Spectrograms, on one scale", report.embed_spectrograms(shown)),
         *report.comparison_section(shown[: len(references) + 1]),
         ("Configuration", report.format_config(config)),
-        *recordings_section({"input": config["inputs"]}),
     ]
     summary = f"{length:.1f} s by the recipe {config['recipe']['name']}, seed {config['seed']}."
     source = " and ".join(names) or os.path.basename(config["target"]["source"])
