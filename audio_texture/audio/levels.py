@@ -193,9 +193,9 @@ def measure_events(wave: np.ndarray, *, sample_rate: float) -> tuple[float, int]
 
     Example:
       >>> wave = np.random.default_rng(0).standard_normal((1, 8000))
-      >>> wave[:, 2000:6000] *= 1e-3
+      >>> wave[:, 1600:6400] *= 1e-3
       >>> measure_events(wave, sample_rate=8000)
-      (0.5, 2)
+      (0.4, 2)
     """
     size = max(1, round(_EVENT_BLOCK * sample_rate))
     levels = block_levels(wave, size)
