@@ -8,6 +8,7 @@ import tempfile
 import warnings
 
 import jax
+import jax.monitoring
 
 from audio_texture import audio
 from launch.errors import one_line
@@ -65,6 +66,23 @@ def show_warnings() -> None:
     warnings.filterwarnings(
         "always", message="Error (reading|writing) persistent compilation cache"
     )
+
+
+# Number of programs that this process has compiled and kept.
+_compiled: list[str] = []
+
+
+def _note_event(event: str, **_) -> None:
+    if event == "/jax/compilation_cache/cache_misses":
+        _compiled.append(event)
+
+
+jax.monitoring.register_event_listener(_note_event)
+
+
+def count_compiled() -> int:
+    """How many programs this process has compiled that were not kept from an earlier run."""
+    return len(_compiled)
 
 
 def folder() -> str:

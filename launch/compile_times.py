@@ -80,13 +80,13 @@ class Wait:
     """
 
     def __init__(self, programs: Programs):
-        self._programs, self._start = programs, 0.0
+        self._programs, self._start, self._compiled = programs, 0.0, 0
         self._times = _read_times()
         self._known = self._times.get(programs.digest)
 
     def fit(self) -> None:
         """Says that the target is fitted; elsewhere than on a terminal also what comes after."""
-        self._start = time.monotonic()
+        self._start, self._compiled = time.monotonic(), compilation_cache.count_compiled()
         messages.doing("fitting")
         messages.say_elsewhere(f"fitting and {self._describe()}")
 
@@ -99,9 +99,9 @@ class Wait:
         if not self._start:
             return
         seconds, self._start = round(time.monotonic() - self._start, 1), 0.0
-        entry = self._known or {"facts": dict(self._programs.facts), "first": seconds}
-        if self._known:
-            entry["again"] = seconds
+        # Whether programs were compiled tells what the time stands for.
+        name = "first" if compilation_cache.count_compiled() > self._compiled else "again"
+        entry = {**(self._known or {}), "facts": dict(self._programs.facts), name: seconds}
         # Read anew, as other processes may have written meanwhile.
         times = _read_times()
         times.pop(self._programs.digest, None)
@@ -116,7 +116,8 @@ class Wait:
             return (
                 f"loading compiled programs, about {self._known.get('again', AGAIN_SECONDS):.0f} s"
             )
-        facts, earlier = self._programs.facts, list(self._times.values())
+        facts = self._programs.facts
+        earlier = [entry for entry in self._times.values() if "first" in entry]
 
         def count_equal(entry):
             return sum(entry["facts"].get(name) == fact for name, fact in facts.items())
@@ -145,7 +146,7 @@ def _read_times() -> dict[str, dict[str, Any]]:
             str(digest): entry
             for digest, entry in times.items()
             if isinstance(entry["facts"], dict)
-            and isinstance(entry["first"], float)
+            and isinstance(entry.get("first", 0.0), float)
             and isinstance(entry.get("again", 0.0), float)
         }
     except (OSError, ValueError, TypeError, KeyError, AttributeError):

@@ -36,16 +36,11 @@ class ProgressBar:
             if sys.stderr.isatty():
                 messages.done()
                 self._bar = tqdm.tqdm(
-                    total=self._total,
-                    desc=self._name,
-                    bar_format=_FORMAT,
-                    leave=False,
-                    mininterval=0.05,
+                    total=self._total, desc=self._name, bar_format=_FORMAT, leave=False
                 )
         if self._bar is not None:
-            text = f"loss {row.loss:.4g}{self._describe_rest(row)}"
-            self._bar.set_postfix_str(text, refresh=False)
-            self._bar.update(row.evaluations - self._bar.n)
+            self._bar.n = row.evaluations
+            self._bar.set_postfix_str(f"loss {row.loss:.4g}{self._describe_rest(row)}")
 
     def show(self, row: optimize.ProgressRow) -> None:
         """Shows the state after a chunk."""

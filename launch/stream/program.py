@@ -2,9 +2,9 @@
 
 30 s of an embedded fire, into output/stream:
     python -m launch.stream
-An hour of rain; then the rest after a kill, without a gap or a seam:
+An hour of rain; then the rest after Ctrl-C or a kill, without a gap or a seam:
     python -m launch.stream --input=rain.wav --seconds=3600 --output_dir=output/rain
-    python -m launch.stream --input=rain.wav --seconds=3600 --output_dir=output/rain --resume
+    python -m launch.stream --output_dir=output/rain --resume
 Until Ctrl-C, into a player:
     python -m launch.stream --input=rain.wav --seconds=0 --output=-
         | aplay -t raw -f S16_LE -c 1 -r 22050
@@ -18,9 +18,8 @@ A style kept as a file, and a stream from it without the recording:
 
 Writes stream.wav, config.json, metrics.jsonl (a line for each block), state.safetensors,
 report.html and files.json, the record of them, into --output_dir. The file can be played while it
-grows. Ctrl-C ends the stream after the current evaluation, with exit status 130, and says how to go
-on; a full disk or a player that closes its pipe ends it with exit status 1. What was written so far
-stays valid.
+grows. Ctrl-C ends it within a second or two (exit status 130) and says how to go on; a full disk or
+a player that closes its pipe ends it with exit status 1. What was written so far stays valid.
 """
 
 from collections.abc import Collection, Mapping
@@ -45,9 +44,8 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.define_boolean(
         "loop", False, "Whether to make one loop of --seconds, whose end flows into its beginning."
     )
-    flag_set.define_path(
-        "target", None, "Style file of an earlier --save_target, instead of --input."
-    )
+    text = "Style file of an earlier --save_target, instead of --input."
+    flag_set.define_path("target", None, text)
     flag_set.define_path(
         "save_target",
         None,
@@ -103,10 +101,8 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
         if not values["loop"]:
             interrupts.go_on_by(resume_command("stream", folder))
     try:
-        if isinstance(planned, streaming.Stream):
-            status = writing.write_stream(planned, sink, values["seed"], wanted, wait)
-        else:
-            status = writing.write_loop(planned, sink, values["seed"], values["seconds"], wait)
+        is_endless = not values["seconds"]
+        status = writing.write(planned, sink, values["seed"], wanted, wait, is_endless=is_endless)
     except (ValueError, OSError) as error:
         say(f"error: --output: {one_line(error)}; {sink.describe_rest()}.")
         return 1

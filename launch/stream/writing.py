@@ -10,20 +10,46 @@ from audio_texture import audio, optimize, streaming
 from launch import interrupts, messages
 from launch.compile_times import Wait
 from launch.messages import say
-from launch.progress import ProgressBar, describe_lowering, describe_outcome
+from launch.progress import ProgressBar, describe_lowering, describe_outcome, describe_seconds
 from launch.stream.sinks import File, Pipe
 
 
-def write_stream(
-    stream: streaming.Stream, sink: File | Pipe, seed: int, wanted: int, wait: Wait
+def write(
+    planned: streaming.Stream | streaming.Loop,
+    sink: File | Pipe,
+    seed: int,
+    wanted: int,
+    wait: Wait,
+    *,
+    is_endless: bool = False,
 ) -> int:
-    """Writes blocks until the sink has as many samples as wanted; the exit status.
+    """Makes and writes a stream or a loop; the exit status.
 
-    wait: which is over at the first evaluation.
+    Args:
+      planned: of `streaming.prepare_stream` or `prepare_loop`.
+      sink: where it goes.
+      seed: of its random key.
+      wanted: samples to write.
+      wait: which is over at the first evaluation.
+      is_endless: whether `wanted` is only the most that the format holds.
     """
+    if isinstance(planned, streaming.Stream):
+        return _write_stream(planned, sink, seed, wanted, wait, is_endless)
+    return _write_loop(planned, sink, seed, wait)
+
+
+def _write_stream(
+    stream: streaming.Stream,
+    sink: File | Pipe,
+    seed: int,
+    wanted: int,
+    wait: Wait,
+    is_endless: bool,
+) -> int:
+    """Writes blocks until the sink has as many samples as wanted."""
     key = jax.random.key(seed)
     state = sink.first_state(streaming.init_state(stream))
-    clock, reason = _Clock(sink, stream, wait), "done"
+    clock, reason = _Clock(sink, stream, None if is_endless else wanted, wait), "done"
     fade = stream.style.recipe.signal.fade_samples(sink.sample_rate)
     # Ctrl-C waits: a block is written with its state, or not at all.
     with optimize.Interrupts() as interruption:
@@ -59,15 +85,15 @@ def write_stream(
 class _Clock:
     """Shows how far a block is, and says how fast a stream is made, as multiples of real time."""
 
-    def __init__(self, sink: File | Pipe, stream: streaming.Stream, wait: Wait):
-        self._sink, self._wait = sink, wait
+    def __init__(self, sink: File | Pipe, stream: streaming.Stream, wanted: int | None, wait: Wait):
+        self._sink, self._wanted, self._wait = sink, wanted, wait
         self._evaluations = stream.style.recipe.optimiser.evaluations
         self._block_seconds = stream.samples / sink.sample_rate
         self._bar: ProgressBar | None = None
         # Samples and time at the start, and after the first block, which waits for the compiler.
         self._start = self._now()
         self._after_first: tuple[int, float] | None = None
-        # Evaluations and seconds of the first row of a block, until an estimate is said.
+        # Evaluations and seconds of a block's first row: what is before it is the compiler's.
         self._first_row: tuple[int, float] | None = None
         self._estimated = False
 
@@ -77,19 +103,24 @@ class _Clock:
     def begin_block(self, number: int) -> None:
         """Begins the bar of a block."""
         name = f"{os.path.basename(self._sink.path)}, block {number + 1}"
-        self._bar = ProgressBar(self._evaluations, name, self._wait.end)
+        self._bar, self._first_row = ProgressBar(self._evaluations, name, self._wait.end), None
 
     def step(self, row: optimize.ProgressRow) -> None:
         """Shows an evaluation; after some of the first block, says how fast the stream will be."""
         if self._bar:
             self._bar.step(row)
         self._first_row = self._first_row or (row.evaluations, row.seconds)
-        spent, seconds = row.evaluations - self._first_row[0], row.seconds - self._first_row[1]
-        if self._estimated or self._after_first or spent < 5 or not seconds:
+        if self._estimated or self._after_first or row.evaluations < self._first_row[0] + 5:
             return
         self._estimated = True
-        speed = self._block_seconds / (self._evaluations * seconds / spent)
-        say(f"{self._sink.path}: about {_describe_speed(speed)}, by the first evaluations")
+        speed = _describe_speed(self._speed_at(row))
+        say(f"{self._sink.path}: by the first evaluations about {speed}")
+
+    def _speed_at(self, row: optimize.ProgressRow) -> float:
+        """The speed of a block by its evaluations so far, as a multiple of real time."""
+        evaluations, begun = self._first_row or (0, 0.0)
+        seconds = max(row.seconds - begun, 1e-9) / max(row.evaluations - evaluations, 1)
+        return self._block_seconds / (self._evaluations * seconds)
 
     def end_block(self) -> None:
         """Removes the bar of a block."""
@@ -99,17 +130,29 @@ class _Clock:
     def say_block(self, block: streaming.Block) -> None:
         """Says the length so far and the speed of a block."""
         sink, rate = self._sink, self._sink.sample_rate
-        speed = block.wave.shape[1] / rate / block.outcome.progress[-1].seconds
+        speed = self._speed_at(block.outcome.progress[-1])
         loss, is_first = float(block.outcome.state.value), not self._after_first
         speed_text = _describe_speed(speed) if is_first else f"{speed:.2f}x real time"
-        say(f"{sink.path}: {sink.samples / rate:.1f} s, loss {loss:.4g}, {speed_text}")
+        made = f"{sink.samples / rate:.1f} s{self._describe_rest(speed)}"
+        say(f"{sink.path}: {made}, loss {loss:.4g}, {speed_text}")
         if is_first and block.lowered_db:
             say(f"{sink.path}{describe_lowering(block.lowered_db)}")
         self._after_first = self._after_first or self._now()
 
+    def _describe_rest(self, speed: float) -> str:
+        """How much is left of a stream that has an end, and how long that takes."""
+        samples, rate = self._sink.samples, self._sink.sample_rate
+        if not self._wanted or samples >= self._wanted:
+            return ""
+        left = describe_seconds((self._wanted - samples) / rate / speed)
+        return f" of {self._wanted / rate:.1f} s ({left} left)"
+
     def say_end(self, reason: str) -> None:
         """Says why the stream ended, and how fast it was made."""
         sink, (first, start) = self._sink, self._start
+        if reason == "done" and sink.samples == first:
+            say(f"{sink.path}: whole, {first / sink.sample_rate:.1f} s; nothing was left to make")
+            return
         seconds = (sink.samples - first) / sink.sample_rate
         text = (
             f"{seconds:.1f} s made in {time.monotonic() - start:.1f} s: {self._speed(self._start)}"
@@ -132,15 +175,10 @@ def _describe_speed(speed: float) -> str:
     return f"{text}: too slow to be played while it is made (fewer --evaluations are faster)"
 
 
-def write_loop(
-    loop: streaming.Loop, sink: File | Pipe, seed: int, seconds: float, wait: Wait
-) -> int:
-    """Makes and writes a loop, `seconds` long; the exit status.
-
-    wait: which is over at the first evaluation.
-    """
-    name = os.path.basename(sink.path)
-    bar = ProgressBar(loop.style.recipe.choice("evaluations"), name, wait.end)
+def _write_loop(loop: streaming.Loop, sink: File | Pipe, seed: int, wait: Wait) -> int:
+    """Makes and writes a loop, whole."""
+    total = loop.style.recipe.choice("evaluations")
+    bar = ProgressBar(total, os.path.basename(sink.path), wait.end)
 
     def step(row):
         # A loop is written whole, even where Ctrl-C ends its optimisation.
@@ -156,10 +194,13 @@ def write_loop(
         sink.write_whole(block.wave, _metrics_row(0, block))
     interrupts.kept(sink.path)
     reason = "interrupted" if interruption.received else block.outcome.reason
-    outcome = block.outcome._replace(reason=reason)
-    say(
-        f"{sink.path}: a loop of {seconds:g} s; {describe_outcome(block._replace(outcome=outcome))}"
-    )
+    if reason == "interrupted":
+        spent = block.outcome.progress[-1].evaluations
+        made = f"kept: {sink.path}, the loop after {spent} of {total} evaluations"
+        messages.say_all(interrupts.describe(made))
+    else:
+        seconds = sink.samples / sink.sample_rate
+        say(f"{sink.path}: a loop of {seconds:.4g} s; {describe_outcome(block)}")
     return _status(reason)
 
 
