@@ -159,7 +159,7 @@ def write_events(path: Path, *seconds: float, length: float = 5.0) -> str:
     wave = 1e-3 * noise(round(8000 * length))[0]
     for second in seconds:
         first = round(8000 * second)
-        wave[first : first + 1600] += crackle(1600)[0]
+        wave[first : first + 1600] += noise(1600)[0] * np.exp(-np.arange(1600) / 400)
     soundfile.write(path, wave, 8000)
     return str(path)
 
