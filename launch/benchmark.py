@@ -79,6 +79,7 @@ def _measure_rows(cases: Sequence[str], source: str) -> list[dict[str, Any]]:
         for case in cases:
             first_ms = None
             for name in CASES[case][1]:
+                messages.doing(f"{case}: {name}")
                 arguments = (source,) if case == "texture" else ()
                 row = processes.submit(measure_row, case, name, *arguments).result()
                 first_ms = first_ms or row["run_ms"]

@@ -87,11 +87,13 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
         if insights_steps.read_result(output, name):
             messages.say(f"{name}: done before")
             continue
-        messages.say(f"{name}: {number} of {len(names)} ...")
+        messages.say_elsewhere(f"{name}: {number} of {len(names)} ...")
+        messages.doing(f"{name}: {number} of {len(names)}")
         try:
             result = insights_steps.run_experiment(name, settings, config, output)
         except KeyboardInterrupt:
-            messages.say_all(interrupts.describe(f"kept: the figures before {name}"))
+            made = f"kept: the figures before {name}" if number > 1 else ""
+            messages.say_all(interrupts.describe(made))
             return interrupts.STATUS
         messages.say(
             f"{name}: {result['verdict']} ({result['seconds']:.0f} s). {result['sentence']}"

@@ -47,7 +47,7 @@ def ended(process: subprocess.Popen, number: signal.Signals) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "delay"),
-    [(signal.SIGINT, 0.15), (signal.SIGTERM, 0.5), (signal.SIGINT, 1.2), (signal.SIGTERM, 2.5)],
+    [(signal.SIGINT, 0.3), (signal.SIGTERM, 0.6), (signal.SIGINT, 1.2), (signal.SIGTERM, 2.5)],
 )
 def test_before_anything_is_made(sound, tmp_path, number, delay):
     """Imports, flags, reading, fitting, compilation: tracebacks of 32 to 108 lines."""

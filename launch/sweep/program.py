@@ -95,6 +95,7 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     shares.wait_for_others(share)
     if not share.together or share.number == 0:
         merge.write_tables(output, runs, axes)
-        path = os.path.join(output.folder, "sweep.html")
-        say(f"{path}: table, players, pictures; sweep.csv: the same as text")
+        if status != interrupts.STATUS:
+            path = os.path.join(output.folder, "sweep.html")
+            say(f"{path}: table, players, pictures; sweep.csv: the same as text")
     return status or int(output.failed)

@@ -25,8 +25,8 @@ from launch.sweep.plan import Run
 from launch.sweep.sweep_flags import Sweep
 
 MOST_FAILED = 120
-# A bar of 80 columns: tqdm puts a comma before the text at the end.
-_FORMAT = "{percentage:3.0f}%|{bar}|{postfix}"
+# A bar of 80 columns, with what it says behind it.
+_FORMAT = "{percentage:3.0f}%|{bar}| {desc}"
 # Of the free memory of a device, the share that a batch may take.
 MEMORY_SHARE = 0.8
 
@@ -39,6 +39,7 @@ class SweepProgress:
     def __init__(self, total: int):
         self._total, self.done, self._failed, self._start = total, 0, 0, time.monotonic()
         self._bar: tqdm.tqdm | None = None
+        self._first_step = True
 
     def step(self, rows: Sequence[optimize.ProgressRow], evaluations: int) -> None:
         """Shows on a terminal how far the current runs are.
@@ -47,6 +48,9 @@ class SweepProgress:
           rows: of those that have begun, now.
           evaluations: of a whole run.
         """
+        if self._first_step:
+            # What is before it is the compiler's.
+            self._first_step, self._start = False, time.monotonic()
         if not sys.stderr.isatty():
             return
         latest = rows[-1]
@@ -78,7 +82,7 @@ class SweepProgress:
             self._describe_rest(runs).removesuffix(", "),
         ]
         self._bar.n = min(runs, self._total)
-        self._bar.set_postfix_str(", ".join(filter(None, parts)))
+        self._bar.set_description_str(", ".join(filter(None, parts)))
 
     def _describe_rest(self, runs: float) -> str:
         """The time left, after a number of runs; empty where there is none to tell it from."""
