@@ -1,4 +1,19 @@
-"""The error about a choice, which carries the name of that choice."""
+"""The error about a choice, which carries the name of that choice, and hints for wrong names."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def suggest(name: str, names: Iterable[str]) -> str:
+    """The end of a sentence on a name that does not exist: the nearest one, or all there are.
+
+    Example:
+      >>> suggest("rian", ["rain", "fire"]), suggest("x", ["rain", "fire"])
+      ('; did you mean rain?', '; there are rain, fire.')
+    """
+    names = [*names]
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(names)}."
 
 
 class ChoiceError(ValueError):

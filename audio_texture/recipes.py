@@ -7,7 +7,7 @@ import dataclasses
 
 from audio_texture.choices import Tap
 from audio_texture.config import CHOICES, NAMED, Choice, Recipe, make
-from audio_texture.errors import ChoiceError
+from audio_texture.errors import ChoiceError, suggest
 from audio_texture.terms.waves import FINE
 from audio_texture.views import View
 
@@ -373,14 +373,14 @@ def names(task: str) -> list[str]:
 
 
 def named(name: str) -> Recipe:
-    """The recipe of that name. For an unknown name, ChoiceError lists all names.
+    """The recipe of that name. For an unknown name, ChoiceError has the nearest, or all names.
 
     Example:
       >>> named("texture-fast").task
       'texture'
     """
     if name not in RECIPES:
-        raise ChoiceError(f"{name!r} is no recipe; there are {', '.join(RECIPES)}.", field="recipe")
+        raise ChoiceError(f"{name!r} is no recipe{suggest(name, RECIPES)}", field="recipe")
     return RECIPES[name]
 
 

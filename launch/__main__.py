@@ -49,16 +49,13 @@ def describe_mistake(word: str) -> str:
       >>> describe_mistake("textur")
       "'textur' is no program; did you mean texture?"
     """
-    import difflib
-
+    from audio_texture.errors import suggest
     from launch import command
 
     if word.startswith("-"):
         line = f"{command.program_line('texture')} {word}"
         return f"{word}: name a program first, such as {line}"
-    near = difflib.get_close_matches(word, PROGRAMS, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(PROGRAMS)}."
-    return f"{word!r} is no program; {hint}"
+    return f"{word!r} is no program{suggest(word, PROGRAMS)}"
 
 
 def list_programs() -> str:

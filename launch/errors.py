@@ -23,4 +23,15 @@ def naming_flag(flag: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise UserError(f"--{flag}: {one_line(error)}") from error
+        raise UserError(flag_line(flag, error)) from error
+
+
+def flag_line(flag: str, text: object) -> str:
+    """A line on a flag. It is named once, also where the text begins with the choice of its name.
+
+    Example:
+      >>> flag_line("novelty", "novelty must be from 0 to 1, got 2.")
+      '--novelty must be from 0 to 1, got 2.'
+    """
+    line = one_line(text)
+    return f"--{line}" if line.startswith(f"{flag} must ") else f"--{flag}: {line}"

@@ -1,5 +1,7 @@
 """A set of flags for a single program, so that all programs can be imported into one process."""
 
+import difflib
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -124,7 +126,44 @@ class FlagSet:
 
     def parse_value(self, name: str, text: str) -> Any:
         """The value that a flag has for a text. ValueError where the flag does not take it."""
-        return self._flags[name].parser.parse(text)
+        try:
+            return self._flags[name].parser.parse(text)
+        except ValueError as error:
+            raise ValueError(self._rule(name) or str(error)) from error
+
+    def _rule(self, name: str) -> str:
+        """What the values of a flag must be; empty where its parser says that itself."""
+        parser = self._flags[name].parser
+        if isinstance(parser, flags.EnumParser):
+            return f"must be one of {', '.join(parser.enum_values)}."
+        if isinstance(parser, flags.BooleanParser):
+            return "must be true or false."
+        if not isinstance(parser, flags.IntegerParser | flags.FloatParser):
+            return ""
+        least, most = parser.lower_bound, parser.upper_bound
+        limits = "" if least is None else f" of at least {least:g}"
+        if least is not None and most is not None:
+            limits = f" from {least:g} to {most:,}".replace(",", "")
+        return f"must be a {'whole ' if self.is_integer(name) else ''}number{limits}."
+
+    def _explain(self, error: Exception) -> str:
+        """A line on arguments that absl refuses: the flag, its value and the rule."""
+        if isinstance(error, flags.UnrecognizedFlagError):
+            near = difflib.get_close_matches(error.flagname, self._flags, n=1)
+            hint = f"; did you mean --{near[0]}?" if near else "; --helpfull lists all flags."
+            return f"--{error.flagname}: there is no such flag{hint}"
+        text = str(error)
+        if missing := re.match(r"Missing value for flag --?(\w+)", text):
+            return f"--{missing[1]}: has no value; write {self.form(missing[1])}."
+        name, equals, value = text.removeprefix("flag --").partition("=")
+        if not text.startswith("flag --") or not equals or name not in self._flags:
+            return text
+        if value.startswith("--"):
+            return f"--{name}: has no value; write {self.form(name)}."
+        if rule := self._rule(name):
+            # absl's reason, which comes last, is that of Python's own parsers.
+            return f"--{name}={value.removesuffix(f': {error.__context__}')}: {rule}"
+        return f"--{name}={value}"
 
     def description(self, name: str) -> str:
         """What a flag sets, without its options."""
@@ -145,8 +184,9 @@ class FlagSet:
         try:
             rest = self._flags(["program", *arguments])
         except (flags.Error, OSError, UnicodeError) as error:
-            raise UserError(str(error)) from error
+            raise UserError(self._explain(error)) from error
         if len(rest) > 1:
-            raise UserError(f"{rest[1]!r} belongs to no flag; write --flag=value.")
+            flag = "input" if "input" in self._flags else "flag"
+            raise UserError(f"{rest[1]!r} belongs to no flag; write --{flag}={rest[1]}.")
         given = tuple(name for name in self._flags if self._flags[name].present)
         return self._flags.flag_values_dict(), given

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audio_texture import choices, config, recipes, sounds, views
-from launch.errors import Finished, UserError, naming_flag, one_line
+from launch.errors import Finished, UserError, flag_line, naming_flag
 from launch.flag_set import FlagSet
 from launch.inputs import EMBEDDED
 from launch.messages import show
@@ -83,7 +83,7 @@ def recipe_from_values(values: Mapping[str, Any], *, task: str = "texture") -> r
         # named.
         involved = (getattr(error, "field", ""), *getattr(error, "others", ()))
         flag = next((name for name in involved if name in chosen), list(chosen)[-1])
-        raise UserError(f"--{flag}: {one_line(error)}") from error
+        raise UserError(flag_line(flag, error)) from error
 
 
 def base_recipe(values: Mapping[str, Any], *, task: str) -> recipes.Recipe:

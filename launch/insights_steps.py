@@ -13,6 +13,7 @@ from launch import configs, flag_checks, inputs, records, run_io, runs
 from launch.errors import naming_flag
 from launch.messages import hold
 from launch.output import Output
+from launch.plurals import count
 
 PAGE = "insights.html"
 # Experiments that use no recordings.
@@ -30,7 +31,7 @@ def check_flags(names: Sequence[str], given: Collection[str]) -> None:
             ),
             "data": (
                 not set(names) - set(PROCEDURAL),
-                f"{', '.join(names)} use procedural sounds only",
+                f"procedural sounds alone are used by {', '.join(names)}",
             ),
         },
     )
@@ -45,8 +46,8 @@ def list_recordings(folder: str | None) -> tuple[str, ...]:
     for line in datasets.describe_exceptions(dataset):
         hold(f"--data: {line}")
     hold(
-        f"--data: {len(dataset.clips)} recordings; each figure takes stretches from the beginnings "
-        "of some of them, others for each seed"
+        f"--data: {count(len(dataset.clips), 'recording')}; each figure takes stretches from the "
+        "beginnings of some of them, others for each seed"
     )
     return tuple(clip.path for clip in dataset.clips)
 

@@ -8,6 +8,7 @@ from launch.errors import UserError, naming_flag
 from launch.flags import CROSSOVER_HZ
 from launch.inputs import digest
 from launch.paths import expanded
+from launch.plurals import count
 
 
 def mixture_from_values(values: Mapping[str, Any], given: Collection[str] = ()) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def _parse_weights(texts: Sequence[str] | None, inputs: int) -> list[float]:
         raise ValueError(f"{','.join(texts)!r} must be numbers separated by commas.") from error
     if len(weights) != inputs:
         raise ValueError(
-            f"{len(weights)} weights were given for {inputs} inputs; each input needs one."
+            f"{count(len(weights), 'weight')} for {count(inputs, 'input')}; each input needs one."
         )
     if not all(0 <= weight < float("inf") for weight in weights) or not sum(weights):
         raise ValueError(f"{','.join(texts)!r} must not be negative, nor all zero.")

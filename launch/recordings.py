@@ -7,7 +7,7 @@ from launch.plurals import count
 
 # Shorter or sparser recordings are warned of. A recording is sparse if it has few events and little
 # else: less than a second of them, or more than half of it silent. Of the 400 recordings of ESC-10
-# these are sneezes (30 of 40), barks (9) and crows (3), and no rain, sea, fire, clock, helicopter,
+# these are sneezes (30 of 40), barks (7) and crows (4), and no rain, sea, fire, clock, helicopter,
 # chainsaw or baby; nor is any half of those, but for clocks that tick once in it.
 SHORTEST_TEXTURE, FEW_EVENTS, MOST_SILENCE = 1.0, 3, 0.5
 # A single event of so many seconds may be a texture that is not there all the time.

@@ -13,6 +13,7 @@ from audio_texture import audio, datasets, training
 from audio_texture.datasets import Clip
 from launch.errors import UserError, naming_flag, one_line
 from launch.messages import hold, say, say_once
+from launch.plurals import count
 
 # Most lines of a kind; of further ones only the number is reported.
 _MOST_LINES = 10
@@ -94,7 +95,7 @@ def prepare(
             if len(complaints) <= _MOST_LINES:
                 say(f"skipped: {complaint}")
     if complaints:
-        say(f"{len(complaints)} of {len(clips)} clips cannot be read and are left out")
+        say(f"{len(complaints)} of {count(len(clips), 'clip')} cannot be read: left out")
     _hold_warnings(caught)
     if values["data"]:
         hold(f"--data: {describe_lengths(lengths, front.seconds)}")
@@ -132,8 +133,8 @@ def _hold_warnings(caught: Sequence[warnings.WarningMessage]) -> None:
         hold(f"warning: --data: {message}")
     if len(messages) > _MOST_LINES:
         hold(
-            f"warning: --data: and {len(messages) - _MOST_LINES} clips more that are read in spite "
-            "of their headers"
+            f"warning: --data: {count(len(messages) - _MOST_LINES, 'more clip')} read in spite of "
+            "a wrong header"
         )
 
 
@@ -152,11 +153,11 @@ def describe_lengths(lengths: Sequence[float | None], seconds: float) -> str:
     parts = [f"{longer} longer, of which the beginning is used"] * bool(longer)
     parts += [f"{shorter} shorter, filled up with silence"] * bool(shorter)
     text = (
-        f"{len(lengths)} clips, of each {seconds:g} s (--seconds): "
+        f"{count(len(lengths), 'clip')}, of each {seconds:g} s (--seconds): "
         f"{'; '.join(parts) or 'all have that length'}"
     )
     unknown = len(lengths) - len(known)
-    return text + (f"; {unknown} do not say how long they are" if unknown else "")
+    return text + (f"; {unknown} of unknown length" if unknown else "")
 
 
 def _say_unsaved(reason: str) -> None:

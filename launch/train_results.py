@@ -8,6 +8,7 @@ from audio_texture import checkpoint, training, weights
 from audio_texture.layer import NetworkConfig
 from launch import records, run_io, runs
 from launch.messages import say
+from launch.plurals import count
 
 if TYPE_CHECKING:
     from launch.train_run import TrainingRun
@@ -63,7 +64,7 @@ def write(
         checkpoint.remove(output.path(CHECKPOINT))
         output.finish(run_io.METRICS, drop=[CHECKPOINT])
     say(
-        f"accuracy {results['accuracy']:.3f} over {len(folds)} folds; "
+        f"accuracy {results['accuracy']:.3f} over {count(len(folds), 'fold')}; "
         f"nearest class mean {results['baseline']:.3f}, chance {results['chance']:.3f}"
     )
     folder = output.folder

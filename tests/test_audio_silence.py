@@ -33,6 +33,8 @@ def test_events_are_counted_at_any_level(level):
     wave[1, 30000:31600] += noise(1600)[0]
     seconds, events = audio.measure_events(level * wave, sample_rate=8000)
     assert events == 2 and abs(seconds - 0.7) < 0.05
+    wave[:, 12400:14000] += noise(1600, 2)
+    assert audio.measure_events(level * wave, sample_rate=8000)[1] == 3, "0.05 s after the first"
     seconds, events = audio.measure_events(level * noise(40000), sample_rate=8000)
     assert events == 1 and seconds == 5.0
     assert audio.measure_events(np.zeros((1, 8000)), sample_rate=8000) == (0.0, 0)

@@ -65,7 +65,7 @@ def bad_files(folder: Path, sound) -> dict[str, tuple[list[str], str]]:
         "missing file": (sound("no.wav"), "--input.*does not exist"),
         "directory": ([f"--input={folder}"], "--input.*directory"),
         "empty file": (sound("empty.wav"), "--input.*empty"),
-        "text": (sound("text.wav"), "--input.*text.wav.*not a sound file"),
+        "text": (sound("text.wav"), "--input.*text.wav.*not a sound file.*[^.]\\)\\.$"),
         "truncated": (sound("truncated.wav"), "--input.*truncated"),
         "zero length": (sound("zero-length.wav"), "--input.*no samples"),
         "shorter than a kernel": (sound("short.wav"), "--input.*shortest kernel"),
@@ -85,7 +85,17 @@ def bad_values(fine: list[str]) -> dict[str, tuple[list[str], str]]:
         "unknown recipe": ([*fine, "--recipe=best"], "--recipe.*'best'.*texture"),
         "negative seconds": ([*fine, "--seconds=-1"], "--seconds.*-1"),
         "absurd seconds": ([*fine, "--seconds=1e9"], "--seconds.*1e\\+09"),
-        "no number": ([*fine, "--seconds=long"], "seconds.*long"),
+        "no number": ([*fine, "--seconds=long"], "--seconds=long: must be a number\\.$"),
+        "no whole number": ([*fine, "--seed=1.5"], "--seed=1.5: must be a whole number from 0 to"),
+        "too many": ([*fine, "--samples=99999"], "--samples=99999: must be .* from 1 to 10000\\."),
+        "no switch": ([*fine, "--resume=maybe"], "--resume=maybe: must be true or false\\.$"),
+        "no value": ([*fine, "--scale"], "--scale: has no value; write --scale=views|linear|"),
+        "a flag for a value": (
+            [*fine, "--seconds", "--overwrite"],
+            "--seconds: has no value; write --seconds=N",
+        ),
+        "a choice out of range": ([*fine, "--novelty=2"], ": --novelty must be from 0 to 1, got 2"),
+        "almost a recipe": ([*fine, "--recipe=textur"], "'textur' is no recipe; did you mean text"),
         "nan seconds": ([*fine, "--seconds=nan"], "--seconds.*nan"),
         "a negative fade": ([*fine, "--fade_ms=-1"], "--fade_ms.*-1"),
         "a long fade": ([*fine, "--fade_ms=2000"], "--fade_ms.*1000.*2000"),
@@ -98,10 +108,13 @@ def bad_values(fine: list[str]) -> dict[str, tuple[list[str], str]]:
 
 def bad_mixtures(fine: list[str]) -> dict[str, tuple[list[str], str]]:
     return {
-        "weights": ([*fine, "--weights=1,2"], "--weights.*2 weights.*1 inputs"),
+        "weights": ([*fine, "--weights=1,2"], "--weights: 2 weights for 1 input; each"),
         "negative weights": ([*fine, *fine, "--weights=2,-1"], "--weights.*negative"),
         "weights of zero": ([*fine, *fine, "--weights=0,0"], "--weights.*all zero"),
-        "weights at the end": ([*fine, *fine, "--morph_to=1"], "--morph_to.*1 weights.*2 inputs"),
+        "weights at the end": (
+            [*fine, *fine, "--morph_to=1"],
+            "--morph_to: 1 weight for 2 inputs; each",
+        ),
         "a morph of a spectrogram": (
             [*fine, *fine, "--morph_to=1,0", "--recipe=infinite-width"],
             "--morph_to.*waveform canvas",
@@ -140,7 +153,10 @@ def bad_scales(fine: list[str]) -> dict[str, tuple[list[str], str]]:
             [*fine, "--recipe=caracalla-roebel", "--frequency_scale=0.5oct"],
             "--frequency_scale: 0.5oct.*hertz apart",
         ),
-        "no scale": ([*fine, "--scale=bark"], "scale.*bark"),
+        "no scale": (
+            [*fine, "--scale=bark"],
+            "--scale=bark: must be one of views, linear, mel, log",
+        ),
     }
 
 
@@ -161,8 +177,9 @@ def bad_folders(folder: Path, fine: list[str], sound) -> dict[str, tuple[list[st
             "--output_format: FLAC cannot be written with 16 channels at 16000 Hz.*at most 8",
         ),
         "nothing to resume": ([*fine, "--resume"], "--resume"),
-        "unknown flag": ([*fine, "--tempo=3"], "tempo"),
-        "no flag": ([*fine, "rain.wav"], "'rain.wav'"),
+        "unknown flag": ([*fine, "--tempo=3"], "--tempo: there is no such flag; --helpfull lists"),
+        "almost a flag": ([*fine, "--second=3"], "--second: .*did you mean --seconds\\?"),
+        "no flag": ([*fine, "rain.wav"], "'rain.wav' belongs to no flag; write --input=rain.wav"),
     }
 
 

@@ -217,7 +217,7 @@ def test_interrupted_and_resumed(folder):
         (["--style_weight=1,two"], "--style_weight: 'two' must be numbers separated by commas"),
         (
             ["--style_weight=0", "--content_weight=0"],
-            "--style_weight: style_weight must be at least 0 and not 0 with content_weight",
+            "--style_weight must be at least 0 and not 0 with content_weight",
         ),
         (
             ["--style_layers=relu_9"],

@@ -15,6 +15,8 @@ SILENCE_BLOCK = 256
 # Events stand out from what is this many dB below the loudest block of so many seconds; silence of
 # so many seconds parts two of them.
 _EVENT_DB, _EVENT_BLOCK, _EVENT_GAP = 35.0, 0.02, 0.1
+# So does a level that falls and rises again by this many dB.
+_EVENT_RISE_DB = 10.0
 # Frequencies below this many Hz are inaudible and add nothing to the level.
 LOWEST_AUDIBLE_HZ = 20.0
 
@@ -188,22 +190,26 @@ def find_sound(wave: np.ndarray) -> tuple[int, int]:
 def measure_events(wave: np.ndarray, *, sample_rate: float) -> tuple[float, int]:
     """Returns for how many seconds a wave [C, N] sounds, and in how many events.
 
-    It sounds where it is less than 35 dB below its loudest 20 ms. Silence of 0.1 s and more parts
-    two events, so a continuous sound is a single one that lasts throughout.
+    It sounds where it is less than 35 dB below its loudest 20 ms. An event begins after 0.1 s of
+    silence and more, or where the level, in dB, rises by 10 dB or more to a peak. So a continuous
+    sound is a single event that lasts throughout.
 
     Example:
       >>> wave = np.random.default_rng(0).standard_normal((1, 8000))
-      >>> wave[:, 2000:6000] *= 1e-3
+      >>> wave[:, 1600:6400] *= 1e-3
       >>> measure_events(wave, sample_rate=8000)
-      (0.5, 2)
+      (0.4, 2)
     """
     size = max(1, round(_EVENT_BLOCK * sample_rate))
     levels = block_levels(wave, size)
-    sounding = np.flatnonzero(levels > 10 ** (-_EVENT_DB / 20) * np.max(levels, initial=0.0))
+    floor = 10 ** (-_EVENT_DB / 20) * np.max(levels, initial=0.0)
+    sounding = np.flatnonzero(levels > floor)
     if not len(sounding):
         return 0.0, 0
     gaps = np.diff(sounding) * size > _EVENT_GAP * sample_rate
-    return len(sounding) * size / sample_rate, 1 + int(np.sum(gaps))
+    levels_db = 20 * np.log10(np.pad(np.maximum(levels, floor), 1, constant_values=floor))
+    peaks, _ = scipy.signal.find_peaks(levels_db, prominence=_EVENT_RISE_DB)
+    return len(sounding) * size / sample_rate, max(1 + int(np.sum(gaps)), len(peaks))
 
 
 def near_silent(levels: np.ndarray) -> np.ndarray:

@@ -147,7 +147,7 @@ def _start_error(path: str, start: float, length: int | None, rate: int) -> Valu
 
 
 def _unreadable(path: str, error: Exception | str) -> ValueError:
-    reason = str(error).strip().removeprefix(f"Error opening {path!r}: ")
+    reason = str(error).strip().removeprefix(f"Error opening {path!r}: ").rstrip(".")
     return ValueError(
         f"{path!r} is not a sound file that libsndfile can read, or is damaged ({reason})."
     )

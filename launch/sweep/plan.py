@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from audio_texture import recipes
 from launch import flag_checks
 from launch.errors import UserError, naming_flag
+from launch.plurals import count
 from launch.sweep.ranges import match_sounds, parse_sweep
 from launch.sweep.sweep_flags import Sweep
 
@@ -201,15 +202,16 @@ def describe(
     axes: Axes, groups: dict[Hashable, list[Run]], failures: dict[str, str], *, mode: str
 ) -> str:
     """The plan as text. mode: of the sweep, grid or zip."""
-    count = sum(map(len, groups.values())) + len(failures)
+    total = sum(map(len, groups.values())) + len(failures)
     over = ", ".join(f"{len(texts)} of {name}" for name, texts in axes.items())
-    lines = [f"{count} runs over {over} ({mode}); programs to compile: {len(groups)}"]
+    lines = [f"{count(total, 'run')} over {over} ({mode}); programs to compile: {len(groups)}"]
     for number, group in enumerate(groups.values(), start=1):
         config = group[0].config
         varied = [name for name in axes if len({run.values[name] for run in group}) > 1]
         over = f", over {', '.join(varied)}" if varied else ""
         length = f" of {config['seconds']:g} s" if "seconds" in config else ""
         recipe = config["recipe"]["name"]
-        lines.append(f"program {number}: {len(group)} runs{length} by the recipe {recipe}{over}")
+        runs = count(len(group), "run")
+        lines.append(f"program {number}: {runs}{length} by the recipe {recipe}{over}")
     lines += [f"run {name} cannot be made: {message}" for name, message in failures.items()]
     return "\n".join(lines)
