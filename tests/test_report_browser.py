@@ -19,6 +19,7 @@ from launch.stream import pages as stream_pages
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 RATE = 8000
+SOUND = {"source": "sound:rain", "start": 0.0, "seconds": 10.0}
 MORPH = {
     **CONFIG,
     "inputs": [{"source": "a/rain.wav"}, {"source": "b/rain.wav"}],
@@ -47,7 +48,7 @@ def loop_page(folder):
     sink = types.SimpleNamespace(
         path=str(folder / "stream.wav"), samples=3001, sample_rate=RATE, grown=()
     )
-    config = {**CONFIG, "inputs": [{"source": "rain.wav"}], "weights": [1.0], "loop": True}
+    config = {**CONFIG, "inputs": [SOUND], "weights": [1.0], "loop": True}
     judged = report.Judged("stream.wav", VERDICT, {"copied": 0.0})
     return stream_pages.stream_page(config, [noise(4000)], sink, judged)
 
