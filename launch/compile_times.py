@@ -65,8 +65,9 @@ def of_run(
         "rate": f"{sample_rate} Hz",
         "channels": {1: "mono", 2: "stereo"}.get(channels, f"{channels} channels"),
         "seconds": f"a result of {seconds:.3g} s",
-        "sounds": f"{lengths} of recording",
     }
+    if sounds:
+        facts["sounds"] = f"{lengths} of recording"
     # A recipe prints its name alone.
     parts = [part.to_json() if isinstance(part, Recipe) else part for part in key]
     text = repr((__version__, versions(), program, parts))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from audio_texture import audio, paths, recipes, references, scales, sounds
+from audio_texture import audio, paths, recipes, references, scales, sounds, views
 from launch.errors import naming_flag
 from launch.messages import hold, hold_notes, say
 from launch.plurals import count
@@ -187,6 +187,9 @@ def reference_check(recipe: recipes.Recipe) -> Callable[[np.ndarray, int, str], 
             scales.at_scales(recipe.replace(frequency_scale=""), model_sample_rate)
         with naming_flag("frequency_scale"):
             scales.at_scales(recipe, model_sample_rate)
+        with naming_flag("views"):
+            for view in scales.at_scales(recipe, model_sample_rate).analysis.views:
+                views.check_view(view, rate=model_sample_rate)
         references.check_reference(recipe, wave, sample_rate=sample_rate, name=name)
 
     return check

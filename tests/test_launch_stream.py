@@ -239,9 +239,7 @@ def test_a_morph(folder):
     page = (folder / "morph/report.html").read_text()
     assert "Weights over time" in page and "Distance to each input over time" in page
     other = run(*arguments, "--seconds=3", "--resume")
-    assert (
-        other.returncode == 2 and "--resume" in other.stderr and "seconds was 2" in other.stderr
-    )
+    assert other.returncode == 2 and "--resume" in other.stderr and "seconds was 2" in other.stderr
 
 
 def bad_settings(folder) -> list[tuple[list[str], str]]:

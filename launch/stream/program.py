@@ -42,14 +42,14 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.define_float("seconds", 30.0, "Length, in seconds; 0 goes on until interrupted.")
     flags.define_seed_flag(flag_set, "Seed of the noise; another seed makes another stream.")
     flag_set.define_boolean(
-        "loop", False, "Whether to make one loop of --seconds, whose end flows into its beginning."
+        "loop", False, "Make one loop of --seconds, whose end flows into its beginning."
     )
     text = "Style file of an earlier --save_target, instead of --input."
     flag_set.define_path("target", None, text)
     flag_set.define_path(
         "save_target",
         None,
-        "File for the fitted style (safetensors), enough for later streams without the recording.",
+        "File to keep the fitted style in (.safetensors), for later streams without the recording.",
     )
     flag_set.define_string(
         "output",
@@ -61,7 +61,7 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.define_boolean(
         "resume",
         False,
-        "Whether to go on with the stream in --output_dir, also to another length.",
+        "Go on with the stream in --output_dir, also to another length.",
     )
 
 
