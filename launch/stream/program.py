@@ -86,11 +86,9 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     earlier = None
     if record and values["resume"] and isinstance(planned, streaming.Stream):
         earlier = sinks.read_earlier(folder, values["output"], record, planned)
-    if earlier and earlier.frames > wanted:
-        say(
-            f"{folder!r} holds {earlier.frames / rate:.1f} s of this stream already; nothing is "
-            "to be made, and nothing is shortened"
-        )
+    held = sinks.held_seconds(folder, values["output"]) if record and values["resume"] else 0.0
+    if held * rate > wanted + 0.5:
+        say(f"{folder!r} holds {held:.1f} s of this stream already; nothing is shortened")
         return 0
     styles.save_target(values, style)
     output, sink = None, sinks.Pipe(style) if piped else None

@@ -67,6 +67,14 @@ def read_earlier(
     return Earlier(state, samples, frames, by_block)
 
 
+def held_seconds(folder: str, name: str) -> float:
+    """The length of the wav file in the folder in seconds; 0 where there is none."""
+    try:
+        return audio.seconds_of(os.path.join(folder, name)) or 0.0
+    except ValueError:
+        return 0.0
+
+
 class File:
     """The wav file in the folder, and beside it the state to go on from.
 
