@@ -127,8 +127,9 @@ class Wait:
         if not nearest:
             return f"compiling, about {FIRST_SECONDS:.0f} s (the first time here)"
         others = [fact for name, fact in facts.items() if nearest["facts"].get(name) != fact]
-        # Two reasons fit on the line of a terminal.
-        reason = ", ".join(others[:2]) or "these choices"
+        # Two reasons fit on the line of a terminal; another program is reason enough.
+        most = 1 if facts["program"] in others else 2
+        reason = ", ".join(others[:most]) or "these choices"
         return f"compiling, about {nearest['first']:.0f} s (the first time for {reason})"
 
 

@@ -132,7 +132,7 @@ def draw_loss(
       rows: of metrics.jsonl, for one or several samples.
       names: what the legend calls the terms; by default their names in the rows.
     """
-    from matplotlib.ticker import LogLocator, NullFormatter
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
     names, n_terms = names or {}, len(rows[0]["terms"])
     figure = new_figure((WIDTH, 3.2 + 0.2 * n_terms))
@@ -154,6 +154,7 @@ def draw_loss(
             style = {"marker": marker, "color": curve_color(number), "linewidth": 1}
             axis.plot(evaluations, values, label=label, **style)
     axis.set(xlabel="evaluations", ylabel="loss", yscale="log")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     # 0.0005 and not 5 x 10^-4.
     axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.yaxis.set_major_formatter(lambda loss, _: np.format_float_positional(loss, trim="-"))
