@@ -106,7 +106,12 @@ def render_transfer_page(
     shown = [content, *results[:_MOST_SPECTROGRAMS], style]
     sections = [
         *([transfer_verdict_section(judged)] if judged else []),
-        ("Listen, from the content to the style", embed_players([content, *results, style])),
+        (
+            "Listen, from the content to the style",
+            embed_players(
+                [content, *results, style], choices={title: title for title, _, _ in results}
+            ),
+        ),
         (_SPECTROGRAMS, embed_spectrograms(shown)),
         *comparison_section([content, *results[:1], style]),
         ("Measures", format_transfer_measures(measures, explain)),

@@ -1,6 +1,7 @@
 """What the page of a transfer says of its results: in words, and as a table of its goals."""
 
 import html
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -68,9 +69,11 @@ def _format_goals(results: Sequence[Mapping[str, Any]]) -> str:
             for measure, (words, meaning) in group.measures.items()
         ]
     table = format_table(cells, ["", *(row["candidate"] for row in results), "what is good"])
+    # A heading stands over the whole width.
     for group in metrics.TRANSFER_GOALS:
         heading = html.escape(group.heading)
-        table = table.replace(f"<td>{heading}</td>", f"<th>{heading}</th>")
+        row = f'<tr><th colspan="{len(results) + 2}">{heading}</th></tr>'
+        table = re.sub(f"<tr><td>{re.escape(heading)}</td>.*?</tr>", row, table)
     return f'<div class="words">{table}</div>'
 
 
