@@ -56,16 +56,12 @@ def show_version() -> NoReturn:
 
 @contextlib.contextmanager
 def _ending_when_interrupted() -> Iterator[None]:
-    """Ends the process with one line where Ctrl-C breaks into the code."""
+    """Ends the process in order where Ctrl-C breaks into the code."""
     try:
-        yield
+        with interrupts.of_one_kind():
+            yield
     except KeyboardInterrupt:
         interrupts.end()
-    except Exception:
-        # Code that Ctrl-C broke into may raise another error, such as the compiler's.
-        if interrupts.signalled():
-            interrupts.end()
-        raise
 
 
 def call(

@@ -90,7 +90,8 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
         messages.say_elsewhere(f"{name}: {number} of {len(names)} ...")
         messages.doing(f"{name}: {number} of {len(names)}")
         try:
-            result = insights_steps.run_experiment(name, settings, config, output)
+            with interrupts.of_one_kind():
+                result = insights_steps.run_experiment(name, settings, config, output)
         except KeyboardInterrupt:
             made = f"kept: the figures before {name}" if number > 1 else ""
             messages.say_all(interrupts.describe(made))

@@ -9,12 +9,14 @@ where nothing is lost by that, and at a second signal in any case. This module i
 JAX, and imports nothing large.
 """
 
+import contextlib
 import os
 import select
 import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from typing import NoReturn
 
 from launch import messages
@@ -65,9 +67,17 @@ def describe(made: str = "") -> list[str]:
     return [f"interrupted; {made}", *(f"to go on: {command}" for command in _going_on)]
 
 
-def signalled() -> bool:
-    """Whether a signal came that raised KeyboardInterrupt."""
-    return bool(_signalled_at)
+@contextlib.contextmanager
+def of_one_kind() -> Iterator[None]:
+    """Raises KeyboardInterrupt in place of another error, such as the compiler's, from code that
+    Ctrl-C broke into.
+    """
+    try:
+        yield
+    except Exception as error:
+        if _signalled_at:
+            raise KeyboardInterrupt from error
+        raise
 
 
 def end() -> NoReturn:
@@ -123,9 +133,12 @@ def _raise(*_) -> None:
 
 
 def _unraisable(unraisable) -> None:
-    # Where Python cannot raise, as in a destructor, it would print a traceback and go on.
+    # Where Python cannot raise, as in a destructor, it would print a traceback and go on. The
+    # signal comes again a moment later, where the program can end in order.
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
-        end()
+        _signalled_at.clear()
+        threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT)).start()
+        return
     sys.__unraisablehook__(unraisable)
 
 

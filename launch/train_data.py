@@ -12,7 +12,7 @@ import tqdm
 from audio_texture import audio, datasets, training
 from audio_texture.datasets import Clip
 from launch.errors import UserError, naming_flag, one_line
-from launch.messages import hold, say, say_once
+from launch.messages import done, hold, say, say_once
 from launch.plurals import count
 
 # Most lines of a kind; of further ones only the number is reported.
@@ -104,6 +104,7 @@ def prepare(
 
 def progress_bar(iterable: Any, name: str, total: int) -> tqdm.tqdm:
     """Returns the iterable, with a bar over clips on a terminal."""
+    done()
     return tqdm.tqdm(
         iterable, name, total, unit="clip", disable=not sys.stderr.isatty(), leave=False
     )

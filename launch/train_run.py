@@ -82,6 +82,7 @@ class TrainingRun:
             state=self.state,
             rows=self.rows,
         )
+        messages.done()
         bar = tqdm.tqdm(
             total=len(folds) * settings.epochs,
             initial=len(self.rows),
@@ -90,8 +91,9 @@ class TrainingRun:
             leave=False,
         )
         try:
-            for self.state, self.rows in epochs:
-                self._keep_epoch(bar)
+            with interrupts.of_one_kind():
+                for self.state, self.rows in epochs:
+                    self._keep_epoch(bar)
         except KeyboardInterrupt:
             with optimize.Interrupts():
                 bar.close()

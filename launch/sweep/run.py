@@ -288,7 +288,9 @@ def make_all(sweep: Sweep, output: Output, parts: Sequence[Sequence[Run]], *, fa
     callbacks = Callbacks(done, gave_up, progress.step)
     limits = {"most": sweep.values["batch"], "max_seconds": sweep.values["max_seconds"]}
     try:
-        complete = all(make_group(part, sweep.steps, mesh, callbacks, **limits) for part in parts)
+        with interrupts.of_one_kind():
+            groups = (make_group(part, sweep.steps, mesh, callbacks, **limits) for part in parts)
+            complete = all(groups)
     except KeyboardInterrupt:
         complete = False
     progress.close()
