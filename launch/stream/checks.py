@@ -65,11 +65,6 @@ def check_folder(values: Mapping[str, Any], config: dict[str, Any]) -> records.R
         if not config.get("morph_to"):
             del compared["seconds"]
         run_io.check_resumable(folder, record, compared, program="stream")
-        if record and record.files.get(STATE) is not None:
-            # Here, as both are read only after the style is fitted.
-            with naming_flag("resume"):
-                files.read_arrays(os.path.join(folder, STATE))
-                audio.seconds_of(os.path.join(folder, output))
     return record
 
 
@@ -95,6 +90,37 @@ def _check_save_target(
         raise UserError(f"--save_target: {path!r} exists and is no style; name another file.")
     if not (values["overwrite"] or values["resume"]):
         raise UserError(f"--save_target: {path!r} exists; name another file or give --overwrite.")
+
+
+def check_earlier(
+    values: Mapping[str, Any],
+    recipe: recipes.Recipe,
+    record: records.Record | None,
+    *,
+    sample_rate: int,
+    channels: int,
+) -> None:
+    """UserError where the files of a stream to resume are damaged, which `sinks.read_earlier` sees
+    only after the style is fitted.
+
+    Args:
+      values: of all flags.
+      recipe: the choices, without kernels too long for the references.
+      record: of the run in --output_dir.
+      sample_rate: of the stream, in Hz.
+      channels: of the stream.
+    """
+    if not (record and values["resume"]) or record.files.get(STATE) is None:
+        return
+    samples = streaming.check_blocks(recipe, sample_rate=sample_rate)[1]
+    with naming_flag("resume"):
+        metadata = files.read_arrays(os.path.join(values["output_dir"], STATE))[1]
+        audio.frames_to_extend(
+            os.path.join(values["output_dir"], values["output"]),
+            channels=channels,
+            sample_rate=sample_rate,
+            at_least=int(metadata.get("block", 0)) * samples,
+        )
 
 
 def wanted_samples(

@@ -12,7 +12,7 @@ from launch import compile_times, configs, flag_checks, messages, mixtures, reco
 from launch.errors import UserError, naming_flag
 from launch.flags import OF_MIXTURE, recipe_flags, recipe_from_values
 from launch.inputs import digest, read_inputs, reference_check, say_scales
-from launch.stream.checks import check_folder, wanted_samples
+from launch.stream.checks import check_earlier, check_folder, wanted_samples
 
 # Choices that may still be changed for a fitted style.
 FREE = (
@@ -75,6 +75,7 @@ def fit_or_load(
         record = check_folder(values, config)
         checked = {"sample_rate": style.sample_rate, "channels": style.channels}
         wanted_samples(values, style.recipe, **checked)
+        check_earlier(values, style.recipe, record, **checked)
         wait = compile_times.Wait(_programs(values, style.recipe, [], style.sample_rate))
         messages.say_held()
         wait.fit()
@@ -92,7 +93,9 @@ def fit_or_load(
     def begin():
         fitted = fit_kernels(recipe, references, sample_rate=rate)
         model_rate = model_sample_rate(recipe, rate)
-        wanted_samples(values, fitted, sample_rate=model_rate, channels=len(references[0]))
+        checked = {"sample_rate": model_rate, "channels": len(references[0])}
+        wanted_samples(values, fitted, **checked)
+        check_earlier(values, fitted, record, **checked)
         messages.say_held()
         say_scales(recipe, fitted, model_rate)
         wait.fit()
