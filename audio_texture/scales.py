@@ -98,31 +98,43 @@ def _widths(
 
 
 def describe_scales(recipe: Recipe, sample_rate: int) -> str:
-    """The receptive fields of each view's kernels as text: `mel24@32.0/8.0 40, 88 ms`.
+    """What the networks of a recipe with views can see at once, in words.
 
-    Where kernels slide along frequency, their height too. sample_rate: of the modelled sound, Hz.
+    Where kernels slide along frequency, their heights too. sample_rate: of the modelled sound, Hz.
 
     Example:
       >>> from audio_texture import recipes
-      >>> recipe = recipes.named("texture-fast").replace(views="mel24@32/8:2,8")
+      >>> recipe = recipes.named("texture-fast").replace(views="mel24@32/8:2 mel8@64/32:1,32")
       >>> describe_scales(recipe, 16000)
-      'mel24@32.0/8.0 40, 88 ms'
+      'events up to 1.06 s long are kept whole (networks see 40 ms to 1.06 s at once)'
     """
+    pairs = [(view, width) for view in recipe.analysis.views for width in view.widths]
+    spans = [view.milliseconds(recipe.field(width), sample_rate) for view, width in pairs]
+    longest = _format_milliseconds(max(spans))
+    seen = _format_range([_format_milliseconds(min(spans)), longest])
+    if recipe.network.kind != "1d-frequency":
+        heights = [_describe_height(recipe, view, width, sample_rate) for view, width in pairs]
+        seen += f" by {_format_range(heights)}"
+    return f"events up to {longest} long are kept whole (networks see {seen} at once)"
 
-    def describe(view, width):
-        text = f"{view.milliseconds(recipe.field(width), sample_rate):.4g}"
-        if recipe.network.kind == "1d-frequency":
-            return text
-        height_layers = [
-            dataclasses.replace(layer, kernel_size=layer.kernel_bins or layer.kernel_size)
-            for layer in recipe.layers(width)
-        ]
-        return f"{text} x {view.height(receptive_field(height_layers), sample_rate)}"
 
-    return "; ".join(
-        f"{str(view).split(':')[0]} {', '.join(describe(view, width) for width in view.widths)} ms"
-        for view in recipe.analysis.views
-    )
+def _describe_height(
+    recipe: Recipe, view: View, width: int | tuple[int, int], sample_rate: int
+) -> str:
+    """The frequency range that the kernels of a network see, as text."""
+    layers = [
+        dataclasses.replace(layer, kernel_size=layer.kernel_bins or layer.kernel_size)
+        for layer in recipe.layers(width)
+    ]
+    return view.height(receptive_field(layers), sample_rate)
+
+
+def _format_range(texts: list[str]) -> str:
+    return " to ".join(dict.fromkeys((texts[0], texts[-1])))
+
+
+def _format_milliseconds(milliseconds: float) -> str:
+    return f"{milliseconds:.3g} ms" if milliseconds < 999.5 else f"{milliseconds / 1000:.3g} s"
 
 
 def describe_term(name: str, recipe: Recipe, sample_rate: int) -> str:

@@ -10,8 +10,8 @@ from audio_texture.report.verdicts import Judged, format_verdict
 
 _SCALES = (
     "How to read it: what is kept of the content is a correlation over time; 1 is all, 0 is none. "
-    "Like the style: 1 means as far from the style as its two halves are from each other; lower is "
-    "nearer."
+    "Likeness to the style is a distance: 1 is how far the style's own two halves are apart; lower "
+    "is nearer."
 )
 _ALL = (
     "The content's column says how far it was from the style before. The style's column says what "
