@@ -92,4 +92,4 @@ def describe_lowering(lowered_db: float) -> str:
     """The end of a line on a result made quieter than its input; empty where it is as loud."""
     if lowered_db < 0.05:
         return ""
-    return f"; its level is {lowered_db:.1f} dB below the input's, so that nothing is clipped"
+    return f"; its level is {lowered_db:.1f} dB below the input's, so that nothing clips"

@@ -56,7 +56,7 @@ def straight(folder) -> Path:
     assert done.returncode == 0, done.stderr
     speed, verdict = done.stderr.splitlines()[-2:]
     assert "x real time" in speed
-    assert re.match(r"stream\.wav: (very )?\w+ (to )?the recording \(\d", verdict), verdict
+    assert re.match(r"stream\.wav: (very )?\w+ (to )?the recording \(distance \d", verdict), verdict
     return folder / "straight"
 
 

@@ -211,7 +211,7 @@ def test_a_morph_at_the_users_time_scale(folder):
         f"--output_dir={folder}/morph",
     )
     assert done.returncode == 0, done.stderr
-    seen = "events up to 96 ms long are kept whole (networks see 48 ms to 96 ms at once)"
+    seen = "events up to 96 ms long are kept whole (networks see 48 to 96 ms at once)"
     assert seen in done.stderr
     page = (folder / "morph/report.html").read_text()
     for heading in ("Copying", "Weights over time", "Distance to each input over time"):

@@ -103,7 +103,7 @@ ADVICE = {
     "looped": "a longer recording, or a shorter result",
     "followed": "--novelty=1, or a longer recording",
     "self_followed": "--novelty=1, or a longer recording",
-    "level_db": "another --seed, as peaks that would be clipped lower the level",
+    "level_db": "another --seed, as the level is lowered where peaks would clip",
     "spectrum_db": "more --evaluations, or a higher --levels_weight",
     "silence": "another --seed, or a part of the recording without pauses (--input_start)",
     "clicks": "another --seed, or more --evaluations",

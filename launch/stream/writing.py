@@ -153,11 +153,9 @@ class _Clock:
             say(f"{sink.path}: whole, {first / sink.sample_rate:.1f} s; nothing was left to make")
             return
         seconds = (sink.samples - first) / sink.sample_rate
-        text = (
-            f"{seconds:.1f} s made in {time.monotonic() - start:.1f} s: {self._speed(self._start)}"
-        )
+        text = f"{seconds:.1f} s made in {time.monotonic() - start:.1f} s with compiling"
         if self._after_first and sink.samples > self._after_first[0]:
-            text += f", {self._speed(self._after_first)} after the first block"
+            text += f", at {self._speed(self._after_first)} after the first block"
         say(f"{sink.path}: {reason}; {text}")
 
     def _speed(self, since: tuple[int, float]) -> str:
