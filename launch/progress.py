@@ -75,7 +75,7 @@ def describe_outcome(texture: synthesis.Texture | streaming.Block) -> str:
     """A line on how an optimisation ended."""
     last = texture.outcome.progress[-1]
     ends = {
-        "converged": "done, as the loss falls no more",
+        "converged": "done: the loss no longer falls",
         "evaluations": "done",
         "seconds": "stopped at --max_seconds",
         "interrupted": "interrupted",

@@ -95,7 +95,10 @@ def bad_values(fine: list[str]) -> dict[str, tuple[list[str], str]]:
             "--seconds: has no value; write --seconds=N",
         ),
         "a choice out of range": ([*fine, "--novelty=2"], ": --novelty must be from 0 to 1, got 2"),
-        "almost a recipe": ([*fine, "--recipe=textur"], "'textur' is no recipe; did you mean text"),
+        "almost a recipe": (
+            [*fine, "--recipe=textur"],
+            "'textur' is not a recipe; did you mean text",
+        ),
         "nan seconds": ([*fine, "--seconds=nan"], "--seconds.*nan"),
         "a negative fade": ([*fine, "--fade_ms=-1"], "--fade_ms.*-1"),
         "a long fade": ([*fine, "--fade_ms=2000"], "--fade_ms.*1000.*2000"),

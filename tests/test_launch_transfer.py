@@ -221,7 +221,7 @@ def test_interrupted_and_resumed(folder):
         ),
         (
             ["--style_layers=relu_9"],
-            "--style_layers: 'relu_9' is no layer of this network; there are conv_1, relu_1",
+            "--style_layers: 'relu_9' is not a layer of this network; there are conv_1, relu_1",
         ),
         (
             ["--recipe=paper-transfer-1d", "--content_layers=fc_1"],

@@ -48,7 +48,7 @@ TRANSFER_GOALS = (
                 "followed",
                 "share of half seconds that follow the style's events; good is 0",
             ),
-            "clicks": ("clicks", "jumps a second unlike any in the style; good is 0"),
+            "clicks": ("clicks", "jumps per second unlike any in the style; good is 0"),
             "clipping": ("clipping", "share of samples stuck at full scale; good is 0"),
         },
     ),

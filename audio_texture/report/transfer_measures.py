@@ -15,8 +15,8 @@ _SCALES = (
 )
 _ALL = (
     "The content's column says how far it was from the style before. The style's column says what "
-    "a sound that has nothing to do with the content keeps of it. What cannot be asked of a sound "
-    "is left out. The reference is the style."
+    "an unrelated sound keeps of the content. Measures that make no sense for a sound are left "
+    "out. The reference is the style."
 )
 
 

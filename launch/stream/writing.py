@@ -150,7 +150,9 @@ class _Clock:
         """Says why the stream ended, and how fast it was made."""
         sink, (first, start) = self._sink, self._start
         if reason == "done" and sink.samples == first:
-            say(f"{sink.path}: whole, {first / sink.sample_rate:.1f} s; nothing was left to make")
+            say(
+                f"{sink.path}: complete, {first / sink.sample_rate:.1f} s; nothing was left to make"
+            )
             return
         seconds = (sink.samples - first) / sink.sample_rate
         text = f"{seconds:.1f} s made in {time.monotonic() - start:.1f} s with compiling"
