@@ -170,7 +170,7 @@ def make_page(output: Output, config: dict[str, Any]) -> str:
     summary = (
         f"{'Quick' if config['quick'] else 'Full'} run over {config['seeds']} seeds, on {sounds}; "
         f"{minutes:.1f} minutes. Each verdict follows from its numbers by the rule given with "
-        "it."
+        "it; “by the whole interval” means at both ends of the 95 % interval."
     )
     return report.render_page(
         "The paper's conclusions, tested by experiments",

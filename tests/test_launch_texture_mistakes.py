@@ -68,7 +68,7 @@ def bad_files(folder: Path, sound) -> dict[str, tuple[list[str], str]]:
         "text": (sound("text.wav"), "--input.*text.wav.*not a sound file.*[^.]\\)\\.$"),
         "truncated": (sound("truncated.wav"), "--input.*truncated"),
         "zero length": (sound("zero-length.wav"), "--input.*no samples"),
-        "shorter than a kernel": (sound("short.wav"), "--input.*shortest kernel"),
+        "shorter than a kernel": (sound("short.wav"), "--input.*with this recipe's views"),
         "silence": (sound("silence.wav"), "--input.*silent"),
         "constant": (sound("dc.wav"), "--input.*constant"),
         "NaN": (sound("nan.wav"), "--input.*NaN"),
