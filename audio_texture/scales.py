@@ -110,7 +110,9 @@ def describe_scales(recipe: Recipe, sample_rate: int) -> str:
     views = recipe.analysis.views
     longest = _format_milliseconds(max(_spans(recipe, views, sample_rate)))
     seen = _describe_spans(recipe, views, sample_rate)
-    return f"events up to {longest} long are kept whole ({seen})"
+    kept = f"events up to {longest} long are kept whole"
+    # Networks that all see the same need not be told twice.
+    return kept if f" see {longest} at" in seen else f"{kept} ({seen})"
 
 
 def _spans(recipe: Recipe, views: Sequence[View], sample_rate: int) -> list[float]:
