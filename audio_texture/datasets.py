@@ -124,13 +124,13 @@ def describe_exceptions(dataset: Dataset) -> list[str]:
 
     Example:
       >>> describe_exceptions(Dataset([], [], ["notes.txt"], [], 0))
-      ['skipped 1 file or folders that are no clips: notes.txt']
+      ['skipped 1 file or folders that are not clips: notes.txt']
     """
     lines, total = [], len(dataset.clips)
     if dataset.skipped:
         count = len(dataset.skipped)
         lines.append(
-            f"skipped {count} file{'s' if count > 1 else ''} or folders that are no clips: "
+            f"skipped {count} file{'s' if count > 1 else ''} or folders that are not clips: "
             f"{_join_some(dataset.skipped)}"
         )
     if dataset.missing:

@@ -265,7 +265,9 @@ def cut_after(config: NetworkConfig, names: Sequence[str]) -> NetworkConfig:
     known = list(receptive_fields(config))
     for name in names or [""]:
         if name not in known:
-            raise ValueError(f"{name!r} is no layer of this network; there are {', '.join(known)}.")
+            raise ValueError(
+                f"{name!r} is not a layer of this network; there are {', '.join(known)}."
+            )
     depth = max(
         i
         for i in range(1, len(config.layers) + 1)

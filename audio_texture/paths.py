@@ -25,7 +25,7 @@ def check_regular(path: str) -> None:
     try:
         mode = os.stat(path).st_mode
     except ValueError as error:
-        raise ValueError(f"{path!r} is no path ({error}).") from error
+        raise ValueError(f"{path!r} is not a path ({error}).") from error
     except OSError as error:
         if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
             raise ValueError(f"{path!r} cannot be examined ({error.strerror}).") from error

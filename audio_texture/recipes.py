@@ -380,7 +380,7 @@ def named(name: str) -> Recipe:
       'texture'
     """
     if name not in RECIPES:
-        raise ChoiceError(f"{name!r} is no recipe{suggest(name, RECIPES)}", field="recipe")
+        raise ChoiceError(f"{name!r} is not a recipe{suggest(name, RECIPES)}", field="recipe")
     return RECIPES[name]
 
 

@@ -94,8 +94,8 @@ def check_content(recipe: Recipe, content: np.ndarray, *, sample_rate: int) -> N
 
 def _too_short(name: str, seconds: float, shortest: float) -> str:
     return (
-        f"{name} lasts {seconds:.3g} s; the shortest kernel must fit {FEWEST_PATCHES} times, hop "
-        f"by hop, and {FEWEST_APART} times side by side, which takes {shortest:.3g} s."
+        f"{name} lasts {seconds:.3g} s; with this recipe's views it must last at least "
+        f"{shortest:.3g} s."
     )
 
 

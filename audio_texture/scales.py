@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -98,31 +99,69 @@ def _widths(
 
 
 def describe_scales(recipe: Recipe, sample_rate: int) -> str:
-    """The receptive fields of each view's kernels as text: `mel24@32.0/8.0 40, 88 ms`.
-
-    Where kernels slide along frequency, their height too. sample_rate: of the modelled sound, Hz.
+    """What a recipe with views keeps whole, in words. sample_rate: of the modelled sound, Hz.
 
     Example:
       >>> from audio_texture import recipes
-      >>> recipe = recipes.named("texture-fast").replace(views="mel24@32/8:2,8")
+      >>> recipe = recipes.named("texture-fast").replace(views="mel24@32/8:2 mel8@64/32:1,32")
       >>> describe_scales(recipe, 16000)
-      'mel24@32.0/8.0 40, 88 ms'
+      'events up to 1.06 s long are kept whole (networks see 40 ms to 1.06 s at once)'
     """
+    views = recipe.analysis.views
+    longest = _format_milliseconds(max(_spans(recipe, views, sample_rate)))
+    seen = _describe_spans(recipe, views, sample_rate)
+    kept = f"events up to {longest} long are kept whole"
+    # Networks that all see the same need not be told twice.
+    return kept if f" see {longest} at" in seen else f"{kept} ({seen})"
 
-    def describe(view, width):
-        text = f"{view.milliseconds(recipe.field(width), sample_rate):.4g}"
-        if recipe.network.kind == "1d-frequency":
-            return text
-        height_layers = [
-            dataclasses.replace(layer, kernel_size=layer.kernel_bins or layer.kernel_size)
-            for layer in recipe.layers(width)
+
+def _spans(recipe: Recipe, views: Sequence[View], sample_rate: int) -> list[float]:
+    """The length of time that each network over some views sees at once, in ms."""
+    return [
+        view.milliseconds(recipe.field(width), sample_rate)
+        for view in views
+        for width in view.widths
+    ]
+
+
+def _describe_spans(recipe: Recipe, views: Sequence[View], sample_rate: int) -> str:
+    """What the networks over some views see at once; where kernels slide along frequency, their
+    heights too.
+    """
+    spans = _spans(recipe, views, sample_rate)
+    seen = _format_range([_format_milliseconds(span) for span in (min(spans), max(spans))])
+    if recipe.network.kind != "1d-frequency":
+        heights = [
+            _describe_height(recipe, view, width, sample_rate)
+            for view in views
+            for width in view.widths
         ]
-        return f"{text} x {view.height(receptive_field(height_layers), sample_rate)}"
+        seen += f" by {_format_range(heights)}"
+    return f"networks see {seen} at once"
 
-    return "; ".join(
-        f"{str(view).split(':')[0]} {', '.join(describe(view, width) for width in view.widths)} ms"
-        for view in recipe.analysis.views
-    )
+
+def _describe_height(
+    recipe: Recipe, view: View, width: int | tuple[int, int], sample_rate: int
+) -> str:
+    """The frequency range that the kernels of a network see, as text."""
+    layers = [
+        dataclasses.replace(layer, kernel_size=layer.kernel_bins or layer.kernel_size)
+        for layer in recipe.layers(width)
+    ]
+    return view.height(receptive_field(layers), sample_rate)
+
+
+def _format_range(texts: list[str]) -> str:
+    """The first and the last of some amounts, whose unit is said once where it is the same."""
+    first, last = texts[0], texts[-1]
+    if first == last:
+        return last
+    number, _, unit = first.partition(" ")
+    return f"{number if last.endswith(f' {unit}') else first} to {last}"
+
+
+def _format_milliseconds(milliseconds: float) -> str:
+    return f"{milliseconds:.0f} ms" if milliseconds < 999.5 else f"{milliseconds / 1000:.3g} s"
 
 
 def describe_term(name: str, recipe: Recipe, sample_rate: int) -> str:
@@ -159,14 +198,18 @@ def describe_term(name: str, recipe: Recipe, sample_rate: int) -> str:
 
 
 def describe_receptive_fields(recipe: Recipe, sample_rate: int) -> list[str]:
-    """A line of text for each network: the receptive field of each of its layers.
+    """What the networks of a transfer see at once: one line of text where they have one layer, else
+    a line for each network with the receptive field of each of its layers.
 
     In milliseconds, and in hertz where the field does not span all bins. sample_rate: of the
     modelled sound, in Hz.
     """
     without_taps = recipe.replace(style_layers=(), content_layers=())
+    views = tuple(dict.fromkeys([*recipe.analysis.views, *recipe.term("content").views]))
+    if views and recipe.network.depth == 1 and not recipe.network.kind.startswith("vgg19"):
+        return [_describe_spans(recipe, views, sample_rate)]
     lines = []
-    for view in dict.fromkeys([*recipe.analysis.views, *recipe.term("content").views]):
+    for view in views:
         sizes = view.sizes(sample_rate)
         for width in view.widths:
             parts = []

@@ -24,14 +24,14 @@ class Signal(Stage):
     )
     level: float = choice(
         0.1,
-        "Level (RMS) the reference is brought to before it is compressed; 0 leaves it as recorded.",
+        "Level (RMS) the reference is brought to before it is analysed; 0 leaves it as recorded.",
         kind=HOST,
         at_least=0,
     )
     fade_ms: float = choice(
         5.0,
-        "Fades at the beginning and the end of the result, in ms, at most 1000 and half of it; 0 "
-        "leaves full sound there.",
+        "Length of the fades at both ends of the result, in ms: at most 1000 and half the result; "
+        "0 for none.",
         kind=HOST,
         at_least=0,
     )
@@ -73,7 +73,7 @@ class Analysis(Stage):
     )
     time_scale: tuple[float, ...] = choice(
         (),
-        "Lengths that kernels see at once, in ms, such as 40,700. Events shorter than the longest "
+        "Lengths that networks see at once, in ms, such as 40,700. Events shorter than the longest "
         "stay whole, rhythms longer than it are lost. In place of the views' own widths: each view "
         "gets a network for each length.",
         parse=number,
@@ -208,7 +208,7 @@ class Network(Stage):
         0, "Random filters per layer; 0 is infinitely many, in closed form.", at_least=0
     )
     growth: int = choice(
-        1, "Number of filters of a layer over that of the layer before it.", at_least=1
+        1, "Ratio of a layer's number of filters to that of the layer before it.", at_least=1
     )
     depth: int = choice(1, "Layers of each network.", at_least=1)
     dilation: int = choice(1, "Frames between a kernel's taps.", at_least=1)

@@ -243,7 +243,8 @@ def reweighted(problem: Problem, **factors: float) -> Problem:
     unknown = [name for name in factors if name not in known]
     if unknown:
         raise ValueError(
-            f"{unknown[0]!r} is no distance of this problem; it has {', '.join(known) or 'none'}."
+            f"{unknown[0]!r} is not a distance of this problem; it has "
+            f"{', '.join(known) or 'none'}."
         )
 
     def init(key):

@@ -47,7 +47,7 @@ def describe_mistake(word: str) -> str:
 
     Example:
       >>> describe_mistake("textur")
-      "'textur' is no program; did you mean texture?"
+      "'textur' is not a program; did you mean texture?"
     """
     from audio_texture.errors import suggest
     from launch import command
@@ -55,7 +55,7 @@ def describe_mistake(word: str) -> str:
     if word.startswith("-"):
         line = f"{command.program_line('texture')} {word}"
         return f"{word}: name a program first, such as {line}"
-    return f"{word!r} is no program{suggest(word, PROGRAMS)}"
+    return f"{word!r} is not a program{suggest(word, PROGRAMS)}"
 
 
 def list_programs() -> str:

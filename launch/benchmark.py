@@ -1,13 +1,13 @@
-"""Measures speed and memory, as ratios within one run.
+"""Measures speed and memory, with speeds relative to the first row of each case.
 
 All cases, a quarter of an hour on two cores; then one of them, half a minute:
     python -m launch.benchmark
     python -m launch.benchmark --cases=style-distance
     python -m launch.benchmark --cases=texture --input=rain.wav
 
-Writes benchmark.json, and files.json, the record of it, into --output_dir: rows {"case", "name",
+Writes benchmark.json, and files.json (which lists it), into --output_dir: rows {"case", "name",
 "shape", "compile_s", "run_ms", "peak_mb", "ratio"}; ratio is the time of the case's first row
-divided by this row's, and every row has a process of its own, so that its peak is its own.
+divided by this row's, and every row runs in a process of its own, so that its peak is its own.
 
 style-distance  value and gradient of the Gram distance at 513 bins x 431 frames, width 11: of 4096
                 explicit filters by their Grams, by frames x frames, in closed form; and six
@@ -39,7 +39,7 @@ RESULT = "benchmark.json"
 def define_flags(flag_set: FlagSet) -> None:
     """Defines the program's flags."""
     flag_set.define_enums("cases", CASES, CASES, "Case to measure; repeat for several.")
-    text = "What the case texture makes a texture of."
+    text = "Sound for the case texture."
     flag_set.define_path("input", f"{EMBEDDED}rain", text)
     flags.define_output_flags(flag_set, "benchmark", RESULT)
 

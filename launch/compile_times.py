@@ -17,6 +17,7 @@ import numpy as np
 from audio_texture import __version__, files
 from audio_texture.config import Recipe
 from launch import compilation_cache, messages
+from launch.plurals import name_channels
 from launch.versions import versions
 
 TIMES = "times.json"
@@ -63,7 +64,7 @@ def of_run(
         "program": f"launch.{program}",
         "recipe": recipe,
         "rate": f"{sample_rate} Hz",
-        "channels": {1: "mono", 2: "stereo"}.get(channels, f"{channels} channels"),
+        "channels": name_channels(channels),
         "seconds": f"a result of {seconds:.3g} s",
     }
     if sounds:

@@ -1,6 +1,6 @@
 """Judges textures against the recording they were made from.
 
-Two embedded rains and a noise, into output/evaluate (5 s):
+Two built-in rains and a noise, into output/evaluate (5 s):
     python -m launch.evaluate
 Candidates against their recording:
     python -m launch.evaluate --reference=rain.wav --candidate=a.wav --candidate=b.wav
@@ -9,8 +9,8 @@ A candidate that was made from the first half of a recording, against both halve
 
 Prints a table with a row for each candidate, and a line for each measure that says which values are
 good; then the verdict on each in words. Writes quality.json (the same rows), quality.html
-(verdicts, players, spectrograms, levels by band), config.json and files.json, the record of them,
-into --output_dir.
+(verdicts, players, spectrograms, levels by band), config.json and files.json (the list
+of these files) into --output_dir.
 """
 
 from launch import cli
@@ -35,7 +35,7 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.define_path(
         "reference",
         None,
-        "Recording to judge against, at least 1 s; an embedded rain if left out.",
+        "Recording to judge against, at least 1 s; a built-in rain if left out.",
     )
     flag_set.define_paths(
         "candidate", None, "Sound file to judge, at least 1 s; repeat for several."
@@ -92,7 +92,7 @@ def _check_flags(values: Mapping[str, Any]) -> None:
     """Raises UserError where flags do not fit together."""
     if bool(values["reference"]) != bool(values["candidate"]):
         raise UserError(
-            "--reference and --candidate: give both, or neither for the embedded sounds."
+            "--reference and --candidate: give both, or neither for the built-in sounds."
         )
     if values["heldout"] and not values["reference"]:
         raise UserError(f"--heldout: {values['heldout']!r} needs the first half as --reference.")

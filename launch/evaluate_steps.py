@@ -59,7 +59,7 @@ def _make_embedded() -> Sounds:
     rain, other = (sounds.make("rain", jax.random.key(seed), 4.0, 22050)[None] for seed in (0, 1))
     noise = metrics.shape_noise(rain, seed=2)
     return Sounds(
-        ("embedded rain", rain, 22050),
+        ("built-in rain", rain, 22050),
         [("another rain", other, 22050), ("noise of its spectrum", noise, 22050)],
     )
 

@@ -6,6 +6,8 @@ import contextlib
 import os
 from collections.abc import Sequence
 
+from launch.plurals import name_channels
+
 # Flags whose value is a sound file.
 _SOUND_FLAGS = ("input", "content", "style", "reference", "candidate")
 
@@ -22,7 +24,7 @@ def describe_sounds(arguments: Sequence[str]) -> str:
     for path in paths[:1]:
         with contextlib.suppress(Exception):
             header = soundfile.info(path)
-            channels = {1: "mono", 2: "stereo"}.get(header.channels, f"{header.channels} channels")
+            channels = name_channels(header.channels)
             length = header.frames / header.samplerate
             more = f", and {len(paths) - 1} more" if len(paths) > 1 else ""
             name = os.path.basename(path)

@@ -129,7 +129,7 @@ def define_overwrite_flag(flag_set: FlagSet) -> None:
 
 def define_resume_flag(flag_set: FlagSet) -> None:
     """Defines --resume of the programs that keep checkpoints."""
-    text = "Go on with the run in --output_dir, from its last checkpoint."
+    text = "Go on with the interrupted run in --output_dir."
     flag_set.define_boolean("resume", False, text)
 
 
@@ -141,14 +141,14 @@ def define_run_flags(flag_set: FlagSet, program: str, seeds: str) -> None:
     flag_set.define_path(
         "config",
         None,
-        "config.json of an earlier run, to make the same samples again. Flags that it has values "
-        "for are refused beside it.",
+        "config.json of an earlier run, to make the same samples again. Flags that it already sets "
+        "are refused.",
     )
     define_output_flags(flag_set, program)
     flag_set.define_float(
         "max_seconds",
         float("inf"),
-        "Longest time for one result's optimisation, in seconds by the clock. What is there by "
+        "Longest time for one result's optimisation, in seconds by the clock. What is made by "
         "then is written.",
         lower_bound=0,
     )
@@ -156,7 +156,7 @@ def define_run_flags(flag_set: FlagSet, program: str, seeds: str) -> None:
         "checkpoint_every",
         0,
         "Evaluations between checkpoints, from which --resume goes on after a crash. 0 keeps one "
-        "on Ctrl-C alone.",
+        "only on Ctrl-C.",
         lower_bound=0,
     )
     define_resume_flag(flag_set)
@@ -167,7 +167,7 @@ def define_input_flags(flag_set: FlagSet) -> None:
     flag_set.define_paths(
         "input",
         [f"{EMBEDDED}fire"],
-        f"Sound file, or an embedded sound such as {EMBEDDED}rain; repeat for several. Embedded "
+        f"Sound file, or a built-in sound such as {EMBEDDED}rain; repeat for several. Built in "
         f"are {', '.join(sounds.SOUNDS)}.",
     )
     flag_set.define_float(
@@ -194,13 +194,13 @@ def define_mixture_flags(flag_set: FlagSet) -> None:
         "morph_to",
         None,
         "Shares of the inputs at the end of a morph, such as 0,1; those of --weights are at its "
-        "beginning. They change evenly, but stay as they are for the first and the last fifth of "
-        "the length, 2 s at most.",
+        "beginning. In between they change evenly; the first and the last fifth of the length, "
+        "at most 2 s, keep theirs.",
     )
     flag_set.define_list(
         "bands",
         None,
-        "A sound for each band of frequencies, in place of --input, as low:FILE,high:FILE or "
+        "A sound for each band of frequencies, in place of --input: low:FILE,high:FILE or "
         "low:FILE,mid:FILE,high:FILE.",
     )
     flag_set.define_list(

@@ -75,8 +75,8 @@ STAGES = {
     "network": "Networks over each view",
     "canvas": "Canvas: what is optimised, and its start",
     "terms": "Terms of the loss, and their weights",
-    "transfer": "Transfers alone",
-    "matching": "Lengths that are matched, and norms",
+    "transfer": "For transfers only",
+    "matching": "Lengths over which statistics are matched, and norms",
     "optimiser": "Optimiser",
     "phase": "Phase recovery, for a spectrogram canvas",
 }

@@ -209,8 +209,8 @@ def say_scales(asked: recipes.Recipe, fitted: recipes.Recipe, model_sample_rate:
     )
     if left < kernels:
         say(
-            f"{kernels - left} of {count(kernels, 'kernel')} left out: the input is too short for "
-            "them"
+            f"{kernels - left} of {count(kernels, 'network')} left out: the input is too short for "
+            "the time they span"
         )
     if fitted.analysis.views:
-        say(f"What kernels see: {scales.describe_scales(fitted, model_sample_rate)}")
+        say(scales.describe_scales(fitted, model_sample_rate))

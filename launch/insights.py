@@ -1,4 +1,4 @@
-"""Runs the paper's conclusions as experiments: a figure, numbers and a verdict for each.
+"""Tests the paper's conclusions by experiments: a figure, numbers and a verdict for each.
 
 All experiments at small sizes, on procedural sounds, in under ten minutes:
     python -m launch.insights --quick
@@ -9,8 +9,8 @@ With ImageNet weights, from a file of yours:
     python -m launch.insights --figure=weights --vgg19=vgg19.pth
 
 Writes NAME.png and NAME.json (numbers, intervals over seeds, verdict, settings) of each figure as
-soon as it is done, insights.html with all figures there, and files.json, the record of them, into
---output_dir. Ctrl-C loses only the figure in progress: --resume makes the missing ones.
+soon as it is done, insights.html with all figures so far, and files.json (the list of these
+files) into --output_dir. Ctrl-C loses only the figure in progress: --resume makes the missing ones.
 """
 
 from launch import cli
@@ -44,7 +44,7 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.define_path(
         "data",
         None,
-        "Folder of recordings, laid out as for launch.train; procedural sounds alone if left out.",
+        "Folder of recordings, laid out as for launch.train; only procedural sounds if left out.",
         folder=True,
     )
     flag_set.define_path(

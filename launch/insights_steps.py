@@ -31,7 +31,7 @@ def check_flags(names: Sequence[str], given: Collection[str]) -> None:
             ),
             "data": (
                 not set(names) - set(PROCEDURAL),
-                f"procedural sounds alone are used by {', '.join(names)}",
+                f"{', '.join(names)} use only procedural sounds",
             ),
         },
     )
@@ -169,11 +169,11 @@ def make_page(output: Output, config: dict[str, Any]) -> str:
     minutes = sum(result["seconds"] for result in results) / 60
     summary = (
         f"{'Quick' if config['quick'] else 'Full'} run over {config['seeds']} seeds, on {sounds}; "
-        f"{minutes:.1f} minutes. Each verdict follows from its numbers by the rule that stands "
-        "with it."
+        f"{minutes:.1f} minutes. Each verdict follows from its numbers by the rule given with "
+        "it; “by the whole interval” means at both ends of the 95 % interval."
     )
     return report.render_page(
-        "What the paper concludes, as experiments",
+        "The paper's conclusions, tested by experiments",
         summary,
         [
             ("Verdicts", f'<div class="words">{table}</div>'),

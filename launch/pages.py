@@ -47,7 +47,7 @@ def mixture_section(config: dict[str, Any], seconds: float) -> list[tuple[str, s
             (name, _format_hertz(low) if low else "0 Hz", _format_hertz(high))
             for name, (low, high) in zip(names, options["bands"], strict=True)
         ]
-        text = f"The crossover is at {' and '.join(edges)}. In its band an input is alone."
+        text = f"The crossover is at {' and '.join(edges)}. Each input is alone in its band."
         table = report.format_table(rows, ("input", "from", "to"))
         return [("Who owns which band", f"<p>{text}</p>{table}")]
     begin = np.divide(options["weights"], np.sum(options["weights"]))
@@ -61,7 +61,7 @@ def mixture_section(config: dict[str, Any], seconds: float) -> list[tuple[str, s
     times = np.linspace(0, min(seconds, config["seconds"]), 200)
     places = np.asarray(morphing.place_at(times, config["seconds"]))[:, None]
     figure = report.draw_weights(times, (1 - places) * begin + places * end, names)
-    text = "How much of each input is asked for. At both ends the weights stand still."
+    text = "The weight of each input. At both ends the weights are constant."
     pictures = report.embed_figures([(figure, "weight of each input over time")])
     return [("Weights over time", f"<p>{text}</p>{pictures}")]
 

@@ -75,7 +75,7 @@ def describe_outcome(texture: synthesis.Texture | streaming.Block) -> str:
     """A line on how an optimisation ended."""
     last = texture.outcome.progress[-1]
     ends = {
-        "converged": "done, as the loss falls no more",
+        "converged": "done: the loss no longer falls",
         "evaluations": "done",
         "seconds": "stopped at --max_seconds",
         "interrupted": "interrupted",
@@ -92,4 +92,4 @@ def describe_lowering(lowered_db: float) -> str:
     """The end of a line on a result made quieter than its input; empty where it is as loud."""
     if lowered_db < 0.05:
         return ""
-    return f"; its level is {lowered_db:.1f} dB below the input's, so that nothing is clipped"
+    return f"; its level is {lowered_db:.1f} dB below the input's, so that nothing clips"

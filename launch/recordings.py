@@ -3,7 +3,7 @@
 import numpy as np
 
 from audio_texture import audio, references
-from launch.plurals import count
+from launch.plurals import count, name_channels
 
 # Shorter or sparser recordings are warned of. A recording is sparse if it has few events and little
 # else: less than a second of them, or more than half of it silent. Of the 400 recordings of ESC-10
@@ -38,7 +38,7 @@ def describe_use(
     skipped = int(begin * rate)
     has_more = length is None or read < length - skipped
     file = "of unknown length" if length is None else _format_seconds(length, rate)
-    sound = f"at {rate} Hz, {count(channels, 'channel')}"
+    sound = f"at {rate} Hz, {name_channels(channels)}"
     if not start and length is not None and not has_more:
         if used == length:
             return f"{source}: {file} {sound}; all of it is used"

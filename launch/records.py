@@ -44,7 +44,7 @@ def read_record(folder: str) -> Record | None:
             if _is_record(record):
                 return record
     raise UserError(
-        f"--output_dir: {path!r} is damaged, or no record of a run; name another folder."
+        f"--output_dir: {path!r} is damaged or not a record of a run; name another folder."
     )
 
 

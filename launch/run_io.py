@@ -69,7 +69,7 @@ def check_output_folder(
     planned = _Planned(names, folders or {})
     for name in [*planned.names, *planned.folders]:
         if not records.is_plain(name):
-            raise UserError(f"--output_dir: {name!r} is no name of a file in a folder.")
+            raise UserError(f"--output_dir: {name!r} is not the name of a file in a folder.")
     _check_place(folder)
     record = records.read_record(folder)
     has_config = os.path.lexists(os.path.join(folder, CONFIG))

@@ -1,6 +1,6 @@
-"""Makes new sound of a recording's texture.
+"""Makes new sound with the texture of a recording.
 
-From an embedded fire, into output/texture:
+From a built-in fire, into output/texture:
     python -m launch.texture
 From a recording; then as a quick draft:
     python -m launch.texture --input=rain.wav --seconds=20 --output_dir=output/rain
@@ -10,15 +10,15 @@ Two thirds rain, one third wind; then from rain to fire:
     python -m launch.texture --input=rain.wav --input=fire.wav --weights=1,0 --morph_to=0,1
 Rain below 2 kHz, birds above:
     python -m launch.texture --bands=low:rain.wav,high:birds.wav --crossover_hz=2000
-Kernels of 40 and 700 ms, for ticks and their beat; then an axis of constant Q:
+Networks that see 40 and 700 ms, for ticks and their beat; then a constant-Q axis:
     python -m launch.texture --input=clock.wav --time_scale=40,700
     python -m launch.texture --input=bells.wav --scale=cqt
 The same samples again:
     python -m launch.texture --config=output/rain/config.json --output_dir=output/again
 
-Says at the end how like the recording the result is, how new, and what to try if something is off.
+Says at the end how like the recording the result is, how new, and what to try if it falls short.
 Writes texture.wav (texture_0.wav ... for several samples), config.json, metrics.jsonl, report.html
-and files.json, the record of them, into --output_dir. Ctrl-C ends the optimisation after the
+and files.json (the list of these files) into --output_dir. Ctrl-C ends the optimisation after the
 current evaluation, writes the sound so far and says how to go on (exit status 130).
 """
 
@@ -65,7 +65,7 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.define_integer(
         "samples",
         1,
-        "Number of textures to make, each of a seed of its own from --seed on.",
+        "Number of textures to make, with the seeds from --seed on.",
         lower_bound=1,
         upper_bound=10_000,
     )

@@ -1,6 +1,6 @@
 """Trains a network as a classifier of sounds and judges it by cross-validation.
 
-Embedded procedural sounds, into output/train, in half a minute:
+Built-in procedural sounds, into output/train, in half a minute:
     python -m launch.train
 A data set; then one with a 2-D network and one fold held out, as the authors do:
     python -m launch.train --data=esc10 --output_dir=output/esc10
@@ -9,7 +9,7 @@ A data set; then one with a 2-D network and one fold held out, as the authors do
 --data is laid out as ESC-50 (audio/ and meta/esc50.csv), or has a folder for each class, with files
 whose names begin with the number of their fold. Writes accuracy.json and report.html of all folds,
 weights.safetensors of the network trained without the last fold, metrics.jsonl (a line for each
-epoch), config.json, and files.json, the record of them, into --output_dir. Ctrl-C keeps a
+epoch), config.json and files.json (the list of these files) into --output_dir. Ctrl-C keeps a
 checkpoint, from which --resume goes on.
 """
 
@@ -44,7 +44,7 @@ from launch.train_run import TrainingRun, read_earlier
 def define_flags(flag_set: FlagSet) -> None:
     """Defines the program's flags."""
     flag_set.define_path(
-        "data", None, "Folder of the clips; embedded procedural sounds if left out.", folder=True
+        "data", None, "Folder of the clips; built-in procedural sounds if left out.", folder=True
     )
     train_steps.define_choice_flags(flag_set)
     flag_set.define_list(
@@ -62,7 +62,7 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.define_integer(
         "checkpoint_every",
         0,
-        "Epochs between checkpoints; 0 keeps one on Ctrl-C alone.",
+        "Epochs between checkpoints; 0 keeps one only on Ctrl-C.",
         lower_bound=0,
     )
     flags.define_resume_flag(flag_set)
@@ -86,7 +86,7 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     record = train_steps.check_folder(values, config, clips)
     folder, resume = values["output_dir"], values["resume"]
     if resume and train_results.is_finished(folder, record):
-        messages.say(f"the run in {folder!r} has ended; there is nothing to finish")
+        messages.say(f"the run in {folder!r} is complete; nothing is left to do")
         return 0
     data = train_data.prepare(clips, choices.front, values)
     with naming_flag("folds"):

@@ -1,8 +1,8 @@
 """Gives one sound's content another sound's style.
 
-An embedded clock in the style of rain, into output/transfer:
+A built-in clock in the style of rain, into output/transfer:
     python -m launch.transfer
-Sounds of your own; then a strip from content to style:
+Sounds of your own; then three steps from content to style:
     python -m launch.transfer --content=dog.wav --style=fire.wav --output_dir=output/dog
     python -m launch.transfer --content=dog.wav --style=fire.wav --style_weight=0.1,1,10
 The paper's recipe:
@@ -10,9 +10,9 @@ The paper's recipe:
 
 The result has the content's length, rate, channels and level. Says at the end how much of the
 content it keeps, and how like the style it sounds. Writes transfer.wav (transfer_0.wav ... for
-several weights), quality.json, config.json, metrics.jsonl, report.html and files.json, the record
-of them, into --output_dir. Ctrl-C ends the optimisation after the current evaluation, writes the
-sound so far and says how to go on (exit status 130).
+several weights), quality.json, config.json, metrics.jsonl, report.html and files.json (the list of
+these files) into --output_dir. Ctrl-C ends the optimisation after the current evaluation, writes
+the sound so far and says how to go on (exit status 130).
 """
 
 from launch import cli
@@ -51,9 +51,9 @@ DECIDES = (
 def define_flags(flag_set: FlagSet) -> None:
     """Defines the program's flags."""
     flags.define_recipe_flags(flag_set, "transfer", several=("style_weight",))
-    text = "Sound file whose events and their rhythm are kept, or an embedded sound."
+    text = "Sound whose events and rhythm are kept: a file or a built-in sound."
     flag_set.define_path("content", f"{EMBEDDED}clock", text)
-    text = "Sound file whose timbre it is given, or an embedded sound."
+    text = "Sound whose timbre the result takes on: a file or a built-in sound."
     flag_set.define_path("style", f"{EMBEDDED}rain", text)
     longest = references.LONGEST_SECONDS
     for name, seconds, most in (("content", longest, longest), ("style", 10.0, 60)):

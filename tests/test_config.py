@@ -132,7 +132,7 @@ def test_every_stage_and_term_names_its_choices():
         ({"compression": "peak"}, "compression", "representation must be real-imaginary"),
         ({"network": "2d"}, "filters", "filters must be above 0 with network=2d"),
         ({"pooling": "max", "pool": 2}, "pooling", "must be mean with infinitely many filters"),
-        ({"style_layers": "relu_4"}, "style_layers", "'relu_4' is no layer of this network"),
+        ({"style_layers": "relu_4"}, "style_layers", "'relu_4' is not a layer of this network"),
         ({"style_layers": "conv_1"}, "style_layers", "must be relu_ or pool_ .*, got 'conv_1'"),
         ({"content_layers": "conv_1"}, "content_layers", "must be relu_ or pool_ .* got 'conv_1'"),
     ],

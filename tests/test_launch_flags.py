@@ -267,7 +267,7 @@ def test_a_misspelt_distance_is_refused(folder):
         views=(recipe,), auditory_weight=0.0, rhythm_weight=0.0
     )
     problem = style_transfer.prepare(recipe, wave, crackle(4000, seed=1), sample_rate=8000)
-    with pytest.raises(ValueError, match="'styel' is no distance.*style, content"):
+    with pytest.raises(ValueError, match="'styel' is not a distance.*style, content"):
         style_transfer.reweighted(problem, styel=2.0)
     key = jax.random.key(0)
     once, twice = (
@@ -357,7 +357,7 @@ def test_what_stands_at_a_path(tmp_path):
             "/dev/zero": "is a device, not a file",
             f"{tmp_path}/{'x' * 300}": "File name too long",
             f"{tmp_path}/circle": "cannot be examined",
-            "a\0b": "is no path",
+            "a\0b": "is not a path",
             os.fsdecode(b"caf\xe9.wav"): "is not valid UTF-8",
             str(tmp_path): "is a directory",
             f"{tmp_path}/link": "is a link to 'nowhere', which does not exist",

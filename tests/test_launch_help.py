@@ -111,7 +111,7 @@ def test_help_shows_the_defaults_of_the_recipe(arguments, recipe):
 def test_help_of_a_recipe_that_is_not_there():
     done = launched("texture", "--recipe=best", "--help")
     assert done.returncode == 2 and not done.stdout
-    assert re.fullmatch("error: --recipe: 'best' is no recipe.*\n", done.stderr)
+    assert re.fullmatch("error: --recipe: 'best' is not a recipe.*\n", done.stderr)
 
 
 def test_help_of_a_sweep_is_that_of_the_swept_program():
@@ -154,9 +154,9 @@ def test_the_console_script_is_what_pip_installs():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["textur"], r"'textur' is no program; did you mean texture\?"),
-        (["Sweep"], r"'Sweep' is no program; did you mean sweep\?"),
-        (["zzz"], r"'zzz' is no program; there are texture, stream, .*, benchmark\."),
+        (["textur"], r"'textur' is not a program; did you mean texture\?"),
+        (["Sweep"], r"'Sweep' is not a program; did you mean sweep\?"),
+        (["zzz"], r"'zzz' is not a program; there are texture, stream, .*, benchmark\."),
         (["--input=a.wav"], r"--input=a.wav: name a program first, such as audio-texture texture "),
     ],
 )

@@ -43,74 +43,74 @@ def recording(samples, length, rate=8000, channels=1):
 @pytest.mark.parametrize(
     "read, span, place, expected",
     [
-        (recording(8000, 8000), (0, 8000), {}, "1.0 s at 8000 Hz, 1 channel; all of it is used"),
+        (recording(8000, 8000), (0, 8000), {}, "1.0 s at 8000 Hz, mono; all of it is used"),
         (
             recording(80000, 96000, channels=2),
             (0, 80000),
             {},
-            "12.0 s at 8000 Hz, 2 channels; 10.0 s used from 0 s on (--input_seconds)",
+            "12.0 s at 8000 Hz, stereo; 10.0 s used from 0 s on (--input_seconds)",
         ),
         (
             recording(8000, None),
             (0, 8000),
             {},
-            "of unknown length at 8000 Hz, 1 channel; 1.0 s used from 0 s on (--input_seconds)",
+            "of unknown length at 8000 Hz, mono; 1.0 s used from 0 s on (--input_seconds)",
         ),
         (
             recording(40000, 40000),
             (0, 3360),
             {},
-            "5.0 s read at 8000 Hz, 1 channel; 0.42 s used (silence at the end)",
+            "5.0 s read at 8000 Hz, mono; 0.42 s used (silence at the end)",
         ),
         (
             recording(40000, 40000),
             (36640, 40000),
             {},
-            "5.0 s read at 8000 Hz, 1 channel; 0.42 s used (silence at the start)",
+            "5.0 s read at 8000 Hz, mono; 0.42 s used (silence at the start)",
         ),
         (
             recording(40000, 40000),
             (8000, 20000),
             {},
-            "5.0 s read at 8000 Hz, 1 channel; 1.5 s used (silence at both ends)",
+            "5.0 s read at 8000 Hz, mono; 1.5 s used (silence at both ends)",
         ),
         (
             recording(80000, 160000),
             (0, 40000),
             {},
-            "20.0 s at 8000 Hz, 1 channel; 10.0 s read from 0 s on (--input_seconds), 5.0 s of it "
+            "20.0 s at 8000 Hz, mono; 10.0 s read from 0 s on (--input_seconds), 5.0 s of it "
             "used (silence at the end)",
         ),
         (
             recording(4000, 8000),
             (0, 4000),
             {"start": 0.5, "begin": 0.5},
-            "1.0 s at 8000 Hz, 1 channel; 0.5 s used from 0.5 s on (--input_start)",
+            "1.0 s at 8000 Hz, mono; 0.5 s used from 0.5 s on (--input_start)",
         ),
         (
             recording(8000, 104000),
             (0, 8000),
             {"begin": 12.0},
-            "13.0 s read at 8000 Hz, 1 channel; 1.0 s used (silence at the start)",
+            "13.0 s read at 8000 Hz, mono; 1.0 s used (silence at the start)",
         ),
         (
             recording(40000, 104000),
             (0, 8000),
             {"begin": 8.0},
-            "13.0 s read at 8000 Hz, 1 channel; 1.0 s used (silence at both ends)",
+            "13.0 s read at 8000 Hz, mono; 1.0 s used (silence at both ends)",
         ),
         (
             recording(8000, 104000),
             (0, 8000),
             {"start": 1.0, "begin": 8.0},
-            "13.0 s at 8000 Hz, 1 channel; 1.0 s used from 8 s on, where the sound begins "
+            "13.0 s at 8000 Hz, mono; 1.0 s used from 8 s on, where the sound begins "
             "(--input_seconds)",
         ),
         (
             recording(4_800_000, 7_200_000),
             (0, 4_800_000),
             {},
-            "900.0 s at 8000 Hz, 1 channel; 600.0 s used from 0 s on (--input_seconds; 600 s is "
+            "900.0 s at 8000 Hz, mono; 600.0 s used from 0 s on (--input_seconds; 600 s is "
             "the longest that can be made)",
         ),
     ],
@@ -128,10 +128,10 @@ def test_texture_says_what_it_uses(folder, tmp_path):
     done = launched("texture", *inputs, *SMALL, f"--output_dir={tmp_path}/out")
     assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()
-    used = "12.0 s at 8000 Hz, 2 channels; 10.0 s used from 0 s on (--input_seconds)"
+    used = "12.0 s at 8000 Hz, stereo; 10.0 s used from 0 s on (--input_seconds)"
     assert f"{folder}/long.wav: {used}" in lines
-    assert f"{folder}/short.wav: 1.0 s at 8000 Hz, 1 channel; all of it is used" in lines
-    used = "13.0 s read at 8000 Hz, 1 channel; 1.0 s used (silence at the start)"
+    assert f"{folder}/short.wav: 1.0 s at 8000 Hz, mono; all of it is used" in lines
+    used = "13.0 s read at 8000 Hz, mono; 1.0 s used (silence at the start)"
     assert f"{folder}/late.wav: {used}" in lines
     warned = [line for line in lines if "warning" in line]
     assert len(warned) == 1 and warned[0].startswith(
@@ -165,8 +165,8 @@ def write_events(path: Path, *seconds: float, length: float = 5.0) -> str:
 
 
 def test_a_recording_of_which_little_is_used_says_so(tmp_path):
-    """A dog of 0.42 s in 5 s heard only of kernels that are left out: what is used, then that it is
-    no texture and what to do, then the kernels; the same on the page.
+    """A dog of 0.42 s in 5 s heard only of networks left out: what is used, then that it is no
+    texture and what to do, then the networks; the same on the page.
     """
     padded = np.concatenate([crackle(3360)[0], np.zeros(36640)])
     soundfile.write(tmp_path / "dog.wav", padded, 8000)
@@ -175,14 +175,14 @@ def test_a_recording_of_which_little_is_used_says_so(tmp_path):
         "texture", f"--input={tmp_path}/dog.wav", *small, f"--output_dir={tmp_path}/out"
     )
     assert done.returncode == 0, done.stderr
-    used, warning, kernels = done.stderr.splitlines()[:3]
+    used, warning, networks = done.stderr.splitlines()[:3]
     assert used == (
-        f"{tmp_path}/dog.wav: 5.0 s read at 8000 Hz, 1 channel; 0.42 s used (silence at the end)"
+        f"{tmp_path}/dog.wav: 5.0 s read at 8000 Hz, mono; 0.42 s used (silence at the end)"
     )
     assert warning.startswith(f"warning: --input: '{tmp_path}/dog.wav' has 0.42 s of sound")
     assert "can only repeat it. Try a longer recording" in warning
     assert all(way in warning for way in ("--input_start", "--input_seconds", "launch.transfer"))
-    assert kernels == "1 of 2 kernels left out: the input is too short for them"
+    assert networks == "1 of 2 networks left out: the input is too short for the time they span"
     page = html.unescape((tmp_path / "out/report.html").read_text())
     assert "Recordings</h2>" in page and used in page and warning in page
 
@@ -270,7 +270,7 @@ def test_a_transfer_is_as_long_as_its_content(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert soundfile.info(tmp_path / "out/transfer.wav").frames == 4000 * 12
-    assert f"{tmp_path}/low.wav: 12.0 s at 4000 Hz, 1 channel; all of it is used" in done.stderr
+    assert f"{tmp_path}/low.wav: 12.0 s at 4000 Hz, mono; all of it is used" in done.stderr
     assert "10.0 s used from 0 s on (--style_seconds)" in done.stderr
 
 

@@ -56,7 +56,7 @@ def straight(folder) -> Path:
     assert done.returncode == 0, done.stderr
     speed, verdict = done.stderr.splitlines()[-2:]
     assert "x real time" in speed
-    assert re.match(r"stream\.wav: (very )?\w+ (to )?the recording \(\d", verdict), verdict
+    assert re.match(r"stream\.wav: (very )?\w+ (to )?the recording \(distance \d", verdict), verdict
     return folder / "straight"
 
 
@@ -87,7 +87,7 @@ def test_the_page_plays_all_of_a_long_stream(folder, straight):
     with figures_left_out():
         page = pages.stream_page(config, [crackle(RATE)], sink, judged)
         loop = pages.stream_page({**config, "loop": True}, [crackle(RATE)], sink, judged)
-    assert 'src="a%20long%20one.wav"' in page and "The whole, 21.0 s" in page
+    assert 'src="a%20long%20one.wav"' in page and "The whole file, 21.0 s" in page
     assert "a long one.wav, the first 10 s" in page and "a long one.wav, the last 10 s" in page
     # A loop is whole in the page, and goes round.
     assert re.findall(r'data-title="([^"]*)"[^>]* loop="loop"', loop) == ["a long one.wav"]
@@ -306,7 +306,7 @@ def bad_files(folder, straight) -> list[tuple[list[str], str]]:
         ),
         (
             [sound, f"--save_target={folder}/own/stream.wav", "--overwrite"],
-            "--save_target.*is no style",
+            "--save_target.*is not a style",
         ),
         ([sound, f"--save_target={folder}/style"], "--save_target.*style' exists; .*--overwrite"),
         (

@@ -55,7 +55,10 @@ def swept(folder) -> Path:
     flags = (f"--input={folder}/crackle.wav", f"--output_dir={folder}/first", *TWO_BY_TWO, *SMALL)
     done = run(*flags, figures=True)
     assert done.returncode == 0, done.stderr
-    assert "4 runs over 2 of seed, 2 of sharpness (grid); programs to compile: 1" in done.stderr
+    assert (
+        "4 runs over 2 values of seed, 2 values of sharpness (grid); programs to compile: 1"
+        in done.stderr
+    )
     assert re.search(r"4 of 4 runs, [\d.]+ a minute, 0 failed", done.stderr)
     return folder / "first"
 
@@ -177,7 +180,7 @@ def test_transfers_are_swept(folder):
         f"--output_dir={folder}/transfers",
     )
     assert done.returncode == 0, done.stderr
-    assert "2 runs over 2 of style_weight (grid); programs to compile: 1" in done.stderr
+    assert "2 runs over 2 values of style_weight (grid); programs to compile: 1" in done.stderr
     names = sorted(path.name.split("-")[0] for path in (folder / "transfers").glob("*.flac"))
     assert names == ["content", "style"] and not (folder / "transfers/gallery.png").exists()
     rows = rows_of(folder / "transfers")
@@ -432,6 +435,7 @@ def test_a_dry_run_writes_nothing(folder):
     done = run("--sweep=seed=0:9", "--sweep=seconds=1,2", "--dry_run", f"--output_dir={folder}/dry")
     assert (
         done.returncode == 0
-        and "20 runs over 10 of seed, 2 of seconds (grid); programs to compile: 2" in done.stdout
+        and "20 runs over 10 values of seed, 2 values of seconds (grid); programs to compile: 2"
+        in done.stdout
     )
     assert not (folder / "dry").exists()

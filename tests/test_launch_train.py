@@ -132,7 +132,7 @@ def test_untidy_data_set(first_run, folder):
     )
     assert done.returncode == 0, done.stderr
     assert (
-        "--data: skipped 2 files or folders that are no clips: README.txt, high/.DS_Store"
+        "--data: skipped 2 files or folders that are not clips: README.txt, high/.DS_Store"
         in done.stderr
     )
     assert (

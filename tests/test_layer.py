@@ -110,11 +110,11 @@ def test_unknown_taps_are_refused():
     config = NetworkConfig("1d-frequency", (Layer(3, 1, 2, 4), Layer(3, 1, 1, 4)))
     with pytest.raises(
         ValueError,
-        match="'relu_3' is no layer of this network; "
+        match="'relu_3' is not a layer of this network; "
         "there are conv_1, relu_1, pool_1, conv_2, relu_2.",
     ):
         cut_after(config, ["relu_1", "relu_3"])
-    with pytest.raises(ValueError, match="'' is no layer"):
+    with pytest.raises(ValueError, match="'' is not a layer"):
         cut_after(config, [])
     assert cut_after(config, ["pool_1", "conv_1"]).layers == config.layers[:1]
     assert cut_after(config, ["relu_2"]) == config

@@ -17,15 +17,15 @@ GOOD = {
 }
 # For each measure: a bad value, the finding it makes, and a word of the advice.
 BAD = {
-    "auditory": (1.6, "farthest in timbre and modulation, 1.60", "--evaluations"),
-    "patches": (1.6, "farthest in single events, 1.60", "--time_scale"),
-    "structure": (1.6, "farthest in slow structure, 1.60", "--time_scale"),
-    "rhythm": (1.6, "farthest in rhythm, 1.60", "--stretch_seconds"),
-    "subbands": (1.6, "farthest in the course of its bands, 1.60", "--evaluations"),
+    "auditory": (1.6, "largest in timbre and modulation, 1.60", "--evaluations"),
+    "patches": (1.6, "largest in single events, 1.60", "--time_scale"),
+    "structure": (1.6, "largest in slow structure, 1.60", "--time_scale"),
+    "rhythm": (1.6, "largest in rhythm, 1.60", "--stretch_seconds"),
+    "subbands": (1.6, "largest in the course of its bands, 1.60", "--evaluations"),
     "copied": (0.4, "not new (40% copied)", "longer recording"),
     "looped": (0.2, "not new (20% repeated)", "longer recording"),
-    "followed": (0.3, "not new (30% in the recording's order)", "--novelty=1"),
-    "self_followed": (0.3, "not new (30% in its own earlier order)", "--novelty=1"),
+    "followed": (0.3, "not new (30% follows the recording's events)", "--novelty=1"),
+    "self_followed": (0.3, "not new (30% follows its own earlier events)", "--novelty=1"),
     "level_db": (-3.2, "changed (level -3.2 dB)", "--seed"),
     "spectrum_db": (4.0, "changed (spectrum 4.0 dB off)", "--levels_weight"),
     "silence": (0.08, "defects (8% more silence)", "without pauses"),
@@ -38,9 +38,9 @@ BAD = {
 def test_a_good_texture_needs_no_advice():
     """The line has every number with its unit, and nothing to try."""
     assert str(metrics.give_verdict(GOOD)) == (
-        "very like the recording (0.90 times as far as its halves are apart); "
-        "new (0% copied, 2% repeated, 3% in the recording's order, 0% in its own earlier order); "
-        "level and spectrum kept (level -0.1 dB, spectrum 0.8 dB off); no defects"
+        "very like the recording (distance 0.90; its own halves are 1 apart); "
+        "new (0% copied, 2% repeated, 3% follows the recording's events, 0% follows its own "
+        "earlier events); level and spectrum kept (level -0.1 dB, spectrum 0.8 dB off); no defects"
     )
 
 
@@ -65,7 +65,7 @@ def test_every_measure_has_a_rule():
 def test_words_for_likeness(ratio, word):
     row = dict.fromkeys(metrics.MEASURES, ratio)
     (finding,) = metrics.give_verdict(row).findings
-    assert finding.text.startswith(f"{word} the recording ({ratio:.2f} times")
+    assert finding.text.startswith(f"{word} the recording (distance {ratio:.2f};")
 
 
 def test_what_was_not_measured_is_left_out():
@@ -121,9 +121,8 @@ def test_a_good_transfer_needs_no_advice():
     verdict = metrics.give_transfer_verdict(row, content_row={"auditory": 13.6, "patches": 13.6})
     assert not verdict.advice and len(verdict.findings) == 4
     assert "most of the content's rhythm (0.95 of 1)" in str(verdict)
-    assert "like the style (1.15 times as far" in str(verdict) and "the content: 13.6" in str(
-        verdict
-    )
+    assert "like the style (distance 1.15; " in str(verdict)
+    assert "the content was at 13.6" in str(verdict)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +130,11 @@ def test_a_good_transfer_needs_no_advice():
     [
         ({"onsets_kept": 0.2}, "little of the content's rhythm", "lower --style_weight"),
         ({"loudness_kept": -0.3}, "little of its loudness over time (0.00", "lower --style_weight"),
-        ({"auditory": 5.0, "patches": 5.0}, "unlike the style (5 times", "higher --style_weight"),
+        (
+            {"auditory": 5.0, "patches": 5.0},
+            "unlike the style (distance 5;",
+            "higher --style_weight",
+        ),
         (
             {"spectrum_db": 4.0},
             "another spectrum than the style's (4.0 dB",

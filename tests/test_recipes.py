@@ -63,9 +63,11 @@ def test_the_paper_is_what_the_authors_ran():
 
 def test_unknown_recipes_are_refused():
     """The message has the nearest name, or lists what there is."""
-    with pytest.raises(ChoiceError, match="'best' is no recipe; there are texture, texture-fast, "):
+    with pytest.raises(
+        ChoiceError, match="'best' is not a recipe; there are texture, texture-fast, "
+    ):
         recipes.named("best")
-    with pytest.raises(ChoiceError, match=r"'textur' is no recipe; did you mean texture\?"):
+    with pytest.raises(ChoiceError, match=r"'textur' is not a recipe; did you mean texture\?"):
         recipes.named("textur")
 
 

@@ -11,7 +11,7 @@ from audio_texture.views import View
 BAD = {
     "silent": (np.zeros((1, 4000), np.float32), "silent"),
     "constant": (np.full((1, 4000), 0.3, np.float32), "constant"),
-    "short": (noise(150), "must fit|range"),
+    "short": (noise(150), "must last|range"),
 }
 
 

@@ -170,7 +170,7 @@ def test_the_page_opens_on_likeness_and_bright_is_better(tmp_path):
     assert seen["heard"] == ["0/texture.wav", "a.flac"]
     assert seen["texts"] == ["this run", "reference: a.wav"]
     assert seen["numbers"] == ["0.123", "1235", "0", "12", "10.0", "0.000120"]
-    assert shown.count('class="reference"') == 1 and "likeness to the ear" in shown
+    assert shown.count('class="reference"') == 1 and "distance as the ear hears it" in shown
 
 
 def test_a_page_without_judged_runs_opens_on_the_loss(tmp_path):

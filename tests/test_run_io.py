@@ -161,7 +161,7 @@ def test_a_record_that_cannot_be_trusted_ends_in_a_line(tmp_path, text):
     (folder / "files.json").write_text(text)
     for options in ({}, {"overwrite": True}, {"resume": True}):
         with pytest.raises(
-            UserError, match="--output_dir: .*files.json' is damaged, or no record of a run"
+            UserError, match="--output_dir: .*files.json' is damaged or not a record of a run"
         ):
             check(folder, **options)
 

@@ -127,7 +127,7 @@ def test_a_weight_of_the_recipe_is_one_of_the_problem():
 
 def test_unknown_distances_are_refused():
     """The message lists what can be weighted."""
-    with pytest.raises(ValueError, match="'loudness' is no distance of this problem"):
+    with pytest.raises(ValueError, match="'loudness' is not a distance of this problem"):
         style_transfer.reweighted(shared_problem(), loudness=2.0)
 
 

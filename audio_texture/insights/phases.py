@@ -100,9 +100,8 @@ def judge(numbers: Numbers) -> Verdict:
         f"{value.to_factors(2).mean:.2f} by {way}" for way, value in intervals.items()
     )
     sentence = (
-        "How many times as far from the reference as its halves are from each other: "
-        f"{means}; the waveform canvas is {describe_factor(gap, 2, 'as far')} as {best}, the "
-        "nearest of the others."
+        f"Distance from the reference (1: its halves from each other): {means}; the waveform "
+        f"canvas is {describe_factor(gap, 2, 'as far')} as {best}, the nearest of the others."
     )
     intervals |= {"difference": gap}
     return Verdict(

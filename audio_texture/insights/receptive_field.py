@@ -37,7 +37,7 @@ def measure(settings: ExperimentSettings) -> Numbers:
     Method: Textures of clocks and of a cricket are made by kernels whose receptive field is from a
     third to twice the sound's period. Regularity is the height of the onset strength's
     autocorrelation near the period, as a share of the reference's; the knee is the ratio of field
-    to period from which on half of it is kept.
+    to period from which half of it is kept.
 
     Details: Kernels are of infinitely many filters over 24 mel bands. The height is the highest
     normalised autocorrelation within a tenth of the period.

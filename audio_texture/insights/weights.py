@@ -81,7 +81,7 @@ class Case(NamedTuple):
 def measure(settings: ExperimentSettings) -> Numbers:
     """Measures textures and inversions by networks that differ in their weights alone.
 
-    Claim: Random weights do for textures as well as trained ones; training matters for the content
+    Claim: Random weights make textures as well as trained ones; training matters for the content
     that a deep layer keeps.
 
     Source: Huzaifah & Wyse 2019, whose public code has the three kinds of weights; that random ones

@@ -26,21 +26,21 @@ JUDGES = ("subbands",)
 FLOOR = 0.3  # least distance between halves, as a share of the median one
 
 MEANINGS = {
-    "auditory": "likeness to the ear: 1 = the reference's halves to each other, lower is nearer, "
-    "a copy has 0.5",
-    "patches": "likeness of log-mel patches of 8 ms to 1 s; read as auditory",
-    "structure": "likeness of patches of 0.5 and 1 s and of slow modulation; read as auditory",
-    "rhythm": "likeness of onsets: heights, gaps, rate, modulation; read as auditory",
-    "subbands": "likeness by statistics that no recipe optimises: third-octave envelopes; "
-    "read as auditory",
+    "auditory": "distance as the ear hears it: 1 = between the reference's own halves, lower is "
+    "nearer, a copy has 0.5",
+    "patches": "distance of log-mel patches of 8 ms to 1 s; same scale as auditory",
+    "structure": "distance of patches of 0.5 and 1 s and of slow modulation; same scale",
+    "rhythm": "distance of onsets: heights, gaps, rate, modulation; same scale",
+    "subbands": "distance of third-octave envelopes, by statistics that no recipe optimises; same "
+    "scale",
     "copied": "share of quarter seconds taken from the reference; good is 0",
     "looped": "share of quarter seconds that repeat another part of the candidate; good is 0",
-    "followed": "share of half seconds that follow the reference's course of events; good is 0",
+    "followed": "share of half seconds that follow the reference's sequence of events; good is 0",
     "self_followed": "share of half seconds that follow another part of the candidate; good is 0",
     "spectrum_db": "error of third-octave levels, dB RMS; good is under 2",
     "level_db": "candidate's level minus reference's, dB; good is near 0",
     "silence": "share of silent windows of 50 ms beyond the reference's; good is 0",
-    "clicks": "jumps a second unlike any in the reference; good is 0",
+    "clicks": "jumps per second unlike any in the reference; good is 0",
     "clipping": "share of samples stuck at full scale; good is 0",
     "image_db": "error of the stereo image: levels of channels, and of difference to sum, by band, "
     "dB; good is under 2",
@@ -48,11 +48,11 @@ MEANINGS = {
 CONTENT_MEANINGS = {
     "onsets_kept": "correlation with the content's onset strength; 1 = the content's own, "
     "0 = none of it",
-    "chroma_kept": "correlation with the content's pitch classes, frame by frame; read as "
-    "onsets_kept, but noise of its spectrum has some",
-    "pitch_kept": "correlation with the content's pitch contour where it is voiced; read as "
-    "onsets_kept",
-    "loudness_kept": "correlation with the content's loudness contour; read as onsets_kept",
+    "chroma_kept": "correlation with the content's pitch classes, frame by frame; same scale as "
+    "onsets_kept, but noise with its spectrum has some",
+    "pitch_kept": "correlation with the content's pitch contour where it is voiced; same "
+    "scale as onsets_kept",
+    "loudness_kept": "correlation with the content's loudness contour; same scale as onsets_kept",
 }
 
 # Median distance of each term between the halves of a recording: halves of 2.5 s of 128 clips of
@@ -120,7 +120,7 @@ def format_rows(rows: Sequence[Mapping[str, Any]]) -> str:
               clicks
       a.wav     0.50
       <BLANKLINE>
-      clicks  jumps a second unlike any in the reference; good is 0
+      clicks  jumps per second unlike any in the reference; good is 0
     """
     measures = [measure for measure in rows[0] if measure != "candidate"]
     first = max(len(str(row["candidate"])) for row in rows)

@@ -25,7 +25,7 @@ class GoalGroup(NamedTuple):
 
 
 _KEPT = "correlation over time with the content's; 1 is all, 0 is none"
-_FAR = "distance from the style; 1 is that of the style's halves from each other, lower is nearer"
+_FAR = "distance from the style; its own halves are 1 apart, lower is nearer"
 # The goals of a transfer, in order. All other measures are none.
 TRANSFER_GOALS = (
     GoalGroup(
@@ -44,8 +44,11 @@ TRANSFER_GOALS = (
         "Defects",
         {
             "copied": ("copied", "share of quarter seconds taken from the style; good is 0"),
-            "followed": ("followed", "share of half seconds in the style's order; good is 0"),
-            "clicks": ("clicks", "jumps a second unlike any in the style; good is 0"),
+            "followed": (
+                "followed",
+                "share of half seconds that follow the style's events; good is 0",
+            ),
+            "clicks": ("clicks", "jumps per second unlike any in the style; good is 0"),
             "clipping": ("clipping", "share of samples stuck at full scale; good is 0"),
         },
     ),
@@ -69,7 +72,7 @@ _TOPICS = (
         "defects",
         (
             Rule("copied", 0, 0.05, "{:.0%} copied from the style"),
-            Rule("followed", 0, 0.1, "{:.0%} in the style's order"),
+            Rule("followed", 0, 0.1, "{:.0%} follows the style's events"),
             Rule("clicks", 0, 0.1, "{:.1f} clicks a second"),
             Rule("clipping", 0, 1e-4, "{:.2%} of samples clipped"),
         ),
@@ -104,7 +107,7 @@ def give_transfer_verdict(
       >>> for finding in give_transfer_verdict(row, content_row={"auditory": 13.6}).findings:
       ...     print(finding.text)
       keeps most of the content's rhythm (0.95 of 1), little of its loudness over time (0.40 of 1)
-      like the style (1.1 times as far from it as its halves from each other; the content: 13.6)
+      like the style (distance 1.1; its own halves are 1 apart; the content was at 13.6)
       no defects
     """
     measured = {name: value for name, value in row.items() if isinstance(value, (int, float))}
@@ -156,8 +159,8 @@ def _judge_style(
     before = _mean_ratio(content_row)
     text = (
         f"{word.replace('the recording', 'the style')} "
-        f"({far:.3g} times as far from it as its halves from each other"
-        + (f"; the content: {before:.3g})" if before is not None else ")")
+        f"(distance {far:.3g}; its own halves are 1 apart"
+        + (f"; the content was at {before:.3g})" if before is not None else ")")
     )
     return Finding(text, (_MORE_STYLE,) if far > FAR else ())
 

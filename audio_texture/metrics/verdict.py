@@ -68,8 +68,8 @@ TOPICS = (
         (
             Rule("copied", 0, 0.05, "{:.0%} copied"),
             Rule("looped", 0, 0.05, "{:.0%} repeated"),
-            Rule("followed", 0, 0.1, "{:.0%} in the recording's order"),
-            Rule("self_followed", 0, 0.1, "{:.0%} in its own earlier order"),
+            Rule("followed", 0, 0.1, "{:.0%} follows the recording's events"),
+            Rule("self_followed", 0, 0.1, "{:.0%} follows its own earlier events"),
         ),
     ),
     Topic(
@@ -103,7 +103,7 @@ ADVICE = {
     "looped": "a longer recording, or a shorter result",
     "followed": "--novelty=1, or a longer recording",
     "self_followed": "--novelty=1, or a longer recording",
-    "level_db": "another --seed, as peaks that would be clipped lower the level",
+    "level_db": "another --seed, as the level is lowered where peaks would clip",
     "spectrum_db": "more --evaluations, or a higher --levels_weight",
     "silence": "another --seed, or a part of the recording without pauses (--input_start)",
     "clicks": "another --seed, or more --evaluations",
@@ -160,7 +160,7 @@ def give_verdict(row: Mapping[str, float]) -> Verdict:
       >>> measures = {"auditory": 0.9, "patches": 1.1, "structure": 1.0, "rhythm": 1.4}
       >>> verdict = give_verdict(measures)
       >>> print(verdict.findings[0].text)
-      like the recording (1.09 times as far as its halves are apart; farthest in rhythm, 1.40)
+      like the recording (distance 1.09; its own halves are 1 apart; largest in rhythm, 1.40)
       >>> verdict.advice
       ('a longer recording, or --stretch_seconds',)
       >>> print(give_verdict({"copied": 0.0, "level_db": -0.2, "clicks": 0.0}))
@@ -189,11 +189,11 @@ def _judge_likeness(ratios: Mapping[str, float]) -> Finding:
     mean = math.exp(sum(math.log(max(ratio, 1e-3)) for ratio in ratios.values()) / len(ratios))
     word = next(word for limit, word in LIKENESS if mean <= limit)
     farthest = max(ratios, key=ratios.__getitem__)
-    text = f"{word} ({mean:.2f} times as far as its halves are apart"
+    text = f"{word} (distance {mean:.2f}; its own halves are 1 apart"
     if ratios[farthest] <= FAR:
         return Finding(f"{text})")
     return Finding(
-        f"{text}; farthest in {FARTHEST[farthest]}, {ratios[farthest]:.2f})", (ADVICE[farthest],)
+        f"{text}; largest in {FARTHEST[farthest]}, {ratios[farthest]:.2f})", (ADVICE[farthest],)
     )
 
 

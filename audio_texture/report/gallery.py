@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # All lengths in inches. Two pairs stand side by side; a page 1300 pixels wide holds the picture.
 _PAIR_WIDTH, _AXIS_HEIGHT, _MARGIN = 4.2, 1.15, 0.08
 _LABELS, _TITLE, _TICKS = 0.42, 0.22, 0.2
-_LINE, _FONT_SIZE, _LINE_CHARACTERS = 0.13, 7.0, 80
+_LINE, _FONT_SIZE, _LINE_CHARACTERS = 0.13, 7.0, 78
 _TITLE_CHARACTERS = 32
 _RANGE_DB, _BANDS = 80.0, 64
 _HERTZ = (200, 1000, 5000, 20_000)

@@ -102,8 +102,8 @@ def embed_whole_file(path: str, seconds: float, *, loop: bool = False) -> str:
     name = os.path.basename(path)
     link = urllib.parse.quote(name)
     return (
-        f'<p>The whole, {_format_length(seconds)}: <a href="{link}">{html.escape(name)}</a> in the '
-        "folder of this page; it plays here while it stays there.<br>"
+        f'<p>The whole file, {_format_length(seconds)}: <a href="{link}">{html.escape(name)}</a>, '
+        "which plays here while it stays in the folder of this page.<br>"
         f'<audio controls preload="none"{" loop" if loop else ""} src="{link}"></audio></p>'
     )
 

@@ -174,5 +174,5 @@ def _most_seconds(metrics: Sequence[Mapping[str, Any]]) -> float:
 
 def _loss_section(metrics: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Section:
     if not metrics:
-        return "Loss", "<p>The file of metrics was lost.</p>"
+        return "Loss", "<p>metrics.jsonl was lost.</p>"
     return "Loss", embed_figures([(draw_loss(metrics, names), "loss against evaluations")])

@@ -15,7 +15,7 @@ from audio_texture.report.html_page import read_asset, render_page
 # Values of a run that are no judgement of its sound, and what they say.
 _MEANINGS = {
     "run": "the folder of the run",
-    "loss": "what the run minimised: how far its end is from its own target",
+    "loss": "what the run minimised: how far its result is from its own target",
     "spent_evaluations": "evaluations of the loss that the run took",
     "spent_seconds": "time of the run in seconds; runs of a batch share its time evenly",
     "lowered_db": "by how much the level was lowered, so that no peak is clipped, dB; good is 0",

@@ -11,13 +11,13 @@ from audio_texture.report.verdicts import Judged, format_verdict
 
 _SCALES = (
     "How to read it: what is kept of the content is a correlation over time; 1 is all, 0 is none. "
-    "Like the style: 1 means as far from the style as its two halves are from each other; lower is "
-    "nearer."
+    "Likeness to the style is a distance: 1 is how far the style's own two halves are apart; lower "
+    "is nearer."
 )
 _ALL = (
     "The content's column says how far it was from the style before. The style's column says what "
-    "a sound that has nothing to do with the content keeps of it. What cannot be asked of a sound "
-    "is left out. The reference is the style."
+    "an unrelated sound keeps of the content. Measures that make no sense for a sound are left "
+    "out. The reference is the style."
 )
 
 

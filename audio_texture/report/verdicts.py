@@ -71,8 +71,8 @@ def describe_scale() -> str:
     return (
         "How to read it: likeness is measured as a distance, so lower is better. 1 is how far the "
         "recording's own two halves are apart, and a copy has about 0.5. A result is "
-        f"{', '.join(steps)}, and above that {words[-1]} the recording. Copied, repeated, in the "
-        "recording's order: 0% is best. Level, spectrum: 0 dB is best."
+        f"{', '.join(steps)}, and above that {words[-1]} the recording. Copied, repeated, follows: "
+        "0% is best. Level, spectrum: 0 dB is best."
     )
 
 

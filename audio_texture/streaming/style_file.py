@@ -130,7 +130,7 @@ def load_state(path: str, like: StreamState) -> StreamState:
     shapes = {name: array.shape for name, array in arrays.items()}
     numbers = {"block", "moment", "lowered_db"}
     if shapes != {"frozen": like.frozen.shape} or not numbers <= metadata.keys():
-        raise ValueError(f"{path!r} is no state of this stream.")
+        raise ValueError(f"{path!r} is not a state of this stream.")
     return StreamState(
         block=int(metadata["block"]),
         frozen=arrays["frozen"],

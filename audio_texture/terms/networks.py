@@ -174,7 +174,9 @@ class Loudness(TermChoices):
     """The envelope in time."""
 
     term = "loudness"
-    weight: float = weight(term, "Transfer: weight of the distance of the envelope in time.")
+    weight: float = weight(
+        term, "Transfer: weight of the distance between loudness curves over time."
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,7 +184,7 @@ class Spectrum(TermChoices):
     """The envelope in frequency."""
 
     term = "spectrum"
-    weight: float = weight(term, "Transfer: weight of the distance of the envelope in frequency.")
+    weight: float = weight(term, "Transfer: weight of the distance between spectral envelopes.")
 
 
 def _style(context: Context, view: View, number: int) -> Objective:

@@ -117,14 +117,13 @@ class Novelty(TermChoices):
     term = "novelty"
     weight: float = weight(
         term,
-        "Waveform canvas: weight of the penalty on following the recording's own course; 0 allows "
-        "it.",
+        "Waveform canvas: weight of the penalty on following the recording's events; 0 allows it.",
     )
     strictness: float = choice(
         1.0,
-        "How new the course of events is, from 0 (may follow the recording) to 1 (new throughout). "
-        "At 1 no half second resembles one of the recording more than the recording's own parts "
-        "resemble each other. Waveform canvas.",
+        "How new the sequence of events is, from 0 (may follow the recording) to 1 (new "
+        "throughout). At 1 no half second resembles one of the recording more than the recording's "
+        "own parts resemble each other. Waveform canvas.",
         name="novelty",
         kind=DYNAMIC,
         at_least=0,

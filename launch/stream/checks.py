@@ -87,7 +87,9 @@ def _check_save_target(
     ):
         raise UserError(f"--save_target: {path!r} is a file that this run reads.")
     if not streaming.is_style_file(path):
-        raise UserError(f"--save_target: {path!r} exists and is no style; name another file.")
+        raise UserError(
+            f"--save_target: {path!r} exists and is not a style file; name another file."
+        )
     if not (values["overwrite"] or values["resume"]):
         raise UserError(f"--save_target: {path!r} exists; name another file or give --overwrite.")
 

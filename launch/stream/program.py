@@ -1,8 +1,8 @@
-"""Makes a texture of any length as it goes, in constant memory, or a loop without a seam.
+"""Makes a texture of any length, block by block, or a seamless loop.
 
-30 s of an embedded fire, into output/stream:
+30 s of a built-in fire, into output/stream:
     python -m launch.stream
-An hour of rain; then the rest after Ctrl-C or a kill, without a gap or a seam:
+An hour of rain; then, after Ctrl-C or a kill, the rest of it without a seam:
     python -m launch.stream --input=rain.wav --seconds=3600 --output_dir=output/rain
     python -m launch.stream --output_dir=output/rain --resume
 Until Ctrl-C, into a player:
@@ -17,9 +17,10 @@ A style kept as a file, and a stream from it without the recording:
     python -m launch.stream --target=rain.safetensors --seconds=600 --output_dir=output/more
 
 Writes stream.wav, config.json, metrics.jsonl (a line for each block), state.safetensors,
-report.html and files.json, the record of them, into --output_dir. The file can be played while it
-grows. Ctrl-C ends it within a second or two (exit status 130) and says how to go on; a full disk or
-a player that closes its pipe ends it with exit status 1. What was written so far stays valid.
+report.html and files.json (the list of these files) into --output_dir. The sound can be played
+while it grows. Ctrl-C ends it within a second or two (exit status 130) and says how to go on; a
+full disk or a player that closes its pipe ends it with exit status 1. What was written so far stays
+valid.
 """
 
 from collections.abc import Collection, Mapping
@@ -88,7 +89,7 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
         earlier = sinks.read_earlier(folder, values["output"], record, planned)
     held = sinks.held_seconds(folder, values["output"]) if record and values["resume"] else 0.0
     if held * rate > wanted + 0.5:
-        say(f"{folder!r} holds {held:.1f} s of this stream already; nothing is shortened")
+        say(f"{folder!r} already holds {held:.1f} s of this stream; --resume shortens nothing")
         return 0
     styles.save_target(values, style)
     output, sink = None, sinks.Pipe(style) if piped else None

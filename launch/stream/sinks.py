@@ -14,6 +14,7 @@ from launch import records, run_io, runs
 from launch.errors import naming_flag
 from launch.messages import say
 from launch.output import Output, Write, sound_writers
+from launch.plurals import name_channels
 from launch.stream.checks import STATE
 
 
@@ -179,8 +180,8 @@ class Pipe:
     def __init__(self, style: streaming.Style):
         self.sample_rate, self.samples = style.sample_rate, 0
         say(
-            f"raw PCM: signed 16-bit little-endian, {style.channels} channels interleaved, "
-            f"{self.sample_rate} Hz"
+            f"raw PCM: signed 16-bit little-endian, {self.sample_rate} Hz, "
+            f"{name_channels(style.channels)}{', interleaved' if style.channels > 1 else ''}"
         )
 
     def first_state(self, start: streaming.StreamState) -> streaming.StreamState:

@@ -84,7 +84,7 @@ def fit_or_load(
     recipe = recipes.Recipe.from_json(config["recipe"])
     record = check_folder(values, config)
     if config["morph_to"] and (values["loop"] or not values["seconds"]):
-        raise UserError("--morph_to: a morph needs an end, and so --seconds above 0 and no --loop.")
+        raise UserError("--morph_to: a morph needs an end: --seconds above 0, and no --loop.")
     messages.doing("reading")
     references, rate = read_inputs(config["inputs"], reference_check(recipe))
     mixtures.check_mixture(config, recipe, rate)

@@ -113,8 +113,7 @@ class _Clock:
         if self._estimated or self._after_first or row.evaluations < self._first_row[0] + 5:
             return
         self._estimated = True
-        speed = _describe_speed(self._speed_at(row))
-        say(f"{self._sink.path}: by the first evaluations about {speed}")
+        say(f"{self._sink.path}: estimated at {_describe_speed(self._speed_at(row))}")
 
     def _speed_at(self, row: optimize.ProgressRow) -> float:
         """The speed of a block by its evaluations so far, as a multiple of real time."""
@@ -132,7 +131,7 @@ class _Clock:
         sink, rate = self._sink, self._sink.sample_rate
         speed = self._speed_at(block.outcome.progress[-1])
         loss, is_first = float(block.outcome.state.value), not self._after_first
-        speed_text = _describe_speed(speed) if is_first else f"{speed:.2f}x real time"
+        speed_text = _describe_speed(speed) if is_first else _format_speed(speed)
         made = f"{sink.samples / rate:.1f} s{self._describe_rest(speed)}"
         say(f"{sink.path}: {made}, loss {loss:.4g}, {speed_text}")
         if is_first and block.lowered_db:
@@ -151,28 +150,38 @@ class _Clock:
         """Says why the stream ended, and how fast it was made."""
         sink, (first, start) = self._sink, self._start
         if reason == "done" and sink.samples == first:
-            say(f"{sink.path}: whole, {first / sink.sample_rate:.1f} s; nothing was left to make")
+            say(
+                f"{sink.path}: complete, {first / sink.sample_rate:.1f} s; nothing was left to make"
+            )
             return
         seconds = (sink.samples - first) / sink.sample_rate
-        text = (
-            f"{seconds:.1f} s made in {time.monotonic() - start:.1f} s: {self._speed(self._start)}"
-        )
+        text = f"{seconds:.1f} s made in {time.monotonic() - start:.1f} s with compiling"
         if self._after_first and sink.samples > self._after_first[0]:
-            text += f", {self._speed(self._after_first)} after the first block"
+            text += f", at {self._speed(self._after_first)} after the first block"
         say(f"{sink.path}: {reason}; {text}")
 
     def _speed(self, since: tuple[int, float]) -> str:
         samples, start = since
         seconds = (self._sink.samples - samples) / self._sink.sample_rate
-        return f"{seconds / max(time.monotonic() - start, 1e-9):.2f}x real time"
+        return _format_speed(seconds / max(time.monotonic() - start, 1e-9))
 
 
 def _describe_speed(speed: float) -> str:
     """A speed, and what to do where it is too slow to listen to."""
-    text = f"{speed:.2f}x real time"
+    text = _format_speed(speed)
     if speed >= 1:
         return text
     return f"{text}: too slow to be played while it is made (fewer --evaluations are faster)"
+
+
+def _format_speed(speed: float) -> str:
+    """A multiple of real time; of a few evaluations, or of none, only the order is known.
+
+    Example:
+      >>> _format_speed(1.234), _format_speed(1526.0)
+      ('1.23x real time', 'over 100x real time')
+    """
+    return f"{speed:.3g}x real time" if speed < 100 else "over 100x real time"
 
 
 def _write_loop(loop: streaming.Loop, sink: File | Pipe, seed: int, wait: Wait) -> int:

@@ -105,7 +105,9 @@ def plan_runs(sweep: Sweep, axes: Axes) -> list[Run]:
     if sweep.values["sweep_mode"] == "zip":
         if len({len(texts) for texts in axes.values()}) > 1:
             counts = ", ".join(f"{len(texts)} of {name}" for name, texts in axes.items())
-            raise UserError(f"--sweep_mode: zip needs as many values of each; there are {counts}.")
+            raise UserError(
+                f"--sweep_mode: zip needs equally many values of each; there are {counts}."
+            )
         combinations = zip(*axes.values(), strict=True)
     else:
         combinations = itertools.product(*axes.values())
@@ -203,7 +205,7 @@ def describe(
 ) -> str:
     """The plan as text. mode: of the sweep, grid or zip."""
     total = sum(map(len, groups.values())) + len(failures)
-    over = ", ".join(f"{len(texts)} of {name}" for name, texts in axes.items())
+    over = ", ".join(f"{count(len(texts), 'value')} of {name}" for name, texts in axes.items())
     lines = [f"{count(total, 'run')} over {over} ({mode}); programs to compile: {len(groups)}"]
     for number, group in enumerate(groups.values(), start=1):
         config = group[0].config

@@ -1,12 +1,12 @@
 """Makes many runs of launch.texture or launch.transfer over lists and ranges of its flags, with a
 table and a page of all results.
 
-Four textures of an embedded fire, some minutes:
+Four textures of a built-in fire, some minutes:
     python -m launch.sweep
-Every recording of a folder, by four seeds and three values of a choice; then the plan alone:
+Every recording of a folder, with four seeds and three values of a flag; then only a plan:
     python -m launch.sweep --input='rain/*.ogg' --sweep=seed=0:3 --sweep=sharpness=2,4,8
     python -m launch.sweep --sweep=auditory_weight=0.001:0.1:3:log --dry_run
-Textures of the first 2 s of many recordings, judged by the next 2 s too:
+Textures of the first 2 s of many recordings, also judged by the next 2 s:
     python -m launch.sweep --input='rain/*.ogg' --input_seconds=2 --seconds=2 --heldout
 Two sets of views, the first with seed 1, the second with seed 2:
     python -m launch.sweep --sweep='views=bins@32/8:1,3;mel24@32/8:2,8' --sweep=seed=1,2
@@ -25,9 +25,9 @@ from:to:count evenly spaced, from:to:count:log in equal ratios. Several --input,
 Writes into --output_dir a folder for each run, whole or not at all (texture.wav, config.json,
 metrics.jsonl, spectrogram.png, run.json), sweep.csv, sweep.html and sweep.json, the recordings that
 sweep.html plays beside the runs, gallery.png (up to six recordings, each with its first texture and
-the verdict on it, if textures are judged), and records of them (files.json). --resume goes on where
-a sweep was stopped and tries failed runs again. The exit status is the number of failed runs (120
-at most), 130 after Ctrl-C, and 2, with nothing written, for bad input.
+the verdict on it, if textures are judged), and lists of these files (files.json). --resume goes on
+where a sweep was stopped and tries failed runs again. The exit status is the number of failed runs
+(120 at most), 130 after Ctrl-C, and 2, with nothing written, for bad input.
 """
 
 import os

@@ -59,7 +59,7 @@ def parse_sweep(text: str, flag_set: FlagSet, allowed: Sequence[str]) -> tuple[s
     if name not in allowed:
         near = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]!r}?" if near else f": {', '.join(allowed)}."
-        raise ValueError(f"{name!r} is no flag that can be swept{hint}")
+        raise ValueError(f"{name!r} is not a flag that can be swept{hint}")
     parsed = None
     if flag_set.is_number(name):
         parsed = parse_range(values, flag_set.is_integer(name))

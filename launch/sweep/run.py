@@ -186,7 +186,7 @@ def make_group(
             except (jax.errors.JaxRuntimeError, MemoryError) as error:
                 if is_out_of_memory(error) and len(runs) > 1:
                     size, waiting = math.ceil(len(runs) / 2), [*runs, *waiting]
-                    say(f"{count(len(runs), 'run')} at once do not fit into memory: on with {size}")
+                    say(f"{count(len(runs), 'run')} at once do not fit into memory; now {size}")
                 else:
                     for run in runs:
                         callbacks.failed(run, one_line(error))

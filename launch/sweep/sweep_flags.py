@@ -62,14 +62,13 @@ def define_sweep_flags(flag_set: FlagSet) -> None:
     )
     text = "The program that is run many times."
     flag_set.define_enum("program", "texture", PROGRAMS, text)
-    text = "Mix all --input in every run; otherwise each has runs of its own."
+    text = "Mix all --input in every run, instead of making runs of each."
     flag_set.define_boolean("mixture", False, text)
     flag_set.define_boolean("dry_run", False, "Print the plan of all runs and stop.")
     flag_set.define_integer(
         "batch",
         0,
-        "Runs made at once; 0 is as many as fit into an accelerator's memory, on a CPU one per "
-        "device.",
+        "Runs made at once; 0 is as many as fit into a GPU's memory, and on a CPU one per device.",
         lower_bound=0,
     )
     flag_set.define_boolean(
@@ -81,8 +80,8 @@ def define_sweep_flags(flag_set: FlagSet) -> None:
     flag_set.define_boolean(
         "heldout",
         False,
-        "Judge each texture also by what follows in its recording after --input_seconds. Adds the "
-        "heldout_* measures, on a stretch as long as the one used.",
+        "Also judge each texture by the part of its recording that follows --input_seconds. Adds "
+        "the heldout_* measures, on a stretch as long as the one used.",
     )
     _define_share_flags(flag_set)
 
@@ -91,8 +90,8 @@ def _define_share_flags(flag_set: FlagSet) -> None:
     flag_set.define_string(
         "shard",
         None,
-        "Make share I of N of the runs, counted from 0. For jobs that have one --output_dir and "
-        "know nothing of one another.",
+        "Make share I of N of the runs, counted from 0. For separate jobs that share one "
+        "--output_dir.",
         value="I/N",
     )
     flag_set.define_boolean(
