@@ -103,7 +103,8 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
         is_endless = not values["seconds"]
         status = writing.write(planned, sink, values["seed"], wanted, wait, is_endless=is_endless)
     except (ValueError, OSError) as error:
-        say(f"error: --output: {one_line(error)}; {sink.describe_rest()}.")
+        reason = "its reader has gone" if isinstance(error, BrokenPipeError) else one_line(error)
+        say(f"error: --output: {reason}; {sink.describe_rest()}.")
         return 1
     if not output:
         return status

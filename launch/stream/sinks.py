@@ -168,7 +168,7 @@ class File:
         """What remains after an error, in words."""
         if not self.path or not os.path.exists(self.path):
             return "what was made before is gone" if self.samples else "nothing was made before"
-        return f"the {self.samples / self.sample_rate:.1f} s before stay valid"
+        return f"the {self.samples / self.sample_rate:.1f} s before that are valid"
 
 
 class Pipe:
@@ -203,4 +203,4 @@ class Pipe:
 
     def describe_rest(self) -> str:
         """What remains after an error, in words."""
-        return f"the {self.samples / self.sample_rate:.1f} s before stay valid"
+        return f"{self.samples / self.sample_rate:.1f} s were written"
