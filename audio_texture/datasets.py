@@ -124,15 +124,13 @@ def describe_exceptions(dataset: Dataset) -> list[str]:
 
     Example:
       >>> describe_exceptions(Dataset([], [], ["notes.txt"], [], 0))
-      ['skipped 1 file or folders that are not clips: notes.txt']
+      ['skipped 1 entry that is not a clip: notes.txt']
     """
     lines, total = [], len(dataset.clips)
     if dataset.skipped:
         count = len(dataset.skipped)
-        lines.append(
-            f"skipped {count} file{'s' if count > 1 else ''} or folders that are not clips: "
-            f"{_join_some(dataset.skipped)}"
-        )
+        what = "entries that are not clips" if count > 1 else "entry that is not a clip"
+        lines.append(f"skipped {count} {what}: {_join_some(dataset.skipped)}")
     if dataset.missing:
         lines.append(
             f"{len(dataset.missing)} of {total} sounds that the table names are missing: "

@@ -95,7 +95,7 @@ def check_content(recipe: Recipe, content: np.ndarray, *, sample_rate: int) -> N
 def _too_short(name: str, seconds: float, shortest: float) -> str:
     return (
         f"{name} lasts {seconds:.3g} s; with this recipe's views it must last at least "
-        f"{shortest:.3g} s."
+        f"{f'{shortest:.3g}' if shortest < 1000 else f'{shortest:.0f}'} s."
     )
 
 

@@ -89,7 +89,7 @@ def useless_recipe_flags(
 def useless_part_flags(
     sources: Mapping[str, Sequence[str]], names: Iterable[str]
 ) -> dict[str, str]:
-    """The flags --NAME_start and --NAME_seconds where all sounds of --NAME are embedded, with the
+    """The flags --NAME_start and --NAME_seconds where all sounds of --NAME are built in, with the
     reason.
 
     Args:
@@ -103,7 +103,7 @@ def useless_part_flags(
     ]
     parts = {f"{flag}_{part}" for flag in embedded for part in ("start", "seconds")}
     return {
-        name: f"it is for files, and an embedded sound ({EMBEDDED}NAME) is used whole"
+        name: f"it is for files, and a built-in sound ({EMBEDDED}NAME) is used whole"
         for name in names
         if name in parts
     }

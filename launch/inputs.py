@@ -21,7 +21,7 @@ EMBEDDED = "sound:"
 
 @functools.cache
 def digest(source: str) -> str | None:
-    """SHA-256 of a sound file, None for an embedded sound. A run that is repeated compares it with
+    """SHA-256 of a sound file, None for a built-in sound. A run that is repeated compares it with
     that in its configuration. ValueError where the file cannot be read.
     """
     if source.startswith(EMBEDDED):
@@ -65,7 +65,7 @@ class _Part(NamedTuple):
       wave: [C, N].
       sample_rate: in Hz.
       notes: of `audio.Recording`.
-      lines: on how much is used, for the user; none for an embedded sound.
+      lines: on how much is used, for the user; none for a built-in sound.
     """
 
     wave: np.ndarray
@@ -77,7 +77,7 @@ class _Part(NamedTuple):
 @functools.lru_cache(maxsize=8)
 def _read_part(source: str, start: float, seconds: float, flag: str) -> _Part:
     if source.startswith(EMBEDDED):
-        # A fixed key: an embedded sound is always the same recording.
+        # A fixed key: a built-in sound is always the same recording.
         name = source.removeprefix(EMBEDDED)
         return _Part(sounds.make(name, jax.random.key(0), 5.0, 22050)[None], 22050)
     recording, begin = audio.read_sounding(source, start=start, seconds=seconds)
@@ -94,7 +94,7 @@ def _read_part(source: str, start: float, seconds: float, flag: str) -> _Part:
 def recordings_section(
     entries: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> list[tuple[str, str]]:
-    """A section of a page on how much of each recording a run used; none for embedded sounds.
+    """A section of a page on how much of each recording a run used; none for built-in sounds.
 
     entries: inputs of the run's configuration, by the flag that names them.
     """

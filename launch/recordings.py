@@ -40,7 +40,8 @@ def describe_use(
     file = "of unknown length" if length is None else _format_seconds(length, rate)
     sound = f"at {rate} Hz, {name_channels(channels)}"
     if not start and length is not None and not has_more:
-        if used == length:
+        # Silence too short for the digits shown is not worth a word.
+        if _format_seconds(used, rate) == _format_seconds(length, rate):
             return f"{source}: {file} {sound}; all of it is used"
         silence = _describe_silence((skipped + span[0], skipped + span[1]), length)
         return f"{source}: {file} read {sound}; {_format_seconds(used, rate)} used ({silence})"

@@ -70,8 +70,8 @@ def write(
     folder = output.folder
     say(f"{os.path.join(folder, REPORT)}: accuracy by epoch, confusion matrix and settings")
     say(
-        f"{os.path.join(folder, ACCURACY)}, {WEIGHTS}: of the network that held out fold "
-        f"{folds[-1]}"
+        f"{os.path.join(folder, ACCURACY)}: the same as numbers; {WEIGHTS}: the network trained "
+        f"without fold {folds[-1]}"
     )
     return status or int(output.failed)
 

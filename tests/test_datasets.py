@@ -103,9 +103,7 @@ def test_files_named_unlike_the_table(tmp_path):
         ["Audio/.DS_Store", "Audio/notes.txt"],
     )
     told = datasets.describe_exceptions(dataset)
-    assert (
-        told[0] == "skipped 2 files or folders that are not clips: Audio/.DS_Store, Audio/notes.txt"
-    )
+    assert told[0] == "skipped 2 entries that are not clips: Audio/.DS_Store, Audio/notes.txt"
     assert told[1].startswith(
         "1 of 3 sounds that the table names are missing: 1-gone.wav"
     ) and told[2].startswith("2 of 3 sounds are there")
@@ -154,7 +152,7 @@ def test_files_of_operating_systems_are_skipped(tmp_path):
     assert [clip.fold for clip in dataset.clips] == [1, 2, 1, 2]
     assert dataset.skipped == sorted([*others, ".git/", "__MACOSX/", "empty/"])
     assert datasets.describe_exceptions(dataset)[0].startswith(
-        "skipped 9 files or folders that are not clips: "
+        "skipped 9 entries that are not clips: "
         ".git/, README.md, __MACOSX/, dog/.DS_Store, dog/._1-a.WAV, ..."
     )
 

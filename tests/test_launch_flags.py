@@ -102,7 +102,7 @@ def cases_of_textures(folder) -> list[tuple[list[str], str]]:
         ([sound, "--weights=3"], "--weights: has no effect here: there is one input"),
         (
             ["--input=sound:fire", "--input=sound:rain", "--input_seconds=2"],
-            "--input_seconds: .*embedded",
+            "--input_seconds: .*built-in",
         ),
         ([sound, sound.replace("mono", "other"), "--start=walk"], "--start: .*a mixture"),
         ([sound, "--overwrite", "--resume"], "--overwrite: has no effect here: --resume goes on"),
@@ -119,8 +119,8 @@ def test_transfers_refuse_what_does_nothing(tmp_path):
     cases = [
         (["--start=standard"], "--start: .*starts from its content"),
         (["--stretch_seconds=3", "--rhythm_weight=0"], "--stretch_seconds: .*rhythm_weight are 0"),
-        (["--content_start=1"], "--content_start: .*embedded"),
-        (["--style_seconds=1"], "--style_seconds: .*embedded"),
+        (["--content_start=1"], "--content_start: .*built-in"),
+        (["--style_seconds=1"], "--style_seconds: .*built-in"),
         (["--rhythm_seconds=1", "--style_weight=0"], "--rhythm_seconds: .*style_weight is 0"),
         (["--recipe=grinstein-auditory", "--guide_bands=2"], "--guide_bands: .*parts of views"),
         (["--start_content=1", "--nobalanced", "--seed=3"], "--seed: .*nothing is drawn at random"),

@@ -275,7 +275,7 @@ def bad_settings(folder) -> list[tuple[list[str], str]]:
             "--tolerance: has no effect here: losses are compared over 100",
         ),
         ([sound, "--output=-"], "--output_dir: has no effect here: --output=- writes no files"),
-        (["--input_start=1"], "--input_start: has no effect here.*embedded"),
+        (["--input_start=1"], "--input_start: has no effect here.*built-in"),
         ([sound, "--weights=1"], "--weights: has no effect here: there is one input"),
     ]
 

@@ -131,10 +131,7 @@ def test_untidy_data_set(first_run, folder):
         "--epochs=1",
     )
     assert done.returncode == 0, done.stderr
-    assert (
-        "--data: skipped 2 files or folders that are not clips: README.txt, high/.DS_Store"
-        in done.stderr
-    )
+    assert "--data: skipped 2 entries that are not clips: README.txt, high/.DS_Store" in done.stderr
     assert (
         "--data: 13 clips, of each 0.3 s (--seconds): 1 longer, of which the beginning is used"
         in done.stderr

@@ -110,11 +110,11 @@ def test_sounds_are_compared_at_the_level_of_the_quietest():
     faint = ("faint", 1e-3 * wave, 8000)
     assert report.level_offsets([*sounds[:2], faint]) == pytest.approx([-20, -13.98, 0], abs=0.01)
     assert "None is turned down by more than 20 dB." in report.embed_players([*sounds, faint])
-    assert "All have one level." in report.embed_players([sounds[1], sounds[1]])
+    assert "All have the same level." in report.embed_players([sounds[1], sounds[1]])
     page = report.embed_players(sounds)
     gains = [float(gain) for gain in re.findall(r'data-gain="(.*?)"', page)]
     assert gains == pytest.approx([0.5, 1, 1], abs=1e-3)
-    assert "All play at one level; turned down: “loud” by 6.0 dB." in page
+    assert "All play at the same level; turned down: “loud” by 6.0 dB." in page
     # The sounds themselves are as they were.
     np.testing.assert_allclose(read_players(page)[0][0].T, 2 * wave, atol=2.0**-15)
 
@@ -220,7 +220,7 @@ def test_a_verdict_says_which_way_is_better():
     judged = report.Judged("a.wav", metrics.give_verdict(row), row)
     heading, content = report.verdict_section([judged], program="launch.texture")
     assert heading == "Verdict" and "lower is better" in content
-    assert "up to 1 very like, up to 1.3 like, up to 2 related to, and above that unlike" in content
+    assert "Up to 1 is very like, up to 1.3 like, up to 2 related to, above that unlike" in content
     assert "What to try with launch.texture:" in content and "<details><summary>" in content
     withheld = report.Judged("a.wav", metrics.withhold_verdict("too short"), {})
     _, content = report.verdict_section([withheld])

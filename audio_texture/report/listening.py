@@ -149,9 +149,9 @@ def _comparison(
             "<kbd>P</kbd> plays and stops. "
         )
         if turned:
-            text += f"All play at one level; turned down: {', '.join(turned)}."
+            text += f"All play at the same level; turned down: {', '.join(turned)}."
         else:
-            text += "All have one level."
+            text += "All have the same level."
         if min(decibels) <= -_MOST_DB:
             text += f" None is turned down by more than {_MOST_DB:g} dB."
         text += " A sound that is shorter than the others is repeated."

@@ -68,10 +68,11 @@ def describe_scale() -> str:
     words = [word.removesuffix(" the recording") for _, word in LIKENESS]
     limits = [limit for limit, _ in LIKENESS[:-1]]
     steps = [f"up to {limit:g} {word}" for limit, word in zip(limits, words[:-1], strict=True)]
+    steps[0] = f"Up to {limits[0]:g} is {words[0]}"
     return (
         "How to read it: likeness is measured as a distance, so lower is better. 1 is how far the "
-        "recording's own two halves are apart, and a copy has about 0.5. A result is "
-        f"{', '.join(steps)}, and above that {words[-1]} the recording. Copied, repeated, follows: "
+        "recording's own two halves are apart, and a copy has about 0.5. "
+        f"{', '.join(steps)}, above that {words[-1]} the recording. Copied, repeated, follows: "
         "0% is best. Level, spectrum: 0 dB is best."
     )
 
