@@ -171,7 +171,8 @@ def _describe_speed(speed: float) -> str:
     text = _format_speed(speed)
     if speed >= 1:
         return text
-    return f"{text}: too slow to be played while it is made (fewer --evaluations are faster)"
+    advice = "fewer --evaluations or a lower --sample_rate are faster"
+    return f"{text}: too slow to be played while it is made; {advice}"
 
 
 def _format_speed(speed: float) -> str:
