@@ -185,10 +185,8 @@ def prepare(
     beside = (optimizer, plan.canvas) if single_runs and not like else None
     data = with_target(compiled, "target", fitted_to, fixed | {"scale": np.float32(1)}, beside)
     init = _initialiser(recipe, setup.start, data, optimizer, unscaled)
-    render_output = _renderer(setup, compiled, sounds, sample_rate, seconds)
-    return Problem(
-        given_recipe, optimizer, single(init), single(render_output), compiled, sample_rate
-    )
+    render = single(_renderer(setup, compiled, sounds, sample_rate, seconds))
+    return Problem(given_recipe, optimizer, single(init), render, compiled, sample_rate)
 
 
 class _Setup(NamedTuple):
@@ -246,10 +244,9 @@ def _set_up(recipe, sounds, sample_rate, seconds, weights, morph_to, bands) -> _
 
 def _renderer(setup, compiled, sounds, sample_rate, seconds):
     """(key, parameters) -> (wave [C, samples] at the references' level, how far it is lowered)."""
-    recipe, rate = setup.recipe, setup.rate
-    rates = {"rates": (rate, sample_rate)}
+    recipe, rate, rates = setup.recipe, setup.rate, (setup.rate, sample_rate)
     set_level = references.level_setter(
-        recipe, sounds, setup.waves, setup.weights, setup.course, **rates
+        recipe, sounds, setup.waves, setup.weights, setup.course, rates=rates
     )
 
     def render_output(key, parameters):
@@ -418,12 +415,12 @@ def run(
             on_chunk=after_chunk,
             on_step=on_step,
         )
-        # A run interrupted before its first evaluation has no state worth a checkpoint.
-        if outcome.reason == "interrupted" and checkpoint_path and outcome.progress:
-            checkpoints.save(outcome.state, outcome.progress)
+        checkpoints.save_interrupted(outcome)
         wave, lowered_db = problem.render_output(phase_key, outcome.state.parameters)
-    if interrupts.received:
-        outcome = outcome._replace(reason="interrupted")
+        if interrupts.received and outcome.reason != "interrupted":
+            # In phase recovery, which a resumed run does again.
+            outcome = outcome._replace(reason="interrupted")
+            checkpoints.save_interrupted(outcome)
     return Texture(wave, lowered_db, outcome)
 
 
@@ -441,6 +438,11 @@ class _CheckpointWriter:
             if self._on_unsaved is None:
                 raise
             self._on_unsaved(error)
+
+    def save_interrupted(self, outcome):
+        # A run interrupted before its first evaluation has no state worth a checkpoint.
+        if outcome.reason == "interrupted" and self._path and outcome.progress:
+            self.save(outcome.state, outcome.progress)
 
     def save_when_due(self, state, rows):
         if self._every and rows[-1].evaluations >= self._saved_at + self._every:

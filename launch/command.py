@@ -42,9 +42,8 @@ def program_words(program: str) -> list[str]:
 
 
 def program_line(program: str) -> str:
-    """The words of `program_words` in a line, without the folder that a program may lie in."""
-    first, *others = program_words(program)
-    return shlex.join([os.path.basename(first), *others])
+    """The words of `program_words` in a line for a shell."""
+    return shlex.join(program_words(program))
 
 
 def _typed_python() -> str:

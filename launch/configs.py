@@ -92,8 +92,8 @@ def config_of_file(
         for name, kind in types.items():
             if not isinstance(config, dict) or not isinstance(config.get(name), kind):
                 raise ValueError(
-                    f"{path!r} is not a run's configuration: {name!r} is missing or of another "
-                    "type."
+                    f"{path!r} is not the configuration of such a run: {name!r} is missing or of "
+                    "another type."
                 )
         recipe = recipes.Recipe.from_json(config["recipe"])
         if recipe.task != task:

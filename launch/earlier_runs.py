@@ -24,30 +24,31 @@ def describe(folder: str, record: records.Record | None, *, can_resume: bool) ->
     if not record:
         return f"{folder!r} already holds a run; name another folder"
     if can_resume and (progress := _describe_progress(folder, record)):
-        return (
-            f"{folder!r} holds a run that was interrupted {progress}: --resume goes on, "
-            "--overwrite starts anew"
-        )
+        return f"{folder!r} holds a run that was interrupted {progress}, --overwrite starts anew"
     return f"{folder!r} already holds a run; name another folder or give --overwrite"
 
 
 def _describe_progress(folder: str, record: records.Record) -> str:
-    """How far an interrupted run came; empty for one that is complete."""
+    """How far an interrupted run came, and what --resume does; empty for one that is complete."""
     config, rows = _read_config(folder), _read_rows(folder)
     if record.program == "stream":
         return _describe_stream(folder, record, config)
     partly = any(size is None for size in record.files.values())
-    if not partly and not any(name.startswith("checkpoint") for name in record.files):
+    checkpoints = [name for name in record.files if name.startswith("checkpoint")]
+    if not partly and not checkpoints:
         return ""
     if record.program not in ("texture", "transfer"):
-        return "before its end"
+        return "before its end: --resume goes on"
+    if not any(os.path.exists(os.path.join(folder, name)) for name in checkpoints):
+        # Killed: --resume keeps finished results, and the choices.
+        return "before its first checkpoint: --resume begins that result again"
     done = rows[-1].get("evaluations", 0) if rows else 0
     sample = rows[-1].get("sample", 0) if rows else 0
     recipe = config.get("recipe")
     total = recipe.get("evaluations", 0) if isinstance(recipe, dict) else 0
     samples = config.get("samples") or len(config.get("style_weights") or [0])
     place = f" of result {sample + 1} of {samples}" if samples > 1 else ""
-    return f"at {done} of {total} evaluations{place}"
+    return f"at {done} of {total} evaluations{place}: --resume goes on"
 
 
 def _describe_stream(folder: str, record: records.Record, config: Mapping[str, Any]) -> str:
@@ -58,7 +59,7 @@ def _describe_stream(folder: str, record: records.Record, config: Mapping[str, A
         made = audio.seconds_of(os.path.join(folder, config["output"])) or 0.0
     if wanted and made > wanted - 0.01:
         return ""
-    return f"after {made:.1f} s{f' of {wanted:g} s' if wanted else ''}"
+    return f"after {made:.1f} s{f' of {wanted:g} s' if wanted else ''}: --resume goes on"
 
 
 def _read_config(folder: str) -> dict[str, Any]:

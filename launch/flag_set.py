@@ -153,7 +153,8 @@ class FlagSet:
             hint = f"; did you mean --{near[0]}?" if near else "; --helpfull lists all flags."
             return f"--{error.flagname}: there is no such flag{hint}"
         text = str(error)
-        if missing := re.match(r"Missing value for flag --?(\w+)", text):
+        missing = re.match(r"Missing value for flag --?(\w+)", text)
+        if missing and missing[1] in self._forms:
             return f"--{missing[1]}: has no value; write {self.form(missing[1])}."
         name, equals, value = text.removeprefix("flag --").partition("=")
         if not text.startswith("flag --") or not equals or name not in self._flags:

@@ -86,6 +86,7 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     for number, name in enumerate(names, start=1):
         if insights_steps.read_result(output, name):
             messages.say(f"{name}: done before")
+            interrupts.made(f"the figures up to {name}")
             continue
         messages.say_elsewhere(f"{name}: {number} of {len(names)} ...")
         messages.doing(f"{name}: {number} of {len(names)}")
@@ -93,11 +94,11 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
             with interrupts.of_one_kind():
                 result = insights_steps.run_experiment(name, settings, config, output)
         except KeyboardInterrupt:
-            made = f"kept: the figures before {name}" if number > 1 else ""
-            messages.say_all(interrupts.describe(made))
+            messages.say_all(interrupts.describe())
             return interrupts.STATUS
         messages.say(
             f"{name}: {result['verdict']} ({result['seconds']:.0f} s). {result['sentence']}"
         )
+        interrupts.made(f"the figures up to {name}")
         insights_steps.write_page(output, config)
     return insights_steps.write_page(output, config, "claims, figures, numbers and verdicts")

@@ -93,6 +93,7 @@ def check_folder(
         inputs=[*recordings, *([values["vgg19"]] if values["vgg19"] else [])],
         overwrite=values["overwrite"],
         resume=values["resume"],
+        program="insights",
     )
     if values["resume"]:
         run_io.check_resumable(values["output_dir"], record, config, program="insights")

@@ -42,6 +42,11 @@ def kept(path: str) -> None:
         _kept.append(path)
 
 
+def made(text: str) -> None:
+    """Notes in words all that is finished and kept, for the line at the end."""
+    _kept[:] = [text]
+
+
 def unsaved(is_unsaved: bool) -> None:
     """Notes whether the main thread has something that is lost if the program ends now."""
     _unsaved[:] = [True] if is_unsaved else []
@@ -58,13 +63,14 @@ def forget() -> None:
         notes.clear()
 
 
-def describe(made: str = "") -> list[str]:
+def describe(kept: str = "") -> list[str]:
     """The lines at the end of an interrupted program.
 
-    made: what is kept, in words; by default the files of `kept`.
+    kept: what is kept, in words; by default what `kept` and `made` have noted.
     """
-    made = made or (f"kept: {', '.join(_kept)}" if _kept else "nothing was made")
-    return [f"interrupted; {made}", *(f"to go on: {command}" for command in _going_on)]
+    kept = kept or ", ".join(_kept)
+    text = f"kept: {kept}" if kept else "nothing was made"
+    return [f"interrupted; {text}", *(f"to go on: {command}" for command in _going_on)]
 
 
 @contextlib.contextmanager
@@ -84,7 +90,7 @@ def end() -> NoReturn:
     """Ends the process now, with the lines of `describe` on standard error."""
     messages.stop_clock()
     clear = messages.CLEAR_LINE if os.isatty(2) else ""
-    lines = "".join(" ".join(line.split()) + "\n" for line in describe())
+    lines = "".join(line.replace("\n", " ") + "\n" for line in describe())
     try:
         # Past Python's own streams, which the interrupted code may be in the middle of.
         os.write(2, (clear + lines).encode(errors="backslashreplace"))

@@ -47,7 +47,7 @@ def done() -> None:
     with _lock:
         if _doing:
             _doing.clear()
-            print(CLEAR_LINE, end="", file=sys.stderr, flush=True)
+            _write_over("")
 
 
 def stop_clock() -> None:
@@ -63,7 +63,15 @@ def _write_doing() -> None:
     seconds = time.monotonic() - since
     clock = f" {seconds:.0f} s" if seconds >= 1 else " ..."
     text = text[: shutil.get_terminal_size().columns - len(clock) - 1]
-    print(f"{CLEAR_LINE}{text}{clock}", end="", file=sys.stderr, flush=True)
+    _write_over(f"{text}{clock}")
+
+
+def _write_over(text: str) -> None:
+    """Writes a text in place of the terminal's line. A terminal that has gone ends no run."""
+    try:
+        print(f"{CLEAR_LINE}{text}", end="", file=sys.stderr, flush=True)
+    except OSError:
+        _doing.clear()
 
 
 def _count_seconds() -> None:

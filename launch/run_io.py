@@ -51,6 +51,7 @@ def check_output_folder(
     folders: Mapping[str, Sequence[str]] | None = None,
     overwrite: bool = False,
     resume: bool | None = None,
+    program: str = "",
 ) -> records.Record | None:
     """Checks that the run removes and replaces nothing but an earlier run's own files. Writes
     nothing; UserError otherwise.
@@ -62,6 +63,7 @@ def check_output_folder(
       folders: run folders of a sweep, with the names of the files in each.
       overwrite: whether an earlier run may be replaced.
       resume: whether an earlier run is to be resumed; None where the program cannot.
+      program: which runs, where it can resume.
 
     Returns:
       The earlier run's record, if there is one.
@@ -74,7 +76,8 @@ def check_output_folder(
     record = records.read_record(folder)
     has_config = os.path.lexists(os.path.join(folder, CONFIG))
     if not overwrite and not resume and (record or has_config):
-        earlier = earlier_runs.describe(folder, record, can_resume=resume is not None)
+        can_resume = resume is not None and record is not None and record.program == program
+        earlier = earlier_runs.describe(folder, record, can_resume=can_resume)
         raise UserError(f"--output_dir: {earlier}.")
     if resume and not (record and has_config):
         raise UserError(
@@ -204,7 +207,12 @@ def check_run_folder(
     if values["config"] is not None and os.path.realpath(values["config"]) != own_config:
         inputs.append(values["config"])
     record = check_output_folder(
-        folder, names=names, inputs=inputs, overwrite=values["overwrite"], resume=values["resume"]
+        folder,
+        names=names,
+        inputs=inputs,
+        overwrite=values["overwrite"],
+        resume=values["resume"],
+        program=program,
     )
     if values["resume"]:
         check_resumable(folder, record, config, program=program)

@@ -171,6 +171,7 @@ def make_sounds(
     for sample, job in enumerate(jobs):
         if sample in finished:
             paths.append(output.path(job.name))
+            interrupts.kept(output.path(job.name))
             continue
         path, reason = _make_sound(
             values,
@@ -239,8 +240,8 @@ def _make_sound(
     if reason == "interrupted":
         spent = texture.outcome.progress[-1].evaluations
         output.finish(checkpoint_file)
-        made = f"kept: {path}, the result of {spent} of {total} evaluations" if path else ""
-        messages.say_all(interrupts.describe(made))
+        kept = f"{path}, the result of {spent} of {total} evaluations" if path else ""
+        messages.say_all(interrupts.describe(kept))
     elif path == output.path(name):
         checkpoint.remove(output.path(checkpoint_file))
         output.finish(drop=[checkpoint_file])

@@ -98,8 +98,7 @@ class TrainingRun:
             with optimize.Interrupts():
                 bar.close()
                 self._save_unsaved()
-            made = f"kept: {count(len(self.rows), 'epoch')} in {self.output.folder}"
-            messages.say_all(interrupts.describe(made if self.rows else ""))
+            messages.say_all(interrupts.describe())
             return interrupts.STATUS
         except UserError as error:
             # A recording and its spectrogram were removed during the run.
@@ -112,6 +111,7 @@ class TrainingRun:
         bar.close()
         # The trained weights are only in memory: Ctrl-C waits until they are written.
         with optimize.Interrupts() as interruption:
+            interrupts.unsaved(True)
             status = write_results()
         return interrupts.STATUS if interruption.received else status
 
@@ -130,6 +130,7 @@ class TrainingRun:
                 )
             if self._checkpoint_every and len(self.rows) % self._checkpoint_every == 0:
                 self._save_state()
+            interrupts.unsaved(len(self.rows) > self._saved_rows)
         if interruption.received:
             raise KeyboardInterrupt
 
@@ -150,6 +151,7 @@ class TrainingRun:
         try:
             checkpoint.save_tree(self.output.path(CHECKPOINT), self.state, self.rows)
             self._saved_rows = len(self.rows)
+            interrupts.made(f"{count(self._saved_rows, 'epoch')} in {self.output.folder}")
         except OSError as error:
             consequence = "a later --resume begins the fold at hand again"
             self.output.complain(CHECKPOINT, error, consequence)

@@ -141,6 +141,7 @@ def check_folder(
         inputs=inputs,
         overwrite=values["overwrite"],
         resume=values["resume"],
+        program="train",
     )
     if values["resume"]:
         run_io.check_resumable(values["output_dir"], record, config, program="train")

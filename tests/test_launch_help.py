@@ -141,7 +141,7 @@ def test_the_console_script_starts_a_program():
     program that it runs.
     """
     done = run_script("sweep", "--program=transfer", "--help")
-    assert done.returncode == 0 and "\n    audio-texture sweep\n" in done.stdout
+    assert done.returncode == 0 and "\n    bin/audio-texture sweep\n" in done.stdout
     assert "python -m" not in done.stdout and "--content=FILE" in done.stdout
 
 
@@ -157,7 +157,10 @@ def test_the_console_script_is_what_pip_installs():
         (["textur"], r"'textur' is not a program; did you mean texture\?"),
         (["Sweep"], r"'Sweep' is not a program; did you mean sweep\?"),
         (["zzz"], r"'zzz' is not a program; there are texture, stream, .*, benchmark\."),
-        (["--input=a.wav"], r"--input=a.wav: name a program first, such as audio-texture texture "),
+        (
+            ["--input=a.wav"],
+            r"--input=a.wav: name a program first, such as bin/audio-texture texture ",
+        ),
     ],
 )
 def test_what_is_no_program(arguments, said):

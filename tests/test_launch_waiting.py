@@ -17,7 +17,15 @@ import soundfile
 from helpers import ROOT, SMALLEST, command, crackle, launched
 
 from audio_texture import optimize, recipes
-from launch import compile_times, earlier_runs, first_look, messages, progress, records
+from launch import (
+    compile_times,
+    earlier_runs,
+    first_look,
+    interrupts,
+    messages,
+    progress,
+    records,
+)
 
 
 class Terminal(io.StringIO):
@@ -169,7 +177,8 @@ def earlier(folder, program, files, config=(), rows=()):
     """A folder with an earlier run; its description."""
     folder.mkdir()
     record = records.Record(program, files, [])
-    (folder / "files.json").write_text(json.dumps(record._asdict()))
+    for name in files:
+        (folder / name).write_text("")
     (folder / "config.json").write_text(json.dumps(dict(config)))
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return earlier_runs.describe(str(folder), record, can_resume=True)
@@ -185,19 +194,34 @@ def test_how_far_an_interrupted_run_came(tmp_path):
         "was interrupted at 25 of 200 evaluations: --resume goes on, --overwrite starts anew"
     )
     several = {"texture_0.wav": 10, "texture_1.wav": None, "checkpoint_1.safetensors": None}
-    rows = [{"sample": 0, "evaluations": 200}, {"sample": 1, "evaluations": 50}]
-    said = earlier(tmp_path / "b", "texture", several, config | {"samples": 3}, rows)
-    assert "at 50 of 200 evaluations of result 2 of 3: --resume" in said
-    # Killed before anything was written, or with damaged files.
-    (tmp_path / "c").mkdir()
+    later = [{"sample": 0, "evaluations": 200}, {"sample": 1, "evaluations": 50}]
+    said = earlier(tmp_path / "b", "texture", several, config | {"samples": 3}, later)
+    assert "at 50 of 200 evaluations of result 2 of 3: --resume goes on" in said
+    # Killed before a checkpoint was written: nothing is left to go on from.
+    killed = {"texture.wav": None}
+    said = earlier(tmp_path / "c", "texture", killed, config, rows)
+    assert "before its first checkpoint: --resume begins that result again, --overwrite" in said
+    # With damaged files.
     (tmp_path / "c/config.json").write_text("{")
-    record = records.Record("transfer", {"config.json": None}, [])
-    said = earlier_runs.describe(str(tmp_path / "c"), record, can_resume=True)
-    assert "was interrupted at 0 of 0 evaluations: --resume" in said
+    (tmp_path / "c/metrics.jsonl").write_text("{")
+    record = records.Record("transfer", killed, [])
+    assert "--resume" in earlier_runs.describe(str(tmp_path / "c"), record, can_resume=True)
     done = earlier(tmp_path / "d", "texture", {"texture.wav": 10, "report.html": 10}, config)
     assert done.endswith("already holds a run; name another folder or give --overwrite")
     assert "--resume" not in earlier_runs.describe("e", record, can_resume=False)
     assert "--overwrite" not in earlier_runs.describe("e", None, can_resume=True)
+
+
+def test_no_advice_to_resume_another_programs_run(tmp_path):
+    """The folder of an interrupted stream, given to launch.texture."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    record = records.Record("stream", {"stream.wav": None}, [])
+    (folder / "files.json").write_text(json.dumps(record._asdict()))
+    (folder / "config.json").write_text(json.dumps({"seconds": 30, "output": "stream.wav"}))
+    said = [launched(name, f"--output_dir={folder}").stderr for name in ("texture", "stream")]
+    assert "already holds a run" in said[0] and "--resume" not in said[0], said
+    assert "--resume goes on" in said[1]
 
 
 def test_how_far_a_stream_came(tmp_path):
@@ -315,3 +339,35 @@ def test_ctrl_c_in_the_compiler_ends_the_program(sound, tmp_path):
         said = process.stderr.read().splitlines()
         assert process.wait(timeout=60) == 130 and time.monotonic() - begun < 5
     assert said[-2:-1] == ["interrupted; nothing was made"] and "--resume" in said[-1], said
+
+
+def test_a_signal_that_is_noted_waits_for_what_is_saved(tmp_path):
+    """The main thread notes the signal and works on: the process ends a second later, unless the
+    run has said that something is unsaved. Without, the weights of a whole training were lost.
+    """
+    code = """
+import sys, time
+from audio_texture import optimize
+from launch import interrupts
+interrupts.raise_once()
+with optimize.Interrupts():
+    interrupts.unsaved(sys.argv[1] == "unsaved")
+    print("at work", flush=True)
+    end = time.monotonic() + 2.5
+    while time.monotonic() < end:
+        time.sleep(0.05)
+print("saved", flush=True)
+"""
+    for word, said, status in (("unsaved", "saved\n", 0), ("nothing", "", interrupts.STATUS)):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, word],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with process:
+            assert process.stdout and process.stdout.readline() == "at work\n"
+            process.send_signal(signal.SIGINT)
+            assert process.stdout.read() == said
+            assert process.wait(timeout=60) == status

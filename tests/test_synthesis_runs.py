@@ -30,6 +30,25 @@ def test_resumed_is_uninterrupted(tmp_path, name):
     assert [row.evaluations for row in resumed.outcome.progress] == [25, 40] and len(rows) == 1
 
 
+def test_ctrl_c_in_phase_recovery_keeps_the_evaluations(tmp_path):
+    """The optimiser was done: --resume began all evaluations again, or at an older checkpoint."""
+    problem, options = shared_problem("texture-fast"), {"checkpoint_path": str(tmp_path / "state")}
+
+    def render(key, parameters):
+        os.kill(os.getpid(), signal.SIGINT)
+        return problem.render_output(key, parameters)
+
+    stopped = problem._replace(render_output=render)
+    partly = synthesis.run(stopped, jax.random.key(0), **options)
+    assert partly.outcome.reason == "interrupted"
+    steps = []
+    resumed = synthesis.run(
+        problem, jax.random.key(0), **options, resume=True, on_step=steps.append
+    )
+    assert resumed.outcome.reason == "evaluations" and not steps
+    np.testing.assert_array_equal(resumed.wave, shared_texture().wave)
+
+
 def test_resume_without_a_checkpoint_starts_anew(tmp_path):
     """Catches an error for a run that was stopped before its first checkpoint."""
     texture = synthesis.run(
@@ -56,7 +75,7 @@ def test_an_unwritable_checkpoint_stops_no_run(tmp_path):
 
 
 def test_a_budget_of_seconds_still_makes_a_sound():
-    """One chunk is run whatever the budget."""
+    """One evaluation is made whatever the budget."""
     texture = synthesis.run(shared_problem("texture-fast"), jax.random.key(0), max_seconds=0.0)
     assert texture.outcome.reason == "seconds" and texture.wave.shape == (1, 4000)
 

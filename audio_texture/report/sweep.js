@@ -28,13 +28,16 @@ function format(value) {
   return value.toFixed(Math.max(0, 2 - exponent));
 }
 
+// Flags whose values are paths.
+const fileFlags = new Set(['input', 'content', 'style', 'weights_file']);
+
 // How many leading folders the paths of a swept parameter share; they are not shown.
 const sharedFolders = Object.fromEntries(swept.map(name => {
   const folders = rows.map(row => String(row[name] ?? '').split('/').slice(0, -1));
   const isShared = i => folders.every(path => i < path.length && path[i] === folders[0][i]);
   let length = 0;
   while (folders.length && isShared(length)) length += 1;
-  return [name, length];
+  return [name, fileFlags.has(name) ? length : 0];
 }));
 
 function formatBrief(name, value) {

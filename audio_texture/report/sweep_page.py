@@ -80,8 +80,8 @@ def render_sweep_page(
     ]
     page = render_page("Sweep", f"{summary}, over {', '.join(swept)}", sections)
     data = _make_data(rows, swept, references or {}, same_loss)
-    # "</" would end the element that holds the data.
-    text = json.dumps(data).replace("</", "<\\/")
+    # "</" would end the element that holds the data, and "<!--" would hide its end.
+    text = json.dumps(data).replace("<", "\\u003c")
     scripts = (
         f"<style>\n{read_asset('sweep.css')}</style>\n{_PLAYER}"
         f'<script type="application/json" id="data">{text}</script>\n'

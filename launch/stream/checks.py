@@ -58,6 +58,7 @@ def check_folder(values: Mapping[str, Any], config: dict[str, Any]) -> records.R
         inputs=inputs,
         overwrite=values["overwrite"],
         resume=values["resume"],
+        program="stream",
     )
     if values["resume"]:
         # A stream can be made longer, but a morph of another length is another morph.

@@ -76,7 +76,7 @@ def fit_or_load(
         checked = {"sample_rate": style.sample_rate, "channels": style.channels}
         wanted_samples(values, style.recipe, **checked)
         check_earlier(values, style.recipe, record, **checked)
-        wait = compile_times.Wait(_programs(values, style.recipe, [], style.sample_rate))
+        wait = compile_times.Wait(_programs(values, config, style.recipe, [], style.sample_rate))
         messages.say_held()
         wait.fit()
         return style, config, [], record, wait
@@ -88,7 +88,7 @@ def fit_or_load(
     messages.doing("reading")
     references, rate = read_inputs(config["inputs"], reference_check(recipe))
     mixtures.check_mixture(config, recipe, rate)
-    wait = compile_times.Wait(_programs(values, recipe, references, rate))
+    wait = compile_times.Wait(_programs(values, config, recipe, references, rate))
 
     def begin():
         fitted = fit_kernels(recipe, references, sample_rate=rate)
@@ -125,6 +125,7 @@ def _configure(values: Mapping[str, Any], given: Collection[str]) -> dict[str, A
 
 def _programs(
     values: Mapping[str, Any],
+    config: Mapping[str, Any],
     recipe: recipes.Recipe,
     references: Sequence[np.ndarray],
     sample_rate: int,
@@ -136,7 +137,7 @@ def _programs(
         sample_rate,
         seconds,
         values["loop"],
-        bool(values["morph_to"]),
+        bool(config.get("morph_to")),
         [wave.shape for wave in references],
     )
     return compile_times.of_run(

@@ -206,8 +206,8 @@ def _write_loop(loop: streaming.Loop, sink: File | Pipe, seed: int, wait: Wait) 
     reason = "interrupted" if interruption.received else block.outcome.reason
     if reason == "interrupted":
         spent = block.outcome.progress[-1].evaluations
-        made = f"kept: {sink.path}, the loop after {spent} of {total} evaluations"
-        messages.say_all(interrupts.describe(made))
+        kept = f"{sink.path}, the loop after {spent} of {total} evaluations"
+        messages.say_all(interrupts.describe(kept))
     else:
         seconds = sink.samples / sink.sample_rate
         say(f"{sink.path}: a loop of {seconds:.4g} s; {describe_outcome(block)}")

@@ -72,8 +72,9 @@ class SweepProgress:
 
     def _draw(self, runs: float, text: str) -> None:
         """Draws the bar; runs: done, with the shares of the current ones."""
+        # Always: a later group has said what it compiles.
+        messages.done()
         if self._bar is None:
-            messages.done()
             self._bar = tqdm.tqdm(total=self._total, bar_format=_FORMAT, leave=False, mininterval=0)
         failed = f", {self._failed} failed" if self._failed else ""
         parts = [
@@ -278,6 +279,7 @@ def make_all(sweep: Sweep, output: Output, parts: Sequence[Sequence[Run]], *, fa
         good = write_run(sweep, output, run, texture, seconds)
         failures.append(not good)
         progress.add(failed=not good)
+        interrupts.made(f"{count(progress.done, 'run')} in {output.folder}")
 
     def gave_up(run, message):
         failures.append(True)
@@ -296,7 +298,6 @@ def make_all(sweep: Sweep, output: Output, parts: Sequence[Sequence[Run]], *, fa
     progress.close()
     if not complete:
         interrupts.unsaved(True)
-        made = f"kept: {count(progress.done, 'finished run')} in {output.folder}"
-        messages.say_all(interrupts.describe(made if progress.done else ""))
+        messages.say_all(interrupts.describe())
         return interrupts.STATUS
     return min(sum(failures), MOST_FAILED)
