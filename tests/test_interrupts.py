@@ -126,7 +126,7 @@ def test_a_second_one_ends_at_once(sound, tmp_path):
 @pytest.mark.parametrize(
     ("program", "arguments", "at"),
     [
-        ("transfer", ("--evaluations=2", "--views=bins@32/16:1"), "relu_1"),
+        ("transfer", ("--evaluations=2", "--views=bins@32/16:1"), "fitting and"),
         ("train", ("--filters=4", "--epochs=5000"), ""),
         ("sweep", SMALL, "program 1"),
         ("insights", ("--quick", "--figure=shifts"), "shifts"),

@@ -158,7 +158,7 @@ def test_files_of_another_kind_are_refused(tmp_path):
     ):
         with pytest.raises(ValueError, match=message):
             streaming.load_style(f"{tmp_path}/{name}")
-    with pytest.raises(ValueError, match="no state of this stream"):
+    with pytest.raises(ValueError, match="is not a state of this stream"):
         streaming.load_state(f"{tmp_path}/state", state._replace(frozen=state.frozen[:, 1:]))
     with pytest.raises(ValueError, match="cannot be written"):
         streaming.save_style(f"{tmp_path}/nowhere/style", style)
