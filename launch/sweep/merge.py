@@ -23,7 +23,9 @@ SAME_LOSS = ("seed", "optimizer", "history", "learning_rate", "evaluations", "to
 Rows = Mapping[str, Mapping[str, Any]]
 
 
-def write_tables(sweep: Sweep, output: Output, planned: Sequence[Run], axes: Axes) -> list[str]:
+def write_tables(
+    sweep: Sweep, output: Output, planned: Sequence[Run], axes: Axes, *, gallery: bool = True
+) -> list[str]:
     """Writes sweep.csv, sweep.html, the recordings that it plays, and gallery.png if textures were
     judged. Returns what there is to look at, for a line on it.
 
@@ -32,6 +34,7 @@ def write_tables(sweep: Sweep, output: Output, planned: Sequence[Run], axes: Axe
       output: the sweep's folder.
       planned: all runs.
       axes: what is swept.
+      gallery: whether gallery.png is wanted, which takes a second or two.
     """
     # Matplotlib takes a second to import, which bad input need not wait for.
     from audio_texture import report
@@ -56,7 +59,7 @@ def write_tables(sweep: Sweep, output: Output, planned: Sequence[Run], axes: Axe
         )
         output.write_text("sweep.html", page)
     shown = ["sweep.html: table, players, pictures", "sweep.csv: the same as text"]
-    if pairs := choose_pairs(sweep, output, planned, rows):
+    if gallery and (pairs := choose_pairs(sweep, output, planned, rows)):
         picture = report.encode_png(report.draw_gallery(pairs))
         output.save(GALLERY, lambda path: files.write_bytes(path, picture))
         shown.append(f"{GALLERY}: recordings and textures, with verdicts")

@@ -95,7 +95,8 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     status = run.make_all(sweep, output, parts, failed=len(own_failures))
     shares.wait_for_others(share)
     if not share.together or share.number == 0:
-        shown = merge.write_tables(sweep, output, runs, axes)
-        if status != interrupts.STATUS:
+        is_done = status != interrupts.STATUS
+        shown = merge.write_tables(sweep, output, runs, axes, gallery=is_done)
+        if is_done:
             say(os.path.join(output.folder, "; ".join(shown)))
     return status or int(output.failed)
