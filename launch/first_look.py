@@ -1,5 +1,5 @@
-"""The first thing that a user sees: the recordings that the command line names, by their headers,
-while JAX is imported. Imports nothing large.
+"""The first thing that a user sees: the recording that the command line names, while JAX is not
+yet imported. Imports nothing large.
 """
 
 import contextlib
@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from launch.plurals import name_channels
 
+# Length of the beginning of a file that is looked at, in seconds.
+_LOOKED_AT = 30.0
 # Flags whose value is a sound file.
 _SOUND_FLAGS = ("input", "content", "style", "reference", "candidate")
 
@@ -19,16 +21,18 @@ def describe_sounds(arguments: Sequence[str]) -> str:
     """
     paths = [path for path in map(_sound_of, arguments, [*arguments[1:], ""]) if path]
     # Imported here, as only runs on a recording need it at once.
-    import soundfile
+    from audio_texture import audio
 
     for path in paths[:1]:
         with contextlib.suppress(Exception):
-            header = soundfile.info(path)
-            channels = name_channels(header.channels)
-            length = header.frames / header.samplerate
-            more = f", and {len(paths) - 1} more" if len(paths) > 1 else ""
-            name = os.path.basename(path)
-            return f"{name}: {length:.3g} s at {header.samplerate} Hz, {channels}{more}"
+            recording = audio.read_recording(path, seconds=_LOOKED_AT)
+            rate, (begin, end) = recording.sample_rate, audio.find_sound(recording.wave)
+            channels = name_channels(len(recording.wave))
+            length = (recording.length or recording.wave.shape[1]) / rate
+            text = f"{os.path.basename(path)}: {length:.3g} s at {rate} Hz, {channels}"
+            if end - begin < 0.95 * recording.wave.shape[1]:
+                text += f"; {(end - begin) / rate:.2g} s without silence"
+            return f"{text}, and {len(paths) - 1} more" if len(paths) > 1 else text
     return ""
 
 

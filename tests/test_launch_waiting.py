@@ -160,7 +160,7 @@ def test_elsewhere_a_line_for_each_chunk(capsys):
 
 def test_the_first_look_is_at_the_recording(tmp_path):
     path = tmp_path / "rain on a roof.wav"
-    soundfile.write(path, np.zeros((4000, 2)), 8000)
+    soundfile.write(path, crackle(4000, 2).T, 8000)
     look = first_look.describe_sounds
     text = "rain on a roof.wav: 0.5 s at 8000 Hz, stereo"
     assert look([f"--input={path}", "--seconds=3"]) == text
@@ -371,3 +371,24 @@ print("saved", flush=True)
             process.send_signal(signal.SIGINT)
             assert process.stdout.read() == said
             assert process.wait(timeout=60) == status
+
+
+def test_the_first_look_tells_silence_and_needs_no_jax(tmp_path):
+    """JAX and SciPy take over a second to import; the user waits for what is read."""
+    path = tmp_path / "dog.wav"
+    wave = np.zeros(40000)
+    wave[8000:12000] = crackle(4000)[0]
+    soundfile.write(path, wave, 8000)
+    code = """
+import sys
+from launch import first_look
+print(first_look.describe_sounds(sys.argv[1:]), {"jax", "scipy"} & set(sys.modules))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, f"--input={path}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "dog.wav: 5 s at 8000 Hz, mono; 0.5 s without silence set()\n"

@@ -4,7 +4,6 @@ import math
 from typing import Any
 
 import numpy as np
-import scipy.signal
 
 
 def resample(wave: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
@@ -31,5 +30,8 @@ def resample(wave: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     slower = max(up, down)
     # SciPy's annotation leaves out windows with parameters.
     kaiser: Any = ("kaiser", 14.0)
+    # Imported here, as in levels.py.
+    import scipy.signal
+
     taps = scipy.signal.firwin(2 * 64 * slower + 1, 0.94 / slower, window=kaiser)
     return scipy.signal.resample_poly(wave, up, down, axis=-1, window=taps).astype(np.float32)
