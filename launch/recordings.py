@@ -10,7 +10,7 @@ from launch.plurals import count, name_channels
 # these are sneezes (30 of 40), barks (7) and crows (4), and no rain, sea, fire, clock, helicopter,
 # chainsaw or baby; nor is any half of those, but for clocks that tick once in it.
 SHORTEST_TEXTURE, FEW_EVENTS, MOST_SILENCE = 1.0, 3, 0.5
-# A single event of so many seconds may be a texture that is not there all the time.
+# A single event that lasts this many seconds may be a texture that is not there all the time.
 LONG_EVENT = 2.0
 
 

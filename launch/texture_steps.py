@@ -130,7 +130,7 @@ def prepare_run(
     references: Sequence[np.ndarray],
     sample_rate: int,
 ) -> tuple[synthesis.Problem, compile_times.Wait]:
-    """`prepare` for a run by itself, which says what is used and what takes long; the wait ends at
+    """`prepare` for a single run, which says what is used and what takes long; the wait ends at
     the first evaluation.
     """
     wait = wait_for(config, recipe, references, sample_rate)

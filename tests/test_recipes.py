@@ -62,7 +62,7 @@ def test_the_paper_is_what_the_authors_ran():
 
 
 def test_unknown_recipes_are_refused():
-    """The message has the nearest name, or lists what there is."""
+    """The message has the nearest name, or lists all names."""
     with pytest.raises(
         ChoiceError, match="'best' is not a recipe; there are texture, texture-fast, "
     ):

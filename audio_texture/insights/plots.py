@@ -72,7 +72,7 @@ _FEWEST_TICKS = 3
 
 
 def choose_factors(low: float, high: float) -> list[float]:
-    """Returns three or more factors between two positive numbers: round ones if there are so many.
+    """Returns three or more factors between two positive numbers: round ones if there are three.
 
     Example:
       >>> choose_factors(0.3, 60.0)

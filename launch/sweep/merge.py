@@ -27,7 +27,7 @@ def write_tables(
     sweep: Sweep, output: Output, planned: Sequence[Run], axes: Axes, *, gallery: bool = True
 ) -> list[str]:
     """Writes sweep.csv, sweep.html, the recordings that it plays, and gallery.png if textures were
-    judged. Returns what there is to look at, for a line on it.
+    judged. Returns the files to look at, in words, for a line on them.
 
     Args:
       sweep: what the user asked for.
