@@ -13,8 +13,9 @@ from helpers import crackle, figures_left_out, noise
 from test_report_pages import CONFIG, ROWS
 from test_report_sweep import make_rows
 
-from audio_texture import audio, metrics, report
-from launch import evaluate_steps, pages
+from audio_texture import audio, files, insights, metrics, report
+from launch import evaluate_steps, insights_steps, pages, records
+from launch.output import Output
 from launch.stream import pages as stream_pages
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -82,6 +83,18 @@ def training_page():
     )
 
 
+def insights_page(folder):
+    (folder / "insights").mkdir()
+    output = Output(str(folder / "insights"), records.Record("insights", {}, []))
+    picture = report.encode_png(report.new_figure((1, 1)))
+    output.save("shifts.png", lambda path: files.write_bytes(path, picture))
+    words = {"sentence": "It is so.", "verdict": "supports", "intervals": {}, "log_bases": {}}
+    described = insights.load_experiment("shifts").describe()
+    numbers = {"figure": "shifts", "claim_number": 1, "seconds": 1.0, "numbers": {}}
+    output.write_json("shifts.json", {**described, **words, **numbers})
+    return insights_steps.make_page(output, {"quick": True, "seeds": 5, "data": None})
+
+
 def make_pages(folder):
     """A page of each kind, by name; the figures of two kinds are drawn."""
     drawn = {"texture": texture_page(), "morph": morph_page()}
@@ -91,6 +104,7 @@ def make_pages(folder):
             "evaluate": evaluate_page(),
             "transfer": transfer_page(),
             "training": training_page(),
+            "insights": insights_page(folder),
             "sweep": report.render_sweep_page(make_rows(4), swept=["seed"], planned=4),
         }
 
