@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import jax
-import many_runs
 import numpy as np
 import pytest
 import soundfile
@@ -440,16 +439,3 @@ def test_a_dry_run_writes_nothing(folder):
         in done.stdout
     )
     assert not (folder / "dry").exists()
-
-
-def test_ctrl_c_says_how_many_runs_are_kept(folder):
-    """It said that nothing was made. The table and the page are there; the command goes on."""
-    out = folder / "interrupted"
-    flags = [f"--input={folder}/crackle.wav", f"--output_dir={out}", "--sweep=seed=0:3", *SMALL]
-    status, lines = many_runs.call("sweep", flags, at=3)
-    assert status == 130 and f"interrupted; kept: 2 runs in {out}" in lines, lines
-    (command,) = [line for line in lines if line.startswith("to go on: ")]
-    assert "--sweep=seed=0:3" in command and command.endswith(" --resume")
-    assert (out / "sweep.html").exists() and not (out / "gallery.png").exists()
-    resumed = run(*flags, "--resume")
-    assert resumed.returncode == 0 and "2 of 2 runs" in resumed.stderr, resumed.stderr

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+import many_runs
 import numpy as np
 import pytest
 import soundfile
@@ -392,3 +393,18 @@ print(first_look.describe_sounds(sys.argv[1:]), {"jax", "scipy"} & set(sys.modul
         check=True,
     )
     assert done.stdout == "dog.wav: 5 s at 8000 Hz, mono; 0.5 s without silence set()\n"
+
+
+@pytest.mark.slow
+def test_ctrl_c_says_how_many_runs_are_kept(sound, tmp_path):
+    """It said that nothing was made. The table and the page are there; the command goes on."""
+    out = tmp_path / "out"
+    flags = [f"--input={sound}", f"--output_dir={out}", "--sweep=seed=0:3", "--noquality"]
+    flags += [*SMALLEST, "--evaluations=12"]
+    status, lines = many_runs.call("sweep", flags, at=3)
+    assert status == 130 and f"interrupted; kept: 2 runs in {out}" in lines, lines
+    (command_line,) = [line for line in lines if line.startswith("to go on: ")]
+    assert "--sweep=seed=0:3" in command_line and command_line.endswith(" --resume")
+    assert (out / "sweep.html").exists() and not (out / "gallery.png").exists()
+    resumed = launched("sweep", *flags, "--resume")
+    assert resumed.returncode == 0 and "2 of 2 runs" in resumed.stderr, resumed.stderr
