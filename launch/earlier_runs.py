@@ -33,12 +33,13 @@ def _describe_progress(folder: str, record: records.Record) -> str:
     config, rows = _read_config(folder), _read_rows(folder)
     if record.program == "stream":
         return _describe_stream(folder, record, config)
-    partly = any(size is None for size in record.files.values())
+    # A result's checkpoint is listed until the result is whole.
     checkpoints = [name for name in record.files if name.startswith("checkpoint")]
-    if not partly and not checkpoints:
-        return ""
-    if record.program not in ("texture", "transfer"):
-        return "before its end: --resume goes on"
+    partly = None in record.files.values()
+    if record.program in ("texture", "transfer"):
+        partly = partly or "report.html" not in record.files
+    if not checkpoints or record.program not in ("texture", "transfer"):
+        return "before its end: --resume goes on" if checkpoints or partly else ""
     if not any(os.path.exists(os.path.join(folder, name)) for name in checkpoints):
         # Killed: --resume keeps finished results, and the choices.
         return "before its first checkpoint: --resume begins that result again"

@@ -178,8 +178,9 @@ def earlier(folder, program, files, config=(), rows=()):
     """A folder with an earlier run; its description."""
     folder.mkdir()
     record = records.Record(program, files, [])
-    for name in files:
-        (folder / name).write_text("")
+    for name, size in files.items():
+        if size is not None:
+            (folder / name).write_text("")
     (folder / "config.json").write_text(json.dumps(dict(config)))
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return earlier_runs.describe(str(folder), record, can_resume=True)
@@ -194,12 +195,12 @@ def test_how_far_an_interrupted_run_came(tmp_path):
     assert said.endswith(
         "was interrupted at 25 of 200 evaluations: --resume goes on, --overwrite starts anew"
     )
-    several = {"texture_0.wav": 10, "texture_1.wav": None, "checkpoint_1.safetensors": None}
+    several = {"texture_0.wav": 10, "texture_1.wav": 10, "checkpoint_1.safetensors": 10}
     later = [{"sample": 0, "evaluations": 200}, {"sample": 1, "evaluations": 50}]
     said = earlier(tmp_path / "b", "texture", several, config | {"samples": 3}, later)
     assert "at 50 of 200 evaluations of result 2 of 3: --resume goes on" in said
     # Killed before a checkpoint was written: nothing is left to go on from.
-    killed = {"texture.wav": None}
+    killed = {"texture.wav": None, "checkpoint_0.safetensors": None}
     said = earlier(tmp_path / "c", "texture", killed, config, rows)
     assert "before its first checkpoint: --resume begins that result again, --overwrite" in said
     # With damaged files.
@@ -207,6 +208,9 @@ def test_how_far_an_interrupted_run_came(tmp_path):
     (tmp_path / "c/metrics.jsonl").write_text("{")
     record = records.Record("transfer", killed, [])
     assert "--resume" in earlier_runs.describe(str(tmp_path / "c"), record, can_resume=True)
+    # Stopped while the results were judged: they are whole, and only the page is missing.
+    judging = earlier(tmp_path / "e", "texture", {"texture.wav": 10}, config)
+    assert "interrupted before its end: --resume goes on" in judging
     done = earlier(tmp_path / "d", "texture", {"texture.wav": 10, "report.html": 10}, config)
     assert done.endswith("already holds a run; name another folder or give --overwrite")
     assert "--resume" not in earlier_runs.describe("e", record, can_resume=False)

@@ -111,10 +111,10 @@ def make_pages(folder):
 
 @pytest.fixture(scope="module")
 def browser():
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not found:
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not path:
         pytest.skip(f"there is no browser: none of {', '.join(BROWSERS)} is installed.")
-    return found
+    return path
 
 
 @contextlib.contextmanager

@@ -118,8 +118,8 @@ def test_what_judges_the_sound_stands_before_the_loss():
 
 
 SHOWN = """
-const found = [];
-const see = () => found.push([
+const states = [];
+const see = () => states.push([
   measure.value, document.getElementById('direction').textContent,
   document.getElementById('warning').textContent, document.getElementById('legend').textContent,
   [...document.querySelectorAll('rect')].map(rect => rect.getAttribute('fill')),
@@ -136,7 +136,7 @@ document.querySelectorAll('#choices button')[1].click();
 heard.push(document.querySelector('audio').getAttribute('src'));
 const texts = [...document.querySelectorAll('#choices button')].map(button => button.textContent);
 const numbers = [0.123456, 1234.5678, -2.994e-7, 12, 9.999, 0.00012].map(format);
-append('pre', document.body, JSON.stringify({ found, heard, texts, numbers }));
+append('pre', document.body, JSON.stringify({ states, heard, texts, numbers }));
 """
 
 
@@ -159,12 +159,12 @@ def test_the_page_opens_on_likeness_and_bright_is_better(tmp_path):
         ("level_db", "near 0 is better", 2, 0, "-6 (worst)0.100 (best)"),
     ]
     for (name, direction, _, legend, fills), (*words, best, worst, ends) in zip(
-        seen["found"][:3], expected, strict=True
+        seen["states"][:3], expected, strict=True
     ):
         assert [name, direction.partition(": ")[2].partition(" (")[0]] == words
         assert (fills[best], fills[worst], legend) == (bright, dark, ends)
-    assert [warning != "" for _, _, warning, _, _ in seen["found"]] == [False, False, False, True]
-    _, _, warning, legend, _ = seen["found"][3]
+    assert [warning != "" for _, _, warning, _, _ in seen["states"]] == [False, False, False, True]
+    _, _, warning, legend, _ = seen["states"][3]
     assert "differ in sharpness" in warning and "Use auditory" in warning
     assert "seed" not in warning and "best" not in legend
     assert seen["heard"] == ["0/texture.wav", "a.flac"]

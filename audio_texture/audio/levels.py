@@ -11,8 +11,8 @@ SILENCE = 1e-5
 NEAR_SILENCE = 1e-4
 # Samples in the blocks whose levels tell where silence ends.
 SILENCE_BLOCK = 256
-# Events stand out from what is this many dB below the loudest block of so many seconds; silence of
-# so many seconds parts two of them.
+# An event is within this many dB of the loudest block; the length of a block, and of the silence
+# that parts two events, in seconds.
 _EVENT_DB, _EVENT_BLOCK, _EVENT_GAP = 35.0, 0.02, 0.1
 # So does a level that falls and rises again by this many dB.
 _EVENT_RISE_DB = 10.0
