@@ -275,7 +275,13 @@ def loop_canvas(
     return Canvas(init, render, {"colours": colours, "coupling": jnp.asarray(coupled)})
 
 
-def coupling(density: np.ndarray, *, sample_rate: int, equaliser: Equaliser) -> np.ndarray:
+def coupling(
+    density: np.ndarray,
+    *,
+    sample_rate: int,
+    equaliser: Equaliser,
+    filters: np.ndarray | None = None,
+) -> np.ndarray:
     """Returns the matrix that predicts each channel from those before it, at each frequency of an
     equaliser's transform.
 
@@ -288,6 +294,7 @@ def coupling(density: np.ndarray, *, sample_rate: int, equaliser: Equaliser) -> 
       density: [F', C, C] cross-spectral density on any grid from 0 to Nyquist.
       sample_rate: in Hz.
       equaliser: the grid of the gains.
+      filters: [n_fft // 2 + 1, B] of the gains' bands, in place of mel filters.
     Returns:
       [n_fft // 2 + 1, C, C] complex64, lower triangular with a diagonal of ones: this matrix
       times the parts gives the channels. The identity for one channel, and without gains.
@@ -297,7 +304,9 @@ def coupling(density: np.ndarray, *, sample_rate: int, equaliser: Equaliser) -> 
         return np.tile(np.eye(channels, dtype=np.complex64), (bins, 1, 1))
     # Averaged over the gains' bands: in a single bin even independent channels predict each other
     # by chance, differently in every bin.
-    filters = band_weights(spectrogram.mel_filters(sample_rate, equaliser.n_fft, equaliser.bands))
+    if filters is None:
+        mel = spectrogram.mel_filters(sample_rate, equaliser.n_fft, equaliser.bands)
+        filters = band_weights(mel)
     grids = np.linspace(0, 1, len(density)), np.linspace(0, 1, bins)
     shares = np.stack([np.interp(*grids, column) for column in filters.T])
     shares = shares / np.maximum(shares.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
@@ -314,7 +323,7 @@ def part_levels(density: np.ndarray) -> np.ndarray:
     return np.sqrt(powers / np.max(powers)).astype(np.float32)
 
 
-def _split(spectra: Sequence[Any], coupled: Any) -> list[Any]:
+def split_parts(spectra: Sequence[Any], coupled: Any) -> list[Any]:
     """Returns the spectra of the parts (see `coupling`) of C channels by forward substitution.
 
     spectra: [T, F] each, NumPy or JAX; the results are of the same type.
@@ -326,8 +335,8 @@ def _split(spectra: Sequence[Any], coupled: Any) -> list[Any]:
     return parts
 
 
-def _join(parts: Sequence[jax.Array], coupled: jax.Array) -> list[jax.Array]:
-    """Inverse of `_split`."""
+def join_parts(parts: Sequence[jax.Array], coupled: jax.Array) -> list[jax.Array]:
+    """Inverse of `split_parts`."""
     return [
         sum([coupled[:, row, column][None] * parts[column] for column in range(row)], part)
         for row, part in enumerate(parts)
@@ -359,9 +368,9 @@ def apply_gains(
     else:
         parts = [
             part * factor
-            for part, factor in zip(_split(list(spectra), coupled), factors, strict=True)
+            for part, factor in zip(split_parts(list(spectra), coupled), factors, strict=True)
         ]
-        spectra = jnp.stack(_join(parts, coupled))
+        spectra = jnp.stack(join_parts(parts, coupled))
     return jax.vmap(lambda spectrum: spectrogram.istft(spectrum, **sizes, length=wave.shape[1]))(
         spectra
     )
@@ -391,7 +400,7 @@ def measure_gains(
         for channel in wave
     ]
     powers = np.stack(
-        [np.abs(part) ** 2 @ filters for part in _split(spectra, np.asarray(coupled))]
+        [np.abs(part) ** 2 @ filters for part in split_parts(spectra, np.asarray(coupled))]
     )
     # Averaged over five frames, since noise fluctuates by itself.
     powers = scipy.ndimage.uniform_filter1d(powers, 5, axis=1, mode="nearest")

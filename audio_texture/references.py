@@ -226,10 +226,10 @@ def check_mixture(
     if morph_to is not None:
         check_weights(morph_to, references, field="morph_to")
     if bands is not None:
-        _check_bands(bands, references, rate, weights)
+        check_bands(bands, references, rate, weights)
 
 
-def _check_bands(bands, references, rate, weights):
+def check_bands(bands, references, rate, weights):
     """Raises ChoiceError unless bands of `references` sounds cover all frequencies exactly once."""
     if weights is not None and len(set(weights)) > 1:
         raise ChoiceError("references that have a band each need no weights.", field="weights")

@@ -30,8 +30,18 @@ ORDER = (
     *("choices", "stages", "features", "terms", "config", "scales", "recipes", "run_conditions"),
     "effects",
     # The algorithm.
-    *("colour", "canvas", "mixing", "references", "layout", "initialise", "matching", "synthesis"),
-    *("style_transfer", "batch", "streaming"),
+    *(
+        "colour",
+        "canvas",
+        "mixing",
+        "references",
+        "layout",
+        "matching",
+        "generators",
+        "initialise",
+        "synthesis",
+    ),
+    *("style_transfer", "batch", "streaming", "generator_training"),
     # What a notebook calls.
     *("sound_input", "results", "api"),
 )

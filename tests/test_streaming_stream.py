@@ -18,7 +18,6 @@ from stream_blocks import (
 
 from audio_texture import recipes, references, streaming
 from audio_texture.errors import ChoiceError
-from audio_texture.streaming import peaks
 from audio_texture.views import View
 
 
@@ -136,7 +135,7 @@ def test_a_stream_goes_on_through_the_disk(tmp_path):
 def test_peaks_are_rounded_off():
     """No stretch of a recording at full scale clips, and lower samples stay unchanged."""
     wave = np.linspace(-1, 1, 101, dtype=np.float32)[None]
-    rounded = peaks.round_off_peaks(5 * wave) / 5
+    rounded = audio.round_off_peaks(5 * wave) / 5
     assert np.max(np.abs(rounded)) < 0.2 and np.all(np.diff(rounded) >= 0)
     small = np.abs(wave) < 0.17
     np.testing.assert_allclose(rounded[small], wave[small], rtol=1e-5)

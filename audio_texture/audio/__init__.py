@@ -28,6 +28,7 @@ from audio_texture.audio.levels import (
     rms,
     trim_silence,
 )
+from audio_texture.audio.peaks import FULL_SCALE, KNEE, lowering_db, round_off_peaks
 from audio_texture.audio.reading import (
     HIGHEST_RATE,
     LOWEST_RATE,
@@ -60,6 +61,8 @@ __all__ = [
     "frames_to_extend",
     "write",
     # Levels.
+    "FULL_SCALE",
+    "KNEE",
     "LOWEST_AUDIBLE_HZ",
     "NEAR_SILENCE",
     "SILENCE",
@@ -70,10 +73,12 @@ __all__ = [
     "fade_out",
     "find_sound",
     "highpass_20hz",
+    "lowering_db",
     "match_level",
     "measure_events",
     "near_silent",
     "rms",
+    "round_off_peaks",
     "trim_silence",
     # Channels and sample rates.
     "fold_channels",

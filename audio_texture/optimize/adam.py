@@ -11,7 +11,12 @@ from audio_texture.base import Loss, Optimizer
 from audio_texture.optimize.state import all_finite, initial_state
 
 
-def adam(loss: Loss, *, learning_rate: float | Callable[[Any], jax.Array] = 1e-2) -> Optimizer:
+def adam(
+    loss: Loss,
+    *,
+    learning_rate: float | Callable[[Any], jax.Array] = 1e-2,
+    numbered: bool = False,
+) -> Optimizer:
     """Returns Adam (Kingma & Ba 2015), by optax.
 
     The state's parameters are those at which its value was computed.
@@ -20,6 +25,9 @@ def adam(loss: Loss, *, learning_rate: float | Callable[[Any], jax.Array] = 1e-2
       loss: to be minimised.
       learning_rate: a number, or a function of the loss's data, so that runs of the same compiled
         program may have different rates.
+      numbered: whether the loss's data is a dictionary whose "evaluation" is set to the number of
+        the evaluation, from 0: for a loss that draws another sample at each, and for a learning
+        rate that changes.
     Example:
       >>> optimizer = adam(lambda x, data: (x**2, {}), learning_rate=0.5)
       >>> state = optimizer.step(optimizer.init(jnp.array(2.0), ()), ())
@@ -34,6 +42,8 @@ def adam(loss: Loss, *, learning_rate: float | Callable[[Any], jax.Array] = 1e-2
 
     def step(state, data):
         moments, update = state.internal
+        if numbered:
+            data = {**data, "evaluation": state.evaluations}
         trial = optax.apply_updates(state.parameters, update)
         (value, terms), gradient = jax.value_and_grad(loss, has_aux=True)(trial, data)
         evaluations = state.evaluations + 1

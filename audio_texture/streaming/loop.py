@@ -7,13 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from audio_texture import layout, optimize, references, synthesis, walk
+from audio_texture import audio, layout, optimize, references, synthesis, walk
 from audio_texture.base import Canvas
 from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
 from audio_texture.precision import single
 from audio_texture.streaming.layout import circular_canvas, field_samples, fit_walk
-from audio_texture.streaming.peaks import FULL_SCALE, lowering_db
 from audio_texture.streaming.stream import Block
 from audio_texture.streaming.style import Style, style_objective
 
@@ -112,5 +111,5 @@ def make_loop(
     rendered = loop.canvas.render(outcome.state.parameters, loop.canvas.constants)
     wave = style.factors @ np.asarray(rendered) * np.float32(style.gain_at(0.0))
     # The whole loop is known, so it is lowered just enough that no peak must be rounded off.
-    lowered_db = lowering_db(np.max(np.abs(wave)), FULL_SCALE)
+    lowered_db = audio.lowering_db(np.max(np.abs(wave)), audio.FULL_SCALE)
     return Block(wave * np.float32(10 ** (-lowered_db / 20)), lowered_db, outcome)

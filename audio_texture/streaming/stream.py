@@ -33,7 +33,6 @@ from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
 from audio_texture.precision import single
 from audio_texture.streaming.layout import circular_canvas, field_samples, fit_walk
-from audio_texture.streaming.peaks import KNEE, lowering_db, round_off_peaks
 from audio_texture.streaming.style import Style, style_objective
 
 
@@ -233,7 +232,7 @@ def step(
     emitted = style.factors @ wave[:, first : first + stream.samples] * _gains(stream, state.block)
     frozen = wave[:, stream.samples :][:, :n_frozen].copy()
     lowered_db = state.lowered_db if state.block else _first_lowering_db(style, emitted)
-    emitted = round_off_peaks(emitted * np.float32(10 ** (-lowered_db / 20)))
+    emitted = audio.round_off_peaks(emitted * np.float32(10 ** (-lowered_db / 20)))
     if not state.block:
         emitted = audio.fade_in(emitted, style.recipe.signal.fade_samples(style.sample_rate))
     block = Block(emitted, lowered_db, outcome)
@@ -255,7 +254,7 @@ def _gains(stream: Stream, block: int) -> np.ndarray:
 def _first_lowering_db(style: Style, emitted: np.ndarray) -> float:
     """By how much a whole stream is lowered, from its references and its first block."""
     peak = max(*style.peaks, float(np.max(np.abs(emitted))))
-    return lowering_db(peak, KNEE) if peak > 1 else 0.0
+    return audio.lowering_db(peak, audio.KNEE) if peak > 1 else 0.0
 
 
 def _block_constants(stream: Stream, state: StreamState) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Keeps a stream below full scale: one gain, fixed by the first block, then a soft knee."""
+"""Keeps endless sound below full scale: one gain, fixed at its beginning, then a soft knee."""
 
 import math
 

@@ -1,0 +1,318 @@
+"""Trains a generator by a recipe's loss: the canvas is a network, its parameters the weights.
+
+Each evaluation draws another stretch of the generator's sound and steps the weights by Adam down
+the gradient of the recipe's distance (Ulyanov, Lebedev, Vedaldi & Lempitsky 2016; Johnson, Alahi &
+Fei-Fei 2016). Of several styles each evaluation takes the next. All else is `synthesis.run`:
+budgets, progress, checkpoints, Ctrl-C.
+
+C channels, S styles.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from audio_texture import (
+    audio,
+    canvas,
+    generators,
+    layout,
+    matching,
+    optimize,
+    references,
+    synthesis,
+)
+from audio_texture.compiling import jit_fast_compile
+from audio_texture.config import Recipe
+from audio_texture.errors import ChoiceError
+from audio_texture.features import given_weights
+from audio_texture.generators import Generator, GeneratorConfig, network, noise
+from audio_texture.precision import single
+
+# Adam's learning rate at first; it falls to 0 as half a cosine.
+LEARNING_RATE = 5e-3
+# Length of the sample of each evaluation, in seconds.
+SAMPLE_SECONDS = 4.0
+# Length over which the level of a trained style is measured, in seconds.
+_LEVEL_SECONDS = 16.0
+
+
+class Training(NamedTuple):
+    """A training before it is run.
+
+    Attributes:
+      problem: whose parameters are the network's; `synthesis.run` runs it.
+      styles: with gains of 1.
+      config: sizes of the generator.
+      levels: `audio.audible_rms` of each recording.
+      peak: largest absolute sample of the recordings.
+      factors: of `audio.fold_channels`.
+      base: the generator whose styles are kept, or None.
+    """
+
+    problem: synthesis.Problem
+    styles: generators.Styles
+    config: GeneratorConfig
+    levels: list[float]
+    peak: float
+    factors: np.ndarray
+    base: Generator | None
+
+
+def generator_recipe(recipe: Recipe, evaluations: int) -> Recipe:
+    """Returns the recipe as a training uses it: Adam in place of L-BFGS, with a budget of its own.
+
+    evaluations: of the training.
+    """
+    return recipe.replace(
+        optimizer="adam",
+        learning_rate=LEARNING_RATE,
+        evaluations=evaluations,
+        tolerance=0.0,
+    )
+
+
+@single
+def prepare(
+    recipe: Recipe,
+    sounds: Sequence[np.ndarray],
+    *,
+    sample_rate: int,
+    names: Sequence[str] = (),
+    base: Generator | None = None,
+    sample_seconds: float = SAMPLE_SECONDS,
+    on_fit: Callable[[], None] = lambda: None,
+    **sizes: int,
+) -> Training:
+    """Fits the styles of recordings and builds the network that is trained to make them.
+
+    Args:
+      recipe: whose distance is the loss; of `generator_recipe`.
+      sounds: references, waves [C, N_i] of one rate and number of channels; a style each. The
+        longer ones are cut to the length of the shortest, so that one program serves all.
+      sample_rate: theirs, in Hz.
+      names: of the styles.
+      base: a generator that gets these styles besides its own: only their scales and shifts are
+        trained, and its own styles sound as before.
+      sample_seconds: length of the sample of each evaluation.
+      on_fit: called once all is checked, before what takes long.
+      **sizes: fields of `GeneratorConfig`.
+    Raises:
+      ChoiceError: a recipe that cannot be trained with, or a base of another rate or number of
+        channels.
+      ValueError: as `synthesis.prepare`.
+    """
+    _check_recipe(recipe)
+    rate = references.model_sample_rate(recipe, sample_rate)
+    folded, factors = audio.fold_channels(sounds)
+    length = min(wave.shape[1] for wave in folded)
+    folded = [wave[:, :length] for wave in folded]
+    recipe, waves, _ = references.preprocess(recipe, folded, sample_rate=sample_rate)
+    config = base.config if base else GeneratorConfig(rate, len(waves[0]), **sizes)
+    if base and (base.config.sample_rate, base.config.channels) != (rate, len(waves[0])):
+        raise ChoiceError(
+            f"the generator has {base.config.channels} channels at {base.config.sample_rate} Hz, "
+            f"the new style {len(waves[0])} at {rate} Hz.",
+            field="generator",
+        )
+    on_fit()
+    names = [*names, *(f"style {number}" for number in range(len(names), len(waves)))]
+    smoothing_hz = recipe.canvas.smoothing_hz
+    styles = generators.fit_styles(names, waves, config, smoothing_hz=smoothing_hz)
+    problem = _build_problem(recipe, waves, rate, config, styles, base, sample_seconds)
+    levels = [audio.audible_rms(wave, sample_rate=sample_rate) for wave in folded]
+    peak = max(float(np.max(np.abs(wave))) for wave in sounds)
+    training = Training(problem, styles, config, levels, peak, factors, base)
+
+    def render_output(_, parameters):
+        generator = finish(training, parameters)
+        wave = generators.stretch(generator, seconds=sample_seconds)
+        return wave, generator.lowered_db
+
+    return training._replace(problem=problem._replace(render_output=single(render_output)))
+
+
+def _check_recipe(recipe: Recipe) -> None:
+    if recipe.task != "texture":
+        raise ChoiceError(f"{recipe.name!r} is a recipe for transfers.", field="recipe")
+    if recipe.matching.normalised_by == "start":
+        raise ChoiceError(
+            "normalised_by must be target or nothing in a training, whose samples have no common "
+            "start.",
+            field="normalised_by",
+        )
+    if recipe.optimiser.kind != "adam":
+        raise ChoiceError(
+            "optimizer must be adam in a training: each evaluation is of another sample.",
+            field="optimizer",
+        )
+
+
+def _build_problem(recipe, waves, rate, config, styles, base, sample_seconds):
+    """The problem of a training, whose `render_output` is still missing."""
+    every = base.styles.joined(styles) if base else styles
+    count, new = len(every.names), len(styles.names)
+    blends = [
+        generators.blend(every, config, row.tolist())[0] for row in np.eye(count)[count - new :]
+    ]
+    net, samples = network.Generator(config, count), round(sample_seconds * rate)
+    to_domain = _canvas_domain(recipe, waves[0], rate, samples)
+
+    def style(hparams):
+        return matching.style_objective(recipe, rate, [1.0], hparams=hparams)
+
+    def fit(waves, hparams):
+        targets = [style(hparams).fit([to_domain(wave)]) for wave in waves]
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *targets)
+
+    def loss(parameters, data):
+        number, constants = data["evaluation"] % new, data["constants"]
+        target, mixed = jax.tree.map(
+            lambda leaf: leaf[number], (data["target"], constants["blends"])
+        )
+        if base:
+            parameters = join_styles(constants["base"], parameters)
+        wave = _draw_sample(net, parameters, data["seed"], data["evaluation"], mixed, samples)
+        return style(data["hparams"]).distance(target, to_domain(wave))
+
+    def init(key):
+        if base:
+            # A new style begins as the mean of the others.
+            return _map_style_rows(
+                lambda leaf: jnp.repeat(leaf.mean(axis=0, keepdims=True), new, axis=0),
+                lambda leaf: None,
+                base.parameters,
+            )
+        return generators.init_parameters(net, key)
+
+    constants = {"blends": jax.tree.map(lambda *leaves: np.stack(leaves), *blends)}
+    if base:
+        constants["base"] = base.parameters
+    waveform = canvas.Canvas(init, lambda parameters, _: parameters, constants)
+    compiled = synthesis.CompiledFns((), jit_fast_compile(fit), jax.jit(loss), _no_wave)
+    optimizer = optimize.adam(compiled.loss, learning_rate=_learning_rate, numbered=True)
+    fixed = {
+        "constants": constants,
+        "hparams": recipe.dynamic_hparams(),
+        "evaluation": np.int32(0),
+        "evaluations": np.float32(recipe.optimiser.evaluations),
+        "seed": np.uint32(0),
+    }
+    fitted_to = waves, recipe.dynamic_hparams() | given_weights(recipe)
+    data = synthesis.with_target(compiled, "target", fitted_to, fixed, (optimizer, waveform))
+
+    def start(key):
+        net_key, seed_key = jax.random.split(key)
+        seed = jax.random.bits(seed_key, dtype=jnp.uint32)
+        return jax.jit(init)(net_key), data | {"seed": seed}
+
+    return synthesis.Problem(recipe, optimizer, single(start), _no_wave, compiled, rate)
+
+
+def _no_wave(*_):
+    raise NotImplementedError("The problem of a training renders its wave by `finish`.")
+
+
+def _canvas_domain(recipe, wave, rate, samples):
+    """wave [C, N] -> what the recipe's loss takes: the wave, or its compressed spectrogram."""
+    if recipe.canvas.kind == "waveform":
+        return lambda wave: wave
+    return layout.lay_out(recipe, [wave], [1.0], rate, samples).to_canvas_domain
+
+
+def _draw_sample(net, parameters, seed, evaluation, mixed, samples):
+    """The sample of an evaluation, [C, samples]."""
+    config = net.config
+    chunks = -(-samples // config.chunk) + config.warm_up
+    seed = noise.scramble(seed + evaluation.astype(jnp.uint32))
+    state = network.init_state(config, voices=len(mixed.weights))
+    # The number of the chunk changes too: it decides where the frames of the audible noise lie.
+    _, wave = net.apply({"params": parameters}, state, seed, evaluation, chunks, mixed)
+    return wave[:, wave.shape[1] - samples :]
+
+
+def _learning_rate(data):
+    """The rate of the next step: half a cosine from the recipe's to 0."""
+    part = data["evaluation"] / data["evaluations"]
+    return data["hparams"]["learning_rate"] * 0.5 * (1 + jnp.cos(jnp.pi * jnp.clip(part, 0, 1)))
+
+
+def _map_style_rows(rows, others, parameters):
+    """The parameters with `rows` applied to those of styles, [S, W], and `others` to the rest."""
+
+    def of_leaf(path, leaf):
+        return (rows if path[-1].key in network.OF_STYLES else others)(leaf)
+
+    return jax.tree_util.tree_map_with_path(of_leaf, parameters)
+
+
+def join_styles(base: Any, rows: Any) -> Any:
+    """Returns parameters with further styles.
+
+    Args:
+      base: parameters of a network.
+      rows: the same tree with rows [S, W] for new styles, and None for what no style owns.
+    """
+    return jax.tree.map(
+        lambda row, leaf: leaf if row is None else jnp.concatenate([leaf, row]),
+        rows,
+        base,
+        is_leaf=lambda leaf: leaf is None,
+    )
+
+
+def with_evaluations(training: Training, evaluations: int) -> Training:
+    """Returns the training with another budget; nothing is compiled again."""
+    problem = training.problem
+
+    def init(key):
+        parameters, data = problem.init(key)
+        return parameters, data | {"evaluations": np.float32(evaluations)}
+
+    recipe = problem.recipe.replace(evaluations=evaluations)
+    return training._replace(problem=problem._replace(recipe=recipe, init=init))
+
+
+def seconds_per_evaluation(training: Training, *, evaluations: int = 5) -> float:
+    """Compiles the training's program and measures how long an evaluation takes, in seconds."""
+    problem = training.problem
+    parameters, data = problem.init(jax.random.key(0))
+
+    def run():
+        begin = time.monotonic()
+        state = problem.optimizer.init(parameters, data)
+        optimize.run(problem.optimizer, state, data, evaluations=evaluations)
+        return time.monotonic() - begin
+
+    run()
+    return run() / evaluations
+
+
+@single
+def finish(training: Training, parameters: Any) -> Generator:
+    """Returns the generator of trained parameters, whose styles have their recordings' levels."""
+    base, styles, config = training.base, training.styles, training.config
+    if base:
+        parameters, styles = join_styles(base.parameters, parameters), base.styles.joined(styles)
+    recipe = training.problem.recipe
+    generator = Generator(
+        config=config,
+        parameters=jax.device_get(parameters),
+        styles=styles,
+        factors=training.factors,
+        peak=0.0,
+        training={"recipe": recipe.to_json()},
+    )
+    first, gains = len(styles.names) - len(training.levels), styles.gains.copy()
+    peaks = [training.peak, base.peak if base else 0.0]
+    for number, level in enumerate(training.levels, start=first):
+        weights = np.eye(len(gains))[number].tolist()
+        wave = generators.first_seconds(generator, weights, seconds=_LEVEL_SECONDS)
+        made = audio.audible_rms(wave, sample_rate=config.sample_rate)
+        gains[number] = level / max(made, np.finfo(np.float32).tiny)
+        peaks.append(float(np.max(np.abs(training.factors @ wave)) * gains[number]))
+    return generator._replace(styles=styles._replace(gains=gains), peak=float(max(peaks)))

@@ -1,0 +1,55 @@
+"""Networks that make endless sound in one pass, faster than it plays.
+
+generator_training.py trains them by a recipe's loss.
+"""
+
+from audio_texture.generators.config import GeneratorConfig, Stage
+from audio_texture.generators.generator import (
+    BLOCK_CHUNKS,
+    Generator,
+    Position,
+    advance,
+    begin,
+    blocks_from,
+    compile_chunks,
+    first_seconds,
+    stretch,
+    to_output,
+)
+from audio_texture.generators.generator_file import (
+    FORMAT,
+    init_parameters,
+    is_generator_file,
+    load,
+    save,
+)
+from audio_texture.generators.network import Blend
+from audio_texture.generators.styles import Styles, blend, fit_styles
+
+__all__ = [
+    # A trained generator, and its file.
+    "Generator",
+    "GeneratorConfig",
+    "Stage",
+    "Styles",
+    "FORMAT",
+    "load",
+    "save",
+    "is_generator_file",
+    # Sound from a seed and a position.
+    "stretch",
+    "blocks_from",
+    "BLOCK_CHUNKS",
+    # The same step by step: position = begin(...), then position, wave = advance(...).
+    "Blend",
+    "blend",
+    "Position",
+    "begin",
+    "advance",
+    "compile_chunks",
+    "to_output",
+    # What training needs.
+    "first_seconds",
+    "fit_styles",
+    "init_parameters",
+]
