@@ -16,7 +16,7 @@ from stream_blocks import (
     make_blocks,
 )
 
-from audio_texture import recipes, references, streaming
+from audio_texture import audio, recipes, references, streaming
 from audio_texture.errors import ChoiceError
 from audio_texture.views import View
 

@@ -22,6 +22,9 @@ from audio_texture import canvas
 from audio_texture.generators import noise, shaping
 from audio_texture.generators.config import GeneratorConfig, Stage
 
+# JAX or NumPy.
+Array = Any
+
 # Least and largest natural-log gain.
 LEAST_GAIN, LARGEST_GAIN = -12.0, 4.0
 # Floor of the powers that the network hears, relative to their mean.
@@ -43,11 +46,11 @@ class Blend(NamedTuple):
       coupling: [n_fft // 2 + 1, C, C] of the middle stage, see `canvas.coupling`.
     """
 
-    weights: jax.Array
-    shares: dict[str, jax.Array]
-    colour: jax.Array
-    heard: jax.Array
-    coupling: jax.Array
+    weights: Array
+    shares: dict[str, Array]
+    colour: Array
+    heard: Array
+    coupling: Array
 
 
 class Convolution(nn.Module):

@@ -10,6 +10,7 @@ C channels, T frames, F frequencies, N samples of a chunk.
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 # The stream of the audible noise; the network's levels have streams from 0.
 AUDIBLE = 1000
@@ -24,7 +25,7 @@ def scramble(x: jax.Array) -> jax.Array:
     return x ^ (x >> 16)
 
 
-def normal(seed: jax.Array, stream: int, frames: jax.Array, count: int) -> jax.Array:
+def normal(seed: ArrayLike, stream: int, frames: jax.Array, count: int) -> jax.Array:
     """Returns standard normal numbers, each a function of seed, stream, frame and index.
 
     Two normal numbers come from two uniform ones (Box & Muller 1958).
@@ -48,7 +49,7 @@ def normal(seed: jax.Array, stream: int, frames: jax.Array, count: int) -> jax.A
     return jnp.concatenate([radius * jnp.cos(angle), radius * jnp.sin(angle)], axis=1)
 
 
-def coloured(seed: jax.Array, chunk: jax.Array, chunks: int, colour: jax.Array) -> jax.Array:
+def coloured(seed: ArrayLike, chunk: jax.Array, chunks: int, colour: jax.Array) -> jax.Array:
     """Returns stationary noise of a colour: `chunks` chunks from number `chunk` on.
 
     Frames of four chunks, two chunks apart, have random spectra; their windows are half a sine, so

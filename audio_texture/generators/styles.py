@@ -72,7 +72,7 @@ def _fit_style(wave, config, smoothing_hz):
     equaliser = canvas.Equaliser(stage.n_fft, stage.n_fft // shaping.OVERLAP, stage.bands)
     weights = stage.band_weights(rate)
     coupling = canvas.coupling(density, sample_rate=rate, equaliser=equaliser, filters=weights)
-    drawn = noise.coloured(np.uint32(0), np.int32(0), _MEASURED_CHUNKS, jnp.asarray(own))
+    drawn = noise.coloured(0, jnp.int32(0), _MEASURED_CHUNKS, jnp.asarray(own))
     past = jnp.zeros((len(own), stage.n_fft - stage.n_fft // shaping.OVERLAP))
     spectra = shaping.analyse(past, drawn, n_fft=stage.n_fft)[0]
     powers = np.mean(np.abs(spectra) ** 2 @ weights, axis=1)
