@@ -167,8 +167,11 @@ def _build_problem(recipe, waves, rate, config, styles, base, sample_seconds):
         return matching.style_objective(recipe, rate, [1.0], hparams=hparams)
 
     def fit(waves, hparams):
-        targets = [style(hparams).fit([to_domain(wave)]) for wave in waves]
-        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *targets)
+        def fit_one(wave):
+            return style(hparams).fit([to_domain(wave)])
+
+        # One after the other: the program is as small for a hundred styles as for one.
+        return jax.lax.map(fit_one, waves)
 
     def loss(parameters, data):
         number, constants = data["evaluation"] % new, data["constants"]
@@ -203,7 +206,7 @@ def _build_problem(recipe, waves, rate, config, styles, base, sample_seconds):
         "evaluations": np.float32(recipe.optimiser.evaluations),
         "seed": np.uint32(0),
     }
-    fitted_to = waves, recipe.dynamic_hparams() | given_weights(recipe)
+    fitted_to = np.stack(waves), recipe.dynamic_hparams() | given_weights(recipe)
     data = synthesis.with_target(compiled, "target", fitted_to, fixed, (optimizer, waveform))
 
     def start(key):

@@ -14,6 +14,7 @@ from audio_texture.generators.generator import (
     blocks_from,
     compile_chunks,
     first_seconds,
+    map_styles,
     stretch,
     to_output,
 )
@@ -40,6 +41,7 @@ __all__ = [
     # Sound from a seed and a position.
     "stretch",
     "blocks_from",
+    "map_styles",
     "BLOCK_CHUNKS",
     # The same step by step: position = begin(...), then position, wave = advance(...).
     "Blend",

@@ -235,3 +235,25 @@ def to_output(generator: Generator, wave: np.ndarray, gain: float) -> np.ndarray
     """
     factor = np.float32(gain * 10 ** (-generator.lowered_db / 20))
     return audio.round_off_peaks(generator.factors @ (wave * factor))
+
+
+def map_styles(generator: Generator) -> np.ndarray:
+    """Returns the places of the styles on a map, on which alike styles lie near each other.
+
+    A style is the vector of its scales and shifts in the network; the map has the two directions in
+    which these vectors differ most (principal components), scaled so that the furthest style is at
+    a distance of 1 from the mean.
+
+    Returns:
+      [S, 2]; 0 for a single style.
+    """
+    count = len(generator.styles.names)
+    pairs = jax.tree_util.tree_flatten_with_path(generator.parameters)[0]
+    rows = [leaf for path, leaf in pairs if path[-1].key in network.OF_STYLES]
+    vectors = np.concatenate(rows, axis=1)
+    centred = vectors - np.mean(vectors, axis=0, keepdims=True)
+    left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
+    places = np.zeros((count, 2))
+    kept = min(2, len(sizes))
+    places[:, :kept] = left[:, :kept] * sizes[None, :kept]
+    return places / max(np.max(np.linalg.norm(places, axis=1)), np.finfo(np.float32).tiny)
