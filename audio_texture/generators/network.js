@@ -1,0 +1,272 @@
+// The network of network.py, frame by frame: noise and random numbers become sound.
+'use strict';
+
+// Short-time spectra of a wave and back, frame by frame, as shaping.py makes them.
+class Shaper {
+  constructor(model, stage) {
+    Object.assign(this, stage);
+    const { nFft } = stage, { channels } = model;
+    const buffers = length => Array.from({ length: channels }, () => new Float32Array(length));
+    this.hop = nFft / model.overlap;
+    this.bins = nFft / 2 + 1;
+    this.fft = new RealFft(nFft);
+    this.window = Float32Array.from({ length: nFft }, (_, i) => Math.sin(Math.PI * i / nFft));
+    this.closing = this.window.map(value => value / (model.overlap / 2));
+    this.past = buffers(nFft);
+    this.tail = buffers(nFft);
+    this.re = buffers(this.bins);
+    this.im = buffers(this.bins);
+    this.wave = new Float32Array(nFft);
+    this.outputs = buffers(model.hop * 2 ** stage.level);
+    Object.assign(this, placeBins(model, stage));
+    this.gains = new Float32Array(channels * stage.bands);
+    this.meanPowers = new Float32Array(stage.split * channels * stage.bands);
+  }
+
+  analyse(inputs, from) {
+    const { past, hop, nFft } = this;
+    past.forEach((samples, channel) => {
+      samples.copyWithin(0, hop);
+      samples.set(inputs[channel].subarray(from, from + hop), nFft - hop);
+      this.fft.forward(samples, this.window, this.re[channel], this.im[channel]);
+    });
+  }
+
+  // How loud each band is, relative to what the noise has in the mean.
+  hear(out, at, heard, floor) {
+    const { lower, upperShare, bands } = this;
+    this.re.forEach((re, channel) => {
+      const im = this.im[channel], powers = new Float64Array(bands);
+      for (let k = 0; k < re.length; k += 1) {
+        const power = re[k] * re[k] + im[k] * im[k];
+        powers[lower[k]] += power * (1 - upperShare[k]);
+        powers[lower[k] + 1] += power * upperShare[k];
+      }
+      for (let band = 0, i = channel * bands; band < bands; band += 1, i += 1) {
+        out[at + i] = 0.5 * Math.log(powers[band] * Math.exp(-2 * heard[i]) + floor);
+      }
+    });
+  }
+
+  // Multiplies the spectra by gains, which are natural logarithms. tilt: a factor for each bin.
+  amplify(tilt) {
+    const { lower, upperShare, gains, bands } = this;
+    this.re.forEach((re, channel) => {
+      const im = this.im[channel], first = channel * bands;
+      for (let k = 0; k < re.length; k += 1) {
+        const i = first + lower[k];
+        let factor = Math.exp(gains[i] + upperShare[k] * (gains[i + 1] - gains[i]));
+        if (tilt) factor *= tilt[k];
+        re[k] *= factor;
+        im[k] *= factor;
+      }
+    });
+  }
+
+  // Gives each channel back what it shares with those before it; the last ones first, because they
+  // need the others as they were. coupling: real and imaginary parts for each pair of channels.
+  join(coupling) {
+    const { bins } = this, pairs = coupling.length / 2 / bins;
+    let pair = pairs;
+    for (let row = this.re.length - 1; row > 0; row -= 1) {
+      for (let column = row - 1; column >= 0; column -= 1) {
+        pair -= 1;
+        const real = pair * bins, imaginary = (pairs + pair) * bins;
+        for (let k = 0; k < bins; k += 1) {
+          const a = coupling[real + k], b = coupling[imaginary + k];
+          const x = this.re[column][k], y = this.im[column][k];
+          this.re[row][k] += a * x - b * y;
+          this.im[row][k] += a * y + b * x;
+        }
+      }
+    }
+  }
+
+  resynthesise(at) {
+    const { hop, nFft, wave } = this;
+    this.tail.forEach((tail, channel) => {
+      this.fft.inverse(this.re[channel], this.im[channel], this.closing, wave);
+      tail.copyWithin(0, hop);
+      tail.fill(0, nFft - hop);
+      for (let i = 0; i < nFft; i += 1) tail[i] += wave[i];
+      this.outputs[channel].set(tail.subarray(0, hop), at);
+    });
+  }
+}
+
+// A causal convolution over frames with a scale and a shift, and a leaky ReLU.
+class Convolution {
+  constructor(model, name) {
+    const { width, kernelSize } = model;
+    this.kernel = model.arrays[`${name}/kernel/kernel`];
+    this.name = name;
+    this.slope = model.slope;
+    const inputs = this.kernel.length / width / kernelSize;
+    this.frames = Array.from({ length: kernelSize }, () => new Float32Array(inputs));
+    this.sums = new Float64Array(width);
+    this.output = new Float32Array(width);
+  }
+
+  apply(input, mixture) {
+    const { kernel, sums, frames, output, slope } = this, width = sums.length;
+    const newest = frames.shift();
+    newest.set(input);
+    frames.push(newest);
+    sums.fill(0);
+    let row = 0;
+    for (const frame of frames) {
+      for (const value of frame) {
+        for (let i = 0; i < width; i += 1) sums[i] += value * kernel[row + i];
+        row += width;
+      }
+    }
+    const scale = mixture.rows[`${this.name}/scale`], shift = mixture.rows[`${this.name}/shift`];
+    for (let i = 0; i < width; i += 1) {
+      const value = sums[i] * scale[i] + shift[i];
+      output[i] = value < 0 ? slope * value : value;
+    }
+    return output;
+  }
+}
+
+// The endless sound of a seed, at the modelled level.
+class Stream {
+  // first: number of the first sample, at least 0.
+  constructor(model, mixture, { seed, first, colour }) {
+    this.model = model;
+    this.mixture = mixture;
+    const chunk = Math.floor(first / model.chunk) - model.warmUp;
+    const perChunk = 2 ** (model.levels - 1);
+    this.number = chunk * perChunk;  // of the next frame of level 0
+    this.position = first;           // number of the next sample
+    this.skipped = first - chunk * model.chunk;
+    this.noise = new ColouredNoise(model, seed, Math.floor(chunk / 2), colour);
+    // A slot of the noise begins with an even chunk.
+    this.noiseSkip = (chunk - 2 * this.noise.slot) * model.chunk;
+    this.shapers = model.stages.map(stage => new Shaper(model, stage));
+    this.levels = Array.from({ length: model.levels }, (_, level) => this.makeLevel(level, seed));
+    this.outputs = this.shapers.at(-1).outputs;
+    this.used = model.hop;           // samples of `outputs` that have been read
+  }
+
+  makeLevel(level, seed) {
+    const first = new Convolution(this.model, `first_${level}`);
+    return {
+      hash: hashOf(seed, level),
+      input: new Float32Array(first.frames[0].length),
+      first,
+      second: new Convolution(this.model, `second_${level}`),
+      shapers: this.shapers.filter(shaper => shaper.level === level),
+    };
+  }
+
+  // Work before the first sample, as if the sound had always been playing, in steps. Each yields
+  // how long it takes, in frames.
+  *begin() {
+    for (const _ of this.noise.begin()) yield Stream.STEP;
+    this.noise.take(this.noiseSkip);
+    const { hop } = this.model;
+    for (; this.skipped >= hop; this.skipped -= hop) {
+      this.makeFrame();
+      yield 1;
+    }
+    if (this.skipped) {
+      this.makeFrame();
+      this.used = this.skipped;
+    }
+  }
+
+  // Frames that `begin` takes, at most.
+  static beginFrames(model, noise) {
+    return (model.warmUp + 1) * model.chunk / model.hop + Stream.STEP * noise.beginSteps;
+  }
+
+  // Calls use(channel, samples from `outputs`, place) until `count` samples have been read.
+  read(count, use) {
+    const { hop } = this.model;
+    for (let done = 0; done < count;) {
+      if (this.used === hop) {
+        this.makeFrame();
+        this.used = 0;
+      }
+      const part = Math.min(count - done, hop - this.used);
+      this.outputs.forEach((output, channel) =>
+        use(channel, output.subarray(this.used, this.used + part), done));
+      this.used += part;
+      done += part;
+    }
+    this.position += count;
+  }
+
+  makeFrame() {
+    const { number, model, mixture } = this;
+    this.noise.work();
+    let features = null;
+    for (let level = model.levels - 1; level >= 0; level -= 1) {
+      const { hash, input, first, second, shapers } = this.levels[level];
+      if (number & ((1 << level) - 1)) {
+        features = second.output;
+        continue;
+      }
+      const half = model.noises / 2;
+      drawNormal(input, input.subarray(half), hash, number >> level, half, 0, half);
+      let at = model.noises;
+      if (shapers[0]?.hears) {
+        this.analyse(shapers[0], 0);
+        shapers[0].hear(input, at, mixture.heard, model.heardFloor);
+        at += shapers[0].gains.length;
+      }
+      if (features) input.set(features, at);
+      features = second.apply(first.apply(input, mixture), mixture);
+      for (const shaper of shapers) this.shape(shaper, features);
+    }
+    this.number += 1;
+  }
+
+  // The next spectra of a stage. part: number of the frame within that of the stage's level.
+  analyse(shaper, part) {
+    const before = this.shapers[this.shapers.indexOf(shaper) - 1];
+    if (!before) {
+      const from = this.noise.take(shaper.hop);
+      shaper.analyse(this.noise.waves, from);
+      return;
+    }
+    const within = this.number & ((1 << before.level) - 1);
+    shaper.analyse(before.outputs, within * this.model.hop + part * shaper.hop);
+  }
+
+  shape(shaper, features) {
+    const { mixture, model } = this, name = `head_${shaper.name}`;
+    const kernel = model.arrays[`${name}/kernel/kernel`];
+    const raw = Float64Array.from(mixture.rows[`${name}/shift`]), count = raw.length;
+    features.forEach((value, i) => {
+      for (let k = 0, row = i * count; k < count; k += 1) raw[k] += value * kernel[row + k];
+    });
+    for (let k = 0; k < count; k += 1) {
+      raw[k] = Math.min(Math.max(raw[k], model.leastGain), model.largestGain);
+    }
+    if (shaper.level <= model.heardLevel) this.raiseContrast(shaper, raw);
+    const { gains } = shaper;
+    for (let part = 0; part < shaper.split; part += 1) {
+      if (!shaper.hears) this.analyse(shaper, part);
+      gains.set(raw.subarray(part * gains.length, (part + 1) * gains.length));
+      shaper.amplify(shaper.hears ? mixture.tilt : null);
+      if (shaper.hears && model.channels > 1) shaper.join(mixture.coupling);
+      shaper.resynthesise(part * shaper.hop);
+    }
+  }
+
+  // Fewer events: gains below their own mean power are lowered further, so that quiet events sink
+  // and loud ones stay as they are.
+  raiseContrast(shaper, gains) {
+    const { meanPowers } = shaper, { contrast } = this.mixture;
+    const share = this.model.hop / this.model.sampleRate / Stream.MEAN_SECONDS;
+    for (let i = 0; i < gains.length; i += 1) {
+      meanPowers[i] += Math.min(1, share) * (Math.exp(2 * gains[i]) - meanPowers[i]);
+      if (!contrast) continue;
+      gains[i] -= contrast * Math.max(0, 0.5 * Math.log(meanPowers[i]) - gains[i]);
+    }
+  }
+}
+Stream.STEP = 0.25;       // length of a step of the noise, in frames
+Stream.MEAN_SECONDS = 1;  // over which the mean power of gains is taken
