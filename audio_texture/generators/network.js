@@ -19,6 +19,8 @@ class Shaper {
     this.wave = new Float32Array(nFft);
     this.outputs = buffers(model.hop * 2 ** stage.level);
     Object.assign(this, placeBins(model, stage));
+    this.head = Product.of(model, `head_${stage.name}`, model.width);
+    this.raw = this.head.results;
     this.gains = new Float32Array(channels * stage.bands);
     this.meanPowers = new Float32Array(stage.split * channels * stage.bands);
   }
@@ -94,34 +96,73 @@ class Shaper {
   }
 }
 
+// A product with a matrix, four results at a time: their sums stay in registers.
+class Product {
+  // kernel: a row for each input.
+  constructor(kernel, inputs) {
+    this.inputs = inputs;
+    this.count = kernel.length / inputs;
+    this.columns = new Float32Array(4 * Math.ceil(this.count / 4) * inputs);
+    for (let i = 0; i < inputs; i += 1) {
+      for (let k = 0; k < this.count; k += 1) {
+        this.columns[k * inputs + i] = kernel[i * this.count + k];
+      }
+    }
+  }
+
+  // input: Float64Array. out: of a length that four divides.
+  apply(input, out) {
+    const { columns, inputs } = this;
+    for (let k = 0, first = 0; k < out.length; k += 4, first += 4 * inputs) {
+      const second = first + inputs, third = second + inputs, fourth = third + inputs;
+      let a = 0, b = 0, c = 0, d = 0;
+      for (let i = 0; i < inputs; i += 1) {
+        const value = input[i];
+        a += value * columns[first + i];
+        b += value * columns[second + i];
+        c += value * columns[third + i];
+        d += value * columns[fourth + i];
+      }
+      out[k] = a;
+      out[k + 1] = b;
+      out[k + 2] = c;
+      out[k + 3] = d;
+    }
+  }
+
+  get results() {
+    return new Float64Array(4 * Math.ceil(this.count / 4));
+  }
+
+  // The product with a kernel of the model, which all streams share.
+  static of(model, name, inputs) {
+    model.products ??= {};
+    model.products[name] ??= new Product(model.arrays[`${name}/kernel/kernel`], inputs);
+    return model.products[name];
+  }
+}
+
 // A causal convolution over frames with a scale and a shift, and a leaky ReLU.
 class Convolution {
   constructor(model, name) {
     const { width, kernelSize } = model;
-    this.kernel = model.arrays[`${name}/kernel/kernel`];
+    const inputs = model.arrays[`${name}/kernel/kernel`].length / width;
+    this.product = Product.of(model, name, inputs);
     this.name = name;
     this.slope = model.slope;
-    const inputs = this.kernel.length / width / kernelSize;
-    this.frames = Array.from({ length: kernelSize }, () => new Float32Array(inputs));
-    this.sums = new Float64Array(width);
-    this.output = new Float32Array(width);
+    this.inputs = inputs / kernelSize;
+    this.frames = new Float64Array(inputs);  // the oldest first
+    this.sums = this.product.results;
+    this.output = new Float64Array(width);
   }
 
   apply(input, mixture) {
-    const { kernel, sums, frames, output, slope } = this, width = sums.length;
-    const newest = frames.shift();
-    newest.set(input);
-    frames.push(newest);
-    sums.fill(0);
-    let row = 0;
-    for (const frame of frames) {
-      for (const value of frame) {
-        for (let i = 0; i < width; i += 1) sums[i] += value * kernel[row + i];
-        row += width;
-      }
-    }
+    const { frames, inputs, sums, output, slope } = this;
+    frames.copyWithin(0, inputs);
+    frames.set(input, frames.length - inputs);
+    this.product.apply(frames, sums);
     const scale = mixture.rows[`${this.name}/scale`], shift = mixture.rows[`${this.name}/shift`];
-    for (let i = 0; i < width; i += 1) {
+    for (let i = 0; i < output.length; i += 1) {
       const value = sums[i] * scale[i] + shift[i];
       output[i] = value < 0 ? slope * value : value;
     }
@@ -153,7 +194,7 @@ class Stream {
     const first = new Convolution(this.model, `first_${level}`);
     return {
       hash: hashOf(seed, level),
-      input: new Float32Array(first.frames[0].length),
+      input: new Float64Array(first.inputs),
       first,
       second: new Convolution(this.model, `second_${level}`),
       shapers: this.shapers.filter(shaper => shaper.level === level),
@@ -236,14 +277,11 @@ class Stream {
   }
 
   shape(shaper, features) {
-    const { mixture, model } = this, name = `head_${shaper.name}`;
-    const kernel = model.arrays[`${name}/kernel/kernel`];
-    const raw = Float64Array.from(mixture.rows[`${name}/shift`]), count = raw.length;
-    features.forEach((value, i) => {
-      for (let k = 0, row = i * count; k < count; k += 1) raw[k] += value * kernel[row + k];
-    });
-    for (let k = 0; k < count; k += 1) {
-      raw[k] = Math.min(Math.max(raw[k], model.leastGain), model.largestGain);
+    const { mixture, model } = this, { raw } = shaper;
+    shaper.head.apply(features, raw);
+    const shift = mixture.rows[`head_${shaper.name}/shift`];
+    for (let k = 0; k < shift.length; k += 1) {
+      raw[k] = Math.min(Math.max(raw[k] + shift[k], model.leastGain), model.largestGain);
     }
     if (shaper.level <= model.heardLevel) this.raiseContrast(shaper, raw);
     const { gains } = shaper;
@@ -261,7 +299,7 @@ class Stream {
   raiseContrast(shaper, gains) {
     const { meanPowers } = shaper, { contrast } = this.mixture;
     const share = this.model.hop / this.model.sampleRate / Stream.MEAN_SECONDS;
-    for (let i = 0; i < gains.length; i += 1) {
+    for (let i = 0; i < meanPowers.length; i += 1) {
       meanPowers[i] += Math.min(1, share) * (Math.exp(2 * gains[i]) - meanPowers[i]);
       if (!contrast) continue;
       gains[i] -= contrast * Math.max(0, 0.5 * Math.log(meanPowers[i]) - gains[i]);

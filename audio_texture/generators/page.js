@@ -82,16 +82,22 @@
   let position = 0;      // number of the next sample
   let seed = 0;
 
-  const workletSource = new Blob([find('worklet').textContent], { type: 'text/javascript' });
+  // Chromium refuses a Blob as the module of a page that was opened as a file; another browser may
+  // refuse a data URL.
+  async function addModule(context) {
+    const source = find('worklet').textContent, type = 'text/javascript';
+    try {
+      await context.audioWorklet.addModule(`data:${type},${encodeURIComponent(source)}`);
+    } catch {
+      const url = URL.createObjectURL(new Blob([source], { type }));
+      await context.audioWorklet.addModule(url);
+      URL.revokeObjectURL(url);
+    }
+  }
 
   // The node that makes the sound of the page's controls, in any kind of context.
   async function makeNode(context, options) {
-    const url = URL.createObjectURL(workletSource);
-    try {
-      await context.audioWorklet.addModule(url);
-    } finally {
-      URL.revokeObjectURL(url);
-    }
+    await addModule(context);
     const { controls } = options;
     const colour = mixColours(colours, normalise(controls.weights), model.colourFloor);
     return new AudioWorkletNode(context, 'texture', {
