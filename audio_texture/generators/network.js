@@ -23,6 +23,7 @@ class Shaper {
     this.raw = this.head.results;
     this.gains = new Float32Array(channels * stage.bands);
     this.meanPowers = new Float32Array(stage.split * channels * stage.bands);
+    this.averaged = 0;  // frames that the mean is of
   }
 
   analyse(inputs, from) {
@@ -176,16 +177,17 @@ class Stream {
   constructor(model, mixture, { seed, first, colour }) {
     this.model = model;
     this.mixture = mixture;
-    const chunk = Math.floor(first / model.chunk) - model.warmUp;
-    const perChunk = 2 ** (model.levels - 1);
-    this.number = chunk * perChunk;  // of the next frame of level 0
-    this.position = first;           // number of the next sample
-    this.skipped = first - chunk * model.chunk;
-    this.noise = new ColouredNoise(model, seed, Math.floor(chunk / 2), colour);
-    // A slot of the noise begins with an even chunk.
-    this.noiseSkip = (chunk - 2 * this.noise.slot) * model.chunk;
+    this.position = first;  // number of the next sample
+    this.firstFrame = Math.floor(first / model.hop);
+    this.skipped = first - this.firstFrame * model.hop;
+    this.number = this.firstFrame - Stream.reach(model, model.levels - 1);  // of the next frame
     this.shapers = model.stages.map(stage => new Shaper(model, stage));
     this.levels = Array.from({ length: model.levels }, (_, level) => this.makeLevel(level, seed));
+    const { level } = this.shapers[0], step = 2 ** level;
+    const noiseFrame = Math.ceil(this.levels[level].from / step) * step;
+    const slot = Math.floor(noiseFrame * model.hop / model.noiseFft * 2);
+    this.noise = new ColouredNoise(model, seed, slot, colour);
+    this.noiseSkip = noiseFrame * model.hop - slot * this.noise.samples;
     this.outputs = this.shapers.at(-1).outputs;
     this.used = model.hop;           // samples of `outputs` that have been read
   }
@@ -194,6 +196,7 @@ class Stream {
     const first = new Convolution(this.model, `first_${level}`);
     return {
       hash: hashOf(seed, level),
+      from: this.firstFrame - Stream.reach(this.model, level),
       input: new Float64Array(first.inputs),
       first,
       second: new Convolution(this.model, `second_${level}`),
@@ -201,25 +204,31 @@ class Stream {
     };
   }
 
-  // Work before the first sample, as if the sound had always been playing, in steps. Each yields
-  // how long it takes, in frames.
-  *begin() {
-    for (const _ of this.noise.begin()) yield Stream.STEP;
-    this.noise.take(this.noiseSkip);
-    const { hop } = this.model;
-    for (; this.skipped >= hop; this.skipped -= hop) {
-      this.makeFrame();
-      yield 1;
-    }
-    if (this.skipped) {
-      this.makeFrame();
-      this.used = this.skipped;
-    }
+  // How many frames before the first one a level must run, so that nothing is missing of what the
+  // sound would be if it had always been playing: each level is late by its own frames.
+  static reach(model, level) {
+    const late = 2 * (model.kernelSize - 1) * (2 ** (level + 1) - 1) + 2 ** level;
+    return model.stages.reduce((sum, stage) => sum + 2 * stage.nFft / model.hop, late);
   }
 
-  // Frames that `begin` takes, at most.
-  static beginFrames(model, noise) {
-    return (model.warmUp + 1) * model.chunk / model.hop + Stream.STEP * noise.beginSteps;
+  // Work before the first sample, in steps. Each yields how long it takes, in frames.
+  *begin() {
+    for (const _ of this.noise.begin()) yield Stream.NOISE_STEP;
+    this.noise.take(this.noiseSkip);
+    while (this.number < this.firstFrame) {
+      yield this.number < this.levels[0].from ? Stream.COARSE_STEP : 1;
+      this.makeFrame();
+    }
+    if (!this.skipped) return;
+    this.makeFrame();
+    this.used = this.skipped;
+  }
+
+  // How long `begin` takes, in frames.
+  get beginFrames() {
+    const [fine, all] = [0, this.model.levels - 1].map(level => Stream.reach(this.model, level));
+    return fine + Stream.COARSE_STEP * (all - fine) +
+      Stream.NOISE_STEP * this.noise.beginSteps;
   }
 
   // Calls use(channel, samples from `outputs`, place) until `count` samples have been read.
@@ -244,8 +253,8 @@ class Stream {
     this.noise.work();
     let features = null;
     for (let level = model.levels - 1; level >= 0; level -= 1) {
-      const { hash, input, first, second, shapers } = this.levels[level];
-      if (number & ((1 << level) - 1)) {
+      const { hash, from, input, first, second, shapers } = this.levels[level];
+      if (number & ((1 << level) - 1) || number < from) {
         features = second.output;
         continue;
       }
@@ -298,13 +307,17 @@ class Stream {
   // and loud ones stay as they are.
   raiseContrast(shaper, gains) {
     const { meanPowers } = shaper, { contrast } = this.mixture;
-    const share = this.model.hop / this.model.sampleRate / Stream.MEAN_SECONDS;
+    const { hop, sampleRate } = this.model;
+    const seconds = hop * 2 ** shaper.level / sampleRate;
+    shaper.averaged += 1;
+    const share = Math.max(1 / shaper.averaged, seconds / Stream.MEAN_SECONDS);
     for (let i = 0; i < meanPowers.length; i += 1) {
-      meanPowers[i] += Math.min(1, share) * (Math.exp(2 * gains[i]) - meanPowers[i]);
+      meanPowers[i] += share * (Math.exp(2 * gains[i]) - meanPowers[i]);
       if (!contrast) continue;
       gains[i] -= contrast * Math.max(0, 0.5 * Math.log(meanPowers[i]) - gains[i]);
     }
   }
 }
-Stream.STEP = 0.25;       // length of a step of the noise, in frames
-Stream.MEAN_SECONDS = 1;  // over which the mean power of gains is taken
+Stream.NOISE_STEP = 0.25;  // how long a step of the noise takes, in frames
+Stream.COARSE_STEP = 0.1;  // the same of a frame without the finest level
+Stream.MEAN_SECONDS = 1;   // over which the mean power of gains is taken

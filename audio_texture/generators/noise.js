@@ -28,7 +28,8 @@ function drawNormal(first, second, hash, frame, half, from, to) {
   }
 }
 
-// The Fourier transform of a real wave, and back. A large one is made pass by pass.
+// The Fourier transform of a real wave of at least 8 samples, and back. A large one is made pass by
+// pass.
 class RealFft {
   constructor(length) {
     const half = length / 2;
@@ -37,7 +38,7 @@ class RealFft {
     this.im = new Float64Array(half);
     this.cos = Float64Array.from({ length: half }, (_, k) => Math.cos(Math.PI * k / half));
     this.sin = Float64Array.from({ length: half }, (_, k) => Math.sin(Math.PI * k / half));
-    this.passes = Math.log2(half);
+    this.passes = Math.log2(half) - 1;
     this.reversed = new Uint32Array(half);
     for (let i = 1; i < half; i += 1) {
       this.reversed[i] = (this.reversed[i >> 1] >> 1) | (i & 1 ? half >> 1 : 0);
@@ -57,19 +58,41 @@ class RealFft {
     }
   }
 
+  // Pass 0 joins single numbers to fours; each further one doubles them.
   pass(number, re, im) {
+    if (number === 0) {
+      this.joinFours(re, im);
+      return;
+    }
     const { half, cos, sin } = this;
-    const span = 1 << number, step = half >> number;
+    const span = 2 << number, step = half / span;
     for (let begin = 0; begin < half; begin += 2 * span) {
       for (let j = 0, k = 0; j < span; j += 1, k += step) {
         const a = begin + j, b = a + span;
-        const x = re[b] * cos[k] + im[b] * sin[k];
-        const y = im[b] * cos[k] - re[b] * sin[k];
-        re[b] = re[a] - x;
-        im[b] = im[a] - y;
-        re[a] += x;
-        im[a] += y;
+        const c = cos[k], s = sin[k], u = re[b], v = im[b], p = re[a], q = im[a];
+        const x = u * c + v * s, y = v * c - u * s;
+        re[b] = p - x;
+        im[b] = q - y;
+        re[a] = p + x;
+        im[a] = q + y;
       }
+    }
+  }
+
+  joinFours(re, im) {
+    for (let i = 0; i < this.half; i += 4) {
+      const a = re[i] + re[i + 1], b = im[i] + im[i + 1];
+      const c = re[i] - re[i + 1], d = im[i] - im[i + 1];
+      const e = re[i + 2] + re[i + 3], f = im[i + 2] + im[i + 3];
+      const g = re[i + 2] - re[i + 3], h = im[i + 2] - im[i + 3];
+      re[i] = a + e;
+      im[i] = b + f;
+      re[i + 1] = c + h;
+      im[i + 1] = d - g;
+      re[i + 2] = a - e;
+      im[i + 2] = b - f;
+      re[i + 3] = c - h;
+      im[i + 3] = d + g;
     }
   }
 

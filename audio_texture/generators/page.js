@@ -60,7 +60,7 @@
 
   function describeDensity(density) {
     if (!density) return 'as trained';
-    return `${signed(100 * density, 0, '%')} ${density > 0 ? 'more' : 'fewer'}`;
+    return `${Math.round(100 * Math.abs(density))} % ${density > 0 ? 'more' : 'fewer'}`;
   }
 
   function showSliders() {

@@ -95,7 +95,6 @@ def _describe(generator: Generator) -> tuple[dict[str, Any], bytes]:
         "styles": list(generator.styles.names),
         "hop": config.hop_length,
         "chunk": config.chunk,
-        "warmUp": config.warm_up,
         "noiseFft": 4 * config.chunk,
         "levels": config.levels,
         "width": config.width,

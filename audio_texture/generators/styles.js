@@ -135,7 +135,7 @@ class Mixture {
   }
 }
 Mixture.FOLLOW_SECONDS = 0.03;
-Mixture.MOST_CONTRAST = 2;
+Mixture.MOST_CONTRAST = 4;
 
 function approach(value, wanted, share) {
   return Math.abs(wanted - value) < 1e-4 ? wanted : value + share * (wanted - value);

@@ -92,10 +92,10 @@ class TextureProcessor extends AudioWorkletProcessor {
     }
   }
 
-  // Streams that are wanted are prepared little by little, faster than they will play.
+  // Streams that are wanted are prepared little by little, within a chunk.
   prepare(count) {
-    const { model } = this, [main] = this.current;
-    const frames = TextureProcessor.PREPARE_SPEED * count / model.hop;
+    const [main] = this.current, blocks = Math.floor(this.model.chunk / count);
+    const frames = main.stream.beginFrames / Math.max(1, blocks - 3);
     if (this.upcoming) {
       this.upcoming.prepare(frames);
       if (this.upcoming.preparing) return;
@@ -115,7 +115,6 @@ class TextureProcessor extends AudioWorkletProcessor {
     const missing = this.mixture.shares.findIndex((share, number) =>
       share > 0 && !this.current.some(voice => voice.number === number));
     if (missing < 0) return;
-    const blocks = 2 + Math.ceil(Stream.beginFrames(model, main.stream.noise) / frames);
     this.current.push(this.makeVoice(missing, this.seed, main.stream.position + blocks * count));
   }
 
@@ -180,7 +179,6 @@ class TextureProcessor extends AudioWorkletProcessor {
   }
 }
 TextureProcessor.FADE_SECONDS = 0.03;
-TextureProcessor.PREPARE_SPEED = 12;  // frames that are prepared while one is played
 
 // Sends what is heard, in blocks, to the page.
 class Recorder {
