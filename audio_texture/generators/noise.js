@@ -28,21 +28,36 @@ function drawNormal(first, second, hash, frame, half, from, to) {
   }
 }
 
+// Tables that all streams share, by name.
+const tables = new Map();
+
+function shared(name, make) {
+  if (!tables.has(name)) tables.set(name, make());
+  return tables.get(name);
+}
+
+function reversedBits(count) {
+  const reversed = new Uint32Array(count);
+  for (let i = 1; i < count; i += 1) {
+    reversed[i] = (reversed[i >> 1] >> 1) | (i & 1 ? count >> 1 : 0);
+  }
+  return reversed;
+}
+
 // The Fourier transform of a real wave of at least 8 samples, and back. A large one is made pass by
 // pass.
 class RealFft {
   constructor(length) {
     const half = length / 2;
+    const turns = wave => shared(`${wave.name} ${half}`, () =>
+      Float64Array.from({ length: half }, (_, k) => wave(Math.PI * k / half)));
     this.half = half;
     this.re = new Float64Array(half);
     this.im = new Float64Array(half);
-    this.cos = Float64Array.from({ length: half }, (_, k) => Math.cos(Math.PI * k / half));
-    this.sin = Float64Array.from({ length: half }, (_, k) => Math.sin(Math.PI * k / half));
+    this.cos = turns(Math.cos);
+    this.sin = turns(Math.sin);
+    this.reversed = shared(`reversed ${half}`, () => reversedBits(half));
     this.passes = Math.log2(half) - 1;
-    this.reversed = new Uint32Array(half);
-    for (let i = 1; i < half; i += 1) {
-      this.reversed[i] = (this.reversed[i >> 1] >> 1) | (i & 1 ? half >> 1 : 0);
-    }
   }
 
   reorder(re, im) {
@@ -168,8 +183,9 @@ class ColouredNoise {
     this.slot = slot;
     this.colour = this.wanted = colour;
     this.fft = new RealFft(this.length);
-    this.window = Float32Array.from({ length: this.length }, (_, i) =>
-      Math.sin(Math.PI * (i + 0.5) / this.length));
+    this.window = shared(`window ${this.length}`, () =>
+      Float32Array.from({ length: this.length }, (_, i) =>
+        Math.sin(Math.PI * (i + 0.5) / this.length)));
     this.re = new Float32Array(this.bins);
     this.im = new Float32Array(this.bins);
     this.drawSteps = Math.ceil(this.channels * this.bins / ColouredNoise.SLICE);

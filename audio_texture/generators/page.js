@@ -95,22 +95,25 @@
     }
   }
 
-  // The node that makes the sound of the page's controls, in any kind of context.
-  async function makeNode(context, options) {
-    await addModule(context);
-    const { controls } = options;
-    const colour = mixColours(colours, normalise(controls.weights), model.colourFloor);
+  function mix(weights) {
+    return mixColours(colours, normalise(weights), model.colourFloor);
+  }
+
+  // The node that makes the sound, in any kind of context that has the module.
+  function makeNode(context, options) {
     return new AudioWorkletNode(context, 'texture', {
       numberOfInputs: 0,
       outputChannelCount: [model.outputs],
-      processorOptions: { model, colour, ...options },
+      processorOptions: { model, colour: mix(options.controls.weights), ...options },
     });
   }
 
-  async function openPlayer(recording) {
+  async function openPlayer() {
     const context = new AudioContext({ sampleRate: model.sampleRate, latencyHint: 'interactive' });
-    const node = await makeNode(context, { controls: readControls(), seed, first: position,
-      recording });
+    await addModule(context);
+    // What was chosen while the module was loaded counts.
+    const node = makeNode(context, { controls: readControls(), seed, first: position,
+      recording: Boolean(recorded) });
     const gain = new GainNode(context, { gain: 0 });
     const analyser = new AnalyserNode(context, { fftSize: 2048, smoothingTimeConstant: 0.7 });
     node.connect(gain).connect(analyser).connect(context.destination);
@@ -136,12 +139,12 @@
     gain.gain.linearRampToValueAtTime(level, now + FADE);
   }
 
-  async function play(recording = false) {
+  async function play() {
     playing = true;
     showButtons();
     try {
-      if (player) player.node.port.postMessage({ recording: recording || undefined });
-      else await openPlayer(recording);
+      if (!player) await openPlayer();
+      else if (recorded) player.node.port.postMessage({ recording: true });
       await player.context.resume();
       fadeTo(1);
       draw();
@@ -184,9 +187,7 @@
     // Mixing colours takes longer than moving a slider.
     colourTimer = setTimeout(() => {
       colourTimer = 0;
-      const weights = normalise(readControls().weights);
-      const colour = mixColours(colours, weights, model.colourFloor);
-      player?.node.port.postMessage({ colour });
+      player?.node.port.postMessage({ colour: mix(readControls().weights) });
     }, 40);
   }
 
@@ -200,7 +201,7 @@
     recorded = [];
     showButtons();
     if (playing) player?.node.port.postMessage({ recording: true });
-    else play(true);
+    else play();
   }
 
   function finishRecording() {
@@ -328,16 +329,25 @@
   showPosition();
   showButtons();
 
-  // The first seconds of a seed by the same program, without a loudspeaker: an AudioBuffer.
-  // controls: those that differ from the sliders.
-  async function render({ seconds, seed: wanted = seed, start = 0, ...controls }) {
+  // A stretch of a seed's sound by the same program, without a loudspeaker: an AudioBuffer.
+  // controls: those that differ from the sliders. changes: [seconds, message to the node] pairs.
+  async function render({ seconds, seed: wanted, start = 0, changes = [], ...controls }) {
     const frames = Math.round(seconds * model.sampleRate);
     const context = new OfflineAudioContext(model.outputs, frames, model.sampleRate);
-    const options = { controls: { ...readControls(), ...controls }, seed: wanted,
-      first: Math.round(start * model.sampleRate) };
-    (await makeNode(context, options)).connect(context.destination);
+    await addModule(context);
+    const every = { ...readControls(), ...controls };
+    const node = makeNode(context, { controls: every, seed: wanted ?? seed,
+      first: Math.round(start * model.sampleRate) });
+    node.connect(context.destination);
+    for (const [when, message] of changes) {
+      context.suspend(when).then(() => {
+        node.port.postMessage(message);
+        // The message takes its time to the audio thread.
+        setTimeout(() => context.resume(), 50);
+      });
+    }
     return context.startRendering();
   }
 
-  window.texture = { render };
+  window.texture = { render, mix, readControls };
 })();
