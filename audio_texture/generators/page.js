@@ -3,6 +3,7 @@
 
 (() => {
   const FADE = 0.02;             // seconds in which playing begins and ends
+  const FFT_SIZE = 2048;         // samples of which a spectrum is shown
   const LARGEST_SEED = 2 ** 32 - 1;
   const find = id => document.getElementById(id);
   const model = JSON.parse(find('model').textContent);
@@ -115,7 +116,7 @@
     const node = makeNode(context, { controls: readControls(), seed, first: position,
       recording: Boolean(recorded) });
     const gain = new GainNode(context, { gain: 0 });
-    const analyser = new AnalyserNode(context, { fftSize: 2048, smoothingTimeConstant: 0.7 });
+    const analyser = new AnalyserNode(context, { fftSize: FFT_SIZE, smoothingTimeConstant: 0.7 });
     node.connect(gain).connect(analyser).connect(context.destination);
     node.port.onmessage = ({ data }) => receive(data);
     node.onprocessorerror = () => tell('The sound stopped because of an error in the page.');
@@ -271,10 +272,9 @@
 
   // The spectrum, from 50 Hz to the highest frequency, an octave as wide as any other.
   function draw() {
-    if (!playing || !player) return;
-    const canvas = find('spectrum'), pen = canvas.getContext('2d'), { analyser } = player;
-    const decibels = new Float32Array(analyser.frequencyBinCount);
-    analyser.getFloatFrequencyData(decibels);
+    const canvas = find('spectrum'), pen = canvas.getContext('2d');
+    const decibels = new Float32Array(FFT_SIZE / 2).fill(-Infinity);
+    if (playing) player?.analyser.getFloatFrequencyData(decibels);
     const { width, height } = canvas, octaves = Math.log2(model.sampleRate / 2 / 50);
     pen.clearRect(0, 0, width, height);
     pen.fillStyle = getComputedStyle(canvas).color;
@@ -285,7 +285,7 @@
       const size = Math.max(1, Math.min(1, (loudest + 110) / 100) * height);
       pen.fillRect(x, height - size, 6, size);
     }
-    requestAnimationFrame(draw);
+    if (playing) requestAnimationFrame(draw);
   }
 
   // ------------------------------------------------------------ what the person does
@@ -328,6 +328,7 @@
   showSliders();
   showPosition();
   showButtons();
+  draw();
 
   // A stretch of a seed's sound by the same program, without a loudspeaker: an AudioBuffer.
   // controls: those that differ from the sliders. changes: [seconds, message to the node] pairs.

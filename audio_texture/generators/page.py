@@ -141,7 +141,7 @@ def _arrays(generator: Generator) -> dict[str, np.ndarray]:
         arrays[f"places/{stage.name}"] = weights @ np.arange(stage.bands)
     rows, columns = np.tril_indices(config.channels, -1)
     pairs = np.moveaxis(fitted.couplings[:, :, rows, columns], 1, 2)
-    arrays["couplings"] = np.concatenate([pairs.real, pairs.imag], axis=1)
+    arrays["couplings"] = np.concatenate([np.real(pairs), np.imag(pairs)], axis=1)
     arrays |= {"heard": fitted.heard, "gains": fitted.gains, "factors": generator.factors}
     return arrays
 
