@@ -26,6 +26,9 @@ def make_generator(sounds, rate, *, peak=0.0, **sizes):
     config = generators.GeneratorConfig(rate, len(sounds[0]), **sizes)
     names = [f"a <b>{number}" for number in range(len(sounds))]
     styles = generators.fit_styles(names, sounds, config, smoothing_hz=50.0)
+    # Beats of 32 bits, and one that is missing.
+    drawn = np.random.default_rng(1).integers(2**32, size=styles.beats.shape, dtype=np.uint32)
+    styles = styles._replace(beats=np.where(np.arange(drawn.size).reshape(drawn.shape), drawn, 0))
     gains = np.linspace(2.0, 4.0, len(sounds)).astype(np.float32)
     parameters = jitter(generator_file.parameter_shapes(config, len(sounds)))
     factors = np.eye(len(sounds[0]), dtype=np.float32)
@@ -164,7 +167,9 @@ def test_sliders_do_what_they_say(mono_renders):
     """The level scales, brightness tilts, density changes how even the sound is in time."""
     neutral, quiet = mono_renders["neutral"], mono_renders["quiet"]
     same = neutral[:, : quiet.shape[1]]
-    np.testing.assert_allclose(quiet, 0.1 * same, atol=1e-6)
+    # Loud peaks are rounded off.
+    whole = np.abs(same) < audio.KNEE
+    np.testing.assert_allclose(quiet[whole], 0.1 * same[whole], atol=1e-6)
     tilted = slope_of(mono_renders["bright"], 8000) - slope_of(same, 8000)
     assert tilted == pytest.approx(3, abs=0.5)
 

@@ -171,6 +171,27 @@ class Convolution {
   }
 }
 
+// Writes cosines and sines of the styles' beats at a frame, mixed by weights, as beats.py makes them.
+// Returns the place after them.
+function oscillate(out, at, frame, { beats, harmonics }, weights) {
+  let end = at;
+  beats.forEach((row, style) => {
+    let place = at;
+    for (const beat of row) {
+      for (const multiple of harmonics) {
+        // Turns as parts of 2^32: whole turns fall off.
+        const turns = Math.imul(Math.imul(frame, beat), multiple) >>> 8;
+        const angle = 2 * Math.PI * 2 ** -24 * turns, weight = beat ? weights[style] : 0;
+        out[place] = (style ? out[place] : 0) + weight * Math.cos(angle);
+        out[place + 1] = (style ? out[place + 1] : 0) + weight * Math.sin(angle);
+        place += 2;
+      }
+    }
+    end = place;
+  });
+  return end;
+}
+
 // The endless sound of a seed, at the modelled level.
 class Stream {
   // first: number of the first sample, at least 0.
@@ -266,6 +287,7 @@ class Stream {
         shapers[0].hear(input, at, mixture.heard, model.heardFloor);
         at += shapers[0].gains.length;
       }
+      at = oscillate(input, at, number, model, mixture.weights);
       if (features) input.set(features, at);
       features = second.apply(first.apply(input, mixture), mixture);
       for (const shaper of shapers) this.shape(shaper, features);

@@ -4,7 +4,7 @@
 |---|---|
 | page.html, page.css, page.js | the page, its controls, recording |
 | worklet.js | the audio thread: fades, sliders, several streams |
-| noise.js, styles.js, network.js | what the Python files of the same names do, in JavaScript |
+| noise.js, styles.js, network.js | what the Python files of these names and beats.py do |
 
 S styles, C channels, F frequencies of the noise.
 """
@@ -23,7 +23,7 @@ import numpy as np
 from audio_texture import files
 from audio_texture.audio import peaks
 from audio_texture.errors import ChoiceError
-from audio_texture.generators import network, noise, shaping, styles
+from audio_texture.generators import beats, network, noise, shaping, styles
 from audio_texture.generators.generator import Generator
 from audio_texture.report.html_page import read_asset
 
@@ -107,6 +107,9 @@ def _describe(generator: Generator) -> tuple[dict[str, Any], bytes]:
         "heardLevel": config.heard.level,
         "overlap": shaping.OVERLAP,
         "audible": noise.AUDIBLE,
+        # Of 32 bits, which single precision does not hold.
+        "beats": generator.styles.beats.tolist(),
+        "harmonics": beats.HARMONICS,
         "stages": [_describe_stage(stage) for stage in config.stages],
         "colourFloor": styles.COLOUR_FLOOR,
         "colourStep": COLOUR_RANGE / _STEPS,
