@@ -18,7 +18,8 @@ class Shaper {
     this.im = buffers(this.bins);
     this.wave = new Float32Array(nFft);
     this.outputs = buffers(model.hop * 2 ** stage.level);
-    Object.assign(this, placeBins(model, stage));
+    // Bin k lies between two bands.
+    Object.assign(this, placeBins(stage));
     this.head = Product.of(model, `head_${stage.name}`, model.width);
     this.raw = this.head.results;
     this.gains = new Float32Array(channels * stage.bands);

@@ -86,7 +86,8 @@
   // Chromium refuses a Blob as the module of a page that was opened as a file; another browser may
   // refuse a data URL.
   async function addModule(context) {
-    const source = find('worklet').textContent, type = 'text/javascript';
+    const source = find('styles-script').textContent + find('worklet').textContent;
+    const type = 'text/javascript';
     try {
       await context.audioWorklet.addModule(`data:${type},${encodeURIComponent(source)}`);
     } catch {

@@ -24,6 +24,7 @@ from audio_texture import files
 from audio_texture.audio import peaks
 from audio_texture.errors import ChoiceError
 from audio_texture.generators import beats, network, noise, shaping, styles
+from audio_texture.generators.config import Stage
 from audio_texture.generators.generator import Generator
 from audio_texture.report.html_page import read_asset
 
@@ -59,9 +60,7 @@ def render_page(generator: Generator, *, title: str = "") -> str:
             field="generator",
         )
     described, data = _describe(generator)
-    program = "\n".join(
-        _read_asset(name) for name in ("noise.js", "styles.js", "network.js", "worklet.js")
-    )
+    program = "\n".join(map(_read_asset, ("noise.js", "network.js", "worklet.js")))
     title = title or ", ".join(generator.styles.names)
     parts = {
         "title": html.escape(title),
@@ -110,7 +109,7 @@ def _describe(generator: Generator) -> tuple[dict[str, Any], bytes]:
         # Of 32 bits, which single precision does not hold.
         "beats": generator.styles.beats.tolist(),
         "harmonics": beats.HARMONICS,
-        "stages": [_describe_stage(stage) for stage in config.stages],
+        "stages": [_describe_stage(stage, config.sample_rate) for stage in config.stages],
         "colourFloor": styles.COLOUR_FLOOR,
         "colourStep": COLOUR_RANGE / _STEPS,
         "colourSteps": _STEPS,
@@ -125,24 +124,21 @@ def _describe(generator: Generator) -> tuple[dict[str, Any], bytes]:
     return described, data + codes.astype("<u2").tobytes()
 
 
-def _describe_stage(stage) -> dict[str, Any]:
+def _describe_stage(stage: Stage, sample_rate: int) -> dict[str, Any]:
     fields = dataclasses.asdict(stage)
-    return {"nFft": fields.pop("n_fft"), **fields}
+    tips = shaping.band_tips(stage.n_fft, stage.bands, sample_rate)
+    return {"nFft": fields.pop("n_fft"), "tips": tips.tolist(), **fields}
 
 
 def _arrays(generator: Generator) -> dict[str, np.ndarray]:
     """The arrays of the page by name."""
-    config, fitted = generator.config, generator.styles
+    fitted = generator.styles
     leaves = jax.tree_util.tree_flatten_with_path(generator.parameters)[0]
     arrays = {
         jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf)
         for path, leaf in leaves
     }
-    # A bin's weights are those of a place between two bands.
-    for stage in config.stages:
-        weights = stage.band_weights(config.sample_rate).astype(np.float64)
-        arrays[f"places/{stage.name}"] = weights @ np.arange(stage.bands)
-    rows, columns = np.tril_indices(config.channels, -1)
+    rows, columns = np.tril_indices(generator.config.channels, -1)
     pairs = np.moveaxis(fitted.couplings[:, :, rows, columns], 1, 2)
     arrays["couplings"] = np.concatenate([np.real(pairs), np.imag(pairs)], axis=1)
     arrays |= {"heard": fitted.heard, "gains": fitted.gains, "factors": generator.factors}

@@ -35,17 +35,19 @@ function mixColours(colours, weights, floor) {
   });
 }
 
-// Which bands the bins of a stage belong to: bin k lies between lower[k] and lower[k] + 1, and
-// widths are the sums of each band's shares.
-function placeBins(model, stage) {
-  const places = model.arrays[`places/${stage.name}`];
-  const lower = Uint16Array.from(places, place => Math.min(Math.floor(place), stage.bands - 2));
-  const upperShare = places.map((place, k) => place - lower[k]);
-  const widths = new Float64Array(stage.bands);
-  lower.forEach((band, k) => {
+// Which bands the bins of a stage belong to: bin k lies between the tips of the bands lower[k] and
+// lower[k] + 1, and widths are the sums of each band's shares.
+function placeBins({ nFft, tips }) {
+  const bins = nFft / 2 + 1, last = tips.length - 2;
+  const lower = new Uint16Array(bins), upperShare = new Float64Array(bins);
+  const widths = new Float64Array(tips.length);
+  for (let k = 0, band = 0; k < bins; k += 1) {
+    while (band < last && tips[band + 1] <= k) band += 1;
+    lower[k] = band;
+    upperShare[k] = Math.min(1, (k - tips[band]) / (tips[band + 1] - tips[band]));
     widths[band] += 1 - upperShare[k];
     widths[band + 1] += upperShare[k];
-  });
+  }
   return { lower, upperShare, widths };
 }
 
@@ -62,7 +64,7 @@ class Mixture {
     this.heard = new Float32Array(model.arrays.heard.length / count);
     this.coupling = new Float32Array(model.arrays.couplings.length / count);
     const stage = model.stages.find(each => each.hears);
-    this.hearing = { nFft: stage.nFft, ...placeBins(model, stage) };
+    this.hearing = { nFft: stage.nFft, ...placeBins(stage) };
     this.wanted = controls;
     this.weights = normalise(controls.weights);
     this.brightness = controls.brightness;
