@@ -26,6 +26,7 @@ from audio_texture.generators.generator_file import (
     save,
 )
 from audio_texture.generators.network import Blend, Content
+from audio_texture.generators.page import write_page
 from audio_texture.generators.styles import Styles, blend, fit_styles
 
 __all__ = [
@@ -38,6 +39,8 @@ __all__ = [
     "load",
     "save",
     "is_generator_file",
+    # A page that plays one.
+    "write_page",
     # Sound from a seed and a position.
     "stretch",
     "blocks_from",

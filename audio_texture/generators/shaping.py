@@ -85,7 +85,15 @@ def root_hann(n_fft: int) -> np.ndarray:
 def band_weights(n_fft: int, bands: int, sample_rate: int) -> np.ndarray:
     """Returns weights [F, B] of bands for bins, which add up to one for each bin.
 
-    Bands are triangles whose tips are even steps of the mel scale, but at least a bin apart.
+    Bands are triangles with the tips of `band_tips`, whose arguments these are.
+    """
+    tips, rows = band_tips(n_fft, bands, sample_rate), np.arange(n_fft // 2 + 1)
+    return np.stack([np.interp(rows, tips, row) for row in np.eye(bands)], 1).astype(np.float32)
+
+
+def band_tips(n_fft: int, bands: int, sample_rate: int) -> np.ndarray:
+    """Returns the tips of bands, [B] in bins: even steps of the mel scale, but at least a bin
+    apart.
 
     Args:
       n_fft: in samples; at least `bands` bins.
@@ -99,6 +107,4 @@ def band_weights(n_fft: int, bands: int, sample_rate: int) -> np.ndarray:
     for tip in wanted[1:]:
         tips.append(max(tip, tips[-1] + 1))
     # Where the lowest tips were moved apart, the highest must not lie beyond Nyquist.
-    tips = np.minimum(tips, bins - 1 - np.arange(bands)[::-1])
-    rows = np.arange(bins)
-    return np.stack([np.interp(rows, tips, row) for row in np.eye(bands)], 1).astype(np.float32)
+    return np.minimum(tips, bins - 1 - np.arange(bands)[::-1])
