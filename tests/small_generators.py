@@ -34,7 +34,9 @@ def random_parameters(net: network.Generator, seed: int = 0):
         values = rng.standard_normal(leaf.shape).astype(np.float32)
         if path[-1].key == "scale":
             return 1 + 0.3 * values
-        return 0.3 * values if path[-1].key == "shift" else values / np.sqrt(leaf.shape[0])
+        if path[-1].key == "shift":
+            return 0.3 * values
+        return values / np.float32(np.sqrt(leaf.shape[0]))
 
     return jax.tree_util.tree_map_with_path(draw, shapes)
 

@@ -1,5 +1,6 @@
 """generators/noise.py: numbers from a seed and a position, and noise of a colour made of them."""
 
+import generator_reference
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -14,42 +15,6 @@ SEEDS = st.integers(0, 2**32 - 1)
 QUARTER_CHUNK = 16
 
 
-def scramble_exactly(x):
-    """MurmurHash3's finaliser in Python's integers, modulo 2^32."""
-    x = int(x)
-    x = (x ^ (x >> 16)) * 0x85EBCA6B % 2**32
-    x = (x ^ (x >> 13)) * 0xC2B2AE35 % 2**32
-    return x ^ (x >> 16)
-
-
-def draw_exactly(seed, stream, frame, count):
-    """`noise.normal` of one frame, in integers and float64."""
-    start = scramble_exactly((seed + 0x9E3779B9) % 2**32)
-    row = scramble_exactly((scramble_exactly((start + stream) % 2**32) + frame) % 2**32)
-    bits = np.array([scramble_exactly((row + index) % 2**32) for index in range(count)])
-    uniform = ((bits >> 8) + 0.5) / 2**24
-    radius = np.sqrt(-2 * np.log(uniform[: count // 2]))
-    angle = 2 * np.pi * uniform[count // 2 :]
-    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])
-
-
-def colour_exactly(seed, chunk, chunks, colour):
-    """`noise.coloured` in float64: windowed frames of four chunks, added up two chunks apart."""
-    channels, bins = colour.shape
-    n_fft = 2 * (bins - 1)
-    window = np.sin(np.pi * (np.arange(n_fft) + 0.5) / n_fft)
-    first, last = (chunk - 4) // 2, (chunk + chunks) // 2 + 1
-    wave = np.zeros((channels, (last - first + 4) * n_fft // 2))
-    for frame in range(first, last):
-        drawn = draw_exactly(seed, noise.AUDIBLE, frame % 2**32, 2 * channels * bins)
-        real, imag = drawn.reshape(2, channels, bins) * np.sqrt(n_fft / 2)
-        begin = (frame - first) * n_fft // 2
-        spectrum = (real + 1j * imag) * colour
-        wave[:, begin : begin + n_fft] += np.fft.irfft(spectrum, n=n_fft) * window
-    begin = (chunk - 2 * first) * n_fft // 4
-    return wave[:, begin : begin + chunks * n_fft // 4]
-
-
 def draw(seed=0, stream=0, frames=4000, count=64):
     numbers = noise.normal(np.uint32(seed), stream, np.arange(frames, dtype=np.uint32), count)
     return np.asarray(numbers, np.float64)
@@ -61,13 +26,13 @@ def standard_errors(x, y):
 
 
 def test_scramble_is_exact():
-    """A page in a browser draws the same bits: every operation must wrap at 32 bits."""
+    """Other programs draw the same bits: every operation must wrap at 32 bits."""
     numbers = np.random.default_rng(0).integers(0, 2**32, 200, dtype=np.uint32)
     numbers[:3] = 0, 1, 2**32 - 1
     made = noise.scramble(jnp.asarray(numbers))
     assert made.dtype == jnp.uint32
-    assert made.tolist() == [scramble_exactly(number) for number in numbers]
-    assert scramble_exactly(1) == 0x514E28B7  # Of MurmurHash3 itself.
+    assert made.tolist() == generator_reference.scramble(numbers).tolist()
+    assert int(noise.scramble(jnp.uint32(1))) == 0x514E28B7  # Of MurmurHash3 itself.
 
 
 @settings(max_examples=25, deadline=None)
@@ -75,7 +40,7 @@ def test_scramble_is_exact():
 def test_normal_numbers_equal_a_reference(seed, stream, frame):
     made = noise.normal(np.uint32(seed), stream, np.array([frame], np.uint32), 8)
     # A single other bit of the 24 that are used moves a number by more than this.
-    np.testing.assert_allclose(made[0], draw_exactly(seed, stream, frame, 8), atol=3e-6)
+    np.testing.assert_allclose(made[0], generator_reference.draw(seed, stream, frame, 8), atol=3e-6)
 
 
 def test_numbers_are_standard_normal_and_white():
@@ -131,7 +96,7 @@ def test_coloured_noise_equals_a_reference(chunk, chunks):
     colour = random_colour()
     made = noise.coloured(np.uint32(7), jnp.int32(chunk), chunks, jnp.asarray(colour))
     assert made.shape == (2, chunks * QUARTER_CHUNK)
-    assert relative_error(made, colour_exactly(7, chunk, chunks, colour)) < 1e-5
+    assert relative_error(made, generator_reference.coloured(7, chunk, chunks, colour)) < 1e-5
 
 
 def test_any_chunk_by_itself():
