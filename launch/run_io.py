@@ -35,7 +35,9 @@ def input_files(config: Any) -> list[str]:
         own = [
             value
             for name, value in config.items()
-            if name in ("source", "weights_file", "start_generator") and isinstance(value, str) and value
+            if name in ("source", "weights_file", "start_generator")
+            and isinstance(value, str)
+            and value
         ]
         return own + [path for value in config.values() for path in input_files(value)]
     if isinstance(config, list):

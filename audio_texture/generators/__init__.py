@@ -4,6 +4,7 @@ generator_training.py trains them by a recipe's loss.
 """
 
 from audio_texture.generators.config import GeneratorConfig, Stage
+from audio_texture.generators.export import PLATFORMS, export_step
 from audio_texture.generators.generator import (
     BLOCK_CHUNKS,
     Generator,
@@ -48,6 +49,9 @@ __all__ = [
     "advance",
     "compile_chunks",
     "to_output",
+    # The step for programs without this library.
+    "export_step",
+    "PLATFORMS",
     # What training needs.
     "first_seconds",
     "fit_styles",

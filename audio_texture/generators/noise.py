@@ -69,7 +69,7 @@ def coloured(seed: ArrayLike, chunk: jax.Array, chunks: int, colour: jax.Array) 
     first = chunk // 2 - 1
     frames = first + jnp.arange(chunks // 2 + 2)
     drawn = normal(seed, AUDIBLE, frames.astype(jnp.uint32), 2 * channels * bins)
-    parts = drawn.reshape(len(frames), 2, channels, bins) * np.float32(np.sqrt(n_fft / 2))
+    parts = drawn.reshape(frames.shape[0], 2, channels, bins) * np.float32(np.sqrt(n_fft / 2))
     spectra = jax.lax.complex(parts[:, 0], parts[:, 1]) * colour[None]
     window = np.sin(np.pi * (np.arange(n_fft) + 0.5) / n_fft).astype(np.float32)
     waves = jnp.fft.irfft(spectra, n=n_fft, axis=-1) * window[None, None]
