@@ -6,6 +6,8 @@ import subprocess
 import pytest
 from helpers import launched, run_process
 
+from launch import benchmark_cases
+
 
 def run(*arguments: str) -> subprocess.CompletedProcess:
     # These programs run for longer than they are compiled.
@@ -42,6 +44,33 @@ def test_rows(tmp_path):
         and "--overwrite" in again.stderr
         and len(again.stderr.splitlines()) == 1
     )
+
+
+FORM = {"case", "name", "shape", "compile_s", "run_ms", "peak_mb"}
+
+
+def test_a_row_of_the_generators():
+    """The baseline, in a process of its own: the speed belongs to the sound that is made."""
+    with benchmark_cases.fresh_processes() as processes:
+        row = processes.submit(benchmark_cases.measure_row, "generators", "grains").result()
+    assert row.keys() == FORM | {"times_real_time"} and "one core" in row["shape"]
+    assert row["times_real_time"] == pytest.approx(4000 / row["run_ms"])
+    assert row["times_real_time"] > 20 and 50 < row["peak_mb"] < 2000
+
+
+@pytest.mark.long
+def test_generators_are_faster_than_they_play(tmp_path):
+    done = run("--cases=generators", f"--output_dir={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    rows = {row["name"]: row for row in json.loads((tmp_path / "benchmark.json").read_text())}
+    assert {*rows} == {"texture", "training-evaluation", "blocks-4s", "blocks-20ms", "grains"}
+    for row in rows.values():
+        assert FORM | {"ratio"} <= row.keys() and row["run_ms"] > 0
+    for name in ("blocks-4s", "blocks-20ms"):
+        assert rows[name]["times_real_time"] > 5
+        assert rows[name]["longest_block_ms"] > 0 and rows[name]["ratio"] > 20
+    evaluation_ms = rows["texture"]["evaluation_ms"]
+    assert 0.2 < rows["training-evaluation"]["run_ms"] / evaluation_ms < 5
 
 
 def test_bad_input(tmp_path):
