@@ -159,7 +159,8 @@ def generator_init(
         wave = wave * np.float32(level / max(made, np.finfo(np.float32).tiny))
         gain = canvas.measure_gains(wave, coupled=constants["coupling"], **grid)
         flat = remove(wave, gain, constants["coupling"])
-        return waveform.invert(flat, constants) | {"gain": jnp.asarray(gain)}
+        noise = canvas.whiten(flat, constants["colours"][0][0])
+        return {"noise": noise, "gain": jnp.asarray(gain)}
 
     return init
 

@@ -29,6 +29,7 @@ from audio_texture import (
     spectrogram,
     synthesis,
 )
+from audio_texture.generators import network
 from audio_texture.layer import Layer
 
 # Of the case generators: rate in Hz, seconds of the recording and of what is made of it.
@@ -203,7 +204,7 @@ def _measure_training(wave: np.ndarray) -> dict[str, Any]:
 def _measure_blocks(wave: np.ndarray, seconds: float) -> dict[str, Any]:
     """A generator makes sound in blocks of `seconds`; weights decide nothing of how fast it is."""
     config = generators.GeneratorConfig(RATE)
-    net = generators.network.Generator(config)
+    net = network.Generator(config)
     made = generators.Generator(
         config=config,
         parameters=jax.jit(lambda key: generators.init_parameters(net, key))(jax.random.key(0)),

@@ -1,6 +1,7 @@
 """generators/noise.py: numbers from a seed and a position, and noise of a colour made of them."""
 
 import generator_reference
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from audio_texture.generators import noise
 
 SEEDS = st.integers(0, 2**32 - 1)
-QUARTER_CHUNK = 16
+CHUNK = 16
+coloured = jax.jit(noise.coloured, static_argnums=2)
 
 
 def draw(seed=0, stream=0, frames=4000, count=64):
@@ -86,7 +88,7 @@ def test_a_frame_is_the_same_wherever_it_is_drawn():
 
 
 def random_colour(channels=2):
-    shape = channels, 2 * QUARTER_CHUNK + 1
+    shape = channels, 2 * CHUNK + 1
     return np.random.default_rng(0).uniform(0.1, 2, shape).astype(np.float32)
 
 
@@ -94,19 +96,19 @@ def random_colour(channels=2):
 def test_coloured_noise_equals_a_reference(chunk, chunks):
     """Odd and even, negative and far chunks: each has its own place in a frame of four."""
     colour = random_colour()
-    made = noise.coloured(np.uint32(7), jnp.int32(chunk), chunks, jnp.asarray(colour))
-    assert made.shape == (2, chunks * QUARTER_CHUNK)
+    made = coloured(np.uint32(7), jnp.int32(chunk), chunks, jnp.asarray(colour))
+    assert made.shape == (2, chunks * CHUNK)
     assert relative_error(made, generator_reference.coloured(7, chunk, chunks, colour)) < 1e-5
 
 
 def test_any_chunk_by_itself():
     """Catches noise that depends on where a block begins."""
     colour = jnp.asarray(random_colour())
-    whole = np.asarray(noise.coloured(np.uint32(1), jnp.int32(-3), 9, colour))
+    whole = np.asarray(coloured(np.uint32(1), jnp.int32(-3), 9, colour))
     for number in range(9):
-        alone = noise.coloured(np.uint32(1), jnp.int32(number - 3), 1, colour)
-        begin = number * QUARTER_CHUNK
-        np.testing.assert_allclose(alone, whole[:, begin : begin + QUARTER_CHUNK], atol=1e-5)
+        alone = coloured(np.uint32(1), jnp.int32(number - 3), 1, colour)
+        begin = number * CHUNK
+        np.testing.assert_allclose(alone, whole[:, begin : begin + CHUNK], atol=1e-5)
 
 
 def test_the_power_spectrum_is_the_colour():
@@ -114,19 +116,19 @@ def test_the_power_spectrum_is_the_colour():
     has the colour's power.
     """
     bins = 2 * 64 + 1
-    ones = np.asarray(noise.coloured(0, jnp.int32(0), 4000, jnp.ones((1, bins))))[0]
+    ones = np.asarray(coloured(0, jnp.int32(0), 4000, jnp.ones((1, bins))))[0]
     assert abs(np.mean(ones**2) - 1) < 0.02
     by_place = np.mean(ones.reshape(-1, 128) ** 2, axis=0)
     assert np.all(np.abs(by_place - 1) < 5 * np.sqrt(2 / 2000))
     # Smooth over the four bins that the frames' window spans.
     colour = 1 + 0.9 * np.cos(2 * np.pi * np.arange(bins) / bins)
-    made = noise.coloured(1, jnp.int32(0), 4000, jnp.asarray(colour[None], jnp.float32))[0]
+    made = coloured(1, jnp.int32(0), 4000, jnp.asarray(colour[None], jnp.float32))[0]
     frames = np.asarray(made).reshape(-1, 256) * np.hanning(256)
     powers = np.mean(np.abs(np.fft.rfft(frames)) ** 2, axis=0) / np.sum(np.hanning(256) ** 2)
     np.testing.assert_allclose(np.sqrt(powers[2:-2]), colour[2:-2], rtol=0.12, atol=0.01)
 
 
 def test_channels_are_independent():
-    made = np.asarray(noise.coloured(0, jnp.int32(0), 600, jnp.ones((2, 65))), np.float64)
+    made = np.asarray(coloured(0, jnp.int32(0), 600, jnp.ones((2, 65))), np.float64)
     # Windows overlap, so that samples are not quite independent.
     assert standard_errors(made[0], made[1]) < 5

@@ -3,6 +3,7 @@
 E textures, C channels of the sound, N samples of a chunk, S styles, K numbers of a state.
 """
 
+import importlib
 from collections.abc import Sequence
 
 import jax
@@ -43,20 +44,8 @@ def export_step(generator: Generator, *, platforms: Sequence[str] = PLATFORMS) -
       ValueError: a generator that follows a content; an unknown platform; the package flatbuffers,
         in which JAX writes, is not installed.
     """
+    _check(generator, platforms)
     config = generator.config
-    if config.content_bands:
-        raise ValueError("a generator that follows a content cannot be exported.")
-    if not platforms or not set(platforms) <= set(PLATFORMS):
-        raise ValueError(
-            f"platforms must be some of {', '.join(PLATFORMS)}, got {', '.join(platforms)!r}."
-        )
-    try:
-        import flatbuffers  # noqa: F401
-    except ImportError as error:
-        raise ValueError(
-            "the package flatbuffers, with which JAX writes exported steps, is not installed: "
-            "pip install flatbuffers"
-        ) from error
     styles = len(generator.styles.names)
     net = network.Generator(config, styles)
     silence, unpack = flatten_util.ravel_pytree(network.init_state(config))
@@ -83,6 +72,22 @@ def export_step(generator: Generator, *, platforms: Sequence[str] = PLATFORMS) -
         jax.ShapeDtypeStruct((textures, styles), jnp.float32),
     )
     return bytes(export.export(jax.jit(step), platforms=platforms)(*shapes).serialize())
+
+
+def _check(generator, platforms):
+    if generator.config.content_bands:
+        raise ValueError("a generator that follows a content cannot be exported.")
+    if not platforms or not set(platforms) <= set(PLATFORMS):
+        raise ValueError(
+            f"platforms must be some of {', '.join(PLATFORMS)}, got {', '.join(platforms)!r}."
+        )
+    try:
+        importlib.import_module("flatbuffers")
+    except ImportError as error:
+        raise ValueError(
+            "the package flatbuffers, with which JAX writes exported steps, is not installed: "
+            "pip install flatbuffers"
+        ) from error
 
 
 def _blend(generator, weights):
