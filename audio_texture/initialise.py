@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from audio_texture import audio, canvas, generators, walk
+from audio_texture import audio, canvas, walk
 from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
 from audio_texture.layout import equaliser_of
@@ -144,6 +144,9 @@ def generator_init(
       ChoiceError: a file that is no generator, or one of another rate or number of channels; a
         style that it does not have.
     """
+    # Here: it loads Flax, a second that other starts need not wait.
+    from audio_texture import generators
+
     generator, weights = _read_generator(recipe, len(reference), rate)
     constants, level = waveform.constants, audio.audible_rms(reference, sample_rate=rate)
     grid = {"sample_rate": rate, "equaliser": equaliser_of(recipe, rate)}
@@ -205,5 +208,7 @@ def _read_generator(recipe, channels, rate):
 # Cached because runs of a batch begin with the same file; `modified` makes a changed file load
 # again.
 @functools.lru_cache(maxsize=2)
-def _load_cached(path: str, modified: float | None) -> generators.Generator:
+def _load_cached(path: str, modified: float | None) -> Any:
+    from audio_texture import generators
+
     return generators.load(path)

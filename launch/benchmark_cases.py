@@ -19,8 +19,6 @@ import numpy as np
 
 from audio_texture import (
     combinators,
-    generator_training,
-    generators,
     infinite_width,
     losses,
     phase,
@@ -29,7 +27,6 @@ from audio_texture import (
     spectrogram,
     synthesis,
 )
-from audio_texture.generators import network
 from audio_texture.layer import Layer
 
 # Of the case generators: rate in Hz, seconds of the recording and of what is made of it.
@@ -190,6 +187,8 @@ def _measure_texture(wave: np.ndarray) -> dict[str, Any]:
 
 def _measure_training(wave: np.ndarray) -> dict[str, Any]:
     """An evaluation of a generator's training, by the loss of the same recipe."""
+    from audio_texture import generator_training
+
     evaluations, begin = 5, time.perf_counter()
     recipe = generator_training.generator_recipe(recipes.named("texture"), evaluations)
     training = generator_training.prepare(recipe, [wave], sample_rate=RATE)
@@ -203,6 +202,10 @@ def _measure_training(wave: np.ndarray) -> dict[str, Any]:
 
 def _measure_blocks(wave: np.ndarray, seconds: float) -> dict[str, Any]:
     """A generator makes sound in blocks of `seconds`; weights decide nothing of how fast it is."""
+    # Here: the memory of other cases must not hold Flax.
+    from audio_texture import generators
+    from audio_texture.generators import network
+
     config = generators.GeneratorConfig(RATE)
     net = network.Generator(config)
     made = generators.Generator(
