@@ -57,6 +57,15 @@ _GAINS: Rule = (
     lambda run: not run.recipe.canvas.gain_bands,
     "gain_bands is 0, and so there are no gains",
 )
+_FROM_WALK: Rule = (
+    lambda run: run.program in ("stream", "loop"),
+    "a stream or loop always starts from a walk through the recording",
+)
+_TEXTURES: Rule = (lambda run: run.transfer, "a transfer starts from its content and noise")
+_FROM_GENERATOR: Rule = (
+    lambda run: not run.from_generator,
+    "it is for start=generator",
+)
 _NOISE: Rule = (
     lambda run: (
         not run.waveform
@@ -183,10 +192,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     # It has an effect without gains too: the margin cut off the canvas's ends is one such window.
     "gain_window_ms": (_WAVEFORM,),
     "start": (
-        (
-            lambda run: run.program in ("stream", "loop"),
-            "a stream or loop always starts from a walk through the recording",
-        ),
+        _FROM_WALK,
         (
             lambda run: run.transfer and run.waveform,
             "a transfer starts from its content and noise (start_content)",
@@ -195,16 +201,23 @@ RULES: dict[str, tuple[Rule, ...]] = {
             lambda run: run.waveform and run.recipe.canvas.start == "uniform",
             "uniform is for a spectrogram canvas, and this recipe has a waveform canvas",
         ),
-        (lambda run: run.waveform and run.mixed, "a mixture always starts from noise"),
         (
-            lambda run: run.waveform and not run.walkable,
+            lambda run: run.waveform and run.mixed and not run.from_generator,
+            "a mixture always starts from noise",
+        ),
+        (
+            lambda run: run.waveform and not run.walkable and not run.from_generator,
             "time_scale is shorter than the context of a walk, so the run starts from noise",
         ),
         (
-            lambda run: run.waveform and not run.recipe.canvas.gain_bands,
+            lambda run: (
+                run.waveform and not run.recipe.canvas.gain_bands and not run.from_generator
+            ),
             "gain_bands is 0, and walks go through gains",
         ),
     ),
+    "start_generator": (_TEXTURES, _FROM_WALK, _FROM_GENERATOR),
+    "start_style": (_TEXTURES, _FROM_WALK, _FROM_GENERATOR),
     "representation": (_WAVEFORM, _VIEWS),
     # The networks.
     "network": (

@@ -68,6 +68,11 @@ def generator_recipe(recipe: Recipe, evaluations: int) -> Recipe:
     """Returns the recipe as a training uses it: Adam in place of L-BFGS, with a budget of its own.
 
     evaluations: of the training.
+
+    Example:
+      >>> from audio_texture import recipes
+      >>> generator_recipe(recipes.named("texture"), 300).optimiser.kind
+      'adam'
     """
     return recipe.replace(
         optimizer="adam",
@@ -289,6 +294,10 @@ def join_styles(base: Any, rows: Any) -> Any:
     Args:
       base: parameters of a network.
       rows: the same tree with rows [S, W] for new styles, and None for what no style owns.
+    Example:
+      >>> base = {"kernel": jnp.ones(3), "scale": jnp.ones((1, 2))}
+      >>> join_styles(base, {"kernel": None, "scale": jnp.zeros((1, 2))})["scale"].tolist()
+      [[1.0, 1.0], [0.0, 0.0]]
     """
     return jax.tree.map(
         lambda row, leaf: leaf if row is None else jnp.concatenate([leaf, row]),

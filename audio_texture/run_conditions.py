@@ -24,6 +24,7 @@ class Run:
       style_views: whether the style is matched in views.
       networks: whether networks' features are matched; views: whether anything is, in views.
       walkable, walks: whether the run could start from a walk, and whether it does.
+      from_generator: whether a generator's sound is what it starts from.
     """
 
     def __init__(self, recipe: Recipe, program: str, mixed: bool):
@@ -52,6 +53,7 @@ class Run:
             and max(recipe.analysis.time_scale, default=np.inf) >= SHORTEST_WALK_MS
         )
         self.walks = self.walkable and recipe.canvas.start == "walk"
+        self.from_generator = recipe.canvas.start == "generator"
 
     def taps(self) -> list[str]:
         """Names of the layers that are matched."""

@@ -268,8 +268,18 @@ class CanvasChoices(Stage):
         "What the optimisation starts from. Spectrogram canvas: standard is Gaussian noise with "
         "the reference's mean and std, uniform is the paper's, over 0 to 0.1. Waveform canvas: "
         "standard is noise of the reference's spectrum; walk shapes it by the gains of a random "
-        "walk through the reference, which keeps its events and their rhythm.",
-        options=["standard", "uniform", "walk"],
+        "walk through the reference, which keeps its events and their rhythm; generator is a "
+        "sample of start_generator, from which 20 to 40 evaluations are enough.",
+        options=["standard", "uniform", "walk", "generator"],
+    )
+    start_generator: str = choice(
+        "", "File of a trained generator, from launch.generate, for start=generator.", kind=HOST
+    )
+    start_style: str = choice(
+        "",
+        "Style of start_generator that the start has: its name, or its number from 0. Empty is the "
+        "first one.",
+        kind=HOST,
     )
     smoothing_hz: float = choice(
         2.0,
@@ -296,6 +306,13 @@ class CanvasChoices(Stage):
                 "transfer, which starts from its content.",
                 field="start",
                 others=("canvas", "gain_bands"),
+            )
+        if self.start == "generator" and (self.kind != "waveform" or recipe.task == "transfer"):
+            raise ChoiceError(
+                "start must not be generator without a waveform canvas, nor for a transfer, which "
+                "starts from its content.",
+                field="start",
+                others=("canvas",),
             )
         if recipe.transfer.start_shape and without_gains:
             raise ChoiceError(

@@ -234,11 +234,8 @@ def _set_up(recipe, sounds, sample_rate, seconds, weights, morph_to, bands) -> _
     canvas_waves, shares = layout.combine_bands(waves, begin, bands)
     samples = math.ceil(round(seconds * sample_rate) * rate / sample_rate)
     plan = layout.lay_out(recipe, canvas_waves, shares, rate, samples, course)
-    # Only a single reference has an order of events to walk through; a mixture starts from noise.
     used = [wave for wave, share in zip(canvas_waves, shares, strict=True) if share > 0]
-    start = plan.canvas.init
-    if initialise.starts_from_walk(recipe) and len(used) == 1 and morph_to is None:
-        start = initialise.walk_init(recipe, plan.canvas, used[0], rate)
+    start = initialise.choose_init(recipe, plan.canvas, used, rate, morphs=morph_to is not None)
     return _Setup(recipe, waves, weights, factors, rate, balance, course, key, plan, start)
 
 

@@ -14,6 +14,9 @@ style-distance  value and gradient of the Gram distance at 513 bins x 431 frames
                 frames x frames matmuls, the closed form's floor.
 texture         `python -m launch.texture` from the shell to files, with an empty and a filled
                 compilation cache, and long results.
+generators      a texture of 4 s at 22.05 kHz by the optimiser (`evaluation_ms` is one of its
+                evaluations), an evaluation of a generator's training, sound made by a generator in
+                blocks of 4 s and of 20 ms, and shuffled grains; the last three on one core.
 phase           magnitudes of 5 s to a wave; `convergence` is the spectral convergence reached.
 """
 
@@ -91,7 +94,8 @@ def _measure_rows(cases: Sequence[str], source: str) -> list[dict[str, Any]]:
 def _show_row(row: Mapping[str, Any]) -> None:
     seconds = row["compile_s"]
     compiled = "" if seconds is None else f"compiled in {seconds:.2f} s, "
+    speed = f", {row['times_real_time']:.3g} x real time" if "times_real_time" in row else ""
     messages.show(
         f"{row['case']:15} {row['name']:26} {compiled}{row['run_ms']:.1f} ms, "
-        f"x{row['ratio']:.2f}, peak {row['peak_mb']:.0f} MB"
+        f"x{row['ratio']:.2f}{speed}, peak {row['peak_mb']:.0f} MB"
     )

@@ -17,9 +17,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from audio_texture import combinators, infinite_width, losses, phase, sounds, spectrogram
+from audio_texture import (
+    combinators,
+    infinite_width,
+    losses,
+    phase,
+    recipes,
+    sounds,
+    spectrogram,
+    synthesis,
+)
 from audio_texture.layer import Layer
 
+# Of the case generators: rate in Hz, seconds of the recording and of what is made of it.
+RATE, SECONDS = 22050, 4.0
 FRAMES, BINS, LAYERS = 431, 513, (Layer(kernel_size=11, filters=4096),)
 
 
@@ -138,6 +149,102 @@ def texture(name: str, source: str) -> dict[str, Any]:
     }
 
 
+def generator(name: str) -> dict[str, Any]:
+    """One row of the case generators."""
+    wave = np.asarray(sounds.make("rain", jax.random.key(0), SECONDS, RATE))[None]
+    if name == "texture":
+        return _measure_texture(wave)
+    if name == "training-evaluation":
+        return _measure_training(wave)
+    # One core, before JAX starts its threads.
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    if name == "grains":
+        compile_s, run_ms = _measure_times(_shuffle_grains, wave)
+        timed: dict[str, Any] = {"compile_s": compile_s, "run_ms": run_ms}
+    else:
+        timed = _measure_blocks(wave, {"blocks-4s": 4.0, "blocks-20ms": 0.02}[name])
+    made = f"{SECONDS:g} s of sound at {RATE} Hz, one core"
+    return {"shape": made, **timed, "times_real_time": 1000 * SECONDS / timed["run_ms"]}
+
+
+def _measure_texture(wave: np.ndarray) -> dict[str, Any]:
+    """The optimiser makes a texture; it is compiled before."""
+    recipe, begin = recipes.named("texture"), time.perf_counter()
+    problem = synthesis.prepare(recipe, [wave], sample_rate=RATE, seconds=SECONDS)
+    synthesis.run(problem, jax.random.key(0), evaluations=1)
+    compile_s, begin = time.perf_counter() - begin, time.perf_counter()
+    outcome = synthesis.run(problem, jax.random.key(0)).outcome
+    run_ms = 1000 * (time.perf_counter() - begin)
+    return {
+        "shape": f"{SECONDS:g} s of sound at {RATE} Hz",
+        "compile_s": compile_s,
+        "run_ms": run_ms,
+        "times_real_time": 1000 * SECONDS / run_ms,
+        "evaluation_ms": 1000 * outcome.progress[-1].seconds / outcome.progress[-1].evaluations,
+    }
+
+
+def _measure_training(wave: np.ndarray) -> dict[str, Any]:
+    """An evaluation of a generator's training, by the loss of the same recipe."""
+    from audio_texture import generator_training
+
+    evaluations, begin = 5, time.perf_counter()
+    recipe = generator_training.generator_recipe(recipes.named("texture"), evaluations)
+    training = generator_training.prepare(recipe, [wave], sample_rate=RATE)
+    run_s = generator_training.seconds_per_evaluation(training, evaluations=evaluations)
+    return {
+        "shape": f"a sample of {generator_training.SAMPLE_SECONDS:g} s at {RATE} Hz",
+        "compile_s": time.perf_counter() - begin - 2 * evaluations * run_s,
+        "run_ms": 1000 * run_s,
+    }
+
+
+def _measure_blocks(wave: np.ndarray, seconds: float) -> dict[str, Any]:
+    """A generator makes sound in blocks of `seconds`; weights decide nothing of how fast it is."""
+    # Here: the memory of other cases must not hold Flax.
+    from audio_texture import generators
+    from audio_texture.generators import network
+
+    config = generators.GeneratorConfig(RATE)
+    net = network.Generator(config)
+    made = generators.Generator(
+        config=config,
+        parameters=jax.jit(lambda key: generators.init_parameters(net, key))(jax.random.key(0)),
+        styles=generators.fit_styles(["rain"], [wave], config, smoothing_hz=2.0),
+        factors=np.eye(1, dtype=np.float32),
+        peak=0.5,
+        training={},
+    )
+    blocks, begin = generators.blocks_from(made, samples=round(seconds * RATE)), time.perf_counter()
+    for _ in range(3):
+        next(blocks)
+    compile_s, times = time.perf_counter() - begin, []
+    while sum(times) < 2.0:
+        begin = time.perf_counter()
+        next(blocks)
+        times.append(time.perf_counter() - begin)
+    return {
+        "compile_s": compile_s,
+        "run_ms": 1000 * float(np.mean(times)) * SECONDS / seconds,
+        "longest_block_ms": 1000 * max(times),
+    }
+
+
+def _shuffle_grains(wave: np.ndarray) -> np.ndarray:
+    """Quarter-second grains of a recording in random order, faded into each other: the baseline
+    that costs nothing and copies.
+    """
+    grain, samples = RATE // 4, round(SECONDS * RATE)
+    window = np.hanning(grain + 1)[:-1]
+    mixed = np.zeros((len(wave), samples + grain), np.float32)
+    rng = np.random.default_rng(0)
+    for begin in range(0, samples, grain // 2):
+        place = rng.integers(wave.shape[1] - grain)
+        mixed[:, begin : begin + grain] += window * wave[:, place : place + grain]
+    return mixed[:, :samples]
+
+
 CASES = {
     "style-distance": (style_distance, ("explicit", "frames", "closed-form", "floor")),
     "texture": (
@@ -151,6 +258,10 @@ CASES = {
             "infinite-width-60s-cold",
             "paper-1d-5s-cold",
         ),
+    ),
+    "generators": (
+        generator,
+        ("texture", "training-evaluation", "blocks-4s", "blocks-20ms", "grains"),
     ),
     "phase": (
         phase_recovery,

@@ -3,6 +3,8 @@
 import contextlib
 from collections.abc import Iterator
 
+from audio_texture.errors import ChoiceError
+
 
 class UserError(Exception):
     """Bad input: the message is one line that names the flag, the value and the rule."""
@@ -24,6 +26,17 @@ def naming_flag(flag: str) -> Iterator[None]:
         yield
     except ValueError as error:
         raise UserError(flag_line(flag, error)) from error
+
+
+@contextlib.contextmanager
+def naming_choices(*names: str) -> Iterator[None]:
+    """Turns a ChoiceError about one of these choices into a UserError that begins with its flag."""
+    try:
+        yield
+    except ChoiceError as error:
+        if error.field not in names:
+            raise
+        raise UserError(flag_line(error.field, error)) from error
 
 
 def flag_line(flag: str, text: object) -> str:

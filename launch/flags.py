@@ -55,7 +55,7 @@ def define_recipe_flags(
             flag_set.define_list(name, None, text)
         elif choice.options:
             flag_set.define_enum(name, None, choice.options, text)
-        elif name == "weights_file":
+        elif name in ("weights_file", "start_generator"):
             flag_set.define_path(name, None, text, optional=True)
         elif choice.type in (str, tuple):
             parse = choice.field.metadata["parse"]

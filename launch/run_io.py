@@ -30,12 +30,14 @@ class _Planned(NamedTuple):
 
 
 def input_files(config: Any) -> list[str]:
-    """The files that a configuration names: its sounds and weights."""
+    """The files that a configuration names: its sounds, weights and generator."""
     if isinstance(config, dict):
         own = [
             value
             for name, value in config.items()
-            if name in ("source", "weights_file") and isinstance(value, str) and value
+            if name in ("source", "weights_file", "start_generator")
+            and isinstance(value, str)
+            and value
         ]
         return own + [path for value in config.values() for path in input_files(value)]
     if isinstance(config, list):

@@ -11,7 +11,7 @@ import numpy as np
 from audio_texture import audio, metrics, recipes, synthesis
 from audio_texture.references import check_seconds, fit_kernels, model_sample_rate
 from launch import compile_times, configs, flag_checks, mixtures
-from launch.errors import naming_flag
+from launch.errors import naming_choices, naming_flag
 from launch.inputs import read_following, read_inputs, reference_check, say_scales
 from launch.messages import say_held
 
@@ -94,13 +94,14 @@ def prepare(
     like: synthesis.Problem | None = None,
     **options: Any,
 ) -> synthesis.Problem:
-    """The run's problem. UserError where a view does not fit the sample rate.
+    """The run's problem. UserError where a view does not fit the sample rate, or the start's
+    generator does not fit the sound.
 
     like: a problem whose compiled programs are used, as of `synthesis.prepare`.
     **options: `single_runs` and `on_fit` of `synthesis.prepare`.
     """
     mixtures.check_mixture(config, recipe, sample_rate)
-    with naming_flag("views"):
+    with naming_flag("views"), naming_choices("start", "start_generator", "start_style"):
         return synthesis.prepare(
             recipe,
             references,

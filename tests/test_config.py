@@ -195,6 +195,8 @@ def test_values_that_cannot_be_are_refused(choices, field, message):
         ({"start": "walk", "gain_bands": 0}, "start", "start must not be walk without"),
         ({**SPECTROGRAM, "start": "walk"}, "start", "start must not be walk without"),
         ({"start": "walk", "task": "transfer"}, "start", "must not be walk .* transfer"),
+        ({**SPECTROGRAM, "start": "generator"}, "start", "start must not be generator without"),
+        ({"start": "generator", "task": "transfer"}, "start", "must not be gen.* transfer"),
         ({"start_shape": 1.0, "gain_bands": 0}, "start_shape", "start_shape must be 0 without"),
         (
             {"task": "transfer", "style_weight": 0.0, "content_weight": 0.0},

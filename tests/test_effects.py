@@ -33,6 +33,8 @@ TRIED = {
     "gain_bands": [0, 4],
     "gain_window_ms": [16.0],
     "start": ["standard", "uniform", "walk"],
+    "start_generator": [],
+    "start_style": [],
     "representation": ["magnitude", "real-imaginary"],
     "network": ["1d-frequency", "1d-time", "2d"],
     "weights_file": [],

@@ -8,10 +8,12 @@ from pathlib import Path
 import many_runs
 import numpy as np
 import pytest
+import small_generators
 import soundfile
 from helpers import SMALLEST, launched
 
-from audio_texture import audio, recipes
+from audio_texture import audio, generators, recipes
+from launch import run_io
 from launch.flag_set import FlagSet
 from launch.flags import define_recipe_flags, recipe_from_values
 
@@ -281,3 +283,33 @@ def test_recipes_are_listed():
     done = run("--recipe=help")
     assert done.returncode == 0
     assert [line.split()[0] for line in done.stdout.splitlines()] == recipes.names("texture")
+
+
+def test_start_from_a_generator(folder, tmp_path):
+    """config.json alone makes it again, and the file that it names is never replaced."""
+    generator = tmp_path / "trained.safetensors"
+    generators.save(str(generator), small_generators.make_generator())
+    sound, start = f"--input={folder}/slow.wav", [f"--start_generator={generator}"]
+    made = run(sound, "--start=generator", *start, *SMALL, f"--output_dir={tmp_path}/made")
+    assert made.returncode == 0, made.stderr
+    again = run(f"--config={tmp_path}/made/config.json", f"--output_dir={tmp_path}/again")
+    assert again.returncode == 0, again.stderr
+    waves = [(tmp_path / name / "texture.wav").read_bytes() for name in ("made", "again")]
+    assert waves[0] == waves[1]
+    assert str(generator) in run_io.input_files(
+        json.loads((tmp_path / "again/config.json").read_text())
+    )
+    for flags, said in (
+        (["--start=generator"], "--start_generator must be a file"),
+        (start, "--start_generator: has no effect here: it is for start=gen"),
+        (
+            ["--start=generator", *start, "--start_style=sea"],
+            "--start_style must be one of",
+        ),
+        (["--start=generator", *start, "--sample_rate=4000"], "--start_generator: "),
+        (["--start=generator", *start, f"--input={folder}/mono.wav"], "--start must not be"),
+    ):
+        done = run(sound, *flags, *SMALL, f"--output_dir={tmp_path}/bad")
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+        assert said in done.stderr
+    assert not (tmp_path / "bad").exists()

@@ -5,6 +5,7 @@ generator_training.py trains them by a recipe's loss.
 
 from audio_texture.generators.config import GeneratorConfig, Stage
 from audio_texture.generators.contents import chunks_of, describe, transform
+from audio_texture.generators.export import PLATFORMS, export_step
 from audio_texture.generators.generator import (
     BLOCK_CHUNKS,
     Generator,
@@ -58,6 +59,9 @@ __all__ = [
     "Content",
     "describe",
     "transform",
+    # The step for programs without this library.
+    "export_step",
+    "PLATFORMS",
     # What training needs.
     "chunks_of",
     "first_seconds",

@@ -31,6 +31,11 @@ class Stage:
     split: int = 1
     hears: bool = False
 
+    @property
+    def overlap(self) -> int:
+        """Samples of a window that lie in the windows before it."""
+        return self.n_fft - self.n_fft // shaping.OVERLAP
+
     def band_weights(self, sample_rate: int) -> np.ndarray:
         """Returns [F, B] of `shaping.band_weights`. sample_rate: in Hz."""
         return shaping.band_weights(self.n_fft, self.bands, sample_rate)
@@ -101,10 +106,12 @@ class GeneratorConfig:
     @functools.cached_property
     def stages(self) -> tuple[Stage, ...]:
         """In the order in which they are applied: tones, then bursts, then transients."""
+        # Below 5.5 kHz the fast window has fewer bins than bands.
+        fast_bands = min(8, self.n_fft // 16 + 1)
         return (
             Stage("slow", 8 * self.n_fft, 64, level=3),
             Stage("middle", self.n_fft, 32, level=0, hears=True),
-            Stage("fast", self.n_fft // 8, 8, level=0, split=8),
+            Stage("fast", self.n_fft // 8, fast_bands, level=0, split=8),
         )
 
     @property
@@ -115,10 +122,17 @@ class GeneratorConfig:
     @property
     def warm_up(self) -> int:
         """Chunks after which nothing is left of the state before them."""
-        # Two convolutions of kernel size 3 a level, each level late by its own frames.
-        frames = sum(4 * 2**level for level in range(self.levels))
-        samples = frames * self.hop_length + sum(2 * stage.n_fft for stage in self.stages)
-        return -(-samples // self.chunk)
+        # Samples until features, and the wave, hold nothing of the state.
+        features = wave = 0
+        for level in reversed(range(self.levels)):
+            stages = [stage for stage in self.stages if stage.level == level]
+            if any(stage.hears for stage in stages):
+                features = max(features, wave + stages[0].overlap)
+            # Two convolutions, each of which keeps two frames.
+            features += 4 * self.hop_length * 2**level
+            for stage in stages:
+                wave = max(wave + stage.overlap, features) + stage.overlap
+        return -(-wave // self.chunk)
 
     @property
     def delay(self) -> int:

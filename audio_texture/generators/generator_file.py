@@ -7,32 +7,32 @@ import jax
 import numpy as np
 
 from audio_texture import files
-from audio_texture.errors import ChoiceError
 from audio_texture.generators import beats, network
 from audio_texture.generators.config import GeneratorConfig
 from audio_texture.generators.generator import Generator
 from audio_texture.generators.styles import Styles
 
 FORMAT = "audio-texture generator 1"
-_ARRAYS = ("colours", "heard", "couplings", "beats", "gains")
+_REAL = ("colours", "heard", "gains")
 
 
 def save(path: str, generator: Generator) -> None:
     """Writes a generator as one file, whole or not at all. OSError where it cannot be written."""
     styles = generator.styles
     arrays = _name_leaves(generator.parameters)
-    arrays |= {f"styles/{name}": getattr(styles, name) for name in _ARRAYS if name != "couplings"}
+    arrays |= {f"styles/{name}": getattr(styles, name) for name in _REAL}
     # safetensors has no complex numbers.
     arrays["styles/couplings.real"] = np.real(styles.couplings)
     arrays["styles/couplings.imag"] = np.imag(styles.couplings)
-    arrays["factors"] = np.asarray(generator.factors, np.float32)
+    arrays["factors"] = generator.factors
     described = {
         "config": generator.config.to_json(),
         "styles": list(styles.names),
         "peak": generator.peak,
         "training": generator.training,
     }
-    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
+    arrays["styles/beats"] = np.ascontiguousarray(styles.beats, np.uint32)
     files.write_arrays(path, arrays, {"format": FORMAT, "generator": json.dumps(described)})
 
 
@@ -51,15 +51,18 @@ def load(path: str) -> Generator:
     try:
         described = json.loads(metadata["generator"])
         config = GeneratorConfig(**described["config"])
-        real, imag = (arrays[f"styles/couplings.{part}"] for part in ("real", "imag"))
-        couplings = (real + 1j * imag).astype(np.complex64)
-        stacked = {name: arrays[f"styles/{name}"] for name in _ARRAYS if name != "couplings"}
-        styles = Styles(tuple(described["styles"]), couplings=couplings, **stacked)
+        styles = _read_styles(arrays, config, described["styles"])
         parameters = _read_parameters(arrays, config, len(styles.names))
-        rest = arrays["factors"], float(described["peak"]), dict(described["training"])
-    except (KeyError, TypeError, ChoiceError) as error:
-        raise ValueError(f"{path!r} is a generator of another configuration: {error}.") from error
-    return Generator(config, parameters, styles, *rest)
+        factors = _read_array(arrays, "factors", (None, config.channels))
+        peak, training = float(described["peak"]), described["training"]
+        if not isinstance(training, dict):
+            raise ValueError(f"training is {training!r}")
+    except KeyError as error:
+        raise ValueError(f"{path!r} is a generator that lacks {error}.") from error
+    except (TypeError, ValueError) as error:
+        said = str(error).rstrip(".")
+        raise ValueError(f"{path!r} is a generator of another configuration: {said}.") from error
+    return Generator(config, parameters, styles, factors, peak, training)
 
 
 def is_generator_file(path: str) -> bool:
@@ -100,16 +103,45 @@ def init_parameters(net: network.Generator, key: jax.Array) -> Any:
     return drawn["params"]
 
 
+def _read_styles(arrays, config, names):
+    """The styles from named arrays; errors as of `_read_array`."""
+    if not isinstance(names, list) or not names:
+        raise ValueError(f"styles are {names!r}")
+    count, channels, stage = len(names), config.channels, config.heard
+    coupling = (count, stage.n_fft // 2 + 1, channels, channels)
+    shapes = {
+        "colours": (count, channels, 2 * config.chunk + 1),
+        "heard": (count, channels, stage.bands),
+        "couplings.real": coupling,
+        "couplings.imag": coupling,
+        "gains": (count,),
+    }
+    held = {name: _read_array(arrays, f"styles/{name}", shape) for name, shape in shapes.items()}
+    real, imag = held.pop("couplings.real"), held.pop("couplings.imag")
+    couplings = (real + 1j * imag).astype(np.complex64)
+    periods = (count, len(beats.RANGES))
+    held["beats"] = _read_array(arrays, "styles/beats", periods, np.uint32)
+    return Styles(tuple(map(str, names)), couplings=couplings, **held)
+
+
 def _read_parameters(arrays, config, styles):
-    """The network's parameters from named arrays. KeyError where one is missing or has another
-    shape.
-    """
+    """The network's parameters from named arrays; errors as of `_read_array`."""
     shapes = parameter_shapes(config, styles)
-    for name, leaf in _name_leaves(shapes).items():
-        if arrays[name].shape != leaf.shape:
-            raise KeyError(f"{name} has the shape {arrays[name].shape}, not {leaf.shape}")
-    leaves = [arrays[name] for name in _name_leaves(shapes)]
+    leaves = [_read_array(arrays, name, leaf.shape) for name, leaf in _name_leaves(shapes).items()]
     return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
+
+
+def _read_array(arrays, name, shape, kind=np.float32):
+    """An array of a type. KeyError where it is missing, ValueError where its shape, in which None
+    stands for any length, or its type is another.
+    """
+    array = arrays[name]
+    fits = len(array.shape) == len(shape) and all(
+        length in (None, own) for length, own in zip(shape, array.shape, strict=True)
+    )
+    if not fits or array.dtype != kind:
+        raise ValueError(f"{name} is {array.dtype} of the shape {array.shape}, not {shape}")
+    return array
 
 
 def _name_leaves(tree: Any) -> dict[str, Any]:

@@ -17,7 +17,12 @@ AUDIBLE = 1000
 
 
 def scramble(x: jax.Array) -> jax.Array:
-    """Returns scrambled bits of each uint32: the finaliser of MurmurHash3 (Appleby 2011)."""
+    """Returns scrambled bits of each uint32: the finaliser of MurmurHash3 (Appleby 2011).
+
+    Example:
+      >>> hex(scramble(jnp.uint32(1)))
+      '0x514e28b7'
+    """
     x = x ^ (x >> 16)
     x = x * np.uint32(0x85EBCA6B)
     x = x ^ (x >> 13)
@@ -36,7 +41,10 @@ def normal(seed: ArrayLike, stream: int, frames: jax.Array, count: int) -> jax.A
       frames: [T] uint32.
       count: numbers a frame; even.
     Returns:
-      [T, count].
+      [T, count] float32, within -5.9 to 5.9.
+    Example:
+      >>> normal(0, 3, jnp.arange(5, dtype=jnp.uint32), 8).shape
+      (5, 8)
     """
     start = scramble(jnp.asarray(seed, jnp.uint32) + np.uint32(0x9E3779B9))
     start = scramble(start + np.uint32(stream))
@@ -62,6 +70,9 @@ def coloured(seed: ArrayLike, chunk: jax.Array, chunks: int, colour: jax.Array) 
       colour: [C, F] factors of the amplitude of white noise, F = 2 N + 1.
     Returns:
       [C, chunks * N].
+    Example:
+      >>> coloured(0, jnp.int32(-1), 3, jnp.ones((2, 2 * 16 + 1))).shape
+      (2, 48)
     """
     channels, bins = colour.shape
     n_fft = 2 * (bins - 1)
@@ -69,7 +80,7 @@ def coloured(seed: ArrayLike, chunk: jax.Array, chunks: int, colour: jax.Array) 
     first = chunk // 2 - 1
     frames = first + jnp.arange(chunks // 2 + 2)
     drawn = normal(seed, AUDIBLE, frames.astype(jnp.uint32), 2 * channels * bins)
-    parts = drawn.reshape(len(frames), 2, channels, bins) * np.float32(np.sqrt(n_fft / 2))
+    parts = drawn.reshape(frames.shape[0], 2, channels, bins) * np.float32(np.sqrt(n_fft / 2))
     spectra = jax.lax.complex(parts[:, 0], parts[:, 1]) * colour[None]
     window = np.sin(np.pi * (np.arange(n_fft) + 0.5) / n_fft).astype(np.float32)
     waves = jnp.fft.irfft(spectra, n=n_fft, axis=-1) * window[None, None]

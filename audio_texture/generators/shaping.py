@@ -31,7 +31,12 @@ class State(NamedTuple):
 
 
 def init(channels: int, n_fft: int) -> State:
-    """Returns the state of silence. n_fft: in samples; the hop is a quarter of it."""
+    """Returns the state of silence. n_fft: in samples; the hop is a quarter of it.
+
+    Example:
+      >>> init(2, 16).past.shape
+      (2, 12)
+    """
     zeros = jnp.zeros((channels, n_fft - n_fft // OVERLAP))
     return State(zeros, zeros)
 
@@ -78,7 +83,12 @@ def resynthesise(tail: jax.Array, spectra: jax.Array, *, n_fft: int) -> tuple[ja
 
 
 def root_hann(n_fft: int) -> np.ndarray:
-    """Returns the root of a periodic Hann window, [n_fft] float32."""
+    """Returns the root of a periodic Hann window, [n_fft] float32.
+
+    Example:
+      >>> root_hann(4)
+      array([0.    , 0.7071, 1.    , 0.7071], dtype=float32)
+    """
     return np.sin(np.pi * np.arange(n_fft) / n_fft).astype(np.float32)
 
 
@@ -99,6 +109,9 @@ def band_tips(n_fft: int, bands: int, sample_rate: int) -> np.ndarray:
       n_fft: in samples; at least `bands` bins.
       bands: B.
       sample_rate: in Hz.
+    Example:
+      >>> band_weights(16, 3, 8000).sum(axis=1).tolist()
+      [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
     bins = n_fft // 2 + 1
     mels = np.linspace(0, spectrogram.hz_to_mel(sample_rate / 2), bands)

@@ -5,7 +5,7 @@ S styles, V voices, C channels, F frequencies of the noise, B bands.
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -125,7 +125,7 @@ def blend(
     mixed = Blend(
         weights=voices.astype(np.float32),
         shares={name: share.astype(np.float32) for name, share in shares.items()},
-        colour=_mix_colours(styles.colours, by_bin),
+        colour=mix_colours(styles.colours, by_bin),
         heard=np.einsum("scb,sb->cb", styles.heard, by_band).astype(np.float32),
         coupling=np.einsum("sfij,sf->fij", styles.couplings, by_coupling).astype(np.complex64),
         beats=styles.beats,
@@ -145,11 +145,19 @@ def _voice_shares(weights, edges, nyquist):
     return _inside(tips, edges)
 
 
-def _mix_colours(colours, shares):
-    """Colours [S, C, F] mixed by shares [S, F]: [C, F] float32."""
-    scale = np.sqrt(np.mean(np.square(colours), axis=(1, 2), keepdims=True))
+def mix_colours(colours: Any, shares: Any, xp: Any = np) -> Any:
+    """Returns the geometric mean of colours at every frequency, at the level of their mean power.
+
+    Args:
+      colours: [S, C, F].
+      shares: [S, F], with sum 1 over S.
+      xp: numpy or jax.numpy.
+    Returns:
+      [C, F] float32.
+    """
+    scale = xp.sqrt(xp.mean(xp.square(colours), axis=(1, 2), keepdims=True))
     floored = colours + COLOUR_FLOOR * scale
-    geometric = np.exp(np.einsum("scf,sf->cf", np.log(floored), shares))
-    mean = np.sqrt(np.einsum("scf,sf->cf", np.square(colours), shares))
-    mean_floored = np.sqrt(np.einsum("scf,sf->cf", np.square(floored), shares))
+    geometric = xp.exp(xp.einsum("scf,sf->cf", xp.log(floored), shares))
+    mean = xp.sqrt(xp.einsum("scf,sf->cf", xp.square(colours), shares))
+    mean_floored = xp.sqrt(xp.einsum("scf,sf->cf", xp.square(floored), shares))
     return (mean * geometric / mean_floored).astype(np.float32)

@@ -29,7 +29,7 @@ function format(value) {
 }
 
 // Flags whose values are paths.
-const fileFlags = new Set(['input', 'content', 'style', 'weights_file']);
+const fileFlags = new Set(['input', 'content', 'style', 'weights_file', 'start_generator']);
 
 // How many leading folders the paths of a swept parameter share; they are not shown.
 const sharedFolders = Object.fromEntries(swept.map(name => {
