@@ -292,6 +292,23 @@ def seconds_per_evaluation(training: Training, *, evaluations: int = 5) -> float
     return run() / evaluations
 
 
+def run(training: Training, key: jax.Array, **options: Any) -> optimize.Outcome:
+    """Trains; `finish` makes a generator of the parameters that it ends with.
+
+    Args:
+      training: of `prepare`.
+      key: PRNG key.
+      **options: of `synthesis.run`.
+    """
+
+    # No sample is made at the end: that would compile another program after Ctrl-C too.
+    def leave_out(*_):
+        return np.zeros((1, 0), np.float32), 0.0
+
+    problem = training.problem._replace(render_output=leave_out)
+    return synthesis.run(problem, key, **options).outcome
+
+
 @single
 def finish(training: Training, parameters: Any) -> Generator:
     """Returns the generator of trained parameters, whose styles have their recordings' levels."""

@@ -4,6 +4,7 @@ generator_training.py trains them by a recipe's loss.
 """
 
 from audio_texture.generators.config import GeneratorConfig, Stage
+from audio_texture.generators.course import block_samples, stretch_blocks
 from audio_texture.generators.generator import (
     BLOCK_CHUNKS,
     Generator,
@@ -40,6 +41,8 @@ __all__ = [
     "stretch",
     "blocks_from",
     "BLOCK_CHUNKS",
+    "stretch_blocks",
+    "block_samples",
     # The same step by step: position = begin(...), then position, wave = advance(...).
     "Blend",
     "blend",
