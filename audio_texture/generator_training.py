@@ -106,7 +106,7 @@ def prepare(
         channels.
       ValueError: as `synthesis.prepare`.
     """
-    _check_recipe(recipe)
+    check_recipe(recipe)
     rate = references.model_sample_rate(recipe, sample_rate)
     folded, factors = audio.fold_channels(sounds)
     length = min(wave.shape[1] for wave in folded)
@@ -136,7 +136,8 @@ def prepare(
     return training._replace(problem=problem._replace(render_output=single(render_output)))
 
 
-def _check_recipe(recipe: Recipe) -> None:
+def check_recipe(recipe: Recipe) -> None:
+    """Raises ChoiceError where a generator cannot be trained by a recipe."""
     if recipe.task != "texture":
         raise ChoiceError(f"{recipe.name!r} is a recipe for transfers.", field="recipe")
     if recipe.matching.normalised_by == "start":

@@ -47,7 +47,7 @@ def write(
     Args:
       generator: the generator.
       sink: where the sound goes, and how much of it is there already.
-      config: of the run: seed, start (in seconds, 0 if it is missing), weights, morph_to.
+      config: of the run: seed, position (in seconds, 0 if it is missing), weights, morph_to.
       wanted: samples in all.
       is_endless: whether `wanted` is only the most that the format holds.
     """
@@ -56,7 +56,7 @@ def write(
     blocks = generators.stretch_blocks(
         generator,
         samples=wanted,
-        first=round(config.get("start", 0.0) * rate),
+        first=round(config.get("position", 0.0) * rate),
         done=sink.samples,
         seed=config["seed"],
         weights=config["weights"],
