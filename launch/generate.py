@@ -76,6 +76,7 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     if plan.trains and not earlier.generator:
         training, wait = generate_steps.prepare(plan, recipe, references, rate)
         training = generate_training.count_evaluations(plan, training, wait)
+    references = generate_steps.at_model_rate(recipe, references, rate)
     output = run_io.claim(
         values["output_dir"],
         record,

@@ -223,6 +223,14 @@ def read(plan: Plan) -> tuple[recipes.Recipe, list[np.ndarray], int]:
     return recipe, references, rate
 
 
+def at_model_rate(
+    recipe: recipes.Recipe, references: Sequence[np.ndarray], sample_rate: int
+) -> list[np.ndarray]:
+    """The recordings at the rate of the generator's sound, which is compared with them."""
+    rate = model_sample_rate(recipe, sample_rate)
+    return [audio.resample(wave, sample_rate, rate) for wave in references]
+
+
 def prepare(
     plan: Plan, recipe: recipes.Recipe, references: Sequence[np.ndarray], sample_rate: int
 ) -> tuple[generator_training.Training, compile_times.Wait]:

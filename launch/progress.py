@@ -27,6 +27,7 @@ class ProgressBar:
         self._bar: tqdm.tqdm | None = None
         # Evaluations and time of the first row: what is before it is the compiler's.
         self._first: tuple[int, float] | None = None
+        self._paused_at: float | None = None
 
     def step(self, row: optimize.ProgressRow) -> None:
         """Shows the state after an evaluation."""
@@ -38,6 +39,10 @@ class ProgressBar:
                 self._bar = tqdm.tqdm(
                     total=self._total, desc=self._name, bar_format=_FORMAT, leave=False
                 )
+        if self._paused_at is not None:
+            evaluations, start = self._first
+            self._first = evaluations, start + time.monotonic() - self._paused_at
+            self._paused_at = None
         if self._bar is not None:
             self._bar.n = row.evaluations
             self._bar.set_postfix_str(f"loss {row.loss:.4g}{self._describe_rest(row)}")
@@ -59,7 +64,8 @@ class ProgressBar:
         return f", {describe_seconds((time.monotonic() - start) / spent * left)} left"
 
     def pause(self) -> None:
-        """Takes the bar away until the next evaluation."""
+        """Takes the bar away until the next evaluation; that time does not count for the rest."""
+        self._paused_at = time.monotonic()
         if self._bar is not None:
             self._bar.clear()
 
