@@ -35,6 +35,8 @@ from audio_texture.precision import single
 
 # Adam's learning rate at first; it falls to 0 as half a cosine.
 LEARNING_RATE = 5e-3
+# Default length of a training by the clock, in seconds.
+TRAIN_SECONDS = 180.0
 # Length of the sample of each evaluation, in seconds.
 SAMPLE_SECONDS = 4.0
 # Length over which the level of a trained style is measured, in seconds.

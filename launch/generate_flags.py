@@ -1,10 +1,12 @@
 """The flags of launch.generate."""
 
+from audio_texture import generator_training
 from audio_texture.generators import GeneratorConfig
 from launch import flags
 from launch.flag_set import FlagSet
 
-TRAIN_SECONDS, SECONDS = 180.0, 30.0
+# Default length of the sound, in seconds.
+SECONDS = 30.0
 # The last second of the sound at which a stretch may begin: four months.
 LAST_POSITION = 10_000_000
 
@@ -18,7 +20,7 @@ def define_flags(flag_set: FlagSet) -> None:
     flags.define_input_flags(flag_set, "a style each")
     flag_set.define_float(
         "train_seconds",
-        TRAIN_SECONDS,
+        generator_training.TRAIN_SECONDS,
         "Time for the training alone, in seconds. It becomes a number of evaluations, by their "
         "speed on this machine, which config.json holds.",
         lower_bound=1,

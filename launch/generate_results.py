@@ -177,8 +177,12 @@ def report_page(
     ]
     if chunks:
         terms = _name_terms(plan, references, rate, chunks[0]["terms"])
-        figure = report.draw_loss(chunks, terms)
-        sections.append(("Loss", report.embed_figures([(figure, "loss against evaluations")])))
+        # Each evaluation is of the next style, whose loss has another height.
+        by_style = [{**row, "sample": row["evaluations"] % len(references)} for row in chunks]
+        figure = report.draw_loss(by_style, terms)
+        text = "<p>A black line for each style.</p>" if len(references) > 1 else ""
+        pictures = report.embed_figures([(figure, "loss against evaluations")])
+        sections.append(("Loss", text + pictures))
     sections.append(("Configuration", report.format_config(config)))
     return report.render_page(
         f"Generator of {' and '.join(config['styles'])}", _summarise(config, chunks), sections

@@ -153,51 +153,56 @@ class Training:
                 bar.pause()
                 self._hear(name, rows[-1].evaluations, parameters)
 
-        with naming_flag("resume") if resume else contextlib.nullcontext():
-            outcome = generator_training.run(
-                self._training,
-                jax.random.key(self._plan.config["seed"]),
-                checkpoint_path=output.path(CHECKPOINT),
-                checkpoint_every=values["checkpoint_every"],
-                resume=resume,
-                on_chunk=lambda rows: (self._log.write_chunks(rows), bar.show(rows[-1])),
-                on_step=lambda row: (interrupts.unsaved(True), bar.step(row)),
-                on_parameters=on_parameters,
-                on_unsaved=lambda error: output.complain(
-                    CHECKPOINT,
-                    error,
-                    "the run goes on, but a later --resume cannot go on from here",
-                ),
-            )
-        bar.close()
-        self._log.write_chunks(outcome.progress)
-        output.finish(run_io.METRICS)
-        if outcome.reason == "interrupted":
-            output.finish(CHECKPOINT)
-            spent = outcome.progress[-1].evaluations
-            kept = (
-                f"{output.path(CHECKPOINT)}, the training after {spent} of {self.total} evaluations"
-            )
-            messages.say_all(interrupts.describe(kept))
-            return Trained(None, interrupts.STATUS)
-        return self._finish(outcome)
-
-    def _finish(self, outcome: optimize.Outcome) -> Trained:
-        """Writes the generator; Ctrl-C waits until then, as the weights are only in memory."""
-        messages.doing("measuring levels")
+        # Ctrl-C ends the training; later it waits, as the weights are only in memory.
         with optimize.Interrupts() as interruption:
-            generator = generator_training.finish(self._training, outcome.state.parameters)
-            path = self._output.save(GENERATOR, lambda path: generators.save(path, generator))
-            if path:
-                interrupts.kept(path)
-                say(f"{path}: {describe_ending(outcome)}")
-            if path == self._output.path(GENERATOR):
-                checkpoint.remove(self._output.path(CHECKPOINT))
-                self._output.finish(drop=[CHECKPOINT])
-            interrupts.unsaved(False)
+            with naming_flag("resume") if resume else contextlib.nullcontext():
+                outcome = generator_training.run(
+                    self._training,
+                    jax.random.key(self._plan.config["seed"]),
+                    checkpoint_path=output.path(CHECKPOINT),
+                    checkpoint_every=values["checkpoint_every"],
+                    resume=resume,
+                    on_chunk=lambda rows: (self._log.write_chunks(rows), bar.show(rows[-1])),
+                    on_step=lambda row: (interrupts.unsaved(True), bar.step(row)),
+                    on_parameters=on_parameters,
+                    on_unsaved=lambda error: output.complain(
+                        CHECKPOINT,
+                        error,
+                        "the run goes on, but a later --resume cannot go on from here",
+                    ),
+                )
+            bar.close()
+            self._log.write_chunks(outcome.progress)
+            output.finish(run_io.METRICS)
+            if outcome.reason == "interrupted":
+                messages.say_all(interrupts.describe(self._keep_checkpoint(outcome)))
+                return Trained(None, interrupts.STATUS)
+            trained = self._finish(outcome)
         if interruption.received:
             messages.say_all(interrupts.describe())
             return Trained(None, interrupts.STATUS)
+        return trained
+
+    def _keep_checkpoint(self, outcome: optimize.Outcome) -> str:
+        """What is kept of an interrupted training, in words."""
+        self._output.finish(CHECKPOINT)
+        path, spent = self._output.path(CHECKPOINT), outcome.progress[-1].evaluations
+        if not os.path.exists(path):
+            return ""
+        return f"{path}, the training after {spent} of {self.total} evaluations"
+
+    def _finish(self, outcome: optimize.Outcome) -> Trained:
+        """Writes the generator."""
+        messages.doing("measuring levels")
+        generator = generator_training.finish(self._training, outcome.state.parameters)
+        path = self._output.save(GENERATOR, lambda path: generators.save(path, generator))
+        if path:
+            interrupts.kept(path)
+            say(f"{path}: {describe_ending(outcome)}")
+        if path == self._output.path(GENERATOR):
+            checkpoint.remove(self._output.path(CHECKPOINT))
+            self._output.finish(drop=[CHECKPOINT])
+        interrupts.unsaved(False)
         return Trained(generator, int(outcome.reason == "not finite"))
 
     def _hear(self, name: str, evaluations: int, parameters: Any) -> None:

@@ -304,7 +304,8 @@ def test_home_is_expanded(folder, tmp_path):
 PATH_FLAGS = {
     "texture": ("input", "config", "output_dir", "weights_file"),
     "transfer": ("content", "style", "config", "output_dir", "weights_file"),
-    "stream": ("input", "target", "save_target", "output_dir", "weights_file"),
+    "stream": ("input", "target", "generator", "save_target", "output_dir", "weights_file"),
+    "generate": ("input", "generator", "config", "output_dir", "weights_file"),
     "train": ("data", "cache_dir", "output_dir"),
     "insights": ("data", "vgg19", "output_dir"),
     "evaluate": ("reference", "candidate", "heldout", "output_dir"),
