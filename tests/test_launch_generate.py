@@ -12,12 +12,13 @@ import pytest
 import soundfile
 from helpers import complaints, crackle, launched, noise, run_process
 
-from audio_texture import audio, generators
+import audio_texture as at
+from audio_texture import audio, files, generator_training, generators
 from launch import generate_training
 
 RATE = 8000
 # Small enough that a run is mostly start-up. The samples come after the first chunk.
-SMALL = ("--recipe=texture-fast", "--views=bins@32/16:1", "--width=4", "--evaluations=30")
+SMALL = ("--recipe=texture-fast", "--views=bins@32/16:1", "--width=4")
 RESULTS = ("generator.safetensors", "generated.wav")
 
 
@@ -29,16 +30,31 @@ def folder(tmp_path_factory) -> Path:
     return path
 
 
+def flags_of(folder: Path) -> list[str]:
+    """Of the run in the fixture `straight`, but for the folder."""
+    return [
+        f"--input={folder}/mono.wav",
+        "--seconds=2",
+        "--position=0.3",
+        "--train_seconds=13",
+        *SMALL,
+    ]
+
+
 @pytest.fixture(scope="module")
 def straight(folder) -> Path:
-    """A generator of one style, and two seconds of its sound from 0.3 s on."""
+    """A generator of one style, and two seconds of its sound from 0.3 s on. The machine is said to
+    take half a second for an evaluation.
+    """
     out = folder / "straight"
-    flags = ("--seconds=2", "--position=0.3", f"--output_dir={out}", *SMALL)
-    done = launched("generate", f"--input={folder}/mono.wav", *flags, figures=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(generator_training, "seconds_per_evaluation", lambda training: 0.5)
+        done = launched("generate", *flags_of(folder), f"--output_dir={out}", figures=True)
     assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()
+    assert "26 evaluations in 13 s, 0.5 s each" in lines
     assert any(
-        re.match(r".*sample_1\.wav, after 25 of 30 evaluations: \w+", line) for line in lines
+        re.match(r".*sample_1\.wav, after 25 of 26 evaluations: \w+", line) for line in lines
     )
     assert re.match(r"generated\.wav: .* the recording \(distance \d", lines[-1]), lines
     return out
@@ -71,8 +87,8 @@ def test_files_of_a_run(straight):
     assert [(row.get("file"), row["evaluations"]) for row in rows] == [
         (None, 25),
         ("sample_1.wav", 25),
-        (None, 30),
-        ("generated.wav", 30),
+        (None, 26),
+        ("generated.wav", 26),
     ]
     assert rows[1]["measures"]["mono"]["auditory"] > 0
     assert rows[3]["measures"]["generated.wav"].keys() > {"auditory", "copied", "level_db"}
@@ -83,8 +99,8 @@ def test_files_of_a_run(straight):
 
 
 def test_interrupted_and_resumed(straight, folder, monkeypatch):
-    """Made again from config.json alone, with Ctrl-C after a chunk: the checkpoint is kept, which is
-    said, and --resume alone ends with the same bytes.
+    """Made again from config.json alone, with Ctrl-C after a chunk: the checkpoint is kept, and
+    --resume alone ends with the same bytes.
     """
     write, out, interrupted = generate_training.Log.write_chunks, folder / "again", []
 
@@ -98,12 +114,12 @@ def test_interrupted_and_resumed(straight, folder, monkeypatch):
     done = launched("generate", f"--config={straight}/config.json", f"--output_dir={out}")
     kept, go_on = done.stderr.splitlines()[-2:]
     assert done.returncode == 130
-    assert "checkpoint.safetensors, the training after 25 of 30 evaluations" in kept
+    assert "checkpoint.safetensors, the training after 25 of 26 evaluations" in kept
     assert go_on.startswith("to go on: ") and go_on.endswith("--resume")
     assert not (out / "generated.wav").exists()
     monkeypatch.undo()
     busy = launched("generate", f"--output_dir={out}")
-    assert busy.returncode == 2 and "at 25 of 30 evaluations: --resume goes on" in busy.stderr
+    assert busy.returncode == 2 and "at 25 of 26 evaluations: --resume goes on" in busy.stderr
     done = launched("generate", f"--output_dir={out}", "--resume")
     assert done.returncode == 0, done.stderr
     for name in RESULTS:
@@ -113,7 +129,9 @@ def test_interrupted_and_resumed(straight, folder, monkeypatch):
 
 
 def test_a_finished_training_is_not_repeated(straight, folder, monkeypatch):
-    """The sound was lost and a page is wanted now: --resume makes both of the trained weights."""
+    """The sound was lost and a page is wanted now: --resume makes both of the trained weights; the
+    speed of the machine does not matter any more.
+    """
     out, weights = folder / "copied", (straight / "generator.safetensors").read_bytes()
     out.mkdir()
     for path in straight.iterdir():
@@ -129,7 +147,8 @@ def test_a_finished_training_is_not_repeated(straight, folder, monkeypatch):
     )
     monkeypatch.setattr(generators, "export_step", lambda generator: b"program", raising=False)
     monkeypatch.setattr(generate_training.Training, "run", None)
-    done = launched("generate", f"--output_dir={out}", "--resume", "--page", "--export")
+    wanted = ("--resume", "--page", "--export", f"--output_dir={out}")
+    done = launched("generate", *flags_of(folder), *wanted)
     assert done.returncode == 0, done.stderr
     assert (out / "generator.safetensors").read_bytes() == weights
     assert (out / "generated.wav").read_bytes() == (straight / "generated.wav").read_bytes()
@@ -141,7 +160,7 @@ def test_a_finished_training_is_not_repeated(straight, folder, monkeypatch):
 
 def test_any_stretch_streams_alike(straight, folder, trained):
     """A stream, the same piped and made longer, and a later stretch by itself: one sound."""
-    done = launched("stream", trained, "--seconds=5", f"--output_dir={folder}/stream", figures=True)
+    done = launched("stream", trained, "--seconds=5", f"--output_dir={folder}/stream")
     assert done.returncode == 0 and "x real time" in done.stderr, done.stderr
     wave = read(folder / "stream/stream.wav")
     assert wave.shape == (1, 5 * RATE) and np.max(np.abs(wave[:, [0, -1]])) < 0.01 * audio.rms(wave)
@@ -164,14 +183,16 @@ def test_any_stretch_streams_alike(straight, folder, trained):
     assert other.returncode == 2 and "seed was 0 there and is 1 here" in other.stderr
 
 
+@pytest.mark.long
 def test_a_style_added_and_morphed_to(folder, trained):
     """The old style stays as it is; the new recording, of another rate, is resampled and said so;
     the sound goes from one to the other.
     """
     out = folder / "two"
     flags = (f"--input={folder}/other.wav", "--seconds=4", "--weights=1,0", "--morph_to=0,1")
-    small = [flag for flag in SMALL if "width" not in flag]
-    done = launched("generate", trained, *flags, *small, f"--output_dir={out}", figures=True)
+    done = launched(
+        "generate", trained, *flags, *SMALL[:2], "--evaluations=5", f"--output_dir={out}"
+    )
     assert done.returncode == 0, done.stderr
     assert "resampled from 16000 to 8000 Hz, the rate of the generator" in done.stderr
     both = generators.load(f"{out}/generator.safetensors")
@@ -186,6 +207,29 @@ def test_a_style_added_and_morphed_to(folder, trained):
     assert np.std(morph[:, -RATE // 2 : -fade] - late) < 0.1 * np.std(late)
     page = (out / "report.html").read_text()
     assert "other by itself" in page and "Weights over time" in page
+
+
+def test_in_a_notebook(straight, trained):
+    """A generator that is loaded makes the sound that the program makes, and refuses what is no
+    length.
+    """
+    generator = at.load_generator(trained.partition("=")[2])
+    assert generator.styles == ("mono",) and "mono; 8000 Hz" in repr(generator)
+    sound, fade = generator.make(2, position=0.3), RATE // 200
+    expected = read(straight / "generated.wav")[:, fade:-fade]
+    np.testing.assert_allclose(sound.wave[:, fade:-fade], expected, atol=1e-6)
+    with pytest.raises(at.ChoiceError, match="seconds must be above 0, got 0"):
+        generator.make(0)
+
+
+@pytest.mark.long
+def test_trained_in_a_notebook(straight, folder):
+    """The same weights as the program's."""
+    choices = {"recipe": "texture-fast", "views": "bins@32/16:1", "width": 4}
+    wave, rate = at.load(f"{folder}/mono.wav")
+    generator = at.train_generator(wave, rate, evaluations=26, names=["mono"], **choices)
+    generator.save(f"{folder}/notebook")
+    assert (folder / "notebook").read_bytes() == (straight / "generator.safetensors").read_bytes()
 
 
 def bad_settings(folder, straight, trained) -> list[tuple[list[str], str]]:
@@ -237,8 +281,6 @@ def test_bad_input(folder, straight, trained, tmp_path):
     """One line that names flag, value and rule; exit status 2; nothing written, not even the
     folder.
     """
-    from audio_texture import files
-
     files.write_arrays(f"{folder}/style", {}, {"format": "audio-texture style 4"})
     files.write_arrays(f"{folder}/newer", {}, {"format": "audio-texture generator 99"})
     cases = [("generate", *case) for case in bad_settings(folder, straight, trained)]
