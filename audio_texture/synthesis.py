@@ -389,11 +389,8 @@ def run(
       resume: continues from the checkpoint, if the file exists, as if never interrupted.
       on_chunk: called after each chunk with all progress rows so far.
       on_step: see `optimize.run`.
-      on_parameters: called after each chunk with the parameters and all progress rows so far. The
-        parameters are those of the next step too, which takes their memory: they must be used or
-        copied within the call.
-      on_unsaved: called where a checkpoint cannot be written, after which the run goes on; without
-        it the run ends with the OSError.
+      on_parameters: called after each chunk with the parameters, to use within the call, and rows.
+      on_unsaved: called where a checkpoint cannot be written; None ends the run with the OSError.
     """
     start_key, phase_key = jax.random.split(key)
     parameters, data = problem.init(start_key)
@@ -407,7 +404,7 @@ def run(
         checkpoints.save_when_due(state, rows)
         on_parameters(state.parameters, rows)
 
-    # Rendering is inside too: Ctrl-C in phase recovery must not lose the optimiser's result.
+    # Rendering too: Ctrl-C in phase recovery, which is then repeated, must not lose the result.
     with optimize.Interrupts() as interrupts:
         outcome = optimize.run(
             problem.optimizer,
@@ -423,7 +420,6 @@ def run(
         checkpoints.save_interrupted(outcome)
         wave, lowered_db = problem.render_output(phase_key, outcome.state.parameters)
         if interrupts.received and outcome.reason != "interrupted":
-            # In phase recovery, which a resumed run does again.
             outcome = outcome._replace(reason="interrupted")
             checkpoints.save_interrupted(outcome)
     return Texture(wave, lowered_db, outcome)

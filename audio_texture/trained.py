@@ -136,36 +136,28 @@ def train_generator(
       sample_rate: of the sounds, in Hz.
       recipe: a recipe or its name, whose distance is the loss.
       evaluations: length of the training, in place of `train_seconds`.
-      train_seconds: time for the training alone, without compiling; it becomes a number of
-        evaluations by their speed.
-      seed: an integer or a PRNG key, of weights and samples; it gives the same weights with the
-        same `evaluations` on the same machine.
+      train_seconds: the same in seconds by the clock, without compiling.
+      seed: an integer or a PRNG key; with the same `evaluations` it gives the same weights on the
+        same machine.
       names: of the styles.
       base: a generator that gets these styles besides its own, which stay as they are.
       width: channels of the network; the default is that of `generators.GeneratorConfig`.
-      on_progress: called after each chunk of evaluations with a row that has evaluations, seconds,
-        loss and terms.
+      on_progress: called with a row after each chunk of evaluations, see `Model.run`.
       **choices: of the recipe, by name, such as views.
     Raises:
       ValueError: an invalid sound or choice; the message says which and why.
 
     Example:
-      >>> noise = np.random.default_rng(0).standard_normal(4000)
-      >>> fire = train_generator(noise, 8000, train_seconds=60)  # doctest: +SKIP
-      >>> fire.make(seconds=10).wave.shape  # doctest: +SKIP
-      (1, 80000)
+      >>> fire = train_generator(*load("fire.wav"), train_seconds=60)  # doctest: +SKIP
+      >>> fire.make(seconds=10).save("more_fire.wav")  # doctest: +SKIP
     """
-    key, chosen = as_key(seed), recipe_named(recipe).replace(**choices)
+    key, chosen = as_key(seed), _training_recipe(recipe, evaluations, choices)
     if evaluations is None and not 0 < train_seconds < math.inf:
         raise ChoiceError(
             f"train_seconds must be above 0, got {train_seconds!r}.", field="train_seconds"
         )
-    budget = chosen.optimiser.evaluations if evaluations is None else evaluations
-    trained = generator_training.generator_recipe(chosen, budget)
-    if "learning_rate" in choices:
-        trained = trained.replace(learning_rate=choices["learning_rate"])
     training = generator_training.prepare(
-        trained,
+        chosen,
         as_waves(sounds),
         sample_rate=as_rate(sample_rate),
         names=names,
@@ -174,16 +166,24 @@ def train_generator(
     )
     if evaluations is None:
         seconds = generator_training.seconds_per_evaluation(training)
-        budget = max(1, round(train_seconds / seconds))
-        training = generator_training.with_evaluations(training, budget)
-
-    def on_chunk(rows):
-        if on_progress:
-            on_progress(rows[-1])
-
-    outcome = generator_training.run(training, key, on_chunk=on_chunk)
+        evaluations = max(1, round(train_seconds / seconds))
+        training = generator_training.with_evaluations(training, evaluations)
+    report = on_progress or (lambda row: None)
+    outcome = generator_training.run(training, key, on_chunk=lambda rows: report(rows[-1]))
     generator = generator_training.finish(training, outcome.state.parameters)
     return TrainedGenerator(generator, outcome.progress)
+
+
+def _training_recipe(
+    recipe: str | Recipe, evaluations: int | None, choices: dict[str, Any]
+) -> Recipe:
+    """The recipe as a training uses it, with the user's choices."""
+    chosen = recipe_named(recipe).replace(**choices)
+    budget = chosen.optimiser.evaluations if evaluations is None else evaluations
+    chosen = generator_training.generator_recipe(chosen, budget)
+    if "learning_rate" not in choices:
+        return chosen
+    return chosen.replace(learning_rate=choices["learning_rate"])
 
 
 def load_generator(path: str) -> TrainedGenerator:

@@ -43,16 +43,12 @@ def define_flags(flag_set: FlagSet) -> None:
         lower_bound=0,
         upper_bound=LAST_POSITION,
     )
-    flag_set.define_list(
-        "weights",
-        None,
-        "Shares of the styles in generated.wav, such as 2,1. Equal if left out.",
-    )
+    text = "Shares of the styles in generated.wav, such as 2,1. Equal if left out."
+    flag_set.define_list("weights", None, text)
     flag_set.define_list(
         "morph_to",
         None,
-        "Shares of the styles at the end of generated.wav, such as 0,1; those of --weights are at "
-        "its beginning.",
+        "Shares of the styles at its end, such as 0,1; those of --weights are at its beginning.",
     )
     flag_set.define_boolean("page", False, "Write page.html, which plays the generator for ever.")
     flag_set.define_boolean(

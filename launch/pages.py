@@ -38,10 +38,10 @@ def mixture_section(config: dict[str, Any], seconds: float) -> list[tuple[str, s
     from audio_texture import report
 
     # A loaded style has no inputs; a generator's styles are named in the configuration.
-    names, options = config.get("styles") or name_inputs(config), mixture_options(config)
-    noun = "style" if config.get("styles") else "input"
+    names = config.get("styles") or name_inputs(config)
     if len(names) < 2:
         return []
+    options, noun = mixture_options(config), "style" if config.get("styles") else "input"
     if options["bands"]:
         edges = [_format_hertz(low) for low, _ in options["bands"][1:]]
         rows = [
