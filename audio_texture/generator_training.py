@@ -33,8 +33,9 @@ from audio_texture.features import given_weights
 from audio_texture.generators import Generator, GeneratorConfig, network, noise
 from audio_texture.precision import single
 
-# Adam's learning rate at first; it falls to 0 as half a cosine.
-LEARNING_RATE = 5e-3
+# Adam's learning rate at first; it falls to 0 as half a cosine. Longer gradients are shortened to
+# LARGEST_GRADIENT.
+LEARNING_RATE, LARGEST_GRADIENT = 4e-3, 0.5
 # Default length of a training by the clock, in seconds.
 TRAIN_SECONDS = 180.0
 # Length of the sample of each evaluation, in seconds.
@@ -179,7 +180,7 @@ def _build_problem(recipe, waves, rate, config, styles, base, sample_seconds):
         )
         if base:
             parameters = join_styles(constants["base"], parameters)
-        wave = _draw_sample(net, parameters, data["seed"], data["evaluation"], mixed, samples)
+        wave = draw_sample(net, parameters, data["seed"], data["evaluation"], mixed, samples)
         return style(data["hparams"]).distance(target, to_domain(wave))
 
     def init(key):
@@ -196,8 +197,8 @@ def _build_problem(recipe, waves, rate, config, styles, base, sample_seconds):
     if base:
         constants["base"] = base.parameters
     waveform = canvas.Canvas(init, lambda parameters, _: parameters, constants)
-    compiled = synthesis.CompiledFns((), jit_fast_compile(fit), jax.jit(loss), _no_wave)
-    optimizer = optimize.adam(compiled.loss, learning_rate=_learning_rate, numbered=True)
+    compiled = synthesis.CompiledFns((), jit_fast_compile(fit), jax.jit(loss), no_wave)
+    optimizer = optimizer_of(compiled.loss)
     fixed = {
         "constants": constants,
         "hparams": recipe.dynamic_hparams(),
@@ -213,10 +214,11 @@ def _build_problem(recipe, waves, rate, config, styles, base, sample_seconds):
         seed = jax.random.bits(seed_key, dtype=jnp.uint32)
         return jax.jit(init)(net_key), data | {"seed": seed}
 
-    return synthesis.Problem(recipe, optimizer, single(start), _no_wave, compiled, rate)
+    return synthesis.Problem(recipe, optimizer, single(start), no_wave, compiled, rate)
 
 
-def _no_wave(*_):
+def no_wave(*_: Any) -> Any:
+    """Stands where a problem renders its wave; that of a training is made by `finish`."""
     raise NotImplementedError("The problem of a training renders its wave by `finish`.")
 
 
@@ -227,15 +229,43 @@ def _canvas_domain(recipe, wave, rate, samples):
     return layout.lay_out(recipe, [wave], [1.0], rate, samples).to_canvas_domain
 
 
-def _draw_sample(net, parameters, seed, evaluation, mixed, samples):
-    """The sample of an evaluation, [C, samples]."""
+def draw_sample(
+    net: network.Generator,
+    parameters: Any,
+    seed: jax.Array,
+    evaluation: jax.Array,
+    mixed: generators.Blend,
+    samples: int,
+    content: network.Content | None = None,
+) -> jax.Array:
+    """Returns the sample of an evaluation, [C, samples].
+
+    Args:
+      net: the network.
+      parameters: its parameters.
+      seed: [] uint32 of the training.
+      evaluation: [] int32, number of the evaluation, which draws another sample.
+      mixed: of `generators.blend`.
+      samples: length of the sample.
+      content: of `generators.describe`, with which the sample is aligned.
+    """
     config = net.config
-    chunks = -(-samples // config.chunk) + config.warm_up
+    chunks = generators.chunks_of(config, samples)
     seed = noise.scramble(seed + evaluation.astype(jnp.uint32))
     state = network.init_state(config, voices=len(mixed.weights))
     # The number of the chunk changes too: it decides where the frames of the audible noise lie.
-    _, wave = net.apply({"params": parameters}, state, seed, evaluation, chunks, mixed)
-    return wave[:, wave.shape[1] - samples :]
+    chunks += config.warm_up
+    made = net.apply({"params": parameters}, state, seed, evaluation, chunks, mixed, content)
+    wave: Any = made[1]
+    begin = config.warm_up * config.chunk + config.delay
+    return wave[:, begin : begin + samples]
+
+
+def optimizer_of(loss: optimize.Loss) -> optimize.Optimizer:
+    """Returns Adam for a loss whose data has "evaluation", "evaluations" and "hparams"."""
+    return optimize.adam(
+        loss, learning_rate=_learning_rate, largest_gradient=LARGEST_GRADIENT, numbered=True
+    )
 
 
 def _learning_rate(data):
@@ -327,6 +357,9 @@ def finish(training: Training, parameters: Any) -> Generator:
         peak=0.0,
         training={"recipe": recipe.to_json()},
     )
+    if config.content_bands:
+        # What it makes has the level of each content.
+        return generator._replace(peak=training.peak)
     first, gains = len(styles.names) - len(training.levels), styles.gains.copy()
     peaks = [training.peak, base.peak if base else 0.0]
     for number, level in enumerate(training.levels, start=first):

@@ -218,6 +218,9 @@ def read(plan: Plan) -> tuple[recipes.Recipe, list[np.ndarray], int]:
             for wave in references
         ]
         rate = base.sample_rate
+    lengths = {wave.shape[1] for wave in references}
+    if len(lengths) > 1:
+        hold(f"--input: {min(lengths) / rate:.3g} s of each are used, as the shortest has no more")
     channels = base.channels if base else len(references[0])
     check_sound(plan, recipe, channels, rate)
     return recipe, references, rate

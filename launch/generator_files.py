@@ -22,6 +22,8 @@ def read(path: str) -> generators.Generator:
         if not isinstance(generator.training.get("recipe"), dict):
             raise ValueError(f"{path!r} does not say by which recipe it was trained.")
         recipe_of(generator)
+        if generator.config.content_bands:
+            raise ValueError(f"{path!r} follows a content, and makes no sound without one.")
     return generator
 
 

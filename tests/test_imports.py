@@ -41,7 +41,7 @@ ORDER = (
         "initialise",
         "synthesis",
     ),
-    *("style_transfer", "batch", "streaming", "generator_training"),
+    *("style_transfer", "batch", "streaming", "generator_training", "generator_transfers"),
     # What a notebook calls.
     *("sound_input", "results", "api", "trained"),
 )

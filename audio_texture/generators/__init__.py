@@ -4,6 +4,7 @@ generator_training.py trains them by a recipe's loss.
 """
 
 from audio_texture.generators.config import GeneratorConfig, Stage
+from audio_texture.generators.contents import chunks_of, describe, transform
 from audio_texture.generators.course import block_samples, stretch_blocks
 from audio_texture.generators.generator import (
     BLOCK_CHUNKS,
@@ -24,7 +25,7 @@ from audio_texture.generators.generator_file import (
     load,
     save,
 )
-from audio_texture.generators.network import Blend
+from audio_texture.generators.network import Blend, Content
 from audio_texture.generators.styles import Styles, blend, fit_styles
 
 __all__ = [
@@ -51,7 +52,12 @@ __all__ = [
     "advance",
     "compile_chunks",
     "to_output",
+    # Transfer in one pass.
+    "Content",
+    "describe",
+    "transform",
     # What training needs.
+    "chunks_of",
     "first_seconds",
     "fit_styles",
     "init_parameters",

@@ -47,6 +47,8 @@ class GeneratorConfig:
       levels: of the network; each has half the frame rate of the one before.
       noises: random numbers that the network sees in each frame of each level; even.
       content_bands: bands of a content that the network follows; 0 for none.
+      content_share: share of the content's own wave in what the gains shape, from 0 to 1; the rest
+        is noise.
     """
 
     sample_rate: int
@@ -55,6 +57,7 @@ class GeneratorConfig:
     levels: int = 7
     noises: int = 8
     content_bands: int = 0
+    content_share: float = 0.0
 
     def __post_init__(self):
         for name, least in {"width": 1, "levels": 4, "noises": 2, "channels": 1}.items():
@@ -62,6 +65,11 @@ class GeneratorConfig:
                 raise ChoiceError(
                     f"{name} must be at least {least}, got {getattr(self, name)}.", field=name
                 )
+        if not 0 <= self.content_share <= 1:
+            raise ChoiceError(
+                f"content_share must be from 0 to 1, got {self.content_share:g}.",
+                field="content_share",
+            )
         if self.noises % 2:
             raise ChoiceError(f"noises must be even, got {self.noises}.", field="noises")
         if not audio.LOWEST_RATE <= self.sample_rate <= audio.HIGHEST_RATE:
@@ -111,6 +119,11 @@ class GeneratorConfig:
         frames = sum(4 * 2**level for level in range(self.levels))
         samples = frames * self.hop_length + sum(2 * stage.n_fft for stage in self.stages)
         return -(-samples // self.chunk)
+
+    @property
+    def delay(self) -> int:
+        """Samples that the wave is late after all stages."""
+        return sum(stage.n_fft - stage.n_fft // shaping.OVERLAP for stage in self.stages)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the sizes as plain types."""

@@ -77,7 +77,12 @@ class Position(NamedTuple):
 
 
 def begin(
-    generator: Generator, mixed: Blend, *, seed: int, chunk: int = 0, content: Any = None
+    generator: Generator,
+    mixed: Blend,
+    *,
+    seed: int,
+    chunk: int = 0,
+    content: network.Content | None = None,
 ) -> Position:
     """Returns the position before a chunk, as if the sound had always been playing.
 
@@ -86,8 +91,7 @@ def begin(
       mixed: of `styles.blend`.
       seed: from 0 to 2^32 - 1.
       chunk: number of the first chunk.
-      content: [T, content_bands] before the chunk, `warm_up` chunks long, for a generator that
-        follows one.
+      content: of the `warm_up` chunks before, for a generator that follows one.
     """
     warm_up = generator.config.warm_up
     state = network.init_state(generator.config, voices=len(mixed.weights))
@@ -97,7 +101,12 @@ def begin(
 
 @single
 def advance(
-    generator: Generator, mixed: Blend, position: Position, *, chunks: int, content: Any = None
+    generator: Generator,
+    mixed: Blend,
+    position: Position,
+    *,
+    chunks: int,
+    content: network.Content | None = None,
 ) -> tuple[Position, np.ndarray]:
     """Returns the next position and the wave [C, chunks * N] at the modelled level.
 
@@ -106,7 +115,7 @@ def advance(
       mixed: of `styles.blend`; it may change from call to call.
       position: of `begin`, or of the last call.
       chunks: how many.
-      content: [T, content_bands] during the chunks.
+      content: during the chunks.
     """
     run = compile_chunks(generator.config, len(generator.styles.names), chunks)
     number = np.int32(position.chunk)

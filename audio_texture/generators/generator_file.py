@@ -8,13 +8,13 @@ import numpy as np
 
 from audio_texture import files
 from audio_texture.errors import ChoiceError
-from audio_texture.generators import network
+from audio_texture.generators import beats, network
 from audio_texture.generators.config import GeneratorConfig
 from audio_texture.generators.generator import Generator
 from audio_texture.generators.styles import Styles
 
 FORMAT = "audio-texture generator 1"
-_ARRAYS = ("colours", "heard", "couplings", "gains")
+_ARRAYS = ("colours", "heard", "couplings", "beats", "gains")
 
 
 def save(path: str, generator: Generator) -> None:
@@ -87,10 +87,14 @@ def init_parameters(net: network.Generator, key: jax.Array) -> Any:
         colour=np.ones((channels, bins), np.float32),
         heard=np.zeros((channels, stage.bands), np.float32),
         coupling=np.zeros((stage.n_fft // 2 + 1, channels, channels), np.complex64),
+        beats=np.zeros((net.styles, len(beats.RANGES)), np.uint32),
     )
     content = None
     if config.content_bands:
-        content = np.zeros((config.frames(0), config.content_bands), np.float32)
+        content = network.Content(
+            levels=np.zeros((config.frames(0), 2, config.content_bands), np.float32),
+            wave=np.zeros((channels, config.chunk), np.float32),
+        )
     state = network.init_state(config)
     drawn = net.init(key, state, np.uint32(0), np.int32(0), 1, mixed, content)
     return drawn["params"]

@@ -1,9 +1,10 @@
 """The generating network: noise at several frame rates becomes gains over time and frequency.
 
 Each level of convolutions has twice the frame rate of the level before it and sees noise of its
-own, after the texture networks of Ulyanov, Lebedev, Vedaldi & Lempitsky 2016. Each style has a
-scale and a shift for every channel (Dumoulin, Shlens & Kudlur 2017). They follow no instance
-normalisation: its statistics over a block would make samples depend on the block's length.
+own, after the texture networks of Ulyanov, Lebedev, Vedaldi & Lempitsky 2016, and oscillators at
+the beats of its style, if that has any. Each style has a scale and a shift for every channel
+(Dumoulin, Shlens & Kudlur 2017). They follow no instance normalisation: its statistics over a block
+would make samples depend on the block's length.
 
 Convolutions are causal and keep the frames before a block, so blocks of any length give what one
 pass gives.
@@ -17,9 +18,10 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from audio_texture import canvas
-from audio_texture.generators import noise, shaping
+from audio_texture.generators import beats, noise, shaping
 from audio_texture.generators.config import GeneratorConfig, Stage
 
 # JAX or NumPy.
@@ -44,6 +46,7 @@ class Blend(NamedTuple):
       colour: [C, F] of `noise.coloured`.
       heard: [C, B] natural log of the noise's mean amplitude in the bands that the network hears.
       coupling: [n_fft // 2 + 1, C, C] of the middle stage, see `canvas.coupling`.
+      beats: [S, P] of `beats.find_beats`.
     """
 
     weights: Array
@@ -51,6 +54,21 @@ class Blend(NamedTuple):
     colour: Array
     heard: Array
     coupling: Array
+    beats: Array
+
+
+class Content(NamedTuple):
+    """What a generator that follows a content is given of it, for a number of chunks.
+
+    Attributes:
+      levels: [T, 2, B'] of frames of level 0: how loud each of `content_bands` bands is relative to
+        its mean, in stds; first as heard by the levels up to the slow stage's, then as late as the
+        wave is after that stage.
+      wave: [C, chunks * N], the content itself, in the style's spectrum.
+    """
+
+    levels: Array
+    wave: Array
 
 
 class Convolution(nn.Module):
@@ -134,7 +152,7 @@ class Generator(nn.Module):
         chunk: jax.Array,
         chunks: int,
         blend: Blend,
-        content: jax.Array | None = None,
+        content: Content | None = None,
     ) -> tuple[dict[str, Any], jax.Array]:
         """Returns the state after some chunks, and their wave [C, chunks * N].
 
@@ -144,24 +162,28 @@ class Generator(nn.Module):
           chunk: [] int32, number of the first chunk.
           chunks: how many.
           blend: of the styles.
-          content: [T, content_bands] of level 0, for a generator that follows one.
+          content: during the chunks, for a generator that follows one.
         """
         config, state = self.config, dict(state)
         wave = noise.coloured(seed, chunk, chunks, blend.colour)
+        if content is not None:
+            share = config.content_share
+            wave = np.float32(np.sqrt(1 - share**2)) * wave + np.float32(share) * content.wave
         x = None
         for level in reversed(range(config.levels)):
             stages = [stage for stage in config.stages if stage.level == level]
             spectra = None
             inputs = [self._draw(seed, level, chunk, chunks)]
             if content is not None:
-                pooled = content.reshape(-1, 2**level, content.shape[-1]).mean(axis=1)
-                inputs.append(pooled)
+                levels = content.levels[:, 0 if level >= config.stages[0].level else 1]
+                inputs.append(levels.reshape(-1, 2**level, config.content_bands).mean(axis=1))
             if stages and stages[0].hears:
                 spectra = self._analyse(state, stages[0], wave)
                 inputs.append(hear(spectra, stages[0], config.sample_rate, blend.heard))
             shared = jnp.concatenate(inputs, axis=-1)
             voices = (len(blend.weights), *shared.shape)
             inputs = [jnp.broadcast_to(shared[None], voices)]
+            inputs.append(self._oscillate(blend, level, chunk, chunks))
             if x is not None:
                 inputs.append(jnp.repeat(x, 2, axis=1))
             x = jnp.concatenate(inputs, axis=-1)
@@ -176,9 +198,19 @@ class Generator(nn.Module):
         return state, wave
 
     def _draw(self, seed, level, chunk, chunks):
+        """Noise of a level, [T, noises]."""
+        frames = self._frames(level, chunk, chunks)
+        return noise.normal(seed, level, frames, self.config.noises)
+
+    def _frames(self, level, chunk, chunks):
+        """The numbers of a level's frames, [T] uint32."""
         count = self.config.frames(level)
-        frames = chunk * count + jnp.arange(chunks * count)
-        return noise.normal(seed, level, frames.astype(jnp.uint32), self.config.noises)
+        return (chunk * count + jnp.arange(chunks * count)).astype(jnp.uint32)
+
+    def _oscillate(self, blend, level, chunk, chunks):
+        """Oscillators of the styles' beats at a level's frames, [V, T, INPUTS]."""
+        frames = self._frames(level, chunk, chunks) * np.uint32(2**level)
+        return jnp.einsum("vs,stf->vtf", blend.weights, beats.oscillate(blend.beats, frames))
 
     def _analyse(self, state, stage, wave):
         """The spectra of a stage; its state becomes that after the block."""
@@ -215,7 +247,7 @@ def init_state(config: GeneratorConfig, *, voices: int = 1) -> dict[str, Any]:
     """Returns the state of silence; after `config.warm_up` chunks nothing of it is left."""
     state: dict[str, Any] = {}
     for level in range(config.levels):
-        inputs = config.noises + config.content_bands
+        inputs = config.noises + beats.INPUTS + config.content_bands
         inputs += config.width if level < config.levels - 1 else 0
         inputs += config.channels * config.heard.bands if level == config.heard.level else 0
         state[f"first_{level}"] = jnp.zeros((voices, KERNEL_SIZE - 1, inputs))

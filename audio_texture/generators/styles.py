@@ -12,6 +12,7 @@ import numpy as np
 
 from audio_texture import canvas, colour, references
 from audio_texture.generators import noise, shaping
+from audio_texture.generators.beats import find_beats
 from audio_texture.generators.config import GeneratorConfig
 from audio_texture.generators.network import Blend
 
@@ -29,6 +30,7 @@ class Styles(NamedTuple):
       colours: [S, C, F] amplitude of the noise relative to white noise.
       heard: [S, C, B] of `network.Blend`.
       couplings: [S, n_fft // 2 + 1, C, C] of `canvas.coupling`.
+      beats: [S, P] of `beats.find_beats`.
       gains: [S] factor from the network's wave to the level of the style's recording.
     """
 
@@ -36,6 +38,7 @@ class Styles(NamedTuple):
     colours: np.ndarray
     heard: np.ndarray
     couplings: np.ndarray
+    beats: np.ndarray
     gains: np.ndarray
 
     def joined(self, others: "Styles") -> "Styles":
@@ -61,7 +64,7 @@ def fit_styles(
 
 
 def _fit_style(wave, config, smoothing_hz):
-    """(colour [C, F], heard [C, B], coupling) of a wave."""
+    """(colour [C, F], heard [C, B], coupling, beats [P]) of a wave."""
     rate, stage = config.sample_rate, config.heard
     density = colour.spectral_density(
         wave, sample_rate=rate, samples=4 * config.chunk, smoothing_hz=smoothing_hz
@@ -77,7 +80,8 @@ def _fit_style(wave, config, smoothing_hz):
     spectra = shaping.analyse(past, drawn, n_fft=stage.n_fft)[0]
     powers = np.mean(np.abs(spectra) ** 2 @ weights, axis=1)
     floor = 1e-10 * np.mean(powers) + np.finfo(np.float32).tiny
-    return own, (0.5 * np.log(powers + floor)).astype(np.float32), coupling
+    heard = (0.5 * np.log(powers + floor)).astype(np.float32)
+    return own, heard, coupling, find_beats(wave, config)
 
 
 def blend(
@@ -124,6 +128,7 @@ def blend(
         colour=_mix_colours(styles.colours, by_bin),
         heard=np.einsum("scb,sb->cb", styles.heard, by_band).astype(np.float32),
         coupling=np.einsum("sfij,sf->fij", styles.couplings, by_coupling).astype(np.complex64),
+        beats=styles.beats,
     )
     parts = voices.mean(axis=0)
     return mixed, float(np.sqrt(np.average(np.square(styles.gains), weights=parts)))

@@ -1,5 +1,6 @@
 """Adam."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ def adam(
     loss: Loss,
     *,
     learning_rate: float | Callable[[Any], jax.Array] = 1e-2,
+    largest_gradient: float = math.inf,
     numbered: bool = False,
 ) -> Optimizer:
     """Returns Adam (Kingma & Ba 2015), by optax.
@@ -25,6 +27,8 @@ def adam(
       loss: to be minimised.
       learning_rate: a number, or a function of the loss's data, so that runs of the same compiled
         program may have different rates.
+      largest_gradient: norm that longer gradients are shortened to, so that a single odd sample
+        does not decide many steps.
       numbered: whether the loss's data is a dictionary whose "evaluation" is set to the number of
         the evaluation, from 0: for a loss that draws another sample at each, and for a learning
         rate that changes.
@@ -35,6 +39,8 @@ def adam(
       4.0
     """
     method = optax.scale_by_adam()
+    if largest_gradient < math.inf:
+        method = optax.chain(optax.clip_by_global_norm(largest_gradient), method)
 
     def init(parameters, data):
         internal = (method.init(parameters), jax.tree.map(jnp.zeros_like, parameters))
