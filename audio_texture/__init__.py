@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from audio_texture.config import Recipe, register
     from audio_texture.errors import ChoiceError
     from audio_texture.metrics import give_verdict
+    from audio_texture.trained import TrainedGenerator, load_generator, train_generator
     from audio_texture.views import View
 
 __version__ = "0.1.0"
@@ -56,6 +57,10 @@ _SUBMODULES = {
     "Sound": "api",
     "Sounds": "api",
     "keep_compiled_programs": "api",
+    # Generators: trained once, they make endless sound faster than it plays.
+    "train_generator": "trained",
+    "load_generator": "trained",
+    "TrainedGenerator": "trained",
     # Quality measures.
     "evaluate": "api",
     "give_verdict": "metrics",
@@ -82,12 +87,14 @@ __all__ = [
     "Sounds",
     "Term",
     "TermChoices",
+    "TrainedGenerator",
     "View",
     "choice",
     "evaluate",
     "give_verdict",
     "keep_compiled_programs",
     "load",
+    "load_generator",
     "loop",
     "prepare",
     "prepare_transfer",
@@ -96,6 +103,7 @@ __all__ = [
     "save",
     "stream",
     "texture",
+    "train_generator",
     "transfer",
     "weight",
 ]

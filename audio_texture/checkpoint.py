@@ -6,7 +6,7 @@ A file is written whole or not at all, and damage to it is detected.
 import contextlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from audio_texture import files
-from audio_texture.optimize import OptimizerState, ProgressRow
+from audio_texture.optimize import OptimizerState, Outcome, ProgressRow
 
 FORMAT = "audio-texture checkpoint 1"
 
@@ -43,6 +43,47 @@ def load(path: str, like: OptimizerState) -> tuple[OptimizerState, list[Progress
     """
     loaded = load_tree(path, like)
     return loaded and (loaded[0], [ProgressRow(**row) for row in loaded[1]])
+
+
+class Writer:
+    """Writes the checkpoints of a run.
+
+    Args:
+      path: of the file; None writes none.
+      every: evaluations between checkpoints; 0 writes one where the run is interrupted only.
+      on_unsaved: called where a checkpoint cannot be written; without it the OSError is raised.
+      rows: progress before the run, of an earlier one that it goes on with.
+    """
+
+    def __init__(
+        self,
+        path: str | None,
+        every: int,
+        on_unsaved: Callable[[OSError], None] | None,
+        rows: Sequence[ProgressRow],
+    ):
+        self._path, self._every, self._on_unsaved = path, every, on_unsaved
+        self._saved_at = rows[-1].evaluations if rows else 0
+
+    def save_when_due(self, state: OptimizerState, rows: Sequence[ProgressRow]) -> None:
+        """Writes a checkpoint where `every` evaluations have passed since the last one."""
+        if self._path and self._every and rows[-1].evaluations >= self._saved_at + self._every:
+            self._save(self._path, state, rows)
+            self._saved_at = rows[-1].evaluations
+
+    def save_interrupted(self, outcome: Outcome) -> None:
+        """Writes a checkpoint of a run that was interrupted."""
+        # A run interrupted before its first evaluation has no state worth a checkpoint.
+        if outcome.reason == "interrupted" and self._path and outcome.progress:
+            self._save(self._path, outcome.state, outcome.progress)
+
+    def _save(self, path, state, rows):
+        try:
+            save(path, state, rows)
+        except OSError as error:
+            if self._on_unsaved is None:
+                raise
+            self._on_unsaved(error)
 
 
 def save_tree(path: str, tree: Any, rows: Sequence[dict[str, Any]]) -> None:

@@ -36,6 +36,8 @@ from audio_texture.precision import single
 # Adam's learning rate at first; it falls to 0 as half a cosine. Longer gradients are shortened to
 # LARGEST_GRADIENT.
 LEARNING_RATE, LARGEST_GRADIENT = 4e-3, 0.5
+# Default length of a training by the clock, in seconds.
+TRAIN_SECONDS = 180.0
 # Length of the sample of each evaluation, in seconds.
 SAMPLE_SECONDS = 4.0
 # Length over which the level of a trained style is measured, in seconds.
@@ -112,7 +114,7 @@ def prepare(
         channels.
       ValueError: as `synthesis.prepare`.
     """
-    _check_recipe(recipe)
+    check_recipe(recipe)
     rate = references.model_sample_rate(recipe, sample_rate)
     folded, factors = audio.fold_channels(sounds)
     length = min(wave.shape[1] for wave in folded)
@@ -142,7 +144,8 @@ def prepare(
     return training._replace(problem=problem._replace(render_output=single(render_output)))
 
 
-def _check_recipe(recipe: Recipe) -> None:
+def check_recipe(recipe: Recipe) -> None:
+    """Raises ChoiceError where a generator cannot be trained by a recipe."""
     if recipe.task != "texture":
         raise ChoiceError(f"{recipe.name!r} is a recipe for transfers.", field="recipe")
     if recipe.matching.normalised_by == "start":
@@ -332,6 +335,23 @@ def seconds_per_evaluation(training: Training, *, evaluations: int = 5) -> float
 
     run()
     return run() / evaluations
+
+
+def run(training: Training, key: jax.Array, **options: Any) -> optimize.Outcome:
+    """Trains; `finish` makes a generator of the parameters that it ends with.
+
+    Args:
+      training: of `prepare`.
+      key: PRNG key.
+      **options: of `synthesis.run`.
+    """
+
+    # No sample is made at the end: that would compile another program after Ctrl-C too.
+    def leave_out(*_):
+        return np.zeros((1, 0), np.float32), 0.0
+
+    problem = training.problem._replace(render_output=leave_out)
+    return synthesis.run(problem, key, **options).outcome
 
 
 @single

@@ -21,7 +21,7 @@ class Sound(NamedTuple):
       recipe: the choices.
       progress: a row after each chunk of evaluations: evaluations, seconds, loss, terms.
       reason: why the optimiser stopped: "evaluations", "converged", "seconds", "interrupted" or
-        "not finite".
+        "not finite"; "generated" where a generator made the sound.
       lowered_db: how far the sound is below the reference's level, to keep it from clipping.
     """
 

@@ -371,6 +371,7 @@ def run(
     resume: bool = False,
     on_chunk: Callable[[list[optimize.ProgressRow]], None] = lambda progress: None,
     on_step: Callable[[optimize.ProgressRow], None] = optimize.ignore_step,
+    on_parameters: Callable[[Any, list[optimize.ProgressRow]], None] = lambda *_: None,
     on_unsaved: Callable[[OSError], None] | None = None,
 ) -> Texture:
     """Makes one sound: the same key gives the same samples on the same machine.
@@ -385,21 +386,22 @@ def run(
       resume: continues from the checkpoint, if the file exists, as if never interrupted.
       on_chunk: called after each chunk with all progress rows so far.
       on_step: see `optimize.run`.
-      on_unsaved: called where a checkpoint cannot be written, after which the run goes on; without
-        it the run ends with the OSError.
+      on_parameters: called after each chunk with the parameters, to use within the call, and rows.
+      on_unsaved: called where a checkpoint cannot be written; None ends the run with the OSError.
     """
     start_key, phase_key = jax.random.split(key)
     parameters, data = problem.init(start_key)
     state, rows = problem.optimizer.init(parameters, data), []
     if resume and checkpoint_path:
         state, rows = checkpoint.load(checkpoint_path, state) or (state, rows)
-    checkpoints = _CheckpointWriter(checkpoint_path, checkpoint_every, on_unsaved, rows)
+    checkpoints = checkpoint.Writer(checkpoint_path, checkpoint_every, on_unsaved, rows)
 
     def after_chunk(state, rows):
         on_chunk(rows)
         checkpoints.save_when_due(state, rows)
+        on_parameters(state.parameters, rows)
 
-    # Rendering is inside too: Ctrl-C in phase recovery must not lose the optimiser's result.
+    # Rendering too: Ctrl-C in phase recovery, which is then repeated, must not lose the result.
     with optimize.Interrupts() as interrupts:
         outcome = optimize.run(
             problem.optimizer,
@@ -415,33 +417,6 @@ def run(
         checkpoints.save_interrupted(outcome)
         wave, lowered_db = problem.render_output(phase_key, outcome.state.parameters)
         if interrupts.received and outcome.reason != "interrupted":
-            # In phase recovery, which a resumed run does again.
             outcome = outcome._replace(reason="interrupted")
             checkpoints.save_interrupted(outcome)
     return Texture(wave, lowered_db, outcome)
-
-
-class _CheckpointWriter:
-    """Writes checkpoints of a run; arguments as in `run`, rows: progress before it."""
-
-    def __init__(self, path, every, on_unsaved, rows):
-        self._path, self._every, self._on_unsaved = path, every, on_unsaved
-        self._saved_at = rows[-1].evaluations if rows else 0
-
-    def save(self, state, rows):
-        try:
-            checkpoint.save(self._path, state, rows)
-        except OSError as error:
-            if self._on_unsaved is None:
-                raise
-            self._on_unsaved(error)
-
-    def save_interrupted(self, outcome):
-        # A run interrupted before its first evaluation has no state worth a checkpoint.
-        if outcome.reason == "interrupted" and self._path and outcome.progress:
-            self.save(outcome.state, outcome.progress)
-
-    def save_when_due(self, state, rows):
-        if self._every and rows[-1].evaluations >= self._saved_at + self._every:
-            self.save(state, rows)
-            self._saved_at = rows[-1].evaluations

@@ -14,6 +14,7 @@ from launch import interrupts
 PROGRAMS = (
     "texture",
     "stream",
+    "generate",
     "transfer",
     "sweep",
     "evaluate",

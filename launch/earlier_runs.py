@@ -12,6 +12,9 @@ from audio_texture import audio
 from launch import records
 from launch.configs import CONFIG, METRICS, read_json
 
+# Programs whose checkpoints are of a number of evaluations.
+_OF_EVALUATIONS = ("texture", "transfer", "generate")
+
 
 def describe(folder: str, record: records.Record | None, *, can_resume: bool) -> str:
     """What the folder holds and what to do about it, for a run that may not replace it.
@@ -36,9 +39,9 @@ def _describe_progress(folder: str, record: records.Record) -> str:
     # A result's checkpoint is listed until the result is whole.
     checkpoints = [name for name in record.files if name.startswith("checkpoint")]
     partly = None in record.files.values()
-    if record.program in ("texture", "transfer"):
+    if record.program in _OF_EVALUATIONS:
         partly = partly or "report.html" not in record.files
-    if not checkpoints or record.program not in ("texture", "transfer"):
+    if not checkpoints or record.program not in _OF_EVALUATIONS:
         return "before its end: --resume goes on" if checkpoints or partly else ""
     if not any(os.path.exists(os.path.join(folder, name)) for name in checkpoints):
         # Killed: --resume keeps finished results, and the choices.

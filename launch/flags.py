@@ -1,5 +1,6 @@
 """Flags that several programs share, and the recipe that they describe."""
 
+import types
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,7 +32,11 @@ def recipe_flags() -> tuple[str, ...]:
 
 
 def define_recipe_flags(
-    flag_set: FlagSet, default: str = "texture", *, several: Sequence[str] = ()
+    flag_set: FlagSet,
+    default: str = "texture",
+    *,
+    several: Sequence[str] = (),
+    texts: Mapping[str, str] = types.MappingProxyType({}),
 ) -> None:
     """Defines a flag for each choice of a recipe; its default is the recipe's own value.
 
@@ -39,6 +44,7 @@ def define_recipe_flags(
       flag_set: where the flags are defined.
       default: the recipe's name.
       several: choices that take several values, which make several results.
+      texts: what choices set, where it is not what they set in other programs.
     """
     flag_set.define_string(
         "recipe", default, "Named set of choices; --recipe=help lists them.", value="NAME"
@@ -49,7 +55,7 @@ def define_recipe_flags(
         float: flag_set.define_float,
     }
     for name, choice in config.CHOICES.items():
-        text = choice.meaning
+        text = texts.get(name, choice.meaning)
         if name in several:
             text += " Several, between commas, make several results."
             flag_set.define_list(name, None, text)
@@ -162,13 +168,13 @@ def define_run_flags(flag_set: FlagSet, program: str, seeds: str) -> None:
     define_resume_flag(flag_set)
 
 
-def define_input_flags(flag_set: FlagSet) -> None:
-    """Defines the flags for the sounds that a program starts from."""
+def define_input_flags(flag_set: FlagSet, several: str = "") -> None:
+    """Defines the flags for the sounds that a program starts from. several: what they make."""
     flag_set.define_paths(
         "input",
         [f"{EMBEDDED}fire"],
-        f"Sound file, or a built-in sound such as {EMBEDDED}rain; repeat for several. Built in "
-        f"are {', '.join(sounds.SOUNDS)}.",
+        f"Sound file, or a built-in sound such as {EMBEDDED}rain; repeat for "
+        f"{several or 'several'}. Built in are {', '.join(sounds.SOUNDS)}.",
     )
     flag_set.define_float(
         "input_start", 0.0, "Where in the file to begin, in seconds.", lower_bound=0

@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from audio_texture import config, recipes
+from audio_texture import config, generator_training, recipes
 from audio_texture.terms import TERMS
 from launch import command
 from launch.flag_set import FlagSet
@@ -23,7 +23,9 @@ FIRST_FLAGS = {
     "transfer": "content style style_weight output_dir recipe content_seconds style_seconds seed "
     "evaluations rhythm_weight resume",
     "stream": "input seconds loop output_dir output recipe seed input_seconds evaluations "
-    "save_target target resume",
+    "save_target target generator resume",
+    "generate": "input train_seconds seconds page output_dir generator weights recipe seed "
+    "input_start input_seconds resume",
     "sweep": "program input content style sweep sweep_mode seconds output_dir recipe dry_run "
     "quality heldout shard resume",
     "evaluate": "reference candidate heldout output_dir overwrite",
@@ -35,14 +37,16 @@ FIRST_FLAGS = {
 # The groups of --helpfull, in its order; a recipe's choices have a group for each stage.
 BEFORE_STAGES = {
     "What is read": "input input_start input_seconds content content_start content_seconds style "
-    "style_start style_seconds target config",
+    "style_start style_seconds target generator config",
     "Mixtures": "weights morph_to bands crossover_hz",
-    "What is made": "recipe seconds loop samples seed",
+    "What is made": "recipe seconds position loop samples seed",
+    "Training": "train_seconds width",
     "The sweep": "program sweep sweep_mode mixture quality heldout batch dry_run",
     "Shares of a sweep, for several processes": "shard distributed coordinator processes process",
 }
 AFTER_STAGES = {
-    "What is written": "output_dir output output_format save_target cache_dir overwrite",
+    "What is written": "output_dir output output_format save_target page export cache_dir "
+    "overwrite",
     "Stopping and going on": "max_seconds checkpoint_every resume",
 }
 # The same for programs without recipes, before `AFTER_STAGES`.
@@ -56,18 +60,6 @@ OWN_GROUPS = {
         "Training": "folds epochs batch learning_rate secondary_classes shift gain_db seed",
     },
     "benchmark": {"What is measured": "cases input"},
-}
-STAGES = {
-    "What is read": "input input_start input_seconds content content_start content_seconds style "
-    "style_start style_seconds target reference candidate heldout data vgg19 config",
-    "Mixtures": "weights morph_to bands crossover_hz",
-    "What is made": "seconds loop samples seed recipe program figure quick seeds cases",
-    "The sweep": "sweep sweep_mode mixture quality dry_run batch",
-    "Shares of a sweep, for several processes": "shard distributed coordinator processes process",
-}
-AFTER_STAGES = {
-    "What is written": "output_dir output output_format save_target cache_dir overwrite",
-    "Stopping and going on": "max_seconds checkpoint_every resume",
 }
 STAGES = {
     "signal": "Signal",
@@ -95,7 +87,7 @@ def first_help(
     """
     sentence, *rest = docstring.strip().split("\n\n")
     names = [name for name in FIRST_FLAGS[program].split() if name in flag_set.names()]
-    defaults, recipe_name = _read_defaults(flag_set, arguments)
+    defaults, recipe_name = _read_defaults(program, flag_set, arguments)
     lines = [_fill(sentence), ""]
     for block in _command_blocks(program, rest):
         if sum(line.startswith("    ") for line in lines) + len(block) - 1 <= MOST_COMMANDS:
@@ -119,7 +111,7 @@ def full_help(
     program: str, docstring: str, flag_set: FlagSet, arguments: Sequence[str] = ()
 ) -> str:
     """What --helpfull shows: all flags, by stage. Arguments as of `first_help`."""
-    defaults, recipe_name = _read_defaults(flag_set, arguments)
+    defaults, recipe_name = _read_defaults(program, flag_set, arguments)
     lines = []
     for part in docstring.strip().split("\n\n"):
         blocks = [line for block in _command_blocks(program, [part]) for line in block]
@@ -156,7 +148,7 @@ def group_flags(program: str, names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _read_defaults(
-    flag_set: FlagSet, arguments: Sequence[str]
+    program: str, flag_set: FlagSet, arguments: Sequence[str]
 ) -> tuple[dict[str, str], str | None]:
     """The defaults of all flags as text, and the recipe's name; None without recipes.
 
@@ -168,13 +160,19 @@ def _read_defaults(
         task = recipes.named(values["recipe"]).task
         given = {name: command.given_value(arguments, name) for name in ("recipe", "weights_file")}
         recipe_name = given["recipe"] or values["recipe"]
-        recipe = base_recipe(given | {"recipe": recipe_name}, task=task).to_json()
+        chosen = base_recipe(given | {"recipe": recipe_name}, task=task)
+        if program == "generate":
+            chosen = generator_training.generator_recipe(chosen, chosen.choice("evaluations"))
+        recipe = chosen.to_json()
         for name, choice in config.CHOICES.items():
             separator = choice.field.metadata["separator"] or " "
             values[name] = recipe[name]
             if choice.type is tuple:
                 entries = separator.join(map(_format, recipe[name]))
                 values[name] = re.sub(r"\.0\b", "", entries)
+        if program == "generate":
+            # --train_seconds decides.
+            values["evaluations"] = None
     return {name: _format(value) for name, value in values.items()}, recipe_name
 
 

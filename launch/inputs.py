@@ -170,6 +170,9 @@ def read_inputs(
             check(wave, rate, repr(source))
         waves.append(wave)
         rates.append(rate)
+        if rate != rates[0]:
+            first = inputs[0]["source"]
+            hold(f"{source}: resampled from {rate} to {rates[0]} Hz, the rate of {first}")
     return [
         audio.with_channels(audio.resample(wave, rate, rates[0]), len(waves[0]))
         for wave, rate in zip(waves, rates, strict=True)

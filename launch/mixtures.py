@@ -34,9 +34,9 @@ def mixture_from_values(values: Mapping[str, Any], given: Collection[str] = ()) 
             for source, band in zip(sources, bands, strict=True)
         ]
     with naming_flag("weights"):
-        weights = _parse_weights(values["weights"], len(inputs))
+        weights = parse_weights(values["weights"], len(inputs))
     with naming_flag("morph_to"):
-        morph_to = values["morph_to"] and _parse_weights(values["morph_to"], len(inputs))
+        morph_to = values["morph_to"] and parse_weights(values["morph_to"], len(inputs))
     return {"inputs": inputs, "weights": weights, "morph_to": morph_to}
 
 
@@ -73,16 +73,23 @@ def _parse_bands(
     ]
 
 
-def _parse_weights(texts: Sequence[str] | None, inputs: int) -> list[float]:
+def parse_weights(texts: Sequence[str] | None, number: int, *, noun: str = "input") -> list[float]:
+    """The weights in a flag's texts, equal ones without texts. ValueError where they do not fit.
+
+    Args:
+      texts: numbers.
+      number: how many there must be.
+      noun: what each one is the weight of.
+    """
     if not texts:
-        return [1.0] * inputs
+        return [1.0] * number
     try:
         weights = [float(text) for text in texts]
     except ValueError as error:
         raise ValueError(f"{','.join(texts)!r} must be numbers separated by commas.") from error
-    if len(weights) != inputs:
+    if len(weights) != number:
         raise ValueError(
-            f"{count(len(weights), 'weight')} for {count(inputs, 'input')}; each input needs one."
+            f"{count(len(weights), 'weight')} for {count(number, noun)}; each {noun} needs one."
         )
     if not all(0 <= weight < float("inf") for weight in weights) or not sum(weights):
         raise ValueError(f"{','.join(texts)!r} must not be negative, nor all zero.")

@@ -37,10 +37,11 @@ def mixture_section(config: dict[str, Any], seconds: float) -> list[tuple[str, s
     """
     from audio_texture import report
 
-    # A loaded style has no inputs.
-    if len(config["inputs"]) < 2:
+    # A loaded style has no inputs; a generator's styles are named in the configuration.
+    names = config.get("styles") or name_inputs(config)
+    if len(names) < 2:
         return []
-    names, options = name_inputs(config), mixture_options(config)
+    options, noun = mixture_options(config), "style" if config.get("styles") else "input"
     if options["bands"]:
         edges = [_format_hertz(low) for low, _ in options["bands"][1:]]
         rows = [
@@ -56,13 +57,13 @@ def mixture_section(config: dict[str, Any], seconds: float) -> list[tuple[str, s
             (name, weight, f"{share:.0%}")
             for name, weight, share in zip(names, options["weights"], begin, strict=True)
         ]
-        return [("Weights", report.format_table(rows, ("input", "weight", "share")))]
+        return [("Weights", report.format_table(rows, (noun, "weight", "share")))]
     end = np.divide(options["morph_to"], np.sum(options["morph_to"]))
     times = np.linspace(0, min(seconds, config["seconds"]), 200)
     places = np.asarray(morphing.place_at(times, config["seconds"]))[:, None]
     figure = report.draw_weights(times, (1 - places) * begin + places * end, names)
-    text = "The weight of each input. At both ends the weights are constant."
-    pictures = report.embed_figures([(figure, "weight of each input over time")])
+    text = f"The weight of each {noun}. At both ends the weights are constant."
+    pictures = report.embed_figures([(figure, f"weight of each {noun} over time")])
     return [("Weights over time", f"<p>{text}</p>{pictures}")]
 
 

@@ -27,6 +27,7 @@ class ProgressBar:
         self._bar: tqdm.tqdm | None = None
         # Evaluations and time of the first row: what is before it is the compiler's.
         self._first: tuple[int, float] | None = None
+        self._paused_at: float | None = None
 
     def step(self, row: optimize.ProgressRow) -> None:
         """Shows the state after an evaluation."""
@@ -38,6 +39,10 @@ class ProgressBar:
                 self._bar = tqdm.tqdm(
                     total=self._total, desc=self._name, bar_format=_FORMAT, leave=False
                 )
+        if self._paused_at is not None:
+            evaluations, start = self._first
+            self._first = evaluations, start + time.monotonic() - self._paused_at
+            self._paused_at = None
         if self._bar is not None:
             self._bar.n = row.evaluations
             self._bar.set_postfix_str(f"loss {row.loss:.4g}{self._describe_rest(row)}")
@@ -58,6 +63,12 @@ class ProgressBar:
             return ""
         return f", {describe_seconds((time.monotonic() - start) / spent * left)} left"
 
+    def pause(self) -> None:
+        """Takes the bar away until the next evaluation; that time does not count for the rest."""
+        self._paused_at = time.monotonic()
+        if self._bar is not None:
+            self._bar.clear()
+
     def close(self) -> None:
         """Removes the bar."""
         if self._bar is not None:
@@ -73,18 +84,23 @@ def describe_seconds(seconds: float) -> str:
 
 def describe_outcome(texture: synthesis.Texture | streaming.Block) -> str:
     """A line on how an optimisation ended."""
-    last = texture.outcome.progress[-1]
+    return f"{describe_ending(texture.outcome)}{describe_lowering(texture.lowered_db)}"
+
+
+def describe_ending(outcome: optimize.Outcome) -> str:
+    """Why an optimisation ended, and after how long."""
+    last = outcome.progress[-1]
     ends = {
         "converged": "done: the loss no longer falls",
         "evaluations": "done",
         "seconds": "stopped at --max_seconds",
         "interrupted": "interrupted",
         "not finite": "FAILED, as the loss was not finite at evaluation "
-        f"{int(texture.outcome.state.failed_at)}; this is the last finite state",
+        f"{int(outcome.state.failed_at)}; this is the last finite state",
     }
     return (
-        f"{ends[texture.outcome.reason]} ({count(last.evaluations, 'evaluation')}, "
-        f"{last.seconds:.1f} s, loss {last.loss:.4g}){describe_lowering(texture.lowered_db)}"
+        f"{ends[outcome.reason]} ({count(last.evaluations, 'evaluation')}, "
+        f"{last.seconds:.1f} s, loss {last.loss:.4g})"
     )
 
 

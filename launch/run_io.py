@@ -19,7 +19,7 @@ from launch.errors import UserError, naming_flag
 from launch.output import Output
 
 # Programs that --resume alone gives the configuration of the run in --output_dir.
-CONTINUED_ALONE = ("texture", "transfer", "stream")
+CONTINUED_ALONE = ("texture", "transfer", "stream", "generate")
 
 
 class _Planned(NamedTuple):

@@ -43,6 +43,7 @@ LONGEST = (
     "insights",
     "stereo",
     "launch_stream",
+    "launch_generate",
     "damage",
     "launch_sweep",
     "interrupts",

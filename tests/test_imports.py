@@ -43,7 +43,7 @@ ORDER = (
     ),
     *("style_transfer", "batch", "streaming", "generator_training", "generator_transfers"),
     # What a notebook calls.
-    *("sound_input", "results", "api"),
+    *("sound_input", "results", "api", "trained"),
 )
 # A package of several files counts as one module.
 MODULES = sorted(

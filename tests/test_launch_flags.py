@@ -304,7 +304,11 @@ def test_home_is_expanded(folder, tmp_path):
 PATH_FLAGS = {
     "texture": ("input", "config", "output_dir", "weights_file", "start_generator"),
     "transfer": ("content", "style", "config", "output_dir", "weights_file", "start_generator"),
-    "stream": ("input", "target", "save_target", "output_dir", "weights_file", "start_generator"),
+    "stream": (
+        *("input", "target", "generator", "save_target", "output_dir"),
+        *("weights_file", "start_generator"),
+    ),
+    "generate": ("input", "generator", "config", "output_dir", "weights_file", "start_generator"),
     "train": ("data", "cache_dir", "output_dir"),
     "insights": ("data", "vgg19", "output_dir"),
     "evaluate": ("reference", "candidate", "heldout", "output_dir"),

@@ -30,6 +30,22 @@ def test_resumed_is_uninterrupted(tmp_path, name):
     assert [row.evaluations for row in resumed.outcome.progress] == [25, 40] and len(rows) == 1
 
 
+def test_parameters_are_handed_over_after_each_chunk():
+    """Those of that moment: at the end, the ones that the sound is rendered from."""
+    problem, seen = shared_problem("texture-fast"), []
+
+    def keep(parameters, rows):
+        seen.append((rows[-1].evaluations, jax.tree.map(np.array, parameters)))
+
+    texture = synthesis.run(problem, jax.random.key(0), on_parameters=keep)
+    assert [evaluations for evaluations, _ in seen] == [25, 40]
+    first, last = (jax.tree.leaves(parameters) for _, parameters in seen)
+    final = jax.tree.leaves(texture.outcome.state.parameters)
+    for before, leaf, expected in zip(first, last, final, strict=True):
+        np.testing.assert_array_equal(leaf, expected)
+        assert np.any(before != leaf)
+
+
 def test_ctrl_c_in_phase_recovery_keeps_the_evaluations(tmp_path):
     """The optimiser was done: --resume began all evaluations again, or at an older checkpoint."""
     problem, options = shared_problem("texture-fast"), {"checkpoint_path": str(tmp_path / "state")}

@@ -5,6 +5,7 @@ generator_training.py trains them by a recipe's loss.
 
 from audio_texture.generators.config import GeneratorConfig, Stage
 from audio_texture.generators.contents import chunks_of, describe, transform
+from audio_texture.generators.course import block_samples, stretch_blocks
 from audio_texture.generators.export import PLATFORMS, export_step
 from audio_texture.generators.generator import (
     BLOCK_CHUNKS,
@@ -47,6 +48,8 @@ __all__ = [
     "blocks_from",
     "map_styles",
     "BLOCK_CHUNKS",
+    "stretch_blocks",
+    "block_samples",
     # The same step by step: position = begin(...), then position, wave = advance(...).
     "Blend",
     "blend",

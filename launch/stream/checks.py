@@ -24,6 +24,8 @@ def check_flags(values: Mapping[str, Any], given: Collection[str]) -> None:
             raise UserError(
                 f"--target: {values['target']!r} holds a fitted style; leave --{name} out."
             )
+    if values["generator"]:
+        _check_beside_generator(values, given)
     piped = output == "-"
     if values["resume"] and (piped or values["loop"]):
         raise UserError(
@@ -39,6 +41,23 @@ def check_flags(values: Mapping[str, Any], given: Collection[str]) -> None:
     into_pipe = (piped, "--output=- writes no files")
     flag_checks.refuse_if(given, {"output_dir": into_pipe, "overwrite": into_pipe})
     flag_checks.check_run_flags(values, given)
+
+
+def _check_beside_generator(values: Mapping[str, Any], given: Collection[str]) -> None:
+    """UserError for flags that a stream of a generator does not take."""
+    path = values["generator"]
+    reasons = {
+        **dict.fromkeys(flags.recipe_flags(), "is trained, and nothing is optimised"),
+        **dict.fromkeys(flags.OF_MIXTURE, "makes the styles that it was trained for"),
+        "target": "is used in place of a style file",
+        "save_target": "is a file already",
+        "loop": "makes streams only, as a loop takes the optimiser",
+    }
+    for name, reason in reasons.items():
+        if name in given and name not in ("weights", "morph_to"):
+            raise UserError(f"--generator: {path!r} {reason}; leave --{name} out.")
+    if "morph_to" in given and not values["seconds"]:
+        raise UserError("--morph_to: a morph needs an end: --seconds above 0.")
 
 
 def check_folder(values: Mapping[str, Any], config: dict[str, Any]) -> records.Record | None:
@@ -138,16 +157,23 @@ def wanted_samples(
       sample_rate: of the stream, in Hz.
       channels: of the stream.
     """
-    seconds = values["seconds"]
-    # A wav file counts its bytes in 32 bits.
-    most = 2**62 if values["output"] == "-" else (2**32 - 4096) // (3 * channels)
-    with naming_flag("seconds"):
-        if seconds * sample_rate > most:
-            raise ValueError(
-                f"{seconds:g} s is more than a wav file holds, {most / sample_rate:.0f} s."
-            )
-        if values["loop"]:
+    wanted = samples_to_write(values, sample_rate=sample_rate, channels=channels)
+    if values["loop"]:
+        with naming_flag("seconds"):
+            seconds = values["seconds"]
             return streaming.check_loop(recipe, sample_rate=sample_rate, seconds=seconds)
     with naming_flag("block_seconds"):
         streaming.check_blocks(recipe, sample_rate=sample_rate)
+    return wanted
+
+
+def samples_to_write(values: Mapping[str, Any], *, sample_rate: int, channels: int) -> int:
+    """`wanted_samples` without the checks of a recipe."""
+    seconds = values["seconds"]
+    # A wav file counts its bytes in 32 bits.
+    most = 2**62 if values["output"] == "-" else (2**32 - 4096) // (3 * channels)
+    if seconds * sample_rate > most:
+        raise UserError(
+            f"--seconds: {seconds:g} s is more than a wav file holds, {most / sample_rate:.0f} s."
+        )
     return round(seconds * sample_rate) or most

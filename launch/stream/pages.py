@@ -52,7 +52,7 @@ def stream_page(
         (f"input: {name}", wave, sink.sample_rate)
         for name, wave in zip(names, references, strict=False)
     ]
-    parts = _read_parts(sink.path, length, whole=config["loop"])
+    parts = read_parts(sink.path, length, whole=config["loop"])
     loops = [parts[0][0]] if config["loop"] and len(parts) == 1 else []
     shown, whole = [*inputs, *parts], ""
     if len(parts) > 1:
@@ -72,12 +72,14 @@ def stream_page(
         ("Configuration", report.format_config(config)),
     ]
     summary = f"{length:.1f} s by the recipe {config['recipe']['name']}, seed {config['seed']}."
-    source = " and ".join(names) or os.path.basename(config["target"]["source"])
+    source = " and ".join(names)
+    if not source:
+        source = os.path.basename((config["target"] or config["generator"])["source"])
     kind = "Loop" if config["loop"] else "Stream"
     return report.render_page(f"{kind} of {source}", summary, sections)
 
 
-def _read_parts(path: str, length: float, *, whole: bool) -> list[tuple[str, np.ndarray, int]]:
+def read_parts(path: str, length: float, *, whole: bool) -> list[tuple[str, np.ndarray, int]]:
     """What the page plays of a file, with titles: all of a short one, else its beginning and end.
 
     Args:

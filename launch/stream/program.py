@@ -15,6 +15,8 @@ A loop; then a morph:
 A style kept as a file, and a stream from it without the recording:
     python -m launch.stream --input=rain.wav --save_target=rain.safetensors --output_dir=output/rain
     python -m launch.stream --target=rain.safetensors --seconds=600 --output_dir=output/more
+An hour of a generator that launch.generate trained, in seconds:
+    python -m launch.stream --generator=fire.safetensors --seconds=3600 --output_dir=output/fire
 
 Writes stream.wav, config.json, metrics.jsonl (a line for each block), state.safetensors,
 report.html and files.json (the list of these files) into --output_dir. The sound can be played
@@ -27,43 +29,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from audio_texture import streaming
-from launch import flags, interrupts, messages, run_io, runs, verdicts
-from launch.command import resume_command
-from launch.errors import one_line
-from launch.flag_set import FlagSet
-from launch.messages import say
-from launch.stream import checks, pages, sinks, styles, writing
-
-
-def define_flags(flag_set: FlagSet) -> None:
-    """Defines the program's flags."""
-    flags.define_recipe_flags(flag_set, "texture-fast")
-    flags.define_input_flags(flag_set)
-    flags.define_mixture_flags(flag_set)
-    flag_set.define_float("seconds", 30.0, "Length, in seconds; 0 goes on until interrupted.")
-    flags.define_seed_flag(flag_set, "Seed of the noise; another seed makes another stream.")
-    flag_set.define_boolean(
-        "loop", False, "Make one loop of --seconds, whose end flows into its beginning."
-    )
-    text = "Style file of an earlier --save_target, instead of --input."
-    flag_set.define_path("target", None, text)
-    flag_set.define_path(
-        "save_target",
-        None,
-        "File to keep the fitted style in (.safetensors), for later streams without the recording.",
-    )
-    flag_set.define_string(
-        "output",
-        "stream.wav",
-        "Name of the wav file in --output_dir, or - for raw 16-bit PCM on standard output and no "
-        "files.",
-    )
-    flags.define_output_flags(flag_set, "stream")
-    flag_set.define_boolean(
-        "resume",
-        False,
-        "Go on with the stream in --output_dir, also to another length.",
-    )
+from launch.stream import checks, generated, results, sinks, styles, writing
+from launch.stream.stream_flags import define_flags as define_flags
 
 
 def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
@@ -75,9 +42,11 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     """
     values, begun = styles.with_earlier(values, given)
     checks.check_flags(values, given)
+    if values["generator"]:
+        return generated.stream(values, begun)
     style, config, references, record, wait = styles.fit_or_load(values, given, begun)
     rate = style.sample_rate
-    folder, piped = values["output_dir"], values["output"] == "-"
+    folder = values["output_dir"]
     wanted = checks.wanted_samples(values, style.recipe, sample_rate=rate, channels=style.channels)
     if values["loop"]:
         planned = streaming.prepare_loop(style, seconds=values["seconds"])
@@ -87,34 +56,13 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
     earlier = None
     if record and values["resume"] and isinstance(planned, streaming.Stream):
         earlier = sinks.read_earlier(folder, values["output"], record, planned)
-    held = sinks.held_seconds(folder, values["output"]) if record and values["resume"] else 0.0
-    if held * rate > wanted + 0.5:
-        say(f"{folder!r} already holds {held:.1f} s of this stream; --resume shortens nothing")
+    if record and values["resume"] and sinks.is_longer(folder, values["output"], wanted, rate):
         return 0
     styles.save_target(values, style)
-    output, sink = None, sinks.Pipe(style) if piped else None
-    if not sink:
-        first, resume = {run_io.CONFIG: config}, values["resume"]
-        output = run_io.claim(folder, record, program="stream", first=first, resume=resume)
-        sink = sinks.File(style, output, values["output"], earlier, wanted)
-        if not values["loop"]:
-            interrupts.go_on_by(resume_command("stream", folder))
-    try:
+    output, sink = sinks.open_sink(values, style, config, record, earlier, wanted)
+
+    def make():
         is_endless = not values["seconds"]
-        status = writing.write(planned, sink, values["seed"], wanted, wait, is_endless=is_endless)
-    except (ValueError, OSError) as error:
-        reason = "its reader has gone" if isinstance(error, BrokenPipeError) else one_line(error)
-        say(f"error: --output: {reason}; {sink.describe_rest()}.")
-        return 1
-    if not output:
-        return status
-    output.finish(run_io.METRICS, *sink.grown)
-    if not sink.samples or status == interrupts.STATUS and values["seconds"]:
-        return status or int(output.failed)
-    messages.doing("judging")
-    judged = pages.judge_stream(config, references, sink)
-    status = runs.write_report(
-        output, checks.REPORT, lambda: pages.stream_page(config, references, sink, judged), status
-    )
-    verdicts.say_verdicts([judged])
-    return status
+        return writing.write(planned, sink, values["seed"], wanted, wait, is_endless=is_endless)
+
+    return results.finish(make, sink, output, config, references)

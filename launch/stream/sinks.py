@@ -4,13 +4,14 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from audio_texture import audio, files, streaming
-from launch import records, run_io, runs
+from audio_texture import audio, files, generators, streaming
+from launch import interrupts, records, run_io, runs
+from launch.command import resume_command
 from launch.errors import naming_flag
 from launch.messages import say
 from launch.output import Output, Write, sound_writers
@@ -22,13 +23,15 @@ class Earlier(NamedTuple):
     """A stream to resume.
 
     Attributes:
-      state: the last saved state.
+      state: the last saved state; None for a generator's, which needs none.
+      block: number of the next block.
       samples: number of samples made up to that state.
       frames: number of samples in the file, which may be more.
       rows: of metrics.jsonl, by block.
     """
 
-    state: streaming.StreamState
+    state: streaming.StreamState | None
+    block: int
     samples: int
     frames: int
     rows: dict[int, dict[str, Any]]
@@ -58,22 +61,67 @@ def read_earlier(
             sample_rate=stream.style.sample_rate,
             at_least=samples,
         )
+    rows = read_rows(folder, state.block, most=-(-frames // stream.samples))
+    return Earlier(state, state.block, samples, frames, rows)
+
+
+def read_rows(folder: str, blocks: int, *, most: int) -> dict[int, dict[str, Any]]:
+    """The rows of metrics.jsonl by block; says where rows are lost.
+
+    Args:
+      folder: of the run.
+      blocks: how many there must be.
+      most: how many there can be.
+    """
     metrics = os.path.join(folder, run_io.METRICS)
     rows, complete = runs.read_rows(
         metrics, lambda row: isinstance(row, dict) and isinstance(row.get("block"), int)
     )
-    by_block = {row["block"]: row for row in rows if 0 <= row["block"] * stream.samples < frames}
-    if not complete or not set(range(state.block)) <= set(by_block):
+    by_block = {row["block"]: row for row in rows if 0 <= row["block"] < most}
+    if not complete or not set(range(blocks)) <= set(by_block):
         say(f"{metrics}: damaged or missing; rows that can be read are written anew")
-    return Earlier(state, samples, frames, by_block)
+    return by_block
 
 
-def held_seconds(folder: str, name: str) -> float:
-    """The length of the wav file in the folder in seconds; 0 where there is none."""
+def is_longer(folder: str, name: str, wanted: int, sample_rate: int) -> bool:
+    """Whether the wav file in the folder has more samples than wanted, which it then says."""
     try:
-        return audio.seconds_of(os.path.join(folder, name)) or 0.0
+        held = audio.seconds_of(os.path.join(folder, name)) or 0.0
     except ValueError:
-        return 0.0
+        return False
+    if held * sample_rate <= wanted + 0.5:
+        return False
+    say(f"{folder!r} already holds {held:.1f} s of this stream; --resume shortens nothing")
+    return True
+
+
+def open_sink(
+    values: Mapping[str, Any],
+    style: streaming.Style | generators.Generator,
+    config: dict[str, Any],
+    record: records.Record | None,
+    earlier: Earlier | None,
+    wanted: int,
+) -> tuple[Output | None, "File | Pipe"]:
+    """The folder, None for a pipe, and where the stream goes.
+
+    Args:
+      values: of all flags.
+      style: which the stream is made from.
+      config: of the run.
+      record: of the run in the folder.
+      earlier: the stream to resume.
+      wanted: samples to write.
+    """
+    if values["output"] == "-":
+        return None, Pipe(style)
+    folder, resume = values["output_dir"], values["resume"]
+    first = {run_io.CONFIG: config}
+    output = run_io.claim(folder, record, program="stream", first=first, resume=resume)
+    sink = File(style, output, values["output"], earlier, wanted)
+    if not values["loop"]:
+        interrupts.go_on_by(resume_command("stream", folder))
+    return output, sink
 
 
 class File:
@@ -88,7 +136,7 @@ class File:
 
     def __init__(
         self,
-        style: streaming.Style,
+        style: streaming.Style | generators.Generator,
         output: Output,
         name: str,
         earlier: Earlier | None,
@@ -105,7 +153,7 @@ class File:
             rows = {
                 block: row
                 for block, row in earlier.rows.items()
-                if complete or block < earlier.state.block
+                if complete or block < earlier.block
             }
         elif name in output.record.files:
             # Left by a run that was killed in its first block.
@@ -177,7 +225,7 @@ class Pipe:
     path = "standard output"
     grown: Sequence[str] = ()
 
-    def __init__(self, style: streaming.Style):
+    def __init__(self, style: streaming.Style | generators.Generator):
         self.sample_rate, self.samples = style.sample_rate, 0
         say(
             f"raw PCM: signed 16-bit little-endian, {self.sample_rate} Hz, "

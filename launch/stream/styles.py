@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from audio_texture import audio, recipes, streaming
+from audio_texture import audio, generators, recipes, streaming
 from audio_texture.references import fit_kernels, model_sample_rate
 from launch import compile_times, configs, flag_checks, messages, mixtures, records
 from launch.errors import UserError, naming_flag
@@ -27,7 +27,7 @@ FREE = (
 
 
 # Flags that decide about a stream's samples, besides those of a recipe.
-DECIDES = (*OF_MIXTURE, "seed", "loop", "target", "output")
+DECIDES = (*OF_MIXTURE, "seed", "loop", "target", "generator", "output")
 _TYPES = {"inputs": list, "seed": int, "loop": bool, "output": str, "recipe": dict}
 
 
@@ -46,8 +46,11 @@ def with_earlier(
         return dict(values), None
     config = configs.config_of_file(path, _TYPES, given=given)
     names = ("seed", "loop", "output", *(() if "seconds" in given else ("seconds",)))
-    target = config.get("target") and config["target"]["source"]
-    return {**values, **{name: config[name] for name in names}, "target": target}, config
+    files = {
+        name: config[name]["source"] if config.get(name) else None
+        for name in ("target", "generator")
+    }
+    return {**values, **{name: config[name] for name in names}, **files}, config
 
 
 def fit_or_load(
@@ -151,6 +154,8 @@ def _load(
     """The style of --target with the choices that flags change, and its part of the config."""
     path = values["target"]
     with naming_flag("target"):
+        if generators.is_generator_file(path):
+            raise ValueError(f"{path!r} is a generator, not a style file; --generator takes it.")
         style = streaming.load_style(path)
         recipe = (
             recipes.Recipe.from_json(earlier["recipe"])
