@@ -131,7 +131,7 @@ def _read_parameters(arrays, config, styles):
     return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
 
 
-def _read_array(arrays, name, shape, kind=np.float32):
+def _read_array(arrays, name, shape, kind: Any = np.float32):
     """An array of a type. KeyError where it is missing, ValueError where its shape, in which None
     stands for any length, or its type is another.
     """
