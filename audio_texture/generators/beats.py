@@ -22,6 +22,8 @@ HARMONICS = (1, 2, 4, 8)
 # Least autocorrelation of onsets at a period, and the share of the highest peak that a peak at a
 # shorter period must have to be the period itself.
 LEAST_CORRELATION, SAME = 0.25, 0.85
+# Number of bands whose beat is found though the others have none.
+FEW = 4
 # Numbers that the network sees of all beats.
 INPUTS = 2 * len(HARMONICS) * len(RANGES)
 
@@ -43,14 +45,26 @@ def find_beats(wave: np.ndarray, config: GeneratorConfig) -> np.ndarray:
     spectra = np.asarray(shaping.analyse(past, jnp.asarray(whole), n_fft=stage.n_fft)[0])
     powers = np.mean(np.abs(spectra) ** 2, axis=0) @ stage.band_weights(config.sample_rate)
     levels = np.log(powers + 1e-3 * np.mean(powers, axis=0, keepdims=True) + 1e-20)
-    onsets = np.maximum(np.diff(levels, axis=0), 0).sum(axis=1)
-    onsets = onsets - np.mean(onsets)
-    correlation = scipy.signal.correlate(onsets, onsets)[len(onsets) - 1 :]
-    # Unbiased: long lags have fewer products.
-    correlation /= np.maximum(np.arange(len(onsets), 0, -1), len(onsets) / 4)
-    correlation /= max(correlation[0], np.finfo(np.float64).tiny)
+    onsets = np.maximum(np.diff(levels, axis=0), 0)
+    # Of all bands together, and of those few that repeat most: a cricket is in two bands of thirty.
+    together = _autocorrelation(onsets.sum(axis=1, keepdims=True))[:, 0]
+    single = _autocorrelation(onsets)
+    lags = slice(*(round(edge / seconds) for edge in (RANGES[0][0], RANGES[-1][1])))
+    peaks = np.max(single[lags][: len(single) // 3], axis=0, initial=0.0)
+    few = np.mean(single[:, np.argsort(peaks)[-FEW:]], axis=1)
+    correlation = np.maximum(together, few)
     periods = [_find_period(correlation, *np.divide(edges, seconds)) for edges in RANGES]
     return np.array([round(2**32 / period) if period else 0 for period in periods], np.uint32)
+
+
+def _autocorrelation(columns):
+    """Of each column [T, n], relative to lag 0; unbiased, as long lags have fewer products."""
+    columns = columns - np.mean(columns, axis=0, keepdims=True)
+    size = len(columns)
+    power = np.abs(np.fft.rfft(columns, 2 * size, axis=0)) ** 2
+    products = np.fft.irfft(power, axis=0)[:size]
+    scale = np.maximum(products[:1] / size, np.finfo(np.float64).tiny)
+    return products / np.maximum(np.arange(size, 0, -1), size / 4)[:, None] / scale
 
 
 def _find_period(correlation, least, most):
