@@ -18,6 +18,12 @@ def define_flags(flag_set: FlagSet) -> None:
         texts={"evaluations": "Length of the training in evaluations, instead of --train_seconds."},
     )
     flags.define_input_flags(flag_set, "a style each")
+    flag_set.define_paths(
+        "contents",
+        None,
+        "Sound, or folder of sounds, to train a generator with that turns any content into the "
+        "style of --input; repeat for several. The recipe is then a transfer's.",
+    )
     flag_set.define_float(
         "train_seconds",
         generator_training.TRAIN_SECONDS,
