@@ -146,7 +146,7 @@ def _read(config: dict[str, Any], generator: generators.Generator) -> tuple[np.n
 def _judge(name: str, wave: np.ndarray, content: np.ndarray, sample_rate: int) -> Judged:
     """The verdict on what is kept of the content; a generator holds no recording of its style."""
     try:
-        row = metrics.content_preservation(wave, content, sample_rate=sample_rate)
+        row: dict[str, Any] = metrics.content_preservation(wave, content, sample_rate=sample_rate)
     except ValueError as error:
         return Judged(name, metrics.withhold_verdict(one_line(error).rstrip(".")), {})
     verdict = metrics.give_transfer_verdict(row)
@@ -189,7 +189,10 @@ def _page(
         (f"{content[0]}: {of_content}", content[1], sample_rate),
         (*result, sample_rate),
     ]
-    rows = [(name, value, metrics.explain_measure(name)) for name, value in judged.row.items()]
+    rows = [
+        (name, "none" if value is None else value, metrics.explain_measure(name))
+        for name, value in judged.row.items()
+    ]
     table = report.format_table(rows, ("", result[0], "what it says"))
     sections = [
         ("Verdict", format_verdict(judged, named=False)),
