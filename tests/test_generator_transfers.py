@@ -209,6 +209,7 @@ def loss_at(number, parameters=None, change=lambda waves: waves):
     return float(step(state._replace(evaluations=np.int32(number)), data, np.int32(1)).value)
 
 
+@pytest.mark.slow
 def test_training_lowers_the_distances_of_both_contents():
     for content in (0, 1):
         numbers = [content + 2 * i for i in range(3)]

@@ -202,6 +202,8 @@ def test_bad_contents(folder, following, endless, tmp_path):
     follows = f"--generator={following}/generator.safetensors"
     for program in ("generate", "stream"):
         cases.append((program, [follows], "follows a content.*launch.transfer --generator takes"))
+    swept = ["--program=transfer", follows, f"--content={folder}/mono.wav"]
+    cases.append(("sweep", swept, "--generator: .*launch.transfer takes it"))
     for number, (program, flags, said) in enumerate(cases):
         out = [] if "--overwrite" in flags else [f"--output_dir={tmp_path}/{number}"]
         [(status, lines)] = complaints(program, [[*flags, *out]])
