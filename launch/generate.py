@@ -17,7 +17,8 @@ A style more for a trained generator, whose own styles stay as they are:
 Writes generator.safetensors (the weights, the styles and all choices), generated.wav, config.json,
 metrics.jsonl, report.html and files.json (the list of these files) into --output_dir; samples of
 the training as it goes on (sample_1.wav ...); with --page page.html, with --export
-generator.stablehlo. With --contents generated.wav is the first content in the style. Ctrl-C keeps a checkpoint and says how to go on (exit status 130).
+generator.stablehlo. With --contents generated.wav is the first content in the style. Ctrl-C keeps
+a checkpoint and says how to go on (exit status 130).
 launch.stream --generator plays the generator into a pipe.
 """
 
