@@ -207,22 +207,38 @@ def _build_problem(recipe, waves, rate, config, styles, base, sample_seconds):
     waveform = canvas.Canvas(init, lambda parameters, _: parameters, constants)
     compiled = synthesis.CompiledFns((), jit_fast_compile(fit), jax.jit(loss), no_wave)
     optimizer = optimizer_of(compiled.loss)
-    fixed = {
-        "constants": constants,
+    fixed = untrained_data(recipe) | {"constants": constants}
+    fitted_to = np.stack(waves), recipe.dynamic_hparams() | given_weights(recipe)
+    data = synthesis.with_target(compiled, "target", fitted_to, fixed, (optimizer, waveform))
+    start = starter(init, data)
+    return synthesis.Problem(recipe, optimizer, start, no_wave, compiled, rate)
+
+
+def untrained_data(recipe: Recipe) -> dict[str, Any]:
+    """Returns what the loss of every training has among its data, before the first evaluation."""
+    return {
         "hparams": recipe.dynamic_hparams(),
         "evaluation": np.int32(0),
         "evaluations": np.float32(recipe.optimiser.evaluations),
         "seed": np.uint32(0),
     }
-    fitted_to = np.stack(waves), recipe.dynamic_hparams() | given_weights(recipe)
-    data = synthesis.with_target(compiled, "target", fitted_to, fixed, (optimizer, waveform))
+
+
+def starter(
+    init: Callable[[jax.Array], Any], data: dict[str, Any]
+) -> Callable[[jax.Array], tuple[Any, dict[str, Any]]]:
+    """Returns the `init` of a training's problem: key -> (parameters, data with a seed).
+
+    Args:
+      init: key -> parameters.
+      data: of the loss.
+    """
 
     def start(key):
         net_key, seed_key = jax.random.split(key)
-        seed = jax.random.bits(seed_key, dtype=jnp.uint32)
-        return jax.jit(init)(net_key), data | {"seed": seed}
+        return jax.jit(init)(net_key), data | {"seed": jax.random.bits(seed_key, dtype=jnp.uint32)}
 
-    return synthesis.Problem(recipe, optimizer, single(start), no_wave, compiled, rate)
+    return single(start)
 
 
 def no_wave(*_: Any) -> Any:

@@ -31,6 +31,8 @@ from audio_texture.generator_training import (
     finish,
     no_wave,
     optimizer_of,
+    starter,
+    untrained_data,
 )
 from audio_texture.generators import GeneratorConfig, network, noise
 from audio_texture.precision import single
@@ -172,23 +174,14 @@ def _build_problem(recipe, style_wave, waves, config, styles):
     constants = {"waves": waves, "contents": contents, "style": style_wave}
     compiled = synthesis.CompiledFns((), jit_fast_compile(fit), jax.jit(loss), no_wave)
     optimizer = optimizer_of(compiled.loss)
-    data = {
+    data = untrained_data(recipe) | {
         "constants": constants,
-        "hparams": hparams,
-        "evaluation": np.int32(0),
-        "evaluations": np.float32(recipe.optimiser.evaluations),
-        "seed": np.uint32(0),
         "target": compiled.fit(style_wave, hparams | given_weights(recipe)),
     }
     data["weights"] = _balance(recipe, config, styles, distances, data, waves)
 
-    def start(key):
-        net_key, seed_key = jax.random.split(key)
-        seed = jax.random.bits(seed_key, dtype=jnp.uint32)
-        parameters = jax.jit(lambda key: generators.init_parameters(net, key))(net_key)
-        return parameters, data | {"seed": seed}
-
-    return synthesis.Problem(recipe, optimizer, single(start), no_wave, compiled, rate)
+    start = starter(lambda key: generators.init_parameters(net, key), data)
+    return synthesis.Problem(recipe, optimizer, start, no_wave, compiled, rate)
 
 
 def _balance(recipe, config, styles, distances, data, waves):

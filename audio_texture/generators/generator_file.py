@@ -32,7 +32,7 @@ def save(path: str, generator: Generator) -> None:
         "training": generator.training,
     }
     arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
-    arrays["styles/beats"] = np.ascontiguousarray(styles.beats, np.uint32)
+    arrays |= {"styles/beats": np.ascontiguousarray(styles.beats, np.uint32)}
     files.write_arrays(path, arrays, {"format": FORMAT, "generator": json.dumps(described)})
 
 
