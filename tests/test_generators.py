@@ -53,8 +53,12 @@ def take(count, generator, **options):
     ids=["mono", "stereo, mixed", "stereo, bands"],
 )
 def test_the_network_equals_a_reference(kind, mixture):
-    """Noise, convolutions, what the network hears, gains, coupling, voices: all in float64."""
+    """Noise, beats, convolutions, what the network hears, gains, coupling, voices: in float64."""
     generator = small_generators.make_generator(**kind)
+    # Of 32 bits, and one that is missing.
+    drawn = np.random.default_rng(2).integers(2**32, size=(kind["styles"], 2), dtype=np.uint32)
+    drawn[-1, 0] = 0
+    generator = generator._replace(styles=generator.styles._replace(beats=drawn))
     mixed, _ = generators.blend(generator.styles, generator.config, **mixture)
     run = generators.compile_chunks(generator.config, kind["styles"], 12)
     state = network.init_state(generator.config, voices=len(mixed.weights))
