@@ -94,9 +94,9 @@ class TrainedGenerator:
         names = {"weights": weights, "morph_to": morph_to}
         for name, shares in names.items():
             if shares is not None:
-                references.check_weights(list(shares), len(self.styles))
+                references.check_weights(list(shares), len(self.styles), field=name)
                 names[name] = [float(share) for share in shares]
-        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed < 2**32:
             raise ChoiceError(
                 f"seed must be an integer from 0 to 2**32 - 1, got {seed!r}.", field="seed"
             )
@@ -104,7 +104,7 @@ class TrainedGenerator:
             raise ChoiceError(f"position must be 0 s or later, got {position!r}.", field="position")
         first = round(position * self.sample_rate)
         return generators.stretch_blocks(
-            self.generator, samples=samples, first=first, seed=seed, **names
+            self.generator, samples=samples, first=first, seed=int(seed), **names
         )
 
     def save(self, path: str) -> None:
@@ -141,7 +141,8 @@ def train_generator(
         same machine.
       names: of the styles.
       base: a generator that gets these styles besides its own, which stay as they are.
-      width: channels of the network; the default is that of `generators.GeneratorConfig`.
+      width: channels of the network; the default is that of `generators.GeneratorConfig`. Not
+        with `base`, which has a network.
       on_progress: called with a row after each chunk of evaluations, see `Model.run`.
       **choices: of the recipe, by name, such as views.
     Raises:
@@ -151,6 +152,8 @@ def train_generator(
       >>> fire = train_generator(*load("fire.wav"), train_seconds=60)  # doctest: +SKIP
       >>> fire.make(seconds=10).save("more_fire.wav")  # doctest: +SKIP
     """
+    if base and width is not None:
+        raise ChoiceError("width must be left out where there is a base.", field="width")
     key, chosen = as_key(seed), _training_recipe(recipe, evaluations, choices)
     if evaluations is None and not 0 < train_seconds < math.inf:
         raise ChoiceError(
