@@ -23,6 +23,8 @@ from launch.pages import mixture_section
 SOUND, PAGE, EXPORT, REPORT = "generated.wav", "page.html", "generator.stablehlo", "report.html"
 # What is judged: the beginning of the sound of a single style, or so much of each by itself.
 JUDGED_SECONDS, JUDGED_OF_EACH = 30.0, 10.0
+# The fewest styles that a map is drawn of.
+FEWEST_ON_MAP = 3
 # Length of the beginning of the sound that the report plays, in seconds.
 _PLAYED_SECONDS = 30.0
 
@@ -183,6 +185,7 @@ def report_page(
         text = "<p>A black line for each style.</p>" if len(references) > 1 else ""
         pictures = report.embed_figures([(figure, "loss against evaluations")])
         sections.append(("Loss", text + pictures))
+    sections += _map_section(generator)
     sections.append(("Configuration", report.format_config(config)))
     return report.render_page(
         f"Generator of {' and '.join(config['styles'])}", _summarise(config, chunks), sections
@@ -218,6 +221,18 @@ def _samples_section(samples: Sequence[Mapping[str, Any]]) -> list[tuple[str, st
         "1 is how far the recording's own two halves are apart."
     )
     return [("During the training", f"<p>{text}</p>{report.format_table(rows, header)}")]
+
+
+def _map_section(generator: generators.Generator) -> list[tuple[str, str]]:
+    """A map of the styles, where there are enough to tell something."""
+    from audio_texture import report
+
+    if len(generator.styles.names) < FEWEST_ON_MAP:
+        return []
+    figure = report.draw_places(generators.map_styles(generator), generator.styles.names)
+    text = "<p>Styles that the network makes in nearly the same way lie near each other.</p>"
+    pictures = report.embed_figures([(figure, "map of the styles")])
+    return [("Map of the styles", text + pictures)]
 
 
 def _name_terms(

@@ -332,3 +332,19 @@ def test_weights_and_bands_that_do_not_fit(options, field):
     with pytest.raises(ChoiceError, match=field) as caught:
         stretch(100, generator=generator, **options)
     assert caught.value.field == field and "\n" not in str(caught.value)
+
+
+def test_alike_styles_lie_near_each_other_on_the_map():
+    """Catches a map of the colours, which the network does not make, and one of the wrong rows."""
+    generator = small_generators.make_generator(styles=2)
+
+    def third_like_the_first(path, leaf):
+        return np.concatenate([leaf, leaf[:1]]) if path[-1].key in network.OF_STYLES else leaf
+
+    parameters = jax.tree_util.tree_map_with_path(third_like_the_first, generator.parameters)
+    styles = generator.styles.joined(generator.styles._replace(names=("like the first", "none")))
+    styles = styles._replace(names=styles.names[:3])
+    places = generators.map_styles(generator._replace(parameters=parameters, styles=styles))
+    np.testing.assert_allclose(places[2], places[0], atol=1e-6)
+    assert np.linalg.norm(places[1] - places[0]) > 0.5
+    assert np.isclose(np.max(np.linalg.norm(places, axis=1)), 1)

@@ -10,6 +10,7 @@ C channels, T frames of level 0, S styles, P beats.
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.ndimage
 import scipy.signal
 
 from audio_texture.generators import shaping
@@ -21,7 +22,7 @@ RANGES = ((0.012, 0.15), (0.15, 2.0))
 HARMONICS = (1, 2, 4, 8)
 # Least autocorrelation of onsets at a period, and the share of the highest peak that a peak at a
 # shorter period must have to be the period itself.
-LEAST_CORRELATION, SAME = 0.25, 0.85
+LEAST_CORRELATION, SAME = 0.25, 0.8
 # Number of bands whose beat is found though the others have none.
 FEW = 4
 # Numbers that the network sees of all beats.
@@ -45,7 +46,8 @@ def find_beats(wave: np.ndarray, config: GeneratorConfig) -> np.ndarray:
     spectra = np.asarray(shaping.analyse(past, jnp.asarray(whole), n_fft=stage.n_fft)[0])
     powers = np.mean(np.abs(spectra) ** 2, axis=0) @ stage.band_weights(config.sample_rate)
     levels = np.log(powers + 1e-3 * np.mean(powers, axis=0, keepdims=True) + 1e-20)
-    onsets = np.maximum(np.diff(levels, axis=0), 0)
+    # Smoothed, or a period of half a frame more would not repeat.
+    onsets = scipy.ndimage.convolve1d(np.maximum(np.diff(levels, axis=0), 0), [0.25, 0.5, 0.25], 0)
     # Of all bands together, and of those few that repeat most: a cricket is in two bands of thirty.
     together = _autocorrelation(onsets.sum(axis=1, keepdims=True))[:, 0]
     single = _autocorrelation(onsets)

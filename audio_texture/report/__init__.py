@@ -22,6 +22,7 @@ from audio_texture.report.figures import (
     draw_levels,
     draw_loss,
     draw_onsets,
+    draw_places,
     draw_training,
     draw_weights,
     encode_png,
@@ -103,6 +104,7 @@ __all__ = [
     "draw_distances",
     "draw_weights",
     "draw_levels",
+    "draw_places",
     "draw_training",
     "draw_confusion",
 ]

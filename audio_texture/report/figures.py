@@ -207,6 +207,25 @@ def draw_weights(times: np.ndarray, weights: np.ndarray, names: Sequence[str]) -
     return figure
 
 
+def draw_places(places: np.ndarray, names: Sequence[str]) -> "Figure":
+    """A map: each name beside its place, without axes, as only distances mean something.
+
+    Args:
+      places: [S, 2], of `generators.map_styles`.
+      names: S of them.
+    """
+    figure = new_figure((WIDTH, 3.2))
+    axes = figure.subplots()
+    for number, (place, name) in enumerate(zip(places, names, strict=True)):
+        axes.plot(*place, "o", color=curve_color(number))
+        near = {"xytext": (5, 3), "textcoords": "offset points", "fontsize": 8}
+        axes.annotate(_shorten(name), tuple(place), **near)
+    axes.set_aspect("equal", "datalim")
+    axes.margins(0.25)
+    axes.set_axis_off()
+    return figure
+
+
 def draw_levels(levels: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> "Figure":
     """Long-term levels of several sounds.
 
