@@ -118,16 +118,10 @@ def prepare(
     check_recipe(recipe)
     _check_names(names, len(sounds))
     rate = references.model_sample_rate(recipe, sample_rate)
-    folded, factors = _fold(sounds, base)
+    folded, factors = _fold(sounds, rate, base)
     length = min(wave.shape[1] for wave in folded)
     folded = [wave[:, :length] for wave in folded]
     recipe, waves, _ = references.preprocess(recipe, folded, sample_rate=sample_rate)
-    if base and base.sample_rate != rate:
-        raise ChoiceError(
-            f"the generator makes sound at {base.sample_rate} Hz, and the new style is modelled at "
-            f"{rate} Hz.",
-            field="generator",
-        )
     config = base.config if base else GeneratorConfig(rate, len(waves[0]), **sizes)
     on_fit()
     names = [*names, *(f"style {number}" for number in range(len(names), len(waves)))]
@@ -155,14 +149,20 @@ def _check_names(names, sounds):
         )
 
 
-def _fold(sounds, base):
+def _fold(sounds, rate, base):
     """The sounds as they are modelled, and the factors of `audio.fold_channels`, which are the
-    base's own: its styles stay as they are.
+    base's own: its styles stay as they are. ChoiceError where a style does not fit the base.
     """
     if not base:
         return audio.fold_channels(sounds)
     if base.config.content_bands:
         raise ChoiceError("a generator that follows a content gets no styles.", field="generator")
+    if base.sample_rate != rate:
+        raise ChoiceError(
+            f"the generator makes sound at {base.sample_rate} Hz, and the new style is modelled at "
+            f"{rate} Hz.",
+            field="generator",
+        )
     if len(sounds[0]) != base.channels:
         raise ChoiceError(
             f"the number of channels must be that of the generator, {base.channels}, got "
@@ -204,11 +204,8 @@ def _build_problem(recipe, waves, rate, config, styles, base, sample_seconds):
         return matching.style_objective(recipe, rate, [1.0], hparams=hparams)
 
     def fit(waves, hparams):
-        def fit_one(wave):
-            return style(hparams).fit([to_domain(wave)])
-
         # One after the other: the program is as small for a hundred styles as for one.
-        return jax.lax.map(fit_one, waves)
+        return jax.lax.map(lambda wave: style(hparams).fit([to_domain(wave)]), waves)
 
     def loss(parameters, data):
         number, constants = data["evaluation"] % new, data["constants"]

@@ -76,8 +76,8 @@ def configure(values: Mapping[str, Any], given: Collection[str]) -> Plan:
     if values["config"] is not None:
         flag_checks.refuse_beside_config(given, values["config"], DECIDES)
         config = configs.config_of_file(values["config"], _TYPES, given=given)
-        absent = dict.fromkeys(("generator", "width", "train_seconds", "morph_to"))
-        config = absent | dict.fromkeys(EXTRAS, False) | config
+        absent: dict[str, Any] = dict.fromkeys(("generator", "width", "train_seconds", "morph_to"))
+        config = {**absent, **dict.fromkeys(EXTRAS, False), **config}
         config |= {name: values[name] for name in EXTRAS if name in given}
         base = generator_files.read_entry(config["generator"]) if config["generator"] else None
         generator_files.check_weights(config, len(config["styles"]))

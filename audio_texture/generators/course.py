@@ -56,7 +56,9 @@ def stretch_blocks(
 
 
 def block_samples(generator: Generator) -> int:
-    """Returns how many samples the blocks of `stretch_blocks` have, but for the last."""
+    """Returns how many samples the blocks of `stretch_blocks` have, but for the last one, and the
+    first of a morph that begins within a chunk.
+    """
     return BLOCK_CHUNKS * generator.config.chunk
 
 

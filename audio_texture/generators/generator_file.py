@@ -31,7 +31,9 @@ def save(path: str, generator: Generator) -> None:
         "peak": generator.peak,
         "training": generator.training,
     }
-    arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
+    arrays: dict[str, np.ndarray] = {
+        name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()
+    }
     arrays["styles/beats"] = np.ascontiguousarray(styles.beats, np.uint32)
     files.write_arrays(path, arrays, {"format": FORMAT, "generator": json.dumps(described)})
 
