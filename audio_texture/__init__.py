@@ -35,7 +35,12 @@ if TYPE_CHECKING:
     from audio_texture.config import Recipe, register
     from audio_texture.errors import ChoiceError
     from audio_texture.metrics import give_verdict
-    from audio_texture.trained import TrainedGenerator, load_generator, train_generator
+    from audio_texture.trained import (
+        TrainedGenerator,
+        load_generator,
+        train_generator,
+        train_transfer_generator,
+    )
     from audio_texture.views import View
 
 __version__ = "0.1.0"
@@ -59,6 +64,7 @@ _SUBMODULES = {
     "keep_compiled_programs": "api",
     # Generators: trained once, they make endless sound faster than it plays.
     "train_generator": "trained",
+    "train_transfer_generator": "trained",
     "load_generator": "trained",
     "TrainedGenerator": "trained",
     # Quality measures.
@@ -104,6 +110,7 @@ __all__ = [
     "stream",
     "texture",
     "train_generator",
+    "train_transfer_generator",
     "transfer",
     "weight",
 ]

@@ -119,6 +119,20 @@ def scan_dataset(folder: str) -> Dataset:
     return Dataset(clips, classes, skipped, missing, renamed)
 
 
+def list_sounds(folder: str) -> list[str]:
+    """Returns the paths of all sound files below a folder, sorted; system files are left out.
+
+    Example:
+      >>> import pathlib, tempfile
+      >>> with tempfile.TemporaryDirectory() as folder:
+      ...     for name in ("b.wav", "a.ogg", "notes.txt"):
+      ...         pathlib.Path(folder, name).touch()
+      ...     [os.path.basename(path) for path in list_sounds(folder)]
+      ['a.ogg', 'b.wav']
+    """
+    return [os.path.join(folder, name) for name in sorted(_walk(folder)[0])]
+
+
 def describe_exceptions(dataset: Dataset) -> list[str]:
     """Returns lines that report skipped, missing and renamed files, a line for each sort.
 

@@ -67,13 +67,12 @@ def prepare(
       on_fit: called once all is checked, before what takes long.
       **sizes: fields of `GeneratorConfig`.
     Raises:
-      ChoiceError: a recipe of another task or canvas.
+      ChoiceError: a recipe of another task or canvas, no contents, or a silent one.
       ValueError: as `style_transfer.prepare`.
     """
-    if recipe.task != "transfer" or recipe.canvas.kind != "waveform":
-        raise ChoiceError(
-            f"{recipe.name!r} is no recipe of a transfer on a waveform canvas.", field="recipe"
-        )
+    check_recipe(recipe)
+    if not contents:
+        raise ChoiceError("there must be at least one content.", field="contents")
     folded, factors = audio.fold_channels([style])
     rate = references.model_sample_rate(recipe, sample_rate)
     samples = round(sample_seconds * rate)
@@ -86,7 +85,10 @@ def prepare(
     styles = generators.fit_styles(
         [name], [style_wave], config, smoothing_hz=recipe.canvas.smoothing_hz
     )
-    waves = [_cut(recipe, content, factors, sample_rate, rate, samples) for content in contents]
+    waves = [
+        _cut(recipe, content, factors, sample_rate, rate, samples, f"content {number}")
+        for number, content in enumerate(contents, start=1)
+    ]
     problem = _build_problem(recipe, style_wave, np.stack(waves), config, styles)
     level = audio.audible_rms(folded[0], sample_rate=sample_rate)
     peak = float(np.max(np.abs(style)))
@@ -99,14 +101,30 @@ def prepare(
     return training._replace(problem=problem._replace(render_output=single(render_output)))
 
 
-def _cut(recipe, content, factors, sample_rate, rate, samples):
+def check_recipe(recipe: Recipe) -> None:
+    """Raises ChoiceError where a generator that follows contents cannot be trained by a recipe."""
+    if recipe.task != "transfer" or recipe.canvas.kind != "waveform":
+        raise ChoiceError(
+            f"{recipe.name!r} is no recipe of a transfer on a waveform canvas.", field="recipe"
+        )
+    if recipe.optimiser.kind != "adam":
+        raise ChoiceError(
+            "optimizer must be adam in a training: each evaluation is of another sample.",
+            field="optimizer",
+        )
+
+
+def _cut(recipe, content, factors, sample_rate, rate, samples, name):
     """A content as it is modelled, [C, samples], at the level of references."""
     wave = audio.resample(content, sample_rate, rate)
     if len(wave) != len(factors):
         wave = np.tile(wave.mean(axis=0, keepdims=True), (len(factors), 1))
     wave = (np.linalg.pinv(factors) @ wave).astype(np.float32)[:, :samples]
     wave = np.pad(wave, ((0, 0), (0, samples - wave.shape[1])), "reflect")
-    audio.check_audible(wave, "a content")
+    try:
+        audio.check_audible(wave, name)
+    except ValueError as error:
+        raise ChoiceError(str(error), field="contents") from error
     level = recipe.signal.level or audio.audible_rms(wave, sample_rate=rate)
     return wave * np.float32(level / audio.audible_rms(wave, sample_rate=rate))
 

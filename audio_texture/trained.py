@@ -9,12 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from audio_texture import generator_training, generators, optimize, references
+from audio_texture import (
+    audio,
+    generator_training,
+    generator_transfers,
+    generators,
+    optimize,
+    recipes,
+    references,
+)
 from audio_texture.api import recipe as recipe_named
 from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
 from audio_texture.results import Sound
-from audio_texture.sound_input import as_key, as_rate, as_waves
+from audio_texture.sound_input import as_key, as_rate, as_wave, as_waves
 
 
 class TrainedGenerator:
@@ -96,10 +104,7 @@ class TrainedGenerator:
             if shares is not None:
                 references.check_weights(list(shares), len(self.styles), field=name)
                 names[name] = [float(share) for share in shares]
-        if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed < 2**32:
-            raise ChoiceError(
-                f"seed must be an integer from 0 to 2**32 - 1, got {seed!r}.", field="seed"
-            )
+        _check_seed(seed)
         if not 0 <= position < math.inf:
             raise ChoiceError(f"position must be 0 s or later, got {position!r}.", field="position")
         first = round(position * self.sample_rate)
@@ -107,12 +112,40 @@ class TrainedGenerator:
             self.generator, samples=samples, first=first, seed=int(seed), **names
         )
 
+    def transfer(self, content: Any, sample_rate: int, *, seed: int = 0) -> Sound:
+        """Gives a content the generator's style in one pass.
+
+        Only a generator of `train_transfer_generator` or launch.generate --contents can.
+
+        Args:
+          content: an array [N] or [C, N]; the result has its length and level. More channels than
+            the generator's are mixed down.
+          sample_rate: of the content and of the result, in Hz.
+          seed: an integer from 0; another one draws other noise.
+        Raises:
+          ChoiceError: the generator follows no content.
+          ValueError: an invalid sound.
+        """
+        _check_seed(seed)
+        rate, wave = as_rate(sample_rate), as_wave(content, "the content")
+        if len(wave) > self.generator.channels:
+            wave = audio.with_channels(wave, self.generator.channels)
+        made = generators.transform(self.generator, wave, sample_rate=rate, seed=seed)
+        return Sound(made, rate, self.recipe, [], "generated", 0.0)
+
     def save(self, path: str) -> None:
         """Writes the generator as one safetensors file, which `load_generator` reads."""
         generators.save(os.fspath(path), self.generator)
 
     def __repr__(self) -> str:
         return f"TrainedGenerator({', '.join(self.styles)}; {self.sample_rate} Hz, {self.recipe!r})"
+
+
+def _check_seed(seed: Any) -> None:
+    if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed < 2**32:
+        raise ChoiceError(
+            f"seed must be an integer from 0 to 2**32 - 1, got {seed!r}.", field="seed"
+        )
 
 
 def train_generator(
@@ -154,11 +187,8 @@ def train_generator(
     """
     if base and width is not None:
         raise ChoiceError("width must be left out where there is a base.", field="width")
+    _check_train_seconds(train_seconds)
     key, chosen = as_key(seed), _training_recipe(recipe, evaluations, choices)
-    if evaluations is None and not 0 < train_seconds < math.inf:
-        raise ChoiceError(
-            f"train_seconds must be above 0, got {train_seconds!r}.", field="train_seconds"
-        )
     training = generator_training.prepare(
         chosen,
         as_waves(sounds),
@@ -167,6 +197,75 @@ def train_generator(
         base=base.generator if base else None,
         **({} if width is None else {"width": width}),
     )
+    return _train(training, key, evaluations, train_seconds, on_progress)
+
+
+def train_transfer_generator(
+    style: Any,
+    contents: Any,
+    sample_rate: int,
+    *,
+    recipe: str | Recipe = "transfer",
+    evaluations: int | None = None,
+    train_seconds: float = generator_training.TRAIN_SECONDS,
+    seed: Any = 0,
+    name: str = "style",
+    width: int | None = None,
+    on_progress: Callable[[optimize.ProgressRow], None] | None = None,
+    **choices: Any,
+) -> TrainedGenerator:
+    """Trains a generator that gives any content a style in one pass: `TrainedGenerator.transfer`.
+
+    Args:
+      style: an array [N] or [C, N].
+      contents: an array, or a sequence of several, of about the kind that is to be given the
+        style; each is cut or mirrored to 4 s.
+      sample_rate: of all, in Hz.
+      recipe: a transfer's, or any texture's, whose style distance is taken with weight 1.
+      evaluations: see `train_generator`.
+      train_seconds: see `train_generator`.
+      seed: see `train_generator`.
+      name: of the style.
+      width: see `train_generator`.
+      on_progress: see `train_generator`.
+      **choices: of the recipe, by name, such as style_weight.
+    Raises:
+      ValueError: an invalid sound or choice; the message says which and why.
+
+    Example:
+      >>> fire = train_transfer_generator(fire_wave, [dog, clock], 44100)  # doctest: +SKIP
+      >>> fire.transfer(dog, 44100).save("dog_of_fire.wav")  # doctest: +SKIP
+    """
+    _check_train_seconds(train_seconds)
+    named = recipe_named(recipe)
+    named = named if named.task == "transfer" else recipes.for_transfer(named)
+    key, chosen = as_key(seed), _training_recipe(named, evaluations, choices)
+    training = generator_transfers.prepare(
+        chosen,
+        as_wave(style, "the style"),
+        as_waves(contents),
+        sample_rate=as_rate(sample_rate),
+        name=name,
+        **({} if width is None else {"width": width}),
+    )
+    return _train(training, key, evaluations, train_seconds, on_progress)
+
+
+def _check_train_seconds(train_seconds: float) -> None:
+    if not 0 < train_seconds < math.inf:
+        raise ChoiceError(
+            f"train_seconds must be above 0, got {train_seconds!r}.", field="train_seconds"
+        )
+
+
+def _train(
+    training: generator_training.Training,
+    key: Any,
+    evaluations: int | None,
+    train_seconds: float,
+    on_progress: Callable[[optimize.ProgressRow], None] | None,
+) -> TrainedGenerator:
+    """The generator of a training; without `evaluations`, they are counted from the seconds."""
     if evaluations is None:
         seconds = generator_training.seconds_per_evaluation(training)
         evaluations = max(1, round(train_seconds / seconds))
@@ -197,4 +296,4 @@ def load_generator(path: str) -> TrainedGenerator:
     return TrainedGenerator(generators.load(os.fspath(path)))
 
 
-__all__ = ["TrainedGenerator", "load_generator", "train_generator"]
+__all__ = ["TrainedGenerator", "load_generator", "train_generator", "train_transfer_generator"]

@@ -1,5 +1,6 @@
 """A run's configuration, config.json: everything that its samples depend on."""
 
+import contextlib
 import json
 import os
 from collections.abc import Collection, Mapping
@@ -32,6 +33,19 @@ def read_json(path: str) -> Any:
             return json.load(file)
     except (OSError, ValueError) as error:
         raise ValueError(f"{path!r} is not a JSON file that can be read ({error}).") from error
+
+
+def has_entry(path: str, name: str) -> bool:
+    """Whether a configuration has an entry; False where the file cannot be read.
+
+    Args:
+      path: of its config.json.
+      name: of the entry.
+    """
+    with contextlib.suppress(ValueError):
+        config = read_json(path)
+        return isinstance(config, dict) and name in config
+    return False
 
 
 def with_earlier(

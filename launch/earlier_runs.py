@@ -97,6 +97,8 @@ def describe_difference(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> s
             return inner if name == "recipe" else f"the {name}: {inner}"
         if name == "inputs" and isinstance(before, list) and isinstance(value, list):
             return _describe_inputs(before, value)
+        if name == "contents" and isinstance(before, list) and isinstance(value, list):
+            return "the contents are others or have changed"
         return f"{name} was {_format(before)} there and is {_format(value)} here"
     return ""
 

@@ -8,13 +8,17 @@ Rain from a recording; then an hour of it, in a minute and without the recording
         --output_dir=output/hour
 Two styles in one, from the first to the second, and a page that plays both:
     python -m launch.generate --input=rain.wav --input=fire.wav --weights=1,0 --morph_to=0,1 --page
+A generator that turns any content into a style; then a content of yours, in a moment:
+    python -m launch.generate --input=fire.wav --contents=sounds --output_dir=output/fire
+    python -m launch.transfer --content=dog.wav --generator=output/fire/generator.safetensors
 A style more for a trained generator, whose own styles stay as they are:
     python -m launch.generate --generator=output/rain/generator.safetensors --input=sea.wav
 
 Writes generator.safetensors (the weights, the styles and all choices), generated.wav, config.json,
 metrics.jsonl, report.html and files.json (the list of these files) into --output_dir; samples of
 the training as it goes on (sample_1.wav ...); with --page page.html, with --export
-generator.stablehlo. Ctrl-C keeps a checkpoint and says how to go on (exit status 130).
+generator.stablehlo. With --contents generated.wav is the first content in the style. Ctrl-C keeps
+a checkpoint and says how to go on (exit status 130).
 launch.stream --generator plays the generator into a pipe.
 """
 
@@ -33,6 +37,7 @@ from launch import (
     generate_results,
     generate_steps,
     generate_training,
+    generate_transfers,
     interrupts,
     messages,
     run_io,
@@ -92,4 +97,5 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
         generator, status = run.run(values, wait, resume=earlier.resume)
     if not generator:
         return status
-    return generate_results.write_all(plan, generator, references, output, log, status)
+    results = generate_transfers if plan.contents else generate_results
+    return results.write_all(plan, generator, references, output, log, status)

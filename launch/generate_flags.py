@@ -19,6 +19,12 @@ def define_flags(flag_set: FlagSet) -> None:
         texts={"evaluations": "Length of the training in evaluations, instead of --train_seconds."},
     )
     flags.define_input_flags(flag_set, "a style each")
+    flag_set.define_paths(
+        "contents",
+        None,
+        "Sound, or folder of sounds, to train a generator with that turns any content into the "
+        "style of --input; repeat for several. The recipe is then a transfer's.",
+    )
     flag_set.define_float(
         "train_seconds",
         generator_training.TRAIN_SECONDS,
@@ -37,6 +43,26 @@ def define_flags(flag_set: FlagSet) -> None:
     text = "Trained generator to make sound with. Styles of --input are added to it."
     flag_set.define_path("generator", None, text)
     flags.define_seed_flag(flag_set, "Seed of the training and of the sound.")
+    _define_sound_flags(flag_set)
+    flag_set.define_path(
+        "config",
+        None,
+        "config.json of an earlier run, to train the same weights again. Flags that it already "
+        "sets are refused.",
+    )
+    flags.define_output_flags(flag_set, "generate")
+    flag_set.define_integer(
+        "checkpoint_every",
+        0,
+        "Evaluations between checkpoints, from which --resume goes on after a crash. 0 keeps one "
+        "only on Ctrl-C.",
+        lower_bound=0,
+    )
+    flags.define_resume_flag(flag_set)
+
+
+def _define_sound_flags(flag_set: FlagSet) -> None:
+    """Defines the flags for an endless sound and what plays it."""
     flag_set.define_float("seconds", SECONDS, "Length of generated.wav, in seconds.")
     flag_set.define_float(
         "position",
@@ -56,18 +82,3 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.define_boolean(
         "export", False, "Write generator.stablehlo, which other programs can run."
     )
-    flag_set.define_path(
-        "config",
-        None,
-        "config.json of an earlier run, to train the same weights again. Flags that it already "
-        "sets are refused.",
-    )
-    flags.define_output_flags(flag_set, "generate")
-    flag_set.define_integer(
-        "checkpoint_every",
-        0,
-        "Evaluations between checkpoints, from which --resume goes on after a crash. 0 keeps one "
-        "only on Ctrl-C.",
-        lower_bound=0,
-    )
-    flags.define_resume_flag(flag_set)

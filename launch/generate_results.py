@@ -93,7 +93,7 @@ def judge(
     rate, names = generator.sample_rate, generator.styles.names
     if len(names) == 1 or not references:
         judged = verdicts.judge_file(sound, plan.config, references, rate, seconds=JUDGED_SECONDS)
-        return [_advise_training(judged)]
+        return [advise_training(judged)]
     results = []
     for number in range(len(names) - len(references), len(names))[: verdicts.MOST_JUDGED]:
         weights = [float(style == number) for style in range(len(names))]
@@ -102,7 +102,7 @@ def judge(
         )
         reference = references[number - len(names)]
         judged = _judge_wave(f"{names[number]} by itself", wave, reference, rate)
-        results.append(_advise_training(judged))
+        results.append(advise_training(judged))
     return results
 
 
@@ -116,7 +116,7 @@ def _judge_wave(name: str, wave: np.ndarray, reference: np.ndarray, sample_rate:
     return Judged(name, metrics.give_verdict(row), row)
 
 
-def _advise_training(result: Judged) -> Judged:
+def advise_training(result: Judged) -> Judged:
     """The verdict with advice for a training, whose length is --train_seconds."""
     findings = tuple(
         finding._replace(

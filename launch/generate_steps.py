@@ -7,16 +7,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from audio_texture import audio, generator_training, generators, recipes
+from audio_texture import audio, generator_training, generator_transfers, generators, recipes
 from audio_texture.errors import ChoiceError
 from audio_texture.references import SHORTEST_SECONDS, fit_kernels, model_sample_rate
-from launch import compile_times, configs, flag_checks, flags, generator_files
+from launch import compile_times, configs, flag_checks, flags, generate_contents, generator_files
 from launch.errors import UserError, flag_line, naming_flag
+from launch.generate_contents import Contents
 from launch.inputs import EMBEDDED, digest, read_inputs, reference_check, say_scales
 from launch.messages import hold, say_held
 
 # Flags that a generator and its sound depend on, besides those of a recipe.
-OF_TRAINING = ("input", "input_start", "input_seconds", "train_seconds", "width")
+OF_TRAINING = ("input", "input_start", "input_seconds", "contents", "train_seconds", "width")
 OF_SOUND = ("generator", "seed", "seconds", "position", "weights", "morph_to")
 DECIDES = (*OF_TRAINING, *OF_SOUND)
 # What is written besides the sound, which a later run may ask for.
@@ -28,12 +29,16 @@ _TYPES = {
     "width": (int, type(None)),
     "train_seconds": (int, float, type(None)),
     "seed": int,
+    "recipe": dict,
+}
+# The same of an endless sound, and of a generator that follows contents.
+_SOUND_TYPES = {
     "seconds": (int, float),
     "position": (int, float),
     "weights": list,
     "morph_to": (list, type(None)),
-    "recipe": dict,
 }
+_CONTENT_TYPES = {"contents": list}
 # Choices of a recipe that a training has no use for.
 _USELESS = {
     "start": "a training starts from random weights",
@@ -50,11 +55,13 @@ class Plan(NamedTuple):
       config: as config.json holds it; until `is_timed` is false, its evaluations are the recipe's.
       base: the generator of --generator, or None.
       is_timed: whether --train_seconds has yet to be turned into a number of evaluations.
+      contents: of --contents, or None.
     """
 
     config: dict[str, Any]
     base: generators.Generator | None
     is_timed: bool
+    contents: Contents | None = None
 
     @property
     def trains(self) -> bool:
@@ -74,14 +81,9 @@ def configure(values: Mapping[str, Any], given: Collection[str]) -> Plan:
         with naming_flag("export"):
             generators.check_export_package()
     if values["config"] is not None:
-        flag_checks.refuse_beside_config(given, values["config"], DECIDES)
-        config = configs.config_of_file(values["config"], _TYPES, given=given)
-        absent: dict[str, Any] = dict.fromkeys(("generator", "width", "train_seconds", "morph_to"))
-        config = {**absent, **dict.fromkeys(EXTRAS, False), **config}
-        config |= {name: values[name] for name in EXTRAS if name in given}
-        base = generator_files.read_entry(config["generator"]) if config["generator"] else None
-        generator_files.check_weights(config, len(config["styles"]))
-        return Plan(config, base, False)
+        return _plan_of_file(values, given)
+    if values["contents"]:
+        return _plan_with_contents(values, given)
     base = generator_files.read(values["generator"]) if values["generator"] else None
     trains = not base or "input" in given
     if trains:
@@ -103,6 +105,44 @@ def configure(values: Mapping[str, Any], given: Collection[str]) -> Plan:
     return Plan(config, base, is_timed)
 
 
+def _plan_of_file(values: Mapping[str, Any], given: Collection[str]) -> Plan:
+    """The plan of the configuration that --config names. Arguments as of `configure`."""
+    path = values["config"]
+    flag_checks.refuse_beside_config(given, path, DECIDES)
+    if configs.has_entry(path, "contents"):
+        generate_contents.check_flags(given, inputs=1)
+        types = _TYPES | _CONTENT_TYPES
+        config = configs.config_of_file(path, types, task="transfer", given=given)
+        return Plan(config, None, False, generate_contents.read(config["contents"]))
+    config = configs.config_of_file(path, _TYPES | _SOUND_TYPES, given=given)
+    absent: dict[str, Any] = dict.fromkeys(("generator", "width", "train_seconds", "morph_to"))
+    config = {**absent, **dict.fromkeys(EXTRAS, False), **config}
+    config |= {name: values[name] for name in EXTRAS if name in given}
+    base = generator_files.read_entry(config["generator"]) if config["generator"] else None
+    generator_files.check_weights(config, len(config["styles"]))
+    return Plan(config, base, False)
+
+
+def _plan_with_contents(values: Mapping[str, Any], given: Collection[str]) -> Plan:
+    """The plan of a generator that follows contents. Arguments as of `configure`."""
+    generate_contents.check_flags(given, len(values["input"]))
+    if "recipe" not in given:
+        values = {**values, "recipe": "transfer"}
+    config = _configure_training(values, given, None, task="transfer")
+    contents = generate_contents.choose(values["contents"])
+    config |= {
+        "contents": contents.entries,
+        "styles": _name_styles(config["inputs"], []),
+        "generator": None,
+        "seed": values["seed"],
+        "versions": configs.versions(),
+    }
+    is_timed = config["train_seconds"] is not None
+    if is_timed and values["resume"]:
+        is_timed = not _take_evaluations(config, values["output_dir"])
+    return Plan(config, None, is_timed, contents)
+
+
 def _refuse_training_flags(given: Collection[str]) -> None:
     reason = "without --input nothing is trained"
     names = (*flags.recipe_flags(), *OF_TRAINING, "checkpoint_every")
@@ -110,9 +150,13 @@ def _refuse_training_flags(given: Collection[str]) -> None:
 
 
 def _configure_training(
-    values: Mapping[str, Any], given: Collection[str], base: generators.Generator | None
+    values: Mapping[str, Any],
+    given: Collection[str],
+    base: generators.Generator | None,
+    *,
+    task: str = "texture",
 ) -> dict[str, Any]:
-    """The part of the configuration that the weights depend on."""
+    """The part of the configuration that the weights depend on. task: of the recipe."""
     if "evaluations" in given and "train_seconds" in given:
         raise UserError("--train_seconds: --evaluations is a budget too; leave one of them out.")
     if base and "width" in given:
@@ -128,26 +172,30 @@ def _configure_training(
         "inputs": inputs,
         "width": None if base else values["width"],
         "train_seconds": None if "evaluations" in given else values["train_seconds"],
-        "recipe": _recipe_from_values(values, given).to_json(),
+        "recipe": _recipe_from_values(values, given, task).to_json(),
     }
 
 
-def _recipe_from_values(values: Mapping[str, Any], given: Collection[str]) -> recipes.Recipe:
+def _recipe_from_values(
+    values: Mapping[str, Any], given: Collection[str], task: str
+) -> recipes.Recipe:
     """The recipe as the training uses it, with the choices that flags were given for."""
     if "optimizer" in given and values["optimizer"] != "adam":
         raise UserError(
             f"--optimizer: {values['optimizer']!r} must be adam, as each evaluation of a training "
             "is of another sample."
         )
-    asked = flags.recipe_from_values(values)
+    asked = flags.recipe_from_values(values, task=task)
     recipe = generator_training.generator_recipe(asked, asked.choice("evaluations"))
     if "learning_rate" in given:
         recipe = recipe.replace(learning_rate=values["learning_rate"])
     with naming_choice("recipe"):
-        generator_training.check_recipe(recipe)
-    useless = {name: reason for name, reason in _USELESS.items() if name in given}
-    judged = [name for name in given if name not in ("seed", "optimizer", *_USELESS)]
-    useless |= flag_checks.useless_recipe_flags(values, recipe, judged, program="texture")
+        check = generator_transfers if task == "transfer" else generator_training
+        check.check_recipe(recipe)
+    reasons = _USELESS | (generate_contents.USELESS_CHOICES if task == "transfer" else {})
+    useless = {name: reason for name, reason in reasons.items() if name in given}
+    judged = [name for name in given if name not in ("seed", "optimizer", *reasons)]
+    useless |= flag_checks.useless_recipe_flags(values, recipe, judged, program=task)
     flag_checks.refuse(useless)
     return recipe
 
@@ -228,7 +276,8 @@ def read(plan: Plan) -> tuple[recipes.Recipe, list[np.ndarray], int]:
     if len(lengths) > 1:
         hold(f"--input: {min(lengths) / rate:.3g} s of each are used, as the shortest has no more")
     channels = base.channels if base else len(references[0])
-    check_sound(plan, recipe, channels, rate)
+    if not plan.contents:
+        check_sound(plan, recipe, channels, rate)
     return recipe, references, rate
 
 
@@ -248,6 +297,8 @@ def prepare(
     sizes = {} if width is None else {"width": width}
     shapes = [wave.shape for wave in references]
     key = (recipe.static_config(), sample_rate, shapes, sizes, plan.config["styles"])
+    if plan.contents:
+        key += (len(plan.contents.waves),)
     lengths = {"sample_rate": sample_rate, "seconds": generator_training.SAMPLE_SECONDS}
     programs = compile_times.of_run("generate", key, recipe.name, references, **lengths)
     wait = compile_times.Wait(programs)
@@ -258,15 +309,21 @@ def prepare(
         say_scales(recipe, fitted, model_sample_rate(recipe, sample_rate))
         wait.fit()
 
+    options = {"sample_rate": sample_rate, "on_fit": begin, **sizes}
     with naming_choice("input"):
-        training = generator_training.prepare(
-            recipe,
-            references,
-            sample_rate=sample_rate,
-            names=plan.config["styles"][-len(references) :],
-            base=plan.base,
-            on_fit=begin,
-            **sizes,
-        )
+        if plan.contents:
+            seconds = generator_training.SAMPLE_SECONDS
+            training = generator_transfers.prepare(
+                recipe,
+                references[0],
+                plan.contents.at_rate(sample_rate, seconds=seconds),
+                name=plan.config["styles"][0],
+                **options,
+            )
+        else:
+            names = plan.config["styles"][-len(references) :]
+            training = generator_training.prepare(
+                recipe, references, names=names, base=plan.base, **options
+            )
     wait.compile()
     return training, wait

@@ -213,9 +213,7 @@ class Training:
         heard = min(len(self._references), MOST_HEARD)
         parts, measures = [], {}
         for number in range(first, first + heard):
-            weights = [float(style == number) for style in range(len(generator.styles.names))]
-            seconds = SAMPLE_SECONDS / heard
-            wave = generators.stretch(generator, seconds=seconds, weights=weights)
+            wave = self._make(generator, number, SAMPLE_SECONDS / heard)
             fade = self._training.problem.recipe.signal.fade_samples(rate)
             parts.append(audio.fade_ends(wave, fade))
             reference = self._references[number - first]
@@ -228,6 +226,16 @@ class Training:
             text = metrics.give_verdict(row).findings[0].text if row else "too short to be measured"
             of_style = f", {style}" if len(measures) > 1 else ""
             say(f"{path}, after {evaluations} of {self.total} evaluations{of_style}: {text}")
+
+    def _make(self, generator: generators.Generator, style: int, seconds: float) -> np.ndarray:
+        """Sound of one style, or the first content in the style."""
+        if self._plan.contents:
+            rate = generator.sample_rate
+            content = self._plan.contents.first(generator.channels, rate)
+            content = content[:, : round(seconds * rate)]
+            return generators.transform(generator, content, sample_rate=rate)
+        weights = [float(style == number) for number in range(len(generator.styles.names))]
+        return generators.stretch(generator, seconds=seconds, weights=weights)
 
 
 def _measure(wave: np.ndarray, reference: np.ndarray, sample_rate: int) -> dict[str, float]:

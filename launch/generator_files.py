@@ -10,8 +10,13 @@ from launch.mixtures import parse_weights
 from launch.plurals import count
 
 
-def read(path: str) -> generators.Generator:
-    """The generator of a file. UserError where the file holds none that this version reads."""
+def read(path: str, *, of_contents: bool = False) -> generators.Generator:
+    """The generator of a file. UserError where the file holds none that this version reads.
+
+    Args:
+      path: of the file.
+      of_contents: whether one that follows contents is wanted, or one that needs none.
+    """
     with naming_flag("generator"):
         paths.check_file(path, "generator file")
         if streaming.is_style_file(path):
@@ -22,8 +27,17 @@ def read(path: str) -> generators.Generator:
         if not isinstance(generator.training.get("recipe"), dict):
             raise ValueError(f"{path!r} does not say by which recipe it was trained.")
         recipe_of(generator)
-        if generator.config.content_bands:
-            raise ValueError(f"{path!r} follows a content, and makes no sound without one.")
+        follows = bool(generator.config.content_bands)
+        if follows and not of_contents:
+            raise ValueError(
+                f"{path!r} follows a content, and makes no sound without one; launch.transfer "
+                "--generator takes it."
+            )
+        if of_contents and not follows:
+            raise ValueError(
+                f"{path!r} makes an endless texture and follows no content; launch.generate "
+                "--contents trains one that does."
+            )
     return generator
 
 
@@ -38,10 +52,15 @@ def entry_of(path: str) -> dict[str, Any]:
         return {"source": path, "sha256": digest(path)}
 
 
-def read_entry(entry: Mapping[str, Any]) -> generators.Generator:
-    """The generator of a configuration. UserError where the file is another one now."""
+def read_entry(entry: Mapping[str, Any], *, of_contents: bool = False) -> generators.Generator:
+    """The generator of a configuration. UserError where the file is another one now.
+
+    Args:
+      entry: of the configuration.
+      of_contents: as of `read`.
+    """
     path = entry["source"]
-    generator = read(path)
+    generator = read(path, of_contents=of_contents)
     if entry.get("sha256") != entry_of(path)["sha256"]:
         raise UserError(
             f"--generator: {path!r} is not the file that the configuration was made with."

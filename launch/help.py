@@ -20,12 +20,12 @@ MOST_COMMANDS = 4
 FIRST_FLAGS = {
     "texture": "input seconds output_dir recipe samples seed input_start input_seconds evaluations "
     "novelty time_scale resume",
-    "transfer": "content style style_weight output_dir recipe content_seconds style_seconds seed "
-    "evaluations rhythm_weight resume",
+    "transfer": "content style generator style_weight output_dir recipe content_seconds "
+    "style_seconds seed evaluations rhythm_weight resume",
     "stream": "input seconds loop output_dir output recipe seed input_seconds evaluations "
     "save_target target generator resume",
-    "generate": "input train_seconds seconds page output_dir generator weights recipe seed "
-    "input_start input_seconds resume",
+    "generate": "input contents train_seconds seconds page output_dir generator weights recipe "
+    "seed input_start input_seconds resume",
     "sweep": "program input content style sweep sweep_mode seconds output_dir recipe dry_run "
     "quality heldout shard resume",
     "evaluate": "reference candidate heldout output_dir overwrite",
@@ -37,7 +37,7 @@ FIRST_FLAGS = {
 # The groups of --helpfull, in its order; a recipe's choices have a group for each stage.
 BEFORE_STAGES = {
     "What is read": "input input_start input_seconds content content_start content_seconds style "
-    "style_start style_seconds target generator config",
+    "style_start style_seconds contents target generator config",
     "Mixtures": "weights morph_to bands crossover_hz",
     "What is made": "recipe seconds position loop samples seed",
     "Training": "train_seconds width",

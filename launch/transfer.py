@@ -7,6 +7,8 @@ Sounds of your own; then three steps from content to style:
     python -m launch.transfer --content=dog.wav --style=fire.wav --style_weight=0.1,1,10
 The paper's recipe:
     python -m launch.transfer --content=dog.wav --style=fire.wav --recipe=paper-transfer-1d
+In one pass, by a network that launch.generate --contents has trained for the style:
+    python -m launch.transfer --content=dog.wav --generator=output/fire/generator.safetensors
 
 The result has the content's length, rate, channels and level. Says at the end how much of the
 content it keeps, and how like the style it sounds. Writes transfer.wav (transfer_0.wav ... for
@@ -34,18 +36,13 @@ from launch import (
     messages,
     run_io,
     runs,
+    transfer_generator,
     transfer_pages,
     transfer_steps,
 )
 from launch.flag_set import FlagSet
 from launch.inputs import EMBEDDED
-
-# Flags that samples depend on, besides those of a recipe.
-DECIDES = (
-    *(f"{name}{part}" for name in transfer_steps.SOURCES for part in ("", "_start", "_seconds")),
-    "seed",
-    "output_format",
-)
+from launch.transfer_steps import DECIDES
 
 
 def define_flags(flag_set: FlagSet) -> None:
@@ -55,6 +52,8 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.define_path("content", f"{EMBEDDED}clock", text)
     text = "Sound whose timbre the result takes on: a file or a built-in sound."
     flag_set.define_path("style", f"{EMBEDDED}rain", text)
+    text = "Trained generator of launch.generate --contents, in place of --style: in one pass."
+    flag_set.define_path("generator", None, text)
     longest = references.LONGEST_SECONDS
     for name, seconds, most in (("content", longest, longest), ("style", 10.0, 60)):
         flag_set.define_float(
@@ -78,6 +77,8 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
       given: names of the flags on the command line.
     """
     values = configs.with_earlier(values, given, DECIDES)
+    if transfer_generator.is_asked(values):
+        return transfer_generator.main(values, given)
     config = transfer_steps.configure(values, given)
     flag_checks.check_run_flags(values, given)
     if values["config"] is not None:

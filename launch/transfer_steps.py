@@ -25,6 +25,11 @@ from launch.inputs import digest, read_inputs, reference_check
 
 # The stem of the result's name, and the flags that name sounds.
 STEM, SOURCES = "transfer", ("content", "style")
+# Flags that samples depend on, besides those of a recipe.
+DECIDES = (
+    *(f"{name}{part}" for name in SOURCES for part in ("", "_start", "_seconds")),
+    *("generator", "seed", "output_format"),
+)
 _TYPES = {
     "content": dict,
     "style": dict,
@@ -85,9 +90,10 @@ def useless_flags(
     recipe = recipes.Recipe.from_json(config["recipe"])
     recipe = recipe.replace(style_weight=max(config["style_weights"]))
     sources = {name: [config[name]["source"]] for name in SOURCES}
-    return flag_checks.useless_part_flags(sources, names) | flag_checks.useless_recipe_flags(
-        values, recipe, names, program="transfer"
-    )
+    reasons = flag_checks.useless_part_flags(sources, names)
+    if "generator" in names:
+        reasons["generator"] = "these runs are optimised; launch.transfer takes it"
+    return reasons | flag_checks.useless_recipe_flags(values, recipe, names, program="transfer")
 
 
 def read(config: dict[str, Any]) -> tuple[recipes.Recipe, list[np.ndarray], int]:

@@ -44,6 +44,8 @@ LONGEST = (
     "stereo",
     "launch_stream",
     "launch_generate",
+    "launch_generate_contents",
+    "generator_transfers",
     "damage",
     "launch_sweep",
     "interrupts",

@@ -84,6 +84,7 @@ def render_transfer_page(
     *,
     more: Sequence[Section] = (),
     judged: Sequence[Judged] = (),
+    summary: str = "",
 ) -> str:
     """The page of launch.transfer: the verdicts, then the content, the results and the style.
 
@@ -98,8 +99,9 @@ def render_transfer_page(
       names: what the legend calls the terms of the loss, see `draw_loss`.
       more: further sections, before the configuration.
       judged: verdicts on the results, which stand first.
+      summary: stands under the title; by default how the results were made.
     """
-    summary = (
+    summary = summary or (
         f"By the recipe {config['recipe']['name']}, seed {config['seed']}, "
         f"made in {format_number(_most_seconds(metrics))} s{' each' if len(results) > 1 else ''}."
     )
