@@ -103,30 +103,26 @@ def prepare(
       sounds: references, waves [C, N_i] of one rate and number of channels; a style each. The
         longer ones are cut to the length of the shortest, so that one program serves all.
       sample_rate: theirs, in Hz.
-      names: of the styles.
+      names: of the styles; those that are missing get numbers.
       base: a generator that gets these styles besides its own: only their scales and shifts are
-        trained, and its own styles sound as before.
+        trained, and its own styles sound as before; all are lowered alike where a new one would
+        clip.
       sample_seconds: length of the sample of each evaluation.
       on_fit: called once all is checked, before what takes long.
       **sizes: fields of `GeneratorConfig`.
     Raises:
-      ChoiceError: a recipe that cannot be trained with, or a base of another rate or number of
-        channels.
+      ChoiceError: a recipe that cannot be trained with, more names than sounds, or a base of
+        another rate or number of channels.
       ValueError: as `synthesis.prepare`.
     """
     check_recipe(recipe)
+    _check_names(names, len(sounds))
     rate = references.model_sample_rate(recipe, sample_rate)
-    folded, factors = audio.fold_channels(sounds)
+    folded, factors = _fold(sounds, rate, base)
     length = min(wave.shape[1] for wave in folded)
     folded = [wave[:, :length] for wave in folded]
     recipe, waves, _ = references.preprocess(recipe, folded, sample_rate=sample_rate)
     config = base.config if base else GeneratorConfig(rate, len(waves[0]), **sizes)
-    if base and (base.config.sample_rate, base.config.channels) != (rate, len(waves[0])):
-        raise ChoiceError(
-            f"the generator has {base.config.channels} channels at {base.config.sample_rate} Hz, "
-            f"the new style {len(waves[0])} at {rate} Hz.",
-            field="generator",
-        )
     on_fit()
     names = [*names, *(f"style {number}" for number in range(len(names), len(waves)))]
     smoothing_hz = recipe.canvas.smoothing_hz
@@ -142,6 +138,39 @@ def prepare(
         return wave, generator.lowered_db
 
     return training._replace(problem=problem._replace(render_output=single(render_output)))
+
+
+def _check_names(names, sounds):
+    """Raises ChoiceError for more names than sounds, or a single text."""
+    if isinstance(names, str) or len(names) > sounds:
+        raise ChoiceError(
+            f"names must be a list of at most {sounds} names, one for each sound, got {names!r}.",
+            field="names",
+        )
+
+
+def _fold(sounds, rate, base):
+    """The sounds as they are modelled, and the factors of `audio.fold_channels`, which are the
+    base's own: its styles stay as they are. ChoiceError where a style does not fit the base.
+    """
+    if not base:
+        return audio.fold_channels(sounds)
+    if base.config.content_bands:
+        raise ChoiceError("a generator that follows a content gets no styles.", field="generator")
+    if base.sample_rate != rate:
+        raise ChoiceError(
+            f"the generator makes sound at {base.sample_rate} Hz, and the new style is modelled at "
+            f"{rate} Hz.",
+            field="generator",
+        )
+    if len(sounds[0]) != base.channels:
+        raise ChoiceError(
+            f"the number of channels must be that of the generator, {base.channels}, got "
+            f"{len(sounds[0])}.",
+            field="generator",
+        )
+    modelled = np.linalg.pinv(base.factors)
+    return [(modelled @ wave).astype(np.float32) for wave in sounds], base.factors
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -175,11 +204,8 @@ def _build_problem(recipe, waves, rate, config, styles, base, sample_seconds):
         return matching.style_objective(recipe, rate, [1.0], hparams=hparams)
 
     def fit(waves, hparams):
-        def fit_one(wave):
-            return style(hparams).fit([to_domain(wave)])
-
         # One after the other: the program is as small for a hundred styles as for one.
-        return jax.lax.map(fit_one, waves)
+        return jax.lax.map(lambda wave: style(hparams).fit([to_domain(wave)]), waves)
 
     def loss(parameters, data):
         number, constants = data["evaluation"] % new, data["constants"]

@@ -102,14 +102,14 @@ class TrainedGenerator:
         names = {"weights": weights, "morph_to": morph_to}
         for name, shares in names.items():
             if shares is not None:
-                references.check_weights(list(shares), len(self.styles))
+                references.check_weights(list(shares), len(self.styles), field=name)
                 names[name] = [float(share) for share in shares]
         _check_seed(seed)
         if not 0 <= position < math.inf:
             raise ChoiceError(f"position must be 0 s or later, got {position!r}.", field="position")
         first = round(position * self.sample_rate)
         return generators.stretch_blocks(
-            self.generator, samples=samples, first=first, seed=seed, **names
+            self.generator, samples=samples, first=first, seed=int(seed), **names
         )
 
     def transfer(self, content: Any, sample_rate: int, *, seed: int = 0) -> Sound:
@@ -142,7 +142,7 @@ class TrainedGenerator:
 
 
 def _check_seed(seed: Any) -> None:
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+    if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed < 2**32:
         raise ChoiceError(
             f"seed must be an integer from 0 to 2**32 - 1, got {seed!r}.", field="seed"
         )
@@ -174,7 +174,8 @@ def train_generator(
         same machine.
       names: of the styles.
       base: a generator that gets these styles besides its own, which stay as they are.
-      width: channels of the network; the default is that of `generators.GeneratorConfig`.
+      width: channels of the network; the default is that of `generators.GeneratorConfig`. Not
+        with `base`, which has a network.
       on_progress: called with a row after each chunk of evaluations, see `Model.run`.
       **choices: of the recipe, by name, such as views.
     Raises:
@@ -184,6 +185,8 @@ def train_generator(
       >>> fire = train_generator(*load("fire.wav"), train_seconds=60)  # doctest: +SKIP
       >>> fire.make(seconds=10).save("more_fire.wav")  # doctest: +SKIP
     """
+    if base and width is not None:
+        raise ChoiceError("width must be left out where there is a base.", field="width")
     _check_train_seconds(train_seconds)
     key, chosen = as_key(seed), _training_recipe(recipe, evaluations, choices)
     training = generator_training.prepare(

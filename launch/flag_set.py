@@ -1,6 +1,7 @@
 """A set of flags for a single program, so that all programs can be imported into one process."""
 
 import difflib
+import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -9,6 +10,14 @@ from absl import flags
 
 from launch.errors import UserError
 from launch.paths import PathParser
+
+
+class _FloatParser(flags.FloatParser):
+    """A parser to which NaN is outside of all bounds."""
+
+    def is_outside_bounds(self, val: float) -> bool:
+        is_bounded = self.lower_bound is not None or self.upper_bound is not None
+        return is_bounded and math.isnan(val) or super().is_outside_bounds(val)
 
 
 class FlagSet:
@@ -51,7 +60,9 @@ class FlagSet:
     ) -> None:
         """A number within bounds."""
         self._forms[name] = f"--{name}=N"
-        flags.DEFINE_float(name, default, text, lower_bound, upper_bound, flag_values=self._flags)
+        parser = _FloatParser(lower_bound, upper_bound)
+        serializer = flags.ArgumentSerializer()
+        flags.DEFINE(parser, name, default, text, flag_values=self._flags, serializer=serializer)
 
     def define_string(
         self, name: str, default: str | None, text: str, *, value: str = "TEXT"

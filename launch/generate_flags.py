@@ -7,8 +7,9 @@ from launch.flag_set import FlagSet
 
 # Default length of the sound, in seconds.
 SECONDS = 30.0
-# The last second of the sound at which a stretch may begin: four months.
-LAST_POSITION = 10_000_000
+# The last second of the sound at which a stretch may begin: four months. The longest training by
+# the clock, in seconds: eleven days.
+LAST_POSITION, LONGEST_TRAINING = 10_000_000, 1_000_000
 
 
 def define_flags(flag_set: FlagSet) -> None:
@@ -30,6 +31,7 @@ def define_flags(flag_set: FlagSet) -> None:
         "Time for the training alone, in seconds. It becomes a number of evaluations, by their "
         "speed on this machine, which config.json holds.",
         lower_bound=1,
+        upper_bound=LONGEST_TRAINING,
     )
     flag_set.define_integer(
         "width",

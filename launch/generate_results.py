@@ -177,14 +177,7 @@ def report_page(
         ("Spectrograms, on one scale", report.embed_spectrograms(shown)),
         *report.comparison_section([*inputs[:1], result]),
     ]
-    if chunks:
-        terms = _name_terms(plan, references, rate, chunks[0]["terms"])
-        # Each evaluation is of the next style, whose loss has another height.
-        by_style = [{**row, "sample": row["evaluations"] % len(references)} for row in chunks]
-        figure = report.draw_loss(by_style, terms)
-        text = "<p>A black line for each style.</p>" if len(references) > 1 else ""
-        pictures = report.embed_figures([(figure, "loss against evaluations")])
-        sections.append(("Loss", text + pictures))
+    sections += _loss_section(plan, references, rate, chunks)
     sections += _map_section(generator)
     sections.append(("Configuration", report.format_config(config)))
     return report.render_page(
@@ -221,6 +214,29 @@ def _samples_section(samples: Sequence[Mapping[str, Any]]) -> list[tuple[str, st
         "1 is how far the recording's own two halves are apart."
     )
     return [("During the training", f"<p>{text}</p>{report.format_table(rows, header)}")]
+
+
+def _loss_section(
+    plan: Plan,
+    references: Sequence[np.ndarray],
+    sample_rate: int,
+    chunks: Sequence[Mapping[str, Any]],
+) -> list[tuple[str, str]]:
+    """The loss against evaluations, a line for each style: losses of styles have other heights."""
+    from audio_texture import report
+
+    if not chunks:
+        return []
+    count = len(references)
+    # Each evaluation is of the next style; the loss of every 25th is known.
+    turns = [row["evaluations"] % count for row in chunks]
+    shown = sorted(set(turns))
+    rows = [{**row, "sample": shown.index(turn)} for row, turn in zip(chunks, turns, strict=True)]
+    figure = report.draw_loss(rows, _name_terms(plan, references, sample_rate, chunks[0]["terms"]))
+    text = "<p>A black line for each style.</p>" if count > 1 else ""
+    if len(shown) < count:
+        text = f"<p>A black line for each of {len(shown)} of the {count} styles.</p>"
+    return [("Loss", text + report.embed_figures([(figure, "loss against evaluations")]))]
 
 
 def _map_section(generator: generators.Generator) -> list[tuple[str, str]]:

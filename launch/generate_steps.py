@@ -76,6 +76,10 @@ def configure(values: Mapping[str, Any], given: Collection[str]) -> Plan:
       values: of all flags.
       given: names of the flags on the command line.
     """
+    if values["export"]:
+        # Before minutes of training.
+        with naming_flag("export"):
+            generators.check_export_package()
     if values["config"] is not None:
         return _plan_of_file(values, given)
     if values["contents"]:
@@ -111,6 +115,8 @@ def _plan_of_file(values: Mapping[str, Any], given: Collection[str]) -> Plan:
         config = configs.config_of_file(path, types, task="transfer", given=given)
         return Plan(config, None, False, generate_contents.read(config["contents"]))
     config = configs.config_of_file(path, _TYPES | _SOUND_TYPES, given=given)
+    absent: dict[str, Any] = dict.fromkeys(("generator", "width", "train_seconds", "morph_to"))
+    config = {**absent, **dict.fromkeys(EXTRAS, False), **config}
     config |= {name: values[name] for name in EXTRAS if name in given}
     base = generator_files.read_entry(config["generator"]) if config["generator"] else None
     generator_files.check_weights(config, len(config["styles"]))

@@ -5,7 +5,7 @@ C channels, T frames, W width, B bands, V voices.
 
 import numpy as np
 
-from audio_texture.generators import network, noise
+from audio_texture.generators import beats, network, noise
 
 
 def scramble(x):
@@ -70,6 +70,15 @@ def root_hann(n_fft):
     return np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft))
 
 
+def oscillate(periods, frames):
+    """`beats.oscillate`, [S, T, ...]: cosine and sine of each multiple of each beat in turn."""
+    turns = np.asarray(periods, np.float64)[:, None, :, None] * frames[None, :, None, None] / 2**32
+    angles = 2 * np.pi * (turns * np.array(beats.HARMONICS) % 1)
+    parts = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    parts = parts * (np.asarray(periods) > 0)[:, None, :, None, None]
+    return parts.reshape(len(parts), len(frames), -1)
+
+
 def generate(generator, mixed, *, seed, chunks):
     """The wave of `chunks` chunks from silence."""
     config, parameters = generator.config, generator.parameters
@@ -86,9 +95,11 @@ def generate(generator, mixed, *, seed, chunks):
                 powers /= np.exp(2 * np.asarray(mixed.heard, np.float64))[:, None]
                 levels = 0.5 * np.log(powers + network.HEARD_FLOOR)
                 seen.append(np.concatenate(list(levels), axis=-1))
-        for number, voice in enumerate(voices):
+        ticks = oscillate(mixed.beats, np.array(frames) * 2**level)
+        for number, (voice, weights) in enumerate(zip(voices, mixed.weights, strict=True)):
             below = features[number]
-            own = [*seen, *([] if below is None else [np.repeat(below, 2, axis=0)])]
+            own = [*seen, np.tensordot(np.float64(weights), ticks, 1)]
+            own += [] if below is None else [np.repeat(below, 2, axis=0)]
             x = np.concatenate(own, axis=-1)
             features[number] = _convolve(
                 voice[f"second_{level}"], _convolve(voice[f"first_{level}"], x)

@@ -63,7 +63,8 @@ def test_round_trip(path):
 def test_the_file_is_small_and_holds_no_recording(path, tmp_path):
     """Weights in float32, and what a style needs beside them; a longer recording adds nothing."""
     held, _ = files.read_arrays(path)
-    assert all(array.dtype == np.float32 for array in held.values())
+    kinds = {name: np.float32 for name in held} | {"styles/beats": np.uint32}
+    assert {name: array.dtype for name, array in held.items()} == kinds
     longer = generators.fit_styles(
         ["it"], [noise(60000)], small_generators.config(), smoothing_hz=20.0
     )

@@ -19,6 +19,8 @@ from audio_texture.generators import generator_file, network
 # Samples are single precision on both sides; a page's colours have steps of 0.012 %.
 TOLERANCE = 1e-3
 SECONDS, SEED = 10.0, 5
+# In seconds: numbers of frames have more than 31 bits there.
+FAR = 9_000_000.3
 
 
 def make_generator(sounds, rate, *, peak=0.0, **sizes):
@@ -122,6 +124,7 @@ def mono_renders(mono, tmp_path_factory):
     moved = {
         "neutral": {"seconds": SECONDS},
         "later": {"seconds": 1, "start": 7.7},
+        "far": {"seconds": 1, "start": FAR},
         "quiet": {"seconds": 2, "level": -20},
         "bright": {"seconds": 2, "brightness": 3},
         "dense": {"seconds": 5, "density": 1},
@@ -143,6 +146,7 @@ def test_the_page_makes_the_samples_of_jax(mono, mono_renders):
     expected = generators.stretch(mono, seconds=SECONDS, seed=SEED)
     assert_same(mono_renders["neutral"], expected)
     assert_same(mono_renders["later"], expected[:, 61_600:69_600])
+    assert_same(mono_renders["far"], generators.stretch(mono, seconds=1, seed=SEED, start=FAR))
 
 
 def test_a_stereo_mixture_of_styles_is_the_same_too(stereo, tmp_path):
@@ -248,6 +252,38 @@ def test_record_saves_what_is_heard(stereo, tmp_path):
     assert_same(last, after[:, start : start + last.shape[1]])
     # The title, which the browser has read as text.
     assert told["name"].decode() == "a <b>0, a <b>1"
+
+
+# Plays, stops and records while the player is still being made; then a position after all others.
+HURRY = """
+const press = id => document.getElementById(id).click();
+const tell = text => say('said', new TextEncoder().encode(`${text} `));
+const shown = id => document.getElementById(id).textContent.replace(/ /g, '_');
+let made = 0;
+const Context = AudioContext;
+window.AudioContext = class extends Context { constructor(options) { super(options); made += 1; } };
+press('play');
+press('play');
+tell(shown('play'));
+press('record');
+press('record');
+tell(shown('record'));
+press('play');
+press('play');
+while (shown('clock') === '0:00.0') await wait(20);
+tell(shown('play'));
+press('play');
+tell(made);
+document.getElementById('start').value = 1e9;
+press('go');
+tell(shown('clock'));
+"""
+
+
+def test_buttons_that_are_pressed_in_a_hurry(mono, tmp_path):
+    """While the player is made a press counts too, and one player is made."""
+    told = ask(tmp_path, mono, HURRY)["said"].decode().split()
+    assert told == ["Play", "Record", "Stop", "1", "8760:00:00.0"], told
 
 
 def test_a_page_is_small(tmp_path):

@@ -254,11 +254,12 @@ def test_the_loss_is_the_recipes(recipe):
     generator = generator_training.finish(training, parameters)
     seed = generator_reference.scramble(generator_reference.add(data["seed"], 2))
     mixed, _ = generators.blend(generator.styles, generator.config)
-    # The sample of evaluation 2 ends with a whole chunk.
+    # The sample of evaluation 2 begins as late as the wave is after all stages.
     begun = generators.begin(generator, mixed, seed=int(seed), chunk=2 + training.config.warm_up)
-    chunks = -(-round(SECONDS * RATE) // training.config.chunk)
+    samples, late = round(SECONDS * RATE), training.config.delay
+    chunks = -(-(samples + late) // training.config.chunk)
     sample = generators.advance(generator, mixed, begun, chunks=chunks)[1]
-    sample = sample[:, sample.shape[1] - round(SECONDS * RATE) :]
+    sample = sample[:, late : late + samples]
     recipe, waves, _ = references.preprocess(recipe, [wave], sample_rate=RATE)
     plan = layout.lay_out(recipe, waves, [1.0], RATE, sample.shape[1])
 
@@ -287,13 +288,44 @@ def test_recipes_that_cannot_train(recipe, field):
     assert caught.value.field.startswith(field) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("change", [{"sample_rate": 16000}, {"channels": 2}])
-def test_a_base_of_another_form(change):
-    other = small_generators.make_generator()
-    config = generators.GeneratorConfig(**{**other.config.to_json(), **change})
-    with pytest.raises(ChoiceError, match="the new style 1 at 8000 Hz") as caught:
-        prepare(base=other._replace(config=config))
-    assert caught.value.field == "generator"
+def test_a_base_of_another_form():
+    mono = small_generators.make_generator()
+    rate = mono._replace(config=generators.GeneratorConfig(16000, **small_generators.SIZES))
+    content = mono._replace(config=small_generators.config(content_bands=4))
+    stereo = small_generators.make_generator(channels=2)
+    cases = (
+        (rate, "at 16000 Hz, and the new style is modelled at 8000 Hz"),
+        (stereo, "channels must be that of the generator, 2, got 1"),
+        (content, "follows a content"),
+    )
+    for base, said in cases:
+        with pytest.raises(ChoiceError, match=said) as caught:
+            prepare(base=base)
+        assert caught.value.field == "generator"
+
+
+def test_a_style_added_has_the_channels_of_its_base():
+    """A mono recording, repeated, in a stereo generator; and the factors of a base whose channels
+    were alike stay its own, as its styles must sound as before.
+    """
+    equal = np.repeat(crackle(6000), 2, axis=0)
+    # Neither needs the loss, which takes long to compile.
+    with mock.patch.object(generator_training, "_build_problem"):
+        stereo = prepare(base=small_generators.make_generator(channels=2), sounds=[equal])
+        half = small_generators.make_generator()._replace(factors=np.float32([[1.0], [0.5]]))
+        folded = prepare(base=half, sounds=[equal])
+    # The second channel is what the first one says of it.
+    np.testing.assert_allclose(stereo.styles.couplings[0, :, 1, 0], 1, atol=1e-3)
+    assert stereo.styles.colours[0, 1].max() < 1e-3 * stereo.styles.colours[0, 0].max()
+    assert folded.factors.tolist() == [[1.0], [0.5]] and len(folded.styles.colours[0]) == 1
+
+
+@pytest.mark.parametrize("names", ["rain", ["rain", "sea"]])
+def test_more_names_than_sounds(names):
+    """A single text is no list of names."""
+    with pytest.raises(ChoiceError, match="names must be a list of at most 1") as caught:
+        prepare(names=names)
+    assert caught.value.field == "names"
 
 
 def test_a_bad_recording_is_refused_before_work_begins():

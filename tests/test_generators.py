@@ -53,8 +53,12 @@ def take(count, generator, **options):
     ids=["mono", "stereo, mixed", "stereo, bands"],
 )
 def test_the_network_equals_a_reference(kind, mixture):
-    """Noise, convolutions, what the network hears, gains, coupling, voices: all in float64."""
+    """Noise, beats, convolutions, what the network hears, gains, coupling, voices: in float64."""
     generator = small_generators.make_generator(**kind)
+    # Of 32 bits, and one that is missing.
+    drawn = np.random.default_rng(2).integers(2**32, size=(kind["styles"], 2), dtype=np.uint32)
+    drawn[-1, 0] = 0
+    generator = generator._replace(styles=generator.styles._replace(beats=drawn))
     mixed, _ = generators.blend(generator.styles, generator.config, **mixture)
     run = generators.compile_chunks(generator.config, kind["styles"], 12)
     state = network.init_state(generator.config, voices=len(mixed.weights))
@@ -276,6 +280,21 @@ def test_a_morph_moves_evenly():
     ]
     steps = [np.linalg.norm(y - x) for x, y in itertools.pairwise(waves)]
     assert min(steps) > 0 and max(steps) < 0.6 * np.linalg.norm(waves[-1] - waves[0])
+
+
+@pytest.mark.parametrize("done", [0, 2500, 5000])
+def test_a_morph_that_goes_on_has_the_same_samples(done):
+    """Catches a warm-up by other weights than those that the sound had there: a seam."""
+    generator = small_generators.make_generator(channels=1, styles=2)
+    morph = {"samples": 8000, "first": 700, "weights": [1, 0], "morph_to": [0, 1], "seed": 3}
+    whole = np.concatenate([*generators.stretch_blocks(generator, **morph)], axis=1)
+    rest = np.concatenate([*generators.stretch_blocks(generator, **morph, done=done)], axis=1)
+    np.testing.assert_allclose(rest, whole[:, done:], atol=1e-6)
+    # Each end is its style alone; the network remembers the morph for a moment.
+    for weights, part in (([1, 0], slice(0, 500)), ([0, 1], slice(-500, None))):
+        first = range(700, 8700)[part].start
+        alone = stretch(500, generator=generator, first=first, seed=3, weights=weights)
+        assert relative_error(whole[:, part], alone) < 0.05
 
 
 def test_each_band_is_shaped_by_its_style():

@@ -5,6 +5,7 @@ and resumed, sound of any stretch, styles that are added, and one line for every
 import json
 import re
 import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +147,7 @@ def test_a_finished_training_is_not_repeated(straight, folder, monkeypatch):
         raising=False,
     )
     monkeypatch.setattr(generators, "export_step", lambda generator: b"program", raising=False)
+    monkeypatch.setattr(generators, "check_export_package", lambda: None)
     monkeypatch.setattr(generate_training.Training, "run", None)
     wanted = ("--resume", "--page", "--export", f"--output_dir={out}")
     done = launched("generate", *flags_of(folder), *wanted)
@@ -218,8 +220,21 @@ def test_in_a_notebook(straight, trained):
     sound, fade = generator.make(2, position=0.3), RATE // 200
     expected = read(straight / "generated.wav")[:, fade:-fade]
     np.testing.assert_allclose(sound.wave[:, fade:-fade], expected, atol=1e-6)
-    with pytest.raises(at.ChoiceError, match="seconds must be above 0, got 0"):
-        generator.make(0)
+    sound, last = generator.make(0.1, seed=np.int64(3)), 2**31 * generator.generator.config.chunk
+    np.testing.assert_array_equal(sound.wave, generator.make(0.1, seed=3).wave)
+    for options, said in (
+        ({"seconds": 0}, "seconds must be above 0, got 0"),
+        ({"seconds": 1, "seed": 2**32}, "seed must be an integer"),
+        ({"seconds": 1, "seed": 1.0}, "seed must be an integer"),
+        ({"seconds": 1, "position": float("nan")}, "position must be 0 s or later"),
+        ({"seconds": 1, "position": last / RATE}, "position must be before .* s, the end"),
+        ({"seconds": 1, "morph_to": [1, 0]}, "one for each of the 1"),
+    ):
+        with pytest.raises(at.ChoiceError, match=said) as caught:
+            generator.make(**options)
+        assert caught.value.field in options
+    with pytest.raises(at.ChoiceError, match="width must be left out"):
+        at.train_generator(noise(RATE), RATE, base=generator, width=8)
 
 
 @pytest.mark.long
@@ -248,6 +263,9 @@ def bad_settings(folder, straight, trained) -> list[tuple[list[str], str]]:
         ([trained, "--seconds=0"], "--seconds: 0 s must be at least"),
         ([trained, "--seconds=1e9"], "--seconds: .*wav"),
         ([trained, "--position=-1"], "--position=-1: must be a number from 0"),
+        ([trained, "--position=nan"], "--position=nan: must be a number from 0 to 10000000"),
+        ([sound, "--train_seconds=nan"], "--train_seconds=nan: must be a number from 1"),
+        ([sound, "--train_seconds=inf"], "--train_seconds=inf: must be a number from 1"),
         ([sound, "--evaluations=9", "--train_seconds=9"], "--train_seconds: .*leave one of them"),
         ([sound, "--optimizer=lbfgs"], "--optimizer: 'lbfgs' must be adam"),
         ([sound, "--tolerance=0.1"], "--tolerance: has no effect here: a training spends all"),
@@ -275,6 +293,17 @@ def bad_streams(folder, trained) -> list[tuple[list[str], str]]:
         ([trained, "--morph_to=1", "--seconds=0"], "--morph_to: a morph needs an end"),
         ([trained, "--morph_to=1"], "--morph_to: has no effect here: there is one style"),
     ]
+
+
+def test_an_export_needs_its_package(folder, tmp_path, monkeypatch):
+    """Said before anything is trained, not after."""
+    monkeypatch.setitem(sys.modules, "flatbuffers", None)
+    out = tmp_path / "out"
+    [(status, lines)] = complaints(
+        "generate", [[f"--input={folder}/mono.wav", "--export", f"--output_dir={out}"]]
+    )
+    assert status == 2 and len(lines) == 1 and not out.exists()
+    assert re.search("--export: .*pip install flatbuffers", lines[0])
 
 
 def test_bad_input(folder, straight, trained, tmp_path):

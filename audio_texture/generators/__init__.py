@@ -6,7 +6,7 @@ generator_training.py trains them by a recipe's loss.
 from audio_texture.generators.config import GeneratorConfig, Stage
 from audio_texture.generators.contents import chunks_of, describe, transform
 from audio_texture.generators.course import block_samples, stretch_blocks
-from audio_texture.generators.export import PLATFORMS, export_step
+from audio_texture.generators.export import PLATFORMS, check_export_package, export_step
 from audio_texture.generators.generator import (
     BLOCK_CHUNKS,
     Generator,
@@ -64,6 +64,7 @@ __all__ = [
     "transform",
     # The step for programs without this library.
     "export_step",
+    "check_export_package",
     "PLATFORMS",
     # What training needs.
     "chunks_of",

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from audio_texture import morphing
+from audio_texture.generators import network
 from audio_texture.generators.generator import (
     BLOCK_CHUNKS,
     Generator,
+    Position,
     advance,
-    begin,
     blocks_from,
     to_output,
 )
@@ -55,7 +56,9 @@ def stretch_blocks(
 
 
 def block_samples(generator: Generator) -> int:
-    """Returns how many samples the blocks of `stretch_blocks` have, but for the last."""
+    """Returns how many samples the blocks of `stretch_blocks` have, but for the last one, and the
+    first of a morph that begins within a chunk.
+    """
     return BLOCK_CHUNKS * generator.config.chunk
 
 
@@ -85,13 +88,18 @@ def _morph(
         return blend(generator.styles, config, weights.tolist())
 
     def chunks():
-        gain = mixed_at(start - 1)[1]
-        mixed, next_gain = mixed_at(start)
-        position = begin(generator, mixed, seed=seed, chunk=start)
-        for chunk in itertools.count(start):
+        # The chunks of the warm-up have their own weights too: a stretch that goes on in the middle
+        # of a morph then has the samples of one that was never interrupted.
+        warm = start - config.warm_up
+        gain = mixed_at(warm - 1)[1]
+        mixed, next_gain = mixed_at(warm)
+        position = Position(np.uint32(seed), warm, network.init_state(config))
+        for chunk in itertools.count(warm):
             position, wave = advance(generator, mixed, position, chunks=1)
             before, gain = gain, next_gain
             mixed, next_gain = mixed_at(chunk + 1)
+            if chunk < start:
+                continue
             # The gain goes from middle to middle too: a step of it would be a click.
             gains = np.interp(
                 np.arange(config.chunk),

@@ -81,6 +81,11 @@ def _check(generator, platforms):
         raise ValueError(
             f"platforms must be some of {', '.join(PLATFORMS)}, got {', '.join(platforms)!r}."
         )
+    check_export_package()
+
+
+def check_export_package() -> None:
+    """Raises ValueError where the package is missing in which JAX writes exported steps."""
     try:
         importlib.import_module("flatbuffers")
     except ImportError as error:

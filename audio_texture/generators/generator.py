@@ -1,6 +1,6 @@
 """A trained generator: endless sound from a seed and a position.
 
-Sound is made in chunks (`GeneratorConfig.chunk` samples, about a quarter second). Everything random
+Sound is made in chunks (`GeneratorConfig.chunk` samples, 0.2 to 0.4 s). Everything random
 is a function of the seed and the chunk's number, and the state is forgotten after
 `GeneratorConfig.warm_up` chunks: any stretch can be made by itself and equals the same stretch of
 a longer one.
@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 from audio_texture import audio
+from audio_texture.errors import ChoiceError
 from audio_texture.generators import network
 from audio_texture.generators.config import GeneratorConfig
 from audio_texture.generators.network import Blend
@@ -24,6 +25,8 @@ from audio_texture.precision import single
 
 # Chunks that `stretch` makes at once.
 BLOCK_CHUNKS = 16
+# Numbers of chunks have 31 bits; those of a block must fit too.
+LAST_CHUNK = 2**31 - 2**10
 
 
 class Generator(NamedTuple):
@@ -116,7 +119,14 @@ def advance(
       position: of `begin`, or of the last call.
       chunks: how many.
       content: during the chunks.
+    Raises:
+      ChoiceError: a position after the end of all sounds, some years from their beginning.
     """
+    if abs(position.chunk) >= LAST_CHUNK:
+        seconds = LAST_CHUNK * generator.config.chunk / generator.sample_rate
+        raise ChoiceError(
+            f"position must be before {seconds:.3g} s, the end of all sounds.", field="position"
+        )
     run = compile_chunks(generator.config, len(generator.styles.names), chunks)
     number = np.int32(position.chunk)
     state, wave = run(generator.parameters, position.state, position.seed, number, mixed, content)

@@ -281,7 +281,9 @@ class Stream {
         continue;
       }
       const half = model.noises / 2;
-      drawNormal(input, input.subarray(half), hash, number >> level, half, 0, half);
+      // No shift, which would turn numbers of 32 bits and more into other ones.
+      const frame = Math.floor(number / 2 ** level);
+      drawNormal(input, input.subarray(half), hash, frame, half, 0, half);
       let at = model.noises;
       if (shapers[0]?.hears) {
         this.analyse(shapers[0], 0);

@@ -31,6 +31,7 @@
   const styleSliders = model.styles.map((name, style) => {
     const slider = document.createElement('input');
     Object.assign(slider, { type: 'range', id: `style-${style}`, min: 0, max: 100, step: 1 });
+    slider.autocomplete = 'off';
     // The value that the sound begins with, and goes back to.
     slider.setAttribute('value', 100);
     const label = document.createElement('label'), output = document.createElement('output');
@@ -78,6 +79,7 @@
   // ------------------------------------------------------------ playing
 
   let player = null;     // context, node, gain and analyser, once something was played
+  let opening = null;    // the promise of a player that is being made
   let playing = false;
   let recorded = null;   // blocks of samples of a recording
   let position = 0;      // number of the next sample
@@ -111,6 +113,7 @@
   }
 
   async function openPlayer() {
+    // Made within the press of a button, as browsers ask.
     const context = new AudioContext({ sampleRate: model.sampleRate, latencyHint: 'interactive' });
     await addModule(context);
     // What was chosen while the module was loaded counts.
@@ -130,23 +133,28 @@
     if (data.position === undefined || !playing) return;
     position = data.position;
     showPosition();
-    find('message').textContent = data.peak >= model.knee
-      ? 'The loudest peaks are rounded off: lower the level to hear them whole.' : '';
+    tell(data.peak >= model.knee
+      ? 'The loudest peaks are rounded off: lower the level to hear them whole.' : '');
   }
 
+  // From where the gain is, which not every browser tells while it moves.
   function fadeTo(level) {
     const { context, gain } = player, now = context.currentTime;
     gain.gain.cancelScheduledValues(now);
-    gain.gain.setValueAtTime(gain.gain.value, now);
-    gain.gain.linearRampToValueAtTime(level, now + FADE);
+    gain.gain.setTargetAtTime(level, now, FADE / 4);
   }
 
   async function play() {
     playing = true;
     showButtons();
     try {
-      if (!player) await openPlayer();
-      else if (recorded) player.node.port.postMessage({ recording: true });
+      if (player && recorded) player.node.port.postMessage({ recording: true });
+      if (!player) await (opening ??= openPlayer().finally(() => { opening = null; }));
+      // Stop may have been pressed meanwhile.
+      if (!playing) {
+        player.context.suspend();
+        return;
+      }
       await player.context.resume();
       fadeTo(1);
       draw();
@@ -159,13 +167,13 @@
   }
 
   function stop() {
-    if (!player) return;
     if (recorded) finishRecording();
     playing = false;
+    showButtons();
+    if (!player) return;
     fadeTo(0);
     const { context } = player;
-    setTimeout(() => playing || context.suspend(), 1000 * FADE + 50);
-    showButtons();
+    setTimeout(() => playing || context.state === 'closed' || context.suspend(), 1000 * FADE + 50);
   }
 
   function restart() {
@@ -207,7 +215,13 @@
   }
 
   function finishRecording() {
-    player?.node.port.postMessage({ recording: false });
+    if (player) {
+      player.node.port.postMessage({ recording: false });
+      return;
+    }
+    // Nothing was recorded while the player was being made.
+    recorded = null;
+    showButtons();
   }
 
   function saveRecording() {
@@ -253,8 +267,9 @@
 
   // ------------------------------------------------------------ what is shown
 
+  // Only what is new, which screen readers then say.
   function tell(text) {
-    find('message').textContent = text;
+    if (find('message').textContent !== text) find('message').textContent = text;
   }
 
   function showPosition() {
@@ -271,8 +286,11 @@
     find('record').setAttribute('aria-pressed', Boolean(recorded));
   }
 
+  let drawing = 0;
+
   // The spectrum, from 50 Hz to the highest frequency, an octave as wide as any other.
   function draw() {
+    cancelAnimationFrame(drawing);
     const canvas = find('spectrum'), pen = canvas.getContext('2d');
     const decibels = new Float32Array(FFT_SIZE / 2).fill(-Infinity);
     if (playing) player?.analyser.getFloatFrequencyData(decibels);
@@ -286,7 +304,7 @@
       const size = Math.max(1, Math.min(1, (loudest + 110) / 100) * height);
       pen.fillRect(x, height - size, 6, size);
     }
-    if (playing) requestAnimationFrame(draw);
+    if (playing) drawing = requestAnimationFrame(draw);
   }
 
   // ------------------------------------------------------------ what the person does
@@ -308,7 +326,9 @@
   find('seed').onchange = () => chooseSeed(Number(find('seed').value));
   find('another').onclick = () => chooseSeed(Math.floor(Math.random() * 1e6));
   function go() {
-    position = Math.max(0, Math.round(Number(find('start').value) * model.sampleRate) || 0);
+    const wanted = Math.min(Number(find('start').max), Math.max(0, Number(find('start').value)));
+    find('start').value = wanted;
+    position = Math.round(wanted * model.sampleRate);
     restart();
   }
   find('go').onclick = go;
