@@ -108,5 +108,6 @@ def oscillate(beats: jax.Array, frames: jax.Array) -> jax.Array:
     # 24 bits are exact in float32.
     angles = (turns >> 8).astype(jnp.float32) * np.float32(2 * np.pi * 2.0**-24)
     parts = jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=-1)
+    # Shapes, not lengths: an exported step has any number of frames.
     present = (beats > 0)[:, None, :, None, None]
-    return jnp.where(present, parts, 0.0).reshape(len(beats), len(frames), INPUTS)
+    return jnp.where(present, parts, 0.0).reshape(beats.shape[0], frames.shape[0], INPUTS)
