@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from audio_texture import audio, files, generators, metrics, recipes, scales
-from audio_texture.references import fit_kernels
+from audio_texture import audio, files, generators, metrics
 from audio_texture.report.verdicts import Judged
 from launch import generator_sound, interrupts, messages, run_io, runs, verdicts
 from launch.errors import one_line
@@ -18,7 +17,7 @@ from launch.generate_training import Log
 from launch.inputs import recordings_section
 from launch.messages import say
 from launch.output import Output
-from launch.pages import mixture_section
+from launch.pages import mixture_section, name_terms
 
 SOUND, PAGE, EXPORT, REPORT = "generated.wav", "page.html", "generator.stablehlo", "report.html"
 # What is judged: the beginning of the sound of a single style, or so much of each by itself.
@@ -232,7 +231,7 @@ def _loss_section(
     turns = [row["evaluations"] % count for row in chunks]
     shown = sorted(set(turns))
     rows = [{**row, "sample": shown.index(turn)} for row, turn in zip(chunks, turns, strict=True)]
-    figure = report.draw_loss(rows, _name_terms(plan, references, sample_rate, chunks[0]["terms"]))
+    figure = report.draw_loss(rows, name_terms(plan.config, references, sample_rate, chunks))
     text = "<p>A black line for each style.</p>" if count > 1 else ""
     if len(shown) < count:
         text = f"<p>A black line for each of {len(shown)} of the {count} styles.</p>"
@@ -249,16 +248,6 @@ def _map_section(generator: generators.Generator) -> list[tuple[str, str]]:
     text = "<p>Styles that the network makes in nearly the same way lie near each other.</p>"
     pictures = report.embed_figures([(figure, "map of the styles")])
     return [("Map of the styles", text + pictures)]
-
-
-def _name_terms(
-    plan: Plan, references: Sequence[np.ndarray], sample_rate: int, terms: Mapping[str, float]
-) -> dict[str, str]:
-    """The terms of the loss in words."""
-    recipe = recipes.Recipe.from_json(plan.config["recipe"])
-    if references:
-        recipe = fit_kernels(recipe, references, sample_rate=sample_rate)
-    return {name: scales.describe_term(name, recipe, sample_rate) for name in terms}
 
 
 def write_all(

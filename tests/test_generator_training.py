@@ -17,9 +17,11 @@ from audio_texture import (
     generators,
     layout,
     matching,
+    metrics,
     optimize,
     recipes,
     references,
+    sounds,
     synthesis,
 )
 from audio_texture.errors import ChoiceError
@@ -338,3 +340,27 @@ def test_a_bad_recording_is_refused_before_work_begins():
 def test_the_time_of_an_evaluation_is_measured():
     seconds = generator_training.seconds_per_evaluation(shared(), evaluations=2)
     assert 0 < seconds < 5
+
+
+@pytest.mark.long
+def test_a_trained_generator_sounds_like_its_recording():
+    """Catches a training whose loss falls and whose sound does not improve: noise of the
+    recording's spectrum, which an untrained network makes, is much further from it by measures that
+    the loss does not hold.
+    """
+    rate = 16000
+    fire = sounds.make("fire", jax.random.key(0), 4.0, rate)[None]
+    recipe = generator_training.generator_recipe(recipes.named("texture"), 100)
+    training = generator_training.prepare(recipe, [fire], sample_rate=rate)
+    untrained = training.problem.init(jax.random.key(0))[0]
+    texture = synthesis.run(training.problem, jax.random.key(0))
+
+    def judge(parameters):
+        generator = generator_training.finish(training, parameters)
+        wave = generators.stretch(generator, seconds=4.0, seed=5)
+        measures = metrics.evaluate(wave, fire, sample_rate=rate)
+        return [measures[name] for name in ("subbands", "structure", "copied", "followed")]
+
+    before, after = judge(untrained), judge(weights_of(texture))
+    assert after[0] < 0.7 * before[0] and after[1] < 0.9 * before[1], (before, after)
+    assert after[2:] == [0.0, 0.0]

@@ -17,7 +17,8 @@ from audio_texture.precision import single
 
 # Frames of level 0 that the network sees of the content ahead of the wave that it shapes.
 LOOK_AHEAD = 4
-# Least level of a band, and least std of its level, in nepers: silence has no pattern.
+# Least amplitude of a band relative to the mean of all, and least std of the natural logarithm of
+# its amplitude: silence has no pattern.
 _FLOOR, _LEAST_STD = 1e-3, 0.3
 # Seconds of noise of the style that the content's spectrum is brought to.
 _SPECTRUM_SECONDS = 8.0
