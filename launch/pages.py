@@ -3,7 +3,7 @@
 import html
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -133,10 +133,10 @@ def copying_section(
 
 
 def name_terms(
-    config: dict[str, Any],
+    config: Mapping[str, Any],
     sounds: Sequence[np.ndarray],
     sample_rate: int,
-    rows: Sequence[dict[str, Any]],
+    rows: Sequence[Mapping[str, Any]],
 ) -> dict[str, str]:
     """The terms of a run's loss in words, by their names in metrics.jsonl.
 
