@@ -27,7 +27,7 @@ ORDER = (
         "training",
     ),
     # Choices.
-    *("choices", "stages", "features", "terms", "config", "scales", "recipes", "run_conditions"),
+    *("choices", "classical", "stages", "features", "terms", "config", "scales", "recipes", "run_conditions"),
     "effects",
     # The algorithm.
     *(

@@ -1,0 +1,105 @@
+"""The classical methods by name, and their choices with units and ranges.
+
+A recipe names its method by the choice `method`; "optimise" is every other recipe's. A choice of
+one method has no effect under another.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+from audio_texture.choices import HOST, Stage, choice
+
+# Recipes of this method optimise a canvas; all others make the sound in one pass.
+OPTIMISE = "optimise"
+
+
+class Method(NamedTuple):
+    """A method that makes sound directly.
+
+    Attributes:
+      module: of the package, that has the function of the method's name, with _ for -.
+      options: names of the choices that it takes, which are keywords of the function.
+      task: "texture" or "transfer".
+    """
+
+    module: str
+    options: tuple[str, ...] = ()
+    task: str = "texture"
+
+
+METHODS = {
+    "phase-randomised": Method("baselines"),
+    "shuffled-grains": Method("baselines", ("grain_ms",)),
+    "ctflp": Method("ctflp", ("ctflp_order", "ctflp_envelope_order", "ctflp_frame_ms")),
+    "wavelet-tree": Method("wavelet_tree", ("tree_threshold", "tree_predecessors")),
+    "natural-grains": Method("natural_grains", ("natural_grain_ms",)),
+    "descriptor-grains": Method("descriptor_grains", ("grain_ms", "path")),
+    "texenv": Method("texenv", ("texenv_bands",)),
+    "prosody": Method("prosody", ("prosody_pitch", "prosody_energy"), "transfer"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Classical(Stage):
+    """How the sound is made, and the choices of the methods that make it without optimising."""
+
+    method: str = choice(
+        OPTIMISE,
+        "How the sound is made: optimise changes a canvas until its statistics match; the others "
+        "make it in one pass.",
+        options=(OPTIMISE, *METHODS),
+    )
+    # Of several methods.
+    grain_ms: float = choice(
+        250.0,
+        "shuffled-grains, descriptor-grains: length of a grain, in ms.",
+        kind=HOST,
+        above=0,
+    )
+    # Of ctflp.
+    ctflp_order: int = choice(40, "ctflp: poles of each frame's spectrum.", kind=HOST, at_least=1)
+    ctflp_envelope_order: int = choice(
+        10, "ctflp: poles of each frame's envelope over time.", kind=HOST, at_least=1
+    )
+    ctflp_frame_ms: float = choice(
+        50.0, "ctflp: length of a frame, in ms; frames overlap by half.", kind=HOST, above=0
+    )
+    # Of wavelet-tree.
+    tree_threshold: float = choice(
+        0.1,
+        "wavelet-tree: how far ancestors and predecessors of a coefficient may differ, as a share "
+        "of their range; 0 copies, larger ones mix more.",
+        kind=HOST,
+        at_least=0,
+    )
+    tree_predecessors: int = choice(
+        3, "wavelet-tree: coefficients before one that must agree too.", kind=HOST, at_least=0
+    )
+    # Of natural-grains.
+    natural_grain_ms: float = choice(
+        40.0, "natural-grains: shortest grain between two cuts, in ms.", kind=HOST, above=0
+    )
+    # Of descriptor-grains.
+    path: str = choice(
+        "",
+        "descriptor-grains: course of descriptors over the result, such as loudness:-30,-10 (from "
+        "-30 to -10 dB); empty follows the recording's own distribution.",
+        kind=HOST,
+    )
+    # Of texenv.
+    texenv_bands: int = choice(
+        16, "texenv: bands of noise, each with an envelope of its own.", kind=HOST, at_least=1
+    )
+    # Of prosody.
+    prosody_pitch: float = choice(
+        1.0,
+        "prosody: share of the style's pitch contour in the result; 0 keeps the content's.",
+        kind=HOST,
+        at_least=0,
+    )
+    prosody_energy: float = choice(
+        1.0,
+        "prosody: share of the style's energy contour in the result; 0 keeps the content's.",
+        kind=HOST,
+        at_least=0,
+    )
