@@ -1,4 +1,4 @@
-"""Methods that make a texture, or a transfer, in one pass, each a pure function in a file of its own.
+"""Methods that make a texture, or a transfer, in one pass: pure functions, one file a method.
 
 Textures: (key, wave [C, N], samples, sample_rate, options) -> wave [C, samples].
 Transfers: (key, content [C, N], style [C, M], sample_rate, options) -> wave [C, N].
