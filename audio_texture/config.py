@@ -74,7 +74,7 @@ def _list_choices() -> Iterator[Choice]:
             yield Choice(choice_name(field), name, field)
 
 
-# Named recipes, added by recipes.py: a repr shows how a recipe differs from the one of its name.
+# Named recipes, added by recipes/: a repr shows how a recipe differs from the one of its name.
 NAMED: dict[str, "Recipe"] = {}
 # All choices by name, in the order of the stages.
 CHOICES: dict[str, Choice] = {choice.name: choice for choice in _list_choices()}
