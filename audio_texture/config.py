@@ -10,6 +10,7 @@ import numpy as np
 from audio_texture import stages
 from audio_texture.base import Term
 from audio_texture.choices import DYNAMIC, HOST, Stage, Tap, TermChoices, choice_name
+from audio_texture.classical import METHODS, OPTIMISE, Classical
 from audio_texture.errors import ChoiceError
 from audio_texture.layer import (
     AUTHORS_LAYERS,
@@ -54,6 +55,7 @@ class Choice(NamedTuple):
 
 
 STAGES: dict[str, type[Stage]] = {
+    "classical": Classical,
     "signal": stages.Signal,
     "analysis": stages.Analysis,
     "canvas": stages.CanvasChoices,
@@ -104,6 +106,7 @@ class Recipe:
       name: of the recipe.
       summary: one line on what it does and where it comes from.
       task: "texture" (more of a sound) or "transfer" (a sound's content in another's style).
+      classical: how the sound is made, see classical/choices.py.
       signal, analysis, canvas, network, transfer, matching, optimiser, phase: see stages.py.
       terms: choices of the loss's terms (terms/) that differ from their defaults.
 
@@ -117,6 +120,7 @@ class Recipe:
     name: str
     summary: str
     task: str = "texture"
+    classical: Classical = Classical()
     signal: stages.Signal = stages.Signal()
     analysis: stages.Analysis = stages.Analysis()
     canvas: stages.CanvasChoices = stages.CanvasChoices()
@@ -140,6 +144,11 @@ class Recipe:
             if name in given and given[name] != term.choices()
         ]
         object.__setattr__(self, "terms", tuple(changed))
+        self.classical.check(self)
+        if not self.is_direct:
+            self._check_what_is_optimised()
+
+    def _check_what_is_optimised(self):
         self._check_terms()
         for stage in STAGES:
             getattr(self, stage).check(self)
@@ -148,6 +157,25 @@ class Recipe:
         for view in (*self.analysis.views, *self.term("content").views):
             for width in view.widths:
                 self.description(width)
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether a classical method makes the sound in one pass: nothing is optimised."""
+        return self.classical.method != OPTIMISE
+
+    def check_optimises(self, purpose: str) -> None:
+        """ChoiceError where nothing is optimised; purpose: what needs that, as in "a stream"."""
+        if self.is_direct:
+            raise ChoiceError(
+                f"{purpose} needs a recipe that optimises, such as texture, got {self.name!r}, "
+                f"which makes its sound in one pass ({self.classical.method}).",
+                field="recipe",
+                others=("method",),
+            )
+
+    def options(self) -> dict[str, Any]:
+        """The choices of the recipe's classical method, by name."""
+        return {name: self.choice(name) for name in METHODS[self.classical.method].options}
 
     def _check_terms(self):
         wave_weights = [f"{term.name}_weight" for term in of_inputs("wave")]

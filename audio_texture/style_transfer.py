@@ -11,6 +11,7 @@ from audio_texture import (
     audio,
     canvas,
     combinators,
+    direct,
     features,
     layout,
     matching,
@@ -82,6 +83,12 @@ def prepare(
     """
     references.check_content(recipe, content, sample_rate=sample_rate)
     folded, factors = fold_channels(recipe, content, style, sample_rate=sample_rate)
+    if recipe.is_direct:
+        key = compile_key(recipe, content, style, sample_rate=sample_rate)
+        synthesis.check_like(like, key, f"a transfer by the recipe {recipe.name}")
+        return direct.transfer_problem(
+            recipe, folded, factors, content, key, on_fit, sample_rate=sample_rate
+        )
     given_recipe = recipe
     recipe, waves, equal_weights = references.preprocess(recipe, folded, sample_rate=sample_rate)
     content_wave, style_wave = waves

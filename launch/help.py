@@ -36,6 +36,7 @@ FIRST_FLAGS = {
 }
 # The groups of --helpfull, in its order; a recipe's choices have a group for each stage.
 BEFORE_STAGES = {
+    "classical": "Methods that make the sound in one pass",
     "What is read": "input input_start input_seconds content content_start content_seconds style "
     "style_start style_seconds contents target generator config",
     "Mixtures": "weights morph_to bands crossover_hz",

@@ -8,6 +8,7 @@ import dataclasses
 from typing import NamedTuple
 
 from audio_texture.choices import HOST, Stage, choice
+from audio_texture.errors import ChoiceError
 
 # Recipes of this method optimise a canvas; all others make the sound in one pass.
 OPTIMISE = "optimise"
@@ -103,3 +104,12 @@ class Classical(Stage):
         kind=HOST,
         at_least=0,
     )
+
+    def check(self, recipe):
+        if self.method != OPTIMISE and METHODS[self.method].task != recipe.task:
+            raise ChoiceError(
+                f"method={self.method} is for a {METHODS[self.method].task}, and this is a "
+                f"{recipe.task}.",
+                field="method",
+                others=("recipe",),
+            )

@@ -138,6 +138,12 @@ class Verdict(NamedTuple):
         """What to try where something is off, each thing once."""
         return tuple(dict.fromkeys(entry for found in self.findings for entry in found.advice))
 
+    def with_advice(self, advice: str) -> "Verdict":
+        """The verdict with one piece of advice in place of all, where there is any."""
+        return Verdict(
+            tuple(Finding(found.text, (advice,) if found.advice else ()) for found in self.findings)
+        )
+
     def describe(self, program: str = "") -> str:
         """One line of the findings and what to try. program: whose flags that names, if it must be
         said.

@@ -1,7 +1,7 @@
 """Named recipes: the default's choices, the paper's, and those of each cited system.
 
 synthesis.py runs them all. Choices have the names of the programs' flags. `own` has this project's
-recipes, `textures` and `transfers` those of published systems, `classical` those that optimise
+recipes, `textures` and `transfers` those of published systems, `direct` those that optimise
 nothing.
 """
 
@@ -9,13 +9,14 @@ import dataclasses
 
 from audio_texture.config import CHOICES, NAMED, Choice, Recipe, make
 from audio_texture.errors import ChoiceError, suggest
+from audio_texture.recipes.direct import DIRECT
 from audio_texture.recipes.own import OWN
 from audio_texture.recipes.textures import TEXTURES
 from audio_texture.recipes.transfers import TRANSFERS
 from audio_texture.terms.waves import FINE
 from audio_texture.views import View
 
-RECIPES = {recipe.name: recipe for recipe in (*OWN, *TEXTURES, *TRANSFERS)}
+RECIPES = {recipe.name: recipe for recipe in (*OWN, *TEXTURES, *TRANSFERS, *DIRECT)}
 
 NAMED.update(RECIPES)
 
@@ -39,6 +40,7 @@ def named(name: str) -> Recipe:
 
 def for_transfer(recipe: Recipe) -> Recipe:
     """A texture's recipe turned into one for transfers: style_weight is 1, no start from a walk."""
+    recipe.check_optimises("the style of a transfer")
     start = "standard" if recipe.canvas.start == "walk" else recipe.canvas.start
     return recipe.replace(task="transfer", style_weight=1.0, start=start)
 
