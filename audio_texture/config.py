@@ -55,7 +55,6 @@ class Choice(NamedTuple):
 
 
 STAGES: dict[str, type[Stage]] = {
-    "classical": Classical,
     "signal": stages.Signal,
     "analysis": stages.Analysis,
     "canvas": stages.CanvasChoices,
@@ -64,6 +63,7 @@ STAGES: dict[str, type[Stage]] = {
     "matching": stages.Matching,
     "optimiser": stages.Optimiser,
     "phase": stages.Phase,
+    "classical": Classical,
 }
 
 
@@ -106,8 +106,8 @@ class Recipe:
       name: of the recipe.
       summary: one line on what it does and where it comes from.
       task: "texture" (more of a sound) or "transfer" (a sound's content in another's style).
-      classical: how the sound is made, see classical/choices.py.
       signal, analysis, canvas, network, transfer, matching, optimiser, phase: see stages.py.
+      classical: how the sound is made, see classical/choices.py.
       terms: choices of the loss's terms (terms/) that differ from their defaults.
 
     Example:
@@ -120,7 +120,6 @@ class Recipe:
     name: str
     summary: str
     task: str = "texture"
-    classical: Classical = Classical()
     signal: stages.Signal = stages.Signal()
     analysis: stages.Analysis = stages.Analysis()
     canvas: stages.CanvasChoices = stages.CanvasChoices()
@@ -129,6 +128,7 @@ class Recipe:
     matching: stages.Matching = stages.Matching()
     optimiser: stages.Optimiser = stages.Optimiser()
     phase: stages.Phase = stages.Phase()
+    classical: Classical = Classical()
     terms: tuple[TermChoices, ...] = ()
 
     def __post_init__(self):

@@ -7,13 +7,14 @@ import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
-from audio_texture import audio, classical, references
+from audio_texture import audio, classical, optimize, references
 from audio_texture.base import Optimizer, OptimizerState
 from audio_texture.config import Recipe
 from audio_texture.precision import single
-from audio_texture.problem import CompiledFns, Problem
+from audio_texture.problem import CompiledFns, Problem, Texture
 
 
 def _state_of(wave: Any, data: Any) -> OptimizerState:
@@ -77,9 +78,8 @@ def transfer_problem(
     factors: np.ndarray,
     content: np.ndarray,
     key: Hashable,
-    on_fit: Callable[[], None] = lambda: None,
-    *,
     sample_rate: int,
+    on_fit: Callable[[], None] = lambda: None,
 ) -> Problem:
     """The problem of a transfer by a classical method.
 
@@ -89,8 +89,8 @@ def transfer_problem(
       factors: of `audio.fold_channels`.
       content: wave, whose length and level the result has.
       key: the `style_transfer.compile_key`.
-      on_fit: called once all is checked.
       sample_rate: of all, in Hz.
+      on_fit: called once all is checked.
     Raises:
       ValueError: as `references.preprocess`.
     """
@@ -109,6 +109,13 @@ def transfer_problem(
 
     on_fit()
     return _problem(recipe, make, finish, key, sample_rate)
+
+
+def run(problem: Problem, key: jax.Array) -> Texture:
+    """The sound of a problem of this module; key: PRNG key."""
+    made, data = problem.init(key)
+    outcome = optimize.Outcome(problem.optimizer.init(made, data), "direct", [])
+    return Texture(*problem.render_output(key, made), outcome)
 
 
 def _problem(recipe, make, finish, key, sample_rate) -> Problem:

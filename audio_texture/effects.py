@@ -324,18 +324,14 @@ _RULES: dict[str, tuple[Rule, ...]] = {
         ),
     ),
     "balanced": (_TRANSFER,),
-    "guide_levels": (
-        _TRANSFER,
+    **dict.fromkeys(
+        ("guide_levels", "guide_bands"),
         (
-            lambda run: not run.style_views,
-            "its regions are parts of views: there are none, or style_weight is 0",
-        ),
-    ),
-    "guide_bands": (
-        _TRANSFER,
-        (
-            lambda run: not run.style_views,
-            "its regions are parts of views: there are none, or style_weight is 0",
+            _TRANSFER,
+            (
+                lambda run: not run.style_views,
+                "its regions are parts of views: there are none, or style_weight is 0",
+            ),
         ),
     ),
     "envelope_of": (

@@ -329,12 +329,11 @@ def run(
       on_parameters: called after each chunk with the parameters, to use within the call, and rows.
       on_unsaved: called where a checkpoint cannot be written; None ends the run with the OSError.
     """
+    if (recipe := problem.recipe).is_direct:
+        return direct.run(problem, key)
     start_key, phase_key = jax.random.split(key)
     parameters, data = problem.init(start_key)
     state, rows = problem.optimizer.init(parameters, data), []
-    if problem.recipe.is_direct:
-        outcome = optimize.Outcome(state, "direct", [])
-        return Texture(*problem.render_output(phase_key, parameters), outcome)
     if resume and checkpoint_path:
         state, rows = checkpoint.load(checkpoint_path, state) or (state, rows)
     checkpoints = checkpoint.Writer(checkpoint_path, checkpoint_every, on_unsaved, rows)
@@ -344,15 +343,14 @@ def run(
         checkpoints.save_when_due(state, rows)
         on_parameters(state.parameters, rows)
 
-    # Rendering too: Ctrl-C in phase recovery, which is then repeated, must not lose the result.
-    with optimize.Interrupts() as interrupts:
+    with optimize.Interrupts() as interrupts:  # also while phases are recovered
         outcome = optimize.run(
             problem.optimizer,
             state,
             data,
-            evaluations=evaluations or problem.recipe.optimiser.evaluations,
+            evaluations=evaluations or recipe.optimiser.evaluations,
             seconds=max_seconds,
-            tolerance=problem.recipe.optimiser.tolerance,
+            tolerance=recipe.optimiser.tolerance,
             progress=rows,
             on_chunk=after_chunk,
             on_step=on_step,

@@ -36,7 +36,6 @@ FIRST_FLAGS = {
 }
 # The groups of --helpfull, in its order; a recipe's choices have a group for each stage.
 BEFORE_STAGES = {
-    "classical": "Methods that make the sound in one pass",
     "What is read": "input input_start input_seconds content content_start content_seconds style "
     "style_start style_seconds contents target generator config",
     "Mixtures": "weights morph_to bands crossover_hz",
@@ -72,6 +71,7 @@ STAGES = {
     "matching": "Lengths over which statistics are matched, and norms",
     "optimiser": "Optimiser",
     "phase": "Phase recovery, for a spectrogram canvas",
+    "classical": "Methods that make the sound in one pass",
 }
 
 
