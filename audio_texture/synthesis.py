@@ -323,7 +323,7 @@ def run(
       max_seconds: wall-clock budget of the optimisation.
       checkpoint_path: file for the optimiser's state.
       checkpoint_every: evaluations between checkpoints; 0 writes one on Ctrl-C only.
-      resume: continues from the checkpoint, if the file exists, as if never interrupted.
+      resume: continues from the checkpoint, if there is one, as if never interrupted.
       on_chunk: called after each chunk with all progress rows so far.
       on_step: see `optimize.run`.
       on_parameters: called after each chunk with the parameters, to use within the call, and rows.
@@ -343,11 +343,10 @@ def run(
         checkpoints.save_when_due(state, rows)
         on_parameters(state.parameters, rows)
 
-    with optimize.Interrupts() as interrupts:  # also while phases are recovered
+    # Rendering too: Ctrl-C in phase recovery must not lose the result.
+    with optimize.Interrupts() as interrupts:
         outcome = optimize.run(
-            problem.optimizer,
-            state,
-            data,
+            *(problem.optimizer, state, data),
             evaluations=evaluations or recipe.optimiser.evaluations,
             seconds=max_seconds,
             tolerance=recipe.optimiser.tolerance,
@@ -356,8 +355,7 @@ def run(
             on_step=on_step,
         )
         checkpoints.save_interrupted(outcome)
-        wave, lowered_db = problem.render_output(phase_key, outcome.state.parameters)
+        sound = problem.render_output(phase_key, outcome.state.parameters)
         if interrupts.received and outcome.reason != "interrupted":
-            outcome = outcome._replace(reason="interrupted")
-            checkpoints.save_interrupted(outcome)
-    return Texture(wave, lowered_db, outcome)
+            checkpoints.save_interrupted(outcome := outcome._replace(reason="interrupted"))
+    return Texture(*sound, outcome)
