@@ -11,6 +11,7 @@ from audio_texture.config import CHOICES, NAMED, Choice, Recipe, make
 from audio_texture.errors import ChoiceError, suggest
 from audio_texture.recipes.direct import DIRECT
 from audio_texture.recipes.own import OWN
+from audio_texture.recipes.sizes import CPU_SIZES
 from audio_texture.recipes.textures import TEXTURES
 from audio_texture.recipes.transfers import TRANSFERS
 from audio_texture.terms.waves import FINE
@@ -93,6 +94,7 @@ def from_weights(recipe: Recipe, path: str) -> Recipe:
 
 __all__ = [
     "CHOICES",
+    "CPU_SIZES",
     "RECIPES",
     "Choice",
     "Recipe",
