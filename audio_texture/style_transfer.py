@@ -232,7 +232,8 @@ def _compile(recipe: Recipe, rate: int, key: Hashable, plan: layout.Layout) -> C
 
 
 def reweighted(problem: Problem, **factors: float) -> Problem:
-    """A transfer with the weights of its distances multiplied; nothing is compiled again.
+    """A transfer with the weights of its distances multiplied; nothing is compiled again. One that
+    is made without distances stays as it is.
 
     Args:
       problem: of `prepare`.
@@ -240,6 +241,8 @@ def reweighted(problem: Problem, **factors: float) -> Problem:
     Raises:
       ValueError: an unknown name of a distance.
     """
+    if problem.recipe.is_direct:
+        return problem
     known = problem.compiled.terms
     unknown = [name for name in factors if name not in known]
     if unknown:

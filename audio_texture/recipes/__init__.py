@@ -27,6 +27,11 @@ def names(task: str) -> list[str]:
     return [recipe.name for recipe in RECIPES.values() if recipe.task == task]
 
 
+def optimising(task: str) -> list[str]:
+    """Names of the recipes for a task that optimise a canvas, without those in one pass."""
+    return [name for name in names(task) if not RECIPES[name].is_direct]
+
+
 def named(name: str) -> Recipe:
     """The recipe of that name. For an unknown name, ChoiceError has the nearest, or all names.
 
@@ -103,4 +108,5 @@ __all__ = [
     "make",
     "named",
     "names",
+    "optimising",
 ]
