@@ -93,7 +93,7 @@ def test_short_recordings(name, seconds):
 
 @of_textures
 def test_stereo_is_kept(name):
-    """Two channels: one is loud and alone, the other follows it at a fifth with noise of its own."""
+    """One channel is loud, the other follows it at a fifth with noise of its own."""
     left = crackle(2 * RATE, seed=5, level=0.2)
     wave = np.concatenate([left, 0.2 * left + noise(2 * RATE, seed=6, level=0.01)])
     made = make(name, wave, seconds=3.0).wave
