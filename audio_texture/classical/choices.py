@@ -35,7 +35,7 @@ METHODS = {
     "wavelet-tree": Method("wavelet_tree", ("tree_threshold", "tree_predecessors")),
     "natural-grains": Method("natural_grains", ("natural_grain_ms",)),
     "descriptor-grains": Method("descriptor_grains", ("grain_ms", "path")),
-    "texenv": Method("texenv", ("texenv_bands",)),
+    "texenv": Method("texenv", ("texenv_bands", "texenv_rate_hz")),
     "prosody": Method("prosody", ("prosody_pitch", "prosody_energy"), "transfer"),
 }
 
@@ -90,6 +90,12 @@ class Classical(Stage):
     # Of texenv.
     texenv_bands: int = choice(
         16, "texenv: bands of noise, each with an envelope of its own.", kind=HOST, at_least=1
+    )
+    texenv_rate_hz: float = choice(
+        172.0,
+        "texenv: fastest fluctuation of the envelopes, in Hz; faster ones are the noise's own.",
+        kind=HOST,
+        above=0,
     )
     # Of prosody.
     prosody_pitch: float = choice(
