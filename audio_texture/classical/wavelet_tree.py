@@ -1,0 +1,265 @@
+"""Sound textures by a tree of wavelet coefficients whose paths are drawn from the recording's.
+
+R roots, B nodes of a block, K candidates, P predecessors, C channels, L levels; level 1 is the
+finest. Node n of level l has the children 2n and 2n + 1 of level l - 1.
+"""
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from audio_texture.classical.randomness import generator_of
+from audio_texture.classical.wavelets import analyse, synthesise
+from audio_texture.errors import ChoiceError
+
+_ROOT_SECONDS = 0.25  # longest time of a root, so that a tree holds an event and its echo
+_LEAST_ROOTS = 16  # with fewer, the order of the roots is the recording's
+_FADE_SECONDS = 0.01
+_MOST_CANDIDATES = 32
+_BLOCK = 2**17  # samples grown at a time, which bounds the memory
+_RANGE = (5, 95)  # percentiles between which the range of a level lies
+
+
+class Forest(NamedTuple):
+    """The trees of a recording, side by side in time, the last one before the first.
+
+    Attributes:
+      rest: [C, R], what lies below the lowest level.
+      details: for each level from the finest, [C, R 2^(L - l)].
+      ranges: for each level, the range of its coefficients.
+    """
+
+    rest: np.ndarray
+    details: list[np.ndarray]
+    ranges: list[float]
+
+
+def wavelet_tree(
+    key: jax.Array,
+    wave: np.ndarray,
+    *,
+    samples: int,
+    sample_rate: int,
+    tree_threshold: float,
+    tree_predecessors: int,
+) -> np.ndarray:
+    """A new sound whose tree of wavelet coefficients has the paths of the recording's tree.
+
+    S. Dubnov, Z. Bar-Joseph, R. El-Yaniv, D. Lischinski & M. Werman, "Synthesizing sound textures
+    through wavelet tree learning", IEEE Computer Graphics and Applications 22(4), 2002; the
+    algorithm is that of Z. Bar-Joseph, R. El-Yaniv, D. Lischinski & M. Werman, "Texture mixing and
+    texture movie synthesis using statistical learning", IEEE Transactions on Visualization and
+    Computer Graphics 7(2), 2001.
+
+    1. The recording becomes trees of wavelet coefficients (Daubechies, 5 vanishing moments).
+    2. A tree is grown from its root downwards. The candidates of a node are the recording's nodes
+       at its level whose ancestors and predecessors in time differ from the node's by at most a
+       threshold. One of them is drawn, and its children become the children of the node.
+    3. Only children of a node's candidates are looked at when its children's turn comes.
+
+    A small threshold copies long parts of the recording. A large one mixes short pieces, at last
+    coefficients, which keeps the spectrum and loses events and pitch.
+
+    What differs from the publication: it grows one tree of the recording's length; here roots
+    follow one another by the rule for predecessors, so the result has any length. Where no
+    candidate agrees with all predecessors, those that agree with most in a row are taken. At most
+    32 candidates a node are kept, among them always the one that the node was copied from. The
+    threshold is a share of the range between the percentiles 5 and 95 of each level. The end of
+    the recording is faded into its beginning over 10 ms, and what does not fill a tree is left
+    out, at most 1/16. A node of a stereo sound holds the coefficients of all channels.
+
+    Args:
+      key: random key.
+      wave: [C, N], the recording.
+      samples: length of the result.
+      sample_rate: Hz.
+      tree_threshold: at least 0.
+      tree_predecessors: nodes before a node that must agree, at least 0.
+
+    Returns:
+      [C, samples] float32.
+
+    Raises:
+      ChoiceError: the recording is too short for 16 trees of two levels.
+
+    Example:
+      >>> noise = np.random.default_rng(0).standard_normal((1, 4000)).astype(np.float32)
+      >>> options = {"samples": 6000, "sample_rate": 8000, "tree_predecessors": 3}
+      >>> wavelet_tree(jax.random.key(0), noise, tree_threshold=0.1, **options).shape
+      (1, 6000)
+    """
+    forest = plant(wave, sample_rate)
+    root_length = 2 ** len(forest.details)
+    rng, n_roots = generator_of(key), -(-samples // root_length)
+    options = {"threshold": tree_threshold, "predecessors": tree_predecessors}
+    roots = draw_roots(rng, forest, n_roots, **options)
+    sources = grow(rng, forest, roots, **options)
+    return gather(forest, sources)[:, :samples].astype(np.float32)
+
+
+def plant(wave: np.ndarray, sample_rate: int) -> Forest:
+    """The trees of a recording [C, N]; see `wavelet_tree` for their size."""
+    fade = max(1, round(_FADE_SECONDS * sample_rate))
+    length = wave.shape[1] - fade
+    levels = int(np.log2(max(1, min(length / _LEAST_ROOTS, _ROOT_SECONDS * sample_rate))))
+    if levels < 2:
+        raise ChoiceError(
+            f"wavelet-tree needs a recording of at least {4 * _LEAST_ROOTS + fade} samples, got "
+            f"{wave.shape[1]}.",
+            field="method",
+        )
+    length = length >> levels << levels
+    looped = wave[:, :length].astype(np.float64)
+    # The end goes on into the beginning, since the transform takes them as neighbours.
+    fade_in = np.sin(np.linspace(0, np.pi / 2, fade)) ** 2
+    looped[:, :fade] *= fade_in
+    looped[:, :fade] += wave[:, length : length + fade] * (1 - fade_in)
+    rest, details = analyse(looped, levels)
+    return Forest(rest, details, [_range(detail) for detail in details])
+
+
+def _range(detail: np.ndarray) -> float:
+    low, high = np.percentile(detail, _RANGE)
+    return float(high - low)
+
+
+def draw_roots(
+    rng: np.random.Generator, forest: Forest, count: int, *, threshold: float, predecessors: int
+) -> np.ndarray:
+    """Which root of the recording each new root copies: [count] indices.
+
+    A root is followed by the successor of a root that agrees with it and its predecessors.
+    """
+    values = forest.details[-1]
+    n_roots = values.shape[1]
+    every, roots = np.arange(n_roots), [int(rng.integers(n_roots))]
+    limit = threshold * forest.ranges[-1]
+    # Agreement of all pairs of roots, once.
+    agree = _distance(values[:, :, None], values[:, None, :]) <= limit
+    while len(roots) < count:
+        recent = roots[: -predecessors - 2 : -1]  # the root and its predecessors, latest first
+        # A root agrees with those before it in a row.
+        before = [agree[(every - i) % n_roots, root] for i, root in enumerate(recent)]
+        lengths = np.sum(np.cumprod(before, axis=0), axis=0)
+        best = np.flatnonzero(lengths == np.max(lengths))
+        roots.append(int(rng.choice(best) + 1) % n_roots)
+    return np.array(roots)
+
+
+def grow(
+    rng: np.random.Generator,
+    forest: Forest,
+    roots: np.ndarray,
+    *,
+    threshold: float,
+    predecessors: int,
+) -> list[np.ndarray]:
+    """Which node of the recording each new node copies, for each level from the finest.
+
+    Args:
+      rng: random generator.
+      forest: the recording's trees.
+      roots: [R], the roots that the new ones copy.
+      threshold: share of the range of a level.
+      predecessors: nodes before a node that must agree.
+
+    Returns:
+      For each level from the finest [R 2^(L - l)], indices of the recording's nodes.
+
+    Example:
+      >>> rng = np.random.default_rng(0)
+      >>> forest = plant(rng.standard_normal((1, 4000)), 8000)
+      >>> grow(rng, forest, np.array([2]), threshold=0, predecessors=3)[-2]
+      array([4, 5])
+    """
+    levels, per_block = len(forest.details), max(1, _BLOCK >> len(forest.details))
+    grown = [[] for _ in range(levels)]
+    # The nodes before a block at each level; nothing has been grown before the first.
+    recent = [np.zeros(0, int) for _ in range(levels)]
+    for start in range(0, len(roots), per_block):
+        nodes = roots[start : start + per_block]
+        candidates = np.broadcast_to(
+            np.arange(forest.rest.shape[1]), (len(nodes), forest.rest.shape[1])
+        )
+        candidates = np.concatenate([nodes[:, None], candidates], axis=1)
+        for level in reversed(range(levels)):
+            grown[level].append(nodes)
+            if level == 0:
+                break
+            past = np.concatenate([recent[level], nodes])
+            recent[level] = past[len(past) - min(len(past), predecessors) :]
+            drawn, candidates = _draw(
+                rng,
+                forest.details[level],
+                past,
+                candidates,
+                limit=threshold * forest.ranges[level],
+                predecessors=predecessors,
+            )
+            nodes = np.stack([2 * drawn, 2 * drawn + 1], axis=-1).reshape(-1)
+            # The first of a node's candidates is the one it was copied from.
+            left = np.concatenate([2 * candidates, 2 * candidates + 1], axis=1)
+            right = np.concatenate([2 * candidates + 1, 2 * candidates], axis=1)
+            candidates = np.stack([left, right], axis=1).reshape(len(nodes), -1)
+    return [np.concatenate(blocks) for blocks in grown]
+
+
+def _draw(
+    rng: np.random.Generator,
+    values: np.ndarray,
+    past: np.ndarray,
+    candidates: np.ndarray,
+    *,
+    limit: float,
+    predecessors: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """One candidate for each node, and the candidates whose children are looked at next.
+
+    Args:
+      rng: random generator.
+      values: [C, M], the recording's coefficients of the level.
+      past: [P + B], nodes that the last P nodes before the block and those of the block copy.
+      candidates: [B, K], the first of each row is the node that it copies. A node may occur twice.
+      limit: largest difference of two nodes that agree.
+      predecessors: nodes before a node that should agree.
+
+    Returns:
+      (drawn [B], kept [B, at most 32] with the drawn one first).
+    """
+    count, n_nodes = len(candidates), values.shape[1]
+    first = len(past) - count
+    agrees = _distance(values[:, past[first:], None], values[:, candidates]) <= limit
+    score, in_a_row = agrees.astype(np.float32), agrees
+    for i in range(1, predecessors + 1):
+        before = np.arange(first - i, len(past) - i)
+        known = before >= 0
+        wanted = values[:, past[np.maximum(before, 0)], None]
+        there = values[:, (candidates - i) % n_nodes]
+        in_a_row = in_a_row & ((_distance(wanted, there) <= limit) | ~known[:, None])
+        score += in_a_row
+    # Equal scores are drawn from evenly; what does not agree itself comes last.
+    order_key = score + rng.random(score.shape, np.float32) * 0.5
+    drawn = np.argmax(order_key, axis=1)
+    if order_key.shape[1] > _MOST_CANDIDATES:
+        kept = np.argpartition(-order_key, _MOST_CANDIDATES - 1, axis=1)[:, :_MOST_CANDIDATES]
+    else:
+        kept = np.broadcast_to(np.arange(order_key.shape[1]), order_key.shape)
+    rows = np.arange(count)
+    chosen = candidates[rows, drawn]
+    kept_nodes = np.take_along_axis(candidates, kept, axis=1)
+    # Candidates that do not agree are replaced by the one drawn.
+    usable = np.take_along_axis(agrees, kept, axis=1)
+    kept_nodes = np.where(usable, kept_nodes, chosen[:, None])
+    return chosen, np.concatenate([chosen[:, None], kept_nodes], axis=1)
+
+
+def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """RMS over channels of the difference of coefficients: [C, ...] -> [...]."""
+    return np.sqrt(np.mean((a - b) ** 2, axis=0))
+
+
+def gather(forest: Forest, sources: list[np.ndarray]) -> np.ndarray:
+    """The wave [C, N] of the nodes that each new node copies, as of `grow`."""
+    details = [detail[:, nodes] for detail, nodes in zip(forest.details, sources, strict=True)]
+    return synthesise(forest.rest[:, sources[-1]], details)
