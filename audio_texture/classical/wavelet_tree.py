@@ -1,5 +1,11 @@
 """Sound textures by a tree of wavelet coefficients whose paths are drawn from the recording's.
 
+1. The recording becomes trees of wavelet coefficients (Daubechies, 5 vanishing moments).
+2. A tree is grown from its root downwards. The candidates of a node are the recording's nodes
+   at its level whose ancestors and predecessors in time differ from the node's by at most a
+   threshold. One of them is drawn, and its children become the children of the node.
+3. Only children of a node's candidates are looked at when its children's turn comes.
+
 R roots, B nodes of a block, K candidates, P predecessors, C channels, L levels; level 1 is the
 finest. Node n of level l has the children 2n and 2n + 1 of level l - 1.
 """
@@ -17,6 +23,7 @@ _ROOT_SECONDS = 0.25  # longest time of a root, so that a tree holds an event an
 _LEAST_ROOTS = 16  # with fewer, the order of the roots is the recording's
 _FADE_SECONDS = 0.01
 _MOST_CANDIDATES = 32
+_NONE = -1  # stands for no candidate; so do its children, which are negative too
 _BLOCK = 2**17  # samples grown at a time, which bounds the memory
 _RANGE = (5, 95)  # percentiles between which the range of a level lies
 
@@ -52,22 +59,16 @@ def wavelet_tree(
     texture movie synthesis using statistical learning", IEEE Transactions on Visualization and
     Computer Graphics 7(2), 2001.
 
-    1. The recording becomes trees of wavelet coefficients (Daubechies, 5 vanishing moments).
-    2. A tree is grown from its root downwards. The candidates of a node are the recording's nodes
-       at its level whose ancestors and predecessors in time differ from the node's by at most a
-       threshold. One of them is drawn, and its children become the children of the node.
-    3. Only children of a node's candidates are looked at when its children's turn comes.
-
     A small threshold copies long parts of the recording. A large one mixes short pieces, at last
     coefficients, which keeps the spectrum and loses events and pitch.
 
     What differs from the publication: it grows one tree of the recording's length; here roots
     follow one another by the rule for predecessors, so the result has any length. Where no
-    candidate agrees with all predecessors, those that agree with most in a row are taken. At most
-    32 candidates a node are kept, among them always the one that the node was copied from. The
-    threshold is a share of the range between the percentiles 5 and 95 of each level. The end of
-    the recording is faded into its beginning over 10 ms, and what does not fill a tree is left
-    out, at most 1/16. A node of a stereo sound holds the coefficients of all channels.
+    candidate agrees with all predecessors, those that agree with most in a row are taken. At
+    each node at most 33 candidates are kept for its children. The threshold is a share of the range
+    between the percentiles 5 and 95 of each level. The end of the recording is faded into its
+    beginning over 10 ms, and what does not fill a tree is left out, at most 1/16. A node of a
+    stereo sound holds the coefficients of all channels.
 
     Args:
       key: random key.
@@ -173,16 +174,16 @@ def grow(
       >>> grow(rng, forest, np.array([2]), threshold=0, predecessors=3)[-2]
       array([4, 5])
     """
-    levels, per_block = len(forest.details), max(1, _BLOCK >> len(forest.details))
+    levels, n_roots = len(forest.details), forest.rest.shape[1]
+    per_block = max(1, _BLOCK >> levels)
     grown = [[] for _ in range(levels)]
     # The nodes before a block at each level; nothing has been grown before the first.
-    recent = [np.zeros(0, int) for _ in range(levels)]
+    recent = [np.zeros(0, np.int32) for _ in range(levels)]
     for start in range(0, len(roots), per_block):
-        nodes = roots[start : start + per_block]
-        candidates = np.broadcast_to(
-            np.arange(forest.rest.shape[1]), (len(nodes), forest.rest.shape[1])
-        )
-        candidates = np.concatenate([nodes[:, None], candidates], axis=1)
+        nodes = roots[start : start + per_block].astype(np.int32)
+        every = np.broadcast_to(np.arange(n_roots, dtype=np.int32), (len(nodes), n_roots))
+        others = np.where(every == nodes[:, None], _NONE, every)
+        candidates = np.concatenate([nodes[:, None], others], axis=1)
         for level in reversed(range(levels)):
             grown[level].append(nodes)
             if level == 0:
@@ -220,16 +221,18 @@ def _draw(
       rng: random generator.
       values: [C, M], the recording's coefficients of the level.
       past: [P + B], nodes that the last P nodes before the block and those of the block copy.
-      candidates: [B, K], the first of each row is the node that it copies. A node may occur twice.
+      candidates: [B, K], different nodes, the first of each row the one that the node copies;
+        negative ones are none.
       limit: largest difference of two nodes that agree.
       predecessors: nodes before a node that should agree.
 
     Returns:
-      (drawn [B], kept [B, at most 32] with the drawn one first).
+      (drawn [B], kept [B, at most 33], the drawn one first, with _NONE where there are fewer).
     """
     count, n_nodes = len(candidates), values.shape[1]
     first = len(past) - count
     agrees = _distance(values[:, past[first:], None], values[:, candidates]) <= limit
+    agrees &= candidates >= 0
     score, in_a_row = agrees.astype(np.float32), agrees
     for i in range(1, predecessors + 1):
         before = np.arange(first - i, len(past) - i)
@@ -245,13 +248,10 @@ def _draw(
         kept = np.argpartition(-order_key, _MOST_CANDIDATES - 1, axis=1)[:, :_MOST_CANDIDATES]
     else:
         kept = np.broadcast_to(np.arange(order_key.shape[1]), order_key.shape)
-    rows = np.arange(count)
-    chosen = candidates[rows, drawn]
-    kept_nodes = np.take_along_axis(candidates, kept, axis=1)
-    # Candidates that do not agree are replaced by the one drawn.
-    usable = np.take_along_axis(agrees, kept, axis=1)
-    kept_nodes = np.where(usable, kept_nodes, chosen[:, None])
-    return chosen, np.concatenate([chosen[:, None], kept_nodes], axis=1)
+    chosen = np.take_along_axis(candidates, drawn[:, None], axis=1)
+    usable = np.take_along_axis(agrees, kept, axis=1) & (kept != drawn[:, None])
+    others = np.where(usable, np.take_along_axis(candidates, kept, axis=1), _NONE)
+    return chosen[:, 0], np.concatenate([chosen, others], axis=1)
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:

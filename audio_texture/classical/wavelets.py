@@ -62,12 +62,7 @@ def _delays(low: np.ndarray, high: np.ndarray) -> tuple[int, int]:
     """
     taps = np.arange(len(low))
     wanted = np.array([np.sum(taps * f**2) - 0.5 for f in (low, high)])
-    pairs = [
-        (a, b)
-        for a in range(len(low))
-        for b in range(len(low))
-        if (a - b) % 2 == 0
-    ]
+    pairs = [(a, b) for a in range(len(low)) for b in range(len(low)) if (a - b) % 2 == 0]
     return min(pairs, key=lambda pair: float(np.sum((wanted - pair) ** 2)))
 
 
