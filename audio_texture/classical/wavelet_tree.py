@@ -63,12 +63,12 @@ def wavelet_tree(
     coefficients, which keeps the spectrum and loses events and pitch.
 
     What differs from the publication: it grows one tree of the recording's length; here roots
-    follow one another by the rule for predecessors, so the result has any length. Where no
-    candidate agrees with all predecessors, those that agree with most in a row are taken. At
-    each node at most 33 candidates are kept for its children. The threshold is a share of the range
-    between the percentiles 5 and 95 of each level. The end of the recording is faded into its
-    beginning over 10 ms, and what does not fill a tree is left out, at most 1/16. A node of a
-    stereo sound holds the coefficients of all channels.
+    follow those that agree with their one predecessor, so the result has any length. Where no
+    candidate agrees with all predecessors, those that agree with most in a row are taken. Two
+    neighbours never copy the same node. At each node at most 33 candidates are kept for its
+    children. The threshold is a share of the range between the percentiles 5 and 95 of each level.
+    The end of the recording is faded into its beginning over 10 ms, and what does not fill a tree
+    is left out, at most 1/16. A node of a stereo sound holds the coefficients of all channels.
 
     Args:
       key: random key.
@@ -93,9 +93,8 @@ def wavelet_tree(
     forest = plant(wave, sample_rate)
     root_length = 2 ** len(forest.details)
     rng, n_roots = generator_of(key), -(-samples // root_length)
-    options = {"threshold": tree_threshold, "predecessors": tree_predecessors}
-    roots = draw_roots(rng, forest, n_roots, **options)
-    sources = grow(rng, forest, roots, **options)
+    roots = draw_roots(rng, forest, n_roots, threshold=tree_threshold)
+    sources = grow(rng, forest, roots, threshold=tree_threshold, predecessors=tree_predecessors)
     return gather(forest, sources)[:, :samples].astype(np.float32)
 
 
@@ -126,25 +125,24 @@ def _range(detail: np.ndarray) -> float:
 
 
 def draw_roots(
-    rng: np.random.Generator, forest: Forest, count: int, *, threshold: float, predecessors: int
+    rng: np.random.Generator, forest: Forest, count: int, *, threshold: float
 ) -> np.ndarray:
     """Which root of the recording each new root copies: [count] indices.
 
-    A root is followed by the successor of a root that agrees with it and its predecessors.
+    A root is followed by what follows one of the recording's roots that agree with it. More
+    predecessors would leave a few roots in the recording's order.
+
+    Example:
+      >>> forest = plant(np.random.default_rng(0).standard_normal((1, 4000)), 8000)
+      >>> np.diff(draw_roots(np.random.default_rng(0), forest, 4, threshold=0)) % 31
+      array([1, 1, 1])
     """
-    values = forest.details[-1]
-    n_roots = values.shape[1]
-    every, roots = np.arange(n_roots), [int(rng.integers(n_roots))]
-    limit = threshold * forest.ranges[-1]
-    # Agreement of all pairs of roots, once.
+    values, limit = forest.details[-1], threshold * forest.ranges[-1]
     agree = _distance(values[:, :, None], values[:, None, :]) <= limit
+    roots = [int(rng.integers(len(agree)))]
     while len(roots) < count:
-        recent = roots[: -predecessors - 2 : -1]  # the root and its predecessors, latest first
-        # A root agrees with those before it in a row.
-        before = [agree[(every - i) % n_roots, root] for i, root in enumerate(recent)]
-        lengths = np.sum(np.cumprod(before, axis=0), axis=0)
-        best = np.flatnonzero(lengths == np.max(lengths))
-        roots.append(int(rng.choice(best) + 1) % n_roots)
+        following = (np.flatnonzero(agree[roots[-1]]) + 1) % len(agree)
+        roots.append(int(rng.choice(following[following != roots[-1]])))
     return np.array(roots)
 
 
@@ -172,7 +170,7 @@ def grow(
       >>> rng = np.random.default_rng(0)
       >>> forest = plant(rng.standard_normal((1, 4000)), 8000)
       >>> grow(rng, forest, np.array([2]), threshold=0, predecessors=3)[-2]
-      array([4, 5])
+      array([4, 5], dtype=int32)
     """
     levels, n_roots = len(forest.details), forest.rest.shape[1]
     per_block = max(1, _BLOCK >> levels)
@@ -243,7 +241,7 @@ def _draw(
         score += in_a_row
     # Equal scores are drawn from evenly; what does not agree itself comes last.
     order_key = score + rng.random(score.shape, np.float32) * 0.5
-    drawn = np.argmax(order_key, axis=1)
+    drawn = _avoid_repeats(candidates, np.argmax(order_key, axis=1))
     if order_key.shape[1] > _MOST_CANDIDATES:
         kept = np.argpartition(-order_key, _MOST_CANDIDATES - 1, axis=1)[:, :_MOST_CANDIDATES]
     else:
@@ -252,6 +250,20 @@ def _draw(
     usable = np.take_along_axis(agrees, kept, axis=1) & (kept != drawn[:, None])
     others = np.where(usable, np.take_along_axis(candidates, kept, axis=1), _NONE)
     return chosen[:, 0], np.concatenate([chosen, others], axis=1)
+
+
+def _avoid_repeats(candidates: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Columns drawn from candidates [B, K] without neighbours that draw the same node: [B].
+
+    Both then keep the node that they copy themselves. The same node again and again would buzz.
+    """
+    rows, drawn = np.arange(len(drawn)), drawn.copy()
+    while True:
+        nodes = candidates[rows, drawn]
+        same = np.flatnonzero((nodes[1:] == nodes[:-1]) & ((drawn[1:] > 0) | (drawn[:-1] > 0)))
+        if not len(same):
+            return drawn
+        drawn[same] = drawn[same + 1] = 0
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
