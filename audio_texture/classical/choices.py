@@ -33,7 +33,7 @@ METHODS = {
     "ctflp": Method("ctflp", ("ctflp_order", "ctflp_envelope_order", "ctflp_frame_ms")),
     "wavelet-tree": Method("wavelet_tree", ("tree_threshold", "tree_predecessors")),
     "natural-grains": Method(
-        "natural_grains", ("natural_grain_ms", "natural_grain_cuts", "natural_grain_noise")
+        "natural_grains", ("natural_grain_ms", "natural_grain_cuts", "natural_grain_likeness")
     ),
     "descriptor-grains": Method("descriptor_grains", ("grain_ms", "path")),
     "texenv": Method("texenv", ("texenv_bands",)),
@@ -91,12 +91,12 @@ class Classical(Stage):
         kind=HOST,
         above=0,
     )
-    natural_grain_noise: float = choice(
-        0.1,
-        "natural-grains: how freely grains follow each other; near 0 only like ends meet, large "
-        "ones make every order as likely.",
+    natural_grain_likeness: float = choice(
+        2.0,
+        "natural-grains: how strongly grains are preferred that begin as the one before ends; 0 "
+        "makes all orders as likely, 1 is as published.",
         kind=HOST,
-        above=0,
+        at_least=0,
     )
     # Of descriptor-grains.
     path: str = choice(

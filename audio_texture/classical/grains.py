@@ -25,7 +25,7 @@ def join_grains(
     Example:
       >>> wave = np.arange(12.0)[None]
       >>> join_grains(wave, np.array([6, 2]), np.array([10, 6]), fade=2, samples=8)
-      array([[ 6.    ,  7.    ,  8.    , 10.4525,  4.6194,  3.    ,  4.    ,  5.    ]],
+      array([[6.    , 7.    , 8.    , 8.6976, 5.6746, 3.    , 4.    , 5.    ]],
             dtype=float32)
     """
     new = np.append(True, starts[1:] != ends[:-1])

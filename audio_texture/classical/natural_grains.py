@@ -3,8 +3,9 @@
 1. Energies of wavelet bands in frames of 23 ms, every 6 ms.
 2. Change at a frame's border: squared distances of the two frames before it from the two after.
 3. The deepest local minima of the change become cuts. So events stay whole.
-4. A grain follows another with a weight of 1 / (distance + noise), where the distance is that
-   of the frames at the end of the one and at the beginning of the other.
+4. A grain follows another with a weight of 1 / (distance + constant), where the distance is that
+   of the frames at the end of the one and at the beginning of the other. The constant keeps a
+   grain's own successor from following every time.
 5. Grains are cross-faded over 5 ms.
 
 C channels, N samples, B bands, T frames, G grains.
@@ -29,7 +30,9 @@ _AROUND = 172  # frames of a second, over which the power around is meant
 _FADE_SECONDS = 0.005
 _LEAST_GRAINS = 3
 _LEAST_CUTS = 8  # of a short recording, or of a low share of the minima
+_CONSTANT = 0.01  # added to distances, as a share of their median
 _BALANCE_STEPS = 30
+_LARGEST_EXPONENT = 200.0  # so that no weight is 0
 
 
 class Frames(NamedTuple):
@@ -56,7 +59,7 @@ def natural_grains(
     sample_rate: int,
     natural_grain_ms: float,
     natural_grain_cuts: float,
-    natural_grain_noise: float,
+    natural_grain_likeness: float,
 ) -> np.ndarray:
     """Grains between the moments of least change, in the order of a Markov chain.
 
@@ -65,9 +68,10 @@ def natural_grains(
 
     What differs from the publication: one wavelet transform of the whole recording gives the
     bands, and amplitudes stand for energies. Every band counts equally, and change is relative to
-    the power of the second around it, so loud stretches are cut too. The weights are balanced so
-    that every grain is drawn equally often, which keeps the density of events; no grain follows
-    itself. Neighbours of the recording are joined without a fade.
+    the power of the second around it, so loud stretches are cut too. The constant is 1 % of the
+    median distance, and weights have an exponent, 1 in the publication. They are balanced so that
+    every grain is drawn equally often, which keeps the density of events; no grain follows itself.
+    Neighbours of the recording are joined without a fade.
 
     Args:
       key: random key.
@@ -77,8 +81,7 @@ def natural_grains(
       natural_grain_ms: shortest grain in ms, above 0.
       natural_grain_cuts: share of the minima of change that become cuts, deepest first, in %,
         above 0, at most 100.
-      natural_grain_noise: share of the median distance that is added to each, above 0; the smaller,
-        the more alike are the ends that meet, and the oftener a grain's own successor follows.
+      natural_grain_likeness: exponent of the weights, at least 0; 0 makes all orders as likely.
 
     Returns:
       [C, samples] float32.
@@ -88,7 +91,7 @@ def natural_grains(
 
     Example:
       >>> noise = np.random.default_rng(0).standard_normal((1, 8000)).astype(np.float32)
-      >>> options = {"natural_grain_cuts": 50, "natural_grain_noise": 0.1}
+      >>> options = {"natural_grain_cuts": 50, "natural_grain_likeness": 2}
       >>> options |= {"samples": 9000, "sample_rate": 8000, "natural_grain_ms": 40}
       >>> natural_grains(jax.random.key(0), noise, **options).shape
       (1, 9000)
@@ -105,7 +108,7 @@ def natural_grains(
             f"{wave.shape[1] / sample_rate:.3g} s; it must be shorter.",
             field="natural_grain_ms",
         )
-    weights = weigh_successors(frames, cuts, noise=natural_grain_noise)
+    weights = weigh_successors(frames, cuts, likeness=natural_grain_likeness)
     order = draw_order(generator_of(key), weights, np.diff(cuts), samples)
     return join_grains(wave, cuts[:-1][order], cuts[1:][order], fade=fade, samples=samples)
 
@@ -177,13 +180,13 @@ def add_edges(cuts: np.ndarray, samples: int, *, fade: int, shortest: float) -> 
     return np.sort(np.concatenate([cuts, np.array(edges, int)]))
 
 
-def weigh_successors(frames: Frames, cuts: np.ndarray, *, noise: float) -> np.ndarray:
+def weigh_successors(frames: Frames, cuts: np.ndarray, *, likeness: float) -> np.ndarray:
     """Probability of each grain to follow each other: [G, G], rows and columns sum to about 1.
 
     Args:
       frames: of the recording.
       cuts: [G + 1], as of `find_cuts`.
-      noise: share of the median distance that is added to each.
+      likeness: exponent of the inverse distance.
     """
 
     def levels_at(samples):
@@ -195,11 +198,13 @@ def weigh_successors(frames: Frames, cuts: np.ndarray, *, noise: float) -> np.nd
     endings = [levels_at(ends - frames.length - i * frames.hop) for i in (0, 1)]
     pairs = [scipy.spatial.distance.cdist(a, b, "sqeuclidean") for a in endings for b in beginnings]
     distances = np.sum(pairs, axis=0)
-    weights = 1 / (distances + noise * np.median(distances) + float(np.finfo(np.float32).tiny))
+    usual = float(np.median(distances)) or float(np.mean(distances)) or 1.0
+    exponents = likeness * np.log(distances / usual + _CONSTANT)
+    weights = np.exp(-np.minimum(exponents - np.min(exponents), _LARGEST_EXPONENT))
     np.fill_diagonal(weights, 0)
     for _ in range(_BALANCE_STEPS):
-        weights /= np.sum(weights, axis=0, keepdims=True)
-        weights /= np.sum(weights, axis=1, keepdims=True)
+        weights = weights / np.sum(weights, axis=0, keepdims=True)
+        weights = weights / np.sum(weights, axis=1, keepdims=True)
     return weights
 
 
