@@ -142,10 +142,10 @@ function fillCell(cell, name, value) {
   append('code', details, value);
 }
 
-// Fills a table whose heads sort it. runsOf: the runs that a row of it plays.
-function makeTable(id, names, entries, runsOf) {
+// Fills a table whose heads sort it. runsOf: the runs that a row of it plays. sortedBy: a name.
+function makeTable(id, names, entries, runsOf, sortedBy) {
   const table = document.getElementById(id);
-  let order = { name: names[0], ascending: true };
+  let order = { name: sortedBy, ascending: true };
   function draw() {
     const body = table.querySelector('tbody');
     const sign = order.ascending ? 1 : -1;
@@ -178,7 +178,7 @@ function makeTable(id, names, entries, runsOf) {
   draw();
 }
 
-makeTable('runs', columns, rows, row => row.sound ? [row] : []);
+makeTable('runs', columns, rows, row => row.sound ? [row] : [], 'run');
 
 function meanOf(values) {
   const numbers = values.map(number).filter(value => !isNaN(value));
@@ -187,7 +187,11 @@ function meanOf(values) {
 
 // The means of each recipe over all else that was swept.
 if (document.getElementById('means')) {
-  const averaged = measures.filter(name => !losses.includes(name));
+  // What a reader compares first stands where no table has to be scrolled.
+  const first = ['likeness', 'subbands', 'copied', 'followed', 'spent_seconds', 'spent_megabytes']
+    .filter(name => measures.includes(name));
+  const others = measures.filter(name => !losses.includes(name) && !first.includes(name));
+  const averaged = [...first, ...others];
   const names = [...new Set(rows.map(row => row.recipe))];
   const entries = names.map(recipe => {
     const own = rows.filter(row => row.recipe === recipe);
@@ -195,8 +199,9 @@ if (document.getElementById('means')) {
     const size = own.map(row => row.size).find(Boolean) ?? '';
     return { recipe, ...Object.fromEntries(means), size, runs: own.filter(row => row.sound) };
   });
-  const shown = columns.includes('size') ? ['recipe', ...averaged, 'size'] : ['recipe', ...averaged];
-  makeTable('means', shown, entries, entry => entry.runs);
+  const size = columns.includes('size') ? ['size'] : [];
+  const shown = ['recipe', ...first, ...size, ...others];
+  makeTable('means', shown, entries, entry => entry.runs, shown[1] ?? 'recipe');
 }
 
 for (const [name, meaning] of Object.entries(meanings)) {
