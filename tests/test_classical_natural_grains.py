@@ -58,8 +58,17 @@ def test_cuts_fall_between_events(floor):
     cuts = find_cuts(wave)
     rng = np.random.default_rng(0)
     at_random = [share_cut(onsets, rng.uniform(0, len(wave), len(cuts))) for _ in range(20)]
-    assert len(cuts) > 1.5 * len(onsets)
+    assert len(cuts) > 1.3 * len(onsets)
     assert np.mean(at_random) > 0.4 and share_cut(onsets, cuts) < 0.06
+
+
+def test_no_cut_falls_on_a_click():
+    """Catches frames that share the click on both sides of a cut, so that nothing changes there."""
+    wave, rng = make_noise(0), np.random.default_rng(0)
+    places = np.arange(1, 40) * 1200 + rng.integers(-300, 300, 39)
+    wave[places] += 2.0
+    nearest = np.min(np.abs(find_cuts(wave)[:, None] - places), axis=1)
+    assert len(nearest) > 25 and np.min(nearest) > 0.003 * RATE
 
 
 def test_events_stay_whole_in_the_result():
@@ -101,7 +110,7 @@ def test_likeness_joins_like_ends():
         assert np.mean(np.diag(table, 1)) < 0.3
         shares.append(np.mean(np.sum(np.take_along_axis(table, closest, axis=1), axis=1)))
     assert shares[0] == pytest.approx(5 / (len(cuts) - 2))
-    assert np.all(np.diff(shares) > 0.08)
+    assert np.all(np.diff(shares) > 0.05)
 
 
 def test_digital_silence_between_events():
