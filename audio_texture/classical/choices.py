@@ -8,6 +8,7 @@ import dataclasses
 from typing import NamedTuple
 
 from audio_texture.choices import HOST, Stage, choice
+from audio_texture.errors import ChoiceError
 
 # Recipes of this method optimise a canvas; all others make the sound in one pass.
 OPTIMISE = "optimise"
@@ -36,7 +37,7 @@ METHODS = {
         "natural_grains", ("natural_grain_ms", "natural_grain_cuts", "natural_grain_likeness")
     ),
     "descriptor-grains": Method("descriptor_grains", ("grain_ms", "path")),
-    "texenv": Method("texenv", ("texenv_bands",)),
+    "texenv": Method("texenv", ("texenv_bands", "texenv_rate_hz")),
     "prosody": Method("prosody", ("prosody_pitch", "prosody_energy"), "transfer"),
 }
 
@@ -109,6 +110,12 @@ class Classical(Stage):
     texenv_bands: int = choice(
         16, "texenv: bands of noise, each with an envelope of its own.", kind=HOST, at_least=1
     )
+    texenv_rate_hz: float = choice(
+        172.0,
+        "texenv: fastest fluctuation of the envelopes, in Hz; faster ones are the noise's own.",
+        kind=HOST,
+        above=0,
+    )
     # Of prosody.
     prosody_pitch: float = choice(
         1.0,
@@ -122,3 +129,12 @@ class Classical(Stage):
         kind=HOST,
         at_least=0,
     )
+
+    def check(self, recipe):
+        if self.method != OPTIMISE and METHODS[self.method].task != recipe.task:
+            raise ChoiceError(
+                f"method={self.method} is for a {METHODS[self.method].task}, and this is a "
+                f"{recipe.task}.",
+                field="method",
+                others=("recipe",),
+            )
