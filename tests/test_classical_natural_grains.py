@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from metric_sounds import RATE, make_noise
 
-from audio_texture import metrics
+from audio_texture import metrics, recipes
 from audio_texture.classical import natural_grains as grains
 from audio_texture.classical.grains import join_grains
 from audio_texture.errors import ChoiceError
@@ -166,9 +166,11 @@ def test_keys_levels_and_stereo():
     np.testing.assert_allclose(right, -0.5 * left, atol=1e-6)
 
 
-def test_mistakes_name_their_choice():
+def test_extreme_choices_and_sounds():
+    """A least grain longer than the recording, few cuts, and a tone that hardly changes."""
     wave = make_noise(0, seconds=0.5)
+    tone = np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE).astype(np.float32)
+    for result in (sample(wave, ms=4000.0), sample(wave, cuts=0.01), sample(tone)):
+        assert np.all(np.isfinite(result)) and np.std(result) > 0.05
     with pytest.raises(ChoiceError, match=r"natural_grain_cuts must be at most 100 \(%\), got 101"):
-        sample(wave, cuts=101.0)
-    with pytest.raises(ChoiceError, match="natural_grain_ms=400 leaves fewer than 3 grains in 0.5"):
-        sample(wave, ms=400.0)
+        recipes.named("natural-grains").replace(natural_grain_cuts=101.0)

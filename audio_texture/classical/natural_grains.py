@@ -23,12 +23,12 @@ import scipy.spatial
 from audio_texture.classical.grains import join_grains
 from audio_texture.classical.randomness import generator_of
 from audio_texture.classical.wavelets import analyse
-from audio_texture.errors import ChoiceError
 
 _HOP_SECONDS, _HOPS_A_FRAME = 256 / 44_100, 2
 _LEVELS = 6
 _AROUND = 172  # frames of a second, over which the power is averaged
 _FADE_SECONDS = 0.005
+_PARTS = 8  # of a recording; none of its grains need be longer
 _LEAST_GRAINS = 3
 _LEAST_CUTS = 8  # of a short recording, or of a low share of the minima
 _CONSTANT = 0.01  # added to distances, as a share of their median
@@ -72,23 +72,21 @@ def natural_grains(
     equally, and change is relative to the power of the second around it, so loud stretches are cut
     too. The constant is 1 % of the median distance, and weights have an exponent, 1 in the
     publication. They are balanced so that every grain is drawn equally often, which keeps the
-    density of events; no grain follows itself. The recording's neighbours are not faded.
+    density of events; no grain follows itself. The recording's neighbours are not faded. Where
+    less than three grains are found, the recording is cut into eighths.
 
     Args:
       key: random key.
       wave: [C, N], the recording.
       samples: length of the result.
       sample_rate: Hz.
-      natural_grain_ms: shortest grain in ms, above 0.
+      natural_grain_ms: shortest grain in ms, above 0; at most an eighth of the recording counts.
       natural_grain_cuts: share of the minima of change that become cuts, deepest first, in %,
         above 0, at most 100.
       natural_grain_likeness: exponent of the weights, at least 0; 0 makes all orders as likely.
 
     Returns:
       [C, samples] float32.
-
-    Raises:
-      ChoiceError: the recording has fewer than three grains, or natural_grain_cuts is above 100.
 
     Example:
       >>> noise = np.random.default_rng(0).standard_normal((1, 8000)).astype(np.float32)
@@ -97,29 +95,16 @@ def natural_grains(
       >>> natural_grains(jax.random.key(0), noise, **options).shape
       (1, 9000)
     """
-    _check_percent(natural_grain_cuts)
     frames = measure_bands(wave, sample_rate)
     fade = max(2, round(_FADE_SECONDS * sample_rate))
-    shortest = natural_grain_ms / 1000 * sample_rate
+    shortest = min(natural_grain_ms / 1000 * sample_rate, wave.shape[1] / _PARTS)
     cuts = find_cuts(frames, shortest=shortest, percent=natural_grain_cuts)
     cuts = add_edges(cuts, wave.shape[1], fade=fade, shortest=shortest)
-    if len(cuts) <= _LEAST_GRAINS:
-        raise ChoiceError(
-            f"natural_grain_ms={natural_grain_ms:g} leaves fewer than {_LEAST_GRAINS} grains in "
-            f"{wave.shape[1] / sample_rate:.3g} s; it must be shorter.",
-            field="natural_grain_ms",
-        )
+    if len(cuts) <= _LEAST_GRAINS:  # a recording that hardly changes, such as a tone
+        cuts = np.linspace(fade, wave.shape[1] - fade, _PARTS + 1).astype(int)
     weights = weigh_successors(frames, cuts, likeness=natural_grain_likeness)
     order = draw_order(generator_of(key), weights, np.diff(cuts), samples)
     return join_grains(wave, cuts[:-1][order], cuts[1:][order], fade=fade, samples=samples)
-
-
-def _check_percent(natural_grain_cuts: float) -> None:
-    if natural_grain_cuts > 100:
-        raise ChoiceError(
-            f"natural_grain_cuts must be at most 100 (%), got {natural_grain_cuts:g}.",
-            field="natural_grain_cuts",
-        )
 
 
 def measure_bands(wave: np.ndarray, sample_rate: int) -> Frames:
