@@ -60,7 +60,11 @@ def of_wave(
     sizes = view.sizes(rate)
     wave = views.append_start(wave, sizes) if circular else wave
     if name == "samples":
-        frames = [spectrogram.windowed_frames(channel, **sizes) for channel in wave]
+        n_fft, hop_length = sizes["n_fft"], sizes["hop_length"]
+        frames = [
+            spectrogram.windowed_frames(channel, n_fft=n_fft, hop_length=hop_length)
+            for channel in wave
+        ]
         return jnp.stack(frames, axis=-1)
     streams = views.streams_of(wave) if name == "magnitude-phase" else wave
     parts = []
