@@ -149,6 +149,13 @@ def check(recipe: Any) -> None:
             field="representation",
             others=("canvas", "network", "compression", "views", "content_views", "scale"),
         )
+    if recipe.network.weights_file:
+        raise ChoiceError(
+            "representation must be magnitude with weights_file: its network was trained on "
+            f"magnitudes, got {name}.",
+            field="representation",
+            others=("weights_file",),
+        )
     style = recipe.term("style")
     of_magnitudes = {
         "guide_levels": style.guide_levels > 1,

@@ -94,7 +94,13 @@ SHORT = {"evaluations": 12, "views": (VIEW,), "block_seconds": 6.0}
 # What these runs do not show: in a quarter of a second stretches are no shorter than the onsets'
 # longest patches.
 UNSEEN = {
-    **dict.fromkeys(("waveform, time scales", "transfer"), ["stretch_seconds"]),
+    "waveform, time scales": ["stretch_seconds"],
+    # In a dozen evaluations a transfer comes nowhere near a copy of its style.
+    "transfer": ["stretch_seconds", "novelty_weight"],
+    "transfer, envelopes": ["novelty_weight"],
+    "transfer, inputs alone": ["novelty_weight"],
+    # As "transfer", and layers deeper than are matched are all that can be tried.
+    "transfer, parts": ["novelty_weight", "depth"],
     # Of these layers only kernels of one frame fit, and deeper ones than are matched are all that
     # can be tried.
     "transfer, inversion": ["depth", "dilation", "padding", "time_scale"],

@@ -7,7 +7,15 @@ import pytest
 from helpers import correlated, crackle, noise, relative_error
 from small_recipes import make_recipe
 
-from audio_texture import combinators, infinite_width, matching, representation
+from audio_texture import (
+    combinators,
+    infinite_width,
+    matching,
+    representation,
+    scales,
+    style_transfer,
+    synthesis,
+)
 from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
 from audio_texture.representation import PARTS
@@ -226,6 +234,40 @@ def test_layers_of_the_input_are_beside_deeper_ones():
     assert recipe.replace(style_layers="input").field(2) == 1
 
 
+def test_a_transfer_of_two_channels():
+    """End to end: it has the content's shape, and both distances fall from the start's."""
+    recipe = make_recipe(
+        **TRANSFER,
+        sample_rate=RATE,
+        representation="real-imaginary-magnitude",
+        views=(VIEW,),
+        style_layers="magnitudes,relu_1",
+        content_layers="input,relu_1",
+        evaluations=15,
+    )
+    content = crackle(4000, 2, seed=1)
+    problem = style_transfer.prepare(recipe, content, noise(5000, 2), sample_rate=RATE)
+    first, last = (
+        synthesis.run(problem, jax.random.key(0), evaluations=evaluations)
+        for evaluations in (1, 15)
+    )
+    assert last.wave.shape == content.shape and np.all(np.isfinite(last.wave))
+    first, last = (result.outcome.progress[-1].terms for result in (first, last))
+    assert last["content"] < 0.8 * first["content"]
+    assert sum(last.values()) < 0.8 * sum(first.values())
+
+
+def test_people_read_what_networks_see():
+    """In a report, networks over samples are not said to see bins."""
+    seen = {
+        name: scales.describe_term(
+            str(VIEW), make_recipe(**TRANSFER, representation=name, views=(VIEW,)), RATE
+        )
+        for name in ("real-imaginary", "samples")
+    }
+    assert "all bins" in seen["real-imaginary"] and "raw samples, 20 ms" in seen["samples"]
+
+
 @pytest.mark.parametrize(
     "choices, field, message",
     [
@@ -244,6 +286,7 @@ def test_layers_of_the_input_are_beside_deeper_ones():
             "representation",
             "must go with a waveform canvas",
         ),
+        ({"weights_file": "a.npz"}, "representation", "must be magnitude with weights_file"),
         ({"guide_levels": 2}, "guide_levels", "guide_levels is for magnitudes"),
         ({"guide_bands": 2}, "guide_bands", "guide_bands is for magnitudes"),
         ({"loudness_weight": 1.0}, "loudness_weight", "representation must be magnitude, got real"),
