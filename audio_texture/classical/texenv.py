@@ -63,7 +63,7 @@ def texenv(
       wave: [C, N] float32.
       samples: of the result.
       sample_rate: Hz.
-      texenv_bands: K.
+      texenv_bands: K; fewer where the recording is so short that the lowest would not differ.
       texenv_rate_hz: fastest fluctuation of the envelopes; at most an eighth of the sample rate is
         used.
 
@@ -82,8 +82,9 @@ def texenv(
     length = scipy.fft.next_fast_len(max(samples, recorded), real=True)
     seconds = length / sample_rate
     rate = min(texenv_rate_hz, sample_rate / (2 * _ENVELOPE_OVERSAMPLING))
-    points = scipy.fft.next_fast_len(math.ceil(_ENVELOPE_OVERSAMPLING * rate * seconds), real=True)
-    bands = _bands(length, sample_rate, texenv_bands)
+    points = max(2, math.ceil(_ENVELOPE_OVERSAMPLING * rate * seconds))
+    points = scipy.fft.next_fast_len(points, real=True)
+    bands = _bands(length, sample_rate, min(texenv_bands, _most_bands(recorded, sample_rate)))
     smoothing = _smoothing(points, seconds, rate)
 
     spectrum_CxF = scipy.fft.rfft(np.asarray(wave, np.float32), length)
@@ -142,6 +143,12 @@ def draw_envelopes(rng: np.random.Generator, envelopes: np.ndarray, points: int)
     return drawn
 
 
+def _most_bands(recorded: int, sample_rate: int) -> int:
+    """As many bands as can differ: the lowest then spans four bins of the recording's spectrum."""
+    low, next_bins = cochlea.erb_number([_LOWEST, _LOWEST + 4 * sample_rate / recorded])
+    return max(1, int((cochlea.erb_number(sample_rate / 2) - low) / (next_bins - low)))
+
+
 def _bands(length: int, sample_rate: int, count: int) -> list[tuple[int, np.ndarray]]:
     """The first bin and the gains of each band; squared gains of all bands sum to 1 in every bin.
 
@@ -154,8 +161,8 @@ def _bands(length: int, sample_rate: int, count: int) -> list[tuple[int, np.ndar
     position = np.clip(position, 0, count - 1)
     bands = []
     for k in range(count):
+        # Beyond the centre of a neighbour the gain is 0; at it, a rounding error.
         start, stop = np.searchsorted(position, [k - 1, k + 1], side="right")
-        start = 0 if k <= 1 and count == 1 else start
         gains = np.cos(np.pi / 2 * (position[start:stop] - k))
         bands.append((int(start), gains.astype(np.float32)))
     return bands
@@ -214,18 +221,23 @@ def _coherent_noise(rng: np.random.Generator, wave: np.ndarray, length: int) -> 
 def _add_bands(
     shaped: list[np.ndarray], bands: list[tuple[int, np.ndarray]], spectrum_CxF: np.ndarray
 ) -> np.ndarray:
-    """The sum of bands [C, F], each with the gain that gives the sum the recording's band powers.
+    """The sum of bands [C, F], each with a gain that gives the sum the recording's band powers.
 
-    Neighbours overlap, so gains depend on each other: they are found in a few rounds.
+    Neighbours overlap, so the gains depend on each other: they are found in a few rounds. None
+    falls by more than 6 dB below what the band would have alone, or a faint band beside a loud one
+    would become a gap.
     """
-    gain_KxC = np.ones((len(shaped), len(spectrum_CxF), 1), np.float32)
     goals = _powers(spectrum_CxF, bands)
+    tiny = np.finfo(np.float32).tiny
+    alone = [_powers(band, [(0, gains)]) for band, (_, gains) in zip(shaped, bands, strict=True)]
+    most_KxC = np.sqrt(goals / np.maximum(np.concatenate(alone), tiny))
+    gain_KxC = most_KxC
     for _ in range(4):
         total = np.zeros_like(spectrum_CxF)
         for (start, _), band, gain in zip(bands, shaped, gain_KxC, strict=True):
             total[:, start : start + band.shape[1]] += gain * band
-        powers = _powers(total, bands)
-        gain_KxC *= np.sqrt(goals / np.maximum(powers, np.finfo(np.float32).tiny))
+        change = np.sqrt(goals / np.maximum(_powers(total, bands), tiny))
+        gain_KxC = np.clip(gain_KxC * change, most_KxC / 2, most_KxC)
     return total
 
 
