@@ -20,9 +20,7 @@ def synthesise(method, wave, *, seconds=None, samples=None, rate=RATE, seed=0, *
     if samples is None:
         samples = wave.shape[1] if seconds is None else round(seconds * rate)
     key = jax.random.key(seed)
-    return function_of(method)(
-        key, wave, samples=samples, sample_rate=rate, **defaults | options
-    )
+    return function_of(method)(key, wave, samples=samples, sample_rate=rate, **defaults | options)
 
 
 def make_stereo(rate=RATE, seconds=1.5, seed=3):
@@ -43,8 +41,9 @@ def assert_keeps_the_contract(method):
     assert sound.shape == stereo.shape and sound.dtype == np.float32
     np.testing.assert_array_equal(sound, synthesise(method, stereo))
     assert np.max(np.abs(sound - synthesise(method, stereo, seed=1))) > 0.01
-    louder = synthesise(method, 100 * stereo)
-    np.testing.assert_allclose(louder, 100 * sound, atol=0.01)
+    # A power of 2 rounds nothing: an order of ranks may turn on the last bit.
+    louder = synthesise(method, 128 * stereo)
+    np.testing.assert_allclose(louder, 128 * sound, atol=1e-3)
     levels = [np.sqrt(np.mean(wave**2, axis=1)) for wave in (sound, stereo)]
     np.testing.assert_allclose(*levels, rtol=0.15)
     for rate, seconds, result in ((4000, 0.5, 0.05), (48000, 0.5, 0.7), (11025, 1.5, 4.0)):

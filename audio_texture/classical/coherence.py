@@ -18,7 +18,7 @@ def coherence_factors(spectra: np.ndarray) -> np.ndarray:
       have the mean 1, so that the noise of one channel stays white.
 
     Example:
-      >>> spectra = np.array([[[1.0], [1.0]], [[1.0], [-1.0]], [[1.0], [1.0]]])  # two of three agree
+      >>> spectra = np.array([[[1.0], [1.0]], [[1.0], [-1.0]], [[1.0], [1.0]]])
       >>> coherence_factors(spectra).real.round(3).tolist()
       [[[1.0, 0.0], [0.333, 0.943]]]
     """

@@ -1,5 +1,29 @@
 """Noise shaped by linear prediction in frequency and in time, frame by frame.
 
+M. Athineos and D. P. W. Ellis, *Sound texture modelling with linear prediction in both time and
+frequency domains* (ICASSP 2003), call it cascaded time- and frequency-domain linear prediction.
+
+1. The recording is cut into frames that overlap by half. Linear prediction of the samples models a
+   frame's spectrum by poles, and leaves a residual with a flat spectrum.
+2. The discrete cosine transform (DCT) of the residual is predicted in the same way, from one
+   frequency to the next. As time and frequency have changed places, these poles model the
+   residual's envelope over time: a click is a pole near the unit circle.
+3. Gaussian noise with that envelope excites the filter of step 1, and frames are added where they
+   overlap.
+
+Events of a few milliseconds stay in the noise: crackling, drops, applause. A pitch is lost where
+its harmonics are too close for the poles of step 1 and its periods too short for those of step 2:
+the tone becomes noise of the same spectral envelope.
+
+What differs from the publication: it resynthesises the recording, frame after frame. Here the
+models are played in another order, without end: runs of 0.15 to 0.45 s of successive frames, in
+random order, each frame once before any is played again. The excitation is noise times the
+envelope; filtering noise along the DCT gives the same distribution except at the ends of the frame.
+Each frame's gain makes its expected energy that of the recording's frame. The filters ring on for
+one frame length. Stereo is an addition: channels share the poles of step 1, which model their mean
+spectrum; the excitation has the coherence and the power ratios that the channels' residuals have at
+each frequency, on average over the recording, and each channel has an envelope of its own.
+
 C channels, K frames, M samples of a frame, P poles, F frequencies of a frame.
 """
 
@@ -47,28 +71,8 @@ def ctflp(
 ) -> np.ndarray:
     """Noise with the recording's spectrum in each frame, and with its envelope within the frame.
 
-    M. Athineos and D. P. W. Ellis, *Sound texture modelling with linear prediction in both time and
-    frequency domains* (ICASSP 2003): cascaded time- and frequency-domain linear prediction.
-
-    1. The recording is cut into frames that overlap by half. Linear prediction of the samples
-       models a frame's spectrum by poles, and leaves a residual with a flat spectrum.
-    2. The discrete cosine transform (DCT) of the residual is predicted in the same way, from one
-       frequency to the next. As the roles of time and frequency are exchanged, these poles model
-       the residual's envelope over time: a click is a pole near the unit circle.
-    3. Gaussian noise with that envelope excites the filter of step 1, and frames are overlapped.
-
-    Events of a few milliseconds stay in the noise: crackling, drops, applause. A pitch is lost
-    where its harmonics are too close for the poles of step 1 and its periods too short for those of
-    step 2: the tone becomes noise of the same spectral envelope.
-
-    What differs from the publication: it resynthesises the recording, frame after frame. Here the
-    models are played in another order, without end: runs of 0.15 to 0.45 s of successive frames,
-    in random order, each frame once before any is played again. The excitation is noise times the
-    envelope; filtering noise along the DCT gives the same distribution except at its ends. Each
-    frame's gain makes its expected energy that of the recording's frame. The filters ring on for
-    one frame length. Channels share the poles of step 1, which model their mean spectrum;
-    coherence and ratios of the channels' residuals at each frequency, on average over the
-    recording, are those of the excitation.
+    Cascaded time- and frequency-domain linear prediction (Athineos & Ellis, ICASSP 2003); the steps
+    and what differs from the publication are at the top of the file.
 
     Args:
       key: PRNG key.
