@@ -112,7 +112,7 @@ class Classical(Stage):
     )
     # Of texenv.
     texenv_bands: int = choice(
-        16, "texenv: bands of noise, each with an envelope of its own.", kind=HOST, at_least=1
+        32, "texenv: bands of noise, each with an envelope of its own.", kind=HOST, at_least=1
     )
     texenv_rate_hz: float = choice(
         172.0,

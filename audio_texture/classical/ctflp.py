@@ -1,5 +1,29 @@
 """Noise shaped by linear prediction in frequency and in time, frame by frame.
 
+M. Athineos and D. P. W. Ellis, *Sound texture modelling with linear prediction in both time and
+frequency domains* (ICASSP 2003), call it cascaded time- and frequency-domain linear prediction.
+
+1. The recording is cut into frames that overlap by half. Linear prediction of the samples models a
+   frame's spectrum by poles, and leaves a residual with a flat spectrum.
+2. The discrete cosine transform (DCT) of the residual is predicted in the same way, from one
+   frequency to the next. As time and frequency have changed places, these poles model the
+   residual's envelope over time: a click is a pole near the unit circle.
+3. Gaussian noise with that envelope excites the filter of step 1, and frames are added where they
+   overlap.
+
+Events of a few milliseconds stay in the noise: crackling, drops, applause. A pitch is lost where
+its harmonics are too close for the poles of step 1 and its periods too short for those of step 2:
+the tone becomes noise of the same spectral envelope.
+
+What differs from the publication: it resynthesises the recording, frame after frame. Here the
+models are played in another order, without end: runs of 0.15 to 0.45 s of successive frames, in
+random order, each frame once before any is played again. The excitation is noise times the
+envelope; filtering noise along the DCT gives the same distribution except at the ends of the frame.
+Each frame's gain makes its expected energy that of the recording's frame. The filters ring on for
+one frame length. Stereo is an addition: channels share the poles of step 1, which model their mean
+spectrum; the excitation has the coherence and the power ratios that the channels' residuals have at
+each frequency, on average over the recording, and each channel has an envelope of its own.
+
 C channels, K frames, M samples of a frame, P poles, F frequencies of a frame.
 """
 
@@ -25,9 +49,9 @@ class Frames(NamedTuple):
     """Models of the frames of a recording.
 
     Attributes:
-      predictors: A(z) of each spectrum, [K, C, P + 1].
+      predictors: A(z) of each spectrum, [K, P + 1].
       envelopes: RMS of the excitation at each sample, [K, C, M], with the window.
-      factors: of the excitation's coherence between channels, [F, C, C].
+      factors: of the excitation's channels, [F, C, C], as of `coherence_factors`.
     """
 
     predictors: np.ndarray
@@ -47,27 +71,8 @@ def ctflp(
 ) -> np.ndarray:
     """Noise with the recording's spectrum in each frame, and with its envelope within the frame.
 
-    M. Athineos and D. P. W. Ellis, *Sound texture modelling with linear prediction in both time and
-    frequency domains* (ICASSP 2003): cascaded time- and frequency-domain linear prediction.
-
-    1. The recording is cut into frames that overlap by half. Linear prediction of the samples
-       models a frame's spectrum by poles, and leaves a residual with a flat spectrum.
-    2. The discrete cosine transform (DCT) of the residual is predicted in the same way, from one
-       frequency to the next. As the roles of time and frequency are exchanged, these poles model
-       the residual's envelope over time: a click is a pole near the unit circle.
-    3. Gaussian noise with that envelope excites the filter of step 1, and frames are overlapped.
-
-    Events of a few milliseconds stay in the noise: crackling, drops, applause. A pitch is lost
-    where its harmonics are too close for the poles of step 1 and its periods too short for those of
-    step 2: the tone becomes noise of the same spectral envelope.
-
-    What differs from the publication: it resynthesises the recording, frame after frame. Here the
-    models are played in another order, without end: runs of 0.15 to 0.45 s of successive frames,
-    in random order, each frame once before any is played again. The excitation is noise times the
-    envelope; filtering noise along the DCT gives the same distribution except at its ends. Each
-    frame's gain makes its expected energy that of the recording's frame. The filters ring on for
-    one frame length. The channels of the excitation are as coherent at each frequency as the
-    recording's residuals are on average.
+    Cascaded time- and frequency-domain linear prediction (Athineos & Ellis, ICASSP 2003); the steps
+    and what differs from the publication are at the top of the file.
 
     Args:
       key: PRNG key.
@@ -121,23 +126,29 @@ def _analyse(wave: np.ndarray, hop: int, order: int, envelope_order: int) -> Fra
     history = history[:, ::hop].swapaxes(0, 1)
     sound_KxCxM = history[..., order:]
 
-    a_KxCxP, share = fit_poles(autocorrelation(sound_KxCxM * window**2, order))
+    # Poles of its own for each channel would turn phases differently in each.
+    mean_correlation = np.mean(autocorrelation(sound_KxCxM * window, order), axis=1)
+    a_KxP, share_K = fit_poles(mean_correlation)
     residual_KxCxM = sum(
-        a_KxCxP[..., lag, None] * history[..., order - lag : order - lag + length]
+        a_KxP[:, lag, None, None] * history[..., order - lag : order - lag + length]
         for lag in range(order + 1)
     )
+    spectra_KxCxF = scipy.fft.rfft(residual_KxCxM * window)
+    factors_FxCxC = coherence_factors(spectra_KxCxF)
     cosines = scipy.fft.dct(residual_KxCxM, axis=-1)
     b, _ = fit_poles(autocorrelation(cosines, envelope_order))
     power_KxCxM = pole_power(b, length) * window**2
-    # What the filter adds is known: its input has this share of its output's energy.
-    energy = share * np.sum((sound_KxCxM * window) ** 2, axis=-1)
+    # What the filter adds to the energy of its input is known.
+    response_KxF = 1 / np.abs(scipy.fft.rfft(a_KxP, length)) ** 2
+    response_KxF /= np.sum(response_KxF, axis=1, keepdims=True) * share_K[:, None]
+    gain_KxC = response_KxF @ np.sum(np.abs(factors_FxCxC) ** 2, axis=2)
+    energy = np.sum((sound_KxCxM * window) ** 2, axis=-1) / gain_KxC
     power_KxCxM *= (energy / np.sum(power_KxCxM, axis=-1))[..., None]
-    spectra = scipy.fft.rfft(residual_KxCxM * window, axis=-1)
-    return Frames(a_KxCxP, np.sqrt(power_KxCxM), coherence_factors(spectra))
+    return Frames(a_KxP, np.sqrt(power_KxCxM), factors_FxCxC)
 
 
 def _synthesise(
-    rng: np.random.Generator, predictors: np.ndarray, envelopes: np.ndarray, factors: np.ndarray
+    rng: np.random.Generator, predictor: np.ndarray, envelopes: np.ndarray, factors: np.ndarray
 ) -> np.ndarray:
     """Step 3 for one frame, which rings on for as long again: [C, 2 M]."""
     channels, length = envelopes.shape
@@ -146,9 +157,8 @@ def _synthesise(
         spectrum = np.einsum("fcd,df->cf", factors, scipy.fft.rfft(noise))
         noise = scipy.fft.irfft(spectrum, length)
     excitation = np.pad(noise * envelopes, ((0, 0), (0, length)))
-    sound = [scipy.signal.lfilter([1.0], a, x) for a, x in zip(predictors, excitation, strict=True)]
     fade = np.concatenate([np.ones(length), np.cos(np.pi / 2 * np.arange(length) / length)])
-    return np.stack(sound) * fade
+    return scipy.signal.lfilter([1.0], predictor, excitation) * fade
 
 
 def _order(rng: np.random.Generator, n_frames: int, shortest: int, longest: int) -> Iterator[int]:

@@ -37,9 +37,9 @@ def fit_poles(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
       prediction leaves, [...] in (0, 1]: 1 / A raises the power of white noise by its inverse.
 
     Example:
-      >>> a, share = fit_poles(0.5 ** np.arange(3))
+      >>> a, share = fit_poles(0.5 ** np.arange(2))
       >>> a.round(6).tolist(), round(float(share), 6)
-      ([1.0, -0.5, 0.0], 0.75)
+      ([1.0, -0.5], 0.75)
     """
     correlation = np.asarray(correlation, np.float64)
     power = correlation[..., :1]

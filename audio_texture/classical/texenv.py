@@ -1,5 +1,30 @@
 """Bands of noise under envelopes that are drawn anew.
 
+TexEnv of E. Gutierrez, F. Font, X. Serra and L. Wyse, *A statistics-driven differentiable approach
+for sound texture synthesis and analysis* (DAFx 2025): white noise is split into bands of equal
+width on the ERB scale, each band is multiplied by an envelope that is a short sum of Fourier
+components, and the bands are added.
+
+1. The envelope of each band is the RMS of its subband over 1 / texenv_rate_hz.
+2. New envelopes are drawn: their Fourier coefficients have the recording's magnitudes and random
+   phases. All bands and channels are turned by the same phases, so that their correlations stay.
+   Then each band's values are exchanged for the recording's of the same rank, which brings back
+   rare peaks. Both steps take turns (the iterated surrogates of Schreiber & Schmitz, *Surrogate
+   time series*, Physica D, 2000).
+3. White noise is split into the bands, its own envelopes are divided out, the new ones are imposed,
+   and each band is filtered again and brought to the recording's power.
+
+The levels of the bands are kept, and of their fluctuations the rates, the distribution and the
+correlations; no sample is copied. Lost are pitch, the spectrum within a band, attacks that are
+sharper than decays (turned phases know no direction of time), and the order of events.
+
+What differs from the publication: there a network predicts the Fourier coefficients of one frame
+after the other, to resynthesise a recording or to follow a control; here they are drawn from the
+recording. Dividing out the noise's own envelopes, the exchange of values, and noise whose channels
+relate to each other as the recording's do are additions. The lowest and the highest band reach to
+0 Hz and to Nyquist. The published 128 complex coefficients for 0.74 s reach 172 Hz, which is the
+default; its models have 16 to 32 bands.
+
 C channels, K bands, F bins of a whole sound, T samples of an envelope.
 """
 
@@ -18,7 +43,7 @@ _LOWEST = 20.0
 # Samples of an envelope in a period of its fastest fluctuation.
 _ENVELOPE_OVERSAMPLING = 4
 # Times that envelopes are given the recording's spectra and its values in turn.
-_ROUNDS = 8
+_ROUNDS = 5
 _COHERENCE_FRAME = 1024  # samples
 
 
@@ -33,37 +58,15 @@ def texenv(
 ) -> np.ndarray:
     """Noise in bands, multiplied by new envelopes with the statistics of the recording's.
 
-    TexEnv of E. Gutierrez, F. Font, X. Serra and L. Wyse (*A statistics-driven differentiable
-    approach for sound texture synthesis and analysis*, DAFx 2025): white noise is split into bands
-    of equal width on the ERB scale, each band is multiplied by an envelope that is a short sum of
-    Fourier components, and the bands are added.
-
-    1. The envelope of each band is the RMS of its subband over 1 / texenv_rate_hz.
-    2. New envelopes are drawn: their Fourier coefficients have the recording's magnitudes and
-       random phases. All bands and channels are turned by the same phases, so that their
-       correlations stay. Then each band's values are exchanged for the recording's of the same
-       rank, which brings back sparse peaks. Both steps take turns (the iterated surrogates of
-       Schreiber & Schmitz, *Surrogate time series*, Physica D, 2000).
-    3. White noise is split into the bands, its own envelopes are divided out, the new ones are
-       imposed, and each band is filtered again and brought to the recording's power.
-
-    Levels of the bands, and of each band the rates, distribution and correlation of fluctuations
-    are kept, and no sample is copied. What is lost: pitch and the spectrum within a band; attacks
-    that differ from decays, as turned phases know no direction of time; the order of events.
-
-    What differs from the publication: there a network predicts the Fourier coefficients of one
-    frame after the other, to resynthesise a recording or follow a control; here they are drawn from
-    the recording. Dividing out the noise's own envelopes, step 2's exchange of values, and noise
-    that is as coherent between channels as the recording are additions. The lowest and highest
-    band reach to 0 Hz and Nyquist. The published 128 complex coefficients of 0.74 s reach 172 Hz,
-    which is the default.
+    TexEnv (Gutierrez, Font, Serra & Wyse, DAFx 2025); the steps and what differs from the
+    publication are at the top of the file.
 
     Args:
       key: PRNG key.
       wave: [C, N] float32.
       samples: of the result.
       sample_rate: Hz.
-      texenv_bands: K.
+      texenv_bands: K; fewer where the recording is so short that the lowest would not differ.
       texenv_rate_hz: fastest fluctuation of the envelopes; at most an eighth of the sample rate is
         used.
 
@@ -82,8 +85,9 @@ def texenv(
     length = scipy.fft.next_fast_len(max(samples, recorded), real=True)
     seconds = length / sample_rate
     rate = min(texenv_rate_hz, sample_rate / (2 * _ENVELOPE_OVERSAMPLING))
-    points = scipy.fft.next_fast_len(math.ceil(_ENVELOPE_OVERSAMPLING * rate * seconds), real=True)
-    bands = _bands(length, sample_rate, texenv_bands)
+    points = max(2, math.ceil(_ENVELOPE_OVERSAMPLING * rate * seconds))
+    points = scipy.fft.next_fast_len(points, real=True)
+    bands = _bands(length, sample_rate, min(texenv_bands, _most_bands(recorded, sample_rate)))
     smoothing = _smoothing(points, seconds, rate)
 
     spectrum_CxF = scipy.fft.rfft(np.asarray(wave, np.float32), length)
@@ -121,25 +125,30 @@ def draw_envelopes(rng: np.random.Generator, envelopes: np.ndarray, points: int)
       >>> draw_envelopes(np.random.default_rng(0), np.array([[1.0, 2.0, 4.0]]), 3).tolist()
       [[1.0, 4.0, 2.0]]
     """
+    envelopes = envelopes.astype(np.float32)
     centred = envelopes - np.mean(envelopes, axis=1, keepdims=True)
-    centred /= np.maximum(np.std(centred, axis=1, keepdims=True), np.finfo(np.float32).tiny)
     goal = scipy.fft.rfft(centred, points)
+    # Each counts alike, however loud it is.
+    weights = 1 / np.maximum(np.var(envelopes, axis=1), np.finfo(np.float32).tiny)
     middles = (np.arange(points) + 0.5) / points * envelopes.shape[1] - 0.5
-    values, sorted_values = (
-        np.stack([np.interp(middles, np.arange(len(row)), row) for row in np.sort(rows, axis=1)])
-        for rows in (envelopes, centred)
-    )
-    turns = np.exp(2j * np.pi * rng.random(goal.shape[1]))
+    known = np.arange(envelopes.shape[1])
+    values = [np.interp(middles, known, row) for row in np.sort(envelopes, axis=1)]
+    values = np.stack(values).astype(np.float32)
+    turns = np.exp(2j * np.pi * rng.random(goal.shape[1])).astype(np.complex64)
+    drawn = np.empty_like(values)
     for _ in range(_ROUNDS):
         ranks = np.argsort(scipy.fft.irfft(goal * turns, points), axis=1)
-        exchanged = np.empty_like(sorted_values)
-        np.put_along_axis(exchanged, ranks, sorted_values, axis=1)
+        np.put_along_axis(drawn, ranks, values, axis=1)
         # The turns, common to all envelopes, that bring the goal nearest to these.
-        product = np.sum(scipy.fft.rfft(exchanged) * np.conj(goal), axis=0)
-        turns = product / np.maximum(np.abs(product), np.finfo(np.float64).tiny)
-    drawn = np.empty_like(values)
-    np.put_along_axis(drawn, ranks, values, axis=1)
+        product = np.einsum("bf,bf,b->f", scipy.fft.rfft(drawn), np.conj(goal), weights)
+        turns = product / np.maximum(np.abs(product), np.finfo(np.float32).tiny)
     return drawn
+
+
+def _most_bands(recorded: int, sample_rate: int) -> int:
+    """As many bands as can differ: the lowest then spans four bins of the recording's spectrum."""
+    low, next_bins = cochlea.erb_number([_LOWEST, _LOWEST + 4 * sample_rate / recorded])
+    return max(1, int((cochlea.erb_number(sample_rate / 2) - low) / (next_bins - low)))
 
 
 def _bands(length: int, sample_rate: int, count: int) -> list[tuple[int, np.ndarray]]:
@@ -154,8 +163,8 @@ def _bands(length: int, sample_rate: int, count: int) -> list[tuple[int, np.ndar
     position = np.clip(position, 0, count - 1)
     bands = []
     for k in range(count):
+        # Beyond the centre of a neighbour the gain is 0; at it, a rounding error.
         start, stop = np.searchsorted(position, [k - 1, k + 1], side="right")
-        start = 0 if k <= 1 and count == 1 else start
         gains = np.cos(np.pi / 2 * (position[start:stop] - k))
         bands.append((int(start), gains.astype(np.float32)))
     return bands
@@ -214,18 +223,23 @@ def _coherent_noise(rng: np.random.Generator, wave: np.ndarray, length: int) -> 
 def _add_bands(
     shaped: list[np.ndarray], bands: list[tuple[int, np.ndarray]], spectrum_CxF: np.ndarray
 ) -> np.ndarray:
-    """The sum of bands [C, F], each with the gain that gives the sum the recording's band powers.
+    """The sum of bands [C, F], each with a gain that gives the sum the recording's band powers.
 
-    Neighbours overlap, so gains depend on each other: they are found in a few rounds.
+    Neighbours overlap, so the gains depend on each other: they are found in a few rounds. None
+    falls by more than 6 dB below what the band would have alone, or a faint band beside a loud one
+    would become a gap.
     """
-    gain_KxC = np.ones((len(shaped), len(spectrum_CxF), 1), np.float32)
     goals = _powers(spectrum_CxF, bands)
+    tiny = np.finfo(np.float32).tiny
+    alone = [_powers(band, [(0, gains)]) for band, (_, gains) in zip(shaped, bands, strict=True)]
+    most_KxC = np.sqrt(goals / np.maximum(np.concatenate(alone), tiny))
+    gain_KxC = most_KxC
     for _ in range(4):
         total = np.zeros_like(spectrum_CxF)
         for (start, _), band, gain in zip(bands, shaped, gain_KxC, strict=True):
             total[:, start : start + band.shape[1]] += gain * band
-        powers = _powers(total, bands)
-        gain_KxC *= np.sqrt(goals / np.maximum(powers, np.finfo(np.float32).tiny))
+        change = np.sqrt(goals / np.maximum(_powers(total, bands), tiny))
+        gain_KxC = np.clip(gain_KxC * change, most_KxC / 2, most_KxC)
     return total
 
 
