@@ -37,7 +37,8 @@ def make_speech(contour, energy_db, *, rate=16_000, vowel="a", seconds=2.0, gaps
         voice = scipy.signal.lfilter([1], poles, voice)
     hiss = np.diff(rng.standard_normal(len(time)), prepend=0)
     shares = [(time > a * seconds) & (time < b * seconds) for a, b in gaps]
-    is_hiss = np.convolve(np.any(shares, axis=0), np.hanning(160) / 79.5, "same")
+    is_hiss = np.any(shares, axis=0) + np.zeros(len(time))
+    is_hiss = np.convolve(is_hiss, np.hanning(160) / 79.5, "same")
     wave = (1 - is_hiss) * voice / np.std(voice) + is_hiss * hiss / np.std(hiss)
     # The level is the energy's, also of the hiss.
     smooth = np.sqrt(scipy.ndimage.uniform_filter1d(wave**2, round(0.03 * rate)))
