@@ -4,8 +4,8 @@ import math
 
 import jax
 import numpy as np
+import scipy.sparse
 import scipy.spatial
-import scipy.special
 
 from audio_texture.classical.descriptor_path import UNITS, Knot, parse_path
 from audio_texture.classical.descriptors import describe_grains
@@ -16,8 +16,10 @@ _SHORTEST = 32  # samples of a grain
 _MOST_GRAINS = 20_000
 _STARTS_PER_GRAIN = 8  # grains that start within the length of one
 _FADE = 0.25  # share of a grain that overlaps the next
-_NEAREST = 4  # grains next to a target, of which one is drawn
-_SEARCHED = 64  # nearest grains that are looked at for ones that are not neighbours of the last
+_LIKE = 8  # grains that count as like another
+_NEAREST = 4  # grains next to a target of a path, of which one is drawn
+_SEARCHED = 64  # nearest grains that are looked at for ones that do not overlap the last
+_BALANCING_STEPS = 100
 _VOICING_WEIGHT = 2.0  # distance between a pitch and none, in standard deviations
 
 
@@ -30,15 +32,15 @@ def descriptor_grains(
 
     1. Grains of `grain_ms` start every eighth of their length. Each has five descriptors:
        loudness, spectral centroid, flatness, pitch, zero crossings (descriptors.py).
-    2. Without a path, targets are drawn as the descriptors are distributed: each by inverse
-       transform sampling of its own histogram. They walk: the correlations between the
-       descriptors, and from one grain to the next, are the recording's (a Gaussian process of the
-       ranks). So loudness swells and falls at the recording's pace, at other times.
-       With a path, the targets are the path's, and descriptors that it does not name are free.
-    3. For each target, one of the four grains nearest to it is drawn, on scales of dB and octaves
-       where each descriptor has standard deviation 1. The last grain, those that overlap it and
-       those that follow it in the recording are left out: nothing is repeated at once, or copied
-       for longer than a grain.
+    2. Distances between grains are taken on scales of dB and octaves where each descriptor has
+       standard deviation 1. All rules leave out grains that overlap the last one, such as the one
+       that continues it: nothing is repeated at once, or copied for longer than a grain.
+    3. Without a path, a grain is followed by what comes, in the recording, after one of the eight
+       grains most like it. Their chances are balanced so that every grain is equally frequent in
+       the long run. So descriptors have the recording's joint distribution, and change from grain
+       to grain as there, in another order.
+       With a path, one of the four grains nearest to its present value is drawn. Descriptors that
+       it does not name are free.
     4. Grains overlap by a quarter of their length, where their powers add up to 1.
 
     A path is relative to the recording: loudness in dB over its RMS level, or all in percentiles of
@@ -46,12 +48,13 @@ def descriptor_grains(
     that a path that lies wholly outside stays at the same few grains. Grains are not made louder or
     brighter. The result as a whole has the recording's level whatever the path.
 
-    Events shorter than half a grain can stay whole. Rhythms longer than a grain are lost without a
-    path. Each grain is a copy, and pitched sounds cross-fade with other phases.
+    Events that fit into a grain can stay whole; those at its ends are cut. Rhythms longer than a
+    grain are lost. Each grain is a copy, and pitched sounds cross-fade with other phases.
 
-    What differs from the publication: one recording, not a corpus of several to morph between; no
-    Gaussian mixtures; no transformed copies of grains; no perceptual loudness; the walk, which
-    keeps the pace at which descriptors change, where its authors draw each target on its own.
+    What differs from the publication: it draws targets from histograms or Gaussian mixtures of the
+    descriptors, each on its own, where here the grains themselves are the distribution and a chain
+    keeps the pace of changes. Its corpus holds several sounds to morph between, and transformed
+    copies of grains; here there is one recording.
 
     Args:
       key: PRNG key.
@@ -78,7 +81,8 @@ def descriptor_grains(
     fade = max(1, round(_FADE * length))
     step = max(length // _STARTS_PER_GRAIN, n_samples // _MOST_GRAINS, 1)
     starts = np.arange(0, n_samples - length + 1, step)
-    descriptors = describe_grains(wave, starts, length, sample_rate=sample_rate)
+    window = _equal_power_window(length, fade)
+    descriptors = describe_grains(wave, starts, window, sample_rate=sample_rate)
     scaled = {name: _to_scale(name, values) for name, values in descriptors.items()}
     # The first grain starts before the result, which so begins without a fade.
     n_grains = 1 + math.ceil(samples / (length - fade))
@@ -87,11 +91,15 @@ def descriptor_grains(
             name: _path_targets(name, values, scaled[name], n_grains)
             for name, values in knots.items()
         }
+        grains, places = (
+            _coordinates(values, scaled, list(targets)) for values in (scaled, targets)
+        )
+        chain = _follow_path(rng, grains, places, starts, length)
     else:
-        lag = max(1, round((length - fade) / step))
-        targets = _walk_targets(rng, scaled, n_grains, lag)
-    chosen = starts[_choose(rng, scaled, targets, starts, length)]
-    return _overlap_add(wave, chosen, length, fade)[:, fade : fade + samples].astype(np.float32)
+        grains = _coordinates(scaled, scaled, list(scaled))
+        chain = _follow_recording(rng, grains, starts, length, length - fade, n_grains)
+    result = _overlap_add(wave, starts[chain], window, fade)
+    return result[:, fade : fade + samples].astype(np.float32)
 
 
 def _to_scale(name: str, values: np.ndarray) -> np.ndarray:
@@ -117,90 +125,104 @@ def _path_targets(
     return np.interp(np.linspace(0, len(values) - 1, n_grains), np.arange(len(values)), values)
 
 
-def _walk_targets(
-    rng: np.random.Generator, scaled: dict[str, np.ndarray], n_grains: int, lag: int
-) -> dict[str, np.ndarray]:
-    """Targets with the distribution of each descriptor, and the correlations of all with each other
-    and with those of the grain before. lag: from one grain to the next, in grains of the recording.
+def _nearest(rng: np.random.Generator, grains: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """The grains nearest to each of P places, nearest first: indices [P, 64 or all].
+
+    grains: coordinates [G, D]; places: [P, D].
     """
-    columns, normal = {}, []
-    for name, values in scaled.items():
-        # No pitch is below all pitches; equal values stand in random order.
-        column = np.where(np.isfinite(values), values, -np.inf)
-        order = np.lexsort((rng.random(len(column)), column))
-        ranks = np.empty(len(order))
-        ranks[order] = (np.arange(len(order)) + 0.5) / len(order)
-        normal.append(scipy.special.ndtri(ranks))
-        columns[name] = column[order]
-    normal = np.stack(normal)
-    # Sums over all grains, also for the lag, keep the process stable.
-    size = normal.shape[1]
-    now = normal @ normal.T / size + 1e-6 * np.eye(len(normal))
-    lag = min(lag, size - 1)
-    later = normal[:, lag:] @ normal[:, : size - lag].T / size
-    memory = np.linalg.solve(now, later.T).T
-    power, axes = np.linalg.eigh(now - memory @ later.T)
-    noise = rng.standard_normal((n_grains, len(normal))) * np.sqrt(np.maximum(power, 0)) @ axes.T
-    state = np.linalg.cholesky(now) @ rng.standard_normal(len(normal))
-    states = np.empty((n_grains, len(normal)))
-    for i in range(n_grains):
-        states[i] = state
-        state = memory @ state + noise[i]
-    quantiles = scipy.special.ndtr(states / np.sqrt(np.diag(now)))
-    indices = np.minimum((quantiles * size).astype(int), size - 1)
-    return {name: column[indices[:, i]] for i, (name, column) in enumerate(columns.items())}
+    # Equal grains stand in random order: the tree would return the same ones for all places.
+    order = rng.permutation(len(grains))
+    _, near = scipy.spatial.cKDTree(grains[order]).query(places, min(_SEARCHED, len(grains)))
+    return order[near.reshape(len(places), -1)]
 
 
-def _choose(
+def _follow_recording(
     rng: np.random.Generator,
-    scaled: dict[str, np.ndarray],
-    targets: dict[str, np.ndarray],
+    grains: np.ndarray,
+    starts: np.ndarray,
+    length: int,
+    advance: int,
+    n_grains: int,
+) -> list[int]:
+    """A chain of grains in which each is what comes after one that is like the last.
+
+    Chances are balanced so that all grains are equally frequent in the long run.
+    """
+    size = len(grains)
+    near = _nearest(rng, grains, grains)
+    distance = np.abs(starts[near] - starts[:, None])
+    far = distance >= length
+    # Of a short recording the grain furthest away is what remains.
+    far[np.arange(size), np.argmax(distance, axis=1)] |= ~np.any(far, axis=1)
+    is_like = far & (np.cumsum(far, axis=1) <= _LIKE)
+    rows, columns = np.nonzero(is_like)
+    likes = scipy.sparse.csr_matrix((np.ones(len(rows)), (rows, near[rows, columns])), (size, size))
+    likes = (likes + likes.T).tocsr()
+    # Scales d with d_i d_j likes_ij of equal sums in all rows and columns (Sinkhorn's).
+    scales = np.ones(size)
+    for _ in range(_BALANCING_STEPS):
+        scales = np.sqrt(scales / (likes @ scales))
+    lag = max(1, round(advance / (starts[1] - starts[0]))) if size > 1 else 0
+    last, chain = int(rng.integers(size)), []
+    for draw in rng.random(n_grains):
+        chain.append(last)
+        begin, end = likes.indptr[last : last + 2]
+        others = likes.indices[begin:end]
+        chances = np.cumsum(likes.data[begin:end] * scales[others])
+        like = others[np.searchsorted(chances, draw * chances[-1], side="right")]
+        # After the end comes the beginning.
+        last = (int(like) + lag) % size
+    return chain
+
+
+def _follow_path(
+    rng: np.random.Generator,
+    grains: np.ndarray,
+    targets: np.ndarray,
     starts: np.ndarray,
     length: int,
 ) -> list[int]:
-    """A grain for each target, as an index into the starts."""
-    grains, wanted = (
-        np.concatenate([_coordinates(name, part[name], scaled[name]) for name in targets], axis=1)
-        for part in (scaled, targets)
-    )
-    # Equal descriptors are equally likely: the tree would return the first.
-    order = rng.permutation(len(grains))
-    _, near = scipy.spatial.cKDTree(grains[order]).query(wanted, min(_SEARCHED, len(grains)))
-    near = order[near.reshape(len(wanted), -1)]
-    draws = rng.random(len(near))
-    chosen, last = [], -np.inf
-    for row, draw in zip(near, draws, strict=True):
-        distance = starts[row] - last
-        allowed = row[(distance <= -length) | (distance > 2 * length)]
+    """A grain near each target that does not overlap the last in the recording."""
+    near = _nearest(rng, grains, targets)
+    chain, last = [], -np.inf
+    for row, draw in zip(near, rng.random(len(near)), strict=True):
+        distance = np.abs(starts[row] - last)
+        allowed = row[distance >= length]
         if not len(allowed):
-            allowed = row[np.argsort(-np.abs(distance))]
-        chosen.append(int(allowed[int(draw * min(_NEAREST, len(allowed)))]))
-        last = starts[chosen[-1]]
-    return chosen
+            allowed = row[[np.argmax(distance)]]
+        chain.append(int(allowed[int(draw * min(_NEAREST, len(allowed)))]))
+        last = starts[chain[-1]]
+    return chain
 
 
-def _coordinates(name: str, values: np.ndarray, scaled: np.ndarray) -> np.ndarray:
-    """Coordinates in which distances are taken, [..., 1], or [..., 2] for pitch.
+def _coordinates(
+    values: dict[str, np.ndarray], scaled: dict[str, np.ndarray], names: list[str]
+) -> np.ndarray:
+    """Coordinates in which distances are taken, [P, D]: two for pitch, one for each other name.
 
-    values: on the descriptor's scale, [...]; scaled: of all grains.
+    values: on the descriptors' scales, [P] each; scaled: of all grains, [G] each.
     """
-    known = scaled[np.isfinite(scaled)]
-    if not len(known):
-        return np.zeros((len(values), 1))
-    has_value = np.isfinite(values)
-    mean, std = np.mean(known), max(np.std(known), 1e-6)
-    place = np.where(has_value, (np.where(has_value, values, mean) - mean) / std, 0.0)
-    if len(known) == len(scaled):
-        return place[:, None]
-    return np.stack([place, _VOICING_WEIGHT * has_value], axis=1)
+    columns = []
+    for name in names:
+        known = scaled[name][np.isfinite(scaled[name])]
+        if len(known):
+            has_value = np.isfinite(values[name])
+            offset = np.where(has_value, values[name], np.mean(known)) - np.mean(known)
+            columns += [offset / max(np.std(known), 1e-6), _VOICING_WEIGHT * has_value]
+    return np.stack(columns, axis=1)
 
 
-def _overlap_add(wave: np.ndarray, starts: np.ndarray, length: int, fade: int) -> np.ndarray:
-    """Grains one after another with an overlap of `fade`, where powers add up to 1."""
+def _equal_power_window(length: int, fade: int) -> np.ndarray:
+    """A window [length] whose ends, laid over each other, have powers that add up to 1."""
     window = np.ones(length)
     window[:fade] = np.sin(0.5 * np.pi * (np.arange(fade) + 0.5) / fade)
     window[-fade:] = window[:fade][::-1]
-    advance = length - fade
+    return window
+
+
+def _overlap_add(wave: np.ndarray, starts: np.ndarray, window: np.ndarray, fade: int) -> np.ndarray:
+    """Grains one after another with an overlap of `fade` samples."""
+    length, advance = len(window), len(window) - fade
     result = np.zeros((len(wave), advance * len(starts) + fade))
     for i, start in enumerate(starts):
         result[:, i * advance : i * advance + length] += window * wave[:, start : start + length]

@@ -4,6 +4,7 @@ N samples, G grains, F frequency bins.
 """
 
 import numpy as np
+import scipy.signal
 
 from audio_texture.classical import pitch
 
@@ -14,18 +15,18 @@ _BLOCK = 512  # spectra at once, which bounds memory
 
 
 def describe_grains(
-    wave: np.ndarray, starts: np.ndarray, length: int, *, sample_rate: int
+    wave: np.ndarray, starts: np.ndarray, window: np.ndarray, *, sample_rate: int
 ) -> dict[str, np.ndarray]:
     """Descriptors of grains of a recording, of all channels together.
 
     Args:
       wave: [C, N].
       starts: first samples of grains [G], ascending.
-      length: of each grain in samples; all lie within the wave.
+      window: that grains are played with [L]; all grains lie within the wave.
       sample_rate: in Hz.
     Returns:
       By the names of `descriptor_path.UNITS`, arrays [G] of:
-      loudness: level in dB over the recording's RMS, at least -100.
+      loudness: level under the window in dB over the recording's RMS, at least -100.
       centroid: centre of gravity of the power spectrum, in Hz.
       flatness: geometric over arithmetic mean of the power spectrum: near 0 for a tone, towards 1
         for white noise.
@@ -33,14 +34,16 @@ def describe_grains(
       crossings: changes of sign per second, at least 1.
     Example:
       >>> tone = np.sin(2 * np.pi * 500 * np.arange(4000) / 8000)[None]
-      >>> grains = describe_grains(tone, np.array([0, 1000]), 1000, sample_rate=8000)
-      >>> {name: round(float(values[1]), 2) for name, values in grains.items() if name != "flatness"}
-      {'loudness': 0.0, 'centroid': 500.0, 'pitch': 500.0, 'crossings': 1000.0}
+      >>> grains = describe_grains(tone, np.array([0, 1000]), np.ones(800), sample_rate=8000)
+      >>> {name: round(float(grains[name][1]), 2) for name in ("loudness", "centroid", "pitch")}
+      {'loudness': 0.0, 'centroid': 500.0, 'pitch': 500.0}
     """
+    length = len(window)
     ends = starts + length
     power = wave.astype(np.float64) ** 2
-    energy = np.pad(np.cumsum(np.mean(power, axis=0)), (1, 0))
-    level = (energy[ends] - energy[starts]) / length / max(np.mean(power), np.finfo(float).tiny)
+    weights = window**2 / np.sum(window**2)
+    level = scipy.signal.oaconvolve(np.mean(power, axis=0), weights[::-1], "valid")[starts]
+    level = level / max(np.mean(power), np.finfo(float).tiny)
     centroid, flatness = _spectral(wave, starts, length, sample_rate)
     track = pitch.track_pitch(wave, sample_rate=sample_rate)
     return {

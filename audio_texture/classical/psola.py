@@ -20,9 +20,7 @@ _PEAK_SHARE = 0.1  # weight of the height of a mark's peak beside its likeness t
 _HALF_TAPS = 16  # of the filter that shifts a grain by a part of a sample
 
 
-def mark_periods(
-    wave: np.ndarray, track: PitchTrack, *, sample_rate: int
-) -> list[np.ndarray]:
+def mark_periods(wave: np.ndarray, track: PitchTrack, *, sample_rate: int) -> list[np.ndarray]:
     """A mark in each period of each part that has a pitch.
 
     The first mark of a part is its highest peak. From there each is set where the sound is most
