@@ -104,7 +104,8 @@ def run_batch(
             "like=)."
         )
     together = jax.default_backend() != "cpu" if together is None else together
-    if not together and mesh is None:
+    # What optimises nothing has no program that devices could share.
+    if problems[0].recipe.is_direct or not together and mesh is None:
         return _in_turn(problems, keys, max_seconds, on_chunk, on_step)
     return _together(
         problems,
@@ -186,6 +187,8 @@ def fitting_batch(problem: Problem, runs: int, *, memory: int) -> int:
       runs: number of runs wanted.
       memory: of the device, in bytes.
     """
+    if problem.recipe.is_direct:
+        return 1
     start = problem.init(jax.random.key(0))
     needed = optimize.batch_bytes(problem.optimizer, *start, runs=runs)
     return max(1, min(runs, runs * memory // needed))

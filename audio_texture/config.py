@@ -10,6 +10,7 @@ import numpy as np
 from audio_texture import stages
 from audio_texture.base import Term
 from audio_texture.choices import DYNAMIC, HOST, Stage, Tap, TermChoices, choice_name
+from audio_texture.classical import METHODS, OPTIMISE, Classical
 from audio_texture.errors import ChoiceError
 from audio_texture.layer import (
     AUTHORS_LAYERS,
@@ -62,6 +63,7 @@ STAGES: dict[str, type[Stage]] = {
     "matching": stages.Matching,
     "optimiser": stages.Optimiser,
     "phase": stages.Phase,
+    "classical": Classical,
 }
 
 
@@ -74,7 +76,7 @@ def _list_choices() -> Iterator[Choice]:
             yield Choice(choice_name(field), name, field)
 
 
-# Named recipes, added by recipes.py: a repr shows how a recipe differs from the one of its name.
+# Named recipes, added by recipes/: a repr shows how a recipe differs from the one of its name.
 NAMED: dict[str, "Recipe"] = {}
 # All choices by name, in the order of the stages.
 CHOICES: dict[str, Choice] = {choice.name: choice for choice in _list_choices()}
@@ -105,6 +107,7 @@ class Recipe:
       summary: one line on what it does and where it comes from.
       task: "texture" (more of a sound) or "transfer" (a sound's content in another's style).
       signal, analysis, canvas, network, transfer, matching, optimiser, phase: see stages.py.
+      classical: how the sound is made, see classical/choices.py.
       terms: choices of the loss's terms (terms/) that differ from their defaults.
 
     Example:
@@ -125,6 +128,7 @@ class Recipe:
     matching: stages.Matching = stages.Matching()
     optimiser: stages.Optimiser = stages.Optimiser()
     phase: stages.Phase = stages.Phase()
+    classical: Classical = Classical()
     terms: tuple[TermChoices, ...] = ()
 
     def __post_init__(self):
@@ -140,6 +144,11 @@ class Recipe:
             if name in given and given[name] != term.choices()
         ]
         object.__setattr__(self, "terms", tuple(changed))
+        self.classical.check(self)
+        if not self.is_direct:
+            self._check_what_is_optimised()
+
+    def _check_what_is_optimised(self):
         self._check_terms()
         for stage in STAGES:
             getattr(self, stage).check(self)
@@ -148,6 +157,25 @@ class Recipe:
         for view in (*self.analysis.views, *self.term("content").views):
             for width in view.widths:
                 self.description(width)
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether a classical method makes the sound in one pass: nothing is optimised."""
+        return self.classical.method != OPTIMISE
+
+    def check_optimises(self, purpose: str) -> None:
+        """ChoiceError where nothing is optimised; purpose: what needs that, as in "a stream"."""
+        if self.is_direct:
+            raise ChoiceError(
+                f"{purpose} needs a recipe that optimises, such as texture, got {self.name!r}, "
+                f"which makes its sound in one pass ({self.classical.method}).",
+                field="recipe",
+                others=("method",),
+            )
+
+    def options(self) -> dict[str, Any]:
+        """The choices of the recipe's classical method, by name."""
+        return {name: self.choice(name) for name in METHODS[self.classical.method].options}
 
     def _check_terms(self):
         wave_weights = [f"{term.name}_weight" for term in of_inputs("wave")]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from audio_texture import optimize
 from audio_texture.base import Term
 from audio_texture.choices import choice_name
+from audio_texture.classical import METHODS
 from audio_texture.config import Recipe
 from audio_texture.run_conditions import Run
 from audio_texture.terms import TERMS
@@ -133,7 +134,7 @@ def _all_term_rules() -> dict[str, tuple[Rule, ...]]:
     return rules
 
 
-RULES: dict[str, tuple[Rule, ...]] = {
+_RULES: dict[str, tuple[Rule, ...]] = {
     **_all_term_rules(),
     # Choices that always have an effect.
     **dict.fromkeys(
@@ -323,18 +324,14 @@ RULES: dict[str, tuple[Rule, ...]] = {
         ),
     ),
     "balanced": (_TRANSFER,),
-    "guide_levels": (
-        _TRANSFER,
+    **dict.fromkeys(
+        ("guide_levels", "guide_bands"),
         (
-            lambda run: not run.style_views,
-            "its regions are parts of views: there are none, or style_weight is 0",
-        ),
-    ),
-    "guide_bands": (
-        _TRANSFER,
-        (
-            lambda run: not run.style_views,
-            "its regions are parts of views: there are none, or style_weight is 0",
+            _TRANSFER,
+            (
+                lambda run: not run.style_views,
+                "its regions are parts of views: there are none, or style_weight is 0",
+            ),
         ),
     ),
     "envelope_of": (
@@ -395,6 +392,34 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "(start_content=1) and weights are not balanced",
         ),
     ),
+}
+
+
+def _option_rule(name: str) -> Rule:
+    """The rule of a choice of some classical methods."""
+    methods = [method for method, entry in METHODS.items() if name in entry.options]
+    return (
+        lambda run: run.recipe.classical.method not in methods,
+        f"it is for the recipe{'s' if len(methods) > 1 else ''} {', '.join(methods)}",
+    )
+
+
+_OPTIMISED: Rule = (
+    lambda run: run.recipe.is_direct,
+    "the recipe makes its sound in one pass and optimises nothing",
+)
+# Of these, choices that have an effect also where nothing is optimised.
+_OF_ALL_RECIPES = ("sample_rate", "fade_ms", "seed")
+RULES: dict[str, tuple[Rule, ...]] = {
+    "method": (),
+    **{
+        name: (_option_rule(name),)
+        for name in dict.fromkeys(name for entry in METHODS.values() for name in entry.options)
+    },
+    **{
+        name: rules if name in _OF_ALL_RECIPES else (_OPTIMISED, *rules)
+        for name, rules in _RULES.items()
+    },
 }
 
 

@@ -175,6 +175,7 @@ def _fold(sounds, rate, base):
 
 def check_recipe(recipe: Recipe) -> None:
     """Raises ChoiceError where a generator cannot be trained by a recipe."""
+    recipe.check_optimises("the training of a generator")
     if recipe.task != "texture":
         raise ChoiceError(f"{recipe.name!r} is a recipe for transfers.", field="recipe")
     if recipe.matching.normalised_by == "start":

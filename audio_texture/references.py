@@ -212,6 +212,8 @@ def check_mixture(
       morph_to: as in `synthesis.prepare`.
       bands: as in `synthesis.prepare`.
     """
+    if references > 1:
+        recipe.check_optimises("a mixture")
     if morph_to is not None or bands is not None:
         field = "bands" if morph_to is None else "morph_to"
         if recipe.canvas.kind != "waveform":

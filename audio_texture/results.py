@@ -21,7 +21,8 @@ class Sound(NamedTuple):
       recipe: the choices.
       progress: a row after each chunk of evaluations: evaluations, seconds, loss, terms.
       reason: why the optimiser stopped: "evaluations", "converged", "seconds", "interrupted" or
-        "not finite"; "generated" where a generator made the sound.
+        "not finite"; "generated" where a generator made the sound, "direct" where a method made
+        it in one pass.
       lowered_db: how far the sound is below the reference's level, to keep it from clipping.
     """
 
@@ -78,7 +79,7 @@ class Sounds(NamedTuple):
       waves: [n, C, N] float32.
       sample_rate: in Hz.
       recipe: the choices.
-      losses: [n], final values.
+      losses: [n], final values; NaN where nothing is optimised.
       terms: name -> [n], final values.
     """
 

@@ -11,6 +11,7 @@ from audio_texture import (
     audio,
     canvas,
     combinators,
+    direct,
     features,
     layout,
     matching,
@@ -82,17 +83,19 @@ def prepare(
     """
     references.check_content(recipe, content, sample_rate=sample_rate)
     folded, factors = fold_channels(recipe, content, style, sample_rate=sample_rate)
-    given_recipe = recipe
-    recipe, waves, equal_weights = references.preprocess(recipe, folded, sample_rate=sample_rate)
-    content_wave, style_wave = waves
-    rate, samples = references.model_sample_rate(recipe, sample_rate), content.shape[1]
-    seconds = references.check_seconds(samples / sample_rate)
+    seconds = references.check_seconds(content.shape[1] / sample_rate)
     key = synthesis.compile_key(recipe, folded, sample_rate=sample_rate, seconds=seconds)
     synthesis.check_like(like, key, f"a transfer of {seconds:g} s by the recipe {recipe.name}")
+    if recipe.is_direct:
+        return direct.transfer_problem(recipe, folded, factors, content, key, sample_rate, on_fit)
+    given_recipe = recipe
+    recipe, waves, equal = references.preprocess(recipe, folded, sample_rate=sample_rate)
+    content_wave, style_wave = waves
+    rate = references.model_sample_rate(recipe, sample_rate)
     on_fit()
     start_wave = _recolour_start(recipe, content_wave, style_wave, rate)
-    model_samples = math.ceil(samples * rate / sample_rate)
-    plan = layout.lay_out(recipe, [start_wave, style_wave], equal_weights, rate, model_samples)
+    samples = math.ceil(content.shape[1] * rate / sample_rate)
+    plan = layout.lay_out(recipe, [start_wave, style_wave], equal, rate, samples)
     padded_content = plan.reflect_pad(content_wave)
     compiled = like.compiled if like else _compile(recipe, rate, key, plan)
     hparams = recipe.dynamic_hparams()
@@ -104,15 +107,13 @@ def prepare(
     data = synthesis.with_target(compiled, "targets", fitted_to, data, beside)
     padded_start = plan.reflect_pad(start_wave)
     start = _starter(recipe, rate, plan, compiled, padded_content, padded_start, style_wave)
-    init = _initialiser(recipe, start, data, optimizer)
+    init = single(_initialiser(recipe, start, data, optimizer))
 
     def to_wave(key, parameters):
         return factors @ np.asarray(compiled.to_wave(key, parameters, plan.canvas.constants))
 
-    render_output = _renderer(recipe, to_wave, content, rate, sample_rate)
-    return Problem(
-        given_recipe, optimizer, single(init), single(render_output), compiled, sample_rate
-    )
+    render_output = single(_renderer(recipe, to_wave, content, rate, sample_rate))
+    return Problem(given_recipe, optimizer, init, render_output, compiled, sample_rate)
 
 
 def _renderer(recipe, to_wave, content, rate, sample_rate):
@@ -231,7 +232,8 @@ def _compile(recipe: Recipe, rate: int, key: Hashable, plan: layout.Layout) -> C
 
 
 def reweighted(problem: Problem, **factors: float) -> Problem:
-    """A transfer with the weights of its distances multiplied; nothing is compiled again.
+    """A transfer with the weights of its distances multiplied; nothing is compiled again. One that
+    is made without distances stays as it is.
 
     Args:
       problem: of `prepare`.
@@ -239,6 +241,8 @@ def reweighted(problem: Problem, **factors: float) -> Problem:
     Raises:
       ValueError: an unknown name of a distance.
     """
+    if problem.recipe.is_direct:
+        return problem
     known = problem.compiled.terms
     unknown = [name for name in factors if name not in known]
     if unknown:

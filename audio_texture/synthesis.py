@@ -19,6 +19,7 @@ from audio_texture import (
     audio,
     canvas,
     checkpoint,
+    direct,
     features,
     initialise,
     layout,
@@ -31,68 +32,7 @@ from audio_texture import (
 from audio_texture.compiling import jit_fast_compile
 from audio_texture.config import Recipe
 from audio_texture.precision import single
-
-
-class CompiledFns(NamedTuple):
-    """The compiled functions of a recipe; all problems of one `compile_key` share them.
-
-    Dynamic choices and samples are arguments of these functions, not compiled in.
-
-    Attributes:
-      key: the `compile_key`.
-      fit: (waves, weights, hparams) -> target.
-      loss: (parameters, data) -> (value, terms).
-      to_wave: (key, parameters, constants) -> wave [C, N] at the modelled rate.
-      start: transfers only. (key, wave [C, N], (a, b), colour, constants) -> (parameters that
-        render noise of the colour, parameters that render a * wave + b * noise).
-      terms: transfers only. Names of the distances with a weight above 0.
-    """
-
-    key: Hashable
-    fit: Any
-    loss: optimize.Loss
-    to_wave: Callable[[jax.Array, Any, Any], jax.Array]
-    start: Callable[..., tuple[Any, Any]] | None = None
-    terms: tuple[str, ...] = ()
-
-
-class Problem(NamedTuple):
-    """A recipe applied to references: init, optimise, render_output.
-
-    Attributes:
-      recipe: as given to `prepare`, before kernels too long for the references are left out.
-      optimizer: over the canvas's parameters.
-      init: key -> (starting parameters, the loss's other arguments: target, constants, hparams,
-        weights, scale).
-      render_output: (key, parameters) -> (wave [C, samples] at the references' rate and level, dB
-        that its level was lowered by to keep it from clipping).
-      compiled: functions that it shares with problems prepared by `prepare(..., like=it)`.
-      sample_rate: of the result, in Hz.
-    """
-
-    recipe: Recipe
-    optimizer: optimize.Optimizer
-    init: Callable[[jax.Array], tuple[Any, Any]]
-    render_output: Callable[[jax.Array, Any], tuple[np.ndarray, float]]
-    compiled: CompiledFns
-    sample_rate: int
-
-    def __repr__(self) -> str:
-        return f"Problem({self.recipe!r}, sample_rate={self.sample_rate})"
-
-
-class Texture(NamedTuple):
-    """A new sound.
-
-    Attributes:
-      wave: [C, samples] float32.
-      lowered_db: how far it is below the references' level, to keep it from clipping.
-      outcome: of the optimiser.
-    """
-
-    wave: np.ndarray
-    lowered_db: float
-    outcome: optimize.Outcome
+from audio_texture.problem import CompiledFns, Problem, Texture, check_like
 
 
 def compile_key(
@@ -170,6 +110,12 @@ def prepare(
         range; a view that does not fit the rate; weights that do not fit, a morph on a spectrogram
         canvas, bands that overlap or leave a gap; `like` of another key.
     """
+    if recipe.is_direct:
+        mixture = {"weights": weights, "morph_to": morph_to, "bands": bands}
+        lengths = {"sample_rate": sample_rate, "seconds": references.check_seconds(seconds)}
+        key = compile_key(recipe, sounds, **lengths)
+        check_like(like, key, f"a texture of {seconds:g} s by the recipe {recipe.name}")
+        return direct.texture_problem(recipe, sounds, key, on_fit, **lengths, **mixture)
     setup = _set_up(recipe, sounds, sample_rate, seconds, weights, morph_to, bands)
     given_recipe, recipe, plan = recipe, setup.recipe, setup.plan
     check_like(like, setup.key, f"a problem of {seconds:g} s by the recipe {recipe.name}")
@@ -299,12 +245,6 @@ def _compile(
     return CompiledFns(setup.key, jit_fast_compile(fit), jax.jit(loss), jax.jit(plan.to_wave))
 
 
-def check_like(like: Problem | None, key: Hashable, name: str) -> None:
-    """Raises ValueError where `like` has another `compile_key`; name: of the new problem."""
-    if like and like.compiled.key != key:
-        raise ValueError(f"{name} needs other programs than the problem it is to be like.")
-
-
 def optimizer_like(
     like: Problem | None, recipe: Recipe, compiled: CompiledFns
 ) -> optimize.Optimizer:
@@ -383,12 +323,14 @@ def run(
       max_seconds: wall-clock budget of the optimisation.
       checkpoint_path: file for the optimiser's state.
       checkpoint_every: evaluations between checkpoints; 0 writes one on Ctrl-C only.
-      resume: continues from the checkpoint, if the file exists, as if never interrupted.
+      resume: continues from the checkpoint, if there is one, as if never interrupted.
       on_chunk: called after each chunk with all progress rows so far.
       on_step: see `optimize.run`.
       on_parameters: called after each chunk with the parameters, to use within the call, and rows.
       on_unsaved: called where a checkpoint cannot be written; None ends the run with the OSError.
     """
+    if (recipe := problem.recipe).is_direct:
+        return direct.run(problem, key)
     start_key, phase_key = jax.random.split(key)
     parameters, data = problem.init(start_key)
     state, rows = problem.optimizer.init(parameters, data), []
@@ -401,22 +343,19 @@ def run(
         checkpoints.save_when_due(state, rows)
         on_parameters(state.parameters, rows)
 
-    # Rendering too: Ctrl-C in phase recovery, which is then repeated, must not lose the result.
+    # Rendering too: Ctrl-C in phase recovery must not lose the result.
     with optimize.Interrupts() as interrupts:
         outcome = optimize.run(
-            problem.optimizer,
-            state,
-            data,
-            evaluations=evaluations or problem.recipe.optimiser.evaluations,
+            *(problem.optimizer, state, data),
+            evaluations=evaluations or recipe.optimiser.evaluations,
             seconds=max_seconds,
-            tolerance=problem.recipe.optimiser.tolerance,
+            tolerance=recipe.optimiser.tolerance,
             progress=rows,
             on_chunk=after_chunk,
             on_step=on_step,
         )
         checkpoints.save_interrupted(outcome)
-        wave, lowered_db = problem.render_output(phase_key, outcome.state.parameters)
+        sound = problem.render_output(phase_key, outcome.state.parameters)
         if interrupts.received and outcome.reason != "interrupted":
-            outcome = outcome._replace(reason="interrupted")
-            checkpoints.save_interrupted(outcome)
-    return Texture(wave, lowered_db, outcome)
+            checkpoints.save_interrupted(outcome := outcome._replace(reason="interrupted"))
+    return Texture(*sound, outcome)

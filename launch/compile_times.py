@@ -79,26 +79,32 @@ class Wait:
     """Says what a run waits for before its first evaluation, and measures it for the next one.
 
     Call `fit` before the target is fitted, `compile` after, and `end` at the first evaluation.
+
+    programs: that the run needs; None where nothing is optimised.
     """
 
-    def __init__(self, programs: Programs):
+    def __init__(self, programs: Programs | None):
         self._programs, self._start, self._compiled = programs, 0.0, 0
         self._times = _read_times()
-        self._known = self._times.get(programs.digest)
+        self._known = self._times.get(programs.digest) if programs else None
 
     def fit(self) -> None:
         """Says that the target is fitted; elsewhere than on a terminal also what comes after."""
+        if not self._programs:
+            messages.doing("making the sound")
+            return
         self._start, self._compiled = time.monotonic(), compilation_cache.count_compiled()
         messages.doing("fitting")
-        messages.say_elsewhere(f"fitting and {self._describe()}")
+        messages.say_elsewhere(f"fitting and {self._describe(self._programs)}")
 
     def compile(self) -> None:
         """Says that programs are compiled, on a terminal."""
-        messages.doing(self._describe())
+        if self._programs:
+            messages.doing(self._describe(self._programs))
 
     def end(self) -> None:
         """Notes the time since `fit`; only the first call counts."""
-        if not self._start:
+        if not self._programs or not self._start:
             return
         seconds, self._start = round(time.monotonic() - self._start, 1), 0.0
         # Whether programs were compiled tells what the time stands for.
@@ -112,13 +118,13 @@ class Wait:
             with contextlib.suppress(OSError):
                 files.write_text(path, json.dumps(dict(kept), indent=1) + "\n", sync=False)
 
-    def _describe(self) -> str:
+    def _describe(self, programs: Programs) -> str:
         """What is compiled or loaded, how long it takes about, and why."""
         if self._known:
             return (
                 f"loading compiled programs, about {self._known.get('again', AGAIN_SECONDS):.0f} s"
             )
-        facts = self._programs.facts
+        facts = programs.facts
         earlier = [entry for entry in self._times.values() if "first" in entry]
 
         def count_equal(entry):

@@ -83,7 +83,11 @@ def useless_recipe_flags(
             return True
         return False
 
-    return {name: reason for name, reason in reasons.items() if not is_needed(name)}
+    useless = {name: reason for name, reason in reasons.items() if not is_needed(name)}
+    if recipe.is_direct:
+        budgets = sorted({"max_seconds", "checkpoint_every"} & set(names))
+        useless |= dict.fromkeys(budgets, "the recipe optimises nothing")
+    return useless
 
 
 def useless_part_flags(

@@ -71,6 +71,7 @@ STAGES = {
     "matching": "Lengths over which statistics are matched, and norms",
     "optimiser": "Optimiser",
     "phase": "Phase recovery, for a spectrogram canvas",
+    "classical": "Methods that make the sound in one pass",
 }
 
 

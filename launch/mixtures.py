@@ -114,7 +114,7 @@ def check_mixture(config: Mapping[str, Any], recipe: recipes.Recipe, sample_rate
     """
     mixture = mixture_options(config)
     flag = "bands" if mixture["bands"] else "morph_to" if mixture["morph_to"] else "weights"
-    with naming_flag(flag):
+    with naming_flag("recipe" if recipe.is_direct else flag):
         references.check_mixture(
             recipe,
             len(config["inputs"]),

@@ -89,6 +89,8 @@ def describe_outcome(texture: synthesis.Texture | streaming.Block) -> str:
 
 def describe_ending(outcome: optimize.Outcome) -> str:
     """Why an optimisation ended, and after how long."""
+    if outcome.reason == "direct":
+        return "done"
     last = outcome.progress[-1]
     ends = {
         "converged": "done: the loss no longer falls",

@@ -284,6 +284,12 @@ def _read_earlier(
     return finished, damaged, rows
 
 
+def page_contents(recipe: recipes.Recipe, *parts: str) -> str:
+    """What a page shows, in words: the verdict, the parts, and the loss where there is one."""
+    shown = ["the verdict", *parts, *([] if recipe.is_direct else ["the loss"])]
+    return f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
 def write_report(
     output: Output, name: str, make_page: Callable[[], str], status: int, contents: str = ""
 ) -> int:

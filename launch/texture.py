@@ -105,7 +105,7 @@ def main(values: Mapping[str, Any], given: Collection[str] = ()) -> int:
         REPORT,
         lambda: pages.texture_page(config, references, sample_rate, made.paths, made.rows, judged),
         made.status,
-        "the verdict, players, spectrograms and the loss",
+        runs.page_contents(recipe, "players", "spectrograms"),
     )
     verdicts.say_verdicts(judged)
     return status

@@ -120,6 +120,8 @@ def wait_for(
     sample_rate: int,
 ) -> compile_times.Wait:
     """The wait for the first evaluation of a run."""
+    if recipe.is_direct:
+        return compile_times.Wait(None)
     key = compile_key(config, recipe, references, sample_rate)
     lengths = {"sample_rate": sample_rate, "seconds": config["seconds"]}
     return compile_times.Wait(compile_times.of_run(STEM, key, recipe.name, references, **lengths))

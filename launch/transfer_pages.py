@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from audio_texture import audio, metrics
+from audio_texture import audio, metrics, recipes
 from audio_texture.report.verdicts import Judged
 from launch.errors import one_line
 from launch.inputs import recordings_section
 from launch.pages import name_terms
-from launch.runs import Made, write_report
+from launch.runs import Made, page_contents, write_report
 from launch.transfer_steps import SOURCES, measure
-from launch.verdicts import say_verdicts
+from launch.verdicts import advise_for, say_verdicts
 
 MEASURES, REPORT = FILES = ("quality.json", "report.html")
 Rows = list[dict[str, Any]]
@@ -53,6 +53,7 @@ def judge_results(
         for name, path, weight in zip(names, made.paths, config["style_weights"], strict=False):
             measures = measure(audio.read(path)[0], sounds, sample_rate)
             verdict = metrics.give_transfer_verdict(measures, content_row=content)
+            verdict = advise_for(config, verdict)
             rows.append({"candidate": name, "style_weight": weight, **measures})
             judged.append(Judged(name, verdict, measures))
         return [*rows, style], judged
@@ -80,7 +81,9 @@ def write_results(
         REPORT,
         lambda: transfer_page(made, config, sounds, sample_rate, rows, judged),
         made.status,
-        "the verdict, players, spectrograms, measures and the loss",
+        page_contents(
+            recipes.Recipe.from_json(config["recipe"]), "players", "spectrograms", "measures"
+        ),
     )
     say_verdicts(judged)
     return status

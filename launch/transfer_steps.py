@@ -161,6 +161,8 @@ def wait_for(
     config: dict[str, Any], recipe: recipes.Recipe, sounds: Sequence[np.ndarray], sample_rate: int
 ) -> compile_times.Wait:
     """The wait for the first evaluation of a run."""
+    if recipe.is_direct:
+        return compile_times.Wait(None)
     key = compile_key(config, recipe, sounds, sample_rate)
     lengths = {"sample_rate": sample_rate, "seconds": sounds[0].shape[1] / sample_rate}
     return compile_times.Wait(compile_times.of_run(STEM, key, recipe.name, sounds, **lengths))

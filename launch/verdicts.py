@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from audio_texture import audio, metrics
+from audio_texture import audio, metrics, recipes
 from audio_texture.report.verdicts import Judged
 from launch.errors import one_line
 from launch.messages import say
@@ -40,7 +40,17 @@ def judge_file(
         row = metrics.evaluate(wave, references[0], sample_rate=sample_rate)
     except (ValueError, OSError) as error:
         return Judged(name, metrics.withhold_verdict(one_line(error).rstrip(".")), row)
-    return Judged(name, metrics.give_verdict(row), row)
+    return Judged(name, advise_for(config, metrics.give_verdict(row)), row)
+
+
+def advise_for(config: dict[str, Any], verdict: metrics.Verdict) -> metrics.Verdict:
+    """The verdict with the advice that fits a run: what was made in one pass has no budget or
+    weights to raise.
+    """
+    recipe = config.get("recipe")
+    if not recipe or not recipes.Recipe.from_json(recipe).is_direct:
+        return verdict
+    return verdict.with_advice(f"another --seed, or --recipe={recipe['task']}, which optimises")
 
 
 def judge_files(

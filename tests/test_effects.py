@@ -88,6 +88,19 @@ TRIED = {
     "phase_start": ["spsi", "random"],
     "phase_iterations": [0, 3],
     "phase_momentum": [0.0, 0.9],
+    # Of classical methods, each with a run of its own below.
+    "method": [],
+    "grain_ms": [40.0],
+    "ctflp_order": [3],
+    "ctflp_envelope_order": [2],
+    "ctflp_frame_ms": [20.0],
+    "tree_threshold": [0.0, 0.5],
+    "tree_predecessors": [0, 6],
+    "natural_grain_ms": [90.0],
+    "path": ["loudness:-20,0"],
+    "texenv_bands": [4],
+    "prosody_pitch": [0.0],
+    "prosody_energy": [0.0],
 }
 
 SHORT = {"evaluations": 12, "views": (VIEW,), "block_seconds": 6.0}
@@ -194,8 +207,12 @@ CASES = {
 }
 
 
+# Recipes that optimise nothing run in a moment, with all their choices.
+DIRECT = {name: recipe for name, recipe in recipes.RECIPES.items() if recipe.is_direct}
+
+
 def make_sound(recipe: Recipe, program: str) -> list[np.ndarray]:
-    """The wave of a run by a program and its last loss."""
+    """The wave of a run by a program and its last loss, if it has one."""
     style, other = crackle(1600, seed=3, level=0.1), noise(1000, seed=4, level=0.1)
     key = jax.random.key(0)
     if program in ("stream", "loop"):
@@ -211,7 +228,7 @@ def make_sound(recipe: Recipe, program: str) -> list[np.ndarray]:
     else:
         problem = synthesis.prepare(recipe, [style], sample_rate=RATE, seconds=0.25)
     texture = synthesis.run(problem, key)
-    return [texture.wave, np.float32(texture.outcome.progress[-1].loss)]
+    return [texture.wave, *(np.float32(row.loss) for row in texture.outcome.progress[-1:])]
 
 
 def other_recipes(recipe: Recipe, name: str) -> list[Recipe]:
@@ -274,3 +291,12 @@ def test_the_table_says_what_runs_do(case):
     program, recipe = CASES[case]
     names = [name for name in TRIED if name not in UNSEEN.get(case, ())]
     assert not find_errors(program, recipe, names)
+
+
+@pytest.mark.parametrize("name", DIRECT)
+def test_the_table_says_what_methods_do(name):
+    """What makes its sound in one pass has its own choices, a sample rate and fades, no others."""
+    recipe = DIRECT[name]
+    assert not find_errors(recipe.task, recipe, [name for name in TRIED if name != "views"])
+    reasons = effects.without_effect(recipe, CHOICES, program=recipe.task)
+    assert set(CHOICES) - set(reasons) == {"method", "sample_rate", "fade_ms", *recipe.options()}

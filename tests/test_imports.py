@@ -14,6 +14,8 @@ ORDER = (
     # Sounds and what is computed of them.
     *("audio", "sounds", "spectrogram", "constant_q", "cochlea", "auditory", "statistics"),
     *("infinite_width", "phase", "walk", "networks", "weights", "views"),
+    # How choices are declared, and methods that make sound in one pass.
+    *("choices", "classical"),
     # Optimisation, objectives, judges.
     *(
         "base",
@@ -27,14 +29,16 @@ ORDER = (
         "training",
     ),
     # Choices.
-    *("choices", "classical", "stages", "features", "terms", "config", "scales", "recipes", "run_conditions"),
-    "effects",
+    *("stages", "features", "terms", "config", "scales", "recipes"),
+    *("run_conditions", "effects"),
     # The algorithm.
     *(
         "colour",
         "canvas",
         "mixing",
         "references",
+        "problem",
+        "direct",
         "layout",
         "matching",
         "generators",

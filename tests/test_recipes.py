@@ -1,4 +1,4 @@
-"""recipes.py and config.py: a recipe survives the disk, and every choice has a name and a help."""
+"""recipes/ and config.py: a recipe survives the disk, and every choice has a name and a help."""
 
 import json
 import re

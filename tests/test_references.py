@@ -15,7 +15,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("name", recipes.names("texture"))
+@pytest.mark.parametrize("name", recipes.optimising("texture"))
 @pytest.mark.parametrize("kind", BAD)
 def test_bad_references_are_refused(name, kind):
     """Before anything is compiled, also where only the second of two is bad."""

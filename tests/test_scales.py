@@ -132,7 +132,7 @@ def test_receptive_fields_are_those_of_the_layers():
     assert line.startswith(f"bins@16.0/4.0:5: {fields}, pool_1 36 ms x 375 Hz, conv_2 68 ms")
 
 
-@pytest.mark.parametrize("name", recipes.names("texture"))
+@pytest.mark.parametrize("name", recipes.optimising("texture"))
 def test_terms_have_names_that_people_read(name):
     """Catches a view or a term of a recipe whose name is only a code."""
     recipe = recipes.named(name)

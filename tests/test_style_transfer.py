@@ -89,11 +89,11 @@ def measure_likeness(wave, content=CONTENT):
 
 def test_every_transfer_recipe_is_tested():
     """Catches a new recipe without a small form."""
-    assert set(SMALL) == set(recipes.names("transfer"))
+    assert set(SMALL) == set(recipes.optimising("transfer"))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", recipes.names("transfer"))
+@pytest.mark.parametrize("name", recipes.optimising("transfer"))
 def test_a_transfer_has_the_contents_length_and_level(name):
     """And the loss falls, whose terms are the distances that have a weight."""
     problem, result = shared_problem(name), shared_result(name)

@@ -22,7 +22,7 @@ from small_recipes import (
 from audio_texture import audio, matching, recipes, references, synthesis
 from audio_texture.views import View
 
-of_every = pytest.mark.parametrize("name", recipes.names("texture"))
+of_every = pytest.mark.parametrize("name", recipes.optimising("texture"))
 ONE_KERNEL = (View(8, (2,), 16.0, 4.0),)
 
 
@@ -31,7 +31,7 @@ ONE_KERNEL = (View(8, (2,), 16.0, 4.0),)
 
 def test_every_recipe_is_tested():
     """Catches a new recipe without a small form."""
-    assert set(SMALL) == set(recipes.names("texture"))
+    assert set(SMALL) == set(recipes.optimising("texture"))
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import dataclasses
 from typing import NamedTuple
 
 from audio_texture.choices import HOST, Stage, choice
+from audio_texture.errors import ChoiceError
 
 # Recipes of this method optimise a canvas; all others make the sound in one pass.
 OPTIMISE = "optimise"
@@ -32,9 +33,11 @@ METHODS = {
     "shuffled-grains": Method("baselines", ("grain_ms",)),
     "ctflp": Method("ctflp", ("ctflp_order", "ctflp_envelope_order", "ctflp_frame_ms")),
     "wavelet-tree": Method("wavelet_tree", ("tree_threshold", "tree_predecessors")),
-    "natural-grains": Method("natural_grains", ("natural_grain_ms",)),
+    "natural-grains": Method(
+        "natural_grains", ("natural_grain_ms", "natural_grain_cuts", "natural_grain_likeness")
+    ),
     "descriptor-grains": Method("descriptor_grains", ("grain_ms", "path")),
-    "texenv": Method("texenv", ("texenv_bands",)),
+    "texenv": Method("texenv", ("texenv_bands", "texenv_rate_hz")),
     "prosody": Method("prosody", ("prosody_pitch", "prosody_energy"), "transfer"),
 }
 
@@ -68,16 +71,33 @@ class Classical(Stage):
     tree_threshold: float = choice(
         0.1,
         "wavelet-tree: how far ancestors and predecessors of a coefficient may differ, as a share "
-        "of their range; 0 copies, larger ones mix more.",
+        "of the range of most coefficients of their octave; 0 copies, larger ones mix more.",
         kind=HOST,
         at_least=0,
     )
     tree_predecessors: int = choice(
-        3, "wavelet-tree: coefficients before one that must agree too.", kind=HOST, at_least=0
+        3,
+        "wavelet-tree: coefficients before one that must agree too; more copy longer pieces.",
+        kind=HOST,
+        at_least=0,
     )
     # Of natural-grains.
     natural_grain_ms: float = choice(
         40.0, "natural-grains: shortest grain between two cuts, in ms.", kind=HOST, above=0
+    )
+    natural_grain_cuts: float = choice(
+        50.0,
+        "natural-grains: share of the moments of least change that become cuts, in %, up to 100; "
+        "fewer make longer grains, and cut fewer events.",
+        kind=HOST,
+        above=0,
+    )
+    natural_grain_likeness: float = choice(
+        2.0,
+        "natural-grains: how strongly grains are preferred that begin as the one before ends; 0 "
+        "makes all orders as likely, 1 is as published.",
+        kind=HOST,
+        at_least=0,
     )
     # Of descriptor-grains.
     path: str = choice(
@@ -89,6 +109,12 @@ class Classical(Stage):
     # Of texenv.
     texenv_bands: int = choice(
         16, "texenv: bands of noise, each with an envelope of its own.", kind=HOST, at_least=1
+    )
+    texenv_rate_hz: float = choice(
+        172.0,
+        "texenv: fastest fluctuation of the envelopes, in Hz; faster ones are the noise's own.",
+        kind=HOST,
+        above=0,
     )
     # Of prosody.
     prosody_pitch: float = choice(
@@ -103,3 +129,12 @@ class Classical(Stage):
         kind=HOST,
         at_least=0,
     )
+
+    def check(self, recipe):
+        if self.method != OPTIMISE and METHODS[self.method].task != recipe.task:
+            raise ChoiceError(
+                f"method={self.method} is for a {METHODS[self.method].task}, and this is a "
+                f"{recipe.task}.",
+                field="method",
+                others=("recipe",),
+            )

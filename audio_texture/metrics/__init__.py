@@ -66,7 +66,13 @@ from audio_texture.metrics.transfer_verdict import (
     TRANSFER_GOALS,
     give_transfer_verdict,
 )
-from audio_texture.metrics.verdict import Finding, Verdict, give_verdict, withhold_verdict
+from audio_texture.metrics.verdict import (
+    Finding,
+    Verdict,
+    give_verdict,
+    mean_likeness,
+    withhold_verdict,
+)
 from audio_texture.metrics.views import (
     VIEWS,
     band_mean_std,
@@ -84,6 +90,7 @@ __all__ = [
     "Finding",
     "Verdict",
     "give_verdict",
+    "mean_likeness",
     "give_transfer_verdict",
     "TRANSFER_GOALS",
     "ASKED_OF_CONTENT",

@@ -138,6 +138,12 @@ class Verdict(NamedTuple):
         """What to try where something is off, each thing once."""
         return tuple(dict.fromkeys(entry for found in self.findings for entry in found.advice))
 
+    def with_advice(self, advice: str) -> "Verdict":
+        """The verdict with one piece of advice in place of all, where there is any."""
+        return Verdict(
+            tuple(Finding(found.text, (advice,) if found.advice else ()) for found in self.findings)
+        )
+
     def describe(self, program: str = "") -> str:
         """One line of the findings and what to try. program: whose flags that names, if it must be
         said.
@@ -184,9 +190,23 @@ def withhold_verdict(reason: str) -> Verdict:
     return Verdict((Finding(f"not judged: {reason}"),))
 
 
+def mean_likeness(row: Mapping[str, float]) -> dict[str, float]:
+    """The geometric mean of a row's likeness ratios, as "likeness"; nothing where it has none.
+
+    Example:
+      >>> mean_likeness({"auditory": 2.0, "patches": 0.5, "structure": 1.0, "rhythm": 1.0})
+      {'likeness': 1.0}
+    """
+    ratios = [row[name] for name in (*MEASURES, *JUDGES) if name in row]
+    if not ratios:
+        return {}
+    mean = math.exp(sum(math.log(max(ratio, 1e-3)) for ratio in ratios) / len(ratios))
+    return {"likeness": mean}
+
+
 def _judge_likeness(ratios: Mapping[str, float]) -> Finding:
     """The word for the geometric mean of likeness ratios, and the farthest ratio if it is off."""
-    mean = math.exp(sum(math.log(max(ratio, 1e-3)) for ratio in ratios.values()) / len(ratios))
+    mean = mean_likeness(ratios)["likeness"]
     word = next(word for limit, word in LIKENESS if mean <= limit)
     farthest = max(ratios, key=ratios.__getitem__)
     text = f"{word} (distance {mean:.2f}; its own halves are 1 apart"

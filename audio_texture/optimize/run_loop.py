@@ -43,7 +43,8 @@ class Outcome(NamedTuple):
 
     Attributes:
       state: the last one, with finite parameters.
-      reason: "converged", "evaluations", "seconds", "interrupted" or "not finite".
+      reason: "converged", "evaluations", "seconds", "interrupted" or "not finite";
+        "direct" where a method made the result without optimising.
       progress: a row for each chunk.
     """
 

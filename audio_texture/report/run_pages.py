@@ -4,6 +4,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from audio_texture.classical import OPTIMISE
 from audio_texture.report.comparison import comparison_section
 from audio_texture.report.figures import draw_confusion, draw_loss, draw_training
 from audio_texture.report.html_page import (
@@ -53,7 +54,7 @@ def render_texture_page(
     """
     summary = (
         f"{config['seconds']:g} s by the recipe {config['recipe']['name']}, seed {config['seed']}, "
-        f"made in {format_number(_most_seconds(metrics))} s{' each' if len(results) > 1 else ''}."
+        f"{_describe_making(metrics, config, len(results))}."
     )
     choices = {
         title: f"{title}, seed {seed}" for (title, _, _), seed in zip(results, seeds, strict=False)
@@ -66,7 +67,7 @@ def render_texture_page(
         *more,
         (_SPECTROGRAMS, embed_spectrograms(shown)),
         *comparison_section([*originals, *results[:1]]),
-        _loss_section(metrics, names),
+        *_loss_section(metrics, names, config),
         ("Configuration", format_config(config)),
     ]
     return render_page(f"Texture of {title}", summary, sections)
@@ -103,7 +104,7 @@ def render_transfer_page(
     """
     summary = summary or (
         f"By the recipe {config['recipe']['name']}, seed {config['seed']}, "
-        f"made in {format_number(_most_seconds(metrics))} s{' each' if len(results) > 1 else ''}."
+        f"{_describe_making(metrics, config, len(results))}."
     )
     shown = [content, *results[:_MOST_SPECTROGRAMS], style]
     sections = [
@@ -117,7 +118,7 @@ def render_transfer_page(
         (_SPECTROGRAMS, embed_spectrograms(shown)),
         *comparison_section([content, *results[:1], style]),
         ("Measures", format_transfer_measures(measures, explain)),
-        _loss_section(metrics, names),
+        *_loss_section(metrics, names, config),
         *more,
         ("Configuration", format_config(config)),
     ]
@@ -170,11 +171,27 @@ def render_training_page(
     return render_page(f"A {kind} network that tells {count} classes of sounds", summary, sections)
 
 
-def _most_seconds(metrics: Sequence[Mapping[str, Any]]) -> float:
-    return max((row["seconds"] for row in metrics), default=0.0)
+def _optimises(config: Mapping[str, Any]) -> bool:
+    """Whether a run has a loss; one that was made in one pass has none."""
+    return config["recipe"].get("method", OPTIMISE) == OPTIMISE
 
 
-def _loss_section(metrics: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Section:
+def _describe_making(
+    metrics: Sequence[Mapping[str, Any]], config: Mapping[str, Any], results: int
+) -> str:
+    """How long each of the results took, or that it was made in one pass."""
+    if not _optimises(config):
+        return "made in one pass"
+    seconds = max((row["seconds"] for row in metrics), default=0.0)
+    return f"made in {format_number(seconds)} s{' each' if results > 1 else ''}"
+
+
+def _loss_section(
+    metrics: Sequence[Mapping[str, Any]], names: Mapping[str, str], config: Mapping[str, Any]
+) -> list[Section]:
+    """The section on the loss; none where nothing was optimised."""
+    if not _optimises(config):
+        return []
     if not metrics:
-        return "Loss", "<p>metrics.jsonl was lost.</p>"
-    return "Loss", embed_figures([(draw_loss(metrics, names), "loss against evaluations")])
+        return [("Loss", "<p>metrics.jsonl was lost.</p>")]
+    return [("Loss", embed_figures([(draw_loss(metrics, names), "loss against evaluations")]))]

@@ -112,47 +112,102 @@ function playReference(reference, element) {
   play(encodeURI(reference.sound), reference.title, element);
 }
 
-// ---- table of runs
+// ---- tables: of runs, and of the means of each recipe
 
 function classOf(name) {
   return isNumeric[name] ? 'number' : name;
 }
 
-let order = { name: 'run', ascending: true };
+// A small spectrogram that plays its run.
+function appendThumbnail(row, cell, line) {
+  const button = append('button', cell);
+  button.className = 'thumbnail';
+  button.title = describeRun(row);
+  const image = append('img', button);
+  image.loading = 'lazy';
+  image.alt = 'play ' + describeRun(row);
+  image.src = pathOf(row, 'spectrogram.png');
+  append('span', button, '\u25b6');
+  button.onclick = () => playRun(row, line);
+}
 
-function drawTable() {
-  const body = document.querySelector('#runs tbody');
-  const sign = order.ascending ? 1 : -1;
-  const isEmpty = row => row[order.name] == null || row[order.name] === '';
-  // Runs without a value come last in both orders.
-  const sorted = [...rows].sort((a, b) =>
-    isEmpty(a) - isEmpty(b) || sign * compare(order.name, a[order.name], b[order.name]));
-  body.replaceChildren();
-  for (const row of sorted) {
-    const line = append('tr', body);
-    const first = append('td', line);
-    if (row.sound) append('button', first, '\u25b6').onclick = () => playRun(row, line);
-    for (const name of columns) {
-      append('td', line, formatBrief(name, row[name])).className = classOf(name);
+function fillCell(cell, name, value) {
+  cell.className = classOf(name);
+  if (name !== 'command' || value == null) {
+    cell.textContent = formatBrief(name, value);
+    return;
+  }
+  const details = append('details', cell);
+  append('summary', details, 'command');
+  append('code', details, value);
+}
+
+// Fills a table whose heads sort it. runsOf: the runs that a row of it plays. sortedBy: a name.
+function makeTable(id, names, entries, runsOf, sortedBy) {
+  const table = document.getElementById(id);
+  let order = { name: sortedBy, ascending: true };
+  function draw() {
+    const body = table.querySelector('tbody');
+    const sign = order.ascending ? 1 : -1;
+    const isEmpty = row => row[order.name] == null || row[order.name] === '';
+    // Rows without a value come last in both orders.
+    const sorted = [...entries].sort((a, b) =>
+      isEmpty(a) - isEmpty(b) || sign * compare(order.name, a[order.name], b[order.name]));
+    body.replaceChildren();
+    for (const entry of sorted) {
+      const line = append('tr', body);
+      const first = append('td', line);
+      first.className = 'thumbnails';
+      for (const row of runsOf(entry)) appendThumbnail(row, first, line);
+      for (const name of names) fillCell(append('td', line), name, entry[name]);
     }
   }
+  const heads = table.querySelector('thead tr');
+  heads.replaceChildren();
+  append('th', heads);
+  for (const name of names) {
+    const head = append('th', heads);
+    head.className = classOf(name);
+    const button = append('button', head, name);
+    button.title = meanings[name] ?? '';
+    button.onclick = () => {
+      order = { name, ascending: order.name === name ? !order.ascending : true };
+      draw();
+    };
+  }
+  draw();
 }
 
-for (const name of columns) {
-  const head = append('th', document.querySelector('#runs thead tr'));
-  head.className = classOf(name);
-  const button = append('button', head, name);
-  button.title = meanings[name] ?? '';
-  button.onclick = () => {
-    order = { name, ascending: order.name === name ? !order.ascending : true };
-    drawTable();
-  };
+makeTable('runs', columns, rows, row => row.sound ? [row] : [], 'run');
+
+function meanOf(values) {
+  const numbers = values.map(number).filter(value => !isNaN(value));
+  return numbers.length ? numbers.reduce((a, b) => a + b, 0) / numbers.length : null;
 }
+
+// The means of each recipe over all else that was swept.
+if (document.getElementById('means')) {
+  // What a reader compares first stands where no table has to be scrolled.
+  const first = ['likeness', 'subbands', 'copied', 'followed', 'spent_seconds', 'spent_megabytes']
+    .filter(name => measures.includes(name));
+  const others = measures.filter(name => !losses.includes(name) && !first.includes(name));
+  const averaged = [...first, ...others];
+  const names = [...new Set(rows.map(row => row.recipe))];
+  const entries = names.map(recipe => {
+    const own = rows.filter(row => row.recipe === recipe);
+    const means = averaged.map(name => [name, meanOf(own.map(row => row[name]))]);
+    const size = own.map(row => row.size).find(Boolean) ?? '';
+    return { recipe, ...Object.fromEntries(means), size, runs: own.filter(row => row.sound) };
+  });
+  const size = columns.includes('size') ? ['size'] : [];
+  const shown = ['recipe', ...first, ...size, ...others];
+  makeTable('means', shown, entries, entry => entry.runs, shown[1] ?? 'recipe');
+}
+
 for (const [name, meaning] of Object.entries(meanings)) {
   append('dt', document.getElementById('meanings'), name);
   append('dd', document.getElementById('meanings'), meaning);
 }
-drawTable();
 
 // ---- spectrograms
 

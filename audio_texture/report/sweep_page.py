@@ -15,17 +15,27 @@ from audio_texture.report.html_page import read_asset, render_page
 # Values of a run that are no judgement of its sound, and what they say.
 _MEANINGS = {
     "run": "the folder of the run",
+    "likeness": "distance to the recording: geometric mean of the ratios auditory, patches, "
+    "structure, rhythm and subbands; 1 = between the recording's own halves, lower is nearer, a "
+    "copy has about 0.5",
     "loss": "what the run minimised: how far its result is from its own target",
     "spent_evaluations": "evaluations of the loss that the run took",
     "spent_seconds": "time of the run in seconds; runs of a batch share its time evenly",
+    "spent_prepare_seconds": "time before that in seconds: reading, fitting, compiling for the "
+    "first run of its kind",
+    "spent_megabytes": "most memory that the run added to what the program held, MB",
+    "size": "how the run is smaller than its recipe, which would take minutes on a CPU",
+    "command": "makes this run by itself",
     "lowered_db": "by how much the level was lowered, so that no peak is clipped, dB; good is 0",
     "error": "why the run failed",
 }
-_BETTER = {"loss": "lower", "lowered_db": "near 0"}
+_BETTER = {"loss": "lower", "likeness": "lower", "lowered_db": "near 0"}
 _JUDGED = (*metrics.MEANINGS, *metrics.CONTENT_MEANINGS)
 _HELDOUT = "heldout_"
 # Values of a row that are not shown in the table.
 _HIDDEN = ("sound", "references", "error")
+# What stands at the end of a row, as it is long.
+_TEXTS = ("size", "command")
 
 _CHART = (
     '<p><label>measure <select id="measure"></select></label>'
@@ -33,6 +43,9 @@ _CHART = (
     '<label>and <select id="down"><option value="">nothing else</option></select></label></p>'
     '<p id="direction"></p><p id="warning"></p><div id="chart"></div>'
     "<p>Means over all else that was swept; a curve also shows the lowest and the highest.</p>"
+)
+_MEANS = (
+    '<div class="scroll"><table id="means"><thead><tr></tr></thead><tbody></tbody></table></div>'
 )
 _TABLE = (
     '<div class="scroll"><table id="runs">'
@@ -73,7 +86,9 @@ def render_sweep_page(
     """
     failed = sum("error" in row for row in rows)
     summary = f"{len(rows)} of {planned} runs{f', {failed} failed' if failed else ''}"
+    by_method = "recipe" in swept and len(swept) > 1
     sections = [
+        *([("Means of each recipe", _MEANS)] if by_method else []),
         ("Measures over parameters", _CHART),
         ("Runs", _TABLE),
         ("Spectrograms", '<div id="pictures"></div>'),
@@ -101,7 +116,8 @@ def _make_data(
     # What judges the sound stands before what only describes the run.
     results = sorted((name for name in names if name not in ("run", *swept)), key=_rank)
     measures = [name for name in results if _is_numeric(name, rows)]
-    columns = ["run", *swept, *results]
+    texts = [name for name in _TEXTS if name in results]
+    columns = ["run", *swept, *(name for name in results if name not in texts), *texts]
     if any("error" in row for row in rows):
         columns.append("error")
     # JSON has no NaN and no infinity.
@@ -138,6 +154,8 @@ def _is_loss(name: str) -> bool:
 
 def _rank(name: str) -> int:
     """Measures of likeness and quality come first, then losses, then the cost of the run."""
+    if name == "likeness":
+        return -1
     if name in _JUDGED:
         return _JUDGED.index(name)
     if name.startswith(_HELDOUT):

@@ -84,6 +84,7 @@ class Style(NamedTuple):
 
 def check_recipe(recipe: Recipe) -> None:
     """Raises ChoiceError where a recipe cannot make streams and loops."""
+    recipe.check_optimises("a stream or loop")
     if recipe.canvas.kind != "waveform":
         raise ChoiceError(
             f"the recipe {recipe.name!r} has a {recipe.canvas.kind} canvas; "

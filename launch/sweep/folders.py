@@ -4,9 +4,9 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from audio_texture import audio, files, synthesis
+from audio_texture import audio, files, metrics, synthesis
 from launch import records, run_io, runs
 from launch.configs import read_json, versions
 from launch.errors import UserError, one_line
@@ -15,6 +15,21 @@ from launch.output import Output, sound_writers, write_json
 from launch.sweep.plan import Axes, Run
 from launch.sweep.recordings import recording_files
 from launch.sweep.sweep_flags import Sweep
+
+
+class Costs(NamedTuple):
+    """What a run took.
+
+    Attributes:
+      seconds: to make the result, by the clock; runs of a batch share its time evenly.
+      prepare_seconds: to read and fit before that; compilation counts where it happens.
+      megabytes: most memory of its batch, above what the program held before; None if not known.
+    """
+
+    seconds: float
+    prepare_seconds: float = 0.0
+    megabytes: float | None = None
+
 
 RESULTS = ("sweep.json", "sweep.csv", "sweep.html", "gallery.png")
 RUN, PICTURE = "run.json", "spectrogram.png"
@@ -93,7 +108,7 @@ def run_files(run: Run) -> list[str]:
 
 
 def write_run(
-    sweep: Sweep, output: Output, run: Run, texture: synthesis.Texture, seconds: float
+    sweep: Sweep, output: Output, run: Run, texture: synthesis.Texture, costs: Costs
 ) -> bool:
     """Writes the folder of a finished run; False if its loss was not finite or the folder could not
     be written.
@@ -103,25 +118,19 @@ def write_run(
       output: the sweep's folder.
       run: the finished run.
       texture: its result.
-      seconds: wall-clock time of the run.
+      costs: of the run.
     """
     # Matplotlib takes a second to import, which bad input need not wait for.
     from audio_texture import report
 
-    last = texture.outcome.progress[-1]
-    row = {"loss": last.loss, **{f"loss {term}": value for term, value in last.terms.items()}}
-    # Other names than the flags', which have columns of their own.
-    row |= {
-        "spent_evaluations": last.evaluations,
-        "spent_seconds": round(seconds, 3),
-        "sound": sound_name(run),
-    }
+    row = {**_result_row(texture, costs), "sound": sound_name(run)}
     _, references, sample_rate = sweep.steps.read(run.config)
     if sweep.values["quality"]:
         # Sounds may be too short to be measured.
         with contextlib.suppress(ValueError):
             heldout = [sweep.steps.read_heldout(run.config)] if sweep.values["heldout"] else []
-            row |= sweep.steps.measure(texture.wave, references, sample_rate, *heldout)
+            measures = sweep.steps.measure(texture.wave, references, sample_rate, *heldout)
+            row |= measures | metrics.mean_likeness(measures)
     row["lowered_db"] = round(texture.lowered_db, 3)
     if texture.outcome.reason == "not finite":
         evaluation = int(texture.outcome.state.failed_at)
@@ -143,6 +152,22 @@ def write_run(
         write_failure(output, run, f"its files cannot be written: {one_line(error)}")
         return False
     return "error" not in row
+
+
+def _result_row(texture: synthesis.Texture, costs: Costs) -> dict[str, Any]:
+    """The loss of a result, if it has one, and what it took; by other names than the flags', which
+    have columns of their own.
+    """
+    row = {}
+    if texture.outcome.progress:
+        last = texture.outcome.progress[-1]
+        row = {"loss": last.loss, **{f"loss {term}": value for term, value in last.terms.items()}}
+        row["spent_evaluations"] = last.evaluations
+    row |= {
+        "spent_seconds": round(costs.seconds, 3),
+        "spent_prepare_seconds": round(costs.prepare_seconds, 3),
+    }
+    return row if costs.megabytes is None else row | {"spent_megabytes": round(costs.megabytes)}
 
 
 def write_failure(output: Output, run: Run, message: str) -> None:
@@ -172,6 +197,7 @@ def _write_folder(
         fill(partial)
         write_json(output.path(run_io.CONFIG), run.config)
         identity = {"run": run.name, "digest": run.digest, "values": run.values}
+        row = {**row, "command": run.command, **({"size": run.size} if run.size else {})}
         write_json(output.path(RUN), {**identity, **row})
         output.record.files.update({name: os.path.getsize(output.path(name)) for name in names})
         output.write_record()

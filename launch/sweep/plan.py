@@ -10,6 +10,7 @@ from audio_texture import recipes
 from launch import flag_checks
 from launch.errors import UserError, naming_flag
 from launch.plurals import count
+from launch.sweep import methods
 from launch.sweep.ranges import match_sounds, parse_sweep
 from launch.sweep.sweep_flags import Sweep
 
@@ -37,12 +38,16 @@ class Run(NamedTuple):
       values: of the swept flags, as text.
       config: as in config.json.
       digest: of the configuration without versions.
+      command: that makes it by itself, as a line for a shell.
+      size: how it is smaller than its recipe, in words; empty where it is not.
     """
 
     name: str
     values: dict[str, str]
     config: dict[str, Any]
     digest: str
+    command: str = ""
+    size: str = ""
 
 
 def find_sounds(sweep: Sweep) -> dict[str, list[str]]:
@@ -70,6 +75,8 @@ def find_axes(sweep: Sweep) -> Axes:
             name, texts = parse_sweep(text, sweep.flag_set, allowed)
             if name in sweep.steps.SOURCES:
                 texts = match_sounds(texts)
+            if name == "recipe" and texts == [methods.ALL]:
+                texts = methods.names(sweep)
             if name in axes:
                 raise ValueError(f"{name!r} is swept twice.")
         axes[name] = texts
@@ -123,14 +130,32 @@ def plan_runs(sweep: Sweep, axes: Axes) -> list[Run]:
     runs, run_values = [], []
     for number, texts in enumerate(combinations):
         swept = dict(zip(axes, texts, strict=True))
-        values = base | {name: parsed[name][text] for name, text in swept.items()}
+        recipe = swept.get("recipe", sweep.values["recipe"])
+        sizes = methods.cpu_sizes(sweep, recipe, swept)
+        values = base | sizes | {name: parsed[name][text] for name, text in swept.items()}
         config = sweep.steps.configure(values, sweep.given)
         text = json.dumps({**config, "versions": None}, sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()
-        runs.append(Run(f"{number:05d}-{digest[:8]}", swept, config, digest))
+        needed = _needed_flags(sweep, values, config, {**dict.fromkeys(sizes, ""), **swept})
+        line = methods.run_command(sweep, values, needed)
+        size = methods.describe_sizes(recipe, sizes)
+        runs.append(Run(f"{number:05d}-{digest[:8]}", swept, config, digest, line, size))
         run_values.append(values)
     _refuse_useless_flags(sweep, axes, runs, run_values)
     return runs
+
+
+def _needed_flags(
+    sweep: Sweep, values: dict[str, Any], config: dict[str, Any], own: dict[str, str]
+) -> dict[str, str]:
+    """The flags with an effect in a run, and their values as text where they are swept. own: the
+    flags that this run has values of.
+    """
+    decides = set(sweep.flag_set.names()) - set(FIXED) | {"output_format"}
+    given = sorted(decides & set(sweep.given))
+    names = dict.fromkeys(given, "") | own
+    useless = sweep.steps.useless_flags(values, config, list(names))
+    return {name: text for name, text in names.items() if name not in useless}
 
 
 def _parse_value(sweep: Sweep, name: str, text: str) -> Any:

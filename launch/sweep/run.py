@@ -13,14 +13,16 @@ import numpy as np
 import tqdm
 
 from audio_texture import batch, optimize, synthesis
+from audio_texture.errors import ChoiceError
 from launch import interrupts, messages
 from launch.compile_times import Wait
 from launch.errors import UserError, one_line
+from launch.memory import PeakMemory
 from launch.messages import say
 from launch.output import Output
 from launch.plurals import count
 from launch.progress import describe_seconds
-from launch.sweep.folders import write_failure, write_run
+from launch.sweep.folders import Costs, write_failure, write_run
 from launch.sweep.plan import Run
 from launch.sweep.sweep_flags import Sweep
 
@@ -134,12 +136,12 @@ class Callbacks(NamedTuple):
     """What `make_group` calls.
 
     Attributes:
-      done: for every run that was made, with its result and its seconds.
+      done: for every run that was made, with its result and its costs.
       failed: for every run that was not made, with the reason.
       on_step: as `batch.run_batch` calls it, and with the evaluations of a run.
     """
 
-    done: Callable[[Run, synthesis.Texture, float], None]
+    done: Callable[[Run, synthesis.Texture, Costs], None]
     failed: Callable[[Run, str], None]
     on_step: Callable[[list[optimize.ProgressRow], int], None] = lambda rows, evaluations: None
 
@@ -166,15 +168,16 @@ def make_group(
     """
     problems, waiting, size = Problems(steps), list(group), 0
     while waiting:
-        prepared = []
+        prepared, prepare_seconds, memory = [], [], PeakMemory()
         # A run that cannot be prepared leaves its place to the next.
         while waiting and len(prepared) < max(size, 1):
-            run = waiting.pop(0)
+            run, begin = waiting.pop(0), time.monotonic()
             try:
                 prepared.append((run, problems.prepare(run)))
             except (UserError, ValueError) as error:
                 callbacks.failed(run, str(error))
                 continue
+            prepare_seconds.append(time.monotonic() - begin)
             size = size or batch_size(len(waiting) + 1, prepared[0][1], mesh, most)
         if not prepared:
             break
@@ -184,6 +187,11 @@ def make_group(
         with optimize.Interrupts() as interruption:
             try:
                 made = _run_batch(prepared, mesh, size, max_seconds, callbacks, problems.wait)
+            except ChoiceError as error:
+                # A method that optimises nothing sees only now that it cannot use a sound.
+                for run in runs:
+                    callbacks.failed(run, one_line(error))
+                continue
             except (jax.errors.JaxRuntimeError, MemoryError) as error:
                 if is_out_of_memory(error) and len(runs) > 1:
                     size, waiting = math.ceil(len(runs) / 2), [*runs, *waiting]
@@ -194,11 +202,11 @@ def make_group(
                 continue
             if any(outcome.reason == "interrupted" for outcome in made.outcomes):
                 return False
-            seconds = (time.monotonic() - start) / len(runs)
+            seconds, megabytes = (time.monotonic() - start) / len(runs), memory.megabytes()
             interrupts.unsaved(True)
             results = map(synthesis.Texture, made.waves, made.lowered_db, made.outcomes)
-            for run, texture in zip(runs, results, strict=True):
-                callbacks.done(run, texture, seconds)
+            for run, texture, before in zip(runs, results, prepare_seconds, strict=True):
+                callbacks.done(run, texture, Costs(seconds, before, megabytes))
             interrupts.unsaved(interruption.received)
         if interruption.received:
             return False
@@ -275,8 +283,8 @@ def make_all(sweep: Sweep, output: Output, parts: Sequence[Sequence[Run]], *, fa
     mesh = jax.sharding.Mesh(np.array(devices), ("runs",)) if len(devices) > 1 else None
     failures = [failed]
 
-    def done(run, texture, seconds):
-        good = write_run(sweep, output, run, texture, seconds)
+    def done(run, texture, costs):
+        good = write_run(sweep, output, run, texture, costs)
         failures.append(not good)
         progress.add(failed=not good)
         interrupts.made(f"{count(progress.done, 'run')} in {output.folder}")

@@ -1,0 +1,136 @@
+"""Problems of recipes that optimise nothing: a classical method makes the sound in one pass.
+
+Where other problems have parameters that an optimiser changes, these have the finished sound.
+"""
+
+import math
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from audio_texture import audio, classical, optimize, references
+from audio_texture.base import Optimizer, OptimizerState
+from audio_texture.config import Recipe
+from audio_texture.precision import single
+from audio_texture.problem import CompiledFns, Problem, Texture
+
+
+def _state_of(wave: Any, data: Any) -> OptimizerState:
+    """The state of a run that has nothing to optimise; its loss is not a number."""
+    loss, zero = np.float32(np.nan), np.int32(0)
+    return OptimizerState(wave, loss, {}, zero, zero, np.bool_(False), None)  # type: ignore
+
+
+# In place of an optimiser.
+NO_STEPS = Optimizer(init=_state_of, step=lambda state, data: state)
+
+
+def texture_problem(
+    recipe: Recipe,
+    sounds: Sequence[np.ndarray],
+    key: Hashable,
+    on_fit: Callable[[], None] = lambda: None,
+    *,
+    sample_rate: int,
+    seconds: float,
+    **mixture: Any,
+) -> Problem:
+    """The problem of a texture by a classical method.
+
+    Args:
+      recipe: with a method for textures.
+      sounds: one reference, a wave [C, N].
+      key: the `synthesis.compile_key`.
+      on_fit: called once all is checked.
+      sample_rate: of the reference and the result, in Hz.
+      seconds: length of the result.
+      **mixture: weights, morph_to and bands of `synthesis.prepare`.
+    Raises:
+      ValueError: as `references.preprocess`; several references.
+    """
+    rate = references.model_sample_rate(recipe, sample_rate)
+    references.check_mixture(recipe, len(sounds), rate=rate, **mixture)
+    folded, factors = audio.fold_channels(sounds)
+    _, (wave,), weights = references.preprocess(recipe, folded, sample_rate=sample_rate)
+    samples = math.ceil(round(seconds * sample_rate) * rate / sample_rate)
+    rates = (rate, sample_rate)
+    set_level = references.level_setter(recipe, sounds, [wave], weights, None, rates=rates)
+
+    def make(key):
+        function = classical.function_of(recipe.classical.method)
+        return function(key, wave, samples=samples, sample_rate=rate, **recipe.options())
+
+    def finish(made):
+        result = audio.resample(factors @ made, rate, sample_rate)[
+            :, : round(seconds * sample_rate)
+        ]
+        return set_level(audio.fade_ends(result, recipe.signal.fade_samples(sample_rate)))
+
+    on_fit()
+    return _problem(recipe, make, finish, key, sample_rate)
+
+
+def transfer_problem(
+    recipe: Recipe,
+    pair: Sequence[np.ndarray],
+    factors: np.ndarray,
+    content: np.ndarray,
+    key: Hashable,
+    sample_rate: int,
+    on_fit: Callable[[], None] = lambda: None,
+) -> Problem:
+    """The problem of a transfer by a classical method.
+
+    Args:
+      recipe: with a method for transfers.
+      pair: content and style with the channels that are modelled, waves [C, N] and [C, M].
+      factors: of `audio.fold_channels`.
+      content: wave, whose length and level the result has.
+      key: the `style_transfer.compile_key`.
+      sample_rate: of all, in Hz.
+      on_fit: called once all is checked.
+    Raises:
+      ValueError: as `references.preprocess`.
+    """
+    rate = references.model_sample_rate(recipe, sample_rate)
+    _, waves, _ = references.preprocess(recipe, pair, sample_rate=sample_rate)
+    level = audio.audible_rms(content, sample_rate=sample_rate)
+
+    def make(key):
+        function = classical.function_of(recipe.classical.method)
+        return function(key, *waves, sample_rate=rate, **recipe.options())
+
+    def finish(made):
+        result = audio.resample(factors @ made, rate, sample_rate)[:, : content.shape[1]]
+        faded = audio.fade_ends(result, recipe.signal.fade_samples(sample_rate))
+        return audio.match_level(faded, level, sample_rate=sample_rate)
+
+    on_fit()
+    return _problem(recipe, make, finish, key, sample_rate)
+
+
+def run(problem: Problem, key: jax.Array) -> Texture:
+    """The sound of a problem of this module; key: PRNG key."""
+    made, data = problem.init(key)
+    outcome = optimize.Outcome(problem.optimizer.init(made, data), "direct", [])
+    return Texture(*problem.render_output(key, made), outcome)
+
+
+def _problem(recipe, make, finish, key, sample_rate) -> Problem:
+    """The problem of a method. make: key -> wave at the modelled rate; finish: of that, the result
+    and the dB that its level was lowered by.
+    """
+
+    def unused(*_):
+        raise AssertionError(f"The recipe {recipe.name} has nothing to compile.")
+
+    return Problem(
+        recipe,
+        NO_STEPS,
+        single(lambda key: (make(key), {})),
+        single(lambda _, made: finish(np.asarray(made))),
+        CompiledFns(key, unused, unused, unused),
+        sample_rate,
+    )
