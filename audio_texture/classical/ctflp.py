@@ -146,9 +146,7 @@ def _synthesise(
         spectrum = np.einsum("fcd,df->cf", factors, scipy.fft.rfft(noise))
         noise = scipy.fft.irfft(spectrum, length)
     excitation = np.pad(noise * envelopes, ((0, 0), (0, length)))
-    sound = [
-        scipy.signal.lfilter([1.0], a, x) for a, x in zip(predictors, excitation, strict=True)
-    ]
+    sound = [scipy.signal.lfilter([1.0], a, x) for a, x in zip(predictors, excitation, strict=True)]
     fade = np.concatenate([np.ones(length), np.cos(np.pi / 2 * np.arange(length) / length)])
     return np.stack(sound) * fade
 

@@ -1,4 +1,35 @@
-"""Descriptor grains: grains of a recording, chosen by how they sound."""
+"""Descriptor grains: grains of a recording, chosen by how they sound.
+
+Schwarz & Schnell, "Descriptor-based sound texture sampling", SMC 2010.
+
+1. Grains of `grain_ms` start every eighth of their length. Each has five descriptors:
+   loudness, spectral centroid, flatness, pitch, zero crossings (descriptors.py).
+2. Distances between grains are taken on scales of dB and octaves where each descriptor has
+   standard deviation 1. All rules leave out grains that overlap the last one, such as the one
+   that continues it: nothing is repeated at once, or copied for longer than a grain.
+3. Without a path, a grain is followed by what comes, in the recording, after one of the eight
+   grains most like it. Their chances are balanced so that every grain is equally frequent in
+   the long run. So descriptors have the recording's joint distribution, and change from grain
+   to grain as there, in another order.
+   With a path, one of the four grains nearest to its present value is drawn. Descriptors that
+   it does not name are free.
+4. Grains overlap by a quarter of their length, where their powers add up to 1.
+
+A path is relative to the recording: loudness in dB over its RMS level, or all in percentiles of
+its grains. Where it asks for what the recording does not hold, the nearest grains are taken, so
+that a path that lies wholly outside stays at the same few grains. Grains are not made louder or
+brighter. The result as a whole has the recording's level whatever the path.
+
+Events that fit into a grain can stay whole; those at its ends are cut. Rhythms longer than a
+grain are lost. Each grain is a copy, and pitched sounds cross-fade with other phases.
+
+What differs from the publication: it draws targets from histograms or Gaussian mixtures of the
+descriptors, each on its own, where here the grains themselves are the distribution and a chain
+keeps the pace of changes. Its corpus holds several sounds to morph between, and transformed
+copies of grains; here there is one recording.
+
+N samples, G grains of the recording, P grains of the result, D coordinates of a grain.
+"""
 
 import math
 
@@ -26,35 +57,8 @@ _VOICING_WEIGHT = 2.0  # distance between a pitch and none, in standard deviatio
 def descriptor_grains(
     key: jax.Array, wave: np.ndarray, *, samples: int, sample_rate: int, grain_ms: float, path: str
 ) -> np.ndarray:
-    """Grains of a recording whose descriptors follow the recording's distribution, or a path.
-
-    Schwarz & Schnell, "Descriptor-based sound texture sampling", SMC 2010.
-
-    1. Grains of `grain_ms` start every eighth of their length. Each has five descriptors:
-       loudness, spectral centroid, flatness, pitch, zero crossings (descriptors.py).
-    2. Distances between grains are taken on scales of dB and octaves where each descriptor has
-       standard deviation 1. All rules leave out grains that overlap the last one, such as the one
-       that continues it: nothing is repeated at once, or copied for longer than a grain.
-    3. Without a path, a grain is followed by what comes, in the recording, after one of the eight
-       grains most like it. Their chances are balanced so that every grain is equally frequent in
-       the long run. So descriptors have the recording's joint distribution, and change from grain
-       to grain as there, in another order.
-       With a path, one of the four grains nearest to its present value is drawn. Descriptors that
-       it does not name are free.
-    4. Grains overlap by a quarter of their length, where their powers add up to 1.
-
-    A path is relative to the recording: loudness in dB over its RMS level, or all in percentiles of
-    its grains. Where it asks for what the recording does not hold, the nearest grains are taken, so
-    that a path that lies wholly outside stays at the same few grains. Grains are not made louder or
-    brighter. The result as a whole has the recording's level whatever the path.
-
-    Events that fit into a grain can stay whole; those at its ends are cut. Rhythms longer than a
-    grain are lost. Each grain is a copy, and pitched sounds cross-fade with other phases.
-
-    What differs from the publication: it draws targets from histograms or Gaussian mixtures of the
-    descriptors, each on its own, where here the grains themselves are the distribution and a chain
-    keeps the pace of changes. Its corpus holds several sounds to morph between, and transformed
-    copies of grains; here there is one recording.
+    """Grains of a recording whose descriptors follow the recording's distribution, or a path; the
+    head of this file says how.
 
     Args:
       key: PRNG key.
@@ -116,10 +120,10 @@ def _path_targets(
         raise ChoiceError(
             f"path names {name}, and no grain of the recording has a {name}.", field="path"
         )
-    values = [
-        np.percentile(known, knot.value) if knot.is_percent else _to_scale(name, knot.value)
-        for knot in knots
-    ]
+    values = np.array([knot.value for knot in knots])
+    is_percent = np.array([knot.is_percent for knot in knots])
+    values[~is_percent] = _to_scale(name, values[~is_percent])
+    values[is_percent] = np.percentile(known, values[is_percent])
     # Values beyond the recording's range would draw the other descriptors' targets with them.
     values = np.clip(values, np.min(known), np.max(known))
     return np.interp(np.linspace(0, len(values) - 1, n_grains), np.arange(len(values)), values)
@@ -149,20 +153,30 @@ def _follow_recording(
     Chances are balanced so that all grains are equally frequent in the long run.
     """
     size = len(grains)
+    lag = round(advance / (starts[1] - starts[0]))
+    # What comes after each grain; after the end comes the beginning.
+    after = (np.arange(size) + lag) % size
+
+    def distance(grain, like):
+        """How far both a grain's like and what comes after that lie from it in the recording."""
+        ways = np.abs(starts[like] - starts[grain]), np.abs(starts[after[like]] - starts[grain])
+        return np.minimum(*ways)
+
     near = _nearest(rng, grains, grains)
-    distance = np.abs(starts[near] - starts[:, None])
-    far = distance >= length
+    distances = distance(np.arange(size)[:, None], near)
+    far = distances >= length
     # Of a short recording the grain furthest away is what remains.
-    far[np.arange(size), np.argmax(distance, axis=1)] |= ~np.any(far, axis=1)
-    is_like = far & (np.cumsum(far, axis=1) <= _LIKE)
-    rows, columns = np.nonzero(is_like)
-    likes = scipy.sparse.csr_matrix((np.ones(len(rows)), (rows, near[rows, columns])), (size, size))
-    likes = (likes + likes.T).tocsr()
-    # Scales d with d_i d_j likes_ij of equal sums in all rows and columns (Sinkhorn's).
+    far[np.arange(size), np.argmax(distances, axis=1)] |= ~np.any(far, axis=1)
+    rows, columns = np.nonzero(far & (np.cumsum(far, axis=1) <= _LIKE))
+    likes = scipy.sparse.coo_matrix((np.ones(len(rows)), (rows, near[rows, columns])), (size, size))
+    # Also the other way, where that is allowed: each grain is like some other.
+    mirrored = likes.T.tocoo()
+    mirrored.data = mirrored.data * (distance(mirrored.row, mirrored.col) >= length)
+    likes = (likes + mirrored).tocsr()
+    # Sinkhorn's scales of columns, for which all rows and columns have equal sums.
     scales = np.ones(size)
     for _ in range(_BALANCING_STEPS):
-        scales = np.sqrt(scales / (likes @ scales))
-    lag = max(1, round(advance / (starts[1] - starts[0]))) if size > 1 else 0
+        scales = 1 / np.maximum(likes.T @ (1 / (likes @ scales)), 1e-9)
     last, chain = int(rng.integers(size)), []
     for draw in rng.random(n_grains):
         chain.append(last)
@@ -170,8 +184,7 @@ def _follow_recording(
         others = likes.indices[begin:end]
         chances = np.cumsum(likes.data[begin:end] * scales[others])
         like = others[np.searchsorted(chances, draw * chances[-1], side="right")]
-        # After the end comes the beginning.
-        last = (int(like) + lag) % size
+        last = int(after[like])
     return chain
 
 

@@ -1,4 +1,26 @@
-"""Prosody: the pitch and energy contours of one speech on the words of another."""
+"""Prosody: the pitch and energy contours of one speech on the words of another.
+
+After Perez, Proctor & Jain, "Style transfer for prosodic speech", Stanford CS224S report, 2017.
+
+1. Pitch of both sounds every 5 ms (pitch.py); the energy of 30 ms around every sample.
+2. The style's contours are stretched evenly from where the style sounds to where the content
+   sounds: from the first to the last moment within 40 dB of the loudest. The pitch goes in
+   straight lines over what has none.
+3. The content's pitch is changed to the style's, in Hz, not to its movements around another
+   mean: a low voice gets a high pitch from a high voice. This is done by psola.py, which keeps
+   resonances (vowels) and lengths.
+4. Gains bring the energy to the style's; they are at most 20 dB, so that pauses stay pauses.
+
+What it can do: pitch and loudness follow the style's contours. Words, voice, accent and the
+lengths of sounds remain the content's, so the style's rhythm is not transferred, and its
+stresses fall on whichever syllable is there. What it cannot do: a whisper has no pitch to
+change; with noise, music or several voices the pitch is wrong; changes by more than an octave
+sound rough. Where the content or the style has no pitch at all, only the energy is changed.
+
+What differs from the publication: its authors optimised a spectrogram by neural networks, and
+report that this moved the low-level texture of a voice but not its prosody. Here the contours
+themselves are measured and imposed. There is no vocoder.
+"""
 
 import jax
 import numpy as np
@@ -22,28 +44,8 @@ def prosody(
     prosody_pitch: float,
     prosody_energy: float,
 ) -> np.ndarray:
-    """The content's words in the content's voice, with the style's melody and stress.
-
-    After Perez, Proctor & Jain, "Style transfer for prosodic speech", Stanford CS224S report, 2017.
-
-    1. Pitch of both sounds every 5 ms (pitch.py); the energy of 30 ms around every sample.
-    2. The style's contours are stretched evenly from where the style sounds to where the content
-       sounds: from the first to the last moment within 40 dB of the loudest. The pitch goes in
-       straight lines over what has none.
-    3. The content's pitch is changed to the style's, in Hz, not to its movements around another
-       mean: a low voice gets a high pitch from a high voice. This is done by psola.py, which keeps
-       resonances (vowels) and lengths.
-    4. Gains bring the energy to the style's; they are at most 20 dB, so that pauses stay pauses.
-
-    What it can do: pitch and loudness follow the style's contours. Words, voice, accent and the
-    lengths of sounds remain the content's, so the style's rhythm is not transferred, and its
-    stresses fall on whichever syllable is there. What it cannot do: a whisper has no pitch to
-    change; with noise, music or several voices the pitch is wrong; changes by more than an octave
-    sound rough. Where the content or the style has no pitch at all, only the energy is changed.
-
-    What differs from the publication: its authors optimised a spectrogram by neural networks, and
-    report that this moved the low-level texture of a voice but not its prosody. Here the contours
-    themselves are measured and imposed. There is no vocoder.
+    """The content's words in the content's voice, with the style's melody and loudness contour;
+    the head of this file says how, and what cannot be done.
 
     Args:
       key: unused; nothing is drawn.

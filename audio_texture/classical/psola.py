@@ -1,9 +1,9 @@
 """Another pitch for a voice: pitch-synchronous overlap-add in the time domain (TD-PSOLA).
 
 Moulines & Charpentier, "Pitch-synchronous waveform processing techniques for text-to-speech
-synthesis using diphones", Speech Communication 9, 1990. A mark is set in each period. A grain of two
-periods around a mark holds the voice's resonances, since it is nearly the response to one pulse.
-Grains at other distances have another pitch and the same resonances and length.
+synthesis using diphones", Speech Communication 9, 1990. A mark is set in each period. A grain of
+two periods around a mark holds the voice's resonances, since it is nearly the response to one
+pulse. Grains at other distances have another pitch and the same resonances and length.
 
 N samples, M marks.
 """
@@ -117,13 +117,13 @@ def change_pitch(
     voiced_share, result = np.zeros(source.shape[1]), np.zeros_like(source)
     for part in marks:
         periods = np.diff(part)
-        before, after = np.append(periods[:1], periods), np.append(periods, periods[-1:])
-        for i, mark in enumerate(part):
-            first, _, window = _grain_window(mark + pad, mark + pad, before[i], after[i])
+        sides = list(zip([periods[0], *periods], [*periods, periods[-1]], strict=True))
+        for i, mark in enumerate(part.tolist()):
+            first, _, window = _grain_window(mark + pad, mark + pad, *sides[i])
             voiced_share[first : first + len(window)] += window
         ratios = ratio_at(part / sample_rate)
-        for i, place in _new_places(part, after, ratios):
-            first, shift, window = _grain_window(part[i] + pad, place + pad, before[i], after[i])
+        for i, place in _new_places(part, np.append(periods, periods[-1:]), ratios):
+            first, shift, window = _grain_window(float(part[i]) + pad, place + pad, *sides[i])
             grain = _read(source, first + shift, len(window)) * window
             result[:, first : first + len(window)] += grain / np.sqrt(ratios[i])
     result += source * (1 - voiced_share)
