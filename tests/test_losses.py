@@ -1,5 +1,8 @@
 """losses/: each loss against its definition in float64, and what it is blind to."""
 
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -371,3 +374,25 @@ def test_variation_and_sixth_powers():
     assert value_of(losses.total_variation(), flat, ()) == 0
     assert value_of(losses.total_variation(), step, ()) == pytest.approx(1 / 3)
     assert value_of(losses.sixth_power(), flat, ()) == pytest.approx(64)
+
+
+@pytest.mark.long
+def test_gaussians_of_several_networks_are_fitted_on_two_cores():
+    """Batches of decompositions at once waited for each other for ever; a process can be ended."""
+    lines = (
+        "import jax, numpy as np",
+        "from audio_texture import losses",
+        "maps = [np.random.default_rng(i).standard_normal((250, 257, 4)) for i in range(8)]",
+        "fit = losses.gaussian_transport().fit",
+        "maps = [features.astype(np.float32) for features in maps]",
+        "roots = jax.jit(lambda maps: [fit(features)['root'] for features in maps])(maps)",
+        "print(len(jax.block_until_ready(roots)))",
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    assert done.stdout.strip() == "8"

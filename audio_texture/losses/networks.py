@@ -275,9 +275,10 @@ def gaussian_transport() -> Objective:
 
     def fit(y):
         means, frames = moments(y)
-        _, values, directions = jax.vmap(functools.partial(jnp.linalg.svd, full_matrices=False))(
-            frames
-        )
+        # One channel after the other: of several batches at once each waits for threads of the pool
+        # that the others hold, and on two cores none ends.
+        decompose = functools.partial(jnp.linalg.svd, full_matrices=False)
+        _, values, directions = jax.lax.map(decompose, frames)
         root = jnp.einsum("mrf,mr,mrg->mfg", directions, values, directions)
         return {"means": means, "root": root, "trace": jnp.sum(frames**2, axis=(1, 2))}
 
