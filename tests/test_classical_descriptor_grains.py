@@ -131,12 +131,17 @@ def test_bad_paths_are_refused_when_they_are_given(path):
     assert error.value.field == "path" and "\n" not in str(error.value)
 
 
-def test_a_bad_path_is_one_line_of_a_program(tmp_path):
-    arguments = ("--recipe=descriptor-grains", "--path=loudnes:1", f"--output_dir={tmp_path}/x")
-    done = launched("texture", *arguments)
+@pytest.mark.parametrize(
+    "path, text", [("loudnes:1", "did you mean loudness?"), ("pitch:100,200", "has a pitch.")]
+)
+def test_a_bad_path_is_one_line_of_a_program(path, text, tmp_path):
+    """Also one that only the recording refuses, a rain; nothing is written."""
+    audio.write(str(tmp_path / "rain.wav"), 0.3 * RAIN[:, :RATE], RATE)
+    arguments = (f"--input={tmp_path}/rain.wav", "--seconds=1", f"--output_dir={tmp_path}/x")
+    done = launched("texture", "--recipe=descriptor-grains", f"--path={path}", *arguments)
     lines = done.stderr.splitlines()
-    assert done.returncode == 2 and len(lines) == 1 and not (tmp_path / "x").exists()
-    assert "--path" in lines[0] and "did you mean loudness?" in lines[0]
+    assert done.returncode == 2 and not (tmp_path / "x").exists()
+    assert lines[-1].startswith("error: --path: ") and lines[-1].endswith(text)
 
 
 def test_an_empty_path_is_none():
@@ -158,8 +163,8 @@ def test_descriptors_are_distributed_as_in_the_recording(name):
         np.percentile(np.log2(centroid(w, w.shape[1] // 1600)), percents) for w in (wave, made)
     )
     assert np.max(np.abs(own - result)) < 0.2 * np.ptp(own)
-    row = metrics.evaluate(made[:, : 6 * RATE], wave, sample_rate=RATE)
-    assert row["followed"] < 0.2 and row["auditory"] < 1.5
+    pair = (metrics.preprocess(w[:, : 6 * RATE], sample_rate=RATE, rate=RATE) for w in (made, wave))
+    assert metrics.measure_following(*pair, sample_rate=RATE)["followed"] < 0.2
 
 
 def test_loudness_changes_at_the_pace_of_the_recording():

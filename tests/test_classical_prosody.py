@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import scipy.linalg
 import scipy.ndimage
-from helpers import crackle, noise, relative_error
+from helpers import crackle, launched, noise, relative_error
 from speech_like import make_speech, measure_pitch
 
-from audio_texture import metrics, recipes
+from audio_texture import audio, metrics, recipes
 from audio_texture.classical import pitch, psola
 from audio_texture.classical.prosody import prosody
 from audio_texture.errors import ChoiceError
@@ -191,3 +191,14 @@ def test_shares_have_a_range():
         with pytest.raises(ChoiceError, match=f"{name} must be from 0 to 1, got 1.5") as error:
             recipes.named("prosody").replace(**{name: 1.5})
         assert error.value.field == name
+
+
+def test_a_program_says_in_one_line_which_sound_has_no_pitch(tmp_path):
+    audio.write(str(tmp_path / "voice.wav"), 0.3 * CONTENT, RATE)
+    audio.write(str(tmp_path / "rain.wav"), crackle(RATE, seed=1, level=0.03), RATE)
+    sounds = (f"--content={tmp_path}/voice.wav", f"--style={tmp_path}/rain.wav")
+    arguments = ("--recipe=prosody", "--prosody_energy=0", f"--output_dir={tmp_path}/x")
+    done = launched("transfer", *sounds, *arguments)
+    assert done.returncode == 2 and not (tmp_path / "x").exists()
+    assert done.stderr.splitlines()[-1].startswith("error: --prosody_pitch: ")
+    assert "the style has none" in done.stderr
