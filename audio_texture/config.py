@@ -14,6 +14,7 @@ from audio_texture.classical import METHODS, OPTIMISE, Classical
 from audio_texture.errors import ChoiceError
 from audio_texture.layer import (
     AUTHORS_LAYERS,
+    INPUT_TAPS,
     Layer,
     NetworkConfig,
     cut_after,
@@ -263,14 +264,16 @@ class Recipe:
             network.kind, layers, network.initialisation, network.padding, network.pooling
         )
         given = self._given_taps()
-        for which, taps in zip(("style", "content"), given, strict=False):
+        # The input comes before the first layer, which a network has in any case.
+        first = next(iter(receptive_fields(full)))
+        names = [[first if tap.name in INPUT_TAPS else tap.name for tap in taps] for taps in given]
+        for which, own_names in zip(("style", "content"), names, strict=False):
             try:
-                if taps:
-                    cut_after(full, [tap.name for tap in taps])
+                if own_names:
+                    cut_after(full, own_names)
             except ValueError as error:
                 raise ChoiceError(str(error), field=f"{which}_layers") from error
-        names = [tap.name for taps in given for tap in taps]
-        return cut_after(full, names) if all(given) else full
+        return cut_after(full, sum(names, [])) if all(given) else full
 
     def layers(self, width: int | tuple[int, int]) -> tuple[Layer, ...]:
         """The layers of `description(width)`."""
@@ -292,7 +295,8 @@ class Recipe:
             return int(np.ravel(width)[0])
         fields = receptive_fields(self.description(width))
         which = ("style", "content")[: len(self._given_taps())]
-        return max(int(fields[tap.name].frames) for name in which for tap in self.taps(name))
+        names = {tap.name for name in which for tap in self.taps(name)}
+        return max(1 if name in INPUT_TAPS else int(fields[name].frames) for name in names)
 
     def longest_field(self, view: View) -> int:
         """Widest receptive field, in frames, of a view's networks."""

@@ -49,6 +49,10 @@ _EXPLICIT: Rule = (
     "(filters=0)",
 )
 _FROM_FILE: Rule = (lambda run: run.given_network, "the network is that of weights_file")
+_INPUTS: Rule = (
+    lambda run: run.only_inputs(),
+    "what networks see is matched, and none of their layers",
+)
 _NOT_VGG: Rule = (lambda run: run.vgg, "VGG-19 has layers of its own")
 _CONTENT: Rule = (
     lambda run: not run.content,
@@ -93,7 +97,7 @@ def _starts_uniform(run: Run) -> bool:
 
 def _network_rules(*rules: Rule) -> tuple[Rule, ...]:
     """Rules of a choice about networks whose weights are drawn at random."""
-    return (_NETWORKS, _FROM_FILE, *rules)
+    return (_NETWORKS, _FROM_FILE, _INPUTS, *rules)
 
 
 def _sole_weight(name: str) -> Rule:
@@ -145,8 +149,8 @@ _RULES: dict[str, tuple[Rule, ...]] = {
     # The sound as it is modelled.
     "scale": (
         (
-            lambda run: run.recipe.analysis.representation == "real-imaginary",
-            "real and imaginary parts are taken of bins, on no other scale",
+            lambda run: run.recipe.analysis.representation != "magnitude",
+            "only magnitudes have other scales, and representation is not magnitude",
         ),
         (
             lambda run: not any(view.scale == "linear" for view in run.recipe.analysis.views),
@@ -167,6 +171,7 @@ _RULES: dict[str, tuple[Rule, ...]] = {
                     or not run.networks
                     or run.given_network
                     or run.vgg
+                    or run.only_inputs()
                 )
             ),
             "it sets the width of kernels, and this run has none whose width can be set",

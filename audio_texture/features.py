@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from audio_texture import combinators
+from audio_texture import combinators, representation
 from audio_texture.base import Objective
-from audio_texture.layer import Layer, NetworkConfig, cut_after, cut_to
+from audio_texture.layer import INPUT_TAPS, Layer, NetworkConfig, cut_after, cut_to
 from audio_texture.views import View
 
 
@@ -55,7 +55,8 @@ def of_networks(
     if recipe.network.weights_file:
         description, file_variables = load_network(recipe)
         file_variables = hparams.get("network", file_variables)
-        descriptions = [cut_after(description, [tap.name for tap in taps])]
+        names = [tap.name for tap in taps if tap.name not in INPUT_TAPS]
+        descriptions = [cut_after(description, names) if names else description]
     nets = [networks.build(description) for description in descriptions]
     fields = [recipe.field(width) for width in view.widths]
     weights = {f"{i} {tap.name}": tap.weight for i in range(len(nets)) for tap in taps}
@@ -123,12 +124,24 @@ def _compute_taps(
         return apply(variable, _cut_frames(recipe, circular, x, field))
 
     if not _streams_are_inputs(recipe):
-        return of_stream(x if recipe.network.kind == "2d" else combinators.flatten_frames(x))
+        if recipe.network.kind == "2d":
+            return of_stream(x)
+        frames = combinators.flatten_frames(x)
+        return {**of_stream(frames), "input": frames, **_magnitudes(recipe, x)}
     if x.shape[1] == 1:
         return of_stream(x[:, 0])
     # Streams come before bins: frames stay first, and bin-grams has a Gram for each bin of each
     # stream.
     return jax.vmap(of_stream, in_axes=1, out_axes=-3)(x)
+
+
+def _magnitudes(recipe: Any, x: jax.Array) -> dict[str, jax.Array]:
+    """The tap of what a network sees of magnitudes alone, where it sees any."""
+    name = recipe.analysis.representation
+    if "magnitude" not in representation.PARTS[name]:
+        return {}
+    values = representation.magnitudes(x, name=name)
+    return {"magnitudes": combinators.flatten_frames(values)}
 
 
 def load_network(recipe: Any) -> tuple[NetworkConfig, Any]:

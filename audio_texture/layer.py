@@ -170,6 +170,11 @@ class NetworkConfig:
             raise ValueError(f"{str(values)[:80]!r} describes no network ({error}).") from error
 
 
+# Names by which what a network sees is matched as if it were a layer: all of it, and the magnitudes
+# alone where it sees other parts too.
+INPUT_TAPS = ("input", "magnitudes")
+
+
 class ReceptiveField(NamedTuple):
     """The part of the spectrogram that one output depends on.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from audio_texture import combinators, morphing, scales, spectrogram, views
+from audio_texture import combinators, morphing, representation, scales, spectrogram, views
 from audio_texture.base import Objective, Weights
 from audio_texture.config import Recipe
 from audio_texture.terms import TERMS, Context, of_inputs
@@ -124,12 +124,12 @@ def analysed(context: Context, view: View, objective: Objective) -> Objective:
         objective = combinators.relatively_compressed(
             objective, sharpness=context.hparams["sharpness"], weights=context.unit_weights(view)
         )
-    elif canvas == "waveform":
+    elif canvas == "waveform" and analysis.compression == "fixed":
         objective = combinators.precompose(spectrogram.compress, objective)
-    if analysis.representation == "real-imaginary":
-        analyse = functools.partial(views.parts_of_wave, circular=circular)
-    elif canvas == "waveform":
-        analyse = functools.partial(views.of_wave, circular=circular)
+    if canvas == "waveform":
+        analyse = functools.partial(
+            representation.of_wave, name=analysis.representation, circular=circular
+        )
     else:
         analyse = views.of_spectrogram
     transform = functools.partial(analyse, view=view, rate=context.sample_rate)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from audio_texture.config import Recipe
-from audio_texture.layer import receptive_fields
+from audio_texture.layer import INPUT_TAPS, receptive_fields
 from audio_texture.terms import of_inputs
 
 # Shortest time scale with which a run starts from a walk: `initialise.WALK_CONTEXT` in ms.
@@ -62,6 +62,10 @@ class Run:
         ]
         return [tap.name for name in terms for tap in self.recipe.taps(name)]
 
+    def only_inputs(self) -> bool:
+        """Whether what networks see is matched, and none of their layers."""
+        return bool(self.taps()) and set(self.taps()) <= set(INPUT_TAPS)
+
     def n_layers(self) -> int:
         """Number of layers up to the last matched one."""
         return max(map(_layer_number, self.taps()), default=0)
@@ -110,5 +114,5 @@ class Run:
 
 
 def _layer_number(tap: str) -> int:
-    """The layer number in a tap's name: 1 for relu_1."""
-    return int(tap.rpartition("_")[2])
+    """The layer number in a tap's name: 1 for relu_1, 0 for the input."""
+    return 0 if tap in INPUT_TAPS else int(tap.rpartition("_")[2])

@@ -187,7 +187,7 @@ def describe_term(name: str, recipe: Recipe, sample_rate: int) -> str:
     except ValueError:
         return name
     rows = {
-        "linear": "all bins",
+        "linear": "raw samples" if recipe.analysis.representation == "samples" else "all bins",
         "mel": f"{view.bands} mel bands",
         "log": f"{view.bands} rows an octave" if view.bands else "log frequency",
         "cqt": f"constant Q, {view.bands} rows an octave",

@@ -105,6 +105,21 @@ def stft(
     _check(n_fft, hop_length)
     if center:
         wave = jnp.pad(wave, n_fft // 2)
+    frames = windowed_frames(wave, n_fft=n_fft, hop_length=hop_length, window=window)
+    return jnp.fft.rfft(frames, axis=-1)
+
+
+def windowed_frames(
+    wave: jax.Array, *, n_fft: int, hop_length: int, window: str = "hann"
+) -> jax.Array:
+    """Returns the whole frames inside a wave, times the window: [T, n_fft].
+
+    Arguments and errors as in `stft`, of which it is the first half.
+
+    Example:
+      >>> windowed_frames(jnp.zeros(64), n_fft=16, hop_length=8).shape
+      (7, 16)
+    """
     if wave.shape[-1] < n_fft:
         raise ValueError(
             f"a wave of {wave.shape[-1]} samples is shorter than one frame of {n_fft}."
@@ -117,7 +132,7 @@ def stft(
     wave = jnp.pad(wave, (0, max(needed - wave.shape[-1], 0)))[:needed]
     blocks = wave.reshape(-1, hop_length)
     stacked = jnp.concatenate([blocks[i : i + frames] for i in range(pieces)], axis=1)[:, :n_fft]
-    return jnp.fft.rfft(stacked * _window(n_fft, window)[None], axis=-1)
+    return stacked * _window(n_fft, window)[None]
 
 
 @functools.partial(jax.jit, static_argnames=("n_fft", "hop_length", "length", "center", "window"))

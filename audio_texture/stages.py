@@ -6,7 +6,7 @@
 import dataclasses
 import math
 
-from audio_texture import audio, views
+from audio_texture import audio, representation, views
 from audio_texture.choices import DYNAMIC, HOST, Stage, choice, number
 from audio_texture.errors import ChoiceError
 from audio_texture.layer import INITIALISATIONS, KINDS
@@ -87,8 +87,9 @@ class Analysis(Stage):
     compression: str = choice(
         "relative",
         "Logarithm of magnitudes: fixed is the paper's log1p(x) / 7, relative is to each bin's "
-        "mean in the reference; peak, for real-imaginary, is tanh relative to the largest value.",
-        options=["relative", "fixed", "peak"],
+        "mean in the reference. For signed values, peak is tanh relative to the largest value and "
+        "none leaves values linear.",
+        options=["relative", "fixed", "peak", "none"],
     )
     sharpness: float = choice(
         4.0,
@@ -103,9 +104,10 @@ class Analysis(Stage):
     )
     representation: str = choice(
         "magnitude",
-        "Waveform canvas: part of the transform that networks see; real-imaginary is for 2-D "
-        "networks.",
-        options=["magnitude", "real-imaginary"],
+        "Waveform canvas: what networks see of a frame: magnitude; real-imaginary parts; "
+        "real-imaginary-magnitude; magnitude-phase, with the change of phase from bin to bin; "
+        "samples, without a transform.",
+        options=list(representation.PARTS),
     )
 
     def __post_init__(self):
@@ -118,12 +120,6 @@ class Analysis(Stage):
             )
         if self.frequency_scale:
             views.parse_frequency(self.frequency_scale)
-        if self.compression == "peak" and self.representation != "real-imaginary":
-            raise ChoiceError(
-                "compression=peak is for signed values: representation must be real-imaginary.",
-                field="compression",
-                others=("representation",),
-            )
 
     def check(self, recipe):
         if self.frequency_scale and recipe.network.kind not in ("2d", "1d-time"):
@@ -133,23 +129,9 @@ class Analysis(Stage):
                 field="frequency_scale",
                 others=("network",),
             )
-        if self.representation == "real-imaginary":
-            self._check_parts(recipe)
+        representation.check(recipe)
         if recipe.canvas.kind == "spectrogram":
             self._check_spectrogram(recipe)
-
-    def _check_parts(self, recipe):
-        linear = self.scale in ("views", "linear") and all(
-            view.scale == "linear" for view in self.views
-        )
-        setting = (recipe.canvas.kind, recipe.network.kind, self.compression, self.standardised)
-        if setting != ("waveform", "2d", "peak", False) or not linear:
-            raise ChoiceError(
-                "representation=real-imaginary must go with a waveform canvas, network=2d, "
-                "compression=peak, no standardisation and views of bins.",
-                field="representation",
-                others=("canvas", "network", "compression", "standardised", "views", "scale"),
-            )
 
     def _check_spectrogram(self, recipe):
         if len({(view.window_ms, view.hop_ms) for view in self.views}) > 1:

@@ -208,9 +208,7 @@ def of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = False) -
       >>> of_wave(jnp.ones((2, 800)), view=View.parse("mel8@32/16:1"), rate=8000).shape
       (5, 4, 8)
     """
-    streams = [*wave]
-    for left, right in zip(wave[:-1], wave[1:], strict=True):
-        streams += [(left + right) / np.sqrt(2), (left - right) / np.sqrt(2)]
+    streams = streams_of(wave)
     if view.scale == "cqt":
         # The transform is circular: frames whose window spans the end and the beginning are cut.
         edge = 0 if circular else _edge(view, rate)
@@ -218,9 +216,22 @@ def of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = False) -
         return jnp.stack([values[edge : len(values) - edge] for values in rows], axis=1)
     sizes = view.sizes(rate)
     if circular:
-        streams = [_append_start(stream[None], sizes)[0] for stream in streams]
+        streams = [append_start(stream[None], sizes)[0] for stream in streams]
     spectra = [_pool_bands(_magnitude(stream, sizes), view, rate) for stream in streams]
     return jnp.stack(spectra, axis=1)
+
+
+def streams_of(wave: jax.Array) -> list[jax.Array]:
+    """The streams [N] of a wave [C, N]: channels, then sum and difference of neighbours.
+
+    Example:
+      >>> len(streams_of(jnp.ones((2, 800))))
+      4
+    """
+    streams = [*wave]
+    for left, right in zip(wave[:-1], wave[1:], strict=True):
+        streams += [(left + right) / np.sqrt(2), (left - right) / np.sqrt(2)]
+    return streams
 
 
 def check_view(view: View, *, rate: int) -> None:
@@ -231,22 +242,6 @@ def check_view(view: View, *, rate: int) -> None:
     """
     wave = jax.ShapeDtypeStruct((1, 4 * view.sizes(rate)["n_fft"]), jnp.float32)
     jax.eval_shape(functools.partial(of_wave, view=view, rate=rate), wave)
-
-
-def parts_of_wave(wave: jax.Array, *, view: View, rate: int, circular: bool = False) -> jax.Array:
-    """Real and imaginary parts [T, F, 2 C] of the STFT of a wave, channel by channel.
-
-    Args:
-      wave: [C, N].
-      view: a view of linear scale.
-      rate: sample rate in Hz.
-      circular: as in `of_wave`.
-    """
-    sizes = view.sizes(rate)
-    wave = _append_start(wave, sizes) if circular else wave
-    spectra = [spectrogram.stft(channel, **sizes, center=False) for channel in wave]
-    parts = [part for spectrum in spectra for part in (jnp.real(spectrum), jnp.imag(spectrum))]
-    return jnp.stack(parts, axis=-1)
 
 
 def of_spectrogram(compressed: jax.Array, *, view: View, rate: int) -> jax.Array:
@@ -355,8 +350,11 @@ def _pool_bands(magnitude: jax.Array, view: View, rate: int) -> jax.Array:
     return magnitude @ spectrogram.mel_filters(rate, view.sizes(rate)["n_fft"], view.bands)
 
 
-def _append_start(wave: jax.Array, sizes: dict[str, int]) -> jax.Array:
-    """A circular wave [C, N], continued with its beginning until every hop has a frame."""
+def append_start(wave: jax.Array, sizes: dict[str, int]) -> jax.Array:
+    """A circular wave [C, N], continued with its beginning until every hop has a frame.
+
+    sizes: of `View.sizes`.
+    """
     frames = round(wave.shape[1] / sizes["hop_length"])
     length = sizes["n_fft"] + (frames - 1) * sizes["hop_length"]
     return jnp.concatenate([wave, wave[:, : length - wave.shape[1]]], axis=1)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from metric_sounds import RATE, make_noise
 
-from audio_texture import metrics
+from audio_texture import metrics, recipes
 from audio_texture.classical import natural_grains as grains
 from audio_texture.classical.grains import join_grains
 from audio_texture.errors import ChoiceError
@@ -58,8 +58,17 @@ def test_cuts_fall_between_events(floor):
     cuts = find_cuts(wave)
     rng = np.random.default_rng(0)
     at_random = [share_cut(onsets, rng.uniform(0, len(wave), len(cuts))) for _ in range(20)]
-    assert len(cuts) > 1.5 * len(onsets)
+    assert len(cuts) > 1.3 * len(onsets)
     assert np.mean(at_random) > 0.4 and share_cut(onsets, cuts) < 0.06
+
+
+def test_no_cut_falls_on_a_click():
+    """Catches frames that share the click on both sides of a cut, so that nothing changes there."""
+    wave, rng = make_noise(0), np.random.default_rng(0)
+    places = np.arange(1, 40) * 1200 + rng.integers(-300, 300, 39)
+    wave[places] += 2.0
+    nearest = np.min(np.abs(find_cuts(wave)[:, None] - places), axis=1)
+    assert len(nearest) > 25 and np.min(nearest) > 0.003 * RATE
 
 
 def test_events_stay_whole_in_the_result():
@@ -101,7 +110,7 @@ def test_likeness_joins_like_ends():
         assert np.mean(np.diag(table, 1)) < 0.3
         shares.append(np.mean(np.sum(np.take_along_axis(table, closest, axis=1), axis=1)))
     assert shares[0] == pytest.approx(5 / (len(cuts) - 2))
-    assert np.all(np.diff(shares) > 0.08)
+    assert np.all(np.diff(shares) > 0.05)
 
 
 def test_digital_silence_between_events():
@@ -157,9 +166,11 @@ def test_keys_levels_and_stereo():
     np.testing.assert_allclose(right, -0.5 * left, atol=1e-6)
 
 
-def test_mistakes_name_their_choice():
+def test_extreme_choices_and_sounds():
+    """A least grain longer than the recording, few cuts, and a tone that hardly changes."""
     wave = make_noise(0, seconds=0.5)
+    tone = np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE).astype(np.float32)
+    for result in (sample(wave, ms=4000.0), sample(wave, cuts=0.01), sample(tone)):
+        assert np.all(np.isfinite(result)) and np.std(result) > 0.05
     with pytest.raises(ChoiceError, match=r"natural_grain_cuts must be at most 100 \(%\), got 101"):
-        sample(wave, cuts=101.0)
-    with pytest.raises(ChoiceError, match="natural_grain_ms=400 leaves fewer than 3 grains in 0.5"):
-        sample(wave, ms=400.0)
+        recipes.named("natural-grains").replace(natural_grain_cuts=101.0)

@@ -129,7 +129,7 @@ def test_every_stage_and_term_names_its_choices():
         ({"start_content": 1.5}, "start_content", "must be from 0 to 1, got 1.5"),
         ({"time_scale": (3.0, -1.0)}, "time_scale", "must be milliseconds above 0, got 3, -1"),
         ({"time_scale": "3,x"}, "time_scale", "'x' must be numbers separated by commas"),
-        ({"compression": "peak"}, "compression", "representation must be real-imaginary"),
+        ({"compression": "peak"}, "compression", "representation must not be magnitude"),
         ({"network": "2d"}, "filters", "filters must be above 0 with network=2d"),
         ({"pooling": "max", "pool": 2}, "pooling", "must be mean with infinitely many filters"),
         ({"style_layers": "relu_4"}, "style_layers", "'relu_4' is not a layer of this network"),
@@ -182,7 +182,7 @@ def test_values_that_cannot_be_are_refused(choices, field, message):
         (
             {"representation": "real-imaginary", "network": "2d", "filters": 4},
             "representation",
-            "must go with a waveform canvas, network=2d, compression=peak",
+            "must go with a waveform canvas, network=1d-frequency or 2d, compression=peak",
         ),
         ({**SPECTROGRAM, "views": OTHER_HOP}, "views", "must share one window and hop"),
         ({**SPECTROGRAM, "views": OTHER_SCALE}, "views", "must share one scale"),

@@ -13,7 +13,7 @@ ORDER = (
     *("errors", "files", "paths", "precision", "compiling", "layer", "datasets"),
     # Sounds and what is computed of them.
     *("audio", "sounds", "spectrogram", "constant_q", "cochlea", "auditory", "statistics"),
-    *("infinite_width", "phase", "walk", "networks", "weights", "views"),
+    *("infinite_width", "phase", "walk", "networks", "weights", "views", "representation"),
     # How choices are declared, and methods that make sound in one pass.
     *("choices", "classical"),
     # Optimisation, objectives, judges.

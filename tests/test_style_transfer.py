@@ -49,6 +49,8 @@ SMALL = {
     },
     "gatys-control": {"views": (View(0, (2, 5), 16.0, 4.0),), "evaluations": 12},
     "mahendran-vedaldi": {**SIZES, "filters": 16},
+    "mital": {**SIZES, "filters": 16},
+    "mital-samples": {**SIZES, "filters": 16},
 }
 
 

@@ -84,7 +84,11 @@ class Classical(Stage):
     )
     # Of natural-grains.
     natural_grain_ms: float = choice(
-        40.0, "natural-grains: shortest grain between two cuts, in ms.", kind=HOST, above=0
+        40.0,
+        "natural-grains: shortest grain between two cuts, in ms, at most an eighth of the "
+        "recording.",
+        kind=HOST,
+        above=0,
     )
     natural_grain_cuts: float = choice(
         50.0,
@@ -147,6 +151,11 @@ class Classical(Stage):
                 )
 
     def check(self, recipe):
+        if self.natural_grain_cuts > 100:
+            raise ChoiceError(
+                f"natural_grain_cuts must be at most 100 (%), got {self.natural_grain_cuts:g}.",
+                field="natural_grain_cuts",
+            )
         if self.method != OPTIMISE and METHODS[self.method].task != recipe.task:
             raise ChoiceError(
                 f"method={self.method} is for a {METHODS[self.method].task}, and this is a "

@@ -1,7 +1,8 @@
 """Sound textures of grains that are cut where a recording changes least.
 
-1. Energies of wavelet bands in frames of 23 ms, every 6 ms.
-2. Change at a frame's border: squared distances of the two frames before it from the two after.
+1. Energies of wavelet bands in frames of 12 ms, every 6 ms.
+2. Change at a frame's border: squared distances of the two frames before it from the two after,
+   and of the frame across the border from the outermost of them.
 3. The deepest local minima of the change become cuts. So events stay whole.
 4. A grain follows another with a weight of 1 / (distance + constant), where the distance is that
    of the frames at the end of the one and at the beginning of the other. The constant keeps a
@@ -22,12 +23,12 @@ import scipy.spatial
 from audio_texture.classical.grains import join_grains
 from audio_texture.classical.randomness import generator_of
 from audio_texture.classical.wavelets import analyse
-from audio_texture.errors import ChoiceError
 
-_HOP_SECONDS, _HOPS_A_FRAME = 256 / 44_100, 4
+_HOP_SECONDS, _HOPS_A_FRAME = 256 / 44_100, 2
 _LEVELS = 6
-_AROUND = 172  # frames of a second, over which the power around is meant
+_AROUND = 172  # frames of a second, over which the power is averaged
 _FADE_SECONDS = 0.005
+_PARTS = 8  # of a recording; none of its grains need be longer
 _LEAST_GRAINS = 3
 _LEAST_CUTS = 8  # of a short recording, or of a low share of the minima
 _CONSTANT = 0.01  # added to distances, as a share of their median
@@ -67,27 +68,25 @@ def natural_grains(
     Computer Music Conference, 2001; R. Hoskinson, MSc thesis, University of British Columbia, 2002.
 
     What differs from the publication: one wavelet transform of the whole recording gives the
-    bands, and amplitudes stand for energies. Every band counts equally, and change is relative to
-    the power of the second around it, so loud stretches are cut too. The constant is 1 % of the
-    median distance, and weights have an exponent, 1 in the publication. They are balanced so that
-    every grain is drawn equally often, which keeps the density of events; no grain follows itself.
-    Neighbours of the recording are joined without a fade.
+    bands, only one frame lies across a border, and amplitudes stand for energies. Every band counts
+    equally, and change is relative to the power of the second around it, so loud stretches are cut
+    too. The constant is 1 % of the median distance, and weights have an exponent, 1 in the
+    publication. They are balanced so that every grain is drawn equally often, which keeps the
+    density of events; no grain follows itself. The recording's neighbours are not faded. Where
+    less than three grains are found, the recording is cut into eighths.
 
     Args:
       key: random key.
       wave: [C, N], the recording.
       samples: length of the result.
       sample_rate: Hz.
-      natural_grain_ms: shortest grain in ms, above 0.
+      natural_grain_ms: shortest grain in ms, above 0; at most an eighth of the recording counts.
       natural_grain_cuts: share of the minima of change that become cuts, deepest first, in %,
         above 0, at most 100.
       natural_grain_likeness: exponent of the weights, at least 0; 0 makes all orders as likely.
 
     Returns:
       [C, samples] float32.
-
-    Raises:
-      ChoiceError: the recording has fewer than three grains, or natural_grain_cuts is above 100.
 
     Example:
       >>> noise = np.random.default_rng(0).standard_normal((1, 8000)).astype(np.float32)
@@ -96,33 +95,20 @@ def natural_grains(
       >>> natural_grains(jax.random.key(0), noise, **options).shape
       (1, 9000)
     """
-    _check_percent(natural_grain_cuts)
     frames = measure_bands(wave, sample_rate)
     fade = max(2, round(_FADE_SECONDS * sample_rate))
-    shortest = natural_grain_ms / 1000 * sample_rate
+    shortest = min(natural_grain_ms / 1000 * sample_rate, wave.shape[1] / _PARTS)
     cuts = find_cuts(frames, shortest=shortest, percent=natural_grain_cuts)
     cuts = add_edges(cuts, wave.shape[1], fade=fade, shortest=shortest)
-    if len(cuts) <= _LEAST_GRAINS:
-        raise ChoiceError(
-            f"natural_grain_ms={natural_grain_ms:g} leaves fewer than {_LEAST_GRAINS} grains in "
-            f"{wave.shape[1] / sample_rate:.3g} s; it must be shorter.",
-            field="natural_grain_ms",
-        )
+    if len(cuts) <= _LEAST_GRAINS:  # a recording that hardly changes, such as a tone
+        cuts = np.linspace(fade, wave.shape[1] - fade, _PARTS + 1).astype(int)
     weights = weigh_successors(frames, cuts, likeness=natural_grain_likeness)
     order = draw_order(generator_of(key), weights, np.diff(cuts), samples)
     return join_grains(wave, cuts[:-1][order], cuts[1:][order], fade=fade, samples=samples)
 
 
-def _check_percent(natural_grain_cuts: float) -> None:
-    if natural_grain_cuts > 100:
-        raise ChoiceError(
-            f"natural_grain_cuts must be at most 100 (%), got {natural_grain_cuts:g}.",
-            field="natural_grain_cuts",
-        )
-
-
 def measure_bands(wave: np.ndarray, sample_rate: int) -> Frames:
-    """Levels of the wavelet bands of a recording [C, N] in frames of 23 ms, every 6 ms.
+    """Levels of the wavelet bands of a recording [C, N] in frames of 12 ms, every 6 ms.
 
     There are six octaves below half the sample rate, and what lies below them.
     """
@@ -141,12 +127,22 @@ def measure_bands(wave: np.ndarray, sample_rate: int) -> Frames:
 
 
 def measure_change(frames: Frames) -> np.ndarray:
-    """Change of the bands between two frames and the next two, over the power around: [T - 3]."""
-    a, b, c, d = (frames.levels[i : len(frames.levels) - 3 + i] for i in range(4))
-    pairs = [np.sum((x - y) ** 2, axis=1) for x in (a, b) for y in (c, d)]
-    change = np.sum(pairs, axis=0)
+    """Change of the bands between two frames and the next two, over the power around.
+
+    A click on the border changes both sides alike, so the frame across the border is compared too.
+
+    Returns:
+      [T - 3 * 2], the first entry at the border between the second frame and the third, of those
+      that lie side by side from the recording's beginning.
+    """
+    count = max(0, len(frames.levels) - 3 * _HOPS_A_FRAME)
+    a, b, c, d = (frames.levels[i * _HOPS_A_FRAME :][:count] for i in range(4))
+    across = frames.levels[3 * _HOPS_A_FRAME // 2 :][:count]
+    pairs = [(a, c), (a, d), (b, c), (b, d), (a, across), (d, across)]
     power = scipy.ndimage.uniform_filter1d(np.sum(frames.levels**2, axis=1), _AROUND)
-    return change / (power[2 : len(change) + 2] + np.finfo(np.float32).tiny)
+    power = power[2 * _HOPS_A_FRAME :][:count]
+    change = np.sum([np.sum((x - y) ** 2, axis=1) for x, y in pairs], axis=0)
+    return change / (power + np.finfo(np.float32).tiny)
 
 
 def find_cuts(frames: Frames, *, shortest: float, percent: float) -> np.ndarray:
@@ -161,8 +157,7 @@ def find_cuts(frames: Frames, *, shortest: float, percent: float) -> np.ndarray:
     minima = 1 + np.flatnonzero((change[1:-1] <= change[:-2]) & (change[1:-1] < change[2:]))
     deepest = minima[np.argsort(change[minima], kind="stable")]
     count = max(_LEAST_CUTS, round(percent / 100 * len(deepest)))
-    # The middle of the four frames.
-    places = deepest[:count] * frames.hop + (frames.length + 3 * frames.hop) // 2
+    places = deepest[:count] * frames.hop + 2 * frames.length
     cuts: list[int] = []
     for place in places:
         i = bisect.bisect(cuts, place)
@@ -194,8 +189,8 @@ def weigh_successors(frames: Frames, cuts: np.ndarray, *, likeness: float) -> np
         return frames.levels[np.clip(index, 0, len(frames.levels) - 1)]
 
     starts, ends = cuts[:-1], cuts[1:]
-    beginnings = [levels_at(starts + i * frames.hop) for i in (0, 1)]
-    endings = [levels_at(ends - frames.length - i * frames.hop) for i in (0, 1)]
+    beginnings = [levels_at(starts + i * frames.length) for i in (0, 1)]
+    endings = [levels_at(ends - (i + 1) * frames.length) for i in (0, 1)]
     pairs = [scipy.spatial.distance.cdist(a, b, "sqeuclidean") for a in endings for b in beginnings]
     distances = np.sum(pairs, axis=0)
     usual = float(np.median(distances)) or float(np.mean(distances)) or 1.0

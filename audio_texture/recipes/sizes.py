@@ -18,5 +18,6 @@ CPU_SIZES = {
     "grinstein": {"filters": 512, "phase_iterations": 100},
     "verma-smith": {"filters": 8, "evaluations": 60, "phase_iterations": 100},
     "novak-nikulin": {"evaluations": 10, "phase_iterations": 100},
+    "mital": {"filters": 512, "evaluations": 100},
     "mahendran-vedaldi": {"filters": 128, "evaluations": 100, "phase_iterations": 100},
 }

@@ -189,4 +189,43 @@ TRANSFERS = (
         variation_weight=1.0,
         power_weight=0.1,
     ),
+    make(
+        name="mital",
+        summary=(
+            "Mital 2017: networks over real and imaginary parts and magnitudes, on a waveform, "
+            "content weight 0.05; GPU recommended."
+        ),
+        task="transfer",
+        sample_rate=22050,
+        views=(View(0, (8,), 1000 * 2048 / 22050, PAPER_HOP),),
+        representation="real-imaginary-magnitude",
+        compression="none",
+        standardised=False,
+        gain_bands=0,
+        filters=4096,
+        style_layers=(Tap("magnitudes", 0.046), Tap("relu_1")),
+        content_layers=(Tap("input", 0.64), Tap("relu_1")),
+        normalised_by="nothing",
+        balanced=False,
+        # The published sums, 0.05 of content and the Grams, as means at level 0.1 and 430 frames.
+        style_weight=283.0,
+        evaluations=300,
+    ),
+    make(
+        name="mital-samples",
+        summary=(
+            "After Mital 2017: random filters over windows of raw samples, without a transform; "
+            "on a waveform."
+        ),
+        task="transfer",
+        sample_rate=16000,
+        views=(View(0, (1,), 8.0, 2.0),),
+        representation="samples",
+        compression="none",
+        standardised=False,
+        gain_bands=0,
+        filters=512,
+        content_layers=(Tap("input"), Tap("relu_1")),
+        evaluations=300,
+    ),
 )

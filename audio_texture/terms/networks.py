@@ -11,6 +11,8 @@ from audio_texture.base import Objective, Term
 from audio_texture.choices import Tap, TermChoices, choice, weight
 from audio_texture.combinators import weighted_sum
 from audio_texture.errors import ChoiceError
+from audio_texture.layer import INPUT_TAPS
+from audio_texture.representation import PARTS
 from audio_texture.terms.context import Context
 from audio_texture.views import View
 
@@ -29,7 +31,8 @@ class Style(TermChoices):
     layers: tuple[Tap, ...] = choice(
         (),
         "Layers whose statistics are the style, separated by commas, with weights if not 1: "
-        "relu_1,relu_2*0.5. Empty is the last.",
+        "relu_1,relu_2*0.5. Empty is the last. For 1d-frequency input is what the network sees, "
+        "and magnitudes are its part without phases.",
         name="style_layers",
         parse=Tap.parse,
         separator=",",
@@ -84,11 +87,25 @@ class Style(TermChoices):
                 field="style_layers",
                 others=("statistic", "filters"),
             )
-        _check_closed(self.layers, recipe, "style_layers")
+        _check_layers(self.layers, recipe, "style_layers")
 
 
-def _check_closed(layers, recipe, name):
-    """Raises ChoiceError for layers without a closed form in infinitely wide networks."""
+def _check_layers(layers, recipe, name):
+    """Raises ChoiceError for layers that networks lack, or that have no closed form."""
+    inputs = [tap.name for tap in layers if tap.name in INPUT_TAPS]
+    if inputs and recipe.network.kind != "1d-frequency":
+        raise ChoiceError(
+            f"network must be 1d-frequency for the layer {inputs[0]!r}.",
+            field="network",
+            others=(name,),
+        )
+    seen = recipe.analysis.representation
+    if "magnitudes" in inputs and "magnitude" not in PARTS[seen]:
+        raise ChoiceError(
+            f"layers must not be 'magnitudes' with representation={seen}, which has none.",
+            field=name,
+            others=("representation",),
+        )
     refused = [tap.name for tap in layers if not tap.name.startswith(("relu", "pool"))]
     if refused and recipe.network.filters == 0:
         raise ChoiceError(
@@ -145,7 +162,8 @@ class Content(TermChoices):
     )
     layers: tuple[Tap, ...] = choice(
         (),
-        "Transfer: layers whose activations are the content. Empty is the last.",
+        "Transfer: layers whose activations are the content, as in style_layers. Empty is the "
+        "last.",
         name="content_layers",
         parse=Tap.parse,
         separator=",",
@@ -166,7 +184,7 @@ class Content(TermChoices):
                 field="views",
                 others=("content_views", "content_weight", "loudness_weight", "spectrum_weight"),
             )
-        _check_closed(self.layers, recipe, "content_layers")
+        _check_layers(self.layers, recipe, "content_layers")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -181,24 +181,19 @@ def make_group(
             size = size or batch_size(len(waiting) + 1, prepared[0][1], mesh, most)
         if not prepared:
             break
-        runs = [run for run, _ in prepared]
-        start = time.monotonic()
+        runs, start = [run for run, _ in prepared], time.monotonic()
         # Ctrl-C waits until finished results are written.
         with optimize.Interrupts() as interruption:
             try:
                 made = _run_batch(prepared, mesh, size, max_seconds, callbacks, problems.wait)
-            except ChoiceError as error:
-                # A method that optimises nothing sees only now that it cannot use a sound.
-                for run in runs:
-                    callbacks.failed(run, one_line(error))
-                continue
-            except (jax.errors.JaxRuntimeError, MemoryError) as error:
+            # ChoiceError: a method in one pass may see only now that it cannot use a sound.
+            except (ChoiceError, jax.errors.JaxRuntimeError, MemoryError) as error:
                 if is_out_of_memory(error) and len(runs) > 1:
                     size, waiting = math.ceil(len(runs) / 2), [*runs, *waiting]
                     say(f"{count(len(runs), 'run')} at once do not fit into memory; now {size}")
-                else:
-                    for run in runs:
-                        callbacks.failed(run, one_line(error))
+                    continue
+                for run in runs:
+                    callbacks.failed(run, one_line(error))
                 continue
             if any(outcome.reason == "interrupted" for outcome in made.outcomes):
                 return False
