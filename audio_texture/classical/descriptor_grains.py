@@ -20,6 +20,9 @@ its grains. Where it asks for what the recording does not hold, the nearest grai
 that a path that lies wholly outside stays at the same few grains. Grains are not made louder or
 brighter. The result as a whole has the recording's level whatever the path.
 
+Loudness is the RMS level with no weights for the ear: where a rumble is loud, a path of loudness
+follows the rumble, and one of the centroid follows what is above it.
+
 Events that fit into a grain can stay whole; those at its ends are cut. Rhythms longer than a
 grain are lost. Each grain is a copy, and pitched sounds cross-fade with other phases.
 
