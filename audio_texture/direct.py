@@ -3,6 +3,7 @@
 Where other problems have parameters that an optimiser changes, these have the finished sound.
 """
 
+import functools
 import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
@@ -48,7 +49,7 @@ def texture_problem(
       seconds: length of the result.
       **mixture: weights, morph_to and bands of `synthesis.prepare`.
     Raises:
-      ValueError: as `references.preprocess`; several references.
+      ValueError: as `references.preprocess`; several references; as the method itself.
     """
     rate = references.model_sample_rate(recipe, sample_rate)
     references.check_mixture(recipe, len(sounds), rate=rate, **mixture)
@@ -58,9 +59,11 @@ def texture_problem(
     rates = (rate, sample_rate)
     set_level = references.level_setter(recipe, sounds, [wave], weights, None, rates=rates)
 
-    def make(key):
-        function = classical.function_of(recipe.classical.method)
-        return function(key, wave, samples=samples, sample_rate=rate, **recipe.options())
+    function = classical.function_of(recipe.classical.method)
+    make = functools.partial(function, wave=wave, sample_rate=rate, **recipe.options())
+    # What a method refuses it refuses with any key: here, before anything is written.
+    make(jax.random.key(0), samples=min(samples, rate // 20))
+    make = functools.partial(make, samples=samples)
 
     def finish(made):
         result = audio.resample(factors @ made, rate, sample_rate)[
@@ -92,15 +95,19 @@ def transfer_problem(
       sample_rate: of all, in Hz.
       on_fit: called once all is checked.
     Raises:
-      ValueError: as `references.preprocess`.
+      ValueError: as `references.preprocess`; as the method itself.
     """
     rate = references.model_sample_rate(recipe, sample_rate)
     _, waves, _ = references.preprocess(recipe, pair, sample_rate=sample_rate)
     level = audio.audible_rms(content, sample_rate=sample_rate)
 
+    function = classical.function_of(recipe.classical.method)
+
     def make(key):
-        function = classical.function_of(recipe.classical.method)
         return function(key, *waves, sample_rate=rate, **recipe.options())
+
+    # As above.
+    make(jax.random.key(0))
 
     def finish(made):
         result = audio.resample(factors @ made, rate, sample_rate)[:, : content.shape[1]]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from audio_texture import audio, metrics, recipes, synthesis
+from audio_texture import audio, classical, metrics, recipes, synthesis
 from audio_texture.references import check_seconds, fit_kernels, model_sample_rate
 from launch import compile_times, configs, flag_checks, mixtures
 from launch.errors import naming_choices, naming_flag
@@ -95,13 +95,14 @@ def prepare(
     **options: Any,
 ) -> synthesis.Problem:
     """The run's problem. UserError where a view does not fit the sample rate, or the start's
-    generator does not fit the sound.
+    generator or the recipe's method does not fit the sound.
 
     like: a problem whose compiled programs are used, as of `synthesis.prepare`.
     **options: `single_runs` and `on_fit` of `synthesis.prepare`.
     """
     mixtures.check_mixture(config, recipe, sample_rate)
-    with naming_flag("views"), naming_choices("start", "start_generator", "start_style"):
+    of_starts = ("start", "start_generator", "start_style")
+    with naming_flag("views"), naming_choices(*of_starts, *classical.CHOICES):
         return synthesis.prepare(
             recipe,
             references,

@@ -11,6 +11,7 @@ import numpy as np
 from audio_texture import (
     audio,
     choices,
+    classical,
     metrics,
     recipes,
     references,
@@ -19,7 +20,7 @@ from audio_texture import (
     synthesis,
 )
 from launch import compile_times, configs, flag_checks, messages
-from launch.errors import naming_flag
+from launch.errors import naming_choices, naming_flag
 from launch.flags import recipe_from_values
 from launch.inputs import digest, read_inputs, reference_check
 
@@ -143,14 +144,14 @@ def prepare(
     **options: Any,
 ) -> synthesis.Problem:
     """The run's problem at its first style weight. UserError where a view does not fit the sample
-    rate.
+    rate, or the recipe's method does not fit the sounds.
 
     like: a problem whose compiled programs are used, as of `synthesis.prepare`.
     **options: `single_runs` and `on_fit` of `synthesis.prepare`.
     """
     content, style = sounds
     recipe = recipe.replace(style_weight=1.0)
-    with naming_flag("views"):
+    with naming_flag("views"), naming_choices(*classical.CHOICES):
         problem = style_transfer.prepare(
             recipe, content, style, sample_rate=sample_rate, like=like, **options
         )

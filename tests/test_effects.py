@@ -246,6 +246,13 @@ CASES = {
 DIRECT = {name: recipe for name, recipe in recipes.RECIPES.items() if recipe.is_direct}
 
 
+def make_buzz(samples: int, frequency: float) -> np.ndarray:
+    """A tone with harmonics that swells, [1, samples]."""
+    phase = 2 * np.pi * frequency * np.arange(samples) / RATE
+    harmonics = sum(np.sin(n * phase) / n for n in range(1, 6))
+    return 0.1 * np.linspace(0.2, 1, samples) ** (frequency / 100) * np.array([harmonics])
+
+
 def make_sound(recipe: Recipe, program: str) -> list[np.ndarray]:
     """The wave of a run by a program and its last loss, if it has one."""
     style, other = crackle(1600, seed=3, level=0.1), noise(1000, seed=4, level=0.1)
@@ -259,6 +266,9 @@ def make_sound(recipe: Recipe, program: str) -> list[np.ndarray]:
             _, block = streaming.step(stream, key, streaming.init_state(stream))
         return [block.wave, np.float32(block.outcome.progress[-1].loss)]
     if program == "transfer":
+        if recipe.is_direct:
+            # Voices: what noise has no pitch for would seem to do nothing.
+            style, other = make_buzz(1600, 150), make_buzz(1000, 110)
         problem = style_transfer.prepare(recipe, other, style, sample_rate=RATE)
     else:
         problem = synthesis.prepare(recipe, [style], sample_rate=RATE, seconds=0.25)

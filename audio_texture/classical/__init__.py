@@ -4,11 +4,15 @@ Textures: (key, wave [C, N], samples, sample_rate, options) -> wave [C, samples]
 Transfers: (key, content [C, N], style [C, M], sample_rate, options) -> wave [C, N].
 """
 
+import dataclasses
 import importlib
 from collections.abc import Callable
 from typing import Any
 
 from audio_texture.classical.choices import METHODS, OPTIMISE, Classical, Method
+
+# Names of all choices of the methods.
+CHOICES = tuple(field.name for field in dataclasses.fields(Classical))
 
 
 def function_of(method: str) -> Callable[..., Any]:
@@ -17,4 +21,4 @@ def function_of(method: str) -> Callable[..., Any]:
     return getattr(module, method.replace("-", "_"))
 
 
-__all__ = ["METHODS", "OPTIMISE", "Classical", "Method", "function_of"]
+__all__ = ["CHOICES", "METHODS", "OPTIMISE", "Classical", "Method", "function_of"]

@@ -8,6 +8,7 @@ import dataclasses
 from typing import NamedTuple
 
 from audio_texture.choices import HOST, Stage, choice
+from audio_texture.classical.descriptor_path import parse_path
 from audio_texture.errors import ChoiceError
 
 # Recipes of this method optimise a canvas; all others make the sound in one pass.
@@ -106,8 +107,12 @@ class Classical(Stage):
     # Of descriptor-grains.
     path: str = choice(
         "",
-        "descriptor-grains: course of descriptors over the result, such as loudness:-30,-10 (from "
-        "-30 to -10 dB); empty follows the recording's own distribution.",
+        "descriptor-grains: course of descriptors over the result, separated by spaces: "
+        "loudness:-20,0 rises evenly from 20 dB below the recording's RMS level to that level; "
+        "centroid:100%,50%,100% goes from the brightest grain to the median and back. There are "
+        "loudness (dB), centroid and pitch (Hz), flatness (0 to 1), crossings (of zero, per "
+        "second). Where the recording has no such grain, the nearest ones are taken. Empty follows "
+        "the recording's own distribution.",
         kind=HOST,
     )
     # Of texenv.
@@ -123,16 +128,27 @@ class Classical(Stage):
     # Of prosody.
     prosody_pitch: float = choice(
         1.0,
-        "prosody: share of the style's pitch contour in the result; 0 keeps the content's.",
+        "prosody: share of the style's pitch in the result, from 0 (the content's pitch) to 1; 0.5 "
+        "is half-way in semitones.",
         kind=HOST,
         at_least=0,
     )
     prosody_energy: float = choice(
         1.0,
-        "prosody: share of the style's energy contour in the result; 0 keeps the content's.",
+        "prosody: share of the style's energy contour in the result, from 0 (the content's) to 1; "
+        "0.5 is half-way in dB.",
         kind=HOST,
         at_least=0,
     )
+
+    def __post_init__(self):
+        super().__post_init__()
+        parse_path(self.path)
+        for name in ("prosody_pitch", "prosody_energy"):
+            if getattr(self, name) > 1:
+                raise ChoiceError(
+                    f"{name} must be from 0 to 1, got {getattr(self, name):g}.", field=name
+                )
 
     def check(self, recipe):
         if self.natural_grain_cuts > 100:
