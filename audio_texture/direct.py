@@ -24,6 +24,8 @@ def _state_of(wave: Any, data: Any) -> OptimizerState:
     return OptimizerState(wave, loss, {}, zero, zero, np.bool_(False), None)  # type: ignore
 
 
+# Level (RMS) of what methods take: the choice `level` of optimised recipes has no effect on them.
+LEVEL = 0.1
 # In place of an optimiser.
 NO_STEPS = Optimizer(init=_state_of, step=lambda state, data: state)
 
@@ -54,7 +56,8 @@ def texture_problem(
     rate = references.model_sample_rate(recipe, sample_rate)
     references.check_mixture(recipe, len(sounds), rate=rate, **mixture)
     folded, factors = audio.fold_channels(sounds)
-    _, (wave,), weights = references.preprocess(recipe, folded, sample_rate=sample_rate)
+    modelled = recipe.replace(level=LEVEL)
+    _, (wave,), weights = references.preprocess(modelled, folded, sample_rate=sample_rate)
     samples = math.ceil(round(seconds * sample_rate) * rate / sample_rate)
     rates = (rate, sample_rate)
     set_level = references.level_setter(recipe, sounds, [wave], weights, None, rates=rates)
@@ -98,7 +101,8 @@ def transfer_problem(
       ValueError: as `references.preprocess`; as the method itself.
     """
     rate = references.model_sample_rate(recipe, sample_rate)
-    _, waves, _ = references.preprocess(recipe, pair, sample_rate=sample_rate)
+    modelled = recipe.replace(level=LEVEL)
+    _, waves, _ = references.preprocess(modelled, pair, sample_rate=sample_rate)
     level = audio.audible_rms(content, sample_rate=sample_rate)
 
     function = classical.function_of(recipe.classical.method)

@@ -5,7 +5,7 @@ table `RULES` lists for each choice the conditions under which it has none.
 """
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 
 from audio_texture import optimize
 from audio_texture.base import Term
@@ -386,6 +386,7 @@ _RULES: dict[str, tuple[Rule, ...]] = {
     ),
     # No choice of a recipe, but a flag of every program.
     "seed": (
+        (lambda run: run.recipe.classical.method == "prosody", "nothing is drawn at random"),
         (
             lambda run: (
                 run.transfer
@@ -444,9 +445,8 @@ def without_effect(
       >>> without_effect(recipes.named("texture"), ["phase_start", "depth"], program="texture")
       {'phase_start': 'it is for a spectrogram canvas, and this recipe has a waveform canvas'}
     """
-    run = Run(recipe, program, mixed)
-    return {name: reason for name in names if (reason := _reason(run, RULES.get(name, ())))}
-
-
-def _reason(run: Run, rules: Collection[Rule]) -> str:
-    return next((reason for has_no_effect, reason in rules if has_no_effect(run)), "")
+    run, reasons = Run(recipe, program, mixed), {}
+    for name in names:
+        useless = (reason for has_no_effect, reason in RULES.get(name, ()) if has_no_effect(run))
+        reasons[name] = next(useless, "")
+    return {name: reason for name, reason in reasons.items() if reason}

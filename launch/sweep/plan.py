@@ -130,7 +130,7 @@ def plan_runs(sweep: Sweep, axes: Axes) -> list[Run]:
     runs, run_values = [], []
     for number, texts in enumerate(combinations):
         swept = dict(zip(axes, texts, strict=True))
-        recipe = swept.get("recipe", sweep.values["recipe"])
+        recipe = str(swept.get("recipe", sweep.values["recipe"]))
         sizes = methods.cpu_sizes(sweep, recipe, swept)
         values = base | sizes | {name: parsed[name][text] for name, text in swept.items()}
         config = sweep.steps.configure(values, sweep.given)
