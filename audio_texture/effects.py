@@ -404,10 +404,8 @@ _RULES: dict[str, tuple[Rule, ...]] = {
 def _option_rule(name: str) -> Rule:
     """The rule of a choice of some classical methods."""
     methods = [method for method, entry in METHODS.items() if name in entry.options]
-    return (
-        lambda run: run.recipe.classical.method not in methods,
-        f"it is for the recipe{'s' if len(methods) > 1 else ''} {', '.join(methods)}",
-    )
+    reason = f"it is for the recipe{'s' if len(methods) > 1 else ''} {', '.join(methods)}"
+    return (lambda run: run.recipe.classical.method not in methods, reason)
 
 
 _OPTIMISED: Rule = (
@@ -418,10 +416,7 @@ _OPTIMISED: Rule = (
 _OF_ALL_RECIPES = ("sample_rate", "fade_ms", "seed")
 RULES: dict[str, tuple[Rule, ...]] = {
     "method": (),
-    **{
-        name: (_option_rule(name),)
-        for name in dict.fromkeys(name for entry in METHODS.values() for name in entry.options)
-    },
+    **{name: (_option_rule(name),) for entry in METHODS.values() for name in entry.options},
     **{
         name: rules if name in _OF_ALL_RECIPES else (_OPTIMISED, *rules)
         for name, rules in _RULES.items()

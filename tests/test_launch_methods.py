@@ -74,13 +74,8 @@ def test_samples_that_are_there_are_kept(folder):
 def test_a_transfer_in_one_pass(folder):
     """Its files, and measures of content and style, without style weights."""
     for name, pitch in (("low", 110.0), ("high", 180.0)):
-        soundfile.write(
-            folder / f"{name}.wav",
-            make_speech(
-                lambda time, hertz=pitch: hertz + 20 * time, lambda time: 6 * time, rate=RATE
-            ).T,
-            RATE,
-        )
+        voice = make_speech(lambda time, hz=pitch: hz + 20 * time, lambda time: 6 * time, rate=RATE)
+        soundfile.write(folder / f"{name}.wav", voice.T, RATE)
     out = folder / "transfer"
     sounds = (f"--content={folder}/low.wav", f"--style={folder}/high.wav")
     done = launched("transfer", "--recipe=prosody", *sounds, f"--output_dir={out}", figures=True)
