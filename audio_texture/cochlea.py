@@ -118,25 +118,49 @@ def envelopes(wave, *, sample_rate, bands=30, compression=0.3, floor=1e-5, overs
     filters_KxF = _analytic_filters(samples, sample_rate, bands)
     spectrum_F = jnp.fft.rfft(wave)
     least_share = 4 * ENVELOPE_RATE / sample_rate
-    groups = _subband_lengths(filters_KxF, samples, least_share, oversampling)
     spectra, order = [], []
-    for length, group in groups.items():
-        bins_GxF = np.zeros((len(group), min(length, filters_KxF.shape[1])), int)
-        gains_GxF = np.zeros(bins_GxF.shape, np.float32)
-        for row, (k, start, stop) in enumerate(group):
-            bins_GxF[row, : stop - start] = np.arange(start, stop)
-            gains_GxF[row, : stop - start] = filters_KxF[k, start:stop]
-            order.append(k)
-        subband = take(spectrum_F, bins_GxF, used=gains_GxF > 0) * gains_GxF
-        # Zeros beyond: the negative frequencies of an analytic signal.
-        padded = jnp.pad(subband, ((0, 0), (0, length - subband.shape[1])))
-        analytic = spectrogram.ifft(padded) * (length / samples)
+    groups = subbands(spectrum_F, filters_KxF, samples, least_share, oversampling)
+    for bands_of_group, analytic in groups:
+        order += bands_of_group
+        length = analytic.shape[1]
         power = jnp.real(analytic) ** 2 + jnp.imag(analytic) ** 2
         # A power on a CPU takes five times as long.
         envelope = jnp.exp(compression / 2 * jnp.log(power + floor**2))
         # Strictly below 200 Hz: half of what lies at 200 Hz would have no phase left.
         spectra.append(jnp.fft.rfft(envelope)[:, : (frames + 1) // 2] / length)
     return jnp.fft.irfft(take(jnp.concatenate(spectra), np.argsort(order)), n=frames) * frames
+
+
+def subbands(spectrum_F, filters_KxF, samples, least_share, oversampling=2.0):
+    """Yields subbands of a wave in groups of one length: band numbers and subbands [G, length].
+
+    A subband is moved to 0 Hz, which keeps its envelope, so it is computed at the lowest of a few
+    rates that holds it. Few different lengths are used, since every length takes compilation time.
+
+    Args:
+      spectrum_F: of the wave, one-sided.
+      filters_KxF: constant filters, with the factor 2 of an analytic signal.
+      samples: of the wave.
+      least_share: lowest rate, as a share of the wave's.
+      oversampling: lowest rate of a subband, as a multiple of its bandwidth.
+    Example:
+      >>> tone = jnp.fft.rfft(jnp.cos(jnp.pi / 4 * jnp.arange(64)))
+      >>> filters = np.zeros((1, 33), np.float32)
+      >>> filters[0, 6:11] = 2.0
+      >>> [(bands, subband)] = subbands(tone, filters, 64, 0.1)
+      >>> bands, subband.shape, round(float(jnp.abs(subband)[0, 3]), 3)
+      ([0], (1, 16), 1.0)
+    """
+    for length, group in _subband_lengths(filters_KxF, samples, least_share, oversampling).items():
+        bins_GxF = np.zeros((len(group), min(length, filters_KxF.shape[1])), int)
+        gains_GxF = np.zeros(bins_GxF.shape, np.float32)
+        for row, (k, start, stop) in enumerate(group):
+            bins_GxF[row, : stop - start] = np.arange(start, stop)
+            gains_GxF[row, : stop - start] = filters_KxF[k, start:stop]
+        subband = take(spectrum_F, bins_GxF, used=gains_GxF > 0) * gains_GxF
+        # Zeros beyond: the negative frequencies of an analytic signal.
+        padded = jnp.pad(subband, ((0, 0), (0, length - subband.shape[1])))
+        yield [k for k, *_ in group], spectrogram.ifft(padded) * (length / samples)
 
 
 def take(x: jax.Array, index: np.ndarray, *, used: np.ndarray | None = None) -> jax.Array:

@@ -24,6 +24,8 @@ SMALL = {
     "texture": {"views": _TWO_VIEWS, "evaluations": 40},
     "texture-fast": {"views": _TWO_VIEWS, "evaluations": 40},
     "mcdermott-simoncelli": {"evaluations": 40},
+    "texstat": {"evaluations": 40},
+    "scattering": {"evaluations": 40},
     "infinite-width": {"views": (View(0, (2, 6), 16.0, 4.0),), **_SPECTROGRAM},
     "antognini": {"views": (View(0, (2, 5), 16.0, 4.0),), "filters": 16, **_SPECTROGRAM},
     "caracalla-roebel": {

@@ -65,6 +65,7 @@ TRIED = {
     "spectrum_weight": [0.0, 0.5],
     "auditory_weight": [0.0, 0.5],
     "texstat_weight": [0.0, 0.5],
+    "scattering_weight": [0.0, 0.5],
     "patches_weight": [0.0, 0.5],
     "patches_views": [(View(8, (2,), 16.0, 4.0),)],
     "rhythm_weight": [0.0, 0.5],

@@ -137,10 +137,10 @@ def test_static_configs_keep_what_decides_the_program(name):
 
 def test_numbers_that_enter_programs_as_data():
     """Catches a number that is compiled into programs: batches would no longer share them."""
-    weights = "style content loudness spectrum auditory texstat patches rhythm novelty levels"
+    weights = "style content loudness spectrum auditory texstat scattering patches rhythm novelty"
     names = [
         f"{name}_weight"
-        for name in f"{weights} autocorrelation diversity bound variation power".split()
+        for name in f"{weights} levels autocorrelation diversity bound variation power".split()
     ]
     hparams = recipes.named("texture").dynamic_hparams()
     assert set(hparams) == {"sharpness", "learning_rate", "novelty", *names}

@@ -103,7 +103,7 @@ def test_terms_of_the_loss_have_their_names():
     style = matching.style_objective(make_recipe(**SMALL | waves), RATE, [1.0])
     wave = crackle(2400)
     _, terms = jax.eval_shape(lambda x: style.distance(style.fit([x]), x), wave)
-    names = {"auditory", "texstat", "patches", "rhythm", "novelty", "levels"}
+    names = {"auditory", "texstat", "scattering", "patches", "rhythm", "novelty", "levels"}
     assert set(terms) == {str(SMALL["views"][0]), *names}
 
 

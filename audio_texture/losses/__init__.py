@@ -23,6 +23,9 @@ from audio_texture.losses.novelty import novelty
 # Losses on a canvas alone, without a reference.
 from audio_texture.losses.regularisers import bounds, sixth_power, total_variation
 
+# A loss on wavelets' envelopes.
+from audio_texture.losses.scattering import scattering
+
 # Losses on a sound.
 from audio_texture.losses.sounds import (
     auditory_statistics,
@@ -51,6 +54,7 @@ __all__ = [
     "infinite_gram",
     "novelty",
     "onset_statistics",
+    "scattering",
     "sixth_power",
     "sliced_transport",
     "texstat",

@@ -108,4 +108,26 @@ TEXTURES = (
         statistic="transport",
         history=25,
     ),
+    make(
+        name="texstat",
+        summary=(
+            "Gutierrez, Font, Serra & Wyse 2025, TexStat alone; theirs trains networks, here a "
+            "waveform is optimised."
+        ),
+        views=(),
+        texstat_weight=1.0,
+        gain_bands=0,
+        evaluations=150,
+    ),
+    make(
+        name="scattering",
+        summary=(
+            "Bruna & Mallat 2013: scattering moments of two orders alone, on a waveform, from "
+            "noise; their logarithms."
+        ),
+        views=(),
+        scattering_weight=1.0,
+        gain_bands=0,
+        evaluations=100,
+    ),
 )

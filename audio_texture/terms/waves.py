@@ -111,6 +111,18 @@ class TexStat(TermChoices):
 
 
 @dataclasses.dataclass(frozen=True)
+class Scattering(TermChoices):
+    """Moments of wavelets' envelopes, and of wavelets of these."""
+
+    term = "scattering"
+    weight: float = weight(
+        term,
+        "Waveform canvas: weight of scattering moments (Bruna & Mallat 2013), means of wavelets' "
+        "envelopes and of their changes.",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class Novelty(TermChoices):
     """A penalty on half seconds that follow the recording's own course of events."""
 
@@ -277,4 +289,11 @@ TERMS = (
     Term(Novelty, _novelty, "wave", "half seconds that follow the recording", ("waveform",)),
     Term(Levels, _levels, "wave", "mean power of mel bands", ("waveform",)),
     Term(TexStat, functools.partial(_auditory, losses.texstat), "wave", "TexStat", ("waveform",)),
+    Term(
+        Scattering,
+        functools.partial(_auditory, losses.scattering),
+        "wave",
+        "scattering moments",
+        ("waveform",),
+    ),
 )
