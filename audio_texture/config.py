@@ -167,9 +167,11 @@ class Recipe:
     def check_optimises(self, purpose: str) -> None:
         """ChoiceError where nothing is optimised; purpose: what needs that, as in "a stream"."""
         if self.is_direct:
+            method = self.classical.method
+            how = "" if method == self.name else f" (method={method})"
             raise ChoiceError(
                 f"{purpose} needs a recipe that optimises, such as texture, got {self.name!r}, "
-                f"which makes its sound in one pass ({self.classical.method}).",
+                f"which makes its sound in one pass{how}.",
                 field="recipe",
                 others=("method",),
             )

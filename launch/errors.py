@@ -47,4 +47,5 @@ def flag_line(flag: str, text: object) -> str:
       '--novelty must be from 0 to 1, got 2.'
     """
     line = one_line(text)
-    return f"--{line}" if line.startswith(f"{flag} must ") else f"--{flag}: {line}"
+    begins = any(line.startswith(f"{flag} {verb} ") for verb in ("must", "needs", "names"))
+    return f"--{line}" if begins else f"--{flag}: {line}"

@@ -206,6 +206,8 @@ def say_scales(asked: recipes.Recipe, fitted: recipes.Recipe, model_sample_rate:
       fitted: the same without kernels that are too long for the inputs.
       model_sample_rate: of the wave that is modelled, in Hz.
     """
+    if asked.is_direct:  # a recipe with another --method has views, of which it makes no use
+        return
     whole = scales.at_scales(asked, model_sample_rate).analysis.views
     kernels, left = (
         sum(len(view.widths) for view in views) for views in (whole, fitted.analysis.views)

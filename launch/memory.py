@@ -1,5 +1,7 @@
 """The memory of this process, as Linux tells it."""
 
+import contextlib
+import ctypes
 import os
 
 _STATUS, _RESET = "/proc/self/status", "/proc/self/clear_refs"
@@ -13,6 +15,9 @@ class PeakMemory:
 
     def __init__(self):
         self._start = None
+        # What was freed would else be used again, and this would seem to take nothing.
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
         try:
             # 5 sets the peak to what is held now; see proc(5).
             with open(_RESET, "w", encoding="ascii") as file:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from audio_texture import audio, metrics, recipes
+from audio_texture import audio, effects, metrics, recipes
+from audio_texture.classical import OPTIMISE
 from audio_texture.report.verdicts import Judged
 from launch.errors import one_line
 from launch.messages import say
@@ -47,10 +48,15 @@ def advise_for(config: dict[str, Any], verdict: metrics.Verdict) -> metrics.Verd
     """The verdict with the advice that fits a run: what was made in one pass has no budget or
     weights to raise.
     """
-    recipe = config.get("recipe")
-    if not recipe or not recipes.Recipe.from_json(recipe).is_direct:
+    recipe = recipes.Recipe.from_json(config["recipe"]) if config.get("recipe") else None
+    if not recipe or not recipe.is_direct:
         return verdict
-    return verdict.with_advice(f"another --seed, or --recipe={recipe['task']}, which optimises")
+    # The recipe of that name may itself have been given a method.
+    optimises = f"--recipe={recipe.task}" if recipe.name != recipe.task else f"--method={OPTIMISE}"
+    seed_is_used = not effects.without_effect(recipe, ["seed"], program=recipe.task)
+    return verdict.with_advice(
+        f"{'another --seed, or ' if seed_is_used else ''}{optimises}, which optimises"
+    )
 
 
 def judge_files(

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 import scipy.stats
+from classical_contract import assert_keeps_the_contract
 from metric_sounds import RATE, make_noise
 
 from audio_texture import metrics, sounds
@@ -137,22 +138,12 @@ def test_blocks_leave_no_trace(monkeypatch):
     assert runs[0] == pytest.approx(runs[1], rel=0.35)
 
 
-@pytest.mark.parametrize("rate, seconds", [(4000, 0.05), (11_025, 2.5), (48_000, 1.0)])
-def test_any_rate_and_length(rate, seconds):
-    samples = round(seconds * rate)
-    wave = make_noise(2, seconds=0.5 * rate / RATE)
-    result = sample(wave, samples=samples, rate=rate)
-    assert result.shape == (1, samples) and result.dtype == np.float32
-    assert np.std(result) == pytest.approx(np.std(wave), rel=0.2)
+def test_any_rate_length_and_level():
+    assert_keeps_the_contract("wavelet-tree")
 
 
-def test_keys_levels_and_stereo():
+def test_channels_stay_together():
     wave = make_noise(3)
-    result = sample(wave)
-    np.testing.assert_array_equal(sample(wave), result)
-    assert np.max(np.abs(sample(wave, seed=1) - result)) > 0.1
-    # A power of two, so that equal differences stay equal.
-    np.testing.assert_allclose(sample(4 * wave), 4 * result, atol=1e-6)
     # Channels copy the same coefficients, so their relation stays.
     left, right = sample(np.stack([wave, -0.5 * wave]))
     np.testing.assert_allclose(right, -0.5 * left, atol=1e-5)

@@ -1,7 +1,7 @@
 """Noise shaped by linear prediction in frequency and in time, frame by frame.
 
 M. Athineos and D. P. W. Ellis, *Sound texture modelling with linear prediction in both time and
-frequency domains* (ICASSP 2003), call it cascaded time- and frequency-domain linear prediction.
+frequency domains* (ICASSP 2003), call it cascade time- and frequency-domain linear prediction.
 
 1. The recording is cut into frames that overlap by half. Linear prediction of the samples models a
    frame's spectrum by poles, and leaves a residual with a flat spectrum.
@@ -71,7 +71,7 @@ def ctflp(
 ) -> np.ndarray:
     """Noise with the recording's spectrum in each frame, and with its envelope within the frame.
 
-    Cascaded time- and frequency-domain linear prediction (Athineos & Ellis, ICASSP 2003); the steps
+    Cascade time- and frequency-domain linear prediction (Athineos & Ellis, ICASSP 2003); the steps
     and what differs from the publication are at the top of the file.
 
     Args:

@@ -20,9 +20,10 @@ _MEANINGS = {
     "copy has about 0.5",
     "loss": "what the run minimised: how far its result is from its own target",
     "spent_evaluations": "evaluations of the loss that the run took",
-    "spent_seconds": "time of the run in seconds; runs of a batch share its time evenly",
-    "spent_prepare_seconds": "time before that in seconds: reading, fitting, compiling for the "
-    "first run of its kind",
+    "spent_seconds": "time of the run in seconds, with compiling for the first run of its kind; "
+    "runs of a batch share its time evenly",
+    "spent_prepare_seconds": "time before that in seconds: reading and fitting, with compiling for "
+    "the first run of its kind",
     "spent_megabytes": "most memory that the run added to what the program held, MB",
     "size": "how the run is smaller than its recipe, which would take minutes on a CPU",
     "command": "makes this run by itself",
@@ -45,6 +46,7 @@ _CHART = (
     "<p>Means over all else that was swept; a curve also shows the lowest and the highest.</p>"
 )
 _MEANS = (
+    "<p>Means over all else that was swept. A click on a head sorts by it.</p>"
     '<div class="scroll"><table id="means"><thead><tr></tr></thead><tbody></tbody></table></div>'
 )
 _TABLE = (

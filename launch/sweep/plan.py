@@ -231,14 +231,19 @@ def describe(
     """The plan as text. mode: of the sweep, grid or zip."""
     total = sum(map(len, groups.values())) + len(failures)
     over = ", ".join(f"{count(len(texts), 'value')} of {name}" for name, texts in axes.items())
-    lines = [f"{count(total, 'run')} over {over} ({mode}); programs to compile: {len(groups)}"]
-    for number, group in enumerate(groups.values(), start=1):
+    summary = f"{count(total, 'run')} over {over} ({mode})"
+    lines, programs = [], 0
+    for group in groups.values():
         config = group[0].config
+        is_direct = recipes.Recipe.from_json(config["recipe"]).is_direct
+        programs += not is_direct
+        title = "in one pass" if is_direct else f"program {programs}"
         varied = [name for name in axes if len({run.values[name] for run in group}) > 1]
         over = f", over {', '.join(varied)}" if varied else ""
         length = f" of {config['seconds']:g} s" if "seconds" in config else ""
+        size = f" ({group[0].size})" if group[0].size else ""
         recipe = config["recipe"]["name"]
         runs = count(len(group), "run")
-        lines.append(f"program {number}: {runs}{length} by the recipe {recipe}{over}")
+        lines.append(f"{title}: {runs}{length} by the recipe {recipe}{size}{over}")
     lines += [f"run {name} cannot be made: {message}" for name, message in failures.items()]
-    return "\n".join(lines)
+    return "\n".join([f"{summary}; programs to compile: {programs}", *lines])
