@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from audio_texture import base, combinators, losses, metrics
+from audio_texture.compiling import jit_fast_compile
 from audio_texture.insights.experiment import ExperimentSettings, Numbers, Verdict, decide_verdict
 from audio_texture.insights.intervals import mean_interval, seed_means
 from audio_texture.insights.pairs import PAIRS, log_frames, make_sound
@@ -48,7 +49,7 @@ def measure(settings: ExperimentSettings) -> Numbers:
     of infinitely many ReLU filters; these see higher orders within their kernel. Squared distances
     enter by their roots.
     """
-    takes, seconds = (2, 2.5) if settings.quick else (3, 5.0)
+    takes, seconds = (2, 2.5) if settings.quick else (4, 6.0)
     rows: list[dict[str, Any]] = []
     for seed, (name, pair) in itertools.product(settings.seeds, PAIRS.items()):
         sides = [
@@ -187,6 +188,7 @@ def _statistics() -> dict[str, Callable[[Sequence[np.ndarray]], np.ndarray]]:
     }
     squares["onsets"] = combinators.precompose(log_frames, losses.onset_statistics(step=2, lags=64))
     squares["the ear's statistics"] = _of_channel(losses.auditory_statistics(RATE))
+    squares["scattering moments"] = _of_channel(losses.scattering(RATE))
     tables = {name: _compile(objective, jnp.sqrt) for name, objective in squares.items()}
     tables["texstat"] = _compile(_of_channel(losses.texstat(RATE)), jnp.asarray)
     tables[OBSERVER] = _judge_distances
@@ -201,8 +203,10 @@ def _of_channel(objective: base.Objective) -> base.Objective:
 def _compile(
     objective: base.Objective, scale: Callable[[jax.Array], jax.Array]
 ) -> Callable[[Sequence[np.ndarray]], np.ndarray]:
-    fit = jax.jit(objective.fit)
-    distance = jax.jit(lambda target, x: scale(jnp.maximum(objective.distance(target, x)[0], 0.0)))
+    fit = jit_fast_compile(objective.fit)
+    distance = jit_fast_compile(
+        lambda target, x: scale(jnp.maximum(objective.distance(target, x)[0], 0.0))
+    )
 
     def distances(waves):
         targets = [fit(wave) for wave in waves]

@@ -36,10 +36,10 @@ _RMS = 0.1  # of white noise at level 0
 _FLOOR = 1e-3  # of log magnitudes, about 60 dB below the noise
 
 # The level of `events`: heights in nepers, events a second, seconds of one event.
-_RISE, _FALL, _RISES_PER_SECOND, _EVENT_SECONDS = 1.2, -2.0, 1.2, 0.25
-_SLOW, _FAST = 0.45, 0.15  # seconds over which the level of `rate` wanders
+_RISE, _FALL, _RISES_PER_SECOND, _EVENT_SECONDS = 1.2, -2.0, 1.5, 0.2
+_SLOW, _FAST = 0.3, 0.1  # seconds over which the level of `rate` wanders
 # The decays of `reversed`: onsets a second, seconds, nepers above the background.
-_DECAYS_PER_SECOND, _ATTACK, _DECAY, _ABOVE = 4.0, 0.004, 0.08, 3.5
+_DECAYS_PER_SECOND, _ATTACK, _DECAY, _ABOVE = 8.0, 0.004, 0.04, 3.5
 # Three bands in Hz that are on or off for a slot. Between them noise is steady, over two thirds of
 # an octave: no filter that hears two of the bands may hear their sum.
 _BANDS = ((150.0, 600.0), (950.0, 1500.0), (2400.0, 3600.0))
