@@ -12,7 +12,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from audio_texture import base, combinators, losses, metrics
-from audio_texture.compiling import jit_fast_compile
 from audio_texture.insights.experiment import ExperimentSettings, Numbers, Verdict, decide_verdict
 from audio_texture.insights.intervals import mean_interval, seed_means
 from audio_texture.insights.pairs import PAIRS, log_frames, make_sound
@@ -203,10 +202,8 @@ def _of_channel(objective: base.Objective) -> base.Objective:
 def _compile(
     objective: base.Objective, scale: Callable[[jax.Array], jax.Array]
 ) -> Callable[[Sequence[np.ndarray]], np.ndarray]:
-    fit = jit_fast_compile(objective.fit)
-    distance = jit_fast_compile(
-        lambda target, x: scale(jnp.maximum(objective.distance(target, x)[0], 0.0))
-    )
+    fit = jax.jit(objective.fit)
+    distance = jax.jit(lambda target, x: scale(jnp.maximum(objective.distance(target, x)[0], 0.0)))
 
     def distances(waves):
         targets = [fit(wave) for wave in waves]
