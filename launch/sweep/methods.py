@@ -47,13 +47,17 @@ def describe_sizes(recipe: str, sizes: Mapping[str, Any]) -> str:
       'filters 512 of 4096'
     """
     full = recipes.named(recipe)
+    small = full.replace(**sizes)
     return ", ".join(
-        f"{name} {value} of {_format(full.choice(name))}" for name, value in sizes.items()
+        f"{name} {_format(small.choice(name))} of {_format(full.choice(name))}" for name in sizes
     )
 
 
 def _format(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    """A choice as a reader compares it: of views the widths of their kernels."""
+    if not isinstance(value, tuple):
+        return str(value)
+    return " ".join(str(view).partition(":")[2] for view in value)
 
 
 def run_command(sweep: Sweep, values: Mapping[str, Any], names: Mapping[str, str]) -> str:
