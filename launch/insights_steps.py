@@ -17,7 +17,7 @@ from launch.plurals import count
 
 PAGE = "insights.html"
 # Experiments that use no recordings.
-PROCEDURAL = ("carried", "inversion", "receptive-field", "transposition")
+PROCEDURAL = ("carried", "inversion", "orders", "receptive-field", "transposition")
 
 
 def check_flags(names: Sequence[str], given: Collection[str]) -> None:

@@ -94,7 +94,7 @@ def test_every_module_of_the_order_exists():
 
 
 # What experiments share, in order.
-SHARED = ("experiment", "intervals", "references", "classifiers", "runs", "plots")
+SHARED = ("experiment", "intervals", "references", "pairs", "classifiers", "runs", "plots")
 
 
 @pytest.mark.parametrize("module", INSIGHTS)

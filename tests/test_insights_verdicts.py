@@ -6,6 +6,7 @@ import sys
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from made_up import made_up_ratios
 
 from audio_texture import insights
 from audio_texture.insights import (
@@ -273,6 +274,11 @@ def _weighted(nearer, kept, vgg=()):
 
 
 MADE_UP = {
+    "orders": {
+        "supports": made_up_ratios(0.0, 0.0),
+        "contradicts": made_up_ratios(1.0, 0.0),
+        "undecided": made_up_ratios(1.0, 1.0),
+    },
     "weights": {
         "supports": _weighted(0.1, 0.3),
         "contradicts": _weighted(0.5, 0.3),

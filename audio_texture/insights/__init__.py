@@ -22,6 +22,7 @@ CLAIMS = {
     "filters": 9,
     "starts": 10,
     "phases": 11,
+    "orders": 12,
 }
 
 

@@ -61,6 +61,47 @@ def plot_bars(axis: Axes, groups: Sequence[str], series: Mapping[str, Sequence[I
     axis.set_xticks(np.arange(len(groups)), groups)
 
 
+def plot_matrix(
+    axis: Axes,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    factors: Sequence[Sequence[Interval]],
+    *,
+    limit: float,
+) -> None:
+    """Plots a table of factors with their intervals; those wholly above a limit stand out.
+
+    Args:
+      axis: to plot on.
+      rows: names of the rows.
+      columns: names of the columns.
+      factors: one for each column of each row.
+      limit: above which a factor is bold, on a colour that is darker the larger it is.
+    """
+    above = [[interval.low > limit for interval in row] for row in factors]
+    means = np.log2([[interval.mean for interval in row] for row in factors])
+    axis.imshow(np.where(above, means, 0.0), cmap="Blues", vmin=0.0, vmax=5.0, aspect="auto")
+    for (row, column), is_above in np.ndenumerate(above):
+        interval = factors[row][column]
+        axis.text(
+            column,
+            row,
+            f"{interval.mean:.2f}\n[{interval.low:.2f}, {interval.high:.2f}]",
+            ha="center",
+            va="center",
+            fontsize="small",
+            fontweight="bold" if is_above else "normal",
+            color="white" if is_above and means[row, column] > 3.0 else "black",
+        )
+    axis.set_xticks(np.arange(len(columns)), columns, fontsize="small")
+    axis.set_yticks(np.arange(len(rows)), rows, fontsize="small")
+    axis.tick_params(length=0)
+    axis.set_xticks(np.arange(len(columns) - 1) + 0.5, minor=True)
+    axis.set_yticks(np.arange(len(rows) - 1) + 0.5, minor=True)
+    axis.grid(which="minor", color="lightgrey", linewidth=0.8)
+    axis.tick_params(which="minor", length=0)
+
+
 # Factors for the ticks of an axis, within a decade: few, or as many as a narrow range needs.
 _FACTOR_STEPS = (
     (1,),
