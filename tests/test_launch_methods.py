@@ -71,6 +71,15 @@ def test_samples_that_are_there_are_kept(folder):
     assert len(set(bytes_before)) == 3
 
 
+def test_help_has_the_flags_of_the_method():
+    """And none that the run would refuse."""
+    shown = launched("texture", "--recipe=descriptor-grains", "--help").stdout
+    assert "  --path=TEXT " in shown and "  --grain_ms=N " in shown
+    assert not any(flag in shown for flag in ("--evaluations", "--novelty", "--time_scale"))
+    shown = launched("transfer", "--recipe=prosody", "--help").stdout
+    assert "  --prosody_energy=N" in shown and "  --seed" not in shown
+
+
 def test_another_recipe_with_a_method(folder):
     """Nothing is said of networks that are not used; the advice is not what the run already was."""
     flags = (f"--input={folder}/one.wav", "--method=shuffled-grains", "--seconds=1.5")
