@@ -121,6 +121,7 @@ def test_mistakes_are_one_line(folder, tmp_path):
         ("--recipe=shuffled-grains", "--grain_ms=0"): "--grain_ms must be above 0",
         ("--recipe=descriptor-grains", "--path=loudnes:-9,0"): "--path names no descriptor 'loudn",
         ("--recipe=wavelet-tree", "--tree_threshold=-1"): "--tree_threshold must be at least 0",
+        ("--recipe=wavelet-tree", "--tree_predecessors=101"): "--tree_predecessors must be at most",
         ("--recipe=ctflp", f"--input={folder}/two.wav"): "--recipe: a mixture needs a recipe that",
         ("--recipe=prosody",): "--recipe: 'prosody' is for launch.transfer",
     }
