@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from audio_texture import config, generator_training, recipes
+from audio_texture import config, effects, generator_training, recipes
 from audio_texture.terms import TERMS
 from launch import command
 from launch.flag_set import FlagSet
@@ -84,11 +84,17 @@ def first_help(
       program: its name.
       docstring: of its module.
       flag_set: its flags.
-      arguments: of the command line; --recipe there decides which defaults are shown.
+      arguments: of the command line; --recipe there decides which defaults are shown, and, where
+        it optimises nothing, which of its choices.
     """
     sentence, *rest = docstring.strip().split("\n\n")
-    names = [name for name in FIRST_FLAGS[program].split() if name in flag_set.names()]
-    defaults, recipe_name = _read_defaults(program, flag_set, arguments)
+    defaults, recipe_name, recipe = _read_defaults(program, flag_set, arguments)
+    names = FIRST_FLAGS[program].split()
+    if recipe and recipe.is_direct:
+        useless = effects.without_effect(recipe, names, program=recipe.task)
+        names = [name for name in names if name not in useless]
+        names[-1:-1] = recipe.options()
+    names = [name for name in names if name in flag_set.names()]
     lines = [_fill(sentence), ""]
     for block in _command_blocks(program, rest):
         if sum(line.startswith("    ") for line in lines) + len(block) - 1 <= MOST_COMMANDS:
@@ -112,7 +118,7 @@ def full_help(
     program: str, docstring: str, flag_set: FlagSet, arguments: Sequence[str] = ()
 ) -> str:
     """What --helpfull shows: all flags, by stage. Arguments as of `first_help`."""
-    defaults, recipe_name = _read_defaults(program, flag_set, arguments)
+    defaults, recipe_name, _ = _read_defaults(program, flag_set, arguments)
     lines = []
     for part in docstring.strip().split("\n\n"):
         blocks = [line for block in _command_blocks(program, [part]) for line in block]
@@ -150,13 +156,13 @@ def group_flags(program: str, names: Sequence[str]) -> dict[str, list[str]]:
 
 def _read_defaults(
     program: str, flag_set: FlagSet, arguments: Sequence[str]
-) -> tuple[dict[str, str], str | None]:
-    """The defaults of all flags as text, and the recipe's name; None without recipes.
+) -> tuple[dict[str, str], str | None, recipes.Recipe | None]:
+    """The defaults of all flags as text, the recipe's name and the recipe; None without recipes.
 
     UserError where the recipe cannot be used.
     """
     values = {name: flag_set.default(name) for name in flag_set.names()}
-    recipe_name = None
+    recipe_name, chosen = None, None
     if "recipe" in values:
         task = recipes.named(values["recipe"]).task
         given = {name: command.given_value(arguments, name) for name in ("recipe", "weights_file")}
@@ -174,7 +180,7 @@ def _read_defaults(
         if program == "generate":
             # --train_seconds decides.
             values["evaluations"] = None
-    return {name: _format(value) for name, value in values.items()}, recipe_name
+    return {name: _format(value) for name, value in values.items()}, recipe_name, chosen
 
 
 def _format(value: Any) -> str:

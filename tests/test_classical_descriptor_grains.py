@@ -141,7 +141,7 @@ def test_a_bad_path_is_one_line_of_a_program(path, text, tmp_path):
     done = launched("texture", "--recipe=descriptor-grains", f"--path={path}", *arguments)
     lines = done.stderr.splitlines()
     assert done.returncode == 2 and not (tmp_path / "x").exists()
-    assert lines[-1].startswith("error: --path: ") and lines[-1].endswith(text)
+    assert lines[-1].startswith("error: --path ") and lines[-1].endswith(text)
 
 
 def test_an_empty_path_is_none():

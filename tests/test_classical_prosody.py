@@ -200,5 +200,5 @@ def test_a_program_says_in_one_line_which_sound_has_no_pitch(tmp_path):
     arguments = ("--recipe=prosody", "--prosody_energy=0", f"--output_dir={tmp_path}/x")
     done = launched("transfer", *sounds, *arguments)
     assert done.returncode == 2 and not (tmp_path / "x").exists()
-    assert done.stderr.splitlines()[-1].startswith("error: --prosody_pitch: ")
+    assert done.stderr.splitlines()[-1].startswith("error: --prosody_pitch ")
     assert "the style has none" in done.stderr

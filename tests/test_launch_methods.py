@@ -71,6 +71,15 @@ def test_samples_that_are_there_are_kept(folder):
     assert len(set(bytes_before)) == 3
 
 
+def test_help_has_the_flags_of_the_method():
+    """And none that the run would refuse."""
+    shown = launched("texture", "--recipe=descriptor-grains", "--help").stdout
+    assert "  --path=TEXT " in shown and "  --grain_ms=N " in shown
+    assert not any(flag in shown for flag in ("--evaluations", "--novelty", "--time_scale"))
+    shown = launched("transfer", "--recipe=prosody", "--help").stdout
+    assert "  --prosody_energy=N" in shown and "  --seed" not in shown
+
+
 def test_another_recipe_with_a_method(folder):
     """Nothing is said of networks that are not used; the advice is not what the run already was."""
     flags = (f"--input={folder}/one.wav", "--method=shuffled-grains", "--seconds=1.5")
@@ -112,6 +121,7 @@ def test_mistakes_are_one_line(folder, tmp_path):
         ("--recipe=shuffled-grains", "--grain_ms=0"): "--grain_ms must be above 0",
         ("--recipe=descriptor-grains", "--path=loudnes:-9,0"): "--path names no descriptor 'loudn",
         ("--recipe=wavelet-tree", "--tree_threshold=-1"): "--tree_threshold must be at least 0",
+        ("--recipe=wavelet-tree", "--tree_predecessors=101"): "--tree_predecessors must be at most",
         ("--recipe=ctflp", f"--input={folder}/two.wav"): "--recipe: a mixture needs a recipe that",
         ("--recipe=prosody",): "--recipe: 'prosody' is for launch.transfer",
     }

@@ -13,6 +13,8 @@ from audio_texture.errors import ChoiceError
 
 # Recipes of this method optimise a canvas; all others make the sound in one pass.
 OPTIMISE = "optimise"
+# Coefficients that are compared for each new one: more would take minutes, and only copy.
+_MOST_PREDECESSORS = 100
 
 
 class Method(NamedTuple):
@@ -78,7 +80,8 @@ class Classical(Stage):
     )
     tree_predecessors: int = choice(
         3,
-        "wavelet-tree: coefficients before one that must agree too; more copy longer pieces.",
+        "wavelet-tree: coefficients before one that must agree too, up to 100; more copy longer "
+        "pieces.",
         kind=HOST,
         at_least=0,
     )
@@ -155,6 +158,12 @@ class Classical(Stage):
             raise ChoiceError(
                 f"natural_grain_cuts must be at most 100 (%), got {self.natural_grain_cuts:g}.",
                 field="natural_grain_cuts",
+            )
+        if self.tree_predecessors > _MOST_PREDECESSORS:
+            raise ChoiceError(
+                f"tree_predecessors must be at most {_MOST_PREDECESSORS}, got "
+                f"{self.tree_predecessors}.",
+                field="tree_predecessors",
             )
         if self.method != OPTIMISE and METHODS[self.method].task != recipe.task:
             raise ChoiceError(
