@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from audio_texture import audio, effects, metrics, recipes
+from audio_texture import audio, metrics, recipes
 from audio_texture.classical import OPTIMISE
 from audio_texture.report.verdicts import Judged
 from launch.errors import one_line
@@ -53,10 +53,7 @@ def advise_for(config: dict[str, Any], verdict: metrics.Verdict) -> metrics.Verd
         return verdict
     # The recipe of that name may itself have been given a method.
     optimises = f"--recipe={recipe.task}" if recipe.name != recipe.task else f"--method={OPTIMISE}"
-    seed_is_used = not effects.without_effect(recipe, ["seed"], program=recipe.task)
-    return verdict.with_advice(
-        f"{'another --seed, or ' if seed_is_used else ''}{optimises}, which optimises"
-    )
+    return verdict.with_advice(f"{optimises}, which optimises")
 
 
 def judge_files(

@@ -185,7 +185,13 @@ function meanOf(values) {
   return numbers.length ? numbers.reduce((a, b) => a + b, 0) / numbers.length : null;
 }
 
-// The means of each recipe over all else that was swept.
+// The middle one: the first run of a recipe costs more, as it compiles.
+function medianOf(values) {
+  const numbers = values.map(number).filter(value => !isNaN(value)).sort((a, b) => a - b);
+  return numbers.length ? numbers[Math.floor(numbers.length / 2)] : null;
+}
+
+// The means of each recipe over all else that was swept; of costs the medians.
 if (document.getElementById('means')) {
   // What a reader compares first stands where no table has to be scrolled.
   const first = ['likeness', 'subbands', 'copied', 'followed', 'spent_seconds', 'spent_megabytes']
@@ -195,7 +201,10 @@ if (document.getElementById('means')) {
   const names = [...new Set(rows.map(row => row.recipe))];
   const entries = names.map(recipe => {
     const own = rows.filter(row => row.recipe === recipe);
-    const means = averaged.map(name => [name, meanOf(own.map(row => row[name]))]);
+    const means = averaged.map(name => {
+      const summary = name.startsWith('spent_') ? medianOf : meanOf;
+      return [name, summary(own.map(row => row[name]))];
+    });
     const size = own.map(row => row.size).find(Boolean) ?? '';
     return { recipe, ...Object.fromEntries(means), size, runs: own.filter(row => row.sound) };
   });

@@ -46,7 +46,7 @@ _CHART = (
     "<p>Means over all else that was swept; a curve also shows the lowest and the highest.</p>"
 )
 _MEANS = (
-    "<p>Means over all else that was swept. A click on a head sorts by it.</p>"
+    "<p>Means over all else that was swept; of spent_* medians. A click on a head sorts by it.</p>"
     '<div class="scroll"><table id="means"><thead><tr></tr></thead><tbody></tbody></table></div>'
 )
 _TABLE = (
