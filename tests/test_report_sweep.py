@@ -232,3 +232,51 @@ def test_a_browser_opens_a_thousand_runs(tmp_path):
     body = re.search(r"<tbody>(.*?)</tbody>", shown, re.DOTALL)[1]
     assert body.count("<tr>") == 1000 and body.count("▶") == 1000 and "00999-abc" in body
     assert shown.count('loading="lazy"') == 1000 and shown.count("<rect") == 50 * 20 - 1
+
+
+METHODS = """
+const textsOf = id => [...document.querySelectorAll(`#${id} tbody tr`)].map(line =>
+  [...line.children].slice(1).map(cell => cell.textContent));
+const opened = textsOf('means');
+document.querySelector('#means thead th:nth-child(2) button').click();
+append('pre', document.body, JSON.stringify({
+  opened, byName: textsOf('means'),
+  heads: [...document.querySelectorAll('#means th')].map(head => head.textContent),
+  thumbnails: document.querySelectorAll('#means img').length,
+  command: document.querySelector('#runs code').textContent,
+}));
+"""
+
+
+def test_recipes_are_compared_by_their_means(tmp_path):
+    """A row a recipe, the nearest first, with players; costs are medians, sizes and commands are
+    there; a click on a head sorts.
+    """
+    values = {"near": (0.5, 0.7), "far": (2.0, 4.0)}
+    rows = [
+        {
+            "run": f"{recipe}{i}",
+            "input": f"{'abc'[i]}.wav",
+            "recipe": recipe,
+            "likeness": values[recipe][0] if i else values[recipe][1],
+            "spent_seconds": (60.0, 1.0, 2.0)[i],
+            "sound": "texture.wav",
+            "references": [],
+            "command": f"python -m launch.texture --recipe={recipe}",
+            **({"size": "filters 4 of 128"} if recipe == "far" else {}),
+        }
+        for recipe in ("far", "near")
+        for i in range(3)
+    ]
+    page = report.render_sweep_page(rows, swept=["input", "recipe"], planned=6)
+    found = re.findall(r"<pre>(.*?)</pre>", browse(page, tmp_path, tasks=METHODS), re.DOTALL)
+    shown = json.loads(found[-1])
+    assert shown["heads"][:5] == ["", "recipe", "likeness", "spent_seconds", "size"]
+    assert [row[:4] for row in shown["opened"]] == [
+        ["near", "0.567", "2", ""],
+        ["far", "2.67", "2", "filters 4 of 128"],
+    ]
+    assert [row[0] for row in shown["byName"]] == ["far", "near"]
+    assert shown["thumbnails"] == 6 and shown["command"].startswith("python -m launch.texture")
+    alone = report.render_sweep_page(rows[:3], swept=["input"], planned=3)
+    assert 'id="means"' not in alone
