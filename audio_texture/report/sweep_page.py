@@ -15,9 +15,9 @@ from audio_texture.report.html_page import read_asset, render_page
 # Values of a run that are no judgement of its sound, and what they say.
 _MEANINGS = {
     "run": "the folder of the run",
-    "likeness": "distance to the recording, in a transfer to the style: geometric mean of "
-    "the ratios auditory, patches, structure, rhythm and subbands; 1 = between the recording's own halves, "
-    "lower is nearer, a copy has about 0.5",
+    "likeness": "distance to the recording, in a transfer to the style: geometric mean of the "
+    "ratios auditory, patches, structure, rhythm and subbands; 1 = between the recording's own "
+    "halves, lower is nearer, a copy has about 0.5",
     "loss": "what the run minimised: how far its result is from its own target",
     "spent_evaluations": "evaluations of the loss that the run took",
     "spent_seconds": "time of the run in seconds, with compiling for the first run of its kind; "
