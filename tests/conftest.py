@@ -6,6 +6,9 @@ import shutil
 import signal
 import tempfile
 
+# Before NumPy is loaded, as launch/__init__.py does it for programs.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 import jax
 import pytest
 from helpers import ESC10

@@ -1,13 +1,16 @@
 """The environment changes no samples, and what it asks for and is not there is said in a line."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 import soundfile
-from helpers import SMALLEST, crackle, launched, run_process
+from helpers import ROOT, SMALLEST, crackle, launched, run_process
 
 from audio_texture import recipes, synthesis, views
 from launch import environment
@@ -120,3 +123,17 @@ def test_gpu_kernels_are_the_same_every_time(flags, expected, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "agg")
     environment.settle()
     assert environment.os.environ["XLA_FLAGS"] == expected
+
+
+def test_linear_algebra_has_no_threads_of_its_own():
+    """They waited for each other in XLA's, for ever, where several matrices are decomposed."""
+    lines = "import launch, os; print(os.environ['OPENBLAS_NUM_THREADS'])"
+    done = subprocess.run(
+        [sys.executable, "-c", lines],
+        cwd=ROOT,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "1\n"
