@@ -67,8 +67,7 @@ def prepare(
 ) -> Problem:
     """Fits style and content; results have the content's length and level.
 
-    With the choice `balanced`, each distance is divided by its value for noise of the style's
-    spectrum: weights then mean the same at any level and length of the two sounds.
+    With `balanced`, each distance is divided by its value for noise of the style's spectrum.
 
     Args:
       recipe: the choices.
@@ -84,6 +83,8 @@ def prepare(
     references.check_content(recipe, content, sample_rate=sample_rate)
     folded, factors = fold_channels(recipe, content, style, sample_rate=sample_rate)
     seconds = references.check_seconds(content.shape[1] / sample_rate)
+    for wave in folded:
+        references.check_reference(recipe, wave, sample_rate=sample_rate)
     key = synthesis.compile_key(recipe, folded, sample_rate=sample_rate, seconds=seconds)
     synthesis.check_like(like, key, f"a transfer of {seconds:g} s by the recipe {recipe.name}")
     if recipe.is_direct:

@@ -197,7 +197,7 @@ def _write_folder(
         fill(partial)
         write_json(output.path(run_io.CONFIG), run.config)
         identity = {"run": run.name, "digest": run.digest, "values": run.values}
-        row = {**row, "command": run.command, **({"size": run.size} if run.size else {})}
+        row = {**row, "command": run.make_command(), **({"size": run.size} if run.size else {})}
         write_json(output.path(RUN), {**identity, **row})
         output.record.files.update({name: os.path.getsize(output.path(name)) for name in names})
         output.write_record()

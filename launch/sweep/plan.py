@@ -1,9 +1,10 @@
 """The plan of a sweep: the values of the swept flags, all runs, and the programs to compile."""
 
+import functools
 import hashlib
 import itertools
 import json
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 from audio_texture import recipes
@@ -38,7 +39,7 @@ class Run(NamedTuple):
       values: of the swept flags, as text.
       config: as in config.json.
       digest: of the configuration without versions.
-      command: that makes it by itself, as a line for a shell.
+      make_command: returns the command that makes it by itself, as a line for a shell.
       size: how it is smaller than its recipe, in words; empty where it is not.
     """
 
@@ -46,7 +47,7 @@ class Run(NamedTuple):
     values: dict[str, str]
     config: dict[str, Any]
     digest: str
-    command: str = ""
+    make_command: Callable[[], str] = str
     size: str = ""
 
 
@@ -136,26 +137,27 @@ def plan_runs(sweep: Sweep, axes: Axes) -> list[Run]:
         config = sweep.steps.configure(values, sweep.given)
         text = json.dumps({**config, "versions": None}, sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()
-        needed = _needed_flags(sweep, values, config, {**dict.fromkeys(sizes, ""), **swept})
-        line = methods.run_command(sweep, values, needed)
+        own = {**dict.fromkeys(sizes, ""), **swept}
+        make_command = functools.partial(_describe_command, sweep, values, config, own)
         size = methods.describe_sizes(recipe, sizes)
-        runs.append(Run(f"{number:05d}-{digest[:8]}", swept, config, digest, line, size))
+        runs.append(Run(f"{number:05d}-{digest[:8]}", swept, config, digest, make_command, size))
         run_values.append(values)
     _refuse_useless_flags(sweep, axes, runs, run_values)
     return runs
 
 
-def _needed_flags(
+def _describe_command(
     sweep: Sweep, values: dict[str, Any], config: dict[str, Any], own: dict[str, str]
-) -> dict[str, str]:
-    """The flags with an effect in a run, and their values as text where they are swept. own: the
-    flags that this run has values of.
+) -> str:
+    """The command of a run, with the flags that have an effect in it. own: those that this run has
+    values of, as text where they are swept.
     """
     decides = set(sweep.flag_set.names()) - set(FIXED) | {"output_format"}
     given = sorted(decides & set(sweep.given))
     names = dict.fromkeys(given, "") | own
     useless = sweep.steps.useless_flags(values, config, list(names))
-    return {name: text for name, text in names.items() if name not in useless}
+    needed = {name: text for name, text in names.items() if name not in useless}
+    return methods.run_command(sweep, values, needed)
 
 
 def _parse_value(sweep: Sweep, name: str, text: str) -> Any:
