@@ -5,7 +5,7 @@ Schwarz & Schnell, "Descriptor-based sound texture sampling", SMC 2010.
 1. Grains of `grain_ms` start every eighth of their length. Each has five descriptors:
    loudness, spectral centroid, flatness, pitch, zero crossings (descriptors.py).
 2. Distances between grains are taken on scales of dB and octaves where each descriptor has
-   standard deviation 1. All rules leave out grains that overlap the last one, such as the one
+   std 1. All rules leave out grains that overlap the last one, such as the one
    that continues it: nothing is repeated at once, or copied for longer than a grain.
 3. Without a path, a grain is followed by what comes, in the recording, after one of the eight
    grains most like it. Their chances are balanced so that every grain is equally frequent in
@@ -54,7 +54,7 @@ _LIKE = 8  # grains that count as like another
 _NEAREST = 4  # grains next to a target of a path, of which one is drawn
 _SEARCHED = 64  # nearest grains that are looked at for ones that do not overlap the last
 _BALANCING_STEPS = 100
-_VOICING_WEIGHT = 2.0  # distance between a pitch and none, in standard deviations
+_VOICING_WEIGHT = 2.0  # distance between a pitch and none, in stds
 
 
 def descriptor_grains(

@@ -1,7 +1,7 @@
 """Pairs of random sounds whose first and second orders are equal or different by construction.
 
-A sound is white noise under a level L(t) in nepers (8.7 dB each), one level for all of it or one
-for each of three bands. Its frames are log magnitudes, so a frame is the level plus what noise of a
+A sound is white noise under a level L(t), a natural logarithm of amplitude (8.7 dB a unit): one
+for all of it, or one for each of three bands. Its frames are log magnitudes, so a frame is the level plus what noise of a
 steady level gives. What differs within a pair:
 
 | pair | order | two sounds that differ in |
@@ -35,15 +35,15 @@ FFT, HOP, POOL = 256, 64, 4  # 32 ms every 8 ms; bins that make a band
 _RMS = 0.1  # of white noise at level 0
 _FLOOR = 1e-3  # of log magnitudes, about 60 dB below the noise
 
-# The level of `events`: heights in nepers, events a second, seconds of one event.
+# The level of `events`: heights as log amplitudes, events a second, seconds of one event.
 _RISE, _FALL, _RISES_PER_SECOND, _EVENT_SECONDS = 1.2, -2.0, 1.5, 0.2
 _SLOW, _FAST = 0.3, 0.1  # seconds over which the level of `rate` wanders
-# The decays of `reversed`: onsets a second, seconds, nepers above the background.
+# The decays of `reversed`: onsets a second, seconds, log amplitude above the background.
 _DECAYS_PER_SECOND, _ATTACK, _DECAY, _ABOVE = 8.0, 0.004, 0.04, 3.5
 # Three bands in Hz that are on or off for a slot. Between them noise is steady, over two thirds of
 # an octave: no filter that hears two of the bands may hear their sum.
 _BANDS = ((150.0, 600.0), (950.0, 1500.0), (2400.0, 3600.0))
-_SLOT, _RAMP, _OFF = 0.08, 0.01, -3.0  # seconds, seconds, nepers
+_SLOT, _RAMP, _OFF = 0.08, 0.01, -3.0  # seconds, seconds, log amplitude
 
 
 class Pair(NamedTuple):
@@ -70,7 +70,7 @@ def log_frames(wave: jax.Array) -> jax.Array:
 
 
 def _white(rng: np.random.Generator, level: np.ndarray) -> np.ndarray:
-    """White noise at a level [N] in nepers."""
+    """White noise at levels [N], natural logarithms of amplitude."""
     return (_RMS * rng.standard_normal(len(level)) * np.exp(level)).astype(np.float32)
 
 
@@ -137,8 +137,8 @@ def _gaussian_level(rng: np.random.Generator, samples: int) -> np.ndarray:
     bump = _bump(_EVENT_SECONDS)
     rises, falls = _RISES_PER_SECOND, _falls_per_second()
     mean = (rises * _RISE + falls * _FALL) / RATE
-    deviation = np.sqrt((rises * _RISE**2 + falls * _FALL**2) / RATE)
-    impulses = mean + deviation * rng.standard_normal(samples + len(bump))
+    std = np.sqrt((rises * _RISE**2 + falls * _FALL**2) / RATE)
+    impulses = mean + std * rng.standard_normal(samples + len(bump))
     return _white(rng, _filtered(impulses, bump, samples))
 
 
