@@ -1,8 +1,8 @@
 """Pairs of random sounds whose first and second orders are equal or different by construction.
 
-A sound is white noise under a level L(t), a natural logarithm of amplitude (8.7 dB a unit): one
-for all of it, or one for each of three bands. Its frames are log magnitudes, so a frame is the level plus what noise of a
-steady level gives. What differs within a pair:
+A sound is white noise under a level L(t), a natural logarithm of amplitude (8.7 dB a unit): one for
+all of it, or one for each of three bands. Its frames are log magnitudes, so a frame is the level
+plus what noise of a steady level gives. What differs within a pair:
 
 | pair | order | two sounds that differ in |
 |---|---|---|
