@@ -46,6 +46,8 @@ def describe_sizes(recipe: str, sizes: Mapping[str, Any]) -> str:
       >>> describe_sizes("paper-1d", {"filters": 512})
       'filters 512 of 4096'
     """
+    if not sizes:
+        return ""
     full = recipes.named(recipe)
     small = full.replace(**sizes)
     return ", ".join(

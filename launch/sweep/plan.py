@@ -206,10 +206,13 @@ def group_runs(
     failures = {}
     # Sounds are read and checked once for all runs that differ in seeds and numbers alone.
     known: dict[Hashable, tuple[Hashable, str]] = {}
+    structures: dict[str, recipes.Recipe] = {}
     for run in runs:
-        structure = recipes.Recipe.from_json(run.config["recipe"]).static_config()
+        recipe = json.dumps(run.config["recipe"], sort_keys=True)
+        if recipe not in structures:
+            structures[recipe] = recipes.Recipe.from_json(run.config["recipe"]).static_config()
         request = (
-            structure,
+            structures[recipe],
             json.dumps({**run.config, "recipe": None, "seed": None}, sort_keys=True),
         )
         if request not in known:
