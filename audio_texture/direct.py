@@ -57,10 +57,12 @@ def texture_problem(
     references.check_mixture(recipe, len(sounds), rate=rate, **mixture)
     folded, factors = audio.fold_channels(sounds)
     modelled = recipe.replace(level=LEVEL)
-    _, (wave,), weights = references.preprocess(modelled, folded, sample_rate=sample_rate)
+    _, (wave,), _ = references.preprocess(modelled, folded, sample_rate=sample_rate)
     samples = math.ceil(round(seconds * sample_rate) * rate / sample_rate)
-    rates = (rate, sample_rate)
-    set_level = references.level_setter(recipe, sounds, [wave], weights, None, rates=rates)
+    # Back to the recording's level. The result has no level of its own that should be matched: a
+    # short one of rare events may hold none, and a path may ask for quiet grains.
+    level = audio.audible_rms(folded[0], sample_rate=sample_rate)
+    gain = level / audio.audible_rms(wave, sample_rate=rate)
 
     function = classical.function_of(recipe.classical.method)
     make = functools.partial(function, wave=wave, sample_rate=rate, **recipe.options())
@@ -72,7 +74,8 @@ def texture_problem(
         result = audio.resample(factors @ made, rate, sample_rate)[
             :, : round(seconds * sample_rate)
         ]
-        return set_level(audio.fade_ends(result, recipe.signal.fade_samples(sample_rate)))
+        faded = audio.fade_ends(result, recipe.signal.fade_samples(sample_rate))
+        return audio.lower_to_full_scale(gain * faded)
 
     on_fit()
     return _problem(recipe, make, finish, key, sample_rate)

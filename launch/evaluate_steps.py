@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from audio_texture import audio, metrics, report, sounds
+from launch import verdicts
 from launch.errors import naming_flag
 from launch.messages import hold, hold_notes
 from launch.recordings import describe_use
@@ -95,11 +96,12 @@ def give_verdicts(sounds: Sounds, rows: Sequence[Mapping[str, Any]]) -> list[rep
     rows: of `measure`.
     """
     names = _name_sounds(sounds)[1:]
-    measured = [{key: row[key] for key in row if key != "candidate"} for row in rows]
-    return [
-        report.Judged(name, metrics.give_verdict(row), row)
-        for name, row in zip(names, measured, strict=True)
-    ]
+    judged = []
+    for name, row in zip(names, rows, strict=True):
+        measured = {key: row[key] for key in row if key != "candidate"}
+        verdict = verdicts.advise_for_file(row["candidate"], metrics.give_verdict(measured))
+        judged.append(report.Judged(name, verdict, measured))
+    return judged
 
 
 def _name_sounds(sounds: Sounds) -> list[str]:

@@ -1,5 +1,6 @@
 """Verdicts on results of launch.texture and launch.stream and on candidates of launch.evaluate."""
 
+import contextlib
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 from audio_texture import audio, metrics, recipes
 from audio_texture.classical import OPTIMISE
 from audio_texture.report.verdicts import Judged
+from launch import configs
 from launch.errors import one_line
 from launch.messages import say
 
@@ -54,6 +56,17 @@ def advise_for(config: dict[str, Any], verdict: metrics.Verdict) -> metrics.Verd
     # The recipe of that name may itself have been given a method.
     optimises = f"--recipe={recipe.task}" if recipe.name != recipe.task else f"--method={OPTIMISE}"
     return verdict.with_advice(f"{optimises}, which optimises")
+
+
+def advise_for_file(path: str, verdict: metrics.Verdict) -> metrics.Verdict:
+    """The verdict on a sound with the advice that fits the run whose config.json lies beside it;
+    the verdict itself where there is none.
+    """
+    # Any file may have that name.
+    with contextlib.suppress(ValueError, TypeError, AttributeError):
+        config = configs.read_json(os.path.join(os.path.dirname(path), configs.CONFIG))
+        return advise_for(config, verdict)
+    return verdict
 
 
 def judge_files(

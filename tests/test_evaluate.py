@@ -5,9 +5,9 @@ import re
 
 import numpy as np
 import pytest
-from helpers import complaints, figures_left_out, launched, noise, run_process
+from helpers import complaints, crackle, figures_left_out, launched, noise, run_process
 
-from audio_texture import audio, metrics
+from audio_texture import audio, metrics, recipes
 from launch import evaluate_steps
 
 
@@ -29,6 +29,26 @@ def folder(tmp_path_factory):
     (path / "own").mkdir()
     (path / "own" / "quality.json").write_text("mine")
     return path
+
+
+@pytest.mark.parametrize(
+    "config, advice",
+    [
+        ({"recipe": recipes.named("ctflp").to_json()}, "--recipe=texture, which optimises"),
+        ({"recipe": recipes.named("texture").to_json()}, "--evaluations"),
+        ({"recipe": {"name": "mine"}}, "--evaluations"),
+        (["no configuration"], "--evaluations"),
+    ],
+    ids=["in one pass", "optimised", "broken", "another file"],
+)
+def test_advice_fits_the_run_that_made_the_candidate(tmp_path, config, advice):
+    """What was made in one pass has no evaluations to raise."""
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    path = str(tmp_path / "texture.wav")
+    pulses = crackle(12_000)[:1]
+    sounds = evaluate_steps.Sounds(("reference", noise(12_000), 8000), [(path, pulses, 8000)])
+    (result,) = evaluate_steps.give_verdicts(sounds, evaluate_steps.measure(sounds))
+    assert result.name == "texture.wav" and advice in result.verdict.describe()
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from audio_texture.audio.peaks import FULL_SCALE
+
 # A file whose RMS lies below this (-100 dB of full scale) holds nothing but dither.
 SILENCE = 1e-5
 # The ends of a recording are silent if their RMS lies below this (-80 dB of full scale) and far
@@ -101,9 +103,19 @@ def match_level(wave: np.ndarray, wanted: float, *, sample_rate: float) -> tuple
       (0.1, 0.0)
     """
     current = audible_rms(wave, sample_rate=sample_rate)
-    wave = wave * (wanted / max(current, np.finfo(np.float32).tiny))
-    # Just under 1: rounding to integers must not pass full scale.
-    excess = max(float(np.max(np.abs(wave), initial=0.0)) / 0.9999, 1.0)
+    return lower_to_full_scale(wave * (wanted / max(current, np.finfo(np.float32).tiny)))
+
+
+def lower_to_full_scale(wave: np.ndarray) -> tuple[np.ndarray, float]:
+    """The wave, float32, lowered as far as it must be for no sample to pass full scale, and by how
+    many dB (mostly 0).
+
+    Example:
+      >>> wave, lowered_db = lower_to_full_scale(np.array([[1.0, -2.0]]))
+      >>> wave, round(lowered_db, 2)
+      (array([[ 0.4999, -0.9999]], dtype=float32), 6.02)
+    """
+    excess = max(float(np.max(np.abs(wave), initial=0.0)) / FULL_SCALE, 1.0)
     return (wave / excess).astype(np.float32), 20 * math.log10(excess)
 
 
