@@ -1,5 +1,6 @@
 """A recipe applied to sounds, before it is run, and the sound that a run makes."""
 
+import collections
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
@@ -76,3 +77,58 @@ def check_like(like: Problem | None, key: Hashable, name: str) -> None:
     """Raises ValueError where `like` has another `compile_key`; name: of the new problem."""
     if like and like.compiled.key != key:
         raise ValueError(f"{name} needs other programs than the problem it is to be like.")
+
+
+# The compiled functions and the optimiser over their loss of the latest problems, so that whoever
+# prepares one like them waits for neither tracing nor compiling. As many as
+# `optimize.compile_chunk` keeps.
+_LATEST: collections.OrderedDict[Hashable, tuple[CompiledFns, optimize.Optimizer]] = (
+    collections.OrderedDict()
+)
+_KEPT = 8
+
+
+def programs_of(
+    key: Hashable, recipe: Recipe, like: Problem | None, compiles: Callable[[], CompiledFns]
+) -> tuple[CompiledFns, optimize.Optimizer, bool]:
+    """The compiled functions of a problem, the optimiser over their loss, and whether they are new:
+    those of `like`, or of a recent problem of the same key, or new ones.
+
+    Args:
+      key: the `compile_key`, on which alone they depend.
+      recipe: the choices.
+      like: a problem of that key.
+      compiles: makes new compiled functions.
+    """
+    if like:
+        return like.compiled, like.optimizer, False
+    is_new = key not in _LATEST
+    if is_new:
+        compiled = compiles()
+        optimizer = optimizer_of(
+            recipe, compiled.loss, learning_rate=lambda data: data["hparams"]["learning_rate"]
+        )
+        _LATEST[key] = compiled, optimizer
+    _LATEST.move_to_end(key)
+    if len(_LATEST) > _KEPT:
+        _LATEST.popitem(last=False)
+    return *_LATEST[key], is_new
+
+
+def optimizer_of(
+    recipe: Recipe,
+    loss: optimize.Loss,
+    *,
+    learning_rate: Callable[[Any], jax.Array] | None = None,
+) -> optimize.Optimizer:
+    """The recipe's optimiser, L-BFGS or Adam, for a loss.
+
+    Args:
+      recipe: the choices.
+      loss: (parameters, data) -> (value, terms).
+      learning_rate: data -> Adam's learning rate, in place of the recipe's own.
+    """
+    choices = recipe.optimiser
+    if choices.kind == "lbfgs":
+        return optimize.lbfgs(loss, history=choices.history)
+    return optimize.adam(loss, learning_rate=learning_rate or choices.learning_rate)

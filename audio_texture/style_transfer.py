@@ -1,5 +1,6 @@
 """Style transfer: a sound with the events of a content and the texture of a style."""
 
+import functools
 import math
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -22,7 +23,7 @@ from audio_texture import (
 from audio_texture.compiling import jit_fast_compile
 from audio_texture.config import Recipe
 from audio_texture.precision import single
-from audio_texture.synthesis import CompiledFns, Problem
+from audio_texture.problem import CompiledFns, Problem, programs_of
 
 
 def fold_channels(
@@ -98,13 +99,13 @@ def prepare(
     samples = math.ceil(content.shape[1] * rate / sample_rate)
     plan = layout.lay_out(recipe, [start_wave, style_wave], equal, rate, samples)
     padded_content = plan.reflect_pad(content_wave)
-    compiled = like.compiled if like else _compile(recipe, rate, key, plan)
+    compiles = functools.partial(_compile, recipe, rate, key, plan)
+    compiled, optimizer, is_new = programs_of(key, recipe, like, compiles)
     hparams = recipe.dynamic_hparams()
-    optimizer = synthesis.optimizer_like(like, recipe, compiled)
     weights = {name: hparams[f"{name}_weight"] for name in compiled.terms}
     data = {"constants": plan.canvas.constants, "hparams": hparams, "weights": weights}
     fitted_to = (padded_content, style_wave), hparams | features.given_weights(recipe)
-    beside = (optimizer, plan.canvas) if single_runs and not like else None
+    beside = (optimizer, plan.canvas) if single_runs and is_new else None
     data = synthesis.with_target(compiled, "targets", fitted_to, data, beside)
     padded_start = plan.reflect_pad(start_wave)
     start = _starter(recipe, rate, plan, compiled, padded_content, padded_start, style_wave)

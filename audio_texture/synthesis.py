@@ -32,7 +32,7 @@ from audio_texture import (
 from audio_texture.compiling import jit_fast_compile
 from audio_texture.config import Recipe
 from audio_texture.precision import single
-from audio_texture.problem import CompiledFns, Problem, Texture, check_like
+from audio_texture.problem import CompiledFns, Problem, Texture, check_like, programs_of
 
 
 def compile_key(
@@ -123,12 +123,12 @@ def prepare(
     balance = {"balance": setup.balance} if setup.balance else {}
     hparams = recipe.dynamic_hparams() | balance
     unscaled = matching.regularisers(recipe, hparams)
-    compiled = like.compiled if like else _compile(setup, morph_to, bands, unscaled)
+    compiles = functools.partial(_compile, setup, morph_to, bands, unscaled)
+    compiled, optimizer, is_new = programs_of(setup.key, recipe, like, compiles)
     shares = np.asarray(setup.weights, np.float32)
     fixed = {"constants": plan.canvas.constants, "weights": shares, "hparams": hparams}
     fitted_to = setup.waves, shares, hparams | features.given_weights(recipe)
-    optimizer = optimizer_like(like, recipe, compiled)
-    beside = (optimizer, plan.canvas) if single_runs and not like else None
+    beside = (optimizer, plan.canvas) if single_runs and is_new else None
     data = with_target(compiled, "target", fitted_to, fixed | {"scale": np.float32(1)}, beside)
     init = _initialiser(recipe, setup.start, data, optimizer, unscaled)
     render = single(_renderer(setup, compiled, sounds, sample_rate, seconds))
@@ -245,17 +245,6 @@ def _compile(
     return CompiledFns(setup.key, jit_fast_compile(fit), jax.jit(loss), jax.jit(plan.to_wave))
 
 
-def optimizer_like(
-    like: Problem | None, recipe: Recipe, compiled: CompiledFns
-) -> optimize.Optimizer:
-    """The optimiser of `like` where it is given, or else a new one over the compiled loss."""
-    if like:
-        return like.optimizer
-    return optimizer_of(
-        recipe, compiled.loss, learning_rate=lambda data: data["hparams"]["learning_rate"]
-    )
-
-
 def with_target(
     compiled: CompiledFns,
     name: str,
@@ -278,25 +267,6 @@ def with_target(
         parameters = jax.eval_shape(waveform.init, jax.random.key(0))
         optimize.compile_ahead(optimizer, parameters, data | shapes)
     return data | {name: compiled.fit(*references)}
-
-
-def optimizer_of(
-    recipe: Recipe,
-    loss: optimize.Loss,
-    *,
-    learning_rate: Callable[[Any], jax.Array] | None = None,
-) -> optimize.Optimizer:
-    """The recipe's optimiser, L-BFGS or Adam, for a loss.
-
-    Args:
-      recipe: the choices.
-      loss: (parameters, data) -> (value, terms).
-      learning_rate: data -> Adam's learning rate, in place of the recipe's own.
-    """
-    choices = recipe.optimiser
-    if choices.kind == "lbfgs":
-        return optimize.lbfgs(loss, history=choices.history)
-    return optimize.adam(loss, learning_rate=learning_rate or choices.learning_rate)
 
 
 @single

@@ -192,6 +192,6 @@ def test_batches_that_do_not_fit_are_refused():
         batch.run_batch(problems[:2], keys)
     with pytest.raises(ValueError, match="one at least"):
         batch.run_batch([], keys[:0])
-    stranger = synthesis.prepare(RECIPES[0], REFERENCES[0], sample_rate=RATE, seconds=0.5)
+    stranger = synthesis.prepare(RECIPES[0], REFERENCES[0], sample_rate=RATE, seconds=0.6)
     with pytest.raises(ValueError, match="prepared alike"):
         batch.run_batch([*problems[:2], stranger], keys)

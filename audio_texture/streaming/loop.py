@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from audio_texture import audio, layout, optimize, references, synthesis, walk
+from audio_texture import audio, layout, optimize, references, walk
 from audio_texture.base import Canvas
 from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
 from audio_texture.precision import single
+from audio_texture.problem import optimizer_of
 from audio_texture.streaming.layout import circular_canvas, field_samples, fit_walk
 from audio_texture.streaming.stream import Block
 from audio_texture.streaming.style import Style, style_objective
@@ -47,7 +48,7 @@ def prepare_loop(style: Style, *, seconds: float) -> Loop:
         return distance(data["target"], circle.render(parameters, data["constants"]))
 
     compiled = circle._replace(render=jax.jit(circle.render))
-    return Loop(style, compiled, synthesis.optimizer_of(recipe, loss))
+    return Loop(style, compiled, optimizer_of(recipe, loss))
 
 
 def check_loop(recipe: Recipe, *, sample_rate: int, seconds: float) -> int:

@@ -27,11 +27,12 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.fft
 
-from audio_texture import audio, canvas, layout, morphing, optimize, synthesis, walk
+from audio_texture import audio, canvas, layout, morphing, optimize, walk
 from audio_texture.base import Canvas
 from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
 from audio_texture.precision import single
+from audio_texture.problem import optimizer_of
 from audio_texture.streaming.layout import circular_canvas, field_samples, fit_walk
 from audio_texture.streaming.style import Style, style_objective
 
@@ -144,7 +145,7 @@ def prepare_stream(style: Style, *, seconds: float | None = None) -> Stream:
 
     # Everything is compiled once: tracing for every block would take time, and memory that Python
     # releases late or never.
-    optimizer = synthesis.optimizer_of(recipe, loss)
+    optimizer = optimizer_of(recipe, loss)
     transitions, piece = fit_walk(style)
     return Stream(
         style=style,

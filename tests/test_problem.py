@@ -1,0 +1,100 @@
+"""Programs are kept for problems prepared alike, and change no sample."""
+
+import collections
+
+import jax
+import numpy as np
+import pytest
+from helpers import crackle, noise
+from small_recipes import MEL, RATE, REFERENCE, count_compilations, prepare, small
+
+import audio_texture as at
+from audio_texture import problem, style_transfer, synthesis
+
+MORPH = {"recipe": small(views=MEL, evaluations=5), "morph_to": [0.0, 1.0]}
+TWO = (REFERENCE, noise(6000, seed=2))
+# What each of a pair of problems is prepared with; the second is run by programs of the first.
+PAIRS = {
+    "another recording and weights of terms": (
+        {"recipe": small(views=MEL, evaluations=5)},
+        {
+            "recipe": small(views=MEL, evaluations=7, sharpness=2.0, levels_weight=0.3),
+            "sounds": (crackle(6000, seed=3, level=0.2),),
+        },
+    ),
+    "a morph with another beginning": (
+        {**MORPH, "sounds": TWO, "weights": [1.0, 0.0]},
+        {**MORPH, "sounds": TWO[::-1], "weights": [2.0, 1.0]},
+    ),
+    "spectrograms": (
+        {"recipe": small("infinite-width", evaluations=5)},
+        {
+            "recipe": small("infinite-width", evaluations=5),
+            "sounds": (crackle(6000, seed=5, level=0.01),),
+        },
+    ),
+}
+
+
+@pytest.fixture
+def none_kept(monkeypatch):
+    """No programs of earlier tests."""
+    kept = collections.OrderedDict()
+    monkeypatch.setattr(problem, "_LATEST", kept)
+    return kept
+
+
+def make(options):
+    prepared = prepare(**options)
+    return prepared, synthesis.run(prepared, jax.random.key(1)).wave
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_kept_programs_make_the_same_samples(pair, none_kept):
+    """What a program has compiled in is the same for all problems of a key."""
+    first, second = PAIRS[pair]
+    new, expected = make(second)
+    none_kept.clear()
+    other, _ = make(first)
+    again, wave = make(second)
+    assert again.compiled is other.compiled is not new.compiled
+    np.testing.assert_array_equal(wave, expected)
+
+
+def test_a_transfer_by_kept_programs_makes_the_same_samples(none_kept):
+    recipe = at.recipes.named("transfer").replace(
+        views=MEL, content_views="", evaluations=5, auditory_weight=0, patches_weight=0
+    )
+    contents = crackle(4000, seed=1), crackle(4000, seed=2, level=0.2)
+
+    def make_transfer(content, **choices):
+        changed = recipe.replace(**choices)
+        prepared = style_transfer.prepare(changed, content, REFERENCE, sample_rate=RATE)
+        return synthesis.run(prepared, jax.random.key(1)).wave
+
+    expected = make_transfer(contents[1], style_weight=2.0)
+    none_kept.clear()
+    make_transfer(contents[0])
+    np.testing.assert_array_equal(make_transfer(contents[1], style_weight=2.0), expected)
+    assert len(none_kept) == 1
+
+
+def test_a_notebook_compiles_once(none_kept):
+    """A second call with another seed, recording and budget waits for nothing."""
+    choices = {"recipe": "texture-fast", "seconds": 0.5, "views": "mel8@16/4:1,3"}
+    choices |= {"auditory_weight": 0, "patches_weight": 0}
+    at.texture(REFERENCE, RATE, evaluations=3, **choices)
+    with count_compilations() as compiled:
+        at.texture(crackle(6000, seed=7), RATE, evaluations=4, seed=1, **choices)
+    assert not compiled
+
+
+def test_the_latest_are_kept(none_kept, monkeypatch):
+    """Of an old key new programs are made; one that is used stays."""
+    monkeypatch.setattr(problem, "_KEPT", 2)
+    compiled = problem.CompiledFns("", None, None, None)
+
+    def is_new(key):
+        return problem.programs_of(key, small(), None, lambda: compiled)[2]
+
+    assert [is_new(key) for key in "abacab"] == [True, True, False, True, False, True]
