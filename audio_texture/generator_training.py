@@ -8,6 +8,7 @@ budgets, progress, checkpoints, Ctrl-C.
 C channels, S styles.
 """
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -32,6 +33,7 @@ from audio_texture.errors import ChoiceError
 from audio_texture.features import given_weights
 from audio_texture.generators import Generator, GeneratorConfig, network, noise
 from audio_texture.precision import single
+from audio_texture.problem import keep
 
 # Adam's learning rate at first; it falls to 0 as half a cosine. Longer gradients are shortened to
 # LARGEST_GRADIENT.
@@ -199,24 +201,6 @@ def _build_problem(recipe, waves, rate, config, styles, base, sample_seconds):
         generators.blend(every, config, row.tolist())[0] for row in np.eye(count)[count - new :]
     ]
     net, samples = network.Generator(config, count), round(sample_seconds * rate)
-    to_domain = _canvas_domain(recipe, waves[0], rate, samples)
-
-    def style(hparams):
-        return matching.style_objective(recipe, rate, [1.0], hparams=hparams)
-
-    def fit(waves, hparams):
-        # One after the other: the program is as small for a hundred styles as for one.
-        return jax.lax.map(lambda wave: style(hparams).fit([to_domain(wave)]), waves)
-
-    def loss(parameters, data):
-        number, constants = data["evaluation"] % new, data["constants"]
-        target, mixed = jax.tree.map(
-            lambda leaf: leaf[number], (data["target"], constants["blends"])
-        )
-        if base:
-            parameters = join_styles(constants["base"], parameters)
-        wave = draw_sample(net, parameters, data["seed"], data["evaluation"], mixed, samples)
-        return style(data["hparams"]).distance(target, to_domain(wave))
 
     def init(key):
         if base:
@@ -232,13 +216,44 @@ def _build_problem(recipe, waves, rate, config, styles, base, sample_seconds):
     if base:
         constants["base"] = base.parameters
     waveform = canvas.Canvas(init, lambda parameters, _: parameters, constants)
-    compiled = synthesis.CompiledFns((), jit_fast_compile(fit), jax.jit(loss), no_wave)
-    optimizer = optimizer_of(compiled.loss)
     fixed = untrained_data(recipe) | {"constants": constants}
     fitted_to = np.stack(waves), recipe.dynamic_hparams() | given_weights(recipe)
-    data = synthesis.with_target(compiled, "target", fitted_to, fixed, (optimizer, waveform))
+    compiles = functools.partial(_compile, recipe, rate, net, new, bool(base), waves[0], samples)
+    key = "training", recipe.static_config(), config, count, new, fitted_to[0].shape, samples
+    (compiled, optimizer), is_new = keep(key, compiles)
+    beside = (optimizer, waveform) if is_new else None
+    data = synthesis.with_target(compiled, "target", fitted_to, fixed, beside)
     start = starter(init, data)
     return synthesis.Problem(recipe, optimizer, start, no_wave, compiled, rate)
+
+
+def _compile(recipe, rate, net, new, based, wave, samples):
+    """The compiled functions of a training, and the optimiser over its loss.
+
+    net: the network; new: styles that are trained; based: whether a base has others; wave: a
+    reference, [C, N]; samples: length of a sample.
+    """
+    to_domain = _canvas_domain(recipe, wave, rate, samples)
+
+    def style(hparams):
+        return matching.style_objective(recipe, rate, [1.0], hparams=hparams)
+
+    def fit(waves, hparams):
+        # One after the other: the program is as small for a hundred styles as for one.
+        return jax.lax.map(lambda wave: style(hparams).fit([to_domain(wave)]), waves)
+
+    def loss(parameters, data):
+        number, constants = data["evaluation"] % new, data["constants"]
+        target, mixed = jax.tree.map(
+            lambda leaf: leaf[number], (data["target"], constants["blends"])
+        )
+        if based:
+            parameters = join_styles(constants["base"], parameters)
+        wave = draw_sample(net, parameters, data["seed"], data["evaluation"], mixed, samples)
+        return style(data["hparams"]).distance(target, to_domain(wave))
+
+    compiled = synthesis.CompiledFns((), jit_fast_compile(fit), jax.jit(loss), no_wave)
+    return compiled, optimizer_of(compiled.loss)
 
 
 def untrained_data(recipe: Recipe) -> dict[str, Any]:

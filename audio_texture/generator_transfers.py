@@ -6,6 +6,7 @@ weights down the gradient of the recipe's style and content distances.
 C channels, M contents, N samples.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 
 import jax
@@ -36,6 +37,7 @@ from audio_texture.generator_training import (
 )
 from audio_texture.generators import GeneratorConfig, network, noise
 from audio_texture.precision import single
+from audio_texture.problem import keep
 
 # Bands of the content that the network follows.
 CONTENT_BANDS = 32
@@ -133,14 +135,35 @@ def _cut(recipe, content, factors, sample_rate, rate, samples, name):
 
 def _build_problem(recipe, style_wave, waves, config, styles):
     """The problem of a training. waves: contents [M, C, N]."""
-    rate, (count, _, samples) = config.sample_rate, waves.shape
-    net = network.Generator(config, 1)
-    mixed, _ = generators.blend(styles, config)
+    rate, net = config.sample_rate, network.Generator(config, 1)
     described = [generators.describe(wave, config, styles.colours[0]) for wave in waves]
-    contents = jax.tree.map(lambda *leaves: np.stack(leaves), *described)
+    constants = {
+        "waves": waves,
+        "contents": jax.tree.map(lambda *leaves: np.stack(leaves), *described),
+        "style": style_wave,
+        "blend": generators.blend(styles, config)[0],
+    }
+    compiles = functools.partial(_compile, recipe, net, waves.shape)
+    key = "transfers", recipe.static_config(), config, waves.shape, style_wave.shape
+    (compiled, optimizer, at_noise), _ = keep(key, compiles)
+    hparams = recipe.dynamic_hparams()
+    data = untrained_data(recipe) | {
+        "constants": constants,
+        "target": compiled.fit(style_wave, hparams | given_weights(recipe)),
+    }
+    data["weights"] = _balance(recipe, rate, styles, at_noise, data)
+    start = starter(lambda key: generators.init_parameters(net, key), data)
+    return synthesis.Problem(recipe, optimizer, start, no_wave, compiled, rate)
+
+
+def _compile(recipe, net, shape):
+    """The compiled functions of a training, the optimiser over its loss, and the distances of noise
+    of a style's spectrum. net: the network; shape: of the contents, [M, C, N].
+    """
+    config, (count, _, samples) = net.config, shape
 
     def objectives(hparams):
-        return matching.transfer_objectives(recipe, rate, hparams)
+        return matching.transfer_objectives(recipe, config.sample_rate, hparams)
 
     def fit(style_wave, hparams):
         # Targets of the style alone: the first of the pair is not used by them.
@@ -148,10 +171,10 @@ def _build_problem(recipe, style_wave, waves, config, styles):
         pair = (style_wave, style_wave)
         return {name: parts[name].fit(pair) for name in parts if name != "content"}
 
-    def distances(wave, content, target, style_wave, hparams):
-        parts = objectives(hparams)
+    def distances(wave, content, data):
+        parts, target = objectives(data["hparams"]), data["target"]
         if "content" in parts:
-            pair = jax.lax.stop_gradient((content, style_wave))
+            pair = jax.lax.stop_gradient((content, data["constants"]["style"]))
             target = target | {"content": parts["content"].fit(pair)}
         return {name: part.distance(target[name], wave)[0] for name, part in parts.items()}
 
@@ -160,45 +183,32 @@ def _build_problem(recipe, style_wave, waves, config, styles):
         content, described = jax.tree.map(
             lambda leaf: leaf[number], (constants["waves"], constants["contents"])
         )
-        wave = draw_sample(
-            net, parameters, data["seed"], data["evaluation"], mixed, samples, described
-        )
-        hparams, style = data["hparams"], constants["style"]
-        values = distances(wave, content, data["target"], style, hparams)
+        drawn = data["seed"], data["evaluation"], constants["blend"], samples
+        wave = draw_sample(net, parameters, *drawn, described)
+        values = distances(wave, content, data)
         terms = {name: data["weights"][name] * value for name, value in values.items()}
-        others = combinators.weighted_sum(matching.regularisers(recipe, hparams))
+        others = combinators.weighted_sum(matching.regularisers(recipe, data["hparams"]))
         terms |= others.distance(others.fit(()), wave)[1]
         return sum(terms.values()), terms
 
-    hparams = recipe.dynamic_hparams()
-    constants = {"waves": waves, "contents": contents, "style": style_wave}
+    @jit_fast_compile
+    def at_noise(seed, content, colour, data):
+        chunks = -(-samples // config.chunk)
+        drawn = noise.coloured(seed, jnp.int32(0), chunks, colour)
+        return distances(drawn[:, :samples], content, data)
+
     compiled = synthesis.CompiledFns((), jit_fast_compile(fit), jax.jit(loss), no_wave)
-    optimizer = optimizer_of(compiled.loss)
-    data = untrained_data(recipe) | {
-        "constants": constants,
-        "target": compiled.fit(style_wave, hparams | given_weights(recipe)),
-    }
-    data["weights"] = _balance(recipe, config, styles, distances, data, waves)
-
-    start = starter(lambda key: generators.init_parameters(net, key), data)
-    return synthesis.Problem(recipe, optimizer, start, no_wave, compiled, rate)
+    return compiled, optimizer_of(compiled.loss), at_noise
 
 
-def _balance(recipe, config, styles, distances, data, waves):
+def _balance(recipe, rate, styles, at_noise, data):
     """Weights of the distances, each divided by its mean for noise of the style's spectrum."""
     hparams = data["hparams"]
-    names = list(matching.transfer_objectives(recipe, config.sample_rate, hparams))
+    names = list(matching.transfer_objectives(recipe, rate, hparams))
     weights = {name: np.float32(hparams[f"{name}_weight"]) for name in names}
     if not recipe.transfer.balanced:
         return weights
-    samples, style = waves.shape[-1], data["constants"]["style"]
-    chunks = -(-samples // config.chunk)
-
-    @jit_fast_compile
-    def at_noise(seed, content):
-        drawn = noise.coloured(seed, jnp.int32(0), chunks, jnp.asarray(styles.colours[0]))
-        return distances(drawn[:, :samples], content, data["target"], style, hparams)
-
-    sizes = [at_noise(np.uint32(i), wave) for i, wave in enumerate(waves[:_BALANCED_BY])]
+    contents, colour = data["constants"]["waves"][:_BALANCED_BY], jnp.asarray(styles.colours[0])
+    sizes = [at_noise(np.uint32(i), wave, colour, data) for i, wave in enumerate(contents)]
     means = jax.tree.map(lambda *values: np.float32(np.mean(values)), *sizes)
     return {name: weight / means[name] for name, weight in weights.items()}

@@ -79,13 +79,25 @@ def check_like(like: Problem | None, key: Hashable, name: str) -> None:
         raise ValueError(f"{name} needs other programs than the problem it is to be like.")
 
 
-# The compiled functions and the optimiser over their loss of the latest problems, so that whoever
-# prepares one like them waits for neither tracing nor compiling. As many as
-# `optimize.compile_chunk` keeps.
-_LATEST: collections.OrderedDict[Hashable, tuple[CompiledFns, optimize.Optimizer]] = (
-    collections.OrderedDict()
-)
+# Compiled functions of the latest problems, streams and loops, so that whoever prepares one like
+# them waits for neither tracing nor compiling. As many as `optimize.compile_chunk` keeps.
+_LATEST: collections.OrderedDict[Hashable, Any] = collections.OrderedDict()
 _KEPT = 8
+
+
+def keep(key: Hashable, make: Callable[[], Any]) -> tuple[Any, bool]:
+    """What `make` returned for this key, and whether it was called: the latest eight are kept.
+
+    key: all that the functions which `make` returns depend on.
+    """
+    is_new = key not in _LATEST
+    if is_new:
+        _LATEST[key] = make()
+    _LATEST.move_to_end(key)
+    made = _LATEST[key]
+    while len(_LATEST) > _KEPT:
+        _LATEST.popitem(last=False)
+    return made, is_new
 
 
 def programs_of(
@@ -102,17 +114,15 @@ def programs_of(
     """
     if like:
         return like.compiled, like.optimizer, False
-    is_new = key not in _LATEST
-    if is_new:
+
+    def make():
         compiled = compiles()
-        optimizer = optimizer_of(
+        return compiled, optimizer_of(
             recipe, compiled.loss, learning_rate=lambda data: data["hparams"]["learning_rate"]
         )
-        _LATEST[key] = compiled, optimizer
-    _LATEST.move_to_end(key)
-    if len(_LATEST) > _KEPT:
-        _LATEST.popitem(last=False)
-    return *_LATEST[key], is_new
+
+    (compiled, optimizer), is_new = keep(key, make)
+    return compiled, optimizer, is_new
 
 
 def optimizer_of(

@@ -1,15 +1,24 @@
 """Programs are kept for problems prepared alike, and change no sample."""
 
 import collections
+from unittest import mock
 
 import jax
 import numpy as np
 import pytest
+import small_generators
 from helpers import crackle, noise
-from small_recipes import MEL, RATE, REFERENCE, count_compilations, prepare, small
+from small_recipes import ALONE, MEL, RATE, REFERENCE, count_compilations, prepare, small
 
 import audio_texture as at
-from audio_texture import problem, style_transfer, synthesis
+from audio_texture import (
+    generator_training,
+    generator_transfers,
+    optimize,
+    problem,
+    style_transfer,
+    synthesis,
+)
 
 MORPH = {"recipe": small(views=MEL, evaluations=5), "morph_to": [0.0, 1.0]}
 TWO = (REFERENCE, noise(6000, seed=2))
@@ -98,3 +107,50 @@ def test_the_latest_are_kept(none_kept, monkeypatch):
         return problem.programs_of(key, small(), None, lambda: compiled)[2]
 
     assert [is_new(key) for key in "abacab"] == [True, True, False, True, False, True]
+
+
+STREAMED = {"recipe": small(views=MEL, evaluations=3, block_seconds=0.6)}
+
+
+@pytest.mark.parametrize("program", ["stream", "loop"])
+def test_streams_and_loops_compile_once(program, none_kept):
+    """A second recording's blocks and its loop are those that new programs make."""
+
+    def make_sound(seed, recording):
+        if program == "loop":
+            return at.loop(recording, RATE, seconds=1.0, seed=seed, **STREAMED)
+        stream = at.stream(recording, RATE, seed=seed, **STREAMED)
+        return np.concatenate([next(stream) for _ in range(2)], axis=1)
+
+    other = crackle(6000, seed=8, level=0.2)
+    expected = make_sound(1, other)
+    none_kept.clear()
+    make_sound(0, REFERENCE)
+    with count_compilations() as compiled:
+        wave = make_sound(1, other)
+    assert not compiled
+    np.testing.assert_array_equal(wave, expected)
+
+
+@pytest.mark.parametrize("follows", [False, True], ids=["texture", "contents"])
+def test_trainings_compile_once(follows, none_kept):
+    """The loss of another recording's training, of its weights and data alone."""
+    recipe = small() if not follows else at.recipes.named("transfer").replace(**ALONE)
+    recipe = generator_training.generator_recipe(recipe.replace(views=MEL), 5)
+    options = {"sample_rate": RATE, "sample_seconds": 0.25, **small_generators.SIZES}
+
+    def make_loss(recording):
+        with mock.patch.object(optimize, "compile_ahead"):
+            if follows:
+                contents = [recording[:, :2000], noise(2000)]
+                training = generator_transfers.prepare(recipe, recording, contents, **options)
+            else:
+                training = generator_training.prepare(recipe, [recording], **options)
+        parameters, data = training.problem.init(jax.random.key(0))
+        return float(training.problem.compiled.loss(parameters, data)[0])
+
+    other = crackle(6000, seed=8, level=0.2)
+    expected = make_loss(other)
+    none_kept.clear()
+    assert make_loss(REFERENCE) != expected
+    assert make_loss(other) == expected and len(none_kept) == 1

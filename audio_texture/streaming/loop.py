@@ -12,7 +12,7 @@ from audio_texture.base import Canvas
 from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
 from audio_texture.precision import single
-from audio_texture.problem import optimizer_of
+from audio_texture.problem import keep, optimizer_of
 from audio_texture.streaming.layout import circular_canvas, field_samples, fit_walk
 from audio_texture.streaming.stream import Block
 from audio_texture.streaming.style import Style, style_objective
@@ -42,13 +42,17 @@ def prepare_loop(style: Style, *, seconds: float) -> Loop:
         raise ChoiceError("a loop has no end to morph to.", field="morph_to", others=("loop",))
     samples = check_loop(recipe, sample_rate=rate, seconds=seconds)
     circle = circular_canvas(style, samples)
-    distance = style_objective(style, circular=True).distance
 
-    def loss(parameters, data):
-        return distance(data["target"], circle.render(parameters, data["constants"]))
+    def make_programs():
+        distance = style_objective(style, circular=True).distance
 
-    compiled = circle._replace(render=jax.jit(circle.render))
-    return Loop(style, compiled, optimizer_of(recipe, loss))
+        def loss(parameters, data):
+            return distance(data["target"], circle.render(parameters, data["constants"]))
+
+        return jax.jit(circle.render), optimizer_of(recipe, loss)
+
+    (render, optimizer), _ = keep(("loop", samples, *style.compile_key()), make_programs)
+    return Loop(style, circle._replace(render=render), optimizer)
 
 
 def check_loop(recipe: Recipe, *, sample_rate: int, seconds: float) -> int:

@@ -32,7 +32,7 @@ from audio_texture.base import Canvas
 from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
 from audio_texture.precision import single
-from audio_texture.problem import optimizer_of
+from audio_texture.problem import keep, optimizer_of
 from audio_texture.streaming.layout import circular_canvas, field_samples, fit_walk
 from audio_texture.streaming.style import Style, style_objective
 
@@ -130,22 +130,9 @@ def prepare_stream(style: Style, *, seconds: float | None = None) -> Stream:
     stretch = (0.0, total / rate) if total else None
     noise = circular_canvas(style, length, stretch=stretch)
 
-    def render(parameters, constants):
-        wave = noise.render(parameters, constants["noise"])
-        frozen, fade = constants["frozen"], constants["fade"][None]
-        n_frozen = frozen.shape[1]
-        blended = fade * frozen + (1 - fade) * wave[:, :n_frozen]
-        return jnp.concatenate([blended, wave[:, n_frozen:]], axis=1)
-
-    def loss(parameters, data):
-        options = {"stretch": (data["start"], total / rate)} if total else {}
-        weights = list(data["weights"])
-        distance = style_objective(style, weights, circular=True, **options).distance
-        return distance(data["target"], render(parameters, data["constants"]))
-
-    # Everything is compiled once: tracing for every block would take time, and memory that Python
-    # releases late or never.
-    optimizer = optimizer_of(recipe, loss)
+    compiles = functools.partial(_compile, style, noise, emitted, total)
+    key = ("stream", length, emitted, total, *style.compile_key())
+    (render, optimizer, start), _ = keep(key, compiles)
     transitions, piece = fit_walk(style)
     return Stream(
         style=style,
@@ -154,12 +141,45 @@ def prepare_stream(style: Style, *, seconds: float | None = None) -> Stream:
         context=context,
         blend=blend,
         total=total,
-        canvas=Canvas(noise.init, jax.jit(render), {"noise": noise.constants}),
-        optimizer=optimizer._replace(init=jax.jit(optimizer.init)),
-        start=jax.jit(functools.partial(_draw_start, noise, emitted)),
+        canvas=Canvas(noise.init, render, {"noise": noise.constants}),
+        optimizer=optimizer,
+        start=start,
         transitions=transitions,
         piece=piece,
     )
+
+
+def _compile(
+    style: Style, noise: Canvas, emitted: int, total: int
+) -> tuple[Callable[..., jax.Array], optimize.Optimizer, Callable[..., Any]]:
+    """The compiled functions of a stream: render, its optimiser and the start of a block.
+
+    Everything is compiled once: tracing for every block would take time, and memory that Python
+    releases late or never.
+
+    Args:
+      style: the style.
+      noise: canvas of a block without its frozen part.
+      emitted: samples that a block emits.
+      total: as of `Stream`.
+    """
+
+    def render(parameters, constants):
+        wave = noise.render(parameters, constants["noise"])
+        frozen, fade = constants["frozen"], constants["fade"][None]
+        n_frozen = frozen.shape[1]
+        blended = fade * frozen + (1 - fade) * wave[:, :n_frozen]
+        return jnp.concatenate([blended, wave[:, n_frozen:]], axis=1)
+
+    def loss(parameters, data):
+        options = {"stretch": (data["start"], total / style.sample_rate)} if total else {}
+        weights = list(data["weights"])
+        distance = style_objective(style, weights, circular=True, **options).distance
+        return distance(data["target"], render(parameters, data["constants"]))
+
+    optimizer = optimizer_of(style.recipe, loss)
+    start = jax.jit(functools.partial(_draw_start, noise, emitted))
+    return jax.jit(render), optimizer._replace(init=jax.jit(optimizer.init)), start
 
 
 def check_blocks(recipe: Recipe, *, sample_rate: int) -> tuple[int, int]:

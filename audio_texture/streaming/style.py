@@ -3,7 +3,7 @@
 C channels, R references, F frequencies, T frames, G gain bands.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -13,6 +13,7 @@ from audio_texture import audio, base, canvas, layout, matching, mixing, morphin
 from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
 from audio_texture.precision import single
+from audio_texture.problem import keep
 
 
 class Style(NamedTuple):
@@ -54,6 +55,11 @@ class Style(NamedTuple):
     def channels(self) -> int:
         """Number of written channels."""
         return len(self.factors)
+
+    def compile_key(self) -> tuple[Hashable, ...]:
+        """All that compiled functions of the style depend on, but for lengths."""
+        mixture = (self.weights, self.balance, self.morph_to, self.bands)
+        return self.recipe, self.sample_rate, self.densities.shape, repr(mixture)
 
     def weights_at(self, place: float) -> np.ndarray:
         """Weights, with sum 1, at a place of a morph from 0 (start) to 1: [R] float32."""
@@ -141,7 +147,8 @@ def fit_style(
         peaks=[float(np.max(np.abs(wave))) for wave in sounds],
         target=None,
     )
-    return style._replace(target=jax.jit(style_objective(style).fit)(waves))
+    fit, _ = keep(("fit", *style.compile_key()), lambda: jax.jit(style_objective(style).fit))
+    return style._replace(target=fit(waves))
 
 
 def _fit_densities(recipe: Recipe, waves: Sequence[np.ndarray], rate: int) -> list[np.ndarray]:
