@@ -82,7 +82,8 @@ def scattering_moments(
     Example:
       >>> time = np.arange(8000) / 8000
       >>> wave = (1 + np.cos(2 * np.pi * 8 * time)) * np.sin(2 * np.pi * 1000 * time)
-      >>> moments = scattering_moments(jnp.asarray(wave), sample_rate=8000, circular=True)
+      >>> compiled = jax.jit(scattering_moments, static_argnames=("sample_rate", "circular"))
+      >>> moments = compiled(jnp.asarray(wave), sample_rate=8000, circular=True)
       >>> round(float(jnp.max(moments["first"])), 2)
       0.88
     """
