@@ -244,19 +244,20 @@ append('pre', document.body, JSON.stringify({
   heads: [...document.querySelectorAll('#means th')].map(head => head.textContent),
   thumbnails: document.querySelectorAll('#means img').length,
   command: document.querySelector('#runs code').textContent,
+  labels: [...document.querySelectorAll('#chart text')].map(label => label.textContent),
 }));
 """
 
 
 def test_recipes_are_compared_by_their_means(tmp_path):
     """A row a recipe, the nearest first, with players; costs are medians, sizes and commands are
-    there; a click on a head sorts.
+    there; a click on a head sorts. Each input's column is named, however long its name is.
     """
     values = {"near": (0.5, 0.7), "far": (2.0, 4.0)}
     rows = [
         {
             "run": f"{recipe}{i}",
-            "input": f"{'abc'[i]}.wav",
+            "input": f"{'abc'[i] * 40}.wav",
             "recipe": recipe,
             "likeness": values[recipe][0] if i else values[recipe][1],
             "spent_seconds": (60.0, 1.0, 2.0)[i],
@@ -277,6 +278,7 @@ def test_recipes_are_compared_by_their_means(tmp_path):
         ["far", "2.67", "2", "filters 4 of 128"],
     ]
     assert [row[0] for row in shown["byName"]] == ["far", "near"]
+    assert {f"{letter * 40}.wav" for letter in "abc"} <= set(shown["labels"])
     assert shown["thumbnails"] == 6 and shown["command"].startswith("python -m launch.texture")
     alone = report.render_sweep_page(rows[:3], swept=["input"], planned=3)
     assert 'id="means"' not in alone

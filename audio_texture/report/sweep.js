@@ -331,20 +331,23 @@ function drawChart() {
   const ys = isMap ? valuesOf(down.value) : [];
   const label = textWidth(across.value) + 10;
   const step = Math.max(14, Math.min(Math.max(60, label), 800 / xs.length));
-  const every = Math.ceil(label / step);  // only each such value has room for its label
+  const every = Math.ceil(label / step);  // only each such value has room for its label in a line
+  // A number can be told from those beside it, a name cannot: names take turns on several lines.
+  const lines = isNumeric[across.value] ? 1 : Math.min(every, 4);
   const left = isMap ? textWidth(down.value) + 7 * down.value.length + 20 : 80;
   const width = left + step * xs.length + label / 2;
   const height = isMap ? 26 * ys.length : 220;
   const chart = document.getElementById('chart');
   chart.replaceChildren();
-  const size = { viewBox: `0 0 ${width} ${height + 60}`, width, role: 'img' };
+  const size = { viewBox: `0 0 ${width} ${height + 44 + 16 * lines}`, width, role: 'img' };
   const root = appendSvg('svg', chart, size);
   xs.forEach((x, i) => {
-    if (i % every) return;
-    const place = { x: left + step * (i + 0.5), y: height + 18, 'text-anchor': 'middle' };
+    if (i % every >= lines) return;
+    const y = height + 18 + 16 * (i % every);
+    const place = { x: left + step * (i + 0.5), y, 'text-anchor': 'middle' };
     appendSvg('text', root, place, formatBrief(across.value, x));
   });
-  const middle = { x: left + step * xs.length / 2, y: height + 42, 'text-anchor': 'middle' };
+  const middle = { x: left + step * xs.length / 2, y: height + 26 + 16 * lines, 'text-anchor': 'middle' };
   appendSvg('text', root, middle, across.value);
   if (isMap) drawMap(root, xs, ys, left, step);
   else drawCurve(root, xs, left, step, height);
