@@ -61,8 +61,10 @@ def texture_problem(
     samples = math.ceil(round(seconds * sample_rate) * rate / sample_rate)
     # Back to the recording's level. The result has no level of its own that should be matched: a
     # short one of rare events may hold none, and a path may ask for quiet grains.
-    level = audio.audible_rms(folded[0], sample_rate=sample_rate)
-    gain = level / audio.audible_rms(wave, sample_rate=rate)
+    _, (unscaled,), _ = references.preprocess(
+        recipe.replace(level=0), folded, sample_rate=sample_rate
+    )
+    gain = audio.rms(unscaled) / audio.rms(wave)
 
     function = classical.function_of(recipe.classical.method)
     make = functools.partial(function, wave=wave, sample_rate=rate, **recipe.options())

@@ -146,9 +146,15 @@ def _magnitudes(recipe: Any, x: jax.Array) -> dict[str, jax.Array]:
 
 def load_network(recipe: Any) -> tuple[NetworkConfig, Any]:
     """The network in a recipe's weights file, and its variables. ValueError: see `weights.load`."""
-    path, kind = recipe.network.weights_file, recipe.network.kind
-    modified = os.path.getmtime(path) if os.path.exists(path) else None
+    kind = recipe.network.kind
+    path, modified = weights_version(recipe)
     return _load_cached(path, kind if kind.startswith("vgg19") else "vgg19-grey", modified)
+
+
+def weights_version(recipe: Any) -> tuple[str, float | None]:
+    """The path of a recipe's weights file, empty without one, and when the file was changed."""
+    path = recipe.network.weights_file
+    return path, os.path.getmtime(path) if os.path.exists(path) else None
 
 
 # Cached because `prepare` loads several times and VGG-19 takes a third of a second; `modified`

@@ -30,7 +30,7 @@ from audio_texture import (
 from audio_texture.compiling import jit_fast_compile
 from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
-from audio_texture.features import given_weights
+from audio_texture.features import given_weights, weights_version
 from audio_texture.generators import Generator, GeneratorConfig, network, noise
 from audio_texture.precision import single
 from audio_texture.problem import keep
@@ -218,9 +218,10 @@ def _build_problem(recipe, waves, rate, config, styles, base, sample_seconds):
     waveform = canvas.Canvas(init, lambda parameters, _: parameters, constants)
     fixed = untrained_data(recipe) | {"constants": constants}
     fitted_to = np.stack(waves), recipe.dynamic_hparams() | given_weights(recipe)
-    compiles = functools.partial(_compile, recipe, rate, net, new, bool(base), waves[0], samples)
-    key = "training", recipe.static_config(), config, count, new, fitted_to[0].shape, samples
-    (compiled, optimizer), is_new = keep(key, compiles)
+    compile_fns = functools.partial(_compile, recipe, rate, net, new, bool(base), waves[0], samples)
+    shapes = config, count, new, fitted_to[0].shape, samples
+    key = "training", recipe.static_config(), weights_version(recipe), *shapes
+    (compiled, optimizer), is_new = keep(key, compile_fns)
     beside = (optimizer, waveform) if is_new else None
     data = synthesis.with_target(compiled, "target", fitted_to, fixed, beside)
     start = starter(init, data)

@@ -24,7 +24,7 @@ from audio_texture import (
 from audio_texture.compiling import jit_fast_compile
 from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
-from audio_texture.features import given_weights
+from audio_texture.features import given_weights, weights_version
 from audio_texture.generator_training import (
     SAMPLE_SECONDS,
     Training,
@@ -143,15 +143,16 @@ def _build_problem(recipe, style_wave, waves, config, styles):
         "style": style_wave,
         "blend": generators.blend(styles, config)[0],
     }
-    compiles = functools.partial(_compile, recipe, net, waves.shape)
-    key = "transfers", recipe.static_config(), config, waves.shape, style_wave.shape
-    (compiled, optimizer, at_noise), _ = keep(key, compiles)
+    compile_fns = functools.partial(_compile, recipe, net, waves.shape)
+    shapes = config, waves.shape, style_wave.shape
+    key = "training on contents", recipe.static_config(), weights_version(recipe), *shapes
+    (compiled, optimizer, noise_distances), _ = keep(key, compile_fns)
     hparams = recipe.dynamic_hparams()
     data = untrained_data(recipe) | {
         "constants": constants,
         "target": compiled.fit(style_wave, hparams | given_weights(recipe)),
     }
-    data["weights"] = _balance(recipe, rate, styles, at_noise, data)
+    data["weights"] = _balance(recipe, rate, styles, noise_distances, data)
     start = starter(lambda key: generators.init_parameters(net, key), data)
     return synthesis.Problem(recipe, optimizer, start, no_wave, compiled, rate)
 
@@ -192,16 +193,16 @@ def _compile(recipe, net, shape):
         return sum(terms.values()), terms
 
     @jit_fast_compile
-    def at_noise(seed, content, colour, data):
+    def noise_distances(seed, content, colour, data):
         chunks = -(-samples // config.chunk)
         drawn = noise.coloured(seed, jnp.int32(0), chunks, colour)
         return distances(drawn[:, :samples], content, data)
 
     compiled = synthesis.CompiledFns((), jit_fast_compile(fit), jax.jit(loss), no_wave)
-    return compiled, optimizer_of(compiled.loss), at_noise
+    return compiled, optimizer_of(compiled.loss), noise_distances
 
 
-def _balance(recipe, rate, styles, at_noise, data):
+def _balance(recipe, rate, styles, noise_distances, data):
     """Weights of the distances, each divided by its mean for noise of the style's spectrum."""
     hparams = data["hparams"]
     names = list(matching.transfer_objectives(recipe, rate, hparams))
@@ -209,6 +210,6 @@ def _balance(recipe, rate, styles, at_noise, data):
     if not recipe.transfer.balanced:
         return weights
     contents, colour = data["constants"]["waves"][:_BALANCED_BY], jnp.asarray(styles.colours[0])
-    sizes = [at_noise(np.uint32(i), wave, colour, data) for i, wave in enumerate(contents)]
+    sizes = [noise_distances(np.uint32(i), wave, colour, data) for i, wave in enumerate(contents)]
     means = jax.tree.map(lambda *values: np.float32(np.mean(values)), *sizes)
     return {name: weight / means[name] for name, weight in weights.items()}

@@ -144,12 +144,11 @@ def _lay_out_spectrogram(recipe, references, weights, rate, samples) -> Layout:
             for values in zip(*map(measure, references), strict=True)
         )
         target_canvas = canvas.standard_spectrogram_canvas(frames, mean, std)
-    recover = _phase_recovery(recipe, view, rate, plan)
+    recover, channels = _phase_recovery(recipe, view, rate, plan), len(references[0])
 
     def to_wave(key, parameters, constants):
         rendered = target_canvas.render(parameters, constants)
-        channels = [rendered[:, i] for i in range(len(references[0]))]
-        return jnp.stack([recover(key, channel)[:samples] for channel in channels])
+        return jnp.stack([recover(key, rendered[:, i])[:samples] for i in range(channels)])
 
     def reflect_pad(wave):
         # Frame t of the canvas is centred on sample t * hop_length; frame t of `to_canvas_domain`

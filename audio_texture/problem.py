@@ -1,13 +1,14 @@
 """A recipe applied to sounds, before it is run, and the sound that a run makes."""
 
 import collections
+import threading
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from audio_texture import optimize
+from audio_texture import features, optimize
 from audio_texture.config import Recipe
 
 
@@ -44,7 +45,7 @@ class Problem(NamedTuple):
         weights, scale).
       render_output: (key, parameters) -> (wave [C, samples] at the references' rate and level, dB
         that its level was lowered by to keep it from clipping).
-      compiled: functions that it shares with problems prepared by `prepare(..., like=it)`.
+      compiled: functions that it shares with other problems of its key.
       sample_rate: of the result, in Hz.
     """
 
@@ -79,10 +80,10 @@ def check_like(like: Problem | None, key: Hashable, name: str) -> None:
         raise ValueError(f"{name} needs other programs than the problem it is to be like.")
 
 
-# Compiled functions of the latest problems, streams and loops, so that whoever prepares one like
-# them waits for neither tracing nor compiling. As many as `optimize.compile_chunk` keeps.
+# Compiled functions of the latest problems, streams, loops and trainings, so that whoever prepares
+# one like them waits for neither tracing nor compiling. As many as `optimize.compile_chunk` keeps.
 _LATEST: collections.OrderedDict[Hashable, Any] = collections.OrderedDict()
-_KEPT = 8
+_KEPT, _LOCK = 8, threading.Lock()
 
 
 def keep(key: Hashable, make: Callable[[], Any]) -> tuple[Any, bool]:
@@ -90,38 +91,44 @@ def keep(key: Hashable, make: Callable[[], Any]) -> tuple[Any, bool]:
 
     key: all that the functions which `make` returns depend on.
     """
-    is_new = key not in _LATEST
-    if is_new:
-        _LATEST[key] = make()
-    _LATEST.move_to_end(key)
-    made = _LATEST[key]
-    while len(_LATEST) > _KEPT:
-        _LATEST.popitem(last=False)
-    return made, is_new
+    with _LOCK:
+        kept = _LATEST.pop(key, None)
+    made = make() if kept is None else kept
+    with _LOCK:
+        _LATEST[key] = made
+        while len(_LATEST) > _KEPT:
+            _LATEST.popitem(last=False)
+    return made, kept is None
 
 
-def programs_of(
-    key: Hashable, recipe: Recipe, like: Problem | None, compiles: Callable[[], CompiledFns]
+def compiled_of(
+    kind: str,
+    key: Hashable,
+    recipe: Recipe,
+    like: Problem | None,
+    compile_fns: Callable[[], CompiledFns],
 ) -> tuple[CompiledFns, optimize.Optimizer, bool]:
     """The compiled functions of a problem, the optimiser over their loss, and whether they are new:
     those of `like`, or of a recent problem of the same key, or new ones.
 
     Args:
-      key: the `compile_key`, on which alone they depend.
+      kind: "texture" or "transfer", whose keys can be equal.
+      key: the `compile_key`.
       recipe: the choices.
       like: a problem of that key.
-      compiles: makes new compiled functions.
+      compile_fns: makes new compiled functions.
     """
     if like:
         return like.compiled, like.optimizer, False
 
     def make():
-        compiled = compiles()
+        compiled = compile_fns()
         return compiled, optimizer_of(
             recipe, compiled.loss, learning_rate=lambda data: data["hparams"]["learning_rate"]
         )
 
-    (compiled, optimizer), is_new = keep(key, make)
+    # They read a weights file when they are traced.
+    (compiled, optimizer), is_new = keep((kind, features.weights_version(recipe), key), make)
     return compiled, optimizer, is_new
 
 

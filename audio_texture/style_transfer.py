@@ -23,7 +23,7 @@ from audio_texture import (
 from audio_texture.compiling import jit_fast_compile
 from audio_texture.config import Recipe
 from audio_texture.precision import single
-from audio_texture.problem import CompiledFns, Problem, programs_of
+from audio_texture.problem import CompiledFns, Problem, compiled_of
 
 
 def fold_channels(
@@ -99,8 +99,8 @@ def prepare(
     samples = math.ceil(content.shape[1] * rate / sample_rate)
     plan = layout.lay_out(recipe, [start_wave, style_wave], equal, rate, samples)
     padded_content = plan.reflect_pad(content_wave)
-    compiles = functools.partial(_compile, recipe, rate, key, plan)
-    compiled, optimizer, is_new = programs_of(key, recipe, like, compiles)
+    compile_fns = functools.partial(_compile, recipe, rate, key, plan)
+    compiled, optimizer, is_new = compiled_of("transfer", key, recipe, like, compile_fns)
     hparams = recipe.dynamic_hparams()
     weights = {name: hparams[f"{name}_weight"] for name in compiled.terms}
     data = {"constants": plan.canvas.constants, "hparams": hparams, "weights": weights}

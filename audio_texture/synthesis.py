@@ -32,7 +32,7 @@ from audio_texture import (
 from audio_texture.compiling import jit_fast_compile
 from audio_texture.config import Recipe
 from audio_texture.precision import single
-from audio_texture.problem import CompiledFns, Problem, Texture, check_like, programs_of
+from audio_texture.problem import CompiledFns, Problem, Texture, check_like, compiled_of
 
 
 def compile_key(
@@ -123,8 +123,8 @@ def prepare(
     balance = {"balance": setup.balance} if setup.balance else {}
     hparams = recipe.dynamic_hparams() | balance
     unscaled = matching.regularisers(recipe, hparams)
-    compiles = functools.partial(_compile, setup, morph_to, bands, unscaled)
-    compiled, optimizer, is_new = programs_of(setup.key, recipe, like, compiles)
+    compile_fns = functools.partial(_compile, setup, morph_to, bands, unscaled)
+    compiled, optimizer, is_new = compiled_of("texture", setup.key, recipe, like, compile_fns)
     shares = np.asarray(setup.weights, np.float32)
     fixed = {"constants": plan.canvas.constants, "weights": shares, "hparams": hparams}
     fitted_to = setup.waves, shares, hparams | features.given_weights(recipe)

@@ -59,13 +59,14 @@ def advise_for(config: dict[str, Any], verdict: metrics.Verdict) -> metrics.Verd
 
 
 def advise_for_file(path: str, verdict: metrics.Verdict) -> metrics.Verdict:
-    """The verdict on a sound with the advice that fits the run whose config.json lies beside it;
-    the verdict itself where there is none.
+    """The verdict on a texture with the advice that fits the run whose config.json lies beside its
+    file; the verdict itself where there is no such run.
     """
     # Any file may have that name.
-    with contextlib.suppress(ValueError, TypeError, AttributeError):
+    with contextlib.suppress(ValueError, TypeError, AttributeError, ArithmeticError):
         config = configs.read_json(os.path.join(os.path.dirname(path), configs.CONFIG))
-        return advise_for(config, verdict)
+        if os.path.isfile(path) and config["recipe"]["task"] == "texture":
+            return advise_for(config, verdict)
     return verdict
 
 

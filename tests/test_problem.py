@@ -104,7 +104,7 @@ def test_the_latest_are_kept(none_kept, monkeypatch):
     compiled = problem.CompiledFns("", None, None, None)
 
     def is_new(key):
-        return problem.programs_of(key, small(), None, lambda: compiled)[2]
+        return problem.compiled_of("texture", key, small(), None, lambda: compiled)[2]
 
     assert [is_new(key) for key in "abacab"] == [True, True, False, True, False, True]
 

@@ -43,7 +43,7 @@ def prepare_loop(style: Style, *, seconds: float) -> Loop:
     samples = check_loop(recipe, sample_rate=rate, seconds=seconds)
     circle = circular_canvas(style, samples)
 
-    def make_programs():
+    def compile_fns():
         distance = style_objective(style, circular=True).distance
 
         def loss(parameters, data):
@@ -51,7 +51,7 @@ def prepare_loop(style: Style, *, seconds: float) -> Loop:
 
         return jax.jit(circle.render), optimizer_of(recipe, loss)
 
-    (render, optimizer), _ = keep(("loop", samples, *style.compile_key()), make_programs)
+    (render, optimizer), _ = keep(("loop", samples, *style.compile_key()), compile_fns)
     return Loop(style, circle._replace(render=render), optimizer)
 
 

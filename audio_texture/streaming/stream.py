@@ -130,9 +130,9 @@ def prepare_stream(style: Style, *, seconds: float | None = None) -> Stream:
     stretch = (0.0, total / rate) if total else None
     noise = circular_canvas(style, length, stretch=stretch)
 
-    compiles = functools.partial(_compile, style, noise, emitted, total)
+    compile_fns = functools.partial(_compile, style, noise, emitted, total)
     key = ("stream", length, emitted, total, *style.compile_key())
-    (render, optimizer, start), _ = keep(key, compiles)
+    (render, optimizer, start), _ = keep(key, compile_fns)
     transitions, piece = fit_walk(style)
     return Stream(
         style=style,

@@ -9,7 +9,17 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from audio_texture import audio, base, canvas, layout, matching, mixing, morphing, references
+from audio_texture import (
+    audio,
+    base,
+    canvas,
+    features,
+    layout,
+    matching,
+    mixing,
+    morphing,
+    references,
+)
 from audio_texture.config import Recipe
 from audio_texture.errors import ChoiceError
 from audio_texture.precision import single
@@ -57,9 +67,13 @@ class Style(NamedTuple):
         return len(self.factors)
 
     def compile_key(self) -> tuple[Hashable, ...]:
-        """All that compiled functions of the style depend on, but for lengths."""
-        mixture = (self.weights, self.balance, self.morph_to, self.bands)
-        return self.recipe, self.sample_rate, self.densities.shape, repr(mixture)
+        """All that compiled functions of the style depend on, but for lengths; numbers of the
+        recipe and weights of a file are constants in them.
+        """
+        recipe, mixture = self.recipe, (self.weights, self.balance, self.morph_to, self.bands)
+        numbers = tuple(recipe.dynamic_hparams().items()), repr(mixture)
+        shapes = self.sample_rate, self.densities.shape
+        return recipe.static_config(), features.weights_version(recipe), *numbers, *shapes
 
     def weights_at(self, place: float) -> np.ndarray:
         """Weights, with sum 1, at a place of a morph from 0 (start) to 1: [R] float32."""
