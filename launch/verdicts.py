@@ -63,7 +63,7 @@ def advise_for_file(path: str, verdict: metrics.Verdict) -> metrics.Verdict:
     file; the verdict itself where there is no such run.
     """
     # Any file may have that name.
-    with contextlib.suppress(ValueError, TypeError, AttributeError, ArithmeticError):
+    with contextlib.suppress(ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
         config = configs.read_json(os.path.join(os.path.dirname(path), configs.CONFIG))
         if os.path.isfile(path) and config["recipe"]["task"] == "texture":
             return advise_for(config, verdict)

@@ -36,16 +36,17 @@ def folder(tmp_path_factory):
     [
         ({"recipe": recipes.named("ctflp").to_json()}, "--recipe=texture, which optimises"),
         ({"recipe": recipes.named("texture").to_json()}, "--evaluations"),
+        ({"recipe": recipes.named("prosody").to_json()}, "--evaluations"),
         ({"recipe": {"name": "mine"}}, "--evaluations"),
         (["no configuration"], "--evaluations"),
     ],
-    ids=["in one pass", "optimised", "broken", "another file"],
+    ids=["in one pass", "optimised", "a transfer", "broken", "another file"],
 )
 def test_advice_fits_the_run_that_made_the_candidate(tmp_path, config, advice):
     """What was made in one pass has no evaluations to raise."""
     (tmp_path / "config.json").write_text(json.dumps(config))
-    path = str(tmp_path / "texture.wav")
-    pulses = crackle(12_000)[:1]
+    path, pulses = str(tmp_path / "texture.wav"), crackle(12_000)[:1]
+    audio.write(path, pulses, 8000)
     sounds = evaluate_steps.Sounds(("reference", noise(12_000), 8000), [(path, pulses, 8000)])
     (result,) = evaluate_steps.give_verdicts(sounds, evaluate_steps.measure(sounds))
     assert result.name == "texture.wav" and advice in result.verdict.describe()

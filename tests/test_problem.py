@@ -1,6 +1,7 @@
 """Programs are kept for problems prepared alike, and change no sample."""
 
 import collections
+import concurrent.futures
 from unittest import mock
 
 import jax
@@ -154,3 +155,20 @@ def test_trainings_compile_once(follows, none_kept):
     none_kept.clear()
     assert make_loss(REFERENCE) != expected
     assert make_loss(other) == expected and len(none_kept) == 1
+
+
+def test_threads_may_prepare_at_once(none_kept):
+    """More keys than are kept, from many threads: each gets what belongs to its key."""
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        keys = [number % 12 for number in range(4000)]
+        made = list(pool.map(lambda key: problem.keep(key, lambda: [key])[0], keys))
+    assert made == [[key] for key in keys] and len(none_kept) <= 8
+
+
+def test_a_texture_and_a_transfer_share_nothing(none_kept):
+    """Their keys are equal where the sounds are as long."""
+    recipe = small(views=MEL, evaluations=1)
+    first, second = crackle(4000, seed=1), crackle(4000, seed=2)
+    style_transfer.prepare(recipe, first, second, sample_rate=RATE)
+    prepare(recipe, (first, second), seconds=0.5)
+    assert len(none_kept) == 2
