@@ -1,13 +1,24 @@
 """Networks from files of weights in recipes and transfers: what the file says, and what it is."""
 
 import os
+from unittest import mock
 
 import jax
 import numpy as np
 import pytest
+import small_generators
 from helpers import crackle, noise
 
-from audio_texture import networks, recipes, style_transfer, synthesis, weights
+from audio_texture import (
+    generator_training,
+    networks,
+    optimize,
+    recipes,
+    streaming,
+    style_transfer,
+    synthesis,
+    weights,
+)
 from audio_texture.choices import Tap
 from audio_texture.layer import Layer, NetworkConfig
 from audio_texture.views import View
@@ -95,6 +106,40 @@ def test_files_of_one_network_share_programs(trained, tmp_path):
     assert not np.allclose(by_shared, own)
     os.utime(save_network(path, 5), (1, 1))
     np.testing.assert_array_equal(transfer(prepare(other)), own)
+
+
+def test_streams_and_trainings_read_a_file_written_anew(tmp_path):
+    """Their programs are kept: catches those of the old weights, or of the old layers."""
+    path = str(tmp_path / "small.safetensors")
+    recipe = recipes.named("texture-fast").replace(
+        views="mel8@16/4:3", network="2d", filters=4, weights_file=path, evaluations=2
+    )
+
+    def save(time, seed, dilation):
+        description = NetworkConfig("2d", (Layer(3, dilation, filters=4),))
+        kernel = np.random.default_rng(seed).standard_normal((9, 4)).astype(np.float32)
+        weights.save(path, description, {"params": {"conv_1": {"kernel": kernel}}})
+        os.utime(path, (time, time))
+
+    def measure():
+        """The targets of a stream, and the loss at the start of a training."""
+        style = streaming.fit_style(recipe, [STYLE], sample_rate=RATE)
+        trained = generator_training.generator_recipe(recipe, 2)
+        options = {"sample_rate": RATE, "sample_seconds": 0.25, **small_generators.SIZES}
+        with mock.patch.object(optimize, "compile_ahead"):
+            problem = generator_training.prepare(trained, [STYLE], **options).problem
+        parameters, data = problem.init(jax.random.key(0))
+        return jax.tree.leaves(style.target), float(problem.compiled.loss(parameters, data)[0])
+
+    measured = []
+    for time, seed, dilation in ((1, 0, 1), (2, 5, 1), (3, 0, 2), (1, 0, 1)):
+        save(time, seed, dilation)
+        measured.append(measure())
+    targets, losses = zip(*measured, strict=True)
+    assert len(set(losses[:3])) == 3 and losses[3] == losses[0]
+    for other in targets[1:3]:
+        assert not all(map(np.array_equal, other, targets[0]))
+    assert all(map(np.array_equal, targets[3], targets[0]))
 
 
 def test_a_file_of_another_network_is_refused(trained):
