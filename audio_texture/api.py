@@ -174,7 +174,7 @@ def prepare(
             seconds=references.check_seconds(_number(seconds, "seconds")),
             weights=_floats(weights, "weights"),
             morph_to=_floats(morph_to, "morph_to"),
-            bands=bands,
+            bands=_pairs(bands),
         )
     )
 
@@ -388,7 +388,7 @@ def _fit_style(
         as_waves(sounds),
         sample_rate=as_rate(sample_rate),
         weights=_floats(weights, "weights"),
-        bands=bands,
+        bands=_pairs(bands),
     )
 
 
@@ -418,6 +418,16 @@ def _floats(values: Any, name: str) -> list[float] | None:
         return [float(value) for value in values]
     except (TypeError, ValueError) as error:
         raise ChoiceError(f"{name} must be numbers, got {values!r}.", field=name) from error
+
+
+def _pairs(bands: Any) -> list[tuple[float, float]] | None:
+    if bands is None:
+        return None
+    try:
+        return [(float(low), float(high)) for low, high in bands]
+    except (TypeError, ValueError) as error:
+        text = f"bands must be pairs of frequencies, got {bands!r}."
+        raise ChoiceError(text, field="bands") from error
 
 
 __all__ = [

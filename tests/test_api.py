@@ -173,6 +173,7 @@ WRONG = {
     "transfer's recipe": (lambda: at.texture(WAVE, RATE, recipe="transfer"), "for transfers"),
     "a weight too few": (lambda: at.texture([WAVE, WAVE], RATE, weights=[1]), "one for each"),
     "weights as text": (lambda: at.texture([WAVE], RATE, weights="ab"), "must be numbers"),
+    "bands as numbers": (lambda: at.texture([WAVE], RATE, bands=[100, 200]), "must be pairs of"),
     "format": (lambda: at.save("x.mp3", WAVE, RATE), r"path must end in \.wav"),
     "no file": (lambda: at.load("/nowhere/rain.wav"), "does not exist"),
 }
@@ -185,6 +186,16 @@ def test_wrong_input_is_told_in_one_sentence(case):
         run()
     text = str(caught.value)
     assert text[-1] in ".?" and "\n" not in text and len(text) < 500
+
+
+def test_bands_may_be_arrays():
+    """[R, 2] is as good as pairs of numbers."""
+    pairs = [(0.0, 1000.0), (1000.0, np.inf)]
+    models = [
+        at.prepare(sounds=[WAVE, WAVE], sample_rate=RATE, seconds=0.5, bands=bands, **QUICK)
+        for bands in (np.array(pairs), pairs)
+    ]
+    assert models[0].problem.compiled is models[1].problem.compiled
 
 
 def test_choices_that_do_not_go_together_name_theirs():
