@@ -83,7 +83,8 @@ def check_like(like: Problem | None, key: Hashable, name: str) -> None:
 # Compiled functions of the latest problems, streams, loops and trainings, so that whoever prepares
 # one like them waits for neither tracing nor compiling. As many as `optimize.compile_chunk` keeps.
 _LATEST: collections.OrderedDict[Hashable, Any] = collections.OrderedDict()
-_KEPT, _LOCK = 8, threading.Lock()
+_KEPT = 8
+_LOCK = threading.Lock()
 
 
 def keep(key: Hashable, make: Callable[[], Any]) -> tuple[Any, bool]:
